@@ -1,0 +1,13 @@
+-- What a link stands for: somebody who holds its secret may do `purpose` once for this user.
+CREATE TABLE verifications (
+    id TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    purpose TEXT NOT NULL,
+    secret_hash BLOB NOT NULL UNIQUE,
+    expires_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX verifications_by_user ON verifications (user_id);
+CREATE INDEX verifications_by_expiry ON verifications (expires_at);
+
+INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('2026-11-23-000007_verifications', '0.1.0');

@@ -1,0 +1,80 @@
+//! Somebody's sessions and tokens, all at once.
+
+use actix_web::web::{Data, Json, Path};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    api::{tag, user::SessionView},
+    error::{Code, Error},
+    gate::{Fresh, SiteAdmin},
+    state::State,
+    store::{
+        audit_events::{Action, Event},
+        sessions::{self, Which},
+        tokens, users,
+    },
+};
+
+/// How many were ended.
+#[derive(Serialize, ToSchema)]
+pub struct Ended {
+    /// How many there were until now.
+    #[schema(example = 2)]
+    ended: usize,
+}
+
+/// List a user's sessions
+#[utoipa::path(get, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "Their sessions, newest first", body = Vec<SessionView>)))]
+pub async fn list_user_sessions(
+    _: SiteAdmin,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<Json<Vec<SessionView>>, Error> {
+    let id = existing(&state, &id).await?;
+    let rows = sessions::list(&state.store, id, state.clock.now()).await?;
+    Ok(Json(rows.into_iter().map(SessionView::from).collect()))
+}
+
+/// End a user's sessions
+///
+/// Every browser of theirs is signed out with its next request.
+#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "They are no more", body = Ended)))]
+pub async fn end_user_sessions(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<Json<Ended>, Error> {
+    let id = existing(&state, &id).await?;
+    let event = event(&admin, Action::SessionsEnded, &id, &state);
+    let ended = sessions::end(&state.store, id, Which::All, Some(event)).await?;
+    Ok(Json(Ended { ended }))
+}
+
+/// Revoke a user's tokens
+///
+/// Every token of theirs stops with its next request.
+#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "They work no more", body = Ended)))]
+pub async fn revoke_user_tokens(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<Json<Ended>, Error> {
+    let id = existing(&state, &id).await?;
+    let event = event(&admin, Action::TokensRevoked, &id, &state);
+    let ended = tokens::revoke_all(&state.store, id, state.clock.now(), event).await?;
+    Ok(Json(Ended { ended }))
+}
+
+async fn existing(state: &State, id: &Uuid) -> Result<String, Error> {
+    let user = users::find(&state.store, id.to_string()).await?;
+    Ok(user.ok_or(Code::NotFound)?.id)
+}
+
+fn event(admin: &SiteAdmin, action: Action, user_id: &str, state: &State) -> Event {
+    Event::new(Some(&admin.user.id), action, user_id, &json!({}), state.clock.now())
+}

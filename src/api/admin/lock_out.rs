@@ -1,0 +1,74 @@
+//! Locking a user out, and letting them in again.
+
+use actix_web::web::{Data, Json, Path};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::{AdminUser, written};
+use crate::{
+    api::{json::ValidJson, tag},
+    error::{Error, Problem},
+    gate::{Fresh, SiteAdmin},
+    state::State,
+    store::{
+        audit_events::{Action, Event},
+        users,
+    },
+};
+
+/// How to lock somebody out.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"revokeCredentials": false}))]
+pub struct Deactivate {
+    /// Also end their sessions and revoke their tokens for good; otherwise what has not expired
+    /// works again after reactivation.
+    #[serde(default)]
+    revoke_credentials: bool,
+}
+
+/// Lock a user out
+///
+/// Every cookie and token of theirs stops with the next request. The site keeps at least one active
+/// admin. Doing it again is no error.
+#[utoipa::path(
+    post, path = "/api/admin/users/{id}/deactivate", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), request_body = Deactivate,
+    responses(
+        (status = 200, description = "The user, locked out", body = AdminUser),
+        (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn deactivate_user(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+    ValidJson(body): ValidJson<Deactivate>,
+) -> Result<Json<AdminUser>, Error> {
+    let now = state.clock.now();
+    let id = id.to_string();
+    let detail = json!({ "revokeCredentials": body.revoke_credentials });
+    let event = Event::new(Some(&admin.user.id), Action::UserDeactivated, &id, &detail, now);
+    let outcome = users::deactivate(&state.store, id, body.revoke_credentials, now, event).await?;
+    written(outcome).map(Json)
+}
+
+/// Let a user in again
+///
+/// What of their sessions and tokens has not expired or been ended works again. Doing it again is
+/// no error.
+#[utoipa::path(post, path = "/api/admin/users/{id}/reactivate", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "The user, let in again", body = AdminUser)))]
+pub async fn reactivate_user(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<Json<AdminUser>, Error> {
+    let now = state.clock.now();
+    let id = id.to_string();
+    let event = Event::new(Some(&admin.user.id), Action::UserReactivated, &id, &json!({}), now);
+    written(users::reactivate(&state.store, id, now, event).await?).map(Json)
+}

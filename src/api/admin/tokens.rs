@@ -1,0 +1,98 @@
+//! Anyone's tokens.
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Json, Path},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::{
+    api::{
+        page::{Page, default_limit, window},
+        query::ValidQuery,
+        tag,
+        tokens::{TokenState, TokenView},
+    },
+    error::{Code, Error},
+    gate::{Fresh, SiteAdmin},
+    state::State,
+    store::{
+        audit_events::{Action, Event},
+        tokens::{self, Filter},
+    },
+};
+
+/// Somebody's token: what is known of it, never the token.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminToken {
+    /// Whose.
+    user_id: String,
+    #[serde(flatten)]
+    view: TokenView,
+}
+
+/// Which tokens.
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Listing {
+    /// Only this user's.
+    #[param(value_type = Option<String>)]
+    user_id: Option<Uuid>,
+    /// Only those in this state.
+    #[param(inline)]
+    state: Option<TokenState>,
+    /// `nextCursor` of the page before; without it, the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Uuid>,
+    /// How many a page holds, 1 to 100.
+    #[serde(default = "default_limit")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: u32,
+}
+
+/// List anyone's tokens
+#[utoipa::path(get, path = "/api/admin/tokens", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of tokens, newest first", body = Page<AdminToken>)))]
+pub async fn list_all_tokens(
+    _: SiteAdmin,
+    state: Data<State>,
+    ValidQuery(listing): ValidQuery<Listing>,
+) -> Result<Json<Page<AdminToken>>, Error> {
+    let now = state.clock.now();
+    let filter = Filter {
+        user_id: listing.user_id.map(|id| id.to_string()),
+        state: listing.state.map(Into::into),
+    };
+    let window = window(listing.cursor, listing.limit);
+    let page = tokens::list(&state.store, filter, window, now).await?;
+    Ok(Json(Page::of(page, |row| AdminToken {
+        user_id: row.user_id.clone(),
+        view: TokenView::at(now, row),
+    })))
+}
+
+/// Revoke anyone's token
+///
+/// It stops with the next request. Doing it again is no error.
+#[utoipa::path(delete, path = "/api/admin/tokens/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
+pub async fn revoke_any_token(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, Error> {
+    let now = state.clock.now();
+    let actor = admin.user.id.clone();
+    let revoked = tokens::revoke_as_admin(&state.store, id.to_string(), now, move |token| {
+        let detail = json!({ "tokenId": token.id });
+        Event::new(Some(&actor), Action::TokenRevoked, &token.user_id, &detail, now)
+    });
+    revoked.await?.ok_or(Code::NotFound)?;
+    Ok(HttpResponse::NoContent().finish())
+}

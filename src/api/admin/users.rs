@@ -1,0 +1,218 @@
+//! Users: list, make, see, change.
+
+use actix_web::{
+    Responder,
+    http::{StatusCode, header::LOCATION},
+    web::{Data, Json, Path},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use validator::Validate;
+
+use super::{AdminUser, written};
+use crate::{
+    api::{
+        json::ValidJson,
+        page::{Page, default_limit, window},
+        query::ValidQuery,
+        tag,
+        user::Role,
+    },
+    error::{Code, Error, Problem},
+    fields::{self, normal_email},
+    gate::{ByCookie, Fresh, SiteAdmin},
+    secrets::LinkSecret,
+    state::State,
+    store::{
+        audit_events::{Action, Event},
+        page::new_id,
+        users::{self, Beginning, Changes, Filter},
+        verifications::NewVerification,
+    },
+    time::{Timestamp, days},
+};
+
+/// How many days somebody has to choose a password.
+const LINK_DAYS: u32 = 3;
+
+/// Which users.
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// Part of the name or address; upper and lower case of A to Z are one.
+    #[validate(custom(function = "fields::search"))]
+    search: Option<String>,
+    /// Only this role.
+    #[param(inline)]
+    role: Option<Role>,
+    /// Only these.
+    #[param(inline)]
+    state: Option<UserState>,
+    /// `nextCursor` of the page before; without it, the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Uuid>,
+    /// How many a page holds, 1 to 100.
+    #[serde(default = "default_limit")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: u32,
+}
+
+/// Whether a user is locked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UserState {
+    /// They are not.
+    Active,
+    /// They are.
+    Deactivated,
+}
+
+/// List users
+#[utoipa::path(get, path = "/api/admin/users", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of users, newest first", body = Page<AdminUser>)))]
+pub async fn list_users(
+    _: SiteAdmin,
+    state: Data<State>,
+    ValidQuery(listing): ValidQuery<Listing>,
+) -> Result<Json<Page<AdminUser>>, Error> {
+    let filter = Filter {
+        search: listing.search,
+        role: listing.role.map(Into::into),
+        deactivated: listing.state.map(|state| state == UserState::Deactivated),
+    };
+    let page = users::list(&state.store, filter, window(listing.cursor, listing.limit)).await?;
+    Ok(Json(Page::of(page, AdminUser::from)))
+}
+
+/// A user to make.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Grace", "email": "grace@example.com", "role": "user"}))]
+pub struct CreateUser {
+    #[validate(custom(function = "fields::name"))]
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    #[validate(custom(function = "fields::email"))]
+    email: String,
+    /// `user` if left out.
+    role: Option<Role>,
+}
+
+/// A new user, who has yet to choose a password.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatedUser {
+    user: AdminUser,
+    /// Give this to them: whoever opens it chooses the password. Nobody can show it again.
+    #[schema(example = "https://api.example.com/reset-password#token=…")]
+    set_password_url: String,
+    /// Until when it works.
+    set_password_until: Timestamp,
+}
+
+/// Make a user
+///
+/// Nobody chooses another's password: the answer holds a link by which they choose it themselves.
+/// By cookie only, and in a session whose password was entered within a day.
+#[utoipa::path(
+    post, path = "/api/admin/users", tag = tag::ADMIN, request_body = CreateUser,
+    responses(
+        (status = 201, description = "The user and their link, this once", body = CreatedUser, headers(("Location" = String, description = "Where they are"))),
+        (status = 409, description = "Somebody has this address", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn create_user(
+    admin: SiteAdmin,
+    _: ByCookie,
+    _: Fresh,
+    state: Data<State>,
+    ValidJson(body): ValidJson<CreateUser>,
+) -> Result<impl Responder, Error> {
+    let now = state.clock.now();
+    let role = body.role.unwrap_or(Role::User);
+    let user = users::User {
+        id: new_id(),
+        name: body.name,
+        email: normal_email(&body.email),
+        email_verified: false,
+        image: None,
+        role: role.into(),
+        deactivated_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let secret = LinkSecret::generate();
+    let until = now + days(LINK_DAYS);
+    let with = Beginning {
+        account: None,
+        link: Some(NewVerification::set_password(&user.id, secret.hash(), until, now)),
+        event: Some(Event::new(
+            Some(&admin.user.id),
+            Action::UserCreated,
+            &user.id,
+            &json!({ "role": role }),
+            now,
+        )),
+    };
+    let user = users::create(&state.store, user, with).await?;
+    let place = format!("/api/admin/users/{}", user.id);
+    // In the fragment, which browsers send to nobody: no log and no Referer ever holds the secret.
+    let mut url = state.site.public_url.clone();
+    url.set_path("/reset-password");
+    url.set_fragment(Some(&format!("token={}", secret.reveal())));
+    let created =
+        CreatedUser { user: user.into(), set_password_url: url.into(), set_password_until: until };
+    Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
+}
+
+/// See a user
+#[utoipa::path(get, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "The user", body = AdminUser)))]
+pub async fn show_user(
+    _: SiteAdmin,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<Json<AdminUser>, Error> {
+    let found = users::find(&state.store, id.to_string()).await?;
+    Ok(Json(found.ok_or(Code::NotFound)?.into()))
+}
+
+/// What to change of a user. What is left out stays.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"role": "admin"}))]
+pub struct UpdateUser {
+    #[validate(custom(function = "fields::name"))]
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    role: Option<Role>,
+}
+
+/// Change a user's name or role
+///
+/// The site keeps at least one active admin. By cookie only, and in a session whose password was
+/// entered within a day.
+#[utoipa::path(
+    patch, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), request_body = UpdateUser,
+    responses(
+        (status = 200, description = "The user as they are now", body = AdminUser),
+        (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn update_user(
+    admin: SiteAdmin,
+    _: ByCookie,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+    ValidJson(body): ValidJson<UpdateUser>,
+) -> Result<Json<AdminUser>, Error> {
+    let now = state.clock.now();
+    let id = id.to_string();
+    let detail = json!({ "renamed": body.name.is_some(), "role": body.role });
+    let event = Event::new(Some(&admin.user.id), Action::UserUpdated, &id, &detail, now);
+    let changes = Changes { name: body.name, role: body.role.map(Into::into), updated_at: now };
+    written(users::update(&state.store, id, changes, event).await?).map(Json)
+}

@@ -1,0 +1,21 @@
+//! Whether the protocol is spoken here.
+
+use actix_web::web::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::tag;
+
+/// The protocol is spoken here.
+#[derive(Serialize, ToSchema)]
+pub struct Ok {
+    /// Always true.
+    #[schema(example = true)]
+    ok: bool,
+}
+
+/// Ask whether the protocol is spoken here
+#[utoipa::path(get, path = "/api/auth/ok", tag = tag::AUTH, responses((status = 200, description = "It is", body = Ok)))]
+pub async fn auth_ok() -> Json<Ok> {
+    Json(Ok { ok: true })
+}

@@ -1,0 +1,122 @@
+//! Signing in.
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Json},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{device, sign_up::yes};
+use crate::{
+    api::{json::ProtocolJson, tag, user::User},
+    error::{Code, Error, Problem},
+    fields::{self, normal_email},
+    gate::{NotByToken, cookie::SessionCookie, next::trusted_callback},
+    secrets::{Password, SessionSecret, Verdict},
+    state::State,
+    store::{
+        accounts::{self, Credential},
+        sessions::{self, NewSession, SignedIn as Outcome},
+    },
+};
+
+/// Who wants to come in.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({"email": "ada@example.com", "password": "correct horse battery staple"}))]
+pub struct SignIn {
+    /// Upper and lower case are one.
+    email: String,
+    #[schema(value_type = String, format = Password)]
+    password: Password,
+    /// A path here or a URL on a trusted origin, to go on to.
+    #[serde(rename = "callbackURL")]
+    callback_url: Option<String>,
+    /// Whether the session outlives the browser.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    remember_me: bool,
+}
+
+/// A new session.
+#[derive(Serialize, ToSchema)]
+pub struct SignedIn {
+    /// Whether the client is to go on to `url`.
+    redirect: bool,
+    /// The session's id; its secret is in the cookie alone.
+    token: String,
+    /// The `callbackURL`, if one was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    user: User,
+}
+
+/// Sign in with an address and a password
+///
+/// Begins a session and sets the session cookie. The session that the browser had ends.
+#[utoipa::path(
+    post, path = "/api/auth/sign-in/email", tag = tag::AUTH, request_body = SignIn,
+    responses(
+        (status = 200, description = "Signed in", body = SignedIn),
+        (status = 401, description = "The address or the password is wrong: which, nobody is told", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn sign_in_email(
+    _: NotByToken,
+    cookie: SessionCookie,
+    request: HttpRequest,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<SignIn>,
+) -> Result<Json<SignedIn>, Error> {
+    if fields::email(&body.email).is_err() {
+        return Err(Code::InvalidEmail.into());
+    }
+    if body.password.too_long() {
+        return Err(Code::PasswordTooLong.into());
+    }
+    if body.callback_url.as_ref().is_some_and(|url| !trusted_callback(url, &state.site)) {
+        return Err(Code::InvalidCallbackUrl.into());
+    }
+    let found = accounts::by_email(&state.store, normal_email(&body.email)).await?;
+    let (user, credential) = found.map_or((None, None), |(user, held)| (Some(user), held));
+    let verdict = verify(&state, &body.password, credential.as_ref()).await?;
+    let (Some(user), Some(credential), Verdict::Right | Verdict::RightButOutdated) =
+        (user, credential, verdict)
+    else {
+        return Err(Code::InvalidEmailOrPassword.into());
+    };
+    let rehashed = match verdict {
+        Verdict::RightButOutdated => Some(state.hashing.hash(body.password).await?),
+        _ => None,
+    };
+    let secret = SessionSecret::generate();
+    let now = state.clock.now();
+    let session =
+        NewSession::begin(&user.id, secret.hash(), body.remember_me, device(&request), now);
+    match sessions::sign_in(&state.store, credential, rehashed, session, cookie.presented()).await?
+    {
+        Outcome::Begun(user, session) => {
+            cookie.set(&secret, body.remember_me)?;
+            Ok(Json(SignedIn {
+                redirect: body.callback_url.is_some(),
+                token: session.id,
+                url: body.callback_url,
+                user: user.into(),
+            }))
+        }
+        Outcome::Deactivated => Err(Code::UserDeactivated.into()),
+        Outcome::CredentialChanged => Err(Code::InvalidEmailOrPassword.into()),
+    }
+}
+
+/// Whether the password fits; with nobody to compare with, it takes as long to say no.
+async fn verify(
+    state: &State,
+    password: &Password,
+    credential: Option<&Credential>,
+) -> Result<Verdict, Error> {
+    let stored = credential.map(|credential| credential.hash.clone());
+    Ok(state.hashing.verify(password.clone(), stored).await?)
+}

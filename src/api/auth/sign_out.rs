@@ -1,0 +1,38 @@
+//! Signing out.
+
+use actix_web::web::{Data, Json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    api::tag,
+    error::Error,
+    gate::{NotByToken, cookie::SessionCookie},
+    state::State,
+    store::sessions,
+};
+
+/// Signed out.
+#[derive(Serialize, ToSchema)]
+pub struct SignedOut {
+    /// Always true, also for somebody who was not signed in.
+    #[schema(example = true)]
+    success: bool,
+}
+
+/// Sign out
+///
+/// Ends the session on the server and removes the cookie. Other devices stay signed in.
+#[utoipa::path(post, path = "/api/auth/sign-out", tag = tag::AUTH, responses((status = 200, description = "Signed out", body = SignedOut)))]
+pub async fn sign_out(
+    _: NotByToken,
+    cookie: SessionCookie,
+    state: Data<State>,
+) -> Result<Json<SignedOut>, Error> {
+    // By its secret and not by the session found: whoever is deactivated may still end theirs.
+    if let Some(secret) = cookie.presented() {
+        sessions::end_by_secret(&state.store, secret).await?;
+        cookie.remove();
+    }
+    Ok(Json(SignedOut { success: true }))
+}

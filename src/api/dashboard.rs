@@ -1,0 +1,26 @@
+//! The front page: the example of a handler that takes anybody.
+
+use actix_web::web::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{api::tag, gate::Session};
+
+/// What the front page needs to know.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Dashboard {
+    signed_in: bool,
+    /// Only of somebody who is signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+}
+
+/// See the dashboard
+///
+/// Open to anybody; it greets whoever is signed in.
+#[utoipa::path(get, path = "/api/dashboard", tag = tag::ACCOUNT, responses((status = 200, description = "The dashboard", body = Dashboard)))]
+pub async fn show_dashboard(session: Option<Session>) -> Json<Dashboard> {
+    let email = session.map(|session| session.user.email);
+    Json(Dashboard { signed_in: email.is_some(), email })
+}

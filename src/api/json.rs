@@ -1,0 +1,167 @@
+//! A body: decoded and validated in one extractor, so that no handler can forget half of it.
+
+use std::{borrow::Cow, future::Future, pin::Pin};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_LENGTH, web,
+};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+use crate::{
+    error::{Code, Error, FieldError},
+    gate::{Access, Declares},
+};
+
+/// The largest body that is read. Ours are small; a larger one is a mistake or an attack.
+pub const LARGEST: usize = 64 * 1024;
+
+/// A valid body by our own rules: what cannot be taken is 422, field by field.
+pub struct ValidJson<T>(pub T);
+
+/// A valid body by the Better Auth protocol's rules: what cannot be taken is 400 `VALIDATION_ERROR`.
+pub struct ProtocolJson<T>(pub T);
+
+impl<T> Declares for ValidJson<T> {
+    const ACCESS: Access = Access { body: crate::gate::Body::Own, ..Access::OPEN };
+}
+
+impl<T> Declares for ProtocolJson<T> {
+    const ACCESS: Access = Access { body: crate::gate::Body::Protocol, ..Access::OPEN };
+}
+
+type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for ValidJson<T> {
+    type Error = Error;
+    type Future = Reading<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = read(request, payload);
+        Box::pin(async move {
+            decode(&bytes.await?)?.map(Self).map_err(|fields| Code::ValidationFailed.on(fields))
+        })
+    }
+}
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for ProtocolJson<T> {
+    type Error = Error;
+    type Future = Reading<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = read(request, payload);
+        Box::pin(async move {
+            decode(&bytes.await?)?.map(Self).map_err(|fields| {
+                let texts =
+                    fields.iter().map(|field| format!("[body.{}] {}", field.field, field.message));
+                let text = texts.collect::<Vec<_>>().join("; ");
+                Code::ProtocolValidation.on(fields).saying(text)
+            })
+        })
+    }
+}
+
+/// The body's bytes; nothing at all is read as `{}`, so that a missing body says which fields it lacks.
+fn read(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<web::Bytes, Error>> + use<> {
+    let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+    let is_typed = !request.content_type().is_empty();
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let payload = web::Payload::from_request(request, payload);
+    async move {
+        if announced.is_some_and(|length| length > LARGEST) {
+            return Err(Code::PayloadTooLarge.into());
+        }
+        if is_typed && !is_json {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        let payload = payload.await.map_err(|_| Code::BadRequest)?;
+        let bytes = payload.to_bytes_limited(LARGEST).await.map_err(|_| Code::PayloadTooLarge)?;
+        let bytes = bytes.map_err(|_| Code::BadRequest.because("The body ended early."))?;
+        match (bytes.is_empty(), is_json) {
+            (true, _) => Ok(web::Bytes::from_static(b"{}")),
+            (false, true) => Ok(bytes),
+            (false, false) => Err(Code::UnsupportedMediaType.into()),
+        }
+    }
+}
+
+/// Decodes and validates. The outer error is no JSON at all, the inner one fields that do not fit.
+fn decode<T: DeserializeOwned + Validate>(
+    bytes: &[u8],
+) -> Result<Result<T, Vec<FieldError>>, Error> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let broken = |error: &serde_json::Error| {
+        Code::BadRequest.because(format!(
+            "The body is not valid JSON: line {}, column {}.",
+            error.line(),
+            error.column()
+        ))
+    };
+    let value: T = match serde_path_to_error::deserialize(&mut reader) {
+        Ok(value) => value,
+        Err(error) if error.inner().classify() == Category::Data => {
+            let field = match error.path().to_string() {
+                root if root == "." => String::new(),
+                path => path,
+            };
+            // Without serde's "at line 1 column 2": the path says it better.
+            let text = error.inner().to_string();
+            let message = text.split(" at line ").next().unwrap_or_default().to_owned();
+            return Ok(Err(vec![FieldError {
+                field,
+                code: "invalid".into(),
+                message: message.into(),
+            }]));
+        }
+        Err(error) => return Err(broken(error.inner())),
+    };
+    reader.end().map_err(|error| broken(&error))?;
+    Ok(value.validate().map(|()| value).map_err(|errors| flatten(&errors, "")))
+}
+
+/// The validator's tree as a list of paths, in an order that does not change from run to run.
+pub(super) fn flatten(errors: &ValidationErrors, above: &str) -> Vec<FieldError> {
+    let mut fields: Vec<FieldError> = errors
+        .errors()
+        .iter()
+        .flat_map(|(name, kind)| {
+            let path = format!("{above}{}", camel_case(name));
+            match kind {
+                ValidationErrorsKind::Struct(inner) => flatten(inner, &format!("{path}.")),
+                ValidationErrorsKind::List(items) => items
+                    .iter()
+                    .flat_map(|(at, inner)| flatten(inner, &format!("{path}[{at}].")))
+                    .collect(),
+                ValidationErrorsKind::Field(faults) => faults
+                    .iter()
+                    .map(|fault| FieldError {
+                        field: path.clone(),
+                        code: fault.code.clone(),
+                        message: fault.message.clone().unwrap_or(Cow::Borrowed("is not valid")),
+                    })
+                    .collect(),
+            }
+        })
+        .collect();
+    fields.sort_by(|one, other| (&one.field, &one.code).cmp(&(&other.field, &other.code)));
+    fields
+}
+
+/// The validator knows our names for fields, callers know serde's.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut text, word| {
+        let mut letters = word.chars();
+        text.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        text.push_str(letters.as_str());
+        text
+    })
+}

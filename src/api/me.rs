@@ -1,0 +1,27 @@
+//! Whoever asks.
+
+use actix_web::web::Json;
+use serde::Serialize;
+use strum::VariantArray;
+use utoipa::ToSchema;
+
+use super::user::{SessionView, User};
+use crate::{api::tag, gate::Session, scope::Scope};
+
+/// Whoever asks, and with what.
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    user: User,
+    /// The session; null for an API token.
+    #[schema(required)]
+    session: Option<SessionView>,
+    /// What the presented key allows.
+    scopes: Vec<Scope>,
+}
+
+/// See who you are
+#[utoipa::path(get, path = "/api/me", tag = tag::ACCOUNT, responses((status = 200, description = "You", body = Me)))]
+pub async fn show_me(session: Session) -> Json<Me> {
+    let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope)).collect();
+    Json(Me { user: session.user.into(), session: session.session.map(SessionView::from), scopes })
+}

@@ -1,0 +1,23 @@
+//! The settings page: the example of a handler that takes somebody.
+
+use actix_web::web::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{api::tag, gate::Session};
+
+/// What the settings page begins with.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    name: String,
+    email: String,
+    email_verified: bool,
+}
+
+/// See your settings
+#[utoipa::path(get, path = "/api/settings", tag = tag::ACCOUNT, responses((status = 200, description = "Your settings", body = Settings)))]
+pub async fn show_settings(session: Session) -> Json<Settings> {
+    let user = session.user;
+    Json(Settings { name: user.name, email: user.email, email_verified: user.email_verified })
+}

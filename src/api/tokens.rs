@@ -1,0 +1,269 @@
+//! Your API tokens. They are made, renamed and revoked by cookie: a token that leaks can neither
+//! multiply nor outlive its revocation through a sister.
+
+use actix_web::{
+    HttpResponse, Responder,
+    http::{StatusCode, header::LOCATION},
+    web::{Data, Json, Path},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::{
+    json::ValidJson,
+    page::{Page, Paging, window},
+    query::ValidQuery,
+    tag,
+};
+use crate::{
+    error::{Code, Error, FieldError},
+    fields,
+    gate::{ByCookie, ByToken, Fresh, Session},
+    scope::{Scope, Scopes},
+    secrets::PlainToken,
+    state::State,
+    store::{
+        page::new_id,
+        tokens::{self, ApiToken, Filter, NewToken, State as Stored},
+    },
+    time::{Timestamp, days},
+};
+
+/// An API token; the token itself was shown once, when it was made.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Token)]
+pub struct TokenView {
+    id: String,
+    /// What you call it.
+    #[schema(example = "deploy script")]
+    name: String,
+    /// Its first characters, to know it by.
+    #[schema(example = "sk_live_…")]
+    prefix: String,
+    scopes: Vec<Scope>,
+    state: TokenState,
+    /// When it stops; null for never.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute or so.
+    #[schema(required)]
+    last_used_at: Option<Timestamp>,
+    #[schema(required)]
+    revoked_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+/// Whether a token works.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenState {
+    /// It does.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// Somebody revoked it.
+    Revoked,
+}
+
+impl From<Stored> for TokenState {
+    fn from(state: Stored) -> Self {
+        match state {
+            Stored::Active => Self::Active,
+            Stored::Expired => Self::Expired,
+            Stored::Revoked => Self::Revoked,
+        }
+    }
+}
+
+impl From<TokenState> for Stored {
+    fn from(state: TokenState) -> Self {
+        match state {
+            TokenState::Active => Self::Active,
+            TokenState::Expired => Self::Expired,
+            TokenState::Revoked => Self::Revoked,
+        }
+    }
+}
+
+impl TokenView {
+    /// The token as it stands now.
+    pub fn at(now: Timestamp, row: ApiToken) -> Self {
+        Self {
+            state: row.state(now).into(),
+            id: row.id,
+            name: row.name,
+            prefix: row.display_prefix,
+            scopes: row.scopes.to_vec(),
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+            revoked_at: row.revoked_at,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// List your tokens
+///
+/// Also those that expired or were revoked within the last 30 days.
+#[utoipa::path(get, path = "/api/tokens", tag = tag::TOKENS, params(Paging), responses((status = 200, description = "A page of your tokens, newest first", body = Page<TokenView>)))]
+pub async fn list_tokens(
+    session: Session,
+    state: Data<State>,
+    ValidQuery(paging): ValidQuery<Paging>,
+) -> Result<Json<Page<TokenView>>, Error> {
+    let now = state.clock.now();
+    let filter = Filter { user_id: Some(session.user.id), state: None };
+    let page = tokens::list(&state.store, filter, window(paging.cursor, paging.limit), now).await?;
+    Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
+}
+
+/// A token to make.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"name": "deploy script", "scopes": ["read", "write"], "expiresInDays": 90}))]
+pub struct CreateToken {
+    /// What you call it.
+    #[validate(custom(function = "fields::name"))]
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// What it may do; `read` and `write` if left out. `admin` is for admins who ask for it.
+    #[validate(length(min = 1, max = 3, message = "must hold 1 to 3 scopes"))]
+    #[schema(min_items = 1, max_items = 3)]
+    scopes: Option<Vec<Scope>>,
+    /// After how many days it stops. If left out: never, or as late as this server allows.
+    #[validate(range(min = 1, max = 3650, message = "must be 1 to 3650"))]
+    #[schema(minimum = 1, maximum = 3650)]
+    expires_in_days: Option<u32>,
+}
+
+/// A new token.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedToken {
+    #[serde(flatten)]
+    view: TokenView,
+    /// The token itself. Nobody can show it again.
+    #[schema(example = "sk_live_…")]
+    token: String,
+}
+
+/// Make a token
+///
+/// The answer alone carries the token: copy it now. By cookie only, and in a session whose password
+/// was entered within a day.
+#[utoipa::path(
+    post, path = "/api/tokens", tag = tag::TOKENS, request_body = CreateToken,
+    responses((status = 201, description = "The token, this once", body = CreatedToken, headers(("Location" = String, description = "Where it is")))),
+)]
+pub async fn create_token(
+    session: Session,
+    _: ByCookie,
+    _: Fresh,
+    state: Data<State>,
+    ValidJson(body): ValidJson<CreateToken>,
+) -> Result<impl Responder, Error> {
+    let scopes: Scopes =
+        body.scopes.unwrap_or_else(|| vec![Scope::Read, Scope::Write]).into_iter().collect();
+    if scopes.contains(Scope::Admin) && !session.allows(Scope::Admin) {
+        return Err(only("scopes", "`admin` is for site admins"));
+    }
+    let longest = state.config.max_token_days;
+    if let (Some(asked), Some(longest)) = (body.expires_in_days, longest)
+        && asked > longest
+    {
+        return Err(only("expiresInDays", format!("may be at most {longest} on this server")));
+    }
+    let now = state.clock.now();
+    let token = PlainToken::generate(&state.config.token_prefix);
+    let row = NewToken {
+        id: new_id(),
+        user_id: session.user.id,
+        token_hash: token.hash(),
+        display_prefix: token.display_prefix().to_owned(),
+        name: body.name,
+        scopes: scopes.to_text(),
+        expires_at: body.expires_in_days.or(longest).map(|number| now + days(number)),
+        created_at: now,
+    };
+    // None: locked out, or no admin any more, since the gate let this request pass.
+    let row = tokens::create(&state.store, row, scopes, None).await?.ok_or(Code::Unauthorized)?;
+    let place = format!("/api/tokens/{}", row.id);
+    let created = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };
+    Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
+}
+
+fn only(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    let fault =
+        FieldError { field: field.to_owned(), code: "not_allowed".into(), message: message.into() };
+    Code::ValidationFailed.on(vec![fault])
+}
+
+/// See a token
+#[utoipa::path(get, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = String, Path, description = "The token's id")), responses((status = 200, description = "The token", body = TokenView)))]
+pub async fn show_token(
+    session: Session,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<Json<TokenView>, Error> {
+    let found = tokens::find(&state.store, session.user.id, id.to_string()).await?;
+    Ok(Json(TokenView::at(state.clock.now(), found.ok_or(Code::NotFound)?)))
+}
+
+/// A token's new name.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "nightly job"}))]
+pub struct RenameToken {
+    #[validate(custom(function = "fields::name"))]
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+}
+
+/// Rename a token
+#[utoipa::path(
+    patch, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = String, Path, description = "The token's id")), request_body = RenameToken,
+    responses((status = 200, description = "The token as it is now", body = TokenView)),
+)]
+pub async fn rename_token(
+    session: Session,
+    _: ByCookie,
+    state: Data<State>,
+    id: Path<Uuid>,
+    ValidJson(body): ValidJson<RenameToken>,
+) -> Result<Json<TokenView>, Error> {
+    let found = tokens::rename(&state.store, session.user.id, id.to_string(), body.name).await?;
+    Ok(Json(TokenView::at(state.clock.now(), found.ok_or(Code::NotFound)?)))
+}
+
+/// Revoke a token
+///
+/// It stops with the next request. Doing it again is no error.
+#[utoipa::path(delete, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = String, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
+pub async fn revoke_token(
+    session: Session,
+    _: ByCookie,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, Error> {
+    let now = state.clock.now();
+    if tokens::revoke(&state.store, session.user.id, id.to_string(), now).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Code::NotFound.into())
+    }
+}
+
+/// Revoke the token that you present
+///
+/// Whatever its scopes: for a script that is done, or somebody who found a token.
+#[utoipa::path(delete, path = "/api/tokens/current", tag = tag::TOKENS, responses((status = 204, description = "It works no more")))]
+pub async fn revoke_current_token(
+    session: Session,
+    ByToken(id): ByToken,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    tokens::revoke(&state.store, session.user.id, id, state.clock.now()).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,179 @@
+//! Builds the server, runs it, drains it.
+
+mod background;
+mod envelope;
+mod panics;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use actix_web::{
+    App, HttpServer,
+    dev::{Server as ActixServer, ServerHandle},
+    middleware::from_fn,
+    web::{Data, PathConfig},
+};
+
+use crate::{
+    config::{Config, ConfigError},
+    error::{Code, Error},
+    gate, routes,
+    secrets::{Hashing, SigningKey},
+    site::Site,
+    state::State,
+    store::{self, Location, Store, last_use::LastUse},
+    time::Clock,
+};
+
+/// How long a client may take over the head of its request.
+const SLOWEST_HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may idle between requests; a little more than load balancers keep theirs.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The address cannot be listened on.
+    #[error("{address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The public URL cannot be made.
+    #[error("the public URL: {0}")]
+    PublicUrl(#[from] url::ParseError),
+    /// The system refuses something else.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+}
+
+/// A server that listens.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its parts.
+    pub state: Data<State>,
+    /// Where its data lives.
+    pub location: Location,
+    server: ActixServer,
+    // Held for as long as the server is: no other may use the same file.
+    _lock: Option<std::fs::File>,
+}
+
+impl Server {
+    /// Opens the store, and listens.
+    ///
+    /// # Errors
+    /// When a setting is wrong, the database unusable or the address taken.
+    pub async fn start(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
+        let location = config.location()?;
+        let key = config.signing_key(&location)?;
+        let lock = location.lock()?;
+        let store = Store::open(&location, config.store_options(migrate)).await?;
+        let listen = |source| StartError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).map_err(listen)?;
+        let address = listener.local_addr()?;
+        let workers = config.workers();
+        let shutdown_timeout = config.shutdown_timeout;
+        let state = Data::new(State {
+            site: Site::new(&config, address)?,
+            store,
+            clock,
+            hashing: Hashing::new(config.hash_concurrency()),
+            last_use: LastUse::default(),
+            draining: AtomicBool::new(false),
+            config,
+        });
+        let server = {
+            let state = state.clone();
+            HttpServer::new(move || build(state.clone(), key.clone()))
+                .workers(workers)
+                .client_request_timeout(SLOWEST_HEAD)
+                .keep_alive(IDLE)
+                .shutdown_timeout(shutdown_timeout)
+                .disable_signals()
+                .listen(listener)?
+                .run()
+        };
+        Ok(Self { address, state, location, server, _lock: lock })
+    }
+
+    /// How to stop it from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { server: self.server.handle(), state: self.state.clone() }
+    }
+
+    /// Serves until it is stopped; then what was noted of last uses is written.
+    ///
+    /// # Errors
+    /// When the listening itself fails.
+    pub async fn run(self) -> std::io::Result<()> {
+        let state = self.state.clone();
+        let served = tokio::select! {
+            served = self.server => served,
+            () = background::run(&state) => Ok(()),
+        };
+        if let Err(fault) = state.last_use.flush(&state.store).await {
+            tracing::warn!(%fault, "the last uses of keys could not be written");
+        }
+        served
+    }
+}
+
+/// Stops a server.
+#[derive(Clone)]
+pub struct Handle {
+    server: ServerHandle,
+    state: Data<State>,
+}
+
+impl Handle {
+    /// Says "not ready", serves on for the drain's delay, then takes no more and lets what runs finish.
+    pub async fn drain(&self) {
+        self.state.draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(self.state.config.drain_delay)).await;
+        self.server.stop(true).await;
+    }
+}
+
+/// One application, for one thread.
+fn build(
+    state: Data<State>,
+    key: SigningKey,
+) -> App<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(state.clone())
+        // An id that is none names nothing.
+        .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
+        .configure(move |config| routes::configure(config, &state, &key))
+        .wrap(from_fn(gate::guard_the_unguarded))
+        .wrap(from_fn(panics::catch))
+        .wrap(from_fn(envelope::wrap))
+}
+
+/// An error as a response that later layers leave as it is: its body holds this request's id, which
+/// is known only here.
+fn fixed(error: &actix_web::Error) -> actix_web::Error {
+    let response = error.as_response_error().error_response();
+    actix_web::error::InternalError::from_response(error.to_string(), response).into()
+}

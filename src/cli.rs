@@ -1,0 +1,118 @@
+//! The command line: a server, and what an operator does beside it.
+
+mod serve;
+mod tokens;
+mod users;
+
+use std::io::{self, IsTerminal, Read};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::Config,
+    gate::cookie,
+    openapi,
+    secrets::{Password, SigningKey},
+    store::Store,
+    time::Clock,
+};
+
+pub use tokens::TokenCommand;
+pub use users::UserCommand;
+
+/// A complete REST backend whose every request passes one gate
+#[derive(Parser, Debug)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the server (what happens without a command)
+    Serve {
+        /// Do not bring the tables up to date first; somebody else runs `migrate`
+        #[arg(long, env = "PORTCULLIS_NO_MIGRATE")]
+        no_migrate: bool,
+    },
+    /// Bring the tables up to date, and stop
+    Migrate,
+    /// Print the OpenAPI document
+    Openapi,
+    /// Make users, lock them out, let them in again
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Make and revoke API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Make a signing secret for PORTCULLIS_SECRET
+    Secret,
+}
+
+/// What goes wrong at the command line, in one line.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// One line that says why it could not.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let config = cli.config;
+    match cli.command.unwrap_or(Command::Serve { no_migrate: false }) {
+        Command::Serve { no_migrate } => serve::serve(config, !no_migrate).await,
+        Command::Migrate => {
+            let applied = Store::migrate(&config.location()?).await?;
+            match applied.len() {
+                0 => println!("The tables are up to date."),
+                _ => println!("Applied {}.", applied.join(", ")),
+            }
+            Ok(())
+        }
+        Command::Openapi => {
+            print!("{}", openapi::text(cookie::name_for(&config))?);
+            Ok(())
+        }
+        Command::User(command) => users::run(command, &open(&config).await?, &config).await,
+        Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
+        Command::Secret => {
+            println!("{}", SigningKey::generate().reveal());
+            Ok(())
+        }
+    }
+}
+
+/// The store, for a command beside the server: one reader, one connection.
+async fn open(config: &Config) -> Result<Store, Failure> {
+    let mut options = config.store_options(true);
+    options.readers = 1;
+    options.pool_size = 1;
+    Ok(Store::open(&config.location()?, options).await?)
+}
+
+/// The time at the command line.
+fn now() -> crate::time::Timestamp {
+    Clock::System.now()
+}
+
+/// A password from the terminal, typed twice, or from standard input; never from an argument, which
+/// the list of processes would show.
+fn read_password() -> Result<Password, Failure> {
+    let text = if io::stdin().is_terminal() {
+        let first = rpassword::prompt_password("Password: ")?;
+        if first != rpassword::prompt_password("Once more: ")? {
+            return Err("the two passwords differ".into());
+        }
+        first
+    } else {
+        let mut text = String::new();
+        io::stdin().take(4096).read_to_string(&mut text)?;
+        text.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    let password = Password::new(text);
+    password.acceptable()?;
+    Ok(password)
+}

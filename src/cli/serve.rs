@@ -1,0 +1,82 @@
+use std::io::IsTerminal;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::Failure;
+use crate::{
+    app::Server,
+    config::{Config, LogFormat, Switch},
+    store::users,
+    time::Clock,
+};
+
+/// Runs the server until it is told to stop.
+pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
+    log(&config)?;
+    let server = Server::start(config, Clock::System, migrate).await?;
+    banner(&server).await?;
+    let handle = server.handle();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut running = std::pin::pin!(server.run());
+    tokio::select! {
+        stopped = &mut running => return Ok(stopped?),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("finishing what runs; a second signal stops at once");
+    let drained = async {
+        let ((), stopped) = tokio::join!(handle.drain(), &mut running);
+        stopped
+    };
+    tokio::select! {
+        stopped = drained => Ok(stopped?),
+        _ = terminate.recv() => Err("stopped before all requests were finished".into()),
+        _ = interrupt.recv() => Err("stopped before all requests were finished".into()),
+    }
+}
+
+/// actix-session warns of every tampered cookie, which the gate does once a minute.
+fn log(config: &Config) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(format!("{},actix_session=error,actix_server=warn", config.log))
+        .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Human => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    }
+}
+
+/// What somebody who has just started it wants to know.
+async fn banner(server: &Server) -> Result<(), Failure> {
+    let state = &server.state;
+    let url = state.site.public_url.as_str().trim_end_matches('/');
+    println!("Portcullis {}", env!("CARGO_PKG_VERSION"));
+    println!("  address   {url}  (listening on {})", server.address);
+    if state.config.docs == Switch::On {
+        println!("  docs      {url}/docs/");
+    }
+    println!("  database  {}", server.location.describe());
+    for warning in state.store.warnings().await?.iter().chain(&exposed(server)) {
+        println!("  warning   {warning}");
+    }
+    if !users::any_active_admin(&state.store).await? {
+        let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
+        println!(
+            "  no admin  make one: {program} user create --admin --name Ada --email ada@example.com"
+        );
+    }
+    Ok(())
+}
+
+fn exposed(server: &Server) -> Option<String> {
+    let crate::store::Location::Postgres(target) = &server.location else { return None };
+    target.is_exposed().then(|| {
+        "the connection to PostgreSQL is not encrypted: add ?sslmode=require to DATABASE_URL"
+            .to_owned()
+    })
+}

@@ -1,0 +1,147 @@
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Failure, now, users::find};
+use crate::{
+    config::Config,
+    scope::{Scope, Scopes},
+    secrets::PlainToken,
+    store::{
+        Store,
+        audit_events::{Action, Event},
+        page::{Window, new_id},
+        tokens::{self, Filter, NewToken, State},
+    },
+    time::days,
+};
+
+/// What an operator does with tokens.
+#[derive(Subcommand, Debug)]
+pub enum TokenCommand {
+    /// Make a token and print it, this once
+    Create {
+        /// The address of its owner
+        #[arg(long)]
+        email: String,
+        /// What to call it
+        #[arg(long, value_parser = super::users::parse_name)]
+        name: String,
+        /// What it may do: read, write, admin; read and write if left out
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+        scopes: Vec<Scope>,
+        /// After how many days it stops
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        expires_in_days: Option<u32>,
+    },
+    /// List tokens, newest first
+    List {
+        /// Only those of the user with this address
+        #[arg(long)]
+        email: Option<String>,
+    },
+    /// Revoke a token: it stops with the next request
+    Revoke {
+        /// Its id, as `token list` has it
+        id: String,
+    },
+}
+
+/// Does it.
+pub(super) async fn run(
+    command: TokenCommand,
+    store: &Store,
+    config: &Config,
+) -> Result<(), Failure> {
+    match command {
+        TokenCommand::Create { email, name, scopes, expires_in_days } => {
+            create(store, config, &email, name, scopes, expires_in_days).await
+        }
+        TokenCommand::List { email } => list(store, email).await,
+        TokenCommand::Revoke { id } => {
+            let now = now();
+            let revoked = tokens::revoke_as_admin(store, id, now, move |token| {
+                let detail = json!({ "tokenId": token.id });
+                Event::new(None, Action::TokenRevoked, &token.user_id, &detail, now)
+            });
+            let token = revoked.await?.ok_or("there is no token of that id")?;
+            println!("{} ({}…) works no more.", token.name, token.display_prefix);
+            Ok(())
+        }
+    }
+}
+
+async fn create(
+    store: &Store,
+    config: &Config,
+    email: &str,
+    name: String,
+    scopes: Vec<Scope>,
+    expires_in_days: Option<u32>,
+) -> Result<(), Failure> {
+    if let (Some(asked), Some(longest)) = (expires_in_days, config.max_token_days)
+        && asked > longest
+    {
+        return Err(format!("a token may live at most {longest} days on this server").into());
+    }
+    let owner = find(store, email).await?;
+    let scopes: Scopes = match scopes.as_slice() {
+        [] => [Scope::Read, Scope::Write].into_iter().collect(),
+        asked => asked.iter().copied().collect(),
+    };
+    let now = now();
+    let token = PlainToken::generate(&config.token_prefix);
+    let row = NewToken {
+        id: new_id(),
+        user_id: owner.id.clone(),
+        token_hash: token.hash(),
+        display_prefix: token.display_prefix().to_owned(),
+        name,
+        scopes: scopes.to_text(),
+        expires_at: expires_in_days.or(config.max_token_days).map(|number| now + days(number)),
+        created_at: now,
+    };
+    let detail = json!({ "tokenId": row.id, "scopes": row.scopes });
+    let event = Event::new(None, Action::TokenCreated, &owner.id, &detail, now);
+    let made = tokens::create(store, row, scopes, Some(event)).await?;
+    made.ok_or("its owner is deactivated, or asks for `admin` and is no admin")?;
+    println!("{}", token.reveal());
+    Ok(())
+}
+
+async fn list(store: &Store, email: Option<String>) -> Result<(), Failure> {
+    let user_id = match email {
+        Some(email) => Some(find(store, &email).await?.id),
+        None => None,
+    };
+    let now = now();
+    let mut window = Window { after: None, limit: 100 };
+    let mut any = false;
+    loop {
+        let filter = Filter { user_id: user_id.clone(), state: None };
+        let page = tokens::list(store, filter, window.clone(), now).await?;
+        for token in page.rows {
+            any = true;
+            let state = match token.state(now) {
+                State::Active => "active",
+                State::Expired => "expired",
+                State::Revoked => "revoked",
+            };
+            println!(
+                "{}  {}…  {state:<7}  {:<16}  {}  of {}",
+                token.id,
+                token.display_prefix,
+                token.scopes.to_text(),
+                token.name,
+                token.user_id
+            );
+        }
+        match page.next {
+            Some(next) => window.after = Some(next),
+            None if any => return Ok(()),
+            None => {
+                println!("No tokens.");
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+use clap::{Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::{Failure, now, read_password};
+use crate::{
+    config::Config,
+    fields,
+    secrets::Hashing,
+    store::{
+        self, Store,
+        accounts::{self, NewAccount},
+        audit_events::{Action, Event},
+        page::{Window, new_id},
+        users::{self, Beginning, Changes, Filter, Role, User, Written},
+    },
+};
+
+/// What an operator does with users.
+#[derive(Subcommand, Debug)]
+pub enum UserCommand {
+    /// Make a user; the password comes from the terminal, or from standard input
+    Create {
+        /// Their address
+        #[arg(long, value_parser = parse_email)]
+        email: String,
+        /// What to call them
+        #[arg(long, value_parser = parse_name)]
+        name: String,
+        /// Make them a site admin
+        #[arg(long)]
+        admin: bool,
+    },
+    /// List users, newest first
+    List {
+        /// Only those whose name or address holds this
+        #[arg(long)]
+        search: Option<String>,
+    },
+    /// Lock a user out: their cookies and tokens stop with the next request
+    Deactivate {
+        /// Their address
+        email: String,
+        /// Also end their sessions and tokens for good
+        #[arg(long)]
+        revoke_credentials: bool,
+    },
+    /// Let a user in again
+    Reactivate {
+        /// Their address
+        email: String,
+    },
+    /// Set a user's password, from the terminal or standard input; their sessions end
+    Password {
+        /// Their address
+        email: String,
+    },
+    /// Change a user's role
+    Role {
+        /// Their address
+        email: String,
+        /// The role
+        role: RoleArgument,
+    },
+}
+
+/// A role at the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RoleArgument {
+    /// Nothing beyond their own things
+    User,
+    /// Run the site
+    Admin,
+}
+
+/// Does it.
+pub(super) async fn run(
+    command: UserCommand,
+    store: &Store,
+    config: &Config,
+) -> Result<(), Failure> {
+    match command {
+        UserCommand::Create { email, name, admin } => {
+            let role = if admin { Role::Admin } else { Role::User };
+            create(store, config, email, name, role).await
+        }
+        UserCommand::List { search } => list(store, search).await,
+        UserCommand::Deactivate { email, revoke_credentials } => {
+            let user = find(store, &email).await?;
+            let detail = json!({ "revokeCredentials": revoke_credentials });
+            let event = event(Action::UserDeactivated, &user, &detail);
+            let outcome =
+                users::deactivate(store, user.id, revoke_credentials, now(), event).await?;
+            report(outcome, "is locked out")
+        }
+        UserCommand::Reactivate { email } => {
+            let user = find(store, &email).await?;
+            let event = event(Action::UserReactivated, &user, &json!({}));
+            report(users::reactivate(store, user.id, now(), event).await?, "is let in again")
+        }
+        UserCommand::Password { email } => {
+            let user = find(store, &email).await?;
+            let hash = Hashing::new(1).hash(read_password()?).await?;
+            let account = NewAccount::password(&user.id, &hash, now());
+            let event = event(Action::PasswordSet, &user, &json!({}));
+            accounts::set_password(store, account, event).await?;
+            println!("{} has a new password, and every session of theirs has ended.", user.email);
+            Ok(())
+        }
+        UserCommand::Role { email, role } => {
+            let user = find(store, &email).await?;
+            let role = match role {
+                RoleArgument::User => Role::User,
+                RoleArgument::Admin => Role::Admin,
+            };
+            let name: &'static str = role.into();
+            let event = event(Action::UserUpdated, &user, &json!({ "role": name }));
+            let changes = Changes { name: None, role: Some(role), updated_at: now() };
+            let outcome = users::update(store, user.id, changes, event).await?;
+            report(outcome, &format!("has the role {name}"))
+        }
+    }
+}
+
+async fn create(
+    store: &Store,
+    config: &Config,
+    email: String,
+    name: String,
+    role: Role,
+) -> Result<(), Failure> {
+    let hash = Hashing::new(config.hash_concurrency()).hash(read_password()?).await?;
+    let now = now();
+    let user = User {
+        id: new_id(),
+        name,
+        email,
+        email_verified: false,
+        image: None,
+        role,
+        deactivated_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let role: &'static str = role.into();
+    let with = Beginning {
+        account: Some(NewAccount::password(&user.id, &hash, now)),
+        link: None,
+        event: Some(event(Action::UserCreated, &user, &json!({ "role": role }))),
+    };
+    let user = users::create(store, user, with).await.map_err(|error| match error {
+        store::Error::Taken => Failure::from("somebody has this address already"),
+        other => other.into(),
+    })?;
+    println!("Made {} ({role}), id {}.", user.email, user.id);
+    Ok(())
+}
+
+async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
+    let mut window = Window { after: None, limit: 100 };
+    let mut any = false;
+    loop {
+        let filter = Filter { search: search.clone(), ..Filter::default() };
+        let page = users::list(store, filter, window.clone()).await?;
+        for user in page.rows {
+            any = true;
+            let role: &'static str = user.role.into();
+            let state = match user.deactivated_at {
+                Some(at) => format!("deactivated {at}"),
+                None => "active".to_owned(),
+            };
+            println!("{}  {role:<5}  {}  {}  {state}", user.id, user.email, user.name);
+        }
+        match page.next {
+            Some(next) => window.after = Some(next),
+            None if any => return Ok(()),
+            None => {
+                println!("No users.");
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The user with this address.
+pub(super) async fn find(store: &Store, email: &str) -> Result<User, Failure> {
+    let found = users::find_by_email(store, email.to_ascii_lowercase()).await?;
+    found.ok_or_else(|| format!("nobody has the address {email}").into())
+}
+
+fn event(action: Action, user: &User, detail: &serde_json::Value) -> Event {
+    Event::new(None, action, &user.id, detail, now())
+}
+
+fn report(outcome: Written, what: &str) -> Result<(), Failure> {
+    match outcome {
+        Written::Done(user) => {
+            println!("{} {what}.", user.email);
+            Ok(())
+        }
+        Written::NotFound => Err("this user was deleted just now".into()),
+        Written::LastAdmin => Err("this would leave the site without an active admin".into()),
+    }
+}
+
+fn parse_email(text: &str) -> Result<String, String> {
+    fields::email(text).map_err(|_| "is not an e-mail address".to_owned())?;
+    Ok(fields::normal_email(text))
+}
+
+pub(super) fn parse_name(text: &str) -> Result<String, String> {
+    fields::name(text).map_err(|_| "must be 1 to 100 characters on one line".to_owned())?;
+    Ok(text.to_owned())
+}

@@ -1,0 +1,376 @@
+//! Every setting, once: its flag, environment name, default and help. `--help` is its documentation.
+
+use std::{
+    fmt, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::{
+    secrets::{SigningKey, SigningKeyError},
+    store::{Location, Options},
+    time::{Span, days},
+};
+
+/// The settings of a server and of the commands beside it.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Settings")]
+pub struct Config {
+    /// The folder for the embedded database and the signing secret; made if missing
+    #[arg(
+        long,
+        env = "PORTCULLIS_DATA_DIR",
+        default_value = "data",
+        value_name = "DIR",
+        global = true
+    )]
+    pub data_dir: PathBuf,
+
+    /// postgres://… for PostgreSQL (?sslmode=require for verified TLS, ?host=/run/postgresql for a
+    /// socket), or sqlite:FILE; without it, portcullis.db in the data folder
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
+    pub database_url: Option<Secret>,
+
+    /// A file that holds the database URL
+    #[arg(
+        long,
+        env = "DATABASE_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "database_url",
+        global = true
+    )]
+    pub database_url_file: Option<PathBuf>,
+
+    /// Certificate authorities (PEM) to trust for PostgreSQL, instead of the system's
+    #[arg(long, env = "PORTCULLIS_DATABASE_CA_FILE", value_name = "FILE", global = true)]
+    pub database_ca_file: Option<PathBuf>,
+
+    /// The most connections that one instance opens to PostgreSQL
+    #[arg(long, env = "PORTCULLIS_DATABASE_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
+    pub database_pool_size: u32,
+
+    /// How long a request waits for the database before it is answered 503, in seconds
+    #[arg(long, env = "PORTCULLIS_DATABASE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300), global = true)]
+    pub database_timeout: u64,
+
+    /// The address and port to listen on
+    #[arg(
+        long,
+        env = "PORTCULLIS_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS",
+        global = true
+    )]
+    pub listen: SocketAddr,
+
+    /// How many threads serve requests; without it, one for each core
+    #[arg(long, env = "PORTCULLIS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    pub workers: Option<u16>,
+
+    /// Where people reach this server, such as https://api.example.com: decides the cookie's security,
+    /// the origin that may send it, and every link; request headers never do. Without it, http on
+    /// localhost and 127.0.0.1
+    #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url, global = true)]
+    pub public_url: Option<Url>,
+
+    /// Further origins whose pages may act for a signed-in user, separated by commas
+    #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = parse_origin, global = true)]
+    pub trusted_origins: Vec<Url>,
+
+    /// Where a browser is sent to sign in; a path, or a URL for a front end elsewhere
+    #[arg(long, env = "PORTCULLIS_LOGIN_URL", default_value = "/login", value_name = "URL", value_parser = parse_login_url, global = true)]
+    pub login_url: String,
+
+    /// The secret that signs cookies: 64 random bytes in base64, the same for all instances.
+    /// `portcullis secret` makes one. Without it, SQLite keeps one in the data folder; PostgreSQL needs it
+    #[arg(
+        long,
+        env = "PORTCULLIS_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        global = true
+    )]
+    pub secret: Option<Secret>,
+
+    /// A file that holds the signing secret
+    #[arg(
+        long,
+        env = "PORTCULLIS_SECRET_FILE",
+        value_name = "FILE",
+        conflicts_with = "secret",
+        global = true
+    )]
+    pub secret_file: Option<PathBuf>,
+
+    /// Whether strangers may sign up
+    #[arg(
+        long,
+        env = "PORTCULLIS_SIGN_UP",
+        default_value = "open",
+        value_name = "WHO",
+        global = true
+    )]
+    pub sign_up: SignUp,
+
+    /// What an API token begins with
+    #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse_token_prefix, global = true)]
+    pub token_prefix: String,
+
+    /// The most days that a new token may live; without it, a token need not expire
+    #[arg(long, env = "PORTCULLIS_MAX_TOKEN_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
+    pub max_token_days: Option<u32>,
+
+    /// How many days audit events are kept
+    #[arg(long, env = "PORTCULLIS_AUDIT_DAYS", default_value_t = 365, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500), global = true)]
+    pub audit_days: u32,
+
+    /// How many passwords are hashed at once (19 MiB each); without it, one for each core
+    #[arg(long, env = "PORTCULLIS_HASH_CONCURRENCY", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    pub hash_concurrency: Option<u16>,
+
+    /// After SIGTERM, how long to go on serving while /health/ready says no, so that a load balancer
+    /// can look elsewhere, in seconds
+    #[arg(long, env = "PORTCULLIS_DRAIN_DELAY", default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=600), global = true)]
+    pub drain_delay: u64,
+
+    /// After that, how long running requests may take to finish, in seconds
+    #[arg(long, env = "PORTCULLIS_SHUTDOWN_TIMEOUT", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=600), global = true)]
+    pub shutdown_timeout: u64,
+
+    /// Whether Swagger UI and the OpenAPI document are served
+    #[arg(
+        long,
+        env = "PORTCULLIS_DOCS",
+        default_value = "on",
+        value_name = "STATE",
+        global = true
+    )]
+    pub docs: Switch,
+
+    /// What to log, as `tracing` filters: info, or portcullis=debug
+    #[arg(
+        long,
+        env = "PORTCULLIS_LOG",
+        default_value = "info",
+        value_name = "FILTER",
+        global = true
+    )]
+    pub log: String,
+
+    /// How to write the log
+    #[arg(
+        long,
+        env = "PORTCULLIS_LOG_FORMAT",
+        default_value = "human",
+        value_name = "FORMAT",
+        global = true
+    )]
+    pub log_format: LogFormat,
+}
+
+/// A setting that must not be read by chance: it shows itself to nobody.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            "" => Err("is empty"),
+            text => Ok(Self(text.into())),
+        }
+    }
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignUp {
+    /// Anybody.
+    Open,
+    /// Only admins make accounts for people.
+    Closed,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For eyes.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A setting that is missing or wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that a setting names cannot be read.
+    #[error("{name} names {}: {source}", path.display())]
+    File {
+        /// The setting.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The database URL is wrong.
+    #[error("{0}")]
+    Database(String),
+    /// The signing secret is wrong.
+    #[error("PORTCULLIS_SECRET: {0}")]
+    Secret(#[from] SigningKeyError),
+    /// On PostgreSQL the instances must share a secret, so none of them may make one up.
+    #[error(
+        "PostgreSQL needs PORTCULLIS_SECRET (or PORTCULLIS_SECRET_FILE), the same for every instance; \
+         `portcullis secret` makes one"
+    )]
+    SecretMissing,
+}
+
+impl Config {
+    /// Where the data lives.
+    ///
+    /// # Errors
+    /// When the URL, or the file that holds it, is wrong.
+    pub fn location(&self) -> Result<Location, ConfigError> {
+        let url = given(
+            "DATABASE_URL_FILE",
+            self.database_url.as_ref(),
+            self.database_url_file.as_ref(),
+        )?;
+        match url {
+            Some(url) => Location::parse(url.0.expose_secret(), self.database_ca_file.clone())
+                .map_err(ConfigError::Database),
+            None => Ok(Location::Sqlite(self.data_dir.join("portcullis.db"))),
+        }
+    }
+
+    /// The key that signs cookies: given, or for SQLite kept beside the database.
+    ///
+    /// # Errors
+    /// When it is missing, malformed, or its file cannot be read or made.
+    pub fn signing_key(&self, location: &Location) -> Result<SigningKey, ConfigError> {
+        let secret =
+            given("PORTCULLIS_SECRET_FILE", self.secret.as_ref(), self.secret_file.as_ref())?;
+        match (secret, location) {
+            (Some(secret), _) => Ok(SigningKey::parse(secret.0.expose_secret())?),
+            (None, Location::Postgres(_)) => Err(ConfigError::SecretMissing),
+            (None, Location::Sqlite(_)) => {
+                fs::create_dir_all(&self.data_dir).map_err(|source| ConfigError::File {
+                    name: "PORTCULLIS_DATA_DIR",
+                    path: self.data_dir.clone(),
+                    source,
+                })?;
+                Ok(SigningKey::kept_in(&self.data_dir.join("secret"))?)
+            }
+        }
+    }
+
+    /// How the store is opened.
+    #[must_use]
+    pub fn store_options(&self, migrate: bool) -> Options {
+        Options {
+            patience: Duration::from_secs(self.database_timeout),
+            pool_size: self.database_pool_size,
+            readers: self.workers(),
+            migrate,
+        }
+    }
+
+    /// How many threads serve requests.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers.map_or_else(cores, usize::from)
+    }
+
+    /// How many passwords are hashed at once.
+    #[must_use]
+    pub fn hash_concurrency(&self) -> usize {
+        self.hash_concurrency.map_or_else(cores, usize::from)
+    }
+
+    /// How long audit events are kept.
+    #[must_use]
+    pub fn keep_audit_events(&self) -> Span {
+        days(self.audit_days)
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// A secret that is given directly or in a file.
+fn given(
+    name: &'static str,
+    value: Option<&Secret>,
+    file: Option<&PathBuf>,
+) -> Result<Option<Secret>, ConfigError> {
+    let Some(path) = file else { return Ok(value.cloned()) };
+    let fail = |source| ConfigError::File { name, path: Path::to_owned(path), source };
+    let text = fs::read_to_string(path).map_err(fail)?;
+    text.parse().map(Some).map_err(|reason: &str| fail(std::io::Error::other(reason)))
+}
+
+fn parse_public_url(text: &str) -> Result<Url, String> {
+    let url = parse_web_url(text)?;
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err("must be an origin, without a path: https://api.example.com".into());
+    }
+    Ok(url)
+}
+
+fn parse_origin(text: &str) -> Result<Url, String> {
+    parse_public_url(text.trim())
+}
+
+fn parse_web_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("must begin with https:// or http://".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must hold no user name or password".into());
+    }
+    Ok(url)
+}
+
+fn parse_login_url(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && !text.starts_with("//") && !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
+    parse_web_url(text).map(String::from)
+}
+
+fn parse_token_prefix(text: &str) -> Result<String, String> {
+    let fits = (1..=16).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && text.ends_with('_');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("must be up to 16 letters, digits and underscores, and end in an underscore".into())
+    }
+}

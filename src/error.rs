@@ -1,0 +1,437 @@
+//! Everything that can be answered instead of what was asked: one closed list.
+
+use std::{borrow::Cow, fmt};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+};
+use serde::{Serialize, Serializer};
+use strum::VariantArray;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
+
+use crate::{
+    request_id,
+    scope::Scope,
+    secrets::{Busy, PasswordFault},
+    store,
+};
+
+/// The media type of an error (RFC 9457).
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// How many seconds to wait before a 503 is tried again.
+const RETRY_SECONDS: u32 = 2;
+
+/// What went wrong: stable, for programs. Capitals are words of the Better Auth protocol, whose
+/// clients look for them; small letters are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
+#[expect(missing_docs, reason = "each row of `row` says it, to the caller")]
+pub enum Code {
+    BadRequest,
+    InvalidQuery,
+    ProtocolValidation,
+    InvalidEmail,
+    PasswordTooShort,
+    PasswordTooLong,
+    PasswordTooCommon,
+    InvalidPassword,
+    InvalidLink,
+    SignUpClosed,
+    Unauthorized,
+    InvalidEmailOrPassword,
+    TokenMalformed,
+    TokenExpired,
+    TokenInvalid,
+    InsufficientScope,
+    CookieRequired,
+    TokenRequired,
+    AdminRequired,
+    SessionNotFresh,
+    UserDeactivated,
+    InvalidOrigin,
+    MissingOrNullOrigin,
+    CrossSiteNavigation,
+    InvalidCallbackUrl,
+    NotFound,
+    MethodNotAllowed,
+    EmailTaken,
+    LastAdmin,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    UserAlreadyExists,
+    Internal,
+    StoreUnavailable,
+    Busy,
+}
+
+impl Code {
+    /// Status, code, and a sentence for people: the whole list.
+    const fn row(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::BadRequest => (S::BAD_REQUEST, "BAD_REQUEST", "The body is not valid JSON."),
+            Self::InvalidQuery => {
+                (S::BAD_REQUEST, "invalid_query", "The query string is not valid.")
+            }
+            Self::ProtocolValidation => {
+                (S::BAD_REQUEST, "VALIDATION_ERROR", "The body is not valid.")
+            }
+            Self::InvalidEmail => {
+                (S::BAD_REQUEST, "INVALID_EMAIL", "This is not an e-mail address.")
+            }
+            Self::PasswordTooShort => {
+                (S::BAD_REQUEST, "PASSWORD_TOO_SHORT", "A password has at least 8 characters.")
+            }
+            Self::PasswordTooLong => {
+                (S::BAD_REQUEST, "PASSWORD_TOO_LONG", "A password has at most 128 characters.")
+            }
+            Self::PasswordTooCommon => (
+                S::BAD_REQUEST,
+                "PASSWORD_TOO_COMMON",
+                "This password is on the lists that attackers try first. Choose another.",
+            ),
+            Self::InvalidPassword => {
+                (S::BAD_REQUEST, "INVALID_PASSWORD", "This is not the password.")
+            }
+            Self::InvalidLink => (
+                S::BAD_REQUEST,
+                "INVALID_TOKEN",
+                "This link has been used or has expired. Ask for a new one.",
+            ),
+            Self::SignUpClosed => (
+                S::BAD_REQUEST,
+                "EMAIL_PASSWORD_SIGN_UP_DISABLED",
+                "Sign-up is closed here. Ask an admin for an account.",
+            ),
+            Self::Unauthorized => {
+                (S::UNAUTHORIZED, "UNAUTHORIZED", "Sign in, or present an API token.")
+            }
+            Self::InvalidEmailOrPassword => (
+                S::UNAUTHORIZED,
+                "INVALID_EMAIL_OR_PASSWORD",
+                "The address or the password is wrong.",
+            ),
+            Self::TokenMalformed => (
+                S::UNAUTHORIZED,
+                "token_malformed",
+                "This is not a whole token: its checksum does not fit. Check that all of it was pasted.",
+            ),
+            Self::TokenExpired => (S::UNAUTHORIZED, "token_expired", "This token has expired."),
+            Self::TokenInvalid => {
+                (S::UNAUTHORIZED, "token_invalid", "This token does not work here.")
+            }
+            Self::InsufficientScope => (
+                S::FORBIDDEN,
+                "insufficient_scope",
+                "This token lacks a scope that the operation needs.",
+            ),
+            Self::CookieRequired => (
+                S::FORBIDDEN,
+                "cookie_required",
+                "This operation takes the session cookie, not a token.",
+            ),
+            Self::TokenRequired => (
+                S::FORBIDDEN,
+                "token_required",
+                "This operation takes an API token, not the session cookie.",
+            ),
+            Self::AdminRequired => {
+                (S::FORBIDDEN, "admin_required", "This operation is for site admins.")
+            }
+            Self::SessionNotFresh => (
+                S::FORBIDDEN,
+                "SESSION_NOT_FRESH",
+                "Enter your password again (verify-password) to do this.",
+            ),
+            Self::UserDeactivated => {
+                (S::FORBIDDEN, "USER_DEACTIVATED", "This account has been deactivated.")
+            }
+            Self::InvalidOrigin => {
+                (S::FORBIDDEN, "INVALID_ORIGIN", "This page may not act for a signed-in user here.")
+            }
+            Self::MissingOrNullOrigin => (
+                S::FORBIDDEN,
+                "MISSING_OR_NULL_ORIGIN",
+                "A request that changes something with a cookie must say its Origin.",
+            ),
+            Self::CrossSiteNavigation => (
+                S::FORBIDDEN,
+                "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
+                "Another site may not sign you in here.",
+            ),
+            Self::InvalidCallbackUrl => (
+                S::FORBIDDEN,
+                "INVALID_CALLBACK_URL",
+                "callbackURL must be a path here or on a trusted origin.",
+            ),
+            Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here by that name."),
+            Self::MethodNotAllowed => (
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This address does not take that method.",
+            ),
+            Self::EmailTaken => (S::CONFLICT, "email_taken", "Somebody has this address already."),
+            Self::LastAdmin => {
+                (S::CONFLICT, "last_admin", "This would leave the site without an active admin.")
+            }
+            Self::PayloadTooLarge => {
+                (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large.")
+            }
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "Send the body as application/json.",
+            ),
+            Self::ValidationFailed => {
+                (S::UNPROCESSABLE_ENTITY, "validation_failed", "Some fields are not valid.")
+            }
+            Self::UserAlreadyExists => (
+                S::UNPROCESSABLE_ENTITY,
+                "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+                "Somebody has this address already. Use another, or sign in.",
+            ),
+            Self::Internal => {
+                (S::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side.")
+            }
+            Self::StoreUnavailable => (
+                S::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "The database does not answer just now. Try again soon.",
+            ),
+            Self::Busy => (
+                S::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too many passwords are being checked just now. Try again soon.",
+            ),
+        }
+    }
+
+    /// The status that it is answered with.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.row().0
+    }
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        self.row().2
+    }
+
+    /// This error, with something more particular to say than its sentence.
+    #[must_use]
+    pub fn because(self, detail: impl Into<Cow<'static, str>>) -> Error {
+        Error { detail: Some(detail.into()), ..self.into() }
+    }
+
+    /// This error, on these fields.
+    #[must_use]
+    pub fn on(self, fields: Vec<FieldError>) -> Error {
+        Error { fields, ..self.into() }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("What went wrong, for programs. It does not change."))
+            .enum_values(Some(Self::VARIANTS.iter().map(|code| code.name())))
+            .into()
+    }
+}
+
+impl ToSchema for Code {}
+
+/// A [`Code`], with what is particular to this request.
+#[derive(Debug)]
+pub struct Error {
+    code: Code,
+    detail: Option<Cow<'static, str>>,
+    fields: Vec<FieldError>,
+    scope: Option<Scope>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The path of the field in the body: `name`, `scopes[0]`.
+    pub field: String,
+    /// What is wrong, for programs.
+    pub code: Cow<'static, str>,
+    /// What is wrong, for people.
+    pub message: Cow<'static, str>,
+}
+
+/// The body of every error (RFC 9457), with the members that Better Auth clients read.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Always `about:blank`: `code` says more than a URI would.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// What the status means.
+    #[schema(example = "Unauthorized")]
+    title: &'static str,
+    /// The status.
+    #[schema(example = 401)]
+    status: u16,
+    /// What happened, for people.
+    detail: Cow<'static, str>,
+    code: Code,
+    /// The same as `detail`, where Better Auth clients look for it.
+    message: Cow<'static, str>,
+    /// The fields that are not valid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+    /// By which the log knows this request; also in the header X-Request-Id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+impl Error {
+    /// A token lacks this scope.
+    #[must_use]
+    pub fn lacks(scope: Scope) -> Self {
+        let detail =
+            format!("This token lacks the scope `{}`, which the operation needs.", scope.name());
+        Self { scope: Some(scope), ..Code::InsufficientScope.because(detail) }
+    }
+
+    /// The same error, with something more particular to say.
+    #[must_use]
+    pub fn saying(self, detail: String) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    fn problem(&self) -> Problem {
+        let detail = self.detail.clone().unwrap_or(Cow::Borrowed(self.code.message()));
+        Problem {
+            kind: "about:blank",
+            title: self.code.status().canonical_reason().unwrap_or_default(),
+            status: self.code.status().as_u16(),
+            message: detail.clone(),
+            detail,
+            code: self.code,
+            errors: self.fields.clone(),
+            request_id: request_id::current(),
+        }
+    }
+
+    /// The challenge that RFC 6750, 3 asks for: no `error` where no token was presented.
+    fn challenge(&self) -> Option<String> {
+        match self.code {
+            Code::TokenMalformed | Code::TokenExpired | Code::TokenInvalid => {
+                Some(r#"Bearer error="invalid_token""#.to_owned())
+            }
+            Code::InsufficientScope => {
+                let scope = self.scope.map_or("", Scope::name);
+                Some(format!(r#"Bearer error="insufficient_scope", scope="{scope}""#))
+            }
+            code if code.status() == StatusCode::UNAUTHORIZED => Some("Bearer".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail.as_deref().unwrap_or(self.code.message()))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(challenge) = self.challenge() {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
+        }
+        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+        }
+        response.content_type(MEDIA_TYPE).json(self.problem())
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self { code, detail: None, fields: Vec::new(), scope: None }
+    }
+}
+
+/// The reason is for the log; whoever asked learns only that it is not their fault.
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Taken => Code::EmailTaken.into(),
+            fault => {
+                tracing::error!(%fault, "the store cannot answer");
+                Code::StoreUnavailable.into()
+            }
+        }
+    }
+}
+
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Code::Busy.into()
+    }
+}
+
+impl From<PasswordFault> for Error {
+    fn from(fault: PasswordFault) -> Self {
+        match fault {
+            PasswordFault::TooShort => Code::PasswordTooShort,
+            PasswordFault::TooLong => Code::PasswordTooLong,
+            PasswordFault::TooCommon => Code::PasswordTooCommon,
+        }
+        .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_codes_share_a_name() {
+        let names: HashSet<_> = Code::VARIANTS.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::VARIANTS.len());
+    }
+}

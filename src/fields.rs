@@ -1,0 +1,60 @@
+//! Rules for fields that more than one body has.
+
+use validator::{ValidateEmail, ValidationError};
+
+fn fault(code: &'static str, message: &'static str) -> ValidationError {
+    let mut error = ValidationError::new(code);
+    error.message = Some(message.into());
+    error
+}
+
+/// An e-mail address, in ASCII: two addresses that only look alike are then two (an international
+/// domain is written in its `xn--` form).
+pub fn email(text: &str) -> Result<(), ValidationError> {
+    if text.len() <= 254 && text.is_ascii() && text.validate_email() {
+        Ok(())
+    } else {
+        Err(fault("email", "Invalid email address"))
+    }
+}
+
+/// The form in which an address is stored and looked up.
+pub fn normal_email(text: &str) -> String {
+    text.to_ascii_lowercase()
+}
+
+/// A name of somebody or something: one line, and something on it.
+pub fn name(text: &str) -> Result<(), ValidationError> {
+    match text.chars().count() {
+        1..=100 if !text.trim().is_empty() && !text.chars().any(char::is_control) => Ok(()),
+        _ => Err(fault("name", "must be 1 to 100 characters on one line")),
+    }
+}
+
+/// Text of any number of lines. PostgreSQL cannot keep a NUL, and nobody means the other controls.
+pub fn text(text: &str) -> Result<(), ValidationError> {
+    let control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
+    if text.chars().count() <= 2000 && !text.chars().any(control) {
+        Ok(())
+    } else {
+        Err(fault("text", "must be at most 2000 characters, without control characters"))
+    }
+}
+
+/// Where a picture is.
+pub fn image(text: &str) -> Result<(), ValidationError> {
+    let web = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if web && text.len() <= 2048 && !text.chars().any(char::is_control) {
+        Ok(())
+    } else {
+        Err(fault("image", "must be an http or https URL of at most 2048 characters"))
+    }
+}
+
+/// What to search for.
+pub fn search(text: &str) -> Result<(), ValidationError> {
+    match text.chars().count() {
+        1..=100 if !text.chars().any(char::is_control) => Ok(()),
+        _ => Err(fault("search", "must be 1 to 100 characters on one line")),
+    }
+}

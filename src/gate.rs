@@ -1,0 +1,124 @@
+//! The gate: every request is resolved here, once, to a [`Session`] or to nobody.
+//!
+//! | presented | outcome |
+//! | --- | --- |
+//! | nothing | anonymous |
+//! | a live cookie | `Session { user, session: Some(row) }` |
+//! | a live token | `Session { user, session: None }` |
+//! | a tampered cookie | anonymous, and ignored |
+//! | an unknown, expired or signed-out cookie | anonymous |
+//! | a malformed, unknown, expired or revoked token; another scheme; a broken header | anonymous |
+//! | either, of a deactivated user | anonymous, and the cookie is not touched |
+//! | both | `Authorization` decides, also when it is bad |
+//! | a cookie, an unsafe method, a foreign origin | 403 |
+//! | a token without the scope that the method or the route needs | 403 |
+//! | anything, while the store cannot answer | 503 |
+//!
+//! Nothing else reads the cookie or the Authorization header, and nothing else can make a `Session`.
+
+mod access;
+mod bearer;
+pub mod cookie;
+mod extract;
+pub mod next;
+mod origin;
+mod refusal;
+mod session;
+
+use actix_web::{
+    HttpMessage, ResponseError,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+};
+
+use crate::{
+    error::Error,
+    scope::Scope,
+    state::State,
+    store::{last_use::Key, sessions, tokens},
+};
+
+pub use access::{Access, Body, Declares};
+pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin};
+pub use refusal::{guard_the_unguarded, is_navigation};
+pub use session::{FRESH, Session};
+
+use bearer::Authorization;
+use cookie::Cookie;
+use session::{Anonymous, Finding};
+
+/// Resolves a request and lets it pass with what was found, or answers in the handler's place.
+///
+/// A fault is answered here, before extraction, because actix's `Option<T>` takes every error of `T`
+/// for `None`: a database that is down would read as "signed out". And it is answered as a response,
+/// not as an `Err`, since actix-session writes no cookie after one.
+pub(crate) async fn pass<B: MessageBody + 'static>(
+    access: Access,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    match resolve(access, &request).await {
+        Ok(finding) => {
+            if finding.is_stale_cookie() && is_navigation(request.request()) {
+                cookie::remove(&request);
+            }
+            request.extensions_mut().insert(finding);
+            next.call(request).await.map(ServiceResponse::map_into_left_body)
+        }
+        Err(refusal) => Ok(request.into_response(refusal.error_response()).map_into_right_body()),
+    }
+}
+
+async fn resolve(access: Access, request: &ServiceRequest) -> Result<Finding, Error> {
+    let state = State::of(request.request())?;
+    let finding = match bearer::presented(request.headers(), &state.config.token_prefix) {
+        Authorization::Absent => {
+            let cookie = cookie::presented(request, state);
+            origin::check(request.head(), &state.site, !matches!(cookie, Cookie::Absent))?;
+            by_cookie(state, cookie).await?
+        }
+        presented => by_token(state, presented).await?,
+    };
+    match finding.lacks(access, Scope::of_method(request.method().is_safe())) {
+        Some(scope) => Err(Error::lacks(scope)),
+        None => Ok(finding),
+    }
+}
+
+async fn by_cookie(state: &State, cookie: Cookie) -> Result<Finding, Error> {
+    let hash = match cookie {
+        Cookie::Absent | Cookie::Tampered => return Ok(Anonymous::Unknown.into()),
+        Cookie::Secret(hash) => hash,
+    };
+    let now = state.clock.now();
+    Ok(match sessions::by_secret(&state.store, hash).await? {
+        Some((row, _)) if row.expires_at <= now => Anonymous::StaleCookie.into(),
+        None => Anonymous::StaleCookie.into(),
+        Some((_, user)) if user.deactivated_at.is_some() => Anonymous::Unknown.into(),
+        Some((row, user)) => {
+            state.last_use.note(Some(row.last_seen_at), now, || Key::Session(row.id.clone()));
+            Finding::cookie(user, row)
+        }
+    })
+}
+
+async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Error> {
+    let hash = match presented {
+        Authorization::Token(token) => token.hash(),
+        Authorization::Malformed => return Ok(Anonymous::TokenMalformed.into()),
+        Authorization::Other | Authorization::Absent => return Ok(Anonymous::TokenInvalid.into()),
+    };
+    let now = state.clock.now();
+    let Some((token, user)) = tokens::by_hash(&state.store, hash).await? else {
+        return Ok(Anonymous::TokenInvalid.into());
+    };
+    Ok(match (token.state(now), token.expires_at, user.deactivated_at) {
+        (tokens::State::Expired, Some(end), None) => Anonymous::TokenExpired(end).into(),
+        (tokens::State::Active, _, None) => {
+            state.last_use.note(token.last_used_at, now, || Key::Token(token.id.clone()));
+            Finding::token(user, token)
+        }
+        _ => Anonymous::TokenInvalid.into(),
+    })
+}

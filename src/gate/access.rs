@@ -1,0 +1,129 @@
+use actix_web::web::{Data, Path};
+
+use crate::scope::Scope;
+
+/// Who may call an operation, read off the arguments of its handler.
+///
+/// The gate enforces it and the OpenAPI document declares it, both from this one value, so that the
+/// two cannot differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// Whether the gate is asked at all.
+    pub gated: bool,
+    /// Whether only somebody may call, or anybody.
+    pub required: bool,
+    /// Whether the session cookie opens it.
+    pub cookie: bool,
+    /// Whether a token opens it.
+    pub token: bool,
+    /// Whether only site admins may call.
+    pub admin: bool,
+    /// Whether a token opens it whatever its scopes.
+    pub any_scope: bool,
+    /// Whether a cookie must belong to a session whose password was entered lately.
+    pub fresh: bool,
+    /// What is taken as a body.
+    pub body: Body,
+    /// Whether the query string is read.
+    pub query: bool,
+}
+
+/// What an operation takes as a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing is read.
+    None,
+    /// JSON by our own rules.
+    Own,
+    /// JSON by the rules of the Better Auth protocol.
+    Protocol,
+}
+
+impl Access {
+    /// An argument that says nothing about who may call.
+    pub const OPEN: Self = Self {
+        gated: false,
+        required: false,
+        cookie: true,
+        token: true,
+        admin: false,
+        any_scope: false,
+        fresh: false,
+        body: Body::None,
+        query: false,
+    };
+
+    /// Anybody, but the gate is asked who it is.
+    pub const ANYBODY: Self = Self { gated: true, ..Self::OPEN };
+
+    /// Somebody.
+    pub const SOMEBODY: Self = Self { required: true, ..Self::ANYBODY };
+
+    /// What two arguments demand together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            gated: self.gated || other.gated,
+            required: self.required || other.required,
+            cookie: self.cookie && other.cookie,
+            token: self.token && other.token,
+            admin: self.admin || other.admin,
+            any_scope: self.any_scope || other.any_scope,
+            fresh: self.fresh || other.fresh,
+            body: match self.body {
+                Body::None => other.body,
+                own => own,
+            },
+            query: self.query || other.query,
+        }
+    }
+
+    /// The scopes that a token needs here; none where it is not taken, or whatever it has will do.
+    #[must_use]
+    pub fn scopes(self, method: Scope) -> Vec<Scope> {
+        match self {
+            Self { token: false, .. } | Self { any_scope: true, .. } => vec![],
+            Self { admin: true, .. } => vec![method, Scope::Admin],
+            _ => vec![method],
+        }
+    }
+}
+
+/// An argument of a handler, saying what it means for who may call. There is no default: a new kind
+/// of argument does not compile until somebody has thought about it.
+pub trait Declares {
+    /// What this argument demands.
+    const ACCESS: Access;
+}
+
+impl<T> Declares for Data<T> {
+    const ACCESS: Access = Access::OPEN;
+}
+
+impl<T> Declares for Path<T> {
+    const ACCESS: Access = Access::OPEN;
+}
+
+impl Declares for actix_web::HttpRequest {
+    const ACCESS: Access = Access::OPEN;
+}
+
+impl Declares for () {
+    const ACCESS: Access = Access::OPEN;
+}
+
+macro_rules! arguments {
+    ($($argument:ident)+) => {
+        impl<$($argument: Declares),+> Declares for ($($argument,)+) {
+            const ACCESS: Access = Access::OPEN$(.and($argument::ACCESS))+;
+        }
+    };
+}
+
+arguments! { A }
+arguments! { A B }
+arguments! { A B C }
+arguments! { A B C D }
+arguments! { A B C D E }
+arguments! { A B C D E F }
+arguments! { A B C D E F G }

@@ -1,0 +1,37 @@
+//! The Authorization header: a well-formed token, or not.
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+
+use crate::secrets::PlainToken;
+
+/// What the header holds.
+pub(super) enum Authorization {
+    /// There is none.
+    Absent,
+    /// A token that passes its checksum.
+    Token(PlainToken),
+    /// A bearer token that does not, or a header that cannot be read.
+    Malformed,
+    /// Another scheme.
+    Other,
+}
+
+/// Reads it strictly, and never fails: whatever stands there is one of four things.
+///
+/// The scheme is case-insensitive and one or more spaces follow it (RFC 9110, 11.1 and RFC 6750,
+/// 2.1). Two headers are malformed even if one is fine, lest a proxy and we believe different ones.
+pub(super) fn presented(headers: &HeaderMap, prefix: &str) -> Authorization {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let Some(value) = values.next() else { return Authorization::Absent };
+    let (None, Ok(text)) = (values.next(), value.to_str()) else {
+        return Authorization::Malformed;
+    };
+    let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Authorization::Other;
+    }
+    match PlainToken::parse(prefix, credentials.trim_matches(' ')) {
+        Ok(token) => Authorization::Token(token),
+        Err(_) => Authorization::Malformed,
+    }
+}

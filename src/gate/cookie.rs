@@ -1,0 +1,193 @@
+//! The session cookie. The only file that names actix-session, which signs it and carries it.
+
+use std::{
+    future::{Ready, ready},
+    sync::{Mutex, PoisonError},
+};
+
+use actix_session::{
+    Session as Carried, SessionExt, SessionMiddleware,
+    config::{CookieContentSecurity, PersistentSession},
+    storage::CookieSessionStore,
+};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    body::MessageBody,
+    cookie::{Key, SameSite, time::Duration},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    middleware::Next,
+};
+
+use super::{Access, Declares, session::Finding};
+use crate::{
+    config::Config,
+    error::{Code, Error},
+    secrets::{SessionHash, SessionSecret, SigningKey},
+    site::Site,
+    state::State,
+    time::{Span, Timestamp, seconds},
+};
+
+/// The one entry of the cookie's state.
+const SECRET: &str = "secret";
+
+/// How often cookies with a bad signature are worth a line in the log.
+const LOG_TAMPERING_EVERY: Span = seconds(60);
+
+/// What is presented as a cookie.
+pub(super) enum Cookie {
+    /// There is none.
+    Absent,
+    /// One that we did not sign.
+    Tampered,
+    /// One of ours, whether or not its session is alive.
+    Secret(SessionHash),
+}
+
+/// The cookie's name. `__Host-` makes browsers refuse one that is not Secure, host-only and for `/`
+/// (RFC 6265bis, 4.1.3.2); over http, on localhost, such a cookie could not be set.
+#[must_use]
+pub fn name(secure: bool) -> &'static str {
+    if secure { "__Host-portcullis" } else { "portcullis" }
+}
+
+/// What signs the cookie, sets it and reads it.
+///
+/// Nothing here ends a session: its row does. The cookie store does not enforce a time to live.
+pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSessionStore> {
+    SessionMiddleware::builder(CookieSessionStore::default(), Key::from(key.expose()))
+        .cookie_name(name(site.is_secure()).to_owned())
+        .cookie_secure(site.is_secure())
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        // Signed, not encrypted: what is inside is random, and its hash alone is stored.
+        .cookie_content_security(CookieContentSecurity::Signed)
+        .session_lifecycle(PersistentSession::default().session_ttl(Duration::days(7)))
+        .build()
+}
+
+/// Marks a request whose new cookie is to be forgotten with the browser's window.
+struct UntilClosed;
+
+/// Takes Max-Age from the cookie of a session that is not to be remembered: actix-session knows one
+/// life for all. It must stand outside [`middleware`], which writes the cookie on the way out.
+pub async fn until_closed<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    if response.request().extensions().contains::<UntilClosed>() {
+        let written =
+            response.response().cookies().find(|cookie| cookie.name().ends_with("portcullis"));
+        if let Some(mut cookie) = written.map(actix_web::cookie::Cookie::into_owned) {
+            response.response_mut().del_cookie(cookie.name());
+            cookie.set_max_age(None);
+            response.response_mut().add_cookie(&cookie)?;
+        }
+    }
+    Ok(response)
+}
+
+/// What cookie a request presents.
+pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
+    match read(&request.get_session()) {
+        Some(hash) => Cookie::Secret(hash),
+        None if request.cookie(name(state.site.is_secure())).is_none() => Cookie::Absent,
+        None => {
+            log_tampering(state.clock.now());
+            Cookie::Tampered
+        }
+    }
+}
+
+fn read(carried: &Carried) -> Option<SessionHash> {
+    let secret = carried.get::<String>(SECRET).ok().flatten()?;
+    Some(SessionSecret::presented(secret).hash())
+}
+
+/// actix-session would write a line for each, which lets a stranger fill the disk; its own are
+/// filtered out of the log.
+fn log_tampering(now: Timestamp) {
+    static LAST: Mutex<Option<Timestamp>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| last + LOG_TAMPERING_EVERY <= now) {
+        *last = Some(now);
+        tracing::warn!("a session cookie with a bad signature was ignored (logged once a minute)");
+    }
+}
+
+/// Has the cookie removed by the answer.
+pub(super) fn remove(request: &ServiceRequest) {
+    request.get_session().purge();
+}
+
+/// A handler's way to set and remove the cookie.
+pub struct SessionCookie {
+    carried: Carried,
+    request: HttpRequest,
+}
+
+impl SessionCookie {
+    /// What cookie came with the request, if it is one of ours, dead or alive.
+    #[must_use]
+    pub fn presented(&self) -> Option<SessionHash> {
+        read(&self.carried)
+    }
+
+    /// Sets the cookie: for a week, or, if it is not to be remembered, until the browser closes.
+    ///
+    /// # Errors
+    /// When the secret cannot be written as JSON, which does not happen.
+    pub fn set(&self, secret: &SessionSecret, remember: bool) -> Result<(), Error> {
+        self.carried.insert(SECRET, secret.reveal()).map_err(|_| Code::Internal)?;
+        if !remember {
+            self.request.extensions_mut().insert(UntilClosed);
+        }
+        Ok(())
+    }
+
+    /// Sends the same cookie again, so that the browser keeps it for another week.
+    ///
+    /// # Errors
+    /// When the secret cannot be written as JSON, which does not happen.
+    pub fn renew(&self) -> Result<(), Error> {
+        if let Ok(Some(secret)) = self.carried.get::<String>(SECRET) {
+            self.carried.insert(SECRET, secret).map_err(|_| Code::Internal)?;
+        }
+        Ok(())
+    }
+
+    /// Has the answer remove the cookie.
+    pub fn remove(&self) {
+        self.carried.purge();
+    }
+
+    /// Has the answer remove the cookie if its session is over; that of somebody who is deactivated
+    /// stays, since it works again after reactivation.
+    pub fn remove_if_stale(&self) {
+        if self.request.extensions().get::<Finding>().is_some_and(Finding::is_stale_cookie) {
+            self.carried.purge();
+        }
+    }
+}
+
+impl FromRequest for SessionCookie {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let carried = request.get_session();
+        ready(Ok(Self { carried, request: request.clone() }))
+    }
+}
+
+impl Declares for SessionCookie {
+    const ACCESS: Access = Access::ANYBODY;
+}
+
+/// The cookie's name under these settings.
+#[must_use]
+pub fn name_for(config: &Config) -> &'static str {
+    name(config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"))
+}

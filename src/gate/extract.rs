@@ -1,0 +1,115 @@
+//! What a handler asks for: each type in its signature says who may call.
+//!
+//! All of them are ready at once, since the gate has done the work. As a handler's first arguments
+//! they answer before its body is read: 401 where 401 is due, and not 400.
+
+use std::{
+    future::{Ready, ready},
+    ops::Deref,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+
+use super::{
+    Access, Declares, Session,
+    refusal::{self, Refusal},
+    session::{FRESH, Finding},
+};
+use crate::{
+    error::Code,
+    state::State,
+    store::{sessions::SessionRow, users::Role},
+};
+
+/// An extractor that only looks at what the gate found.
+macro_rules! extractor {
+    ($type:ty, $access:expr, |$request:ident| $body:expr) => {
+        impl FromRequest for $type {
+            type Error = Refusal;
+            type Future = Ready<Result<Self, Refusal>>;
+
+            fn from_request($request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                ready((|| $body)())
+            }
+        }
+
+        impl Declares for $type {
+            const ACCESS: Access = $access;
+        }
+    };
+}
+
+extractor!(Session, Access::SOMEBODY, |request| known(request).map(|(session, _)| session));
+
+impl Declares for Option<Session> {
+    const ACCESS: Access = Access::ANYBODY;
+}
+
+/// A site admin, with whichever key.
+#[derive(Debug, Clone)]
+pub struct SiteAdmin(Session);
+
+impl Deref for SiteAdmin {
+    type Target = Session;
+    fn deref(&self) -> &Session {
+        &self.0
+    }
+}
+
+extractor!(SiteAdmin, Access { admin: true, ..Access::SOMEBODY }, |request| {
+    let (session, _) = known(request)?;
+    if session.user.role != Role::Admin {
+        return Err(Code::AdminRequired.into());
+    }
+    Ok(SiteAdmin(session))
+});
+
+/// The session's row, where the cookie is demanded: what a token may not do, whatever its scopes.
+#[derive(Debug, Clone)]
+pub struct ByCookie(pub SessionRow);
+
+extractor!(ByCookie, Access { token: false, ..Access::SOMEBODY }, |request| {
+    let (session, _) = known(request)?;
+    session.session.map(ByCookie).ok_or_else(|| Code::CookieRequired.into())
+});
+
+/// The presented token's id, where the very token is what it is about.
+#[derive(Debug, Clone)]
+pub struct ByToken(pub String);
+
+extractor!(ByToken, Access { cookie: false, any_scope: true, ..Access::SOMEBODY }, |request| {
+    let (_, token) = known(request)?;
+    token.map(ByToken).ok_or_else(|| Code::TokenRequired.into())
+});
+
+/// Anybody but the holder of a token: what makes or ends a browser's session.
+#[derive(Debug, Clone, Copy)]
+pub struct NotByToken;
+
+extractor!(NotByToken, Access { token: false, ..Access::ANYBODY }, |request| {
+    match refusal::finding(request)? {
+        Finding::Known { token: Some(_), .. } => Err(Code::CookieRequired.into()),
+        _ => Ok(NotByToken),
+    }
+});
+
+/// If it is by cookie, then in a session whose password was entered within a day. A token has no
+/// session to grow old; what it may do, its scopes say.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh;
+
+extractor!(Fresh, Access { fresh: true, ..Access::SOMEBODY }, |request| {
+    let (session, _) = known(request)?;
+    let now = State::of(request).map_err(Refusal::Error)?.clock.now();
+    match session.session {
+        Some(row) if row.authenticated_at + FRESH <= now => Err(Code::SessionNotFresh.into()),
+        _ => Ok(Fresh),
+    }
+});
+
+fn known(request: &HttpRequest) -> Result<(Session, Option<String>), Refusal> {
+    match refusal::finding(request)? {
+        Finding::Known { session, token } => Ok((session, token)),
+        Finding::Anonymous(why) => Err(refusal::of_anonymous(request, why)),
+    }
+}

@@ -1,0 +1,106 @@
+//! Where to go after signing in: a place of our own, or nowhere.
+
+use url::Url;
+
+use crate::site::Site;
+
+/// A path of ours, as it stands, if it is one and can be taken for nothing else.
+///
+/// Browsers read `\` as `/` and skip control characters, so that `/\evil.example` is another host to
+/// them; an encoded slash may be decoded by whatever handles the path next. All of these are refused
+/// before the URL parser is asked where the rest leads.
+#[must_use]
+pub fn own_path<'a>(text: &'a str, site: &Site) -> Option<&'a str> {
+    let lower = text.to_ascii_lowercase();
+    let path = lower.split(['?', '#']).next().unwrap_or_default();
+    let plain = text.starts_with('/')
+        && !text.starts_with("//")
+        && !text.contains('\\')
+        && !text.chars().any(char::is_control)
+        && !["%2f", "%5c", "%00", "%0a", "%0d"].iter().any(|code| path.contains(code));
+    let ours = plain
+        && site.public_url.join(text).is_ok_and(|url: Url| {
+            url.origin() == site.public_url.origin() && !url.path().starts_with("//")
+        });
+    ours.then_some(text)
+}
+
+/// A callback as the Better Auth protocol knows it: a path of ours, or a URL on an origin we trust.
+#[must_use]
+pub fn trusted_callback(text: &str, site: &Site) -> bool {
+    own_path(text, site).is_some()
+        || (!text.chars().any(char::is_control)
+            && (text.starts_with("https://") || text.starts_with("http://"))
+            && site.trusts(text)
+            && Url::parse(text)
+                .is_ok_and(|url| url.username().is_empty() && url.password().is_none()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn site() -> Site {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Settings {
+            #[command(flatten)]
+            config: crate::config::Config,
+        }
+        let settings = Settings::parse_from([
+            "test",
+            "--public-url",
+            "https://example.com",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
+        Site::new(&settings.config, settings.config.listen).unwrap()
+    }
+
+    #[test]
+    fn a_path_of_ours_is_kept_as_it_stands() {
+        for path in
+            ["/", "/settings", "/a/b?c=d&e=/f#g", "/search?q=https://else.example//x", "/ünï"]
+        {
+            assert_eq!(own_path(path, &site()), Some(path));
+        }
+    }
+
+    #[test]
+    fn anything_that_leads_elsewhere_is_refused() {
+        for text in [
+            "",
+            "settings",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "https://evil.example",
+            "https:evil.example",
+            "javascript:alert(1)",
+            "/%2f%2fevil.example",
+            "/%2F/evil.example",
+            "/%5cevil.example",
+            "/.//evil.example",
+            "/..//evil.example",
+            "https://example.com@evil.example/",
+            "/a%0d%0aSet-Cookie:x",
+            "data:text/html,x",
+            " /settings",
+        ] {
+            assert_eq!(own_path(text, &site()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_callback_may_also_be_a_url_on_a_trusted_origin() {
+        assert!(trusted_callback("/welcome", &site()));
+        assert!(trusted_callback("https://example.com/welcome", &site()));
+        assert!(!trusted_callback("https://example.com.evil.example/welcome", &site()));
+        assert!(!trusted_callback("https://user@example.com/", &site()));
+        assert!(!trusted_callback("//example.com/", &site()));
+    }
+}

@@ -1,0 +1,137 @@
+//! What the anonymous are answered, and what happens where the gate was forgotten.
+
+use actix_web::{
+    HttpMessage, HttpRequest, HttpResponse, ResponseError,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method, StatusCode,
+        header::{ACCEPT, AUTHORIZATION, LOCATION},
+    },
+    middleware::Next,
+};
+use url::form_urlencoded;
+
+use super::{
+    next::own_path,
+    session::{Anonymous, Finding},
+};
+use crate::{
+    error::{Code, Error},
+    state::State,
+};
+
+/// Why an extractor has nothing to give.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Sign in there first.
+    Login(String),
+    /// This error.
+    Error(Error),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Login(_) => f.write_str("sign in first"),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self::Error(code.into())
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Login(_) => StatusCode::FOUND,
+            Self::Error(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Login(url) => {
+                HttpResponse::Found().insert_header((LOCATION, url.as_str())).finish()
+            }
+            Self::Error(error) => error.error_response(),
+        }
+    }
+}
+
+/// Whether a browser is on its way to show a page, so that it can be sent to another.
+#[must_use]
+pub fn is_navigation(request: &HttpRequest) -> bool {
+    let accepts_html = request.headers().get_all(ACCEPT).any(|value| {
+        value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("text/html"))
+    });
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && accepts_html
+        && !request.headers().contains_key(AUTHORIZATION)
+}
+
+/// What somebody unknown is answered where somebody known is needed.
+pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Refusal {
+    if is_navigation(request) {
+        return match State::of(request) {
+            Ok(state) => Refusal::Login(login_url(request, state)),
+            Err(error) => Refusal::Error(error),
+        };
+    }
+    match why {
+        Anonymous::Unknown | Anonymous::StaleCookie => Code::Unauthorized.into(),
+        Anonymous::TokenMalformed => Code::TokenMalformed.into(),
+        Anonymous::TokenInvalid => Code::TokenInvalid.into(),
+        Anonymous::TokenExpired(end) => {
+            Refusal::Error(Code::TokenExpired.because(format!("This token expired at {end}.")))
+        }
+    }
+}
+
+fn login_url(request: &HttpRequest, state: &State) -> String {
+    let login = &state.config.login_url;
+    let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    match own_path(here, &state.site) {
+        Some(path) => {
+            let next: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+            let joint = if login.contains('?') { '&' } else { '?' };
+            format!("{login}{joint}next={next}")
+        }
+        None => login.clone(),
+    }
+}
+
+/// Left in a request by an extractor that the gate had never passed.
+struct Unguarded;
+
+/// What the gate found. Where it was never asked, that is a fault of ours, and no "anonymous".
+pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Refusal> {
+    let found = request.extensions().get::<Finding>().cloned();
+    found.ok_or_else(|| {
+        tracing::error!(
+            path = request.path(),
+            "a session was asked for where the gate does not stand"
+        );
+        request.extensions_mut().insert(Unguarded);
+        Code::Internal.into()
+    })
+}
+
+/// Answers 500 where a handler asked for a session and the gate does not stand.
+///
+/// actix's `Option<T>` turns the extractor's own 500 into `None`, which would read as "signed out".
+pub async fn guard_the_unguarded<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let response = next.call(request).await?;
+    if response.request().extensions().contains::<Unguarded>() {
+        let fault = Error::from(Code::Internal).error_response();
+        return Ok(response.into_response(fault).map_into_right_body());
+    }
+    Ok(response.map_into_left_body())
+}

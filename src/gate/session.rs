@@ -1,0 +1,90 @@
+use crate::{
+    scope::{Scope, Scopes},
+    store::{
+        sessions::SessionRow,
+        tokens::ApiToken,
+        users::{Role, User},
+    },
+    time::{Span, Timestamp, days},
+};
+
+use super::Access;
+
+/// How long a password that was entered counts as entered just now.
+pub const FRESH: Span = days(1);
+
+/// Somebody: who they are, and, where they came with a cookie, in which session.
+///
+/// As an argument of a handler, `Session` refuses the anonymous (302 to the login page for a
+/// browser's navigation, 401 for anybody else), and `Option<Session>` leaves that to the handler.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Whoever asks; never somebody who is deactivated.
+    pub user: User,
+    /// The session's row for a cookie, nothing for a token: the only tell.
+    pub session: Option<SessionRow>,
+    scopes: Scopes,
+}
+
+impl Session {
+    /// Whether the key that was presented allows this. A cookie allows all that its user may.
+    #[must_use]
+    pub fn allows(&self, scope: Scope) -> bool {
+        let role = scope != Scope::Admin || self.user.role == Role::Admin;
+        role && self.scopes.contains(scope)
+    }
+}
+
+/// What the gate found, kept in the request for the extractors.
+#[derive(Debug, Clone)]
+pub(super) enum Finding {
+    /// A live key. The token's id is for the one operation that ends the very token.
+    Known { session: Session, token: Option<String> },
+    /// Nobody, and why.
+    Anonymous(Anonymous),
+}
+
+/// Why a request is nobody's.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Anonymous {
+    /// Nothing was presented that deserves an answer of its own.
+    Unknown,
+    /// A cookie whose session is over: it may be removed.
+    StaleCookie,
+    /// Not a token at all.
+    TokenMalformed,
+    /// A token whose time was over at this moment.
+    TokenExpired(Timestamp),
+    /// Any other token, or another scheme.
+    TokenInvalid,
+}
+
+impl From<Anonymous> for Finding {
+    fn from(why: Anonymous) -> Self {
+        Self::Anonymous(why)
+    }
+}
+
+impl Finding {
+    pub(super) fn cookie(user: User, row: SessionRow) -> Self {
+        let session = Session { user, session: Some(row), scopes: Scopes::all() };
+        Self::Known { session, token: None }
+    }
+
+    pub(super) fn token(user: User, token: ApiToken) -> Self {
+        let session = Session { user, session: None, scopes: token.scopes };
+        Self::Known { session, token: Some(token.id) }
+    }
+
+    pub(super) fn is_stale_cookie(&self) -> bool {
+        matches!(self, Self::Anonymous(Anonymous::StaleCookie))
+    }
+
+    /// The scope that a token would need here and has not. Where no token is taken at all, the
+    /// handler's own arguments say so, which helps more than a missing scope.
+    pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Scope> {
+        let Self::Known { session, token: Some(_) } = self else { return None };
+        let needed = access.scopes(method);
+        needed.into_iter().find(|scope| !session.scopes.contains(*scope))
+    }
+}

@@ -1,0 +1,30 @@
+//! Portcullis: a complete REST backend whose every request passes one gate.
+//!
+//! The modules, in the order in which a request meets them; each knows those below it and none above.
+//!
+//! - [`app`] builds the server, runs it, drains it
+//! - [`routes`] is the table of everything that can be asked, [`openapi`] that table as a document
+//! - [`gate`] resolves each request, once, to a [`gate::Session`] or to nobody
+//! - [`api`] answers, one file a resource
+//! - [`store`] keeps the data, in SQLite or in PostgreSQL
+//!
+//! Beside them [`cli`] holds the commands, [`config`] every setting, [`state`] what requests share,
+//! [`site`] what this server is to the world, [`error`] everything that can go wrong, [`secrets`]
+//! what nobody may read, [`scope`] what a token may do, and [`time`] what time it is.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod error;
+mod fields;
+pub mod gate;
+pub mod openapi;
+pub mod request_id;
+pub mod routes;
+pub mod scope;
+pub mod secrets;
+pub mod site;
+pub mod state;
+pub mod store;
+pub mod time;

@@ -1,0 +1,217 @@
+//! THE TABLE: everything that can be asked, in groups by who is asked about the caller.
+//!
+//! A row is a handler; its method and address stand above it in its file, who may call it in its
+//! arguments. `openapi/openapi.json` is this table written out.
+
+use std::collections::BTreeMap;
+
+use actix_web::{
+    FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route,
+    http::{Method, header::ALLOW},
+    middleware::{Next, from_fn},
+    web::{self, Data, ServiceConfig},
+};
+use utoipa::openapi::{HttpMethod, OpenApi, PathItem};
+
+use crate::{
+    api::{admin, auth, dashboard, health, me, projects, settings, tokens},
+    error::{Code, Error},
+    gate::{self, Access, Declares, cookie},
+    openapi,
+    secrets::SigningKey,
+    state::State,
+};
+
+/// From one list of handlers: what utoipa documents, and what actix serves.
+macro_rules! table {
+    (
+        open { $($open:ident $(:: $open_rest:ident)*),* $(,)? }
+        gated { $($gated:ident $(:: $gated_rest:ident)*),* $(,)? }
+    ) => {
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths(
+            $($open $(:: $open_rest)*,)*
+            $($gated $(:: $gated_rest)*),*
+        ))]
+        struct Documented;
+
+        /// Every row of the table.
+        #[must_use]
+        pub fn operations() -> Vec<Operation> {
+            vec![
+                $(Operation::open(stringify!($open $(:: $open_rest)*), $open $(:: $open_rest)*),)*
+                $(Operation::gated(stringify!($gated $(:: $gated_rest)*), $gated $(:: $gated_rest)*),)*
+            ]
+        }
+    };
+}
+table! {
+    // Ask nobody: the gate does not stand here, no store is read and no cookie touched.
+    open {
+        health::live,
+        health::ready,
+        auth::ok::auth_ok,
+    }
+
+    // Pass the gate.
+    gated {
+        auth::sign_up::sign_up_email,
+        auth::sign_in::sign_in_email,
+        auth::sign_out::sign_out,
+        auth::sessions::get_session,
+        auth::sessions::list_sessions,
+        auth::sessions::revoke_session,
+        auth::sessions::revoke_sessions,
+        auth::sessions::revoke_other_sessions,
+        auth::passwords::verify_password,
+        auth::passwords::reset_password,
+
+        dashboard::show_dashboard,
+        settings::show_settings,
+        me::show_me,
+
+        projects::list_projects,
+        projects::create_project,
+        projects::show_project,
+        projects::update_project,
+        projects::delete_project,
+
+        tokens::list_tokens,
+        tokens::create_token,
+        tokens::revoke_current_token,
+        tokens::show_token,
+        tokens::rename_token,
+        tokens::revoke_token,
+
+        admin::users::list_users,
+        admin::users::create_user,
+        admin::users::show_user,
+        admin::users::update_user,
+        admin::lock_out::deactivate_user,
+        admin::lock_out::reactivate_user,
+        admin::credentials::list_user_sessions,
+        admin::credentials::end_user_sessions,
+        admin::credentials::revoke_user_tokens,
+        admin::tokens::list_all_tokens,
+        admin::tokens::revoke_any_token,
+        admin::audit_events::list_audit_events,
+    }
+}
+
+/// A row: a handler under its name, which is its operation id.
+pub struct Operation {
+    /// The operation id.
+    pub id: &'static str,
+    /// Who may call, from the handler's arguments.
+    pub access: Access,
+    route: Route,
+}
+
+impl Operation {
+    /// A handler that asks nobody. One whose arguments ask for a session does not compile here.
+    fn open<F, Args>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + Declares + 'static,
+        F::Output: Responder + 'static,
+    {
+        const { assert!(!Args::ACCESS.gated, "this handler belongs behind the gate") }
+        Self { id: id(path), access: Args::ACCESS, route: web::to(handler) }
+    }
+
+    /// A handler behind the gate. One whose arguments ask for nobody does not compile here.
+    fn gated<F, Args>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + Declares + 'static,
+        F::Output: Responder + 'static,
+    {
+        const { assert!(Args::ACCESS.gated, "this handler asks for nobody") }
+        let access = Args::ACCESS;
+        let pass = from_fn(move |request, next: Next<_>| gate::pass(access, request, next));
+        Self { id: id(path), access, route: web::to(handler).wrap(pass) }
+    }
+}
+
+fn id(path: &'static str) -> &'static str {
+    path.rsplit(':').next().map_or(path, str::trim)
+}
+
+/// The document as utoipa reads it off the handlers, before anything is said of who may call.
+#[must_use]
+pub fn documented() -> OpenApi {
+    <Documented as utoipa::OpenApi>::openapi()
+}
+
+/// Puts the table into an application.
+pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) {
+    let mut operations: BTreeMap<&str, Operation> =
+        operations().into_iter().map(|operation| (operation.id, operation)).collect();
+    let mut paths: Vec<(String, PathItem)> = documented().paths.paths.into_iter().collect();
+    // The first that matches is served, so /tokens/current must come before /tokens/{id}.
+    paths.sort_by_key(|(path, _)| path.contains('{'));
+    for (path, item) in paths {
+        let mut resource = web::resource(path);
+        let mut allowed = Vec::new();
+        for (method, documented) in openapi::methods(&item) {
+            let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
+            let Some(row) = row else { continue };
+            let method = actix_method(&method);
+            resource = serve(resource, &method, row, state, key);
+            if method == Method::GET {
+                allowed.push(Method::HEAD.to_string());
+            }
+            allowed.push(method.to_string());
+        }
+        let allowed = allowed.join(", ");
+        let refuse = move || std::future::ready(wrong_method(&allowed));
+        config.service(resource.default_service(web::to(refuse)));
+    }
+    config.configure(|config| openapi::serve(config, state)).default_service(web::to(nothing));
+}
+
+/// Adds a row's route; GET answers HEAD as well, with the same gate and the same handler.
+fn serve(
+    resource: Resource,
+    method: &Method,
+    row: Operation,
+    state: &Data<State>,
+    key: &SigningKey,
+) -> Resource {
+    let route = if *method == Method::GET {
+        row.route.guard(actix_web::guard::Any(actix_web::guard::Get()).or(actix_web::guard::Head()))
+    } else {
+        row.route.method(method.clone())
+    };
+    if row.access.gated {
+        let signed = cookie::middleware(&state.site, key);
+        resource.route(route.wrap(signed).wrap(from_fn(cookie::until_closed)))
+    } else {
+        resource.route(route)
+    }
+}
+
+fn actix_method(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+async fn nothing() -> Result<HttpResponse, Error> {
+    Err(Code::NotFound.into())
+}
+
+fn wrong_method(allowed: &str) -> HttpResponse {
+    let mut response = Error::from(Code::MethodNotAllowed).error_response();
+    if let Ok(allowed) = allowed.parse() {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}

@@ -1,0 +1,24 @@
+//! Everything that must not be read: passwords, tokens, cookie and link secrets, the signing key.
+//!
+//! A secret and what is stored of it are different types, so that one cannot stand where the other
+//! belongs. No type here shows its secret through `Debug`, `Display` or `Serialize`; each has one
+//! method by which it leaves, and that method's name says so.
+
+mod hash;
+mod password;
+mod random;
+mod signing;
+mod token;
+
+pub use hash::HashOf;
+pub use password::{Busy, Hashing, Password, PasswordFault, PasswordHash, Verdict};
+pub use random::{LinkSecret, SessionSecret};
+pub use signing::{SigningKey, SigningKeyError};
+pub use token::{MalformedToken, PlainToken};
+
+/// What the store keeps of an API token.
+pub type TokenHash = HashOf<PlainToken>;
+/// What the store keeps of a session cookie's secret.
+pub type SessionHash = HashOf<SessionSecret>;
+/// What the store keeps of the secret in a link.
+pub type LinkHash = HashOf<LinkSecret>;

@@ -1,0 +1,258 @@
+use std::sync::LazyLock;
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{self, PasswordHasher as _, PasswordVerifier as _},
+};
+use passwords::analyzer::is_common_password;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+/// The shortest password that is taken, in characters ([NIST SP 800-63B], 3.1.1.2).
+///
+/// [NIST SP 800-63B]: https://pages.nist.gov/800-63-4/sp800-63b.html
+pub const SHORTEST: usize = 8;
+/// The longest, in characters. A bound is needed: hashing reads every byte that a stranger sends.
+pub const LONGEST: usize = 128;
+
+/// How many may wait for each one that hashes, before the rest are told to come back.
+const WAITING_PER_PERMIT: usize = 32;
+
+/// A password in clear, on its way from a request to the hash.
+#[derive(Clone, Deserialize)]
+pub struct Password(SecretString);
+
+/// Why a password cannot be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PasswordFault {
+    /// Under eight characters.
+    #[error("a password has at least {SHORTEST} characters")]
+    TooShort,
+    /// Over 128 characters.
+    #[error("a password has at most {LONGEST} characters")]
+    TooLong,
+    /// On the list of passwords that are tried first.
+    #[error("this password is on the lists that attackers try first")]
+    TooCommon,
+}
+
+impl Password {
+    /// A password that somebody typed or sent.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether it may be chosen. Any Unicode is welcome, and nothing is trimmed or cut.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn acceptable(&self) -> Result<(), PasswordFault> {
+        let text = self.0.expose_secret();
+        match text.chars().count() {
+            0..SHORTEST => Err(PasswordFault::TooShort),
+            SHORTEST..=LONGEST => {
+                if is_common_password(text) || is_common_password(text.to_lowercase()) {
+                    return Err(PasswordFault::TooCommon);
+                }
+                Ok(())
+            }
+            _ => Err(PasswordFault::TooLong),
+        }
+    }
+
+    /// Whether it is longer than any password can be, so that hashing it is a waste.
+    #[must_use]
+    pub fn too_long(&self) -> bool {
+        self.0.expose_secret().chars().count() > LONGEST
+    }
+}
+
+/// What the store keeps of a password: argon2id in PHC form, with its parameters and salt.
+#[derive(Clone)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// A hash that the store returned.
+    #[must_use]
+    pub fn stored(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC text, for the store.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What checking a password found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not the password, or there is none to compare with.
+    Wrong,
+    /// The password.
+    Right,
+    /// The password, hashed with parameters that are no longer ours: hash it again and keep that.
+    RightButOutdated,
+}
+
+/// Too many passwords are being hashed just now.
+#[derive(Debug, Error)]
+#[error("too many passwords are being checked at once")]
+pub struct Busy;
+
+/// Hashes passwords: off the async threads, a few at a time, with a short queue.
+///
+/// Each hash takes 19 MiB and a core for some 20 ms. Unbounded, a burst of sign-ins would take the
+/// memory and the processor from every other request.
+pub struct Hashing {
+    queue: Semaphore,
+    permits: Semaphore,
+}
+
+/// What is compared when there is no user of that name, so that the answer takes as long.
+static NOBODY: LazyLock<PasswordHash> =
+    LazyLock::new(|| hash(&Password::new("nobody has this password".into())));
+
+impl Hashing {
+    /// At most `parallel` hashes at once.
+    #[must_use]
+    pub fn new(parallel: usize) -> Self {
+        LazyLock::force(&NOBODY);
+        Self {
+            queue: Semaphore::new(parallel * (1 + WAITING_PER_PERMIT)),
+            permits: Semaphore::new(parallel),
+        }
+    }
+
+    /// Hashes a password for the store.
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Busy> {
+        self.run(move || hash(&password)).await
+    }
+
+    /// Compares a password with a stored hash, or, where there is none, takes just as long to refuse.
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full.
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<Verdict, Busy> {
+        self.run(move || match stored {
+            Some(stored) => verify(&password, &stored),
+            None => {
+                verify(&password, &NOBODY);
+                Verdict::Wrong
+            }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let _place = self.queue.try_acquire().map_err(|_| Busy)?;
+        let _permit = self.permits.acquire().await.map_err(|_| Busy)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+    }
+}
+
+/// OWASP's floor (Password Storage Cheat Sheet): argon2id, 19 MiB, two passes, one lane.
+fn argon2() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+const _: () = assert!(
+    Params::DEFAULT_M_COST >= 19 * 1024 && Params::DEFAULT_T_COST >= 2,
+    "the library's defaults have sunk below OWASP's floor"
+);
+
+#[expect(clippy::expect_used, reason = "fails only if the system has no random numbers")]
+fn hash(password: &Password) -> PasswordHash {
+    let phc: password_hash::phc::PasswordHash = argon2()
+        .hash_password(password.0.expose_secret().as_bytes())
+        .expect("argon2 hashes any password with a random salt");
+    PasswordHash(phc.to_string())
+}
+
+fn verify(password: &Password, stored: &PasswordHash) -> Verdict {
+    let Ok(phc) = password_hash::phc::PasswordHash::new(&stored.0) else {
+        return Verdict::Wrong;
+    };
+    if argon2().verify_password(password.0.expose_secret().as_bytes(), &phc).is_err() {
+        return Verdict::Wrong;
+    }
+    match Params::try_from(&phc) {
+        Ok(params)
+            if params.m_cost() >= Params::DEFAULT_M_COST
+                && params.t_cost() >= Params::DEFAULT_T_COST =>
+        {
+            Verdict::Right
+        }
+        _ => Verdict::RightButOutdated,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn chosen(text: &str) -> Result<(), PasswordFault> {
+        Password::new(text.into()).acceptable()
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        assert_eq!(chosen("sévèné7"), Err(PasswordFault::TooShort));
+        assert_eq!(chosen("ëight§ch"), Ok(()));
+        assert_eq!(chosen(&"🦀".repeat(128)), Ok(()));
+        assert_eq!(chosen(&"🦀".repeat(129)), Err(PasswordFault::TooLong));
+    }
+
+    #[test]
+    fn any_character_counts_spaces_included() {
+        assert_eq!(chosen("   a  b "), Ok(()));
+        assert_eq!(chosen("correct horse battery staple"), Ok(()));
+    }
+
+    #[test]
+    fn what_attackers_try_first_is_refused_in_any_case() {
+        for common in ["password", "PASSWORD", "Password1", "qwertyuiop", "12345678", "iloveyou"] {
+            assert_eq!(chosen(common), Err(PasswordFault::TooCommon), "{common}");
+        }
+    }
+
+    #[test]
+    fn a_hash_says_how_it_was_made() {
+        let phc = hash(&Password::new("a perfectly good one".into()));
+        assert!(phc.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+
+    #[test]
+    fn a_weaker_hash_is_right_but_outdated() {
+        let password = Password::new("a perfectly good one".into());
+        let weak = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(8 * 1024, 1, 1, None).unwrap(),
+        );
+        let phc: password_hash::phc::PasswordHash =
+            weak.hash_password(b"a perfectly good one").unwrap();
+        let stored = PasswordHash(phc.to_string());
+        assert_eq!(verify(&password, &stored), Verdict::RightButOutdated);
+        assert_eq!(verify(&password, &hash(&password)), Verdict::Right);
+        assert_eq!(verify(&Password::new("another".into()), &stored), Verdict::Wrong);
+    }
+
+    static_assertions::assert_not_impl_any!(Password: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+    static_assertions::assert_not_impl_any!(PasswordHash: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+}

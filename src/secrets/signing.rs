@@ -1,0 +1,98 @@
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use secrecy::{ExposeSecret, SecretSlice};
+use thiserror::Error;
+
+/// How many bytes sign a cookie: HMAC-SHA256's block size.
+const LENGTH: usize = 64;
+
+/// The key that signs the session cookie.
+///
+/// The signature keeps junk away from the store; what opens a session is the secret inside, which
+/// the store knows by its hash. Whoever learns this key alone can therefore open nothing.
+#[derive(Clone)]
+pub struct SigningKey(SecretSlice<u8>);
+
+/// Why there is no signing key.
+#[derive(Debug, Error)]
+pub enum SigningKeyError {
+    /// The text is not 64 bytes in base64.
+    #[error("the signing secret must be 64 random bytes in base64; `portcullis secret` makes one")]
+    Malformed,
+    /// The file cannot be read or made.
+    #[error("the signing secret in {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl SigningKey {
+    /// A new random key.
+    #[must_use]
+    pub fn generate() -> Self {
+        let bytes: [u8; LENGTH] = rand::random();
+        Self(bytes.to_vec().into())
+    }
+
+    /// Reads a key from its text.
+    ///
+    /// # Errors
+    /// When it is not 64 bytes in base64.
+    pub fn parse(text: &str) -> Result<Self, SigningKeyError> {
+        let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| SigningKeyError::Malformed)?;
+        if bytes.len() != LENGTH {
+            return Err(SigningKeyError::Malformed);
+        }
+        Ok(Self(bytes.into()))
+    }
+
+    /// Reads the key that this file keeps; where there is none, makes one that only we may read.
+    ///
+    /// # Errors
+    /// When the file cannot be read or made, or holds something else.
+    pub fn kept_in(path: &Path) -> Result<Self, SigningKeyError> {
+        let fail = |source| SigningKeyError::File { path: path.to_owned(), source };
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = Self::generate();
+                key.write(path).map_err(fail)?;
+                Ok(key)
+            }
+            Err(error) => Err(fail(error)),
+        }
+    }
+
+    /// Through a second name, so that a crash never leaves half a key under the right one.
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let draft = path.with_extension("new");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&draft)?;
+        writeln!(file, "{}", self.reveal())?;
+        file.sync_all()?;
+        fs::rename(draft, path)
+    }
+
+    /// The key as text, for the command that makes one and the file that keeps it.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        BASE64_STANDARD.encode(self.0.expose_secret())
+    }
+
+    /// The bytes, for what signs.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}

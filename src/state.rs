@@ -1,0 +1,45 @@
+//! What every request may need: one value, shared by all threads.
+
+use std::sync::atomic::AtomicBool;
+
+use actix_web::{HttpRequest, web::Data};
+
+use crate::{
+    config::Config,
+    error::{Code, Error},
+    secrets::Hashing,
+    site::Site,
+    store::{Store, last_use::LastUse},
+    time::Clock,
+};
+
+/// The running server's parts.
+pub struct State {
+    /// The settings.
+    pub config: Config,
+    /// What this server is to the world.
+    pub site: Site,
+    /// The data.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where passwords are hashed.
+    pub hashing: Hashing,
+    /// When each key was last used.
+    pub last_use: LastUse,
+    /// Whether the server is on its way out: it still answers, and says that it is not ready.
+    pub draining: AtomicBool,
+}
+
+impl State {
+    /// The state that a request was given.
+    ///
+    /// # Errors
+    /// When the server was built without it: a fault of ours.
+    pub fn of(request: &HttpRequest) -> Result<&Self, Error> {
+        request.app_data::<Data<Self>>().map(|data| data.get_ref()).ok_or_else(|| {
+            tracing::error!("the server was built without its state");
+            Code::Internal.into()
+        })
+    }
+}

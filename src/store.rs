@@ -1,0 +1,228 @@
+//! Two databases behind one door. It knows tables and transactions, nothing of HTTP.
+//!
+//! Every query is written once, in the file of its table, and [`read!`] and [`write!`] expand it for
+//! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
+
+mod compatibility;
+mod error;
+mod migrate;
+mod postgres;
+mod sqlite;
+
+pub mod accounts;
+pub mod audit_events;
+pub mod last_use;
+pub mod page;
+pub mod projects;
+pub mod purge;
+pub mod schema;
+pub mod sessions;
+pub mod tokens;
+pub mod users;
+pub mod verifications;
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use diesel::sql_types::Text;
+
+pub use error::Error;
+pub use migrate::Applied;
+pub use postgres::Target;
+
+/// Where the data lives.
+#[derive(Clone)]
+pub enum Location {
+    /// A file of our own.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(Box<Target>),
+}
+
+impl Location {
+    /// Reads a `DATABASE_URL`: `postgres://…`, or `sqlite:` and a path.
+    ///
+    /// # Errors
+    /// What is wrong with it, without repeating it: it may hold a password.
+    pub fn parse(url: &str, authority: Option<PathBuf>) -> Result<Self, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Target::parse(url, authority).map(Box::new).map(Self::Postgres);
+        }
+        match url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
+            Some(path) if !path.is_empty() && path != ":memory:" => Ok(Self::Sqlite(path.into())),
+            _ => Err("DATABASE_URL must begin with postgres:// or be sqlite: and a file".into()),
+        }
+    }
+
+    /// For a banner: which database this is, without credentials.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Sqlite(file) => format!("SQLite in {}", file.display()),
+            Self::Postgres(target) => target.describe(),
+        }
+    }
+
+    /// Makes sure that no other server uses the same SQLite file, for as long as the lock is held.
+    /// A PostgreSQL server takes any number of instances.
+    ///
+    /// # Errors
+    /// When another server holds the file, or the lock cannot be made.
+    pub fn lock(&self) -> Result<Option<File>, Error> {
+        let Self::Sqlite(file) = self else { return Ok(None) };
+        let fail = |error: &dyn std::fmt::Display| {
+            Error::unavailable(format!("{}: {error}", file.display()))
+        };
+        make_parent(file).map_err(|error| fail(&error))?;
+        let lock = File::create(file.with_extension("lock")).map_err(|error| fail(&error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Err(fail(&"another server is running on this file")),
+            Err(TryLockError::Error(error)) => Err(fail(&error)),
+        }
+    }
+}
+
+/// How the store is opened.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// The longest that anybody waits for an answer.
+    pub patience: Duration,
+    /// The most connections to PostgreSQL.
+    pub pool_size: u32,
+    /// How many threads read from SQLite.
+    pub readers: usize,
+    /// Whether to bring the tables up to date first.
+    pub migrate: bool,
+}
+
+/// The store, in one of its two forms.
+pub enum Store {
+    /// Embedded.
+    Sqlite(sqlite::Sqlite),
+    /// A server.
+    Postgres(postgres::Postgres),
+}
+
+/// Runs a query, or several that need no common view, and answers with a [`Result`].
+///
+/// The body must be repeatable: on PostgreSQL it runs again if its connection turns out to be dead.
+macro_rules! read {
+    ($store:expr, |$connection:ident| $body:expr) => {
+        $crate::store::run!($store, read, |$connection| $body)
+    };
+}
+
+/// Runs a body in one transaction: all of it or nothing.
+macro_rules! write {
+    ($store:expr, |$connection:ident| $body:expr) => {
+        $crate::store::run!($store, write, |$connection| $body)
+    };
+}
+
+macro_rules! run {
+    ($store:expr, $how:ident, |$connection:ident| $body:expr) => {
+        match $store {
+            $crate::store::Store::Postgres(postgres) => {
+                #[allow(dead_code, reason = "a body names its backend where it boxes a query")]
+                type Backend = diesel::pg::Pg;
+                postgres.$how(async |$connection| $body).await
+            }
+            $crate::store::Store::Sqlite(sqlite) => {
+                #[allow(dead_code, reason = "a body names its backend where it boxes a query")]
+                type Backend = diesel::sqlite::Sqlite;
+                sqlite
+                    .$how(move |$connection| $crate::store::sqlite::in_place(async move { $body }))
+                    .await
+            }
+        }
+    };
+}
+
+use {read, run, write};
+
+impl Store {
+    /// Opens the store, migrated if the options say so, and checked against this binary in any case.
+    ///
+    /// # Errors
+    /// When it cannot be reached or opened, or a newer Portcullis has made it its own.
+    pub async fn open(location: &Location, options: Options) -> Result<Self, Error> {
+        if let Location::Sqlite(file) = location {
+            make_parent(file)
+                .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))?;
+        }
+        if options.migrate {
+            Self::migrate(location).await?;
+        }
+        let store = match location {
+            Location::Sqlite(file) => {
+                Self::Sqlite(sqlite::Sqlite::open(file, options.readers, options.patience)?)
+            }
+            Location::Postgres(target) => Self::Postgres(
+                postgres::Postgres::open(
+                    target.as_ref().clone(),
+                    options.pool_size,
+                    options.patience,
+                )
+                .await?,
+            ),
+        };
+        compatibility::check(&store).await?;
+        Ok(store)
+    }
+
+    /// Brings the tables up to date, one starter at a time, and says what was applied.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or a migration fails; what came before it stays applied.
+    pub async fn migrate(location: &Location) -> Result<Applied, Error> {
+        if let Location::Sqlite(file) = location {
+            make_parent(file)
+                .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))?;
+        }
+        migrate::run(location.clone()).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        use diesel_async::RunQueryDsl;
+        read!(self, |conn| diesel::sql_query("SELECT 1").execute(conn).await)?;
+        Ok(())
+    }
+
+    /// What an operator should know about this database before trusting it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn warnings(&self) -> Result<Vec<String>, Error> {
+        use diesel_async::RunQueryDsl;
+        let Self::Postgres(postgres) = self else { return Ok(Vec::new()) };
+        let fsync: String = postgres
+            .read(async |conn| {
+                diesel::select(diesel::dsl::sql::<Text>("current_setting('fsync')"))
+                    .get_result(conn)
+                    .await
+            })
+            .await?;
+        let mut warnings = Vec::new();
+        if fsync == "off" {
+            warnings.push(
+                "PostgreSQL runs with fsync = off: a power cut can undo a lock-out".to_owned(),
+            );
+        }
+        Ok(warnings)
+    }
+}
+
+fn make_parent(file: &Path) -> std::io::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,101 @@
+//! What admins and operators did, written in the very transaction that did it.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use strum::{EnumString, IntoStaticStr};
+
+use super::{
+    Error, Store,
+    page::{Page, Window, new_id},
+    read,
+    schema::audit_events,
+};
+use crate::time::Timestamp;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Action {
+    /// A user was made by an admin or the operator.
+    UserCreated,
+    /// A user's name or role was changed.
+    UserUpdated,
+    /// A user was locked out.
+    UserDeactivated,
+    /// A user was let in again.
+    UserReactivated,
+    /// A user's password was set by the operator.
+    PasswordSet,
+    /// All sessions of a user were ended.
+    SessionsEnded,
+    /// All tokens of a user were revoked.
+    TokensRevoked,
+    /// One token was revoked.
+    TokenRevoked,
+    /// A token was made by the operator.
+    TokenCreated,
+}
+
+/// A row of `audit_events`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events)]
+pub struct Event {
+    /// Which event.
+    pub id: String,
+    /// The admin; none for the operator at the command line.
+    pub actor_id: Option<String>,
+    /// The [`Action`]'s name.
+    pub action: String,
+    /// The user whom it concerns.
+    pub subject_id: String,
+    /// The particulars, as JSON; no address and no secret.
+    pub detail: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl Event {
+    /// What somebody did to a user.
+    #[must_use]
+    pub fn new(
+        actor_id: Option<&str>,
+        action: Action,
+        subject_id: &str,
+        detail: &Value,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: new_id(),
+            actor_id: actor_id.map(ToOwned::to_owned),
+            action: <&'static str>::from(action).to_owned(),
+            subject_id: subject_id.to_owned(),
+            detail: detail.to_string(),
+            created_at: now,
+        }
+    }
+}
+
+/// A page of events, newest first, of one user or of all.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(
+    store: &Store,
+    subject_id: Option<String>,
+    window: Window,
+) -> Result<Page<Event>, Error> {
+    let fetch = window.fetch();
+    let after = window.after.clone();
+    let rows = read!(store, |conn| {
+        let mut query = audit_events::table.select(Event::as_select()).into_boxed::<Backend>();
+        if let Some(after) = &after {
+            query = query.filter(audit_events::id.lt(after));
+        }
+        if let Some(subject_id) = &subject_id {
+            query = query.filter(audit_events::subject_id.eq(subject_id));
+        }
+        query.order(audit_events::id.desc()).limit(fetch).load(conn).await
+    })?;
+    Ok(window.page(rows, |event: &Event| &event.id))
+}

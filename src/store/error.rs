@@ -1,0 +1,33 @@
+use std::fmt;
+
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+
+/// What the store answers when it has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot answer: gone, too busy, too slow, or broken. Try later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// Somebody else has what must be unique.
+    #[error("taken already")]
+    Taken,
+    /// The tables belong to a newer Portcullis.
+    #[error("{0}")]
+    Incompatible(String),
+}
+
+impl Error {
+    pub(super) fn unavailable(reason: impl fmt::Display) -> Self {
+        Self::Unavailable(reason.to_string())
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        match error {
+            // Each table has at most one uniqueness that a caller can violate, so its name adds nothing.
+            QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
+            other => Self::unavailable(other),
+        }
+    }
+}

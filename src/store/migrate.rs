@@ -1,0 +1,69 @@
+//! Brings the tables up to date.
+
+use std::path::Path;
+
+use diesel::{sql_query, sql_types::BigInt};
+use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{Error, Location, postgres::Target, sqlite};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// "portcull" as a number: the advisory lock that starters of one database meet at.
+const ADVISORY_LOCK: i64 = 0x706f_7274_6375_6c6c;
+
+/// The versions of the migrations that were applied just now.
+pub type Applied = Vec<String>;
+
+/// On a thread with a runtime of its own, since Diesel's harness for async connections panics on a
+/// single-threaded one, which is what actix and most tests run on.
+pub(super) async fn run(location: Location) -> Result<Applied, Error> {
+    let work = move || match location {
+        Location::Sqlite(file) => migrate_sqlite(&file),
+        Location::Postgres(target) => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(Error::unavailable)?
+            .block_on(migrate_postgres(&target)),
+    };
+    tokio::task::spawn_blocking(move || std::thread::spawn(work).join())
+        .await
+        .map_err(Error::unavailable)?
+        .map_err(|_| Error::unavailable("the migration panicked"))?
+}
+
+/// All in one immediate transaction: a second starter waits, and then finds nothing to do.
+fn migrate_sqlite(file: &Path) -> Result<Applied, Error> {
+    let mut connection = sqlite::connect(file)?;
+    let mut failure = None;
+    let applied = connection.immediate_transaction(|connection| {
+        apply(connection, SQLITE).map_err(|error| {
+            failure = Some(error);
+            diesel::result::Error::RollbackTransaction
+        })
+    });
+    applied.map_err(|error| failure.unwrap_or_else(|| Error::unavailable(error)))
+}
+
+async fn migrate_postgres(target: &Target) -> Result<Applied, Error> {
+    let mut connection = target.connect().await.map_err(Error::unavailable)?;
+    // Held until this connection closes, which is when this function returns.
+    sql_query("SELECT pg_advisory_lock($1)")
+        .bind::<BigInt, _>(ADVISORY_LOCK)
+        .execute(&mut connection)
+        .await?;
+    apply(&mut AsyncMigrationHarness::new(connection), POSTGRES)
+}
+
+fn apply<DB: diesel::backend::Backend>(
+    harness: &mut impl MigrationHarness<DB>,
+    migrations: EmbeddedMigrations,
+) -> Result<Applied, Error> {
+    let versions = harness
+        .run_pending_migrations(migrations)
+        .map_err(|error| Error::unavailable(format!("a migration failed: {error}")))?;
+    Ok(versions.iter().map(ToString::to_string).collect())
+}

@@ -1,0 +1,258 @@
+//! PostgreSQL through a pool of connections, with bounded waits and TLS where the URL asks for it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use diesel::{ConnectionError, ConnectionResult, QueryResult, result::Error as QueryError};
+use diesel_async::{
+    AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod, bb8,
+    },
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::Error;
+
+/// A connection from the pool.
+pub type Connection = AsyncPgConnection;
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct Target {
+    config: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Target {
+    /// Reads a connection URL; `sslmode=require` means TLS with a verified certificate.
+    ///
+    /// # Errors
+    /// What is wrong with the URL or the certificate file; never the URL itself, which may hold a password.
+    pub fn parse(url: &str, authority: Option<PathBuf>) -> Result<Self, String> {
+        let mut config: tokio_postgres::Config =
+            url.parse().map_err(|error: tokio_postgres::Error| format!("DATABASE_URL: {error}"))?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(5));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("portcullis");
+        }
+        let tls = match config.get_ssl_mode() {
+            SslMode::Require => Some(MakeRustlsConnect::new(tls_config(authority)?)),
+            _ => {
+                config.ssl_mode(SslMode::Disable);
+                None
+            }
+        };
+        Ok(Self { config, tls })
+    }
+
+    /// Where the password and the data would cross a network in clear.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let local = |host: &Host| match host {
+            Host::Tcp(name) => matches!(name.as_str(), "localhost" | "127.0.0.1" | "::1"),
+            Host::Unix(_) => true,
+        };
+        self.tls.is_none() && !self.config.get_hosts().iter().all(local)
+    }
+
+    /// Host and database, for a banner: no user, no password.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => "localhost".to_owned(),
+        };
+        format!("PostgreSQL {} at {host}", self.config.get_dbname().unwrap_or("(default)"))
+    }
+
+    /// Opens one connection outside any pool.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
+        let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
+        let mut connection = if let Some(tls) = self.tls.clone() {
+            let (client, driver) = self.config.connect(tls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+        } else {
+            let (client, driver) = self.config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+        };
+        connection
+            .batch_execute(DURABLE)
+            .await
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    }
+}
+
+/// An acknowledged lock-out must survive a crash, whatever the server's default; a stricter one stays.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+     WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+
+fn describe(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let Some(file) = authority else {
+        let builder = builder.with_platform_verifier().map_err(|error| error.to_string())?;
+        return Ok(builder.with_no_client_auth());
+    };
+    let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&file).map_err(|error| fail(&error))? {
+        let certificate = certificate.map_err(|error| fail(&error))?;
+        roots.add(certificate).map_err(|error| fail(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(fail(&"no certificate in this file"));
+    }
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A pool of connections.
+pub struct Postgres {
+    pool: bb8::Pool<AsyncPgConnection>,
+    patience: Duration,
+}
+
+impl Postgres {
+    /// Opens the pool: at most `size` connections, each answer within `patience`.
+    ///
+    /// # Errors
+    /// When the first connection cannot be made.
+    pub async fn open(target: Target, size: u32, patience: Duration) -> Result<Self, Error> {
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(move |_| {
+            let target = target.clone();
+            Box::pin(async move { target.connect().await })
+        });
+        // bb8's ping at each check-out costs a quarter of the throughput. A connection that died is
+        // noticed when it is used, and `read` and `write` then take a fresh one, once.
+        config.recycling_method = RecyclingMethod::Fast;
+        let manager = AsyncDieselConnectionManager::new_with_config("", config);
+        let pool = bb8::Pool::builder()
+            .max_size(size)
+            .test_on_check_out(false)
+            .connection_timeout(patience)
+            .build(manager)
+            .await
+            .map_err(|error: PoolError| Error::unavailable(error))?;
+        Ok(Self { pool, patience })
+    }
+
+    /// Runs a body on a connection, outside any transaction: one statement sees one state.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is no connection, or no answer in time.
+    pub async fn read<T>(
+        &self,
+        mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        self.in_time(async {
+            let mut connection = self.pool.get().await.map_err(Error::unavailable)?;
+            match body(&mut connection).await {
+                Err(error) if is_lost(&error) => {
+                    drop(connection);
+                    body(&mut self.fresh().await?).await.map_err(Error::from)
+                }
+                result => result.map_err(Error::from),
+            }
+        })
+        .await
+    }
+
+    /// Runs a body in one transaction, READ COMMITTED. What must not interleave locks a row first.
+    ///
+    /// Only the BEGIN is tried again on a fresh connection: once a statement was sent, nobody can
+    /// know what became of it.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read), and what the body returned, after a rollback.
+    pub async fn write<T>(
+        &self,
+        mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        self.in_time(async {
+            let mut pooled = self.pool.get().await.map_err(Error::unavailable)?;
+            match begin(&mut pooled).await {
+                Ok(()) => finish(&mut pooled, &mut body).await,
+                Err(error) if is_lost(&error) => {
+                    drop(pooled);
+                    let mut fresh = self.fresh().await?;
+                    begin(&mut fresh).await?;
+                    finish(&mut fresh, &mut body).await
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    async fn fresh(&self) -> Result<Connection, Error> {
+        self.pool.dedicated_connection().await.map_err(Error::unavailable)
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::time::timeout(self.patience, work)
+            .await
+            .unwrap_or_else(|_| Err(Error::unavailable("PostgreSQL did not answer in time")))
+    }
+}
+
+async fn begin(connection: &mut Connection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction_sql(
+        connection,
+        "BEGIN ISOLATION LEVEL READ COMMITTED",
+    )
+    .await
+}
+
+async fn finish<T>(
+    connection: &mut Connection,
+    body: &mut impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+) -> Result<T, Error> {
+    match body(connection).await {
+        Ok(value) => {
+            AnsiTransactionManager::commit_transaction(connection).await?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The first error is the one to tell; a connection that cannot even roll back is closed.
+            let _ = AnsiTransactionManager::rollback_transaction(connection).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Whether the connection, not the statement, is what failed.
+fn is_lost(error: &QueryError) -> bool {
+    use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+    match error {
+        QueryError::DatabaseError(ClosedConnection | UnableToSendCommand, _)
+        | QueryError::BrokenTransactionManager => true,
+        // PostgreSQL's class 57P: the server is shutting down, or was told to end us.
+        QueryError::DatabaseError(_, info) => info.message().starts_with("terminating connection"),
+        _ => false,
+    }
+}

@@ -1,0 +1,124 @@
+//! Projects: a resource that belongs to a user. Copy this file for yours.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Error, Store,
+    page::{Page, Window},
+    read,
+    schema::projects,
+    write,
+};
+use crate::time::Timestamp;
+
+/// A row of `projects`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = projects)]
+pub struct ProjectRow {
+    /// Which project.
+    pub id: String,
+    /// Whose.
+    pub user_id: String,
+    /// What it is called.
+    pub name: String,
+    /// What it is about.
+    pub description: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What to change of a project; `description: Some(None)` empties it.
+#[derive(Debug, Clone, AsChangeset)]
+#[diesel(table_name = projects)]
+pub struct Changes {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new description, or none from now on.
+    pub description: Option<Option<String>>,
+    /// The moment of the change.
+    pub updated_at: Timestamp,
+}
+
+/// A page of a user's projects, newest first.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(
+    store: &Store,
+    user_id: String,
+    window: Window,
+) -> Result<Page<ProjectRow>, Error> {
+    let fetch = window.fetch();
+    let after = window.after.clone();
+    let rows = read!(store, |conn| {
+        let mut query = projects::table
+            .filter(projects::user_id.eq(&user_id))
+            .select(ProjectRow::as_select())
+            .into_boxed::<Backend>();
+        if let Some(after) = &after {
+            query = query.filter(projects::id.lt(after));
+        }
+        query.order(projects::id.desc()).limit(fetch).load(conn).await
+    })?;
+    Ok(window.page(rows, |project: &ProjectRow| &project.id))
+}
+
+/// Adds a project.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Error> {
+    write!(store, |conn| diesel::insert_into(projects::table)
+        .values(&project)
+        .returning(ProjectRow::as_returning())
+        .get_result(conn)
+        .await)
+}
+
+/// A user's project; somebody else's is not there.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ProjectRow>, Error> {
+    read!(store, |conn| projects::table
+        .find(&id)
+        .filter(projects::user_id.eq(&user_id))
+        .select(ProjectRow::as_select())
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// Changes a user's project.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn update(
+    store: &Store,
+    user_id: String,
+    id: String,
+    changes: Changes,
+) -> Result<Option<ProjectRow>, Error> {
+    write!(store, |conn| diesel::update(projects::table.find(&id))
+        .filter(projects::user_id.eq(&user_id))
+        .set(&changes)
+        .returning(ProjectRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// Deletes a user's project. False when there is none of that id.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn delete(store: &Store, user_id: String, id: String) -> Result<bool, Error> {
+    let deleted = write!(store, |conn| diesel::delete(projects::table.find(&id))
+        .filter(projects::user_id.eq(&user_id))
+        .execute(conn)
+        .await)?;
+    Ok(deleted == 1)
+}

@@ -1,0 +1,42 @@
+//! Rows whose time is over.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Error, Store,
+    schema::{api_tokens, audit_events, sessions, verifications},
+    write,
+};
+use crate::time::{Span, Timestamp, days};
+
+/// A dead token stays in its owner's list for this long, so that they can see what became of it.
+const TOKEN_MEMORY: Span = days(30);
+
+/// Deletes expired sessions and links, tokens long dead, and audit events older than they are kept.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn purge(store: &Store, keep_audit_events: Span, now: Timestamp) -> Result<usize, Error> {
+    let dead = now - TOKEN_MEMORY;
+    write!(store, |conn| {
+        let mut deleted = diesel::delete(sessions::table.filter(sessions::expires_at.le(now)))
+            .execute(conn)
+            .await?;
+        deleted += diesel::delete(verifications::table.filter(verifications::expires_at.le(now)))
+            .execute(conn)
+            .await?;
+        deleted += diesel::delete(
+            api_tokens::table
+                .filter(api_tokens::revoked_at.le(dead).or(api_tokens::expires_at.le(dead))),
+        )
+        .execute(conn)
+        .await?;
+        deleted += diesel::delete(
+            audit_events::table.filter(audit_events::created_at.lt(now - keep_audit_events)),
+        )
+        .execute(conn)
+        .await?;
+        Ok(deleted)
+    })
+}

@@ -1,0 +1,135 @@
+//! The tables, once for both databases; a test holds this file against each of them after migration.
+
+#![expect(
+    missing_docs,
+    reason = "diesel::table! has no place for the documentation of what it makes"
+)]
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::time::Moment;
+
+    users (id) {
+        id -> Text,
+        name -> Text,
+        email -> Text,
+        email_verified -> Bool,
+        image -> Nullable<Text>,
+        role -> Text,
+        deactivated_at -> Nullable<Moment>,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::time::Moment;
+
+    accounts (id) {
+        id -> Text,
+        user_id -> Text,
+        provider_id -> Text,
+        account_id -> Text,
+        password_hash -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Bool, Nullable, Text};
+    use crate::time::Moment;
+
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        secret_hash -> Binary,
+        expires_at -> Moment,
+        authenticated_at -> Moment,
+        last_seen_at -> Moment,
+        remember -> Bool,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use crate::time::Moment;
+
+    api_tokens (id) {
+        id -> Text,
+        user_id -> Text,
+        token_hash -> Binary,
+        display_prefix -> Text,
+        name -> Text,
+        scopes -> Text,
+        expires_at -> Nullable<Moment>,
+        last_used_at -> Nullable<Moment>,
+        revoked_at -> Nullable<Moment>,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::time::Moment;
+
+    projects (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::time::Moment;
+
+    audit_events (id) {
+        id -> Text,
+        actor_id -> Nullable<Text>,
+        action -> Text,
+        subject_id -> Text,
+        detail -> Text,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use crate::time::Moment;
+
+    verifications (id) {
+        id -> Text,
+        user_id -> Text,
+        purpose -> Text,
+        secret_hash -> Binary,
+        expires_at -> Moment,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    locks (name) {
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    schema_compatibility (migration) {
+        migration -> Text,
+        oldest_binary -> Text,
+    }
+}
+
+diesel::joinable!(accounts -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(api_tokens -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(users, accounts, sessions, api_tokens);

@@ -1,0 +1,318 @@
+//! Browsers that are signed in.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Error, Store,
+    accounts::{Credential, NewAccount},
+    audit_events::Event,
+    page::new_id,
+    read,
+    schema::{accounts, audit_events, sessions, users},
+    users::User,
+    write,
+};
+use crate::{
+    secrets::{PasswordHash, SessionHash},
+    time::{Span, Timestamp, days},
+};
+
+/// How long a session lives after its last refresh.
+pub const LIFE: Span = days(7);
+/// How long a session lives that is not to be remembered: it is never refreshed.
+pub const SHORT_LIFE: Span = days(1);
+/// A session is refreshed once a day at the most.
+pub const REFRESH_AFTER: Span = days(1);
+/// However often it is refreshed, a session ends after this.
+pub const LONGEST_LIFE: Span = days(30);
+
+/// A row of `sessions`, without its secret's hash: nobody needs to read that.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct SessionRow {
+    /// Which session. Not a credential: it may be shown.
+    pub id: String,
+    /// Whose.
+    pub user_id: String,
+    /// When it ends, unless it is refreshed.
+    pub expires_at: Timestamp,
+    /// When its user last entered a password in it.
+    pub authenticated_at: Timestamp,
+    /// When it was last used, to the minute or so.
+    pub last_seen_at: Timestamp,
+    /// Whether it outlives the browser and is refreshed.
+    pub remember: bool,
+    /// From where it was begun.
+    pub ip_address: Option<String>,
+    /// By which program.
+    pub user_agent: Option<String>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it was last refreshed.
+    pub updated_at: Timestamp,
+}
+
+impl SessionRow {
+    /// When it would end if it were refreshed now; none while that is not due, or would gain nothing.
+    #[must_use]
+    pub fn refreshed(&self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.remember && self.expires_at - LIFE + REFRESH_AFTER <= now;
+        let until = (now + LIFE).min(self.created_at + LONGEST_LIFE);
+        (due && until > self.expires_at).then_some(until)
+    }
+}
+
+/// A row of `sessions` to add.
+#[derive(Insertable)]
+#[diesel(table_name = sessions)]
+pub struct NewSession {
+    id: String,
+    user_id: String,
+    secret_hash: SessionHash,
+    expires_at: Timestamp,
+    authenticated_at: Timestamp,
+    last_seen_at: Timestamp,
+    remember: bool,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// From where and by what a session is begun.
+#[derive(Debug, Clone, Default)]
+pub struct Device {
+    /// The peer's address.
+    pub ip_address: Option<String>,
+    /// What the program calls itself.
+    pub user_agent: Option<String>,
+}
+
+impl NewSession {
+    /// A session that begins now.
+    #[must_use]
+    pub fn begin(
+        user_id: &str,
+        secret_hash: SessionHash,
+        remember: bool,
+        device: Device,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: new_id(),
+            user_id: user_id.to_owned(),
+            secret_hash,
+            expires_at: now + if remember { LIFE } else { SHORT_LIFE },
+            authenticated_at: now,
+            last_seen_at: now,
+            remember,
+            ip_address: device.ip_address,
+            user_agent: device.user_agent,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// The gate's query: the session with this secret, expired or not, and its user.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn by_secret(
+    store: &Store,
+    hash: SessionHash,
+) -> Result<Option<(SessionRow, User)>, Error> {
+    read!(store, |conn| sessions::table
+        .inner_join(users::table)
+        .filter(sessions::secret_hash.eq(hash))
+        .select((SessionRow::as_select(), User::as_select()))
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// Adds a user together with the way they sign in and their first session, which takes the place of
+/// the one that the browser had.
+///
+/// # Errors
+/// [`Error::Taken`] when the address belongs to somebody.
+pub async fn sign_up(
+    store: &Store,
+    user: User,
+    account: NewAccount,
+    session: NewSession,
+    replaced: Option<SessionHash>,
+) -> Result<(User, SessionRow), Error> {
+    write!(store, |conn| {
+        if let Some(replaced) = replaced {
+            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
+                .execute(conn)
+                .await?;
+        }
+        let user = diesel::insert_into(users::table)
+            .values(&user)
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await?;
+        diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
+        let session = diesel::insert_into(sessions::table)
+            .values(&session)
+            .returning(SessionRow::as_returning())
+            .get_result(conn)
+            .await?;
+        Ok((user, session))
+    })
+}
+
+/// How signing in with a verified password ended.
+pub enum SignedIn {
+    /// A session has begun.
+    Begun(User, SessionRow),
+    /// The user was locked out meanwhile, or before.
+    Deactivated,
+    /// The password was changed while it was being checked.
+    CredentialChanged,
+}
+
+/// Begins a session, if the password that was verified is still the one, and its user not locked out.
+///
+/// Both rows are locked by touching them, which is the one row lock that both databases speak, so
+/// that a change of password or a lock-out cannot slip between the check and the session. The session
+/// that the browser had until now ends: its secret must not live on beside the new one.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn sign_in(
+    store: &Store,
+    verified: Credential,
+    rehashed: Option<PasswordHash>,
+    session: NewSession,
+    replaced: Option<SessionHash>,
+) -> Result<SignedIn, Error> {
+    let keep = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
+    write!(store, |conn| {
+        let user: Option<User> = diesel::update(users::table.find(&session.user_id))
+            .filter(users::deactivated_at.is_null())
+            .set(users::updated_at.eq(users::updated_at))
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(user) = user else { return Ok(SignedIn::Deactivated) };
+        let unchanged = diesel::update(accounts::table.find(&verified.account_id))
+            .filter(accounts::password_hash.eq(verified.hash.as_str()))
+            .set(accounts::password_hash.eq(&keep))
+            .execute(conn)
+            .await?;
+        if unchanged == 0 {
+            return Ok(SignedIn::CredentialChanged);
+        }
+        if let Some(replaced) = replaced {
+            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
+                .execute(conn)
+                .await?;
+        }
+        let session = diesel::insert_into(sessions::table)
+            .values(&session)
+            .returning(SessionRow::as_returning())
+            .get_result(conn)
+            .await?;
+        Ok(SignedIn::Begun(user, session))
+    })
+}
+
+/// A user's sessions that have not ended, newest first.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(
+    store: &Store,
+    user_id: String,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, Error> {
+    read!(store, |conn| sessions::table
+        .filter(sessions::user_id.eq(&user_id))
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::id.desc())
+        .select(SessionRow::as_select())
+        .load(conn)
+        .await)
+}
+
+/// Moves a session's end. False when it was ended meanwhile: it must not come back.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn refresh(
+    store: &Store,
+    id: String,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let moved = write!(store, |conn| diesel::update(sessions::table.find(&id))
+        .set((sessions::expires_at.eq(until), sessions::updated_at.eq(now)))
+        .execute(conn)
+        .await)?;
+    Ok(moved == 1)
+}
+
+/// Notes that a session's user has entered the password again.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn authenticated_again(store: &Store, id: String, now: Timestamp) -> Result<(), Error> {
+    write!(store, |conn| diesel::update(sessions::table.find(&id))
+        .set(sessions::authenticated_at.eq(now))
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Ends the session with this secret, whatever its user's state.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error> {
+    write!(store, |conn| diesel::delete(sessions::table.filter(sessions::secret_hash.eq(hash)))
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Which of a user's sessions to end.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// The one with this id.
+    One(String),
+    /// All but the one with this id.
+    AllBut(String),
+    /// All.
+    All,
+}
+
+/// Ends sessions of one user, with an event where an admin does it; says how many there were.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn end(
+    store: &Store,
+    user_id: String,
+    which: Which,
+    event: Option<Event>,
+) -> Result<usize, Error> {
+    write!(store, |conn| {
+        let mut query =
+            diesel::delete(sessions::table).filter(sessions::user_id.eq(&user_id)).into_boxed();
+        query = match &which {
+            Which::One(id) => query.filter(sessions::id.eq(id)),
+            Which::AllBut(id) => query.filter(sessions::id.ne(id)),
+            Which::All => query,
+        };
+        let ended = query.execute(conn).await?;
+        if let Some(event) = &event {
+            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
+        }
+        Ok(ended)
+    })
+}

@@ -1,0 +1,322 @@
+//! API tokens: what scripts hold instead of a cookie.
+
+use diesel::{
+    backend::Backend as DieselBackend,
+    deserialize::{self, FromSql, FromSqlRow},
+    prelude::*,
+    sql_types::Text,
+};
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Error, Store,
+    audit_events::Event,
+    page::{Page, Window},
+    read,
+    schema::{api_tokens, audit_events, users},
+    users::{Role, User},
+    write,
+};
+use crate::{
+    scope::{Scope, Scopes},
+    secrets::TokenHash,
+    time::Timestamp,
+};
+
+/// A row of `api_tokens`, without its hash: nobody needs to read that.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = api_tokens)]
+pub struct ApiToken {
+    /// Which token.
+    pub id: String,
+    /// Whose.
+    pub user_id: String,
+    /// Its first characters, by which its owner knows it.
+    pub display_prefix: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may do.
+    #[diesel(deserialize_as = StoredScopes)]
+    pub scopes: Scopes,
+    /// When it stops.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute or so.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Scopes in a column: their names with a space between, as OAuth writes them.
+#[derive(Debug, Clone, Copy, FromSqlRow)]
+pub struct StoredScopes(pub Scopes);
+
+impl From<StoredScopes> for Scopes {
+    fn from(stored: StoredScopes) -> Self {
+        stored.0
+    }
+}
+
+impl<DB> FromSql<Text, DB> for StoredScopes
+where
+    DB: DieselBackend,
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(String::from_sql(value)?.parse()?))
+    }
+}
+
+/// A row of `api_tokens` to add.
+#[derive(Insertable)]
+#[diesel(table_name = api_tokens)]
+pub struct NewToken {
+    /// Which token.
+    pub id: String,
+    /// Whose.
+    pub user_id: String,
+    /// What it is found by.
+    pub token_hash: TokenHash,
+    /// Its first characters.
+    pub display_prefix: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: String,
+    /// When it stops.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Whether a token works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It does.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// Somebody revoked it.
+    Revoked,
+}
+
+impl ApiToken {
+    /// Whether it works now. The instant of its expiry is the first at which it does not.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> State {
+        match (self.revoked_at, self.expires_at) {
+            (Some(_), _) => State::Revoked,
+            (None, Some(end)) if end <= now => State::Expired,
+            _ => State::Active,
+        }
+    }
+}
+
+/// The gate's query: the token with this hash, in whatever state, and its user.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn by_hash(store: &Store, hash: TokenHash) -> Result<Option<(ApiToken, User)>, Error> {
+    read!(store, |conn| api_tokens::table
+        .inner_join(users::table)
+        .filter(api_tokens::token_hash.eq(hash))
+        .select((ApiToken::as_select(), User::as_select()))
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// Adds a token, unless its owner was locked out, or asks for `admin` and is none (any more).
+///
+/// The owner's row is locked by touching it, so that a lock-out cannot slip in between.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn create(
+    store: &Store,
+    token: NewToken,
+    scopes: Scopes,
+    event: Option<Event>,
+) -> Result<Option<ApiToken>, Error> {
+    write!(store, |conn| {
+        let owner: Option<User> = diesel::update(users::table.find(&token.user_id))
+            .filter(users::deactivated_at.is_null())
+            .set(users::updated_at.eq(users::updated_at))
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+        match owner {
+            Some(owner) if owner.role == Role::Admin || !scopes.contains(Scope::Admin) => {}
+            _ => return Ok(None),
+        }
+        let token = diesel::insert_into(api_tokens::table)
+            .values(&token)
+            .returning(ApiToken::as_returning())
+            .get_result(conn)
+            .await?;
+        if let Some(event) = &event {
+            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
+        }
+        Ok(Some(token))
+    })
+}
+
+/// Which tokens a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this user's.
+    pub user_id: Option<String>,
+    /// Only those in this state.
+    pub state: Option<State>,
+}
+
+/// A page of tokens, newest first.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(
+    store: &Store,
+    filter: Filter,
+    window: Window,
+    now: Timestamp,
+) -> Result<Page<ApiToken>, Error> {
+    let fetch = window.fetch();
+    let after = window.after.clone();
+    let rows = read!(store, |conn| {
+        let mut query = api_tokens::table.select(ApiToken::as_select()).into_boxed::<Backend>();
+        if let Some(after) = &after {
+            query = query.filter(api_tokens::id.lt(after));
+        }
+        if let Some(user_id) = &filter.user_id {
+            query = query.filter(api_tokens::user_id.eq(user_id));
+        }
+        let expired = || api_tokens::expires_at.is_not_null().and(api_tokens::expires_at.le(now));
+        query = match filter.state {
+            None => query,
+            Some(State::Revoked) => query.filter(api_tokens::revoked_at.is_not_null()),
+            Some(State::Expired) => {
+                query.filter(api_tokens::revoked_at.is_null()).filter(expired().assume_not_null())
+            }
+            Some(State::Active) => query.filter(api_tokens::revoked_at.is_null()).filter(
+                api_tokens::expires_at
+                    .is_null()
+                    .or(api_tokens::expires_at.gt(now).assume_not_null()),
+            ),
+        };
+        query.order(api_tokens::id.desc()).limit(fetch).load(conn).await
+    })?;
+    Ok(window.page(rows, |token: &ApiToken| &token.id))
+}
+
+/// A user's token by its id.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ApiToken>, Error> {
+    read!(store, |conn| api_tokens::table
+        .find(&id)
+        .filter(api_tokens::user_id.eq(&user_id))
+        .select(ApiToken::as_select())
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// Gives a user's token another name.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn rename(
+    store: &Store,
+    user_id: String,
+    id: String,
+    name: String,
+) -> Result<Option<ApiToken>, Error> {
+    write!(store, |conn| diesel::update(api_tokens::table.find(&id))
+        .filter(api_tokens::user_id.eq(&user_id))
+        .set(api_tokens::name.eq(&name))
+        .returning(ApiToken::as_returning())
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// Revokes a user's own token. False when there is none of that id; doing it again is no error.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn revoke(
+    store: &Store,
+    user_id: String,
+    id: String,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let revoked = write!(store, |conn| {
+        diesel::update(api_tokens::table.find(&id))
+            .filter(api_tokens::user_id.eq(&user_id))
+            .filter(api_tokens::revoked_at.is_null())
+            .set(api_tokens::revoked_at.eq(now))
+            .execute(conn)
+            .await?;
+        api_tokens::table
+            .find(&id)
+            .filter(api_tokens::user_id.eq(&user_id))
+            .count()
+            .get_result::<i64>(conn)
+            .await
+    })?;
+    Ok(revoked == 1)
+}
+
+/// Revokes anybody's token, by an admin or the operator. None when there is none of that id.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn revoke_as_admin(
+    store: &Store,
+    id: String,
+    now: Timestamp,
+    event: impl Fn(&ApiToken) -> Event + Send + 'static,
+) -> Result<Option<ApiToken>, Error> {
+    write!(store, |conn| {
+        diesel::update(api_tokens::table.find(&id))
+            .filter(api_tokens::revoked_at.is_null())
+            .set(api_tokens::revoked_at.eq(now))
+            .execute(conn)
+            .await?;
+        let token: Option<ApiToken> = api_tokens::table
+            .find(&id)
+            .select(ApiToken::as_select())
+            .get_result(conn)
+            .await
+            .optional()?;
+        if let Some(token) = &token {
+            diesel::insert_into(audit_events::table).values(event(token)).execute(conn).await?;
+        }
+        Ok(token)
+    })
+}
+
+/// Revokes every token of a user; says how many worked until then.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn revoke_all(
+    store: &Store,
+    user_id: String,
+    now: Timestamp,
+    event: Event,
+) -> Result<usize, Error> {
+    write!(store, |conn| {
+        let revoked = diesel::update(api_tokens::table)
+            .filter(api_tokens::user_id.eq(&user_id))
+            .filter(api_tokens::revoked_at.is_null())
+            .set(api_tokens::revoked_at.eq(now))
+            .execute(conn)
+            .await?;
+        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        Ok(revoked)
+    })
+}

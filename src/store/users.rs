@@ -1,0 +1,368 @@
+//! People. Whoever is deactivated keeps every row and loses every right, at the gate.
+
+use diesel::{
+    backend::Backend as DieselBackend,
+    deserialize::{self, FromSql, FromSqlRow},
+    expression::AsExpression,
+    prelude::*,
+    serialize::{self, Output, ToSql},
+    sql_types::Text,
+};
+use diesel_async::RunQueryDsl;
+use strum::{EnumString, IntoStaticStr};
+
+use super::{
+    Error, Store,
+    accounts::NewAccount,
+    audit_events::Event,
+    page::{Page, Window},
+    read,
+    schema::{accounts, api_tokens, audit_events, locks, sessions, users, verifications},
+    verifications::NewVerification,
+    write,
+};
+use crate::time::Timestamp;
+
+/// A row of `users`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = users)]
+pub struct User {
+    /// Never used again, not even after deletion.
+    pub id: String,
+    /// What to call them.
+    pub name: String,
+    /// In lower case; no two users share one.
+    pub email: String,
+    /// Whether they have shown that they read mail sent there.
+    pub email_verified: bool,
+    /// Where a picture of them is.
+    pub image: Option<String>,
+    /// What they may do beyond their own things.
+    pub role: Role,
+    /// Since when they are locked out, if they are.
+    pub deactivated_at: Option<Timestamp>,
+    /// When they came.
+    pub created_at: Timestamp,
+    /// When their row last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a user may do beyond their own things.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "lowercase")]
+#[diesel(sql_type = Text)]
+pub enum Role {
+    /// Nothing.
+    User,
+    /// Run the site: deactivate users, manage anyone's tokens.
+    Admin,
+}
+
+impl<DB> ToSql<Text, DB> for Role
+where
+    DB: DieselBackend,
+    str: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        <&'static str>::from(self).to_sql(out)
+    }
+}
+
+impl<DB> FromSql<Text, DB> for Role
+where
+    DB: DieselBackend,
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(String::from_sql(value)?.parse()?)
+    }
+}
+
+/// Which users a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Part of the name or address; upper and lower case of A to Z are one.
+    pub search: Option<String>,
+    /// Only this role.
+    pub role: Option<Role>,
+    /// Only those locked out, or only those who are not.
+    pub deactivated: Option<bool>,
+}
+
+/// What an admin changes of a user.
+#[derive(Debug, Clone, AsChangeset)]
+#[diesel(table_name = users)]
+pub struct Changes {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new role.
+    pub role: Option<Role>,
+    /// The moment of the change.
+    pub updated_at: Timestamp,
+}
+
+/// How a write to somebody's row ended.
+#[derive(Debug)]
+pub enum Written {
+    /// As asked, or it was so already.
+    Done(User),
+    /// There is no such user.
+    NotFound,
+    /// It would have left the site without an active admin.
+    LastAdmin,
+}
+
+/// What comes with a new user besides their row.
+pub struct Beginning {
+    /// How they sign in, if that is known already.
+    pub account: Option<NewAccount>,
+    /// A link by which they choose a password.
+    pub link: Option<NewVerification>,
+    /// What the audit log says of it.
+    pub event: Option<Event>,
+}
+
+/// Adds a user.
+///
+/// # Errors
+/// [`Error::Taken`] when the address belongs to somebody.
+pub async fn create(store: &Store, user: User, with: Beginning) -> Result<User, Error> {
+    write!(store, |conn| {
+        let user = diesel::insert_into(users::table)
+            .values(&user)
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await?;
+        if let Some(account) = &with.account {
+            diesel::insert_into(accounts::table).values(account).execute(conn).await?;
+        }
+        if let Some(link) = &with.link {
+            diesel::insert_into(verifications::table).values(link).execute(conn).await?;
+        }
+        if let Some(event) = &with.event {
+            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
+        }
+        Ok(user)
+    })
+}
+
+/// The user with this id.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
+    read!(store, |conn| users::table
+        .find(&id)
+        .select(User::as_select())
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// The user with this address, which is in lower case.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>, Error> {
+    read!(store, |conn| users::table
+        .filter(users::email.eq(&email))
+        .select(User::as_select())
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// A page of users, newest first.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<Page<User>, Error> {
+    let fetch = window.fetch();
+    let after = window.after.clone();
+    // SQLite folds A to Z in LIKE and PostgreSQL folds nothing, so both are given lower case.
+    let pattern = filter.search.as_deref().map(|text| {
+        let escaped = text.to_ascii_lowercase().replace('\\', r"\\").replace('%', r"\%");
+        format!("%{}%", escaped.replace('_', r"\_"))
+    });
+    let rows = read!(store, |conn| {
+        let mut query = users::table.select(User::as_select()).into_boxed::<Backend>();
+        if let Some(after) = &after {
+            query = query.filter(users::id.lt(after));
+        }
+        if let Some(pattern) = &pattern {
+            query = query.filter(
+                lower(users::name)
+                    .like(pattern)
+                    .escape('\\')
+                    .or(users::email.like(pattern).escape('\\')),
+            );
+        }
+        if let Some(role) = filter.role {
+            query = query.filter(users::role.eq(role));
+        }
+        query = match filter.deactivated {
+            Some(true) => query.filter(users::deactivated_at.is_not_null()),
+            Some(false) => query.filter(users::deactivated_at.is_null()),
+            None => query,
+        };
+        query.order(users::id.desc()).limit(fetch).load(conn).await
+    })?;
+    Ok(window.page(rows, |user: &User| &user.id))
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// A to Z in lower case; what else it folds is each database's own business.
+    fn lower(text: Text) -> Text;
+}
+
+/// Whether anybody runs this site.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
+    let admins: i64 = read!(store, |conn| users::table
+        .filter(users::role.eq(Role::Admin))
+        .filter(users::deactivated_at.is_null())
+        .count()
+        .get_result(conn)
+        .await)?;
+    Ok(admins > 0)
+}
+
+/// Changes name or role. The site keeps at least one active admin.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn update(
+    store: &Store,
+    id: String,
+    changes: Changes,
+    event: Event,
+) -> Result<Written, Error> {
+    write!(store, |conn| {
+        take_admin_lock!(conn);
+        let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
+        let demoted = changes.role == Some(Role::User);
+        if demoted && is_last_admin!(conn, &before) {
+            return Ok(Written::LastAdmin);
+        }
+        let user = diesel::update(users::table.find(&id))
+            .set(&changes)
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await?;
+        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        Ok(Written::Done(user))
+    })
+}
+
+/// Locks a user out at once; `revoke` also ends sessions and tokens for good.
+///
+/// The site keeps at least one active admin. Doing it again is no error and leaves the first date.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn deactivate(
+    store: &Store,
+    id: String,
+    revoke: bool,
+    now: Timestamp,
+    event: Event,
+) -> Result<Written, Error> {
+    write!(store, |conn| {
+        take_admin_lock!(conn);
+        let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
+        if is_last_admin!(conn, &before) {
+            return Ok(Written::LastAdmin);
+        }
+        let user = if before.deactivated_at.is_some() {
+            before
+        } else {
+            diesel::update(users::table.find(&id))
+                .set((users::deactivated_at.eq(now), users::updated_at.eq(now)))
+                .returning(User::as_returning())
+                .get_result(conn)
+                .await?
+        };
+        if revoke {
+            diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(conn).await?;
+            diesel::update(api_tokens::table.filter(api_tokens::user_id.eq(&id)))
+                .filter(api_tokens::revoked_at.is_null())
+                .set(api_tokens::revoked_at.eq(now))
+                .execute(conn)
+                .await?;
+            diesel::delete(verifications::table.filter(verifications::user_id.eq(&id)))
+                .execute(conn)
+                .await?;
+        }
+        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        Ok(Written::Done(user))
+    })
+}
+
+/// Lets a user in again. What of their sessions and tokens has not expired or ended works again.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn reactivate(
+    store: &Store,
+    id: String,
+    now: Timestamp,
+    event: Event,
+) -> Result<Written, Error> {
+    write!(store, |conn| {
+        take_admin_lock!(conn);
+        let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
+        let user = if before.deactivated_at.is_none() {
+            before
+        } else {
+            diesel::update(users::table.find(&id))
+                .set((users::deactivated_at.eq(None::<Timestamp>), users::updated_at.eq(now)))
+                .returning(User::as_returning())
+                .get_result(conn)
+                .await?
+        };
+        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        Ok(Written::Done(user))
+    })
+}
+
+/// Whoever may change the number of active admins holds this row's lock to the end of the
+/// transaction: with READ COMMITTED alone, two admins could demote each other.
+///
+/// Macros, as the statements must be expanded for each backend.
+macro_rules! take_admin_lock {
+    ($conn:ident) => {
+        diesel::update(locks::table.find("admins"))
+            .set(locks::name.eq("admins"))
+            .execute($conn)
+            .await?
+    };
+}
+
+macro_rules! find_in {
+    ($conn:ident, $id:expr) => {
+        users::table.find($id).select(User::as_select()).get_result($conn).await.optional()?
+    };
+}
+
+macro_rules! is_last_admin {
+    ($conn:ident, $user:expr) => {{
+        let user: &User = $user;
+        user.role == Role::Admin && user.deactivated_at.is_none() && {
+            let others: i64 = users::table
+                .filter(users::role.eq(Role::Admin))
+                .filter(users::deactivated_at.is_null())
+                .filter(users::id.ne(&user.id))
+                .count()
+                .get_result($conn)
+                .await?;
+            others == 0
+        }
+    }};
+}
+
+use {find_in, is_last_admin, take_admin_lock};

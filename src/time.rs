@@ -1,0 +1,134 @@
+//! Time as data: one type for a moment, and one place that asks what time it is.
+
+mod sql;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use diesel::{deserialize::FromSqlRow, expression::AsExpression};
+use serde::{Serialize, Serializer};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr, Schema,
+        schema::{KnownFormat, SchemaFormat, Type},
+    },
+};
+
+pub use sql::Moment;
+
+/// A moment, in microseconds since 1970 (UTC): what both databases can keep without rounding.
+///
+/// On the wire it is RFC 3339 with milliseconds and `Z`: `2026-11-23T12:48:00.000Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Moment)]
+pub struct Timestamp(i64);
+
+/// A length of time in microseconds, made by [`seconds`] and [`days`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(i64);
+
+/// `n` seconds.
+#[must_use]
+pub const fn seconds(n: u32) -> Span {
+    Span(n as i64 * 1_000_000)
+}
+
+/// `n` days of 24 hours.
+#[must_use]
+pub const fn days(n: u32) -> Span {
+    Span(n as i64 * 86_400_000_000)
+}
+
+impl Timestamp {
+    /// From microseconds since 1970.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+}
+
+// Saturating: a clock at the edge of time is a strange answer, a panic in the gate is an outage.
+impl std::ops::Add<Span> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl std::ops::Sub<Span> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        write!(f, "{moment:.3}")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .examples(["2026-11-23T12:48:00.000Z"])
+            .into()
+    }
+}
+
+impl ToSchema for Timestamp {}
+
+/// What tells the time. Whoever decides anything by time is handed `now`, read from here once.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's clock.
+    #[default]
+    System,
+    /// A clock that moves only when told to, so that an expiry can be met at its exact edge.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at this moment until it is set again.
+    #[must_use]
+    pub fn manual(at: Timestamp) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(at.0)))
+    }
+
+    /// Moves a manual clock; the machine's own is left alone.
+    pub fn set(&self, to: Timestamp) {
+        if let Self::Manual(micros) = self {
+            micros.store(to.0, Ordering::SeqCst);
+        }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => Timestamp(jiff::Timestamp::now().as_microsecond()),
+            Self::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+        }
+    }
+}
