@@ -11,8 +11,8 @@ use actix_web::{
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, PathItem,
-        Ref, RefOr, Response, ResponseBuilder, ServerBuilder,
+        Components, ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi,
+        PathItem, Ref, RefOr, Response, ResponseBuilder, Schema, ServerBuilder,
         path::Operation,
         security::{
             ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -89,16 +89,31 @@ pub fn document(cookie_name: &str) -> OpenApi {
     for (name, response) in Shared::ALL.map(|shared| (shared.name, shared.response())) {
         components = components.response(name, response);
     }
-    document.components = Some(components.build());
+    let components = components.build();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in methods_mut(item) {
+            show_example(operation, &components);
             let id = operation.operation_id.as_deref().unwrap_or_default();
             if let Some(access) = access.get(id) {
                 describe(operation, &method, path, *access);
             }
         }
     }
+    document.components = Some(components);
     document
+}
+
+/// A body's example stands with its type; where it is sent, a client's tools look for it too.
+fn show_example(operation: &mut Operation, components: &Components) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        let Some(RefOr::Ref(reference)) = &content.schema else { continue };
+        let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+        if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get(name) {
+            content.example.clone_from(&schema.example);
+        }
+    }
 }
 
 /// The document as text, as it is committed.
@@ -202,7 +217,7 @@ impl Shared {
             name: "Forbidden",
             text: "This key, this user or this page may not: `code` says why",
             header: None,
-            applies: |access, _, safe| access.gated && (access.token || access.cookie && !safe),
+            applies: |access, _, _| access.gated,
         },
         Self {
             status: "404",

@@ -39,8 +39,9 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
 
 /// actix-session warns of every tampered cookie, which the gate does once a minute.
 fn log(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(format!("{},actix_session=error,actix_server=warn", config.log))
-        .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
+    let filter =
+        EnvFilter::try_new(format!("{},actix_session=error,actix_server=warn", config.log))
+            .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

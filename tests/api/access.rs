@@ -1,0 +1,344 @@
+//! The sweep: every operation of the document, with every kind of key, against a real server.
+//!
+//! What happens must be what `security` says. A key counts as opening an operation only when its
+//! documented success is seen, on real ids and a valid body; an operation that is never seen to
+//! succeed fails. There is no list of operations here: a new one is covered the moment it exists.
+
+use std::collections::BTreeSet;
+
+use portcullis::{
+    secrets::LinkSecret,
+    store::{
+        audit_events::{Action, Event},
+        users,
+        verifications::NewVerification,
+    },
+    time::days,
+};
+use reqwest::Method;
+
+use crate::support::*;
+
+/// A key, and the way it is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Anonymous,
+    Cookie,
+    Token,
+    ReadOnlyToken,
+    AdminCookie,
+    AdminToken,
+    AdminsTokenWithoutAdminScope,
+    BothKeys,
+    ExpiredToken,
+    RevokedToken,
+    CookieAsBearer,
+    DeactivatedCookie,
+    DeactivatedToken,
+    ExpiredCookie,
+}
+
+/// What a case amounts to.
+#[derive(Debug)]
+enum Key {
+    None,
+    Cookie(&'static [&'static str]),
+    Token(&'static [&'static str]),
+}
+
+const CASES: [Case; 14] = [
+    Case::Anonymous,
+    Case::Cookie,
+    Case::Token,
+    Case::ReadOnlyToken,
+    Case::AdminCookie,
+    Case::AdminToken,
+    Case::AdminsTokenWithoutAdminScope,
+    Case::BothKeys,
+    Case::ExpiredToken,
+    Case::RevokedToken,
+    Case::CookieAsBearer,
+    Case::DeactivatedCookie,
+    Case::DeactivatedToken,
+    Case::ExpiredCookie,
+];
+
+impl Case {
+    fn key(self) -> Key {
+        match self {
+            Self::Cookie => Key::Cookie(&[]),
+            Self::AdminCookie => Key::Cookie(&["admin"]),
+            Self::Token | Self::BothKeys | Self::AdminsTokenWithoutAdminScope => {
+                Key::Token(&["read", "write"])
+            }
+            Self::ReadOnlyToken => Key::Token(&["read"]),
+            Self::AdminToken => Key::Token(&["read", "write", "admin"]),
+            _ => Key::None,
+        }
+    }
+
+    fn is_admins(self) -> bool {
+        matches!(self, Self::AdminCookie | Self::AdminToken | Self::AdminsTokenWithoutAdminScope)
+    }
+}
+
+/// An operation of the document.
+pub struct Operation<'a> {
+    pub id: &'a str,
+    pub method: Method,
+    pub path: &'a str,
+    pub value: &'a Value,
+}
+
+/// Every operation of a document.
+pub fn operations(document: &Value) -> Vec<Operation<'_>> {
+    let paths = document["paths"].as_object().unwrap();
+    let all = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, value)| Operation {
+            id: value["operationId"].as_str().expect("every operation has an id"),
+            method: method.to_uppercase().parse().unwrap(),
+            path,
+            value,
+        })
+    });
+    all.collect()
+}
+
+impl Operation<'_> {
+    /// The documented success.
+    pub fn success(&self) -> u16 {
+        let statuses = self.value["responses"].as_object().unwrap().keys();
+        let success = statuses
+            .map(|status| status.parse().unwrap())
+            .find(|status: &u16| (200..300).contains(status));
+        success.unwrap_or_else(|| panic!("{} documents no success", self.id))
+    }
+
+    fn documents(&self, status: u16) -> bool {
+        self.value["responses"].get(status.to_string()).is_some()
+    }
+
+    /// The example of its body, as it stands.
+    pub fn example<'d>(&'d self) -> Option<&'d Value> {
+        let content = self.value.get("requestBody")?["content"].as_object().unwrap();
+        let example = content["application/json"].get("example");
+        Some(example.unwrap_or_else(|| panic!("the body of {} has no example", self.id)))
+    }
+
+    /// What `security` says of a key: the status that it must be answered.
+    fn expected(&self, key: &Key) -> u16 {
+        let security = self.value["security"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{} says nothing of security", self.id));
+        let opens = |scheme: &str, held: &[&str]| {
+            let mut demands = security.iter().filter_map(|demand| demand.get(scheme));
+            demands.any(|roles| {
+                roles.as_array().unwrap().iter().all(|role| held.contains(&role.as_str().unwrap()))
+            })
+        };
+        let open_to_all = security.is_empty();
+        match key {
+            _ if open_to_all => self.success(),
+            Key::None if security.iter().any(|demand| *demand == json!({})) => self.success(),
+            Key::None => 401,
+            Key::Cookie(held) if opens("cookie", held) => self.success(),
+            Key::Token(held) if opens("bearer", held) => self.success(),
+            _ => 403,
+        }
+    }
+}
+
+#[apply(both)]
+async fn what_the_document_declares_is_what_is_enforced(backend: Backend) {
+    let server = backend.start().await;
+    let document = server.nobody.get("/openapi.json").await.expect(200);
+    let operations = operations(&document);
+    let mut wrong = Vec::new();
+    let mut table = String::new();
+    for operation in &operations {
+        let mut succeeded = false;
+        let mut row = String::new();
+        for case in CASES {
+            let expected = operation.expected(&case.key());
+            let reply = call(&server, operation, &operations, case).await;
+            let seen = reply.status.as_u16();
+            row.push_str(&format!(" {seen}"));
+            succeeded |= seen == operation.success();
+            if seen != expected {
+                wrong.push(format!(
+                    "{} {} as {case:?}: {seen}, declared {expected}: {}",
+                    operation.method, operation.path, reply.text
+                ));
+            }
+            if !operation.documents(seen) {
+                wrong.push(format!(
+                    "{} {} as {case:?}: {seen} is not documented",
+                    operation.method, operation.path
+                ));
+            }
+        }
+        table.push_str(&format!("{:<6} {:<40}{row}\n", operation.method.as_str(), operation.path));
+        if !succeeded {
+            wrong
+                .push(format!("{} {} was never seen to succeed", operation.method, operation.path));
+        }
+    }
+    println!("{} operations, {} cases each: {CASES:?}\n{table}", operations.len(), CASES.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Calls an operation with fresh people and fresh things.
+async fn call(
+    server: &Server,
+    operation: &Operation<'_>,
+    all: &[Operation<'_>],
+    case: Case,
+) -> Reply {
+    let name = format!("u{}", portcullis::store::page::new_id().replace('-', ""));
+    let subject = if case.is_admins() {
+        server.sign_up_admin(&name).await
+    } else {
+        server.sign_up(&name).await
+    };
+    let other = server.sign_up_admin(&format!("o{name}")).await;
+    let path = match operation.path.split_once("/{id}") {
+        // The thing is the caller's own, but for what admins do to others.
+        Some((collection, rest)) => {
+            let owner = if collection.starts_with("/api/admin/") { &other } else { &subject };
+            format!("{collection}/{}{rest}", make(&owner.browser, collection, all, &name).await)
+        }
+        None => operation.path.to_owned(),
+    };
+    let caller = present(server, &subject, case).await;
+    let mut request = caller.request(operation.method.clone(), &path);
+    if let Some(example) = operation.example() {
+        request = request.json(&fit(server, example.clone(), operation, &other, &name).await);
+    }
+    Reply::of(request).await
+}
+
+/// Makes a thing of a collection by its own POST, or by that of the collection of the same name.
+async fn make(owner: &Caller, collection: &str, all: &[Operation<'_>], name: &str) -> String {
+    let last = collection.rsplit('/').next().unwrap();
+    let posts = |path: &&Operation<'_>| {
+        path.method == Method::POST && path.path.ends_with(&format!("/{last}"))
+    };
+    let exact = all.iter().filter(posts).find(|operation| operation.path == collection);
+    let post = exact
+        .or_else(|| all.iter().find(posts))
+        .unwrap_or_else(|| panic!("nothing makes {collection}"));
+    let mut body = post.example().unwrap().clone();
+    if body.get("email").is_some() {
+        body["email"] = json!(format!("thing{name}@example.com"));
+    }
+    let made = owner.post(post.path, body).await.expect(201);
+    let id = made.get("id").or_else(|| made["user"].get("id")).unwrap();
+    id.as_str().unwrap().to_owned()
+}
+
+/// Fits an example to this case's people: addresses are unique, links are used once.
+async fn fit(
+    server: &Server,
+    mut body: Value,
+    operation: &Operation<'_>,
+    other: &Person,
+    name: &str,
+) -> Value {
+    match operation.id {
+        "sign_in_email" => body["email"] = json!(other.email),
+        "reset_password" => {
+            body["token"] = json!(name);
+            plant_link(server, &other.id, name).await;
+        }
+        _ if body.get("email").is_some() => body["email"] = json!(format!("new{name}@example.com")),
+        _ => {}
+    }
+    body
+}
+
+/// Makes a link with this very secret work for somebody.
+async fn plant_link(server: &Server, user_id: &str, secret: &str) {
+    let now = server.now();
+    let hash = LinkSecret::presented(secret.to_owned()).hash();
+    let link = NewVerification::set_password(user_id, hash, now + days(1), now);
+    crate::store::add_link(server, link).await;
+}
+
+/// The caller with the key of this case.
+async fn present(server: &Server, subject: &Person, case: Case) -> Caller {
+    let cookie = subject.browser.cookie.clone().unwrap();
+    match case {
+        Case::Anonymous => server.nobody.clone(),
+        Case::Cookie | Case::AdminCookie => subject.browser.clone(),
+        Case::Token | Case::AdminsTokenWithoutAdminScope => subject.token(&["read", "write"]).await,
+        Case::ReadOnlyToken => subject.token(&["read"]).await,
+        Case::AdminToken => subject.token(&["read", "write", "admin"]).await,
+        Case::BothKeys => {
+            let token = subject.token(&["read", "write"]).await.token.unwrap();
+            server.nobody.with_both(&cookie, &token)
+        }
+        Case::ExpiredToken => {
+            let made = subject.make_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+            server.advance(days(1));
+            server.nobody.with_token(made["token"].as_str().unwrap())
+        }
+        Case::RevokedToken => {
+            let script = subject.token(&["read", "write"]).await;
+            script.delete("/api/tokens/current").await.expect(204);
+            script
+        }
+        Case::CookieAsBearer => server.nobody.with_token(cookie.split_once('=').unwrap().1),
+        Case::DeactivatedCookie => {
+            deactivate(server, subject).await;
+            subject.browser.clone()
+        }
+        Case::DeactivatedToken => {
+            let script = subject.token(&["read", "write"]).await;
+            deactivate(server, subject).await;
+            script
+        }
+        Case::ExpiredCookie => {
+            server.advance(days(7));
+            subject.browser.clone()
+        }
+    }
+}
+
+async fn deactivate(server: &Server, person: &Person) {
+    let now = server.now();
+    let event = Event::new(None, Action::UserDeactivated, &person.id, &json!({}), now);
+    users::deactivate(&server.state.store, person.id.clone(), false, now, event).await.unwrap();
+}
+
+#[apply(both)]
+async fn every_example_succeeds_as_it_stands(backend: Backend) {
+    let document = backend.start().await.nobody.get("/openapi.json").await.expect(200);
+    let operations = operations(&document);
+    let sign_up = operations.iter().find(|operation| operation.id == "sign_up_email").unwrap();
+    let mut tried = BTreeSet::new();
+    for operation in &operations {
+        let Some(example) = operation.example() else { continue };
+        tried.insert(operation.id);
+        let server = backend.start().await;
+        let mut caller = server.nobody.clone();
+        if operation.id != sign_up.id {
+            let reply = server.nobody.post(sign_up.path, sign_up.example().unwrap().clone()).await;
+            caller = server.nobody.with_cookie(&reply.cookie().unwrap());
+            let id = reply.expect(200)["user"]["id"].as_str().unwrap().to_owned();
+            let ada = Person { id, email: String::new(), browser: caller.clone() };
+            server.set_role(&ada, users::Role::Admin).await;
+            if let Some(secret) = example.get("token").and_then(Value::as_str) {
+                plant_link(&server, &ada.id, secret).await;
+            }
+        }
+        let path = match operation.path.split_once("/{id}") {
+            Some((collection, rest)) => {
+                format!("{collection}/{}{rest}", make(&caller, collection, &operations, "x").await)
+            }
+            None => operation.path.to_owned(),
+        };
+        let reply = Reply::of(caller.request(operation.method.clone(), &path).json(example)).await;
+        assert_eq!(reply.status, operation.success(), "{}: {}", operation.id, reply.text);
+    }
+    assert!(tried.len() >= 10, "{tried:?}");
+}

@@ -1,0 +1,370 @@
+//! One test for each row of the gate's table.
+
+use portcullis::{
+    store::users,
+    time::{days, seconds},
+};
+use reqwest::Method;
+
+use crate::support::*;
+
+/// Where the gate needs somebody.
+const SOMEBODY: &str = "/api/me";
+/// Where it takes anybody.
+const ANYBODY: &str = "/api/dashboard";
+
+#[apply(both)]
+async fn nothing_is_anonymous(backend: Backend) {
+    let server = backend.start().await;
+    let reply = server.nobody.get(SOMEBODY).await;
+    assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+    reply.refused(401, "UNAUTHORIZED");
+    assert_eq!(server.nobody.get(ANYBODY).await.expect(200), json!({ "signedIn": false }));
+}
+
+#[apply(both)]
+async fn a_live_cookie_is_a_session_with_its_row(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let me = ada.browser.get(SOMEBODY).await.expect(200);
+    assert_eq!(me["user"]["email"], "ada@example.com");
+    assert_eq!(me["session"]["userId"], ada.id.as_str());
+    let dashboard = ada.browser.get(ANYBODY).await.expect(200);
+    assert_eq!(dashboard, json!({ "signedIn": true, "email": "ada@example.com" }));
+}
+
+#[apply(both)]
+async fn a_live_token_is_a_session_without_a_row(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read"]).await;
+    let me = script.get(SOMEBODY).await.expect(200);
+    assert_eq!(me["user"]["email"], "ada@example.com");
+    assert_eq!(me["session"], Value::Null);
+    assert_eq!(me["scopes"], json!(["read"]));
+}
+
+#[apply(both)]
+async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let cookie = ada.browser.cookie.clone().unwrap();
+    let (name, value) = cookie.split_once('=').unwrap();
+    let flipped = if value.starts_with('A') { 'B' } else { 'A' };
+    for tampered in
+        [format!("{name}={flipped}{}", &value[1..]), format!("{name}=junk"), format!("{name}=")]
+    {
+        let caller = server.nobody.with_cookie(&tampered);
+        for reply in [
+            caller.navigate(SOMEBODY).await,
+            caller.get("/api/auth/get-session").await,
+            caller.get(SOMEBODY).await,
+        ] {
+            assert_eq!(reply.header("set-cookie"), None);
+        }
+        caller.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
+        caller.get(ANYBODY).await.expect(200);
+    }
+}
+
+#[apply(both)]
+async fn a_cookie_signed_with_another_key_is_anonymous(backend: Backend) {
+    let server = backend.start().await;
+    let other = backend.start().await;
+    let ada = other.sign_up("ada").await;
+    let caller = server.nobody.with_cookie(ada.browser.cookie.as_ref().unwrap());
+    caller.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
+}
+
+#[apply(both)]
+async fn an_ended_cookie_is_anonymous_and_removed_where_that_is_safe(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    ada.browser.post("/api/auth/sign-out", json!({})).await.expect(200);
+
+    let reply = ada.browser.get(SOMEBODY).await;
+    assert_eq!(reply.header("set-cookie"), None, "a late answer must not erase a newer cookie");
+    reply.refused(401, "UNAUTHORIZED");
+    let reply = ada.browser.get(ANYBODY).await;
+    assert_eq!(reply.header("set-cookie"), None);
+    assert_eq!(reply.expect(200)["signedIn"], false);
+
+    assert!(ada.browser.get("/api/auth/get-session").await.removes_cookie());
+    assert!(ada.browser.post("/api/auth/sign-out", json!({})).await.removes_cookie());
+    assert!(ada.browser.navigate(SOMEBODY).await.removes_cookie());
+    assert!(ada.browser.navigate(ANYBODY).await.removes_cookie());
+}
+
+#[apply(both)]
+async fn a_cookie_ends_at_the_very_instant_of_its_expiry(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    server.advance(days(7));
+    server.clock.set(server.now() - seconds(1));
+    ada.browser.get(SOMEBODY).await.expect(200);
+    server.advance(seconds(1));
+    ada.browser.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
+    assert!(ada.browser.get("/api/auth/get-session").await.removes_cookie());
+}
+
+#[apply(both)]
+async fn a_bad_token_says_what_is_wrong_with_it(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.make_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+    let token = made["token"].as_str().unwrap();
+    let script = server.nobody.with_token(token);
+    let challenge = Some(r#"Bearer error="invalid_token""#);
+
+    let cut = server.nobody.with_token(&token[..token.len() - 1]).get(SOMEBODY).await;
+    assert_eq!(cut.header("www-authenticate"), challenge);
+    cut.refused(401, "token_malformed");
+
+    server
+        .nobody
+        .with_token(&Server::unknown_token())
+        .get(SOMEBODY)
+        .await
+        .refused(401, "token_invalid");
+
+    server.clock.set(server.now() + days(1) - seconds(1));
+    script.get(SOMEBODY).await.expect(200);
+    server.advance(seconds(1));
+    let expired = script.get(SOMEBODY).await;
+    assert_eq!(expired.header("www-authenticate"), challenge);
+    let problem = expired.refused(401, "token_expired");
+    let date = made["expiresAt"].as_str().unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains(date), "{problem}");
+}
+
+#[apply(both)]
+async fn a_revoked_token_is_anonymous(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.make_token(json!({ "name": "gone" })).await;
+    let script = server.nobody.with_token(made["token"].as_str().unwrap());
+    script.get(SOMEBODY).await.expect(200);
+    let path = format!("/api/tokens/{}", made["id"].as_str().unwrap());
+    ada.browser.delete(&path).await.expect(204);
+    script.get(SOMEBODY).await.refused(401, "token_invalid");
+    assert_eq!(script.get(ANYBODY).await.expect(200)["signedIn"], false);
+}
+
+#[apply(both)]
+async fn another_scheme_or_a_broken_header_is_anonymous(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.make_token(json!({ "name": "test" })).await;
+    let token = made["token"].as_str().unwrap();
+    let long = format!("Bearer {}", "a".repeat(10_000));
+    let broken = [
+        ("Basic YWRhOnNlY3JldA==".to_owned(), "token_invalid"),
+        ("Digest x".to_owned(), "token_invalid"),
+        (token.to_owned(), "token_invalid"),
+        (String::new(), "token_invalid"),
+        ("Bearer".to_owned(), "token_malformed"),
+        ("Bearer ".to_owned(), "token_malformed"),
+        (format!("Bearer\t{token}"), "token_invalid"),
+        (format!("Bearer {token} {token}"), "token_malformed"),
+        (format!("Bearer \"{token}\""), "token_malformed"),
+        (long, "token_malformed"),
+    ];
+    for (header, code) in broken {
+        let ask = |path| server.nobody.bare(Method::GET, path).header("Authorization", &header);
+        Reply::of(ask(SOMEBODY)).await.refused(401, code);
+        assert_eq!(Reply::of(ask(ANYBODY)).await.expect(200)["signedIn"], false);
+    }
+    let bytes = reqwest::header::HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap();
+    Reply::of(server.nobody.bare(Method::GET, SOMEBODY).header("Authorization", bytes))
+        .await
+        .refused(401, "token_malformed");
+    let twice = server
+        .nobody
+        .bare(Method::GET, SOMEBODY)
+        .bearer_auth(token)
+        .header("Authorization", "Bearer x");
+    Reply::of(twice).await.refused(401, "token_malformed");
+    for scheme in ["bearer", "BEARER", "Bearer  "] {
+        let header = format!("{scheme} {token}");
+        Reply::of(server.nobody.bare(Method::GET, SOMEBODY).header("Authorization", header))
+            .await
+            .expect(200);
+    }
+}
+
+#[apply(both)]
+async fn a_deactivated_user_is_anonymous_with_both_keys_at_once(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read", "write"]).await;
+    let phone = server.sign_in(&ada).await;
+    let user = format!("/api/admin/users/{}", ada.id);
+
+    admin.browser.post(&format!("{user}/deactivate"), json!({})).await.expect(200);
+    for browser in [&ada.browser, &phone] {
+        for reply in [
+            browser.get(SOMEBODY).await,
+            browser.navigate(ANYBODY).await,
+            browser.get("/api/auth/get-session").await,
+        ] {
+            assert_eq!(reply.header("set-cookie"), None, "the cookie is never touched");
+        }
+        browser.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
+        assert_eq!(browser.get(ANYBODY).await.expect(200)["signedIn"], false);
+    }
+    script.get(SOMEBODY).await.refused(401, "token_invalid");
+    script.post("/api/projects", json!({ "name": "too late" })).await.refused(401, "token_invalid");
+
+    admin.browser.post(&format!("{user}/reactivate"), json!({})).await.expect(200);
+    for caller in [&ada.browser, &phone, &script] {
+        caller.get(SOMEBODY).await.expect(200);
+    }
+}
+
+#[apply(both)]
+async fn where_both_keys_are_sent_authorization_decides(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let token = ada.token(&["read"]).await.token.unwrap();
+    let cookie = grace.browser.cookie.as_ref().unwrap();
+
+    let both = server.nobody.with_both(cookie, &token);
+    assert_eq!(both.get(SOMEBODY).await.expect(200)["user"]["email"], "ada@example.com");
+    for bad in [Server::unknown_token(), "junk".to_owned()] {
+        let both = server.nobody.with_both(cookie, &bad);
+        assert_eq!(
+            both.get(SOMEBODY).await.status,
+            401,
+            "a bad token never falls through to the cookie"
+        );
+        assert_eq!(both.get(ANYBODY).await.expect(200)["signedIn"], false);
+    }
+}
+
+#[apply(both)]
+async fn the_cookies_value_opens_nothing_as_a_token(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let cookie = ada.browser.cookie.clone().unwrap();
+    let value = cookie.split_once('=').unwrap().1;
+    server.nobody.with_token(value).get(SOMEBODY).await.refused(401, "token_malformed");
+}
+
+#[apply(both)]
+async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let token = ada.token(&["write"]).await.token.unwrap();
+    let cookie = ada.browser.cookie.clone().unwrap();
+    let port = server.nobody.base.rsplit(':').next().unwrap();
+    let ours = [format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}")];
+    let ask = |headers: &[(&str, &str)]| {
+        let mut request =
+            server.nobody.bare(Method::POST, "/api/projects").json(&json!({ "name": "x" }));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::of(request)
+    };
+    let with_cookie = ("Cookie", cookie.as_str());
+    for origin in &ours {
+        ask(&[with_cookie, ("Origin", origin)]).await.expect(201);
+        ask(&[with_cookie, ("Origin", origin), ("Sec-Fetch-Site", "same-origin")])
+            .await
+            .expect(201);
+        ask(&[with_cookie, ("Referer", &format!("{origin}/docs/"))]).await.expect(201);
+    }
+    ask(&[with_cookie, ("Sec-Fetch-Site", "same-origin")]).await.expect(201);
+    ask(&[with_cookie, ("Sec-Fetch-Site", "none")]).await.expect(201);
+
+    let evil = [
+        "http://evil.example",
+        "https://127.0.0.1",
+        "http://127.0.0.1:1",
+        "http://localhost.evil.example",
+        "garbage",
+    ];
+    for origin in evil {
+        ask(&[with_cookie, ("Origin", origin)]).await.refused(403, "INVALID_ORIGIN");
+        ask(&[with_cookie, ("Origin", origin), ("Sec-Fetch-Site", "same-origin")])
+            .await
+            .refused(403, "INVALID_ORIGIN");
+    }
+    ask(&[with_cookie, ("Origin", "null")]).await.refused(403, "MISSING_OR_NULL_ORIGIN");
+    ask(&[with_cookie]).await.refused(403, "MISSING_OR_NULL_ORIGIN");
+    ask(&[with_cookie, ("Sec-Fetch-Site", "cross-site")]).await.refused(403, "INVALID_ORIGIN");
+    ask(&[with_cookie, ("Sec-Fetch-Site", "same-site")]).await.refused(403, "INVALID_ORIGIN");
+    ask(&[with_cookie, ("Referer", "http://evil.example/")]).await.refused(403, "INVALID_ORIGIN");
+    ask(&[with_cookie, ("Host", "evil.example"), ("Origin", "http://evil.example")])
+        .await
+        .refused(403, "INVALID_ORIGIN");
+
+    let bearer = format!("Bearer {token}");
+    ask(&[("Authorization", &bearer), ("Origin", "http://evil.example")]).await.expect(201);
+    ask(&[("Authorization", &bearer), with_cookie, ("Origin", "http://evil.example")])
+        .await
+        .expect(201);
+}
+
+#[apply(both)]
+async fn a_token_without_the_scope_is_forbidden_and_not_anonymous(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let reader = ada.token(&["read"]).await;
+    let writer = ada.token(&["write"]).await;
+
+    let reply = reader.post("/api/projects", json!({ "name": "x" })).await;
+    assert_eq!(
+        reply.header("www-authenticate"),
+        Some(r#"Bearer error="insufficient_scope", scope="write""#)
+    );
+    reply.refused(403, "insufficient_scope");
+    reader.get("/api/projects").await.expect(200);
+    writer.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+    writer.get("/api/projects").await.refused(403, "insufficient_scope");
+    writer.get(ANYBODY).await.refused(403, "insufficient_scope");
+}
+
+#[apply(both)]
+async fn authentication_speaks_before_the_body_is_read(backend: Backend) {
+    let server = backend.start().await;
+    let junk = server
+        .nobody
+        .request(Method::POST, "/api/projects")
+        .header("Content-Type", "application/json")
+        .body("{not json");
+    Reply::of(junk).await.refused(401, "UNAUTHORIZED");
+}
+
+#[apply(both)]
+async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read"]).await;
+    break_store(&server).await;
+    for caller in [&ada.browser, &script] {
+        for reply in
+            [caller.get(SOMEBODY).await, caller.get(ANYBODY).await, caller.navigate(SOMEBODY).await]
+        {
+            assert!(reply.header("retry-after").is_some());
+            assert_eq!(reply.header("set-cookie"), None);
+            assert_eq!(reply.header("location"), None);
+            reply.refused(503, "store_unavailable");
+        }
+    }
+    assert_eq!(
+        server.nobody.get(ANYBODY).await.expect(200)["signedIn"],
+        false,
+        "who presents nothing asks nobody"
+    );
+}
+
+/// Takes the tables away under the server.
+async fn break_store(server: &Server) {
+    for table in ["sessions", "api_tokens"] {
+        crate::store::execute(server, &format!("ALTER TABLE {table} RENAME TO {table}_gone")).await;
+    }
+    let _ = users::any_active_admin(&server.state.store).await;
+}

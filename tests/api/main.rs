@@ -1,0 +1,23 @@
+//! The whole API, over HTTP, against a real server on both databases. The folders mirror the URLs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![allow(missing_docs, reason = "a test's name says what it shows")]
+
+mod support;
+
+mod access;
+mod admin;
+mod auth;
+mod docs;
+mod gate;
+mod http;
+mod pages;
+mod projects;
+mod schema;
+mod store;
+mod tokens;

@@ -1,0 +1,20 @@
+//! The application under test, typed callers, databases.
+
+mod caller;
+mod cluster;
+mod server;
+
+pub use caller::{Caller, Reply};
+pub use rstest::rstest;
+pub use rstest_reuse::{self, apply, template};
+pub use serde_json::{Value, json};
+pub use server::{Backend, PASSWORD, Person, Server, authority, config};
+
+/// Runs a test once for each database.
+#[template]
+#[export]
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn both(#[case] backend: Backend) {}

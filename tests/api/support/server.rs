@@ -1,0 +1,212 @@
+use std::{path::PathBuf, thread};
+
+use actix_web::web::Data;
+use clap::Parser;
+use portcullis::{
+    app,
+    config::Config,
+    secrets::PlainToken,
+    state::State,
+    store::{
+        audit_events::{Action, Event},
+        users::{self, Changes, Role},
+    },
+    time::{Clock, Span, Timestamp},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::{Caller, cluster};
+
+/// A password that nobody would refuse.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// A server of a test's own: its own database, its own clock, a real socket.
+pub struct Server {
+    pub nobody: Caller,
+    pub clock: Clock,
+    pub state: Data<State>,
+    pub folder: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    _folder: TempDir,
+}
+
+/// Somebody with an account.
+pub struct Person {
+    pub id: String,
+    pub email: String,
+    /// Signed in by cookie.
+    pub browser: Caller,
+}
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    config: Config,
+}
+
+impl Backend {
+    /// The URL of a new database.
+    pub async fn database(self, folder: &std::path::Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", folder.join("portcullis.db").display()),
+            Self::Postgres => cluster::database().await,
+        }
+    }
+
+    /// The URL of a new database without a table in it.
+    pub async fn empty_database(self, folder: &std::path::Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", folder.join("portcullis.db").display()),
+            Self::Postgres => cluster::empty_database().await,
+        }
+    }
+
+    pub async fn start(self) -> Server {
+        self.start_with(&[]).await
+    }
+
+    /// Starts a server with further settings, as the command line writes them.
+    pub async fn start_with(self, settings: &[&str]) -> Server {
+        let folder = TempDir::new().unwrap();
+        let url = self.database(folder.path()).await;
+        Server::on(&url, folder, settings).await
+    }
+}
+
+/// The certificate authority of PostgreSQL's server.
+pub async fn authority() -> PathBuf {
+    cluster::authority().await
+}
+
+/// Settings as the command line would give them, whatever this machine's environment says.
+pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config {
+    let data = folder.display().to_string();
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let fixed = [
+        "test",
+        "--database-url",
+        url,
+        "--data-dir",
+        &data,
+        "--listen",
+        "127.0.0.1:0",
+        "--secret",
+        &secret,
+        "--workers",
+        "1",
+        "--database-pool-size",
+        "4",
+        "--hash-concurrency",
+        "2",
+        "--shutdown-timeout",
+        "0",
+    ];
+    Settings::parse_from(fixed.iter().copied().chain(settings.iter().copied())).config
+}
+
+impl Server {
+    pub async fn on(url: &str, folder: TempDir, settings: &[&str]) -> Self {
+        let config = config(url, folder.path(), settings);
+        let clock = Clock::manual(Clock::System.now());
+        let (tell, told) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let ticking = clock.clone();
+        thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let server =
+                    app::Server::start(config, ticking, true).await.expect("the server starts");
+                let handle = server.handle();
+                let _ = tell.send((server.address, server.state.clone()));
+                let drain = async {
+                    let _ = stopped.await;
+                    handle.drain().await;
+                };
+                let (served, ()) = tokio::join!(server.run(), drain);
+                served.expect("the server runs");
+            });
+        });
+        let (address, state) = told.await.expect("the server starts");
+        let nobody = Caller::nobody(&format!("http://127.0.0.1:{}", address.port()));
+        let path = folder.path().to_owned();
+        Self { nobody, clock, state, folder: path, stop: Some(stop), _folder: folder }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn advance(&self, span: Span) {
+        self.clock.set(self.now() + span);
+    }
+
+    /// Signs somebody up under this name.
+    pub async fn sign_up(&self, name: &str) -> Person {
+        let email = format!("{name}@example.com");
+        let body = json!({ "name": name, "email": email, "password": PASSWORD });
+        let reply = self.nobody.post("/api/auth/sign-up/email", body).await;
+        let cookie = reply.cookie().expect("sign-up sets the cookie");
+        let user = reply.expect(200)["user"].clone();
+        Person {
+            id: user["id"].as_str().unwrap().to_owned(),
+            email,
+            browser: self.nobody.with_cookie(&cookie),
+        }
+    }
+
+    /// Signs somebody up and makes them a site admin.
+    pub async fn sign_up_admin(&self, name: &str) -> Person {
+        let person = self.sign_up(name).await;
+        self.set_role(&person, Role::Admin).await;
+        person
+    }
+
+    pub async fn set_role(&self, person: &Person, role: Role) {
+        let event = Event::new(None, Action::UserUpdated, &person.id, &json!({}), self.now());
+        let changes = Changes { name: None, role: Some(role), updated_at: self.now() };
+        users::update(&self.state.store, person.id.clone(), changes, event).await.unwrap();
+    }
+
+    /// Signs somebody in again, on another device.
+    pub async fn sign_in(&self, person: &Person) -> Caller {
+        let body = json!({ "email": person.email, "password": PASSWORD });
+        let reply = self.nobody.post("/api/auth/sign-in/email", body).await;
+        let cookie =
+            reply.cookie().unwrap_or_else(|| panic!("sign-in sets the cookie: {}", reply.text));
+        self.nobody.with_cookie(&cookie)
+    }
+
+    /// A well-formed token that nobody has made.
+    pub fn unknown_token() -> String {
+        PlainToken::generate("sk_live_").reveal().to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+}
+
+impl Person {
+    /// Makes a token with these scopes.
+    pub async fn token(&self, scopes: &[&str]) -> Caller {
+        let made = self.make_token(json!({ "name": "test", "scopes": scopes })).await;
+        self.browser.with_token(made["token"].as_str().unwrap())
+    }
+
+    /// Makes a token and shows the whole answer.
+    pub async fn make_token(&self, body: Value) -> Value {
+        self.browser.post("/api/tokens", body).await.expect(201)
+    }
+}
