@@ -177,3 +177,71 @@ fn fixed(error: &actix_web::Error) -> actix_web::Error {
     let response = error.as_response_error().error_response();
     actix_web::error::InternalError::from_response(error.to_string(), response).into()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use actix_web::{
+        HttpResponse,
+        http::StatusCode,
+        test::{TestRequest, init_service, read_body_json},
+        web,
+    };
+    use serde_json::Value;
+
+    use super::*;
+    use crate::gate::Session;
+
+    async fn answer(path: &str) -> (StatusCode, Value) {
+        let app = App::new()
+            .route("/panic", web::get().to(panics))
+            .route("/ungated/optional", web::get().to(greets_anybody))
+            .route("/ungated/required", web::get().to(greets_somebody))
+            .wrap(from_fn(gate::guard_the_unguarded))
+            .wrap(from_fn(panics::catch))
+            .wrap(from_fn(envelope::wrap));
+        let app = init_service(app).await;
+        let request = TestRequest::get().uri(path).to_request();
+        let response = match actix_web::dev::Service::call(&app, request).await {
+            Ok(response) => response.map_into_boxed_body(),
+            // What actix makes of an error that leaves the application.
+            Err(error) => {
+                let request = TestRequest::get().uri(path).to_http_request();
+                actix_web::dev::ServiceResponse::new(request, error.error_response())
+            }
+        };
+        (response.status(), read_body_json(response).await)
+    }
+
+    async fn panics() -> HttpResponse {
+        panic!("as asked")
+    }
+
+    async fn greets_anybody(session: Option<Session>) -> HttpResponse {
+        HttpResponse::Ok().json(session.is_some())
+    }
+
+    async fn greets_somebody(_: Session) -> HttpResponse {
+        HttpResponse::Ok().finish()
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_and_the_next_request_is_served() {
+        for _ in 0..2 {
+            let (status, problem) = answer("/panic").await;
+            assert_eq!(status, 500);
+            assert_eq!(problem["code"], "internal_error");
+            assert!(problem["requestId"].is_string());
+            assert!(!problem.to_string().contains("as asked"));
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_session_asked_for_where_the_gate_does_not_stand_is_a_fault_and_not_anonymous() {
+        for path in ["/ungated/optional", "/ungated/required"] {
+            let (status, problem) = answer(path).await;
+            assert_eq!(status, 500, "{path}");
+            assert_eq!(problem["code"], "internal_error");
+        }
+    }
+}

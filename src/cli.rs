@@ -6,7 +6,10 @@ mod users;
 
 use std::io::{self, IsTerminal, Read};
 
-use clap::{Parser, Subcommand};
+use clap::{
+    CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 
 use crate::{
     config::Config,
@@ -55,6 +58,33 @@ enum Command {
 
 /// What goes wrong at the command line, in one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Reads the command line and the environment.
+///
+/// # Errors
+/// One line that names the setting that is wrong the way it is set in the environment.
+pub fn parse() -> Result<Cli, Failure> {
+    Cli::try_parse().map_err(|error| {
+        let text = error.render().to_string();
+        let sentence: Vec<&str> =
+            text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        match setting(&error) {
+            Some(name) => {
+                format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
+            }
+            // Help, the version, and mistakes in a command: clap says it as people are used to.
+            None => error.exit(),
+        }
+    })
+}
+
+fn setting(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return None };
+    let flag = wrong.split([' ', '=']).next()?.trim_start_matches('-');
+    let command = Cli::command();
+    let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag))?;
+    Some(argument.get_env()?.to_string_lossy().into_owned())
+}
 
 /// Does what the command line asks.
 ///

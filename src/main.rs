@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use portcullis::cli::{self, Cli};
+use portcullis::cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::run(Cli::parse()).await {
+    let done = match cli::parse() {
+        Ok(asked) => cli::run(asked).await,
+        Err(failure) => Err(failure),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("portcullis: {failure}");

@@ -56,21 +56,24 @@ fn log(config: &Config) -> Result<(), Failure> {
 async fn banner(server: &Server) -> Result<(), Failure> {
     let state = &server.state;
     let url = state.site.public_url.as_str().trim_end_matches('/');
-    println!("Portcullis {}", env!("CARGO_PKG_VERSION"));
-    println!("  address   {url}  (listening on {})", server.address);
+    let mut lines = vec![
+        format!("Portcullis {}", env!("CARGO_PKG_VERSION")),
+        format!("  address   {url} (listening on {})", server.address),
+    ];
     if state.config.docs == Switch::On {
-        println!("  docs      {url}/docs/");
+        lines.push(format!("  docs      {url}/docs/"));
     }
-    println!("  database  {}", server.location.describe());
+    lines.push(format!("  database  {}", server.location.describe()));
     for warning in state.store.warnings().await?.iter().chain(&exposed(server)) {
-        println!("  warning   {warning}");
+        lines.push(format!("  warning   {warning}"));
     }
     if !users::any_active_admin(&state.store).await? {
         let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
-        println!(
+        lines.push(format!(
             "  no admin  make one: {program} user create --admin --name Ada --email ada@example.com"
-        );
+        ));
     }
+    println!("{}\n", lines.join("\n"));
     Ok(())
 }
 

@@ -1,1 +1,230 @@
-//! to come
+//! What holds for every request, whatever it asks for.
+
+use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{access::operations, support::*};
+
+#[apply(both)]
+async fn what_is_not_there_is_a_problem(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for path in
+        ["/api", "/api/", "/api/nothing", "/nothing", "/api/projects/not-an-id", "/api/tokens/%00"]
+    {
+        ada.browser.get(path).await.refused(404, "not_found");
+    }
+}
+
+#[apply(both)]
+async fn an_unmatched_path_asks_nobody(backend: Backend) {
+    let server = backend.start().await;
+    let junk = server.nobody.with_cookie("portcullis=junk").with_token("junk");
+    let reply = junk.navigate("/api/nothing").await;
+    assert_eq!(reply.header("set-cookie"), None);
+    reply.refused(404, "not_found");
+}
+
+#[apply(both)]
+async fn another_spelling_of_a_path_is_the_same_path_or_none(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for path in [
+        "//api/me",
+        "/api//me",
+        "/api/me/",
+        "/./api/me",
+        "/api/../api/me",
+        "/API/me",
+        "/api/%6de",
+        "/api/me%2f",
+        "/api;x/me",
+    ] {
+        let seen =
+            raw(&server, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+                .await;
+        let status = seen.split(' ').nth(1).unwrap();
+        assert!(["401", "404"].contains(&status), "{path}: {seen}");
+    }
+    ada.browser.get("/api/me").await.expect(200);
+}
+
+#[apply(both)]
+async fn every_operation_says_which_methods_it_takes(backend: Backend) {
+    let server = backend.start().await;
+    let document = server.nobody.get("/openapi.json").await.expect(200);
+    for operation in operations(&document) {
+        let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-000000000000");
+        for method in ["TRACE", "CONNECT", "PUT", "BREW"] {
+            let method: Method = method.parse().unwrap();
+            if method == Method::CONNECT {
+                continue;
+            }
+            let reply = Reply::of(server.nobody.request(method, &path)).await;
+            let allowed = reply.header("allow").expect("405 says what is allowed").to_owned();
+            assert!(
+                allowed.split(", ").any(|allowed| allowed == operation.method.as_str()),
+                "{path}: {allowed}"
+            );
+            reply.refused(405, "method_not_allowed");
+        }
+    }
+}
+
+#[apply(both)]
+async fn head_is_guarded_and_answered_as_get_is(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    assert_eq!(Reply::of(server.nobody.request(Method::HEAD, "/api/me")).await.status, 401);
+    let head = Reply::of(ada.browser.request(Method::HEAD, "/api/me")).await;
+    let get = ada.browser.get("/api/me").await;
+    assert_eq!(head.status, 200);
+    assert_eq!(head.text, "");
+    assert_eq!(head.header("content-length"), get.header("content-length"));
+}
+
+#[apply(both)]
+async fn every_answer_has_an_id_and_its_headers(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let replies = [
+        ada.browser.get("/api/me").await,
+        server.nobody.get("/api/me").await,
+        server.nobody.get("/nothing").await,
+        server.nobody.get("/openapi.json").await,
+        server.nobody.get("/docs/").await,
+        server.nobody.get("/health/live").await,
+    ];
+    for reply in &replies {
+        assert!(reply.header("x-request-id").is_some());
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(reply.header("x-frame-options"), Some("DENY"));
+        assert_eq!(reply.header("strict-transport-security"), None, "http on localhost");
+    }
+    for reply in &replies[..2] {
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+    }
+    let id = replies[1].header("x-request-id").unwrap();
+    assert_eq!(replies[1].json()["requestId"], id);
+    let forged =
+        server.nobody.request(Method::GET, "/api/me").header("X-Request-Id", "forged\u{7f}");
+    if let Ok(reply) = forged.send().await {
+        assert_ne!(reply.headers()["x-request-id"], "forged");
+    }
+}
+
+#[apply(both)]
+async fn over_https_browsers_are_told_to_stay_there(backend: Backend) {
+    let server = backend.start_with(&["--public-url", "https://example.com"]).await;
+    let reply = server.nobody.get("/health/live").await;
+    assert!(reply.header("strict-transport-security").is_some());
+}
+
+#[apply(both)]
+async fn a_browsers_navigation_is_led_to_the_login_page_and_back(backend: Backend) {
+    let server = backend.start().await;
+    let next = |path: &'static str| {
+        let nobody = server.nobody.clone();
+        async move {
+            let reply = nobody.navigate(path).await;
+            assert_eq!(reply.status, 302, "{}", reply.text);
+            reply.header("location").unwrap().to_owned()
+        }
+    };
+    assert_eq!(next("/api/settings").await, "/login?next=%2Fapi%2Fsettings");
+    assert_eq!(next("/api/projects?limit=2").await, "/login?next=%2Fapi%2Fprojects%3Flimit%3D2");
+    // Who navigates with a token is no browser, and a POST is no navigation.
+    server
+        .nobody
+        .with_token("junk")
+        .navigate("/api/settings")
+        .await
+        .refused(401, "token_malformed");
+    let post = server
+        .nobody
+        .request(Method::POST, "/api/projects")
+        .header("Accept", "text/html")
+        .json(&json!({}));
+    Reply::of(post).await.refused(401, "UNAUTHORIZED");
+    let json =
+        server.nobody.request(Method::GET, "/api/settings").header("Accept", "application/json");
+    Reply::of(json).await.refused(401, "UNAUTHORIZED");
+    let head = server.nobody.request(Method::HEAD, "/api/settings").header("Accept", "text/html");
+    assert_eq!(Reply::of(head).await.status, 302);
+}
+
+#[apply(both)]
+async fn the_login_page_may_be_elsewhere(backend: Backend) {
+    let server = backend.start_with(&["--login-url", "https://app.example.com/in?from=api"]).await;
+    let reply = server.nobody.navigate("/api/settings").await;
+    assert_eq!(
+        reply.header("location"),
+        Some("https://app.example.com/in?from=api&next=%2Fapi%2Fsettings")
+    );
+}
+
+#[apply(both)]
+async fn an_absolute_or_doubled_request_target_leads_nowhere_else(backend: Backend) {
+    let server = backend.start().await;
+    for target in ["http://evil.example/api/settings", "/api/settings?x=//evil.example"] {
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+        );
+        let seen = raw(&server, &request).await.to_lowercase();
+        let location = seen.lines().find(|line| line.starts_with("location:")).unwrap();
+        assert!(location.starts_with("location: /login?next=%2fapi%2fsettings"), "{location}");
+    }
+}
+
+#[apply(both)]
+async fn junk_on_the_wire_never_kills_the_server(backend: Backend) {
+    let server = backend.start().await;
+    for junk in [
+        "\r\n\r\n".to_owned(),
+        "GET\r\n\r\n".to_owned(),
+        "\0\0\0\0".to_owned(),
+        format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(200_000)),
+        format!("GET /api/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", "a".repeat(200_000)),
+        "GET /api/me HTTP/1.1\r\nHost: x\r\nCookie: portcullis=%ff%fe%00; portcullis=\u{1}\r\nConnection: close\r\n\r\n".to_owned(),
+    ] {
+        let seen = raw(&server, &junk).await;
+        assert!(!seen.starts_with("HTTP/1.1 5"), "{seen}");
+    }
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
+#[apply(both)]
+async fn a_credential_in_the_url_opens_nothing(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let token = ada.token(&["read"]).await.token.unwrap();
+    for name in ["token", "access_token", "api_key", "authorization"] {
+        server.nobody.get(&format!("/api/me?{name}={token}")).await.refused(401, "UNAUTHORIZED");
+    }
+}
+
+#[apply(both)]
+async fn health_says_live_without_the_store_and_ready_with_it(backend: Backend) {
+    let server = backend.start().await;
+    server.nobody.get("/health/live").await.expect(200);
+    server.nobody.get("/health/ready").await.expect(200);
+    server.state.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    server.nobody.get("/health/live").await.expect(200);
+    assert!(server.nobody.get("/health/ready").await.header("retry-after").is_some());
+    server.nobody.get("/health/ready").await.refused(503, "store_unavailable");
+}
+
+/// Sends these very bytes and reads until the server closes, or has said nothing for a while.
+async fn raw(server: &Server, request: &str) -> String {
+    let address = server.nobody.base.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let _ = socket.write_all(request.as_bytes()).await;
+    let mut seen = Vec::new();
+    let patience = std::time::Duration::from_secs(2);
+    let _ = tokio::time::timeout(patience, socket.read_to_end(&mut seen)).await;
+    String::from_utf8_lossy(&seen).into_owned()
+}

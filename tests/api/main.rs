@@ -1,4 +1,4 @@
-//! The whole API, over HTTP, against a real server on both databases. The folders mirror the URLs.
+//! The whole of it, over HTTP, against a real server on both databases. The folders mirror the URLs.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,11 +13,13 @@ mod support;
 mod access;
 mod admin;
 mod auth;
+mod cli;
 mod docs;
 mod gate;
 mod http;
 mod pages;
 mod projects;
+mod readme;
 mod schema;
 mod store;
 mod tokens;

@@ -56,3 +56,216 @@ async fn two_starters_on_an_empty_database_migrate_it_once(backend: Backend) {
     assert!(applied >= 7, "{applied}");
     assert_eq!(Store::migrate(&location).await.unwrap().len(), 0);
 }
+
+#[apply(both)]
+async fn migrations_can_be_taken_back_and_applied_again(backend: Backend) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = backend.empty_database(folder.path()).await;
+    let location = Location::parse(&url, None).unwrap();
+    let up = Store::migrate(&location).await.unwrap();
+    let side = match backend {
+        Backend::Sqlite => "sqlite",
+        Backend::Postgres => "postgres",
+    };
+    let server = Server::on(&url, tempfile::TempDir::new().unwrap(), &[]).await;
+    let mut folders: Vec<_> =
+        std::fs::read_dir(format!("{}/migrations/{side}", env!("CARGO_MANIFEST_DIR")))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+    folders.sort();
+    for folder in folders.iter().rev() {
+        execute(&server, &std::fs::read_to_string(folder.join("down.sql")).unwrap()).await;
+    }
+    execute(&server, "DELETE FROM __diesel_schema_migrations").await;
+    drop(server);
+    assert_eq!(Store::migrate(&location).await.unwrap(), up);
+}
+
+#[apply(both)]
+async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = backend.database(folder.path()).await;
+    let location = Location::parse(&url, None).unwrap();
+    let options = config(&url, folder.path(), &[]).store_options(true);
+    Store::open(&location, options).await.unwrap();
+    let record = |migration: &str, oldest: &str| {
+        format!(
+            "INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('{migration}', '{oldest}')"
+        )
+    };
+
+    // One more migration than this binary knows, which may run beside it: a rolling upgrade.
+    let server = Server::on(&url, tempfile::TempDir::new().unwrap(), &[]).await;
+    execute(&server, &record("2099-01-01-000001_more", "0.1.0")).await;
+    Store::open(&location, options).await.unwrap();
+    // And one that it may not.
+    execute(&server, &record("2099-01-01-000002_much_more", "99.0.0")).await;
+    let Err(refusal) = Store::open(&location, options).await else { panic!("it opened") };
+    let text = refusal.to_string();
+    assert!(text.contains("needs Portcullis 99.0.0 or newer"), "{text}");
+}
+
+#[tokio::test]
+async fn an_acknowledged_write_is_on_the_disk() {
+    let server = Backend::Sqlite.start().await;
+    let Store::Sqlite(sqlite) = &server.state.store else { unreachable!() };
+    let pragma = |name: &'static str| {
+        sqlite.write(move |connection| {
+            portcullis::store::in_place(async move {
+                diesel::sql_query(format!(
+                    "SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}"
+                ))
+                .get_result::<Pragma>(connection)
+                .await
+            })
+        })
+    };
+    assert_eq!(pragma("synchronous").await.unwrap().value, "2", "FULL");
+    assert_eq!(pragma("journal_mode").await.unwrap().value, "wal");
+    assert_eq!(pragma("foreign_keys").await.unwrap().value, "1");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Pragma {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+#[tokio::test]
+async fn a_relaxed_default_of_the_server_is_not_ours() {
+    let server = Backend::Postgres.start().await;
+    let name = database_name(&server).await;
+    execute(&server, &format!("ALTER DATABASE {name} SET synchronous_commit = off")).await;
+    let url = Backend::Postgres.database(&server.folder).await;
+    let mut own = url::Url::parse(&url).unwrap();
+    own.set_path(&name);
+    let fresh = Server::on(own.as_str(), tempfile::TempDir::new().unwrap(), &[]).await;
+    let Store::Postgres(postgres) = &fresh.state.store else { unreachable!() };
+    let setting = postgres
+        .write(async |connection| {
+            diesel::sql_query("SELECT current_setting('synchronous_commit') AS value")
+                .get_result::<Pragma>(connection)
+                .await
+        })
+        .await;
+    assert_eq!(setting.unwrap().value, "on");
+}
+
+#[tokio::test]
+async fn postgresql_is_reached_with_tls_that_is_checked() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = format!("{}?sslmode=require", Backend::Postgres.database(folder.path()).await);
+    let authority = authority().await;
+    if authority.as_os_str().is_empty() {
+        return; // somebody's own server: its certificate is their business
+    }
+    let options = config(&url, folder.path(), &[]).store_options(true);
+    let trusting = Location::parse(&url, Some(authority)).unwrap();
+    let store = Store::open(&trusting, options).await.unwrap();
+    let Store::Postgres(postgres) = &store else { unreachable!() };
+    let encrypted = postgres
+        .read(async |connection| {
+            diesel::sql_query(
+                "SELECT ssl::text AS value FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+            )
+            .get_result::<Pragma>(connection)
+            .await
+        })
+        .await;
+    assert_eq!(encrypted.unwrap().value, "true");
+    let distrusting = Location::parse(&url, None).unwrap();
+    assert!(
+        Store::open(&distrusting, options).await.is_err(),
+        "a certificate that nobody vouches for"
+    );
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_replaced_without_an_error() {
+    let server = Backend::Postgres.start().await;
+    let ada = server.sign_up("ada").await;
+    for _ in 0..3 {
+        let killer = Backend::Postgres.database(&server.folder).await;
+        let (client, driver) =
+            tokio_postgres::connect(&killer, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(driver);
+        let name = database_name(&server).await;
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'portcullis' AND datname = '{name}'"
+        );
+        client.batch_execute(&sql).await.unwrap();
+        ada.browser.get("/api/me").await.expect(200);
+        ada.browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+    }
+}
+
+async fn database_name(server: &Server) -> String {
+    let Store::Postgres(postgres) = &server.state.store else { unreachable!() };
+    let name = postgres
+        .read(async |connection| {
+            diesel::sql_query("SELECT current_database()::text AS value")
+                .get_result::<Pragma>(connection)
+                .await
+        })
+        .await;
+    name.unwrap().value
+}
+
+#[apply(both)]
+async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
+    let server = backend.start_with(&["--database-timeout", "1"]).await;
+    let ada = server.sign_up("ada").await;
+    let late = std::time::Duration::from_secs(3);
+    match &server.state.store {
+        Store::Sqlite(sqlite) => {
+            let held = sqlite.write(move |_| {
+                std::thread::sleep(late);
+                Ok(())
+            });
+            let (_, reply) =
+                tokio::join!(held, ada.browser.post("/api/projects", json!({ "name": "x" })));
+            reply.refused(503, "store_unavailable");
+        }
+        Store::Postgres(_) => {
+            execute(&server, "CREATE TABLE held (id int)").await;
+            let url = Backend::Postgres.database(&server.folder).await;
+            let name = database_name(&server).await;
+            let mut own = url::Url::parse(&url).unwrap();
+            own.set_path(&name);
+            let (client, driver) =
+                tokio_postgres::connect(own.as_str(), tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(driver);
+            client
+                .batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE")
+                .await
+                .unwrap();
+            ada.browser
+                .post("/api/projects", json!({ "name": "x" }))
+                .await
+                .refused(503, "store_unavailable");
+            client.batch_execute("ROLLBACK").await.unwrap();
+            ada.browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+        }
+    }
+}
+
+#[apply(both)]
+async fn many_at_once_are_all_served(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read", "write"]).await;
+    let calls = (0..200).map(|number| {
+        let script = script.clone();
+        tokio::spawn(async move {
+            if number % 3 == 0 {
+                script.post("/api/projects", json!({ "name": "x" })).await.status.as_u16()
+            } else {
+                script.get("/api/projects").await.status.as_u16()
+            }
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert!([200, 201].contains(&call.await.unwrap()));
+    }
+}

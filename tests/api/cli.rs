@@ -1,0 +1,382 @@
+//! The program itself: its commands, its start and its stop.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// The program with nothing in its environment but these.
+fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.env_clear().env("PORTCULLIS_LISTEN", "127.0.0.1:0").env("PORTCULLIS_LOG", "warn");
+    command.envs(settings.iter().copied()).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end, with this on its standard input.
+fn run(folder: &Path, settings: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
+    let mut child =
+        portcullis(folder, settings).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(output: Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn fails(output: Output) -> String {
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!errors.contains("panicked"), "{errors}");
+    errors
+}
+
+/// A server that runs, killed when dropped.
+struct Running {
+    child: Child,
+    banner: String,
+    nobody: Caller,
+}
+
+impl Running {
+    fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut child = portcullis(folder, settings).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // An empty line ends the banner.
+        let banner = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+        let Some((_, rest)) = banner.split_once("listening on ") else {
+            let mut errors = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("it did not start: {errors}");
+        };
+        let address = rest.split(')').next().unwrap();
+        let nobody = Caller::nobody(&format!("http://{address}"));
+        Self { child, banner, nobody }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn without_any_setting_it_makes_its_data_and_serves() {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), &[]);
+    server.nobody.get("/health/ready").await.expect(200);
+    assert!(server.banner.contains("SQLite in data/portcullis.db"), "{}", server.banner);
+    let secret = home.path().join("data/secret");
+    let first = std::fs::read_to_string(&secret).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let body = json!({ "name": "Ada", "email": "ada@example.com", "password": PASSWORD });
+    let reply = server.nobody.post("/api/auth/sign-up/email", body).await;
+    let cookie = reply.cookie().unwrap();
+    drop(server);
+
+    let server = Running::start(home.path(), &[]);
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), first, "kept across restarts");
+    server.nobody.with_cookie(&cookie).get("/api/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_file_is_refused() {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), &[]);
+    let refusal = fails(run(home.path(), &[], &["serve"], ""));
+    assert!(refusal.contains("another server is running on this file"), "{refusal}");
+    assert_eq!(refusal.lines().count(), 1);
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let server = Running::start(home.path(), &settings);
+    let run = |arguments: &[&str], input: &str| run(home.path(), &settings, arguments, input);
+    let create = ["user", "create", "--email", "Root@example.com", "--name", "Root", "--admin"];
+
+    assert!(succeeds(run(&["user", "list"], "")).contains("No users."));
+    assert!(succeeds(run(&["token", "list"], "")).contains("No tokens."));
+    assert!(fails(run(&create, "short\n")).contains("at least 8 characters"));
+    assert!(fails(run(&create, "password123\n")).contains("attackers try first"));
+    assert!(succeeds(run(&create, PASSWORD)).contains("Made root@example.com (admin)"));
+    assert!(fails(run(&create, PASSWORD)).contains("somebody has this address already"));
+    succeeds(run(&["user", "create", "--email", "ada@example.com", "--name", "Ada"], PASSWORD));
+    let list = succeeds(run(&["user", "list", "--search", "ADA"], ""));
+    assert!(list.contains("ada@example.com") && !list.contains("root@"), "{list}");
+
+    let made = succeeds(run(
+        &[
+            "token",
+            "create",
+            "--email",
+            "ada@example.com",
+            "--name",
+            "cli",
+            "--scope",
+            "read",
+            "--expires-in-days",
+            "2",
+        ],
+        "",
+    ));
+    let script = server.nobody.with_token(made.trim());
+    assert_eq!(script.get("/api/me").await.expect(200)["scopes"], json!(["read"]));
+    let refusal = fails(run(
+        &["token", "create", "--email", "ada@example.com", "--name", "x", "--scope", "admin"],
+        "",
+    ));
+    assert!(refusal.contains("no admin"), "{refusal}");
+    fails(run(
+        &["token", "create", "--email", "ada@example.com", "--name", "x", "--scope", "everything"],
+        "",
+    ));
+
+    succeeds(run(&["user", "deactivate", "ada@example.com"], ""));
+    script.get("/api/me").await.refused(401, "token_invalid");
+    succeeds(run(&["user", "deactivate", "ada@example.com"], ""));
+    succeeds(run(&["user", "reactivate", "ada@example.com"], ""));
+    script.get("/api/me").await.expect(200);
+
+    let list = succeeds(run(&["token", "list", "--email", "ada@example.com"], ""));
+    assert!(!list.contains(made.trim()));
+    let id = list.split_whitespace().next().unwrap();
+    succeeds(run(&["token", "revoke", id], ""));
+    script.get("/api/me").await.refused(401, "token_invalid");
+    assert!(fails(run(&["token", "revoke", "nothing"], "")).contains("no token of that id"));
+
+    let sign_in = |password: &'static str| {
+        let nobody = server.nobody.clone();
+        async move {
+            nobody
+                .post(
+                    "/api/auth/sign-in/email",
+                    json!({ "email": "ada@example.com", "password": password }),
+                )
+                .await
+        }
+    };
+    let cookie = sign_in(PASSWORD).await.cookie().unwrap();
+    succeeds(run(&["user", "password", "ada@example.com"], "another fine password\n"));
+    server.nobody.with_cookie(&cookie).get("/api/me").await.refused(401, "UNAUTHORIZED");
+    sign_in(PASSWORD).await.refused(401, "INVALID_EMAIL_OR_PASSWORD");
+    sign_in("another fine password").await.expect(200);
+
+    assert!(
+        fails(run(&["user", "deactivate", "root@example.com"], ""))
+            .contains("without an active admin")
+    );
+    assert!(
+        fails(run(&["user", "role", "root@example.com", "user"], ""))
+            .contains("without an active admin")
+    );
+    succeeds(run(&["user", "role", "ada@example.com", "admin"], ""));
+    succeeds(run(&["user", "role", "root@example.com", "user"], ""));
+    assert!(
+        fails(run(&["user", "role", "nobody@example.com", "user"], ""))
+            .contains("nobody has the address")
+    );
+}
+
+#[tokio::test]
+async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
+    let home = TempDir::new().unwrap();
+    let mut first = portcullis(home.path(), &[]).spawn().unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let hint = lines.find(|line| line.contains("no admin")).unwrap();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let command = hint.split_once(": ").unwrap().1;
+    let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+    succeeds(run(home.path(), &[], &arguments, PASSWORD));
+    let second = Running::start(home.path(), &[]);
+    assert!(!second.banner.contains("no admin"), "{}", second.banner);
+}
+
+#[rstest]
+#[case::terminated("TERM")]
+#[case::interrupted("INT")]
+#[tokio::test]
+async fn a_signal_lets_running_requests_finish(#[case] signal: &str) {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), &[]);
+    let address = server.nobody.base.trim_start_matches("http://").to_owned();
+    let body = json!({ "name": "x", "email": "x@example.com", "password": PASSWORD }).to_string();
+    let head = format!(
+        "POST /api/auth/sign-up/email HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut running = TcpStream::connect(&address).unwrap();
+    running.write_all(format!("{head}{}", &body[..10]).as_bytes()).unwrap();
+    // The server has read this much when it answers the next request on another connection.
+    server.nobody.get("/health/live").await.expect(200);
+    server.nobody.get("/health/live").await.expect(200);
+
+    server.signal(signal);
+    while TcpStream::connect(&address).is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    running.write_all(&body.as_bytes()[10..]).unwrap();
+    let mut answer = String::new();
+    running.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(server.wait().success());
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once() {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), &[("PORTCULLIS_DRAIN_DELAY", "600")]);
+    server.signal("TERM");
+    while server.nobody.get("/health/ready").await.status != 503 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    server.nobody.get("/api/dashboard").await.expect(200);
+    server.signal("TERM");
+    assert!(!server.wait().success());
+}
+
+#[rstest]
+#[case(&[("PORTCULLIS_LISTEN", "nowhere")], "PORTCULLIS_LISTEN")]
+#[case(&[("PORTCULLIS_LISTEN", "")], "PORTCULLIS_LISTEN")]
+#[case(&[("PORTCULLIS_SIGN_UP", "maybe")], "open, closed")]
+#[case(&[("PORTCULLIS_PUBLIC_URL", "example.com")], "PORTCULLIS_PUBLIC_URL")]
+#[case(&[("PORTCULLIS_PUBLIC_URL", "https://example.com/app")], "without a path")]
+#[case(&[("PORTCULLIS_LOGIN_URL", "//evil.example")], "PORTCULLIS_LOGIN_URL")]
+#[case(&[("PORTCULLIS_TOKEN_PREFIX", "sk live")], "underscore")]
+#[case(&[("PORTCULLIS_SECRET", "short")], "portcullis secret")]
+#[case(&[("PORTCULLIS_SECRET_FILE", "missing")], "PORTCULLIS_SECRET_FILE names missing")]
+#[case(&[("DATABASE_URL", "mysql://x")], "postgres://")]
+#[case(&[("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x")], "PORTCULLIS_SECRET")]
+#[case(&[("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:bad/x")], "DATABASE_URL")]
+#[case(&[("PORTCULLIS_LOG", "=,=")], "PORTCULLIS_LOG")]
+fn a_wrong_setting_refuses_to_start_and_says_which(
+    #[case] settings: &[(&str, &str)],
+    #[case] says: &str,
+) {
+    let home = TempDir::new().unwrap();
+    let refusal = fails(run(home.path(), settings, &[], ""));
+    assert!(refusal.contains(says), "{refusal}");
+    assert!(!refusal.contains("hunter2"), "{refusal}");
+    assert_eq!(refusal.lines().count(), 1, "{refusal}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_named_without_its_password() {
+    let home = TempDir::new().unwrap();
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings =
+        [("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x"), ("PORTCULLIS_SECRET", &secret)];
+    let refusal = fails(run(home.path(), &settings, &[], ""));
+    assert!(refusal.contains("refused"), "{refusal}");
+    assert!(!refusal.contains("hunter2"), "{refusal}");
+}
+
+#[tokio::test]
+async fn secrets_are_read_from_files_too() {
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let secret = succeeds(run(home.path(), &[], &["secret"], ""));
+    std::fs::write(home.path().join("url"), format!("{url}\n")).unwrap();
+    std::fs::write(home.path().join("key"), secret).unwrap();
+    let settings = [("DATABASE_URL_FILE", "url"), ("PORTCULLIS_SECRET_FILE", "key")];
+    let server = Running::start(home.path(), &settings);
+    assert!(server.banner.contains("PostgreSQL"), "{}", server.banner);
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
+#[tokio::test]
+async fn postgresql_is_reached_over_a_socket_too() {
+    let home = TempDir::new().unwrap();
+    let url = url::Url::parse(&Backend::Postgres.database(home.path()).await).unwrap();
+    let (client, driver) =
+        tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let row =
+        client.query_one("SELECT current_setting('unix_socket_directories')", &[]).await.unwrap();
+    let folder: String = row.get(0);
+    let folder = folder.split(',').next().unwrap().trim();
+    let socket = format!(
+        "postgres://{}@/{}?host={folder}&port={}",
+        url.username(),
+        url.path().trim_start_matches('/'),
+        url.port().unwrap()
+    );
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let server =
+        Running::start(home.path(), &[("DATABASE_URL", &socket), ("PORTCULLIS_SECRET", &secret)]);
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
+#[test]
+fn serving_without_migrating_says_what_is_missing() {
+    let home = TempDir::new().unwrap();
+    let refusal = fails(run(home.path(), &[], &["serve", "--no-migrate"], ""));
+    assert!(refusal.contains("portcullis migrate"), "{refusal}");
+    assert!(succeeds(run(home.path(), &[], &["migrate"], "")).starts_with("Applied "));
+    assert!(succeeds(run(home.path(), &[], &["migrate"], "")).contains("up to date"));
+}
+
+#[test]
+fn the_document_is_printed() {
+    let home = TempDir::new().unwrap();
+    let printed = succeeds(run(home.path(), &[], &["openapi"], ""));
+    assert_eq!(printed, include_str!("../../openapi/openapi.json"));
+    assert!(!home.path().join("data").exists(), "printing needs no data");
+}
+
+#[test]
+fn help_and_version_are_there() {
+    let home = TempDir::new().unwrap();
+    let help = succeeds(run(home.path(), &[], &["--help"], ""));
+    for word in [
+        "serve",
+        "migrate",
+        "openapi",
+        "user",
+        "token",
+        "secret",
+        "DATABASE_URL",
+        "PORTCULLIS_LISTEN",
+    ] {
+        assert!(help.contains(word), "{word}");
+    }
+    assert!(
+        succeeds(run(home.path(), &[], &["--version"], "")).contains(env!("CARGO_PKG_VERSION"))
+    );
+    assert!(fails(run(home.path(), &[], &["fly"], "")).contains("fly"));
+}
