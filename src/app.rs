@@ -66,7 +66,7 @@ pub struct Server {
     pub state: Data<State>,
     /// Where its data lives.
     pub location: Location,
-    server: ActixServer,
+    listening: ActixServer,
     // Held for as long as the server is: no other may use the same file.
     _lock: Option<std::fs::File>,
 }
@@ -95,7 +95,7 @@ impl Server {
             draining: AtomicBool::new(false),
             config,
         });
-        let server = {
+        let listening = {
             let state = state.clone();
             HttpServer::new(move || build(state.clone(), key.clone()))
                 .workers(workers)
@@ -106,13 +106,13 @@ impl Server {
                 .listen(listener)?
                 .run()
         };
-        Ok(Self { address, state, location, server, _lock: lock })
+        Ok(Self { address, state, location, listening, _lock: lock })
     }
 
     /// How to stop it from elsewhere.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { server: self.server.handle(), state: self.state.clone() }
+        Handle { server: self.listening.handle(), state: self.state.clone() }
     }
 
     /// Serves until it is stopped; then what was noted of last uses is written.
@@ -122,7 +122,7 @@ impl Server {
     pub async fn run(self) -> std::io::Result<()> {
         let state = self.state.clone();
         let served = tokio::select! {
-            served = self.server => served,
+            served = self.listening => served,
             () = background::run(&state) => Ok(()),
         };
         if let Err(fault) = state.last_use.flush(&state.store).await {

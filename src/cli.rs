@@ -93,7 +93,7 @@ fn setting(error: &clap::Error) -> Option<String> {
 pub async fn run(cli: Cli) -> Result<(), Failure> {
     let config = cli.config;
     match cli.command.unwrap_or(Command::Serve { no_migrate: false }) {
-        Command::Serve { no_migrate } => serve::serve(config, !no_migrate).await,
+        Command::Serve { no_migrate } => Box::pin(serve::serve(config, !no_migrate)).await,
         Command::Migrate => {
             let applied = Store::migrate(&config.location()?).await?;
             match applied.len() {

@@ -7,7 +7,7 @@ use portcullis::cli;
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match cli::parse() {
-        Ok(asked) => cli::run(asked).await,
+        Ok(asked) => Box::pin(cli::run(asked)).await,
         Err(failure) => Err(failure),
     };
     match done {

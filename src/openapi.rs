@@ -144,6 +144,9 @@ fn bearer_scheme() -> SecurityScheme {
 /// Says of an operation who may call it, and which errors it shares with others.
 fn describe(operation: &mut Operation, method: &HttpMethod, path: &str, access: Access) {
     operation.security = Some(security(access, is_safe(method)));
+    let said = operation.description.take().into_iter().chain(demands(access).map(str::to_owned));
+    operation.description =
+        Some(said.collect::<Vec<_>>().join("\n\n")).filter(|text| !text.is_empty());
     for shared in
         Shared::ALL.iter().filter(|shared| (shared.applies)(access, path, is_safe(method)))
     {
@@ -174,6 +177,19 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
         keys.push(SecurityRequirement::new(BEARER, scopes.into_iter().map(Scope::name)));
     }
     keys
+}
+
+/// What `security` has no words for.
+fn demands(access: Access) -> impl Iterator<Item = &'static str> {
+    [
+        (!access.token).then_some("Takes the session cookie, not a token."),
+        (!access.cookie).then_some("Takes a token, not the session cookie."),
+        access
+            .fresh
+            .then_some("By cookie, it needs a session whose password was entered within a day."),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn is_safe(method: &HttpMethod) -> bool {

@@ -37,7 +37,7 @@ impl State {
     /// # Errors
     /// When the server was built without it: a fault of ours.
     pub fn of(request: &HttpRequest) -> Result<&Self, Error> {
-        request.app_data::<Data<Self>>().map(|data| data.get_ref()).ok_or_else(|| {
+        request.app_data::<Data<Self>>().map(Data::get_ref).ok_or_else(|| {
             tracing::error!("the server was built without its state");
             Code::Internal.into()
         })

@@ -125,10 +125,15 @@ pub struct UpdateProject {
     #[serde(default, deserialize_with = "given")]
     #[validate(custom(function = "fields::text"))]
     #[schema(value_type = Option<String>, max_length = 2000)]
+    #[expect(
+        clippy::option_option,
+        reason = "left out, null, or text: three things that JSON tells apart"
+    )]
     description: Option<Option<String>>,
 }
 
 /// Tells null, which is given, from nothing, for which this is never called.
+#[expect(clippy::option_option, reason = "as above")]
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

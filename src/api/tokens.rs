@@ -90,6 +90,7 @@ impl From<TokenState> for Stored {
 
 impl TokenView {
     /// The token as it stands now.
+    #[must_use]
     pub fn at(now: Timestamp, row: ApiToken) -> Self {
         Self {
             state: row.state(now).into(),
@@ -151,8 +152,7 @@ pub struct CreatedToken {
 
 /// Make a token
 ///
-/// The answer alone carries the token: copy it now. By cookie only, and in a session whose password
-/// was entered within a day.
+/// The answer alone carries the token: copy it now.
 #[utoipa::path(
     post, path = "/api/tokens", tag = tag::TOKENS, request_body = CreateToken,
     responses((status = 201, description = "The token, this once", body = CreatedToken, headers(("Location" = String, description = "Where it is")))),

@@ -7,7 +7,7 @@ use crate::{state::State, store::purge::purge};
 /// How often the last uses of keys are written.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How often rows whose time is over are deleted.
-const PURGE: Duration = Duration::from_secs(3600);
+const PURGE: Duration = Duration::from_hours(1);
 
 /// Writes last uses and purges, for ever. A fault is logged and tried again the next time.
 pub(super) async fn run(state: &State) {

@@ -7,6 +7,7 @@ use crate::scope::Scope;
 /// The gate enforces it and the OpenAPI document declares it, both from this one value, so that the
 /// two cannot differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of its own")]
 pub struct Access {
     /// Whether the gate is asked at all.
     pub gated: bool,

@@ -54,6 +54,7 @@ pub fn name(secure: bool) -> &'static str {
 /// What signs the cookie, sets it and reads it.
 ///
 /// Nothing here ends a session: its row does. The cookie store does not enforce a time to live.
+#[must_use]
 pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSessionStore> {
     SessionMiddleware::builder(CookieSessionStore::default(), Key::from(key.expose()))
         .cookie_name(name(site.is_secure()).to_owned())

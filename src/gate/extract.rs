@@ -29,7 +29,8 @@ macro_rules! extractor {
             type Future = Ready<Result<Self, Refusal>>;
 
             fn from_request($request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready((|| $body)())
+                let found = || $body;
+                ready(found())
             }
         }
 
@@ -109,7 +110,7 @@ extractor!(Fresh, Access { fresh: true, ..Access::SOMEBODY }, |request| {
 
 fn known(request: &HttpRequest) -> Result<(Session, Option<String>), Refusal> {
     match refusal::finding(request)? {
-        Finding::Known { session, token } => Ok((session, token)),
+        Finding::Known { session, token } => Ok((*session, token)),
         Finding::Anonymous(why) => Err(refusal::of_anonymous(request, why)),
     }
 }

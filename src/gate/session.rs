@@ -39,7 +39,7 @@ impl Session {
 #[derive(Debug, Clone)]
 pub(super) enum Finding {
     /// A live key. The token's id is for the one operation that ends the very token.
-    Known { session: Session, token: Option<String> },
+    Known { session: Box<Session>, token: Option<String> },
     /// Nobody, and why.
     Anonymous(Anonymous),
 }
@@ -68,12 +68,12 @@ impl From<Anonymous> for Finding {
 impl Finding {
     pub(super) fn cookie(user: User, row: SessionRow) -> Self {
         let session = Session { user, session: Some(row), scopes: Scopes::all() };
-        Self::Known { session, token: None }
+        Self::Known { session: Box::new(session), token: None }
     }
 
     pub(super) fn token(user: User, token: ApiToken) -> Self {
         let session = Session { user, session: None, scopes: token.scopes };
-        Self::Known { session, token: Some(token.id) }
+        Self::Known { session: Box::new(session), token: Some(token.id) }
     }
 
     pub(super) fn is_stale_cookie(&self) -> bool {

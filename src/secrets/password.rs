@@ -145,12 +145,9 @@ impl Hashing {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<Verdict, Busy> {
-        self.run(move || match stored {
-            Some(stored) => verify(&password, &stored),
-            None => {
-                verify(&password, &NOBODY);
-                Verdict::Wrong
-            }
+        self.run(move || {
+            let verdict = verify(&password, stored.as_ref().unwrap_or(&NOBODY));
+            if stored.is_some() { verdict } else { Verdict::Wrong }
         })
         .await
     }

@@ -63,7 +63,7 @@ pub async fn by_email(
     store: &Store,
     email: String,
 ) -> Result<Option<(User, Option<Credential>)>, Error> {
-    let row: Option<(User, Option<(String, Option<String>)>)> = read!(store, |conn| users::table
+    let row: Option<(User, Option<Account>)> = read!(store, |conn| users::table
         .left_join(
             accounts::table
                 .on(accounts::user_id.eq(users::id).and(accounts::provider_id.eq(PASSWORD)))
@@ -91,7 +91,10 @@ pub async fn of_user(store: &Store, user_id: String) -> Result<Option<Credential
     Ok(row.and_then(credential))
 }
 
-fn credential((account_id, hash): (String, Option<String>)) -> Option<Credential> {
+/// An account's id and its password's hash, if it has one.
+type Account = (String, Option<String>);
+
+fn credential((account_id, hash): Account) -> Option<Credential> {
     Some(Credential { account_id, hash: PasswordHash::stored(hash?) })
 }
 

@@ -43,12 +43,11 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name("portcullis");
         }
-        let tls = match config.get_ssl_mode() {
-            SslMode::Require => Some(MakeRustlsConnect::new(tls_config(authority)?)),
-            _ => {
-                config.ssl_mode(SslMode::Disable);
-                None
-            }
+        let tls = if config.get_ssl_mode() == SslMode::Require {
+            Some(MakeRustlsConnect::new(tls_config(authority)?))
+        } else {
+            config.ssl_mode(SslMode::Disable);
+            None
         };
         Ok(Self { config, tls })
     }

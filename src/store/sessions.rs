@@ -168,7 +168,7 @@ pub async fn sign_up(
 /// How signing in with a verified password ended.
 pub enum SignedIn {
     /// A session has begun.
-    Begun(User, SessionRow),
+    Begun(Box<(User, SessionRow)>),
     /// The user was locked out meanwhile, or before.
     Deactivated,
     /// The password was changed while it was being checked.
@@ -218,7 +218,7 @@ pub async fn sign_in(
             .returning(SessionRow::as_returning())
             .get_result(conn)
             .await?;
-        Ok(SignedIn::Begun(user, session))
+        Ok(SignedIn::Begun(Box::new((user, session))))
     })
 }
 

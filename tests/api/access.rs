@@ -119,7 +119,7 @@ impl Operation<'_> {
     }
 
     /// The example of its body, as it stands.
-    pub fn example<'d>(&'d self) -> Option<&'d Value> {
+    pub fn example(&self) -> Option<&Value> {
         let content = self.value.get("requestBody")?["content"].as_object().unwrap();
         let example = content["application/json"].get("example");
         Some(example.unwrap_or_else(|| panic!("the body of {} has no example", self.id)))

@@ -6,6 +6,14 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
+#![allow(
+    clippy::format_push_string,
+    clippy::similar_names,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::assigning_clones,
+    clippy::too_many_lines,
+    reason = "tests are read once and run often"
+)]
 #![allow(missing_docs, reason = "a test's name says what it shows")]
 
 mod support;

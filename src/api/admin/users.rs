@@ -116,7 +116,6 @@ pub struct CreatedUser {
 /// Make a user
 ///
 /// Nobody chooses another's password: the answer holds a link by which they choose it themselves.
-/// By cookie only, and in a session whose password was entered within a day.
 #[utoipa::path(
     post, path = "/api/admin/users", tag = tag::ADMIN, request_body = CreateUser,
     responses(
@@ -192,8 +191,7 @@ pub struct UpdateUser {
 
 /// Change a user's name or role
 ///
-/// The site keeps at least one active admin. By cookie only, and in a session whose password was
-/// entered within a day.
+/// The site keeps at least one active admin.
 #[utoipa::path(
     patch, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), request_body = UpdateUser,
     responses(

@@ -97,7 +97,8 @@ pub async fn sign_in_email(
         NewSession::begin(&user.id, secret.hash(), body.remember_me, device(&request), now);
     match sessions::sign_in(&state.store, credential, rehashed, session, cookie.presented()).await?
     {
-        Outcome::Begun(user, session) => {
+        Outcome::Begun(begun) => {
+            let (user, session) = *begun;
             cookie.set(&secret, body.remember_me)?;
             Ok(Json(SignedIn {
                 redirect: body.callback_url.is_some(),
