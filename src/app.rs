@@ -14,11 +14,12 @@ use actix_web::{
     App, HttpServer,
     dev::{Server as ActixServer, ServerHandle},
     middleware::from_fn,
-    web::{Data, PathConfig},
+    web::{self, Data, PathConfig},
 };
 
 use crate::{
     config::{Config, ConfigError},
+    docs,
     error::{Code, Error},
     gate, routes,
     secrets::{Hashing, SigningKey},
@@ -165,7 +166,9 @@ fn build(
         .app_data(state.clone())
         // An id that is none names nothing.
         .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
-        .configure(move |config| routes::configure(config, &state, &key))
+        .configure(|config| routes::configure(config, &state, &key))
+        .configure(|config| docs::serve(config, &state))
+        .default_service(web::to(routes::nothing))
         .wrap(from_fn(gate::guard_the_unguarded))
         .wrap(from_fn(panics::catch))
         .wrap(from_fn(envelope::wrap))

@@ -1,15 +1,15 @@
 //! Every setting, once: its flag, environment name, default and help. `--help` is its documentation.
 
+mod parse;
+
 use std::{
-    fmt, fs,
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
 use clap::{Args, ValueEnum};
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
     store::{Location, Options},
     time::{Span, days},
 };
+
+pub use parse::Secret;
 
 /// The settings of a server and of the commands beside it.
 #[derive(Args, Clone, Debug)]
@@ -76,15 +78,15 @@ pub struct Config {
     /// Where people reach this server, such as https://api.example.com: decides the cookie's security,
     /// the origin that may send it, and every link; request headers never do. Without it, http on
     /// localhost and 127.0.0.1
-    #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url, global = true)]
+    #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url, global = true)]
     pub public_url: Option<Url>,
 
     /// Further origins whose pages may act for a signed-in user, separated by commas
-    #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = parse_origin, global = true)]
+    #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = parse::origin, global = true)]
     pub trusted_origins: Vec<Url>,
 
     /// Where a browser is sent to sign in; a path, or a URL for a front end elsewhere
-    #[arg(long, env = "PORTCULLIS_LOGIN_URL", default_value = "/login", value_name = "URL", value_parser = parse_login_url, global = true)]
+    #[arg(long, env = "PORTCULLIS_LOGIN_URL", default_value = "/login", value_name = "URL", value_parser = parse::login_url, global = true)]
     pub login_url: String,
 
     /// The secret that signs cookies: 64 random bytes in base64, the same for all instances.
@@ -119,7 +121,7 @@ pub struct Config {
     pub sign_up: SignUp,
 
     /// What an API token begins with
-    #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse_token_prefix, global = true)]
+    #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse::token_prefix, global = true)]
     pub token_prefix: String,
 
     /// The most days that a new token may live; without it, a token need not expire
@@ -172,27 +174,6 @@ pub struct Config {
         global = true
     )]
     pub log_format: LogFormat,
-}
-
-/// A setting that must not be read by chance: it shows itself to nobody.
-#[derive(Clone)]
-pub struct Secret(SecretString);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-impl FromStr for Secret {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.trim() {
-            "" => Err("is empty"),
-            text => Ok(Self(text.into())),
-        }
-    }
 }
 
 /// Who may make an account.
@@ -261,7 +242,7 @@ impl Config {
             self.database_url_file.as_ref(),
         )?;
         match url {
-            Some(url) => Location::parse(url.0.expose_secret(), self.database_ca_file.clone())
+            Some(url) => Location::parse(url.expose(), self.database_ca_file.clone())
                 .map_err(ConfigError::Database),
             None => Ok(Location::Sqlite(self.data_dir.join("portcullis.db"))),
         }
@@ -275,7 +256,7 @@ impl Config {
         let secret =
             given("PORTCULLIS_SECRET_FILE", self.secret.as_ref(), self.secret_file.as_ref())?;
         match (secret, location) {
-            (Some(secret), _) => Ok(SigningKey::parse(secret.0.expose_secret())?),
+            (Some(secret), _) => Ok(SigningKey::parse(secret.expose())?),
             (None, Location::Postgres(_)) => Err(ConfigError::SecretMissing),
             (None, Location::Sqlite(_)) => {
                 fs::create_dir_all(&self.data_dir).map_err(|source| ConfigError::File {
@@ -332,45 +313,4 @@ fn given(
     let fail = |source| ConfigError::File { name, path: Path::to_owned(path), source };
     let text = fs::read_to_string(path).map_err(fail)?;
     text.parse().map(Some).map_err(|reason: &str| fail(std::io::Error::other(reason)))
-}
-
-fn parse_public_url(text: &str) -> Result<Url, String> {
-    let url = parse_web_url(text)?;
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err("must be an origin, without a path: https://api.example.com".into());
-    }
-    Ok(url)
-}
-
-fn parse_origin(text: &str) -> Result<Url, String> {
-    parse_public_url(text.trim())
-}
-
-fn parse_web_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err("must begin with https:// or http://".into());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must hold no user name or password".into());
-    }
-    Ok(url)
-}
-
-fn parse_login_url(text: &str) -> Result<String, String> {
-    if text.starts_with('/') && !text.starts_with("//") && !text.contains('\\') {
-        return Ok(text.to_owned());
-    }
-    parse_web_url(text).map(String::from)
-}
-
-fn parse_token_prefix(text: &str) -> Result<String, String> {
-    let fits = (1..=16).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && text.ends_with('_');
-    if fits {
-        Ok(text.to_owned())
-    } else {
-        Err("must be up to 16 letters, digits and underscores, and end in an underscore".into())
-    }
 }

@@ -74,144 +74,46 @@ pub enum Code {
 
 impl Code {
     /// Status, code, and a sentence for people: the whole list.
-    #[expect(clippy::too_many_lines, reason = "one list, a row each")]
+    #[rustfmt::skip]
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
             Self::BadRequest => (S::BAD_REQUEST, "BAD_REQUEST", "The body is not valid JSON."),
-            Self::InvalidQuery => {
-                (S::BAD_REQUEST, "invalid_query", "The query string is not valid.")
-            }
-            Self::ProtocolValidation => {
-                (S::BAD_REQUEST, "VALIDATION_ERROR", "The body is not valid.")
-            }
-            Self::InvalidEmail => {
-                (S::BAD_REQUEST, "INVALID_EMAIL", "This is not an e-mail address.")
-            }
-            Self::PasswordTooShort => {
-                (S::BAD_REQUEST, "PASSWORD_TOO_SHORT", "A password has at least 8 characters.")
-            }
-            Self::PasswordTooLong => {
-                (S::BAD_REQUEST, "PASSWORD_TOO_LONG", "A password has at most 128 characters.")
-            }
-            Self::PasswordTooCommon => (
-                S::BAD_REQUEST,
-                "PASSWORD_TOO_COMMON",
-                "This password is on the lists that attackers try first. Choose another.",
-            ),
-            Self::InvalidPassword => {
-                (S::BAD_REQUEST, "INVALID_PASSWORD", "This is not the password.")
-            }
-            Self::InvalidLink => (
-                S::BAD_REQUEST,
-                "INVALID_TOKEN",
-                "This link has been used or has expired. Ask for a new one.",
-            ),
-            Self::SignUpClosed => (
-                S::BAD_REQUEST,
-                "EMAIL_PASSWORD_SIGN_UP_DISABLED",
-                "Sign-up is closed here. Ask an admin for an account.",
-            ),
-            Self::Unauthorized => {
-                (S::UNAUTHORIZED, "UNAUTHORIZED", "Sign in, or present an API token.")
-            }
-            Self::InvalidEmailOrPassword => (
-                S::UNAUTHORIZED,
-                "INVALID_EMAIL_OR_PASSWORD",
-                "The address or the password is wrong.",
-            ),
-            Self::TokenMalformed => (
-                S::UNAUTHORIZED,
-                "token_malformed",
-                "This is not a whole token: its checksum does not fit. Check that all of it was pasted.",
-            ),
+            Self::InvalidQuery => (S::BAD_REQUEST, "invalid_query", "The query string is not valid."),
+            Self::ProtocolValidation => (S::BAD_REQUEST, "VALIDATION_ERROR", "The body is not valid."),
+            Self::InvalidEmail => (S::BAD_REQUEST, "INVALID_EMAIL", "This is not an e-mail address."),
+            Self::PasswordTooShort => (S::BAD_REQUEST, "PASSWORD_TOO_SHORT", "A password has at least 8 characters."),
+            Self::PasswordTooLong => (S::BAD_REQUEST, "PASSWORD_TOO_LONG", "A password has at most 128 characters."),
+            Self::PasswordTooCommon => (S::BAD_REQUEST, "PASSWORD_TOO_COMMON", "This password is on the lists that attackers try first. Choose another."),
+            Self::InvalidPassword => (S::BAD_REQUEST, "INVALID_PASSWORD", "This is not the password."),
+            Self::InvalidLink => (S::BAD_REQUEST, "INVALID_TOKEN", "This link has been used or has expired. Ask for a new one."),
+            Self::SignUpClosed => (S::BAD_REQUEST, "EMAIL_PASSWORD_SIGN_UP_DISABLED", "Sign-up is closed here. Ask an admin for an account."),
+            Self::Unauthorized => (S::UNAUTHORIZED, "UNAUTHORIZED", "Sign in, or present an API token."),
+            Self::InvalidEmailOrPassword => (S::UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD", "The address or the password is wrong."),
+            Self::TokenMalformed => (S::UNAUTHORIZED, "token_malformed", "This is not a whole token: its checksum does not fit. Check that all of it was pasted."),
             Self::TokenExpired => (S::UNAUTHORIZED, "token_expired", "This token has expired."),
-            Self::TokenInvalid => {
-                (S::UNAUTHORIZED, "token_invalid", "This token does not work here.")
-            }
-            Self::InsufficientScope => (
-                S::FORBIDDEN,
-                "insufficient_scope",
-                "This token lacks a scope that the operation needs.",
-            ),
-            Self::CookieRequired => (
-                S::FORBIDDEN,
-                "cookie_required",
-                "This operation takes the session cookie, not a token.",
-            ),
-            Self::TokenRequired => (
-                S::FORBIDDEN,
-                "token_required",
-                "This operation takes an API token, not the session cookie.",
-            ),
-            Self::AdminRequired => {
-                (S::FORBIDDEN, "admin_required", "This operation is for site admins.")
-            }
-            Self::SessionNotFresh => (
-                S::FORBIDDEN,
-                "SESSION_NOT_FRESH",
-                "Enter your password again (verify-password) to do this.",
-            ),
-            Self::UserDeactivated => {
-                (S::FORBIDDEN, "USER_DEACTIVATED", "This account has been deactivated.")
-            }
-            Self::InvalidOrigin => {
-                (S::FORBIDDEN, "INVALID_ORIGIN", "This page may not act for a signed-in user here.")
-            }
-            Self::MissingOrNullOrigin => (
-                S::FORBIDDEN,
-                "MISSING_OR_NULL_ORIGIN",
-                "A request that changes something with a cookie must say its Origin.",
-            ),
-            Self::CrossSiteNavigation => (
-                S::FORBIDDEN,
-                "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
-                "Another site may not sign you in here.",
-            ),
-            Self::InvalidCallbackUrl => (
-                S::FORBIDDEN,
-                "INVALID_CALLBACK_URL",
-                "callbackURL must be a path here or on a trusted origin.",
-            ),
+            Self::TokenInvalid => (S::UNAUTHORIZED, "token_invalid", "This token does not work here."),
+            Self::InsufficientScope => (S::FORBIDDEN, "insufficient_scope", "This token lacks a scope that the operation needs."),
+            Self::CookieRequired => (S::FORBIDDEN, "cookie_required", "This operation takes the session cookie, not a token."),
+            Self::TokenRequired => (S::FORBIDDEN, "token_required", "This operation takes an API token, not the session cookie."),
+            Self::AdminRequired => (S::FORBIDDEN, "admin_required", "This operation is for site admins."),
+            Self::SessionNotFresh => (S::FORBIDDEN, "SESSION_NOT_FRESH", "Enter your password again (verify-password) to do this."),
+            Self::UserDeactivated => (S::FORBIDDEN, "USER_DEACTIVATED", "This account has been deactivated."),
+            Self::InvalidOrigin => (S::FORBIDDEN, "INVALID_ORIGIN", "This page may not act for a signed-in user here."),
+            Self::MissingOrNullOrigin => (S::FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "A request that changes something with a cookie must say its Origin."),
+            Self::CrossSiteNavigation => (S::FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED", "Another site may not sign you in here."),
+            Self::InvalidCallbackUrl => (S::FORBIDDEN, "INVALID_CALLBACK_URL", "callbackURL must be a path here or on a trusted origin."),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here by that name."),
-            Self::MethodNotAllowed => (
-                S::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This address does not take that method.",
-            ),
+            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method."),
             Self::EmailTaken => (S::CONFLICT, "email_taken", "Somebody has this address already."),
-            Self::LastAdmin => {
-                (S::CONFLICT, "last_admin", "This would leave the site without an active admin.")
-            }
-            Self::PayloadTooLarge => {
-                (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large.")
-            }
-            Self::UnsupportedMediaType => (
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "UNSUPPORTED_MEDIA_TYPE",
-                "Send the body as application/json.",
-            ),
-            Self::ValidationFailed => {
-                (S::UNPROCESSABLE_ENTITY, "validation_failed", "Some fields are not valid.")
-            }
-            Self::UserAlreadyExists => (
-                S::UNPROCESSABLE_ENTITY,
-                "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
-                "Somebody has this address already. Use another, or sign in.",
-            ),
-            Self::Internal => {
-                (S::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side.")
-            }
-            Self::StoreUnavailable => (
-                S::SERVICE_UNAVAILABLE,
-                "store_unavailable",
-                "The database does not answer just now. Try again soon.",
-            ),
-            Self::Busy => (
-                S::SERVICE_UNAVAILABLE,
-                "busy",
-                "Too many passwords are being checked just now. Try again soon.",
-            ),
+            Self::LastAdmin => (S::CONFLICT, "last_admin", "This would leave the site without an active admin."),
+            Self::PayloadTooLarge => (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large."),
+            Self::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json."),
+            Self::ValidationFailed => (S::UNPROCESSABLE_ENTITY, "validation_failed", "Some fields are not valid."),
+            Self::UserAlreadyExists => (S::UNPROCESSABLE_ENTITY, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "Somebody has this address already. Use another, or sign in."),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side."),
+            Self::StoreUnavailable => (S::SERVICE_UNAVAILABLE, "store_unavailable", "The database does not answer just now. Try again soon."),
+            Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Too many passwords are being checked just now. Try again soon."),
         }
     }
 

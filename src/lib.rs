@@ -16,6 +16,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod docs;
 pub mod error;
 mod fields;
 pub mod gate;

@@ -3,11 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{
-    HttpResponse,
-    http::header::LOCATION,
-    web::{self, Data, Json, ServiceConfig},
-};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -20,16 +15,13 @@ use utoipa::{
         tag::TagBuilder,
     },
 };
-use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::{
     api::tag,
-    config::Switch,
     error::{Code, FieldError, MEDIA_TYPE, Problem},
-    gate::{Access, Body, cookie},
+    gate::{Access, Body},
     routes,
     scope::Scope,
-    state::State,
 };
 
 const COOKIE: &str = "cookie";
@@ -286,22 +278,6 @@ impl Shared {
     }
 }
 
-/// The operations of a path, each with its method.
-#[must_use]
-pub fn methods(item: &PathItem) -> Vec<(HttpMethod, &Operation)> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    [
-        (HttpMethod::Get, get),
-        (HttpMethod::Put, put),
-        (HttpMethod::Post, post),
-        (HttpMethod::Delete, delete),
-        (HttpMethod::Patch, patch),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
-    .collect()
-}
-
 fn methods_mut(item: &mut PathItem) -> Vec<(HttpMethod, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
     [
@@ -314,30 +290,4 @@ fn methods_mut(item: &mut PathItem) -> Vec<(HttpMethod, &mut Operation)> {
     .into_iter()
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
     .collect()
-}
-
-/// Serves the document and Swagger UI, and leads browsers there until there are pages.
-pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
-    if state.config.docs == Switch::Off {
-        return;
-    }
-    let served = Data::new(document(cookie::name(state.site.is_secure())));
-    let ui = SwaggerUi::new("/docs/{_:.*}").config(
-        SwaggerConfig::from("/openapi.json")
-            .try_it_out_enabled(true)
-            .persist_authorization(false)
-            .display_request_duration(true),
-    );
-    config.app_data(served).route("/openapi.json", web::get().to(show_document)).service(ui);
-    for path in ["/", "/docs", "/login", "/reset-password"] {
-        config.route(path, web::get().to(to_docs));
-    }
-}
-
-async fn show_document(document: Data<OpenApi>) -> Json<Data<OpenApi>> {
-    Json(document)
-}
-
-async fn to_docs() -> HttpResponse {
-    HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish()
 }

@@ -11,13 +11,12 @@ use actix_web::{
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
-use utoipa::openapi::{HttpMethod, OpenApi, PathItem};
+use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Documentation};
 
 use crate::{
     api::{admin, auth, dashboard, health, me, projects, settings, tokens},
     error::{Code, Error},
     gate::{self, Access, Declares, cookie},
-    openapi,
     secrets::SigningKey,
     state::State,
 };
@@ -153,7 +152,7 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
     for (path, item) in paths {
         let mut resource = web::resource(path);
         let mut allowed = Vec::new();
-        for (method, documented) in openapi::methods(&item) {
+        for (method, documented) in methods(&item) {
             let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
             let Some(row) = row else { continue };
             let method = actix_method(&method);
@@ -167,7 +166,6 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
         let refuse = move || std::future::ready(wrong_method(&allowed));
         config.service(resource.default_service(web::to(refuse)));
     }
-    config.configure(|config| openapi::serve(config, state)).default_service(web::to(nothing));
 }
 
 /// Adds a row's route; GET answers HEAD as well, with the same gate and the same handler.
@@ -191,6 +189,21 @@ fn serve(
     }
 }
 
+/// The operations of a path, each with its method.
+fn methods(item: &PathItem) -> Vec<(HttpMethod, &Documentation)> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [
+        (HttpMethod::Get, get),
+        (HttpMethod::Put, put),
+        (HttpMethod::Post, post),
+        (HttpMethod::Delete, delete),
+        (HttpMethod::Patch, patch),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+    .collect()
+}
+
 fn actix_method(method: &HttpMethod) -> Method {
     match method {
         HttpMethod::Get => Method::GET,
@@ -204,7 +217,8 @@ fn actix_method(method: &HttpMethod) -> Method {
     }
 }
 
-async fn nothing() -> Result<HttpResponse, Error> {
+/// What is answered where there is nothing; nobody is asked there either.
+pub async fn nothing() -> Result<HttpResponse, Error> {
     Err(Code::NotFound.into())
 }
 

@@ -8,10 +8,10 @@ use crate::{
     secrets::Hashing,
     store::{
         self, Store,
-        accounts::{self, NewAccount},
+        accounts::{self, NewAccount, Opening},
         audit_events::{Action, Event},
         page::{Window, new_id},
-        users::{self, Beginning, Changes, Filter, Role, User, Written},
+        users::{self, Changes, Filter, Role, User, Written},
     },
 };
 
@@ -142,12 +142,12 @@ async fn create(
         updated_at: now,
     };
     let role: &'static str = role.into();
-    let with = Beginning {
+    let with = Opening {
         account: Some(NewAccount::password(&user.id, &hash, now)),
         link: None,
         event: Some(event(Action::UserCreated, &user, &json!({ "role": role }))),
     };
-    let user = users::create(store, user, with).await.map_err(|error| match error {
+    let user = accounts::open(store, user, with).await.map_err(|error| match error {
         store::Error::Taken => Failure::from("somebody has this address already"),
         other => other.into(),
     })?;

@@ -10,6 +10,7 @@ use super::{
     read,
     schema::{accounts, audit_events, sessions, users, verifications},
     users::User,
+    verifications::NewVerification,
     write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
@@ -44,6 +45,40 @@ impl NewAccount {
             updated_at: now,
         }
     }
+}
+
+/// What comes with a new user besides their row.
+pub struct Opening {
+    /// How they sign in, if that is known already.
+    pub account: Option<NewAccount>,
+    /// A link by which they choose a password.
+    pub link: Option<NewVerification>,
+    /// What the audit log says of it.
+    pub event: Option<Event>,
+}
+
+/// Adds a user, and what they begin with.
+///
+/// # Errors
+/// [`Error::Taken`] when the address belongs to somebody.
+pub async fn open(store: &Store, user: User, with: Opening) -> Result<User, Error> {
+    write!(store, |conn| {
+        let user = diesel::insert_into(users::table)
+            .values(&user)
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await?;
+        if let Some(account) = &with.account {
+            diesel::insert_into(accounts::table).values(account).execute(conn).await?;
+        }
+        if let Some(link) = &with.link {
+            diesel::insert_into(verifications::table).values(link).execute(conn).await?;
+        }
+        if let Some(event) = &with.event {
+            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
+        }
+        Ok(user)
+    })
 }
 
 /// A user's password, as it was when it was read.

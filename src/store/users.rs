@@ -13,12 +13,10 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::{
     Error, Store,
-    accounts::NewAccount,
     audit_events::Event,
     page::{Page, Window},
     read,
-    schema::{accounts, api_tokens, audit_events, locks, sessions, users, verifications},
-    verifications::NewVerification,
+    schema::{api_tokens, audit_events, locks, sessions, users, verifications},
     write,
 };
 use crate::time::Timestamp;
@@ -112,40 +110,6 @@ pub enum Written {
     NotFound,
     /// It would have left the site without an active admin.
     LastAdmin,
-}
-
-/// What comes with a new user besides their row.
-pub struct Beginning {
-    /// How they sign in, if that is known already.
-    pub account: Option<NewAccount>,
-    /// A link by which they choose a password.
-    pub link: Option<NewVerification>,
-    /// What the audit log says of it.
-    pub event: Option<Event>,
-}
-
-/// Adds a user.
-///
-/// # Errors
-/// [`Error::Taken`] when the address belongs to somebody.
-pub async fn create(store: &Store, user: User, with: Beginning) -> Result<User, Error> {
-    write!(store, |conn| {
-        let user = diesel::insert_into(users::table)
-            .values(&user)
-            .returning(User::as_returning())
-            .get_result(conn)
-            .await?;
-        if let Some(account) = &with.account {
-            diesel::insert_into(accounts::table).values(account).execute(conn).await?;
-        }
-        if let Some(link) = &with.link {
-            diesel::insert_into(verifications::table).values(link).execute(conn).await?;
-        }
-        if let Some(event) = &with.event {
-            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
-        }
-        Ok(user)
-    })
 }
 
 /// The user with this id.

@@ -26,9 +26,10 @@ use crate::{
     secrets::LinkSecret,
     state::State,
     store::{
+        accounts::{self, Opening},
         audit_events::{Action, Event},
         page::new_id,
-        users::{self, Beginning, Changes, Filter},
+        users::{self, Changes, Filter},
         verifications::NewVerification,
     },
     time::{Timestamp, days},
@@ -145,7 +146,7 @@ pub async fn create_user(
     };
     let secret = LinkSecret::generate();
     let until = now + days(LINK_DAYS);
-    let with = Beginning {
+    let with = Opening {
         account: None,
         link: Some(NewVerification::set_password(&user.id, secret.hash(), until, now)),
         event: Some(Event::new(
@@ -156,7 +157,7 @@ pub async fn create_user(
             now,
         )),
     };
-    let user = users::create(&state.store, user, with).await?;
+    let user = accounts::open(&state.store, user, with).await?;
     let place = format!("/api/admin/users/{}", user.id);
     // In the fragment, which browsers send to nobody: no log and no Referer ever holds the secret.
     let mut url = state.site.public_url.clone();

@@ -1,0 +1,75 @@
+//! How settings are read from their text.
+
+use std::{fmt, str::FromStr};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// A setting that must not be read by chance: it shows itself to nobody.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// The text, for the one place that uses it.
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            "" => Err("is empty"),
+            text => Ok(Self(text.into())),
+        }
+    }
+}
+
+pub(super) fn public_url(text: &str) -> Result<Url, String> {
+    let url = web_url(text)?;
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err("must be an origin, without a path: https://api.example.com".into());
+    }
+    Ok(url)
+}
+
+pub(super) fn origin(text: &str) -> Result<Url, String> {
+    public_url(text.trim())
+}
+
+fn web_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("must begin with https:// or http://".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must hold no user name or password".into());
+    }
+    Ok(url)
+}
+
+pub(super) fn login_url(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && !text.starts_with("//") && !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
+    web_url(text).map(String::from)
+}
+
+pub(super) fn token_prefix(text: &str) -> Result<String, String> {
+    let fits = (1..=16).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && text.ends_with('_');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("must be up to 16 letters, digits and underscores, and end in an underscore".into())
+    }
+}

@@ -1,0 +1,38 @@
+//! Serves the OpenAPI document and Swagger UI, from the binary and with no request to another host.
+//! Nobody is asked here.
+
+use actix_web::{
+    HttpResponse,
+    http::header::LOCATION,
+    web::{self, Data, Json, ServiceConfig},
+};
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{config::Switch, gate::cookie, openapi, state::State};
+
+/// Puts them into an application, and leads browsers there until there are pages.
+pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
+    if state.config.docs == Switch::Off {
+        return;
+    }
+    let served = Data::new(openapi::document(cookie::name(state.site.is_secure())));
+    let ui = SwaggerUi::new("/docs/{_:.*}").config(
+        Config::from("/openapi.json")
+            .try_it_out_enabled(true)
+            .persist_authorization(false)
+            .display_request_duration(true),
+    );
+    config.app_data(served).route("/openapi.json", web::get().to(show_document)).service(ui);
+    for path in ["/", "/docs", "/login", "/reset-password"] {
+        config.route(path, web::get().to(to_docs));
+    }
+}
+
+async fn show_document(document: Data<OpenApi>) -> Json<Data<OpenApi>> {
+    Json(document)
+}
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish()
+}
