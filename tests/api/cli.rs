@@ -258,6 +258,33 @@ async fn a_signal_lets_running_requests_finish(#[case] signal: &str) {
 }
 
 #[tokio::test]
+async fn the_last_use_of_a_key_survives_a_stop() {
+    let home = TempDir::new().unwrap();
+    succeeds(run(
+        home.path(),
+        &[],
+        &["user", "create", "--email", "a@example.com", "--name", "A"],
+        PASSWORD,
+    ));
+    let token = succeeds(run(
+        home.path(),
+        &[],
+        &["token", "create", "--email", "a@example.com", "--name", "t"],
+        "",
+    ));
+    let last_use = async |server: &Running| {
+        let page = server.nobody.with_token(token.trim()).get("/api/tokens").await.expect(200);
+        page["items"][0]["lastUsedAt"].clone()
+    };
+    let server = Running::start(home.path(), &[]);
+    assert_eq!(last_use(&server).await, Value::Null);
+    server.signal("TERM");
+    assert!(server.wait().success());
+    let server = Running::start(home.path(), &[]);
+    assert!(last_use(&server).await.is_string());
+}
+
+#[tokio::test]
 async fn a_second_signal_stops_at_once() {
     let home = TempDir::new().unwrap();
     let server = Running::start(home.path(), &[("PORTCULLIS_DRAIN_DELAY", "600")]);
@@ -316,6 +343,11 @@ async fn secrets_are_read_from_files_too() {
     let settings = [("DATABASE_URL_FILE", "url"), ("PORTCULLIS_SECRET_FILE", "key")];
     let server = Running::start(home.path(), &settings);
     assert!(server.banner.contains("PostgreSQL"), "{}", server.banner);
+    assert!(
+        server.banner.contains("fsync = off"),
+        "the throw-away cluster runs so: {}",
+        server.banner
+    );
     server.nobody.get("/health/ready").await.expect(200);
 }
 

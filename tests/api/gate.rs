@@ -309,6 +309,42 @@ async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend)
 }
 
 #[apply(both)]
+async fn a_trusted_origins_page_may_act_and_the_public_url_replaces_localhost(backend: Backend) {
+    let settings = [
+        "--public-url",
+        "https://api.example.com",
+        "--trusted-origins",
+        "https://app.example.com, https://admin.example.com:8443",
+    ];
+    let server = backend.start_with(&settings).await;
+    let sign_up = async |origin: &str, name: &str| {
+        let body =
+            json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD });
+        let request =
+            server.nobody.bare(Method::POST, "/api/auth/sign-up/email").header("Origin", origin);
+        Reply::of(request.json(&body)).await
+    };
+    for (number, origin) in
+        ["https://api.example.com", "https://app.example.com", "https://admin.example.com:8443"]
+            .iter()
+            .enumerate()
+    {
+        let reply = sign_up(origin, &format!("u{number}")).await;
+        let set = reply.header("set-cookie").unwrap().to_owned();
+        assert!(set.starts_with("__Host-portcullis=") && set.contains("; Secure"), "{set}");
+        reply.expect(200);
+    }
+    for origin in [
+        server.nobody.base.as_str(),
+        "http://api.example.com",
+        "https://admin.example.com",
+        "https://example.com",
+    ] {
+        sign_up(origin, "evil").await.refused(403, "INVALID_ORIGIN");
+    }
+}
+
+#[apply(both)]
 async fn a_token_without_the_scope_is_forbidden_and_not_anonymous(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
