@@ -33,7 +33,7 @@ Your first call, in four steps on this page:
 1. **Sign up**: `POST /api/auth/sign-up/email`, *Try it out*, *Execute*. The browser keeps the session cookie.
 2. **Look**: `GET /api/me` shows who you are.
 3. **Mint a token**: `POST /api/tokens`. Copy `token` from the answer; it is shown once.
-4. **Authorize** with it (the button below, box *bearer*), and every call on this page is made by the token.
+4. **Authorize** with it (the button below, box *bearer*), and every call on this page is made by the token, until you log out there.
 
 Two keys open the gate, and both resolve to the same session: the cookie for browsers, \
 `Authorization: Bearer sk_live_…` for scripts. Where both are sent, `Authorization` decides. \

@@ -64,7 +64,8 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         lines.push(format!("  docs      {url}/docs/"));
     }
     lines.push(format!("  database  {}", server.location.describe()));
-    for warning in state.store.warnings().await?.iter().chain(&exposed(server)) {
+    let warnings = state.store.warnings().await?;
+    for warning in warnings.iter().chain(&exposed(server)).chain(&unnamed(server)) {
         lines.push(format!("  warning   {warning}"));
     }
     if !users::any_active_admin(&state.store).await? {
@@ -81,6 +82,15 @@ fn exposed(server: &Server) -> Option<String> {
     let crate::store::Location::Postgres(target) = &server.location else { return None };
     target.is_exposed().then(|| {
         "the connection to PostgreSQL is not encrypted: add ?sslmode=require to DATABASE_URL"
+            .to_owned()
+    })
+}
+
+fn unnamed(server: &Server) -> Option<String> {
+    let alone = server.address.ip().is_loopback() || server.state.config.public_url.is_some();
+    (!alone).then(|| {
+        "others can reach this server, but PORTCULLIS_PUBLIC_URL is not set: browsers can use it on \
+         localhost only, with a cookie that is not Secure"
             .to_owned()
     })
 }

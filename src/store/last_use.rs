@@ -50,12 +50,12 @@ impl LastUse {
     /// # Errors
     /// When the store is unavailable; what was noted is then kept for the next time.
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
-        let noted = std::mem::take(&mut *self.lock());
+        let noted = self.lock().clone();
         if noted.is_empty() {
             return Ok(());
         }
-        let kept = noted.clone();
-        let written = write!(store, |conn| {
+        let written = noted.clone();
+        write!(store, |conn| {
             for (key, at) in &noted {
                 let (at, behind) = (*at, *at - RESOLUTION);
                 match key {
@@ -80,14 +80,10 @@ impl LastUse {
                 };
             }
             Ok(())
-        });
-        if written.is_err() {
-            let mut again = self.lock();
-            for (key, at) in kept {
-                again.entry(key).or_insert(at);
-            }
-        }
-        written
+        })?;
+        // Only now, and only what has not moved on: a flush that fails or is cut off loses nothing.
+        self.lock().retain(|key, at| written.get(key) != Some(at));
+        Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Timestamp>> {
