@@ -78,7 +78,14 @@ async fn resolve(access: Access, request: &ServiceRequest) -> Result<Finding, Er
             origin::check(request.head(), &state.site, !matches!(cookie, Cookie::Absent))?;
             by_cookie(state, cookie).await?
         }
-        presented => by_token(state, presented).await?,
+        presented => {
+            let finding = by_token(state, presented).await?;
+            // Where tokens are not taken, a bad one is no way around the rule for browsers.
+            if !access.token && !finding.is_known() {
+                origin::check(request.head(), &state.site, false)?;
+            }
+            finding
+        }
     };
     match finding.lacks(access, Scope::of_method(request.method().is_safe())) {
         Some(scope) => Err(Error::lacks(scope)),

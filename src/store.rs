@@ -117,6 +117,9 @@ macro_rules! read {
 }
 
 /// Runs a body in one transaction: all of it or nothing.
+///
+/// One that locks rows of several tables takes them in this order, lest two of them deadlock: the
+/// admins' lock, the user, then what belongs to the user.
 macro_rules! write {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, write, |$connection| $body)

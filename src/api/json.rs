@@ -96,6 +96,10 @@ fn read(
 fn decode<T: DeserializeOwned + Validate>(
     bytes: &[u8],
 ) -> Result<Result<T, Vec<FieldError>>, Error> {
+    // serde would fill a struct from an array, field by field: nobody has said that we take that.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Ok(Err(vec![invalid(String::new(), "must be an object".into())]));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let broken = |error: &serde_json::Error| {
         Code::BadRequest.because(format!(
@@ -107,23 +111,33 @@ fn decode<T: DeserializeOwned + Validate>(
     let value: T = match serde_path_to_error::deserialize(&mut reader) {
         Ok(value) => value,
         Err(error) if error.inner().classify() == Category::Data => {
-            let field = match error.path().to_string() {
-                root if root == "." => String::new(),
-                path => path,
-            };
-            // Without serde's "at line 1 column 2": the path says it better.
-            let text = error.inner().to_string();
-            let message = text.split(" at line ").next().unwrap_or_default().to_owned();
-            return Ok(Err(vec![FieldError {
-                field,
-                code: "invalid".into(),
-                message: message.into(),
-            }]));
+            return Ok(Err(vec![data_error(&error)]));
         }
         Err(error) => return Err(broken(error.inner())),
     };
     reader.end().map_err(|error| broken(&error))?;
     Ok(value.validate().map(|()| value).map_err(|errors| flatten(&errors, "")))
+}
+
+/// What serde says of a field, with the field where a program finds it.
+fn data_error(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+    let path = error.path().to_string();
+    let text = error.inner().to_string();
+    // Without serde's "at line 1 column 2": the path says it better.
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next();
+    let above = if path == "." { String::new() } else { format!("{path}.") };
+    if let Some(name) = named("missing field `") {
+        return invalid(format!("{above}{name}"), "is required".to_owned());
+    }
+    match named("unknown field `") {
+        Some(_) => invalid(path, "is not a field that is known here".to_owned()),
+        None => invalid(above.trim_end_matches('.').to_owned(), text.to_owned()),
+    }
+}
+
+fn invalid(field: String, message: String) -> FieldError {
+    FieldError { field, code: "invalid".into(), message: message.into() }
 }
 
 /// The validator's tree as a list of paths, in an order that does not change from run to run.

@@ -15,6 +15,7 @@ use actix_web::{
     body::MessageBody,
     cookie::{Key, SameSite, time::Duration},
     dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header::AUTHORIZATION,
     middleware::Next,
 };
 
@@ -130,10 +131,11 @@ pub struct SessionCookie {
 }
 
 impl SessionCookie {
-    /// What cookie came with the request, if it is one of ours, dead or alive.
+    /// What cookie came with the request, if it is one of ours, dead or alive. Beside an
+    /// Authorization header it is not consulted, here as little as at the gate.
     #[must_use]
     pub fn presented(&self) -> Option<SessionHash> {
-        read(&self.carried)
+        if self.request.headers().contains_key(AUTHORIZATION) { None } else { read(&self.carried) }
     }
 
     /// Sets the cookie: for a week, or, if it is not to be remembered, until the browser closes.

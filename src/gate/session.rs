@@ -76,6 +76,10 @@ impl Finding {
         Self::Known { session: Box::new(session), token: Some(token.id) }
     }
 
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self, Self::Known { .. })
+    }
+
     pub(super) fn is_stale_cookie(&self) -> bool {
         matches!(self, Self::Anonymous(Anonymous::StaleCookie))
     }

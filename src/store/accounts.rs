@@ -141,6 +141,10 @@ fn credential((account_id, hash): Account) -> Option<Credential> {
 /// When the store is unavailable.
 pub async fn set_password(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
     write!(store, |conn| {
+        diesel::update(users::table.find(&account.user_id))
+            .set(users::updated_at.eq(account.updated_at))
+            .execute(conn)
+            .await?;
         diesel::insert_into(accounts::table)
             .values(&account)
             .on_conflict((accounts::provider_id, accounts::account_id))
@@ -175,15 +179,26 @@ pub async fn redeem_password_link(
     now: Timestamp,
 ) -> Result<bool, Error> {
     write!(store, |conn| {
-        let redeemed: Option<String> = diesel::delete(verifications::table)
+        let user_id: Option<String> = verifications::table
             .filter(verifications::secret_hash.eq(link))
-            .filter(verifications::purpose.eq(super::verifications::SET_PASSWORD))
-            .filter(verifications::expires_at.gt(now))
-            .returning(verifications::user_id)
+            .select(verifications::user_id)
             .get_result(conn)
             .await
             .optional()?;
-        let Some(user_id) = redeemed else { return Ok(false) };
+        let Some(user_id) = user_id else { return Ok(false) };
+        diesel::update(users::table.find(&user_id))
+            .set(users::updated_at.eq(now))
+            .execute(conn)
+            .await?;
+        let redeemed = diesel::delete(verifications::table)
+            .filter(verifications::secret_hash.eq(link))
+            .filter(verifications::purpose.eq(super::verifications::SET_PASSWORD))
+            .filter(verifications::expires_at.gt(now))
+            .execute(conn)
+            .await?;
+        if redeemed == 0 {
+            return Ok(false);
+        }
         let account = NewAccount::password(&user_id, &hash, now);
         diesel::insert_into(accounts::table)
             .values(&account)

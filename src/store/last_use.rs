@@ -45,48 +45,64 @@ impl LastUse {
         }
     }
 
-    /// Writes what was noted, all in one transaction.
+    /// Writes what was noted.
+    ///
+    /// On PostgreSQL one row a transaction: one that held many would deadlock with a revocation of
+    /// the same rows, and the revocation could be the one to fail. SQLite has one writer and nothing
+    /// to deadlock with, and there each transaction costs a sync of the disk.
     ///
     /// # Errors
     /// When the store is unavailable; what was noted is then kept for the next time.
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
-        let noted = self.lock().clone();
-        if noted.is_empty() {
-            return Ok(());
-        }
-        let written = noted.clone();
-        write!(store, |conn| {
-            for (key, at) in &noted {
-                let (at, behind) = (*at, *at - RESOLUTION);
-                match key {
-                    Key::Session(id) => {
-                        diesel::update(sessions::table.find(id))
-                            .filter(sessions::last_seen_at.le(behind))
-                            .set(sessions::last_seen_at.eq(at))
-                            .execute(conn)
-                            .await?
-                    }
-                    Key::Token(id) => {
-                        diesel::update(api_tokens::table.find(id))
-                            .filter(
-                                api_tokens::last_used_at
-                                    .is_null()
-                                    .or(api_tokens::last_used_at.le(behind).assume_not_null()),
-                            )
-                            .set(api_tokens::last_used_at.eq(at))
-                            .execute(conn)
-                            .await?
-                    }
-                };
+        let noted: Vec<(Key, Timestamp)> =
+            self.lock().iter().map(|(key, at)| (key.clone(), *at)).collect();
+        let at_once = match store {
+            Store::Postgres(_) => 1,
+            Store::Sqlite(_) => 1000,
+        };
+        for uses in noted.chunks(at_once) {
+            write_uses(store, uses.to_vec()).await?;
+            // Only now, and only what has not moved on: a flush that is cut off loses nothing.
+            let mut noted = self.lock();
+            for (key, at) in uses {
+                if noted.get(key) == Some(at) {
+                    noted.remove(key);
+                }
             }
-            Ok(())
-        })?;
-        // Only now, and only what has not moved on: a flush that fails or is cut off loses nothing.
-        self.lock().retain(|key, at| written.get(key) != Some(at));
+        }
         Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Timestamp>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn write_uses(store: &Store, uses: Vec<(Key, Timestamp)>) -> Result<(), Error> {
+    write!(store, |conn| {
+        for (key, at) in &uses {
+            let (at, behind) = (*at, *at - RESOLUTION);
+            match key {
+                Key::Session(id) => {
+                    diesel::update(sessions::table.find(id))
+                        .filter(sessions::last_seen_at.le(behind))
+                        .set(sessions::last_seen_at.eq(at))
+                        .execute(conn)
+                        .await?
+                }
+                Key::Token(id) => {
+                    diesel::update(api_tokens::table.find(id))
+                        .filter(
+                            api_tokens::last_used_at
+                                .is_null()
+                                .or(api_tokens::last_used_at.le(behind).assume_not_null()),
+                        )
+                        .set(api_tokens::last_used_at.eq(at))
+                        .execute(conn)
+                        .await?
+                }
+            };
+        }
+        Ok(())
+    })
 }

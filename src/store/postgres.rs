@@ -183,8 +183,8 @@ impl Postgres {
 
     /// Runs a body in one transaction, READ COMMITTED. What must not interleave locks a row first.
     ///
-    /// Only the BEGIN is tried again on a fresh connection: once a statement was sent, nobody can
-    /// know what became of it.
+    /// A lost connection is replaced before the BEGIN only: once a statement was sent, nobody can
+    /// know what became of it. A victim of a deadlock is known to be rolled back, and runs again.
     ///
     /// # Errors
     /// As for [`read`](Self::read), and what the body returned, after a rollback.
@@ -194,15 +194,21 @@ impl Postgres {
     ) -> Result<T, Error> {
         self.in_time(async {
             let mut pooled = self.pool.get().await.map_err(Error::unavailable)?;
-            match begin(&mut pooled).await {
+            let result = match begin(&mut pooled).await {
                 Ok(()) => finish(&mut pooled, &mut body).await,
                 Err(error) if is_lost(&error) => {
-                    drop(pooled);
                     let mut fresh = self.fresh().await?;
                     begin(&mut fresh).await?;
                     finish(&mut fresh, &mut body).await
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) if is_deadlock(&error) => {
+                    begin(&mut pooled).await?;
+                    finish(&mut pooled, &mut body).await.map_err(Error::from)
+                }
+                result => result.map_err(Error::from),
             }
         })
         .await
@@ -230,7 +236,7 @@ async fn begin(connection: &mut Connection) -> QueryResult<()> {
 async fn finish<T>(
     connection: &mut Connection,
     body: &mut impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
-) -> Result<T, Error> {
+) -> QueryResult<T> {
     match body(connection).await {
         Ok(value) => {
             AnsiTransactionManager::commit_transaction(connection).await?;
@@ -239,7 +245,7 @@ async fn finish<T>(
         Err(error) => {
             // The first error is the one to tell; a connection that cannot even roll back is closed.
             let _ = AnsiTransactionManager::rollback_transaction(connection).await;
-            Err(error.into())
+            Err(error)
         }
     }
 }
@@ -254,4 +260,9 @@ fn is_lost(error: &QueryError) -> bool {
         QueryError::DatabaseError(_, info) => info.message().starts_with("terminating connection"),
         _ => false,
     }
+}
+
+/// Whether PostgreSQL chose this transaction to end a deadlock (40P01): Diesel has no kind for it.
+fn is_deadlock(error: &QueryError) -> bool {
+    matches!(error, QueryError::DatabaseError(_, info) if info.message() == "deadlock detected")
 }

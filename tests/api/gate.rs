@@ -244,6 +244,27 @@ async fn where_both_keys_are_sent_authorization_decides(backend: Backend) {
 }
 
 #[apply(both)]
+async fn beside_a_bad_authorization_the_cookie_is_not_acted_on(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let cookie = ada.browser.cookie.as_ref().unwrap();
+    for header in ["Basic eDp5", "Bearer junk"] {
+        let ask = |path, body: Value, origin: &str| {
+            let request = server.nobody.bare(Method::POST, path).json(&body).header("Origin", origin);
+            Reply::of(request.header("Cookie", cookie).header("Authorization", header))
+        };
+        let sign_in = json!({ "email": ada.email, "password": PASSWORD });
+        ask("/api/auth/sign-out", json!({}), "http://evil.example").await.refused(403, "INVALID_ORIGIN");
+        ask("/api/auth/sign-in/email", sign_in.clone(), "http://evil.example").await.refused(403, "INVALID_ORIGIN");
+        let reply = ask("/api/auth/sign-out", json!({}), &server.nobody.base).await;
+        assert_eq!(reply.header("set-cookie"), None);
+        reply.expect(200);
+        ask("/api/auth/sign-in/email", sign_in, &server.nobody.base).await.expect(200);
+        ada.browser.get(SOMEBODY).await.expect(200);
+    }
+}
+
+#[apply(both)]
 async fn the_cookies_value_opens_nothing_as_a_token(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;

@@ -218,6 +218,25 @@ async fn health_says_live_without_the_store_and_ready_with_it(backend: Backend) 
     server.nobody.get("/health/ready").await.refused(503, "store_unavailable");
 }
 
+#[apply(both)]
+async fn a_body_that_does_not_fit_says_where(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let fields = async |body: Value| {
+        let problem = ada.browser.post("/api/tokens", body).await.refused(422, "validation_failed");
+        problem["errors"][0].clone()
+    };
+    assert_eq!(fields(json!({})).await["field"], "name");
+    assert_eq!(fields(json!({ "name": 7 })).await["field"], "name");
+    assert_eq!(fields(json!({ "name": "x", "scopes": ["read", "all"] })).await["field"], "scopes[1]");
+    assert_eq!(fields(json!({ "name": "x", "userId": ada.id })).await["field"], "userId");
+    assert_eq!(fields(json!(["x"])).await["message"], "must be an object");
+    let problem = server.nobody.post("/api/auth/sign-up/email", json!({})).await.refused(400, "VALIDATION_ERROR");
+    assert_eq!(problem["message"], "[body.name] is required");
+    let arrays = json!(["eve", "eve@example.com", PASSWORD, null, null, true]);
+    server.nobody.post("/api/auth/sign-up/email", arrays).await.refused(400, "VALIDATION_ERROR");
+}
+
 /// Sends these very bytes and reads until the server closes, or has said nothing for a while.
 async fn raw(server: &Server, request: &str) -> String {
     let address = server.nobody.base.trim_start_matches("http://");

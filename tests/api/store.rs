@@ -1,7 +1,16 @@
 //! The store where HTTP does not reach, and what tests do to it behind the server's back.
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use portcullis::store::{Location, Store, schema::verifications, verifications::NewVerification};
+use portcullis::{
+    secrets::{LinkSecret, PasswordHash},
+    store::{
+        Location, Store, accounts,
+        last_use::{Key, LastUse},
+        schema::verifications,
+        verifications::NewVerification,
+    },
+    time::days,
+};
 
 use crate::support::*;
 
@@ -267,5 +276,49 @@ async fn many_at_once_are_all_served(backend: Backend) {
     });
     for call in calls.collect::<Vec<_>>() {
         assert!([200, 201].contains(&call.await.unwrap()));
+    }
+}
+
+#[apply(both)]
+async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for _ in 0..8 {
+        for _ in 0..20 {
+            server.sign_in(&ada).await;
+        }
+        let sessions = ada.browser.get("/api/auth/list-sessions").await.expect(200);
+        let (one, other) = (LastUse::default(), LastUse::default());
+        server.advance(portcullis::time::seconds(120));
+        for session in sessions.as_array().unwrap() {
+            for uses in [&one, &other] {
+                uses.note(None, server.now(), || Key::Session(session["id"].as_str().unwrap().to_owned()));
+            }
+        }
+        let store = &server.state.store;
+        let revoke = ada.browser.post("/api/auth/revoke-other-sessions", json!({}));
+        let (first, second, revoked) = tokio::join!(one.flush(store), other.flush(store), revoke);
+        first.unwrap();
+        second.unwrap();
+        revoked.expect(200);
+    }
+}
+
+#[apply(both)]
+async fn of_two_links_of_one_user_one_is_redeemed_and_neither_waits_for_the_other(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let hash = PasswordHash::stored("$argon2id$nobody".to_owned());
+    for _ in 0..10 {
+        let secrets = [LinkSecret::generate(), LinkSecret::generate()];
+        for secret in &secrets {
+            let until = server.now() + days(1);
+            add_link(&server, NewVerification::set_password(&ada.id, secret.hash(), until, server.now())).await;
+        }
+        let redeem = |secret: &LinkSecret| {
+            accounts::redeem_password_link(&server.state.store, secret.hash(), hash.clone(), server.now())
+        };
+        let (one, other) = tokio::join!(redeem(&secrets[0]), redeem(&secrets[1]));
+        assert_eq!(u8::from(one.unwrap()) + u8::from(other.unwrap()), 1);
     }
 }

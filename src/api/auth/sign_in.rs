@@ -14,11 +14,11 @@ use crate::{
     error::{Code, Error, Problem},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie, next::trusted_callback},
-    secrets::{Password, SessionSecret, Verdict},
+    secrets::{Password, SessionHash, SessionSecret, Verdict},
     state::State,
     store::{
         accounts::{self, Credential},
-        sessions::{self, NewSession, SignedIn as Outcome},
+        sessions::{self, Device, NewSession, SignedIn as Outcome},
     },
 };
 
@@ -79,37 +79,49 @@ pub async fn sign_in_email(
     if body.callback_url.as_ref().is_some_and(|url| !trusted_callback(url, &state.site)) {
         return Err(Code::InvalidCallbackUrl.into());
     }
+    for _ in 0..2 {
+        let secret = SessionSecret::generate();
+        match attempt(&state, &body, &secret, device(&request), cookie.presented()).await? {
+            Outcome::Begun(begun) => {
+                let (user, session) = *begun;
+                cookie.set(&secret, body.remember_me)?;
+                return Ok(Json(SignedIn {
+                    redirect: body.callback_url.is_some(),
+                    token: session.id,
+                    url: body.callback_url,
+                    user: user.into(),
+                }));
+            }
+            Outcome::Deactivated => return Err(Code::UserDeactivated.into()),
+            // Hashed anew by another sign-in just now, or really changed: the second look tells.
+            Outcome::CredentialChanged => {}
+        }
+    }
+    Err(Code::InvalidEmailOrPassword.into())
+}
+
+async fn attempt(
+    state: &State,
+    body: &SignIn,
+    secret: &SessionSecret,
+    device: Device,
+    replaced: Option<SessionHash>,
+) -> Result<Outcome, Error> {
     let found = accounts::by_email(&state.store, normal_email(&body.email)).await?;
     let (user, credential) = found.map_or((None, None), |(user, held)| (Some(user), held));
-    let verdict = verify(&state, &body.password, credential.as_ref()).await?;
+    let verdict = verify(state, &body.password, credential.as_ref()).await?;
     let (Some(user), Some(credential), Verdict::Right | Verdict::RightButOutdated) =
         (user, credential, verdict)
     else {
         return Err(Code::InvalidEmailOrPassword.into());
     };
     let rehashed = match verdict {
-        Verdict::RightButOutdated => Some(state.hashing.hash(body.password).await?),
+        Verdict::RightButOutdated => Some(state.hashing.hash(body.password.clone()).await?),
         _ => None,
     };
-    let secret = SessionSecret::generate();
     let now = state.clock.now();
-    let session =
-        NewSession::begin(&user.id, secret.hash(), body.remember_me, device(&request), now);
-    match sessions::sign_in(&state.store, credential, rehashed, session, cookie.presented()).await?
-    {
-        Outcome::Begun(begun) => {
-            let (user, session) = *begun;
-            cookie.set(&secret, body.remember_me)?;
-            Ok(Json(SignedIn {
-                redirect: body.callback_url.is_some(),
-                token: session.id,
-                url: body.callback_url,
-                user: user.into(),
-            }))
-        }
-        Outcome::Deactivated => Err(Code::UserDeactivated.into()),
-        Outcome::CredentialChanged => Err(Code::InvalidEmailOrPassword.into()),
-    }
+    let session = NewSession::begin(&user.id, secret.hash(), body.remember_me, device, now);
+    Ok(sessions::sign_in(&state.store, credential, rehashed, session, replaced).await?)
 }
 
 /// Whether the password fits; with nobody to compare with, it takes as long to say no.
