@@ -1,1 +1,43 @@
-//! to come
+//! /api/admin
+
+mod audit_events;
+mod credentials;
+mod lock_out;
+mod tokens;
+mod users;
+
+use crate::{projects::each, support::*, tokens::select};
+
+const USERS: &str = "/api/admin/users";
+
+/// Where somebody is.
+fn place(person: &Person) -> String {
+    format!("{USERS}/{}", person.id)
+}
+
+/// Ids of nobody and of nothing.
+fn no_ids() -> [String; 4] {
+    ["none".into(), "%00".into(), "1".into(), portcullis::store::page::new_id()]
+}
+
+/// The audit log as it stands, newest first.
+async fn events(admin: &Caller) -> Vec<Value> {
+    let list = admin.get("/api/admin/audit-events?limit=100").await.expect(200);
+    list["items"].as_array().unwrap().clone()
+}
+
+/// How many rows a table has.
+async fn count(server: &Server, table: &str) -> String {
+    select(server, &format!("SELECT CAST(count(*) AS TEXT) AS value FROM {table}")).await.remove(0)
+}
+
+/// Makes a user as an admin does, and shows the whole answer.
+async fn make_user(admin: &Caller, name: &str, email: &str) -> Value {
+    admin.post(USERS, json!({ "name": name, "email": email })).await.expect(201)
+}
+
+/// The secret that a link for choosing a password carries.
+fn link_secret(made: &Value) -> String {
+    let url = made["setPasswordUrl"].as_str().unwrap();
+    url.split_once("#token=").unwrap().1.to_owned()
+}

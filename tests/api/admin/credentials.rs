@@ -1,0 +1,173 @@
+//! /api/admin/users/{id}/sessions and …/tokens
+
+use portcullis::time::{days, seconds};
+
+use super::*;
+
+fn sessions(person: &Person) -> String {
+    format!("{}/sessions", place(person))
+}
+
+fn tokens(person: &Person) -> String {
+    format!("{}/tokens", place(person))
+}
+
+#[apply(both)]
+async fn who_is_no_admin_sees_and_ends_nothing(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let script = ada.token(&["read", "write"]).await;
+    for person in [&ada, &grace] {
+        server.nobody.get(&sessions(person)).await.refused(401, "UNAUTHORIZED");
+        ada.browser.get(&sessions(person)).await.refused(403, "admin_required");
+        script.get(&sessions(person)).await.refused(403, "insufficient_scope");
+        for path in [sessions(person), tokens(person)] {
+            server.nobody.delete(&path).await.refused(401, "UNAUTHORIZED");
+            ada.browser.delete(&path).await.refused(403, "admin_required");
+            script.delete(&path).await.refused(403, "insufficient_scope");
+        }
+    }
+    for caller in [&ada.browser, &grace.browser, &script] {
+        caller.get("/api/me").await.expect(200);
+    }
+}
+
+#[apply(both)]
+async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let writer = admin.token(&["write", "admin"]).await;
+    let reader = admin.token(&["read", "admin"]).await;
+    server.advance(days(1));
+    admin.browser.get(&sessions(&ada)).await.expect(200);
+    reader.get(&sessions(&ada)).await.expect(200);
+    for path in [sessions(&ada), tokens(&ada)] {
+        admin.browser.delete(&path).await.refused(403, "SESSION_NOT_FRESH");
+        reader.delete(&path).await.refused(403, "insufficient_scope");
+    }
+    ada.browser.get("/api/me").await.expect(200);
+    assert_eq!(writer.delete(&sessions(&ada)).await.expect(200), json!({ "ended": 1 }));
+    assert_eq!(writer.delete(&tokens(&ada)).await.expect(200), json!({ "ended": 0 }));
+}
+
+#[apply(both)]
+async fn an_id_that_is_none_is_nobody(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let before = events(&admin.browser).await;
+    for id in no_ids() {
+        let user = format!("{USERS}/{id}");
+        admin.browser.get(&format!("{user}/sessions")).await.refused(404, "not_found");
+        admin.browser.delete(&format!("{user}/sessions")).await.refused(404, "not_found");
+        admin.browser.delete(&format!("{user}/tokens")).await.refused(404, "not_found");
+    }
+    assert_eq!(events(&admin.browser).await, before);
+}
+
+#[apply(both)]
+async fn where_there_is_nothing_nothing_ends(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let made = make_user(&admin.browser, "ada", "ada@example.com").await;
+    let user = format!("{USERS}/{}", made["user"]["id"].as_str().unwrap());
+    assert_eq!(admin.browser.get(&format!("{user}/sessions")).await.expect(200), json!([]));
+    for what in ["sessions", "tokens"] {
+        let ended = admin.browser.delete(&format!("{user}/{what}")).await.expect(200);
+        assert_eq!(ended, json!({ "ended": 0 }));
+    }
+}
+
+#[apply(both)]
+async fn an_admin_sees_a_users_live_sessions_and_no_secret(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    server.advance(days(1));
+    let phone = server.sign_in(&ada).await;
+    let own = |me: Value| me["session"].clone();
+    let first = own(ada.browser.get("/api/me").await.expect(200));
+    let second = own(phone.get("/api/me").await.expect(200));
+    let reply = admin.browser.get(&sessions(&ada)).await;
+    for caller in [&ada.browser, &phone] {
+        let cookie = caller.cookie.as_ref().unwrap();
+        assert!(!reply.text.contains(cookie.split_once('=').unwrap().1));
+    }
+    let list = reply.expect(200);
+    let ids = each(list.as_array().unwrap(), "id");
+    assert_eq!(ids, [second["id"].as_str().unwrap(), first["id"].as_str().unwrap()]);
+    assert_eq!(list[1]["userId"], ada.id.as_str());
+    assert_eq!(list[1]["expiresAt"], first["expiresAt"]);
+
+    server.advance(days(6));
+    let colleague = server.sign_in(&admin).await;
+    let list = colleague.get(&sessions(&ada)).await.expect(200);
+    assert_eq!(each(list.as_array().unwrap(), "id"), [second["id"].as_str().unwrap()]);
+}
+
+#[apply(both)]
+async fn a_users_sessions_end_and_their_tokens_and_other_peoples_sessions_do_not(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let phone = server.sign_in(&ada).await;
+    let script = ada.token(&["read"]).await;
+    let ended = admin.browser.delete(&sessions(&ada)).await.expect(200);
+    assert_eq!(ended, json!({ "ended": 2 }));
+    for browser in [&ada.browser, &phone] {
+        browser.get("/api/me").await.refused(401, "UNAUTHORIZED");
+    }
+    for caller in [&script, &grace.browser, &admin.browser] {
+        caller.get("/api/me").await.expect(200);
+    }
+    assert_eq!(admin.browser.get(&sessions(&ada)).await.expect(200), json!([]));
+    let event = events(&admin.browser).await.remove(0);
+    assert_eq!(event["action"], "sessions-ended");
+    assert_eq!(event["actorId"], admin.id.as_str());
+    assert_eq!(event["subjectId"], ada.id.as_str());
+    server.sign_in(&ada).await.get("/api/me").await.expect(200);
+}
+
+#[apply(both)]
+async fn a_users_tokens_end_and_their_sessions_and_other_peoples_tokens_do_not(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let scripts =
+        [ada.token(&["read"]).await, ada.token(&["read"]).await, ada.token(&["read"]).await];
+    scripts[2].delete("/api/tokens/current").await.expect(204);
+    let first = server.now().to_string();
+    server.advance(seconds(1));
+    let second = server.now().to_string();
+    let bystander = grace.token(&["read"]).await;
+    let ended = admin.browser.delete(&tokens(&ada)).await.expect(200);
+    assert_eq!(ended, json!({ "ended": 2 }));
+    for script in &scripts {
+        script.get("/api/me").await.refused(401, "token_invalid");
+    }
+    for caller in [&ada.browser, &bystander, &admin.browser] {
+        caller.get("/api/me").await.expect(200);
+    }
+    let list = ada.browser.get("/api/tokens").await.expect(200);
+    let dates = each(list["items"].as_array().unwrap(), "revokedAt");
+    assert_eq!(dates, [first, second.clone(), second], "an earlier date stays");
+    let event = events(&admin.browser).await.remove(0);
+    assert_eq!(event["action"], "tokens-revoked");
+    assert_eq!(event["actorId"], admin.id.as_str());
+    assert_eq!(event["subjectId"], ada.id.as_str());
+    ada.token(&["read"]).await.get("/api/me").await.expect(200);
+}
+
+#[apply(both)]
+async fn an_admin_may_end_their_own(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let script = admin.token(&["write", "admin"]).await;
+    assert_eq!(script.delete(&sessions(&admin)).await.expect(200), json!({ "ended": 1 }));
+    admin.browser.get("/api/me").await.refused(401, "UNAUTHORIZED");
+    assert_eq!(script.delete(&tokens(&admin)).await.expect(200), json!({ "ended": 1 }));
+    script.delete(&tokens(&admin)).await.refused(401, "token_invalid");
+}
