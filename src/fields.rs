@@ -26,9 +26,13 @@ pub fn normal_email(text: &str) -> String {
 /// A name of somebody or something: one line, and something on it.
 pub fn name(text: &str) -> Result<(), ValidationError> {
     match text.chars().count() {
-        1..=100 if !text.trim().is_empty() && !text.chars().any(char::is_control) => Ok(()),
+        1..=100 if !text.trim().is_empty() && !text.chars().any(breaks_a_line) => Ok(()),
         _ => Err(fault("name", "must be 1 to 100 characters on one line")),
     }
+}
+
+fn breaks_a_line(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 /// Text of any number of lines. PostgreSQL cannot keep a NUL, and nobody means the other controls.

@@ -2,23 +2,13 @@
 
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 /// One thing that a token may be allowed.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Serialize,
-    Deserialize,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-    ToSchema,
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema,
 )]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -29,6 +19,31 @@ pub enum Scope {
     Write,
     /// The admin's routes, together with `read` or `write`, for as long as its owner is an admin.
     Admin,
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_name(deserializer)
+    }
+}
+
+/// Reads an enum from its name and from nothing else.
+///
+/// serde's derive also takes `{"admin": null}`, and serde_json calls a number where a name belongs
+/// broken JSON instead of a field that does not fit.
+///
+/// # Errors
+/// When it is no text, or no name of this enum's.
+pub fn by_name<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr + VariantArray + Copy + Into<&'static str>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        let names: Vec<&str> = T::VARIANTS.iter().map(|variant| (*variant).into()).collect();
+        D::Error::custom(format!("must be one of {}", names.join(", ")))
+    })
 }
 
 impl Scope {

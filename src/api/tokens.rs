@@ -108,7 +108,7 @@ impl TokenView {
 
 /// List your tokens
 ///
-/// Also those that expired or were revoked within the last 30 days.
+/// Also those that have expired or were revoked; these are forgotten after 30 days.
 #[utoipa::path(get, path = "/api/tokens", tag = tag::TOKENS, params(Paging), responses((status = 200, description = "A page of your tokens, newest first", body = Page<TokenView>)))]
 pub async fn list_tokens(
     session: Session,

@@ -1,7 +1,9 @@
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::{
+    scope::by_name,
     store::{
         sessions::SessionRow,
         users::{Role as StoredRole, User as UserRow},
@@ -31,13 +33,20 @@ pub struct User {
 }
 
 /// What a user may do beyond their own things.
-#[derive(Debug, Clone, Copy, Serialize, serde::Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Role {
     /// Nothing.
     User,
     /// Run the site.
     Admin,
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_name(deserializer)
+    }
 }
 
 impl From<StoredRole> for Role {

@@ -291,7 +291,7 @@ pub enum Which {
     All,
 }
 
-/// Ends sessions of one user, with an event where an admin does it; says how many there were.
+/// Ends sessions of one user, with an event where an admin does it; says how many had not ended yet.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -299,9 +299,15 @@ pub async fn end(
     store: &Store,
     user_id: String,
     which: Which,
+    now: Timestamp,
     event: Option<Event>,
 ) -> Result<usize, Error> {
     write!(store, |conn| {
+        diesel::delete(sessions::table)
+            .filter(sessions::user_id.eq(&user_id))
+            .filter(sessions::expires_at.le(now))
+            .execute(conn)
+            .await?;
         let mut query =
             diesel::delete(sessions::table).filter(sessions::user_id.eq(&user_id)).into_boxed();
         query = match &which {

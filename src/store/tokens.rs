@@ -313,6 +313,11 @@ pub async fn revoke_all(
         let revoked = diesel::update(api_tokens::table)
             .filter(api_tokens::user_id.eq(&user_id))
             .filter(api_tokens::revoked_at.is_null())
+            .filter(
+                api_tokens::expires_at
+                    .is_null()
+                    .or(api_tokens::expires_at.gt(now).assume_not_null()),
+            )
             .set(api_tokens::revoked_at.eq(now))
             .execute(conn)
             .await?;

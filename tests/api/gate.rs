@@ -250,12 +250,17 @@ async fn beside_a_bad_authorization_the_cookie_is_not_acted_on(backend: Backend)
     let cookie = ada.browser.cookie.as_ref().unwrap();
     for header in ["Basic eDp5", "Bearer junk"] {
         let ask = |path, body: Value, origin: &str| {
-            let request = server.nobody.bare(Method::POST, path).json(&body).header("Origin", origin);
+            let request =
+                server.nobody.bare(Method::POST, path).json(&body).header("Origin", origin);
             Reply::of(request.header("Cookie", cookie).header("Authorization", header))
         };
         let sign_in = json!({ "email": ada.email, "password": PASSWORD });
-        ask("/api/auth/sign-out", json!({}), "http://evil.example").await.refused(403, "INVALID_ORIGIN");
-        ask("/api/auth/sign-in/email", sign_in.clone(), "http://evil.example").await.refused(403, "INVALID_ORIGIN");
+        ask("/api/auth/sign-out", json!({}), "http://evil.example")
+            .await
+            .refused(403, "INVALID_ORIGIN");
+        ask("/api/auth/sign-in/email", sign_in.clone(), "http://evil.example")
+            .await
+            .refused(403, "INVALID_ORIGIN");
         let reply = ask("/api/auth/sign-out", json!({}), &server.nobody.base).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.expect(200);

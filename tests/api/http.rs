@@ -228,10 +228,21 @@ async fn a_body_that_does_not_fit_says_where(backend: Backend) {
     };
     assert_eq!(fields(json!({})).await["field"], "name");
     assert_eq!(fields(json!({ "name": 7 })).await["field"], "name");
-    assert_eq!(fields(json!({ "name": "x", "scopes": ["read", "all"] })).await["field"], "scopes[1]");
+    assert_eq!(
+        fields(json!({ "name": "x", "scopes": ["read", "all"] })).await["field"],
+        "scopes[1]"
+    );
     assert_eq!(fields(json!({ "name": "x", "userId": ada.id })).await["field"], "userId");
+    for odd in [json!(7), json!(null), json!({ "admin": null }), json!(["read"])] {
+        assert_eq!(fields(json!({ "name": "x", "scopes": [odd] })).await["field"], "scopes[0]");
+    }
+    assert_eq!(fields(json!({ "name": "two\u{2028}lines" })).await["field"], "name");
     assert_eq!(fields(json!(["x"])).await["message"], "must be an object");
-    let problem = server.nobody.post("/api/auth/sign-up/email", json!({})).await.refused(400, "VALIDATION_ERROR");
+    let problem = server
+        .nobody
+        .post("/api/auth/sign-up/email", json!({}))
+        .await
+        .refused(400, "VALIDATION_ERROR");
     assert_eq!(problem["message"], "[body.name] is required");
     let arrays = json!(["eve", "eve@example.com", PASSWORD, null, null, true]);
     server.nobody.post("/api/auth/sign-up/email", arrays).await.refused(400, "VALIDATION_ERROR");

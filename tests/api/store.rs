@@ -292,7 +292,9 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
         server.advance(portcullis::time::seconds(120));
         for session in sessions.as_array().unwrap() {
             for uses in [&one, &other] {
-                uses.note(None, server.now(), || Key::Session(session["id"].as_str().unwrap().to_owned()));
+                uses.note(None, server.now(), || {
+                    Key::Session(session["id"].as_str().unwrap().to_owned())
+                });
             }
         }
         let store = &server.state.store;
@@ -305,7 +307,9 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
 }
 
 #[apply(both)]
-async fn of_two_links_of_one_user_one_is_redeemed_and_neither_waits_for_the_other(backend: Backend) {
+async fn of_two_links_of_one_user_one_is_redeemed_and_neither_waits_for_the_other(
+    backend: Backend,
+) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let hash = PasswordHash::stored("$argon2id$nobody".to_owned());
@@ -313,10 +317,19 @@ async fn of_two_links_of_one_user_one_is_redeemed_and_neither_waits_for_the_othe
         let secrets = [LinkSecret::generate(), LinkSecret::generate()];
         for secret in &secrets {
             let until = server.now() + days(1);
-            add_link(&server, NewVerification::set_password(&ada.id, secret.hash(), until, server.now())).await;
+            add_link(
+                &server,
+                NewVerification::set_password(&ada.id, secret.hash(), until, server.now()),
+            )
+            .await;
         }
         let redeem = |secret: &LinkSecret| {
-            accounts::redeem_password_link(&server.state.store, secret.hash(), hash.clone(), server.now())
+            accounts::redeem_password_link(
+                &server.state.store,
+                secret.hash(),
+                hash.clone(),
+                server.now(),
+            )
         };
         let (one, other) = tokio::join!(redeem(&secrets[0]), redeem(&secrets[1]));
         assert_eq!(u8::from(one.unwrap()) + u8::from(other.unwrap()), 1);

@@ -63,7 +63,7 @@ pub async fn select(server: &Server, sql: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.value).collect()
 }
 
-/// All that the database holds: of SQLite the very files, of PostgreSQL every row.
+/// All that the database holds: the very files of the one, every row of the other.
 async fn dump(server: &Server) -> String {
     if matches!(server.state.store, Store::Sqlite(_)) {
         let read = |name| std::fs::read(server.folder.join(name)).unwrap_or_default();

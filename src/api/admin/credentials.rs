@@ -50,7 +50,7 @@ pub async fn end_user_sessions(
 ) -> Result<Json<Ended>, Error> {
     let id = existing(&state, &id).await?;
     let event = event(&admin, Action::SessionsEnded, &id, &state);
-    let ended = sessions::end(&state.store, id, Which::All, Some(event)).await?;
+    let ended = sessions::end(&state.store, id, Which::All, state.clock.now(), Some(event)).await?;
     Ok(Json(Ended { ended }))
 }
 

@@ -134,7 +134,8 @@ pub async fn revoke_session(
     ProtocolJson(body): ProtocolJson<RevokeSession>,
 ) -> Result<Json<Status>, Error> {
     let is_own = own.id == body.token;
-    sessions::end(&state.store, session.user.id, Which::One(body.token), None).await?;
+    sessions::end(&state.store, session.user.id, Which::One(body.token), state.clock.now(), None)
+        .await?;
     if is_own {
         cookie.remove();
     }
@@ -151,7 +152,7 @@ pub async fn revoke_sessions(
     cookie: SessionCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(&state.store, session.user.id, Which::All, None).await?;
+    sessions::end(&state.store, session.user.id, Which::All, state.clock.now(), None).await?;
     cookie.remove();
     Ok(Json(DONE))
 }
@@ -163,6 +164,7 @@ pub async fn revoke_other_sessions(
     ByCookie(own): ByCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(&state.store, session.user.id, Which::AllBut(own.id), None).await?;
+    sessions::end(&state.store, session.user.id, Which::AllBut(own.id), state.clock.now(), None)
+        .await?;
     Ok(Json(DONE))
 }

@@ -171,3 +171,27 @@ async fn an_admin_may_end_their_own(backend: Backend) {
     assert_eq!(script.delete(&tokens(&admin)).await.expect(200), json!({ "ended": 1 }));
     script.delete(&tokens(&admin)).await.refused(401, "token_invalid");
 }
+
+#[apply(both)]
+async fn what_had_ended_by_itself_is_not_counted_and_keeps_its_history(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let script = admin.token(&["read", "write", "admin"]).await;
+    let ada = server.sign_up("ada").await;
+    let short = ada.make_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+    ada.make_token(json!({ "name": "long" })).await;
+    server.advance(portcullis::time::days(7));
+    let user = format!("/api/admin/users/{}", ada.id);
+
+    assert_eq!(script.delete(&format!("{user}/sessions")).await.expect(200), json!({ "ended": 0 }));
+    assert_eq!(script.delete(&format!("{user}/tokens")).await.expect(200), json!({ "ended": 1 }));
+    script
+        .post(&format!("{user}/deactivate"), json!({ "revokeCredentials": true }))
+        .await
+        .expect(200);
+    let page = script.get(&format!("/api/admin/tokens?userId={}", ada.id)).await.expect(200);
+    let kept =
+        page["items"].as_array().unwrap().iter().find(|token| token["id"] == short["id"]).unwrap();
+    assert_eq!(kept["state"], "expired");
+    assert_eq!(kept["revokedAt"], Value::Null);
+}

@@ -297,3 +297,22 @@ async fn a_weaker_hash_is_made_again_when_its_password_is_seen(backend: Backend)
     assert_eq!(stored().await, strong, "and only once");
     assert!(is_signed_in(&ada.browser).await, "the password is still the same one");
 }
+
+#[apply(both)]
+async fn two_sign_ins_that_both_make_a_hash_again_both_succeed(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let params = Params::new(8 * 1024, 1, 1, None).unwrap();
+    let weak: phc::PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password(PASSWORD.as_bytes())
+        .unwrap();
+    for _ in 0..4 {
+        put_password_hash(&server, &ada, &weak.to_string()).await;
+        let (one, other) = tokio::join!(
+            server.nobody.post(SIGN_IN, attempt(&ada.email, PASSWORD)),
+            server.nobody.post(SIGN_IN, attempt(&ada.email, PASSWORD)),
+        );
+        one.expect(200);
+        other.expect(200);
+    }
+}
