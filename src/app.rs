@@ -150,6 +150,7 @@ impl Handle {
 }
 
 /// One application, for one thread.
+#[expect(clippy::needless_pass_by_value, reason = "what it returns would borrow them")]
 fn build(
     state: Data<State>,
     key: SigningKey,

@@ -23,6 +23,7 @@ pub use parse::Secret;
 /// The settings of a server and of the commands beside it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Settings")]
+#[allow(rustdoc::bare_urls, reason = "this is the text of --help")]
 pub struct Config {
     /// The folder for the embedded database and the signing secret; made if missing
     #[arg(

@@ -7,7 +7,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         Components, ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi,
-        PathItem, Ref, RefOr, Response, ResponseBuilder, Schema, ServerBuilder,
+        Ref, RefOr, Response, ResponseBuilder, Schema, ServerBuilder,
         path::Operation,
         security::{
             ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -83,7 +83,7 @@ pub fn document(cookie_name: &str) -> OpenApi {
     }
     let components = components.build();
     for (path, item) in &mut document.paths.paths {
-        for (method, operation) in methods_mut(item) {
+        for (method, operation) in routes::methods(item) {
             show_example(operation, &components);
             let id = operation.operation_id.as_deref().unwrap_or_default();
             if let Some(access) = access.get(id) {
@@ -276,18 +276,4 @@ impl Shared {
         }
         response.build()
     }
-}
-
-fn methods_mut(item: &mut PathItem) -> Vec<(HttpMethod, &mut Operation)> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    [
-        (HttpMethod::Get, get),
-        (HttpMethod::Put, put),
-        (HttpMethod::Post, post),
-        (HttpMethod::Delete, delete),
-        (HttpMethod::Patch, patch),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-    .collect()
 }

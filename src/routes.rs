@@ -149,10 +149,10 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
     let mut paths: Vec<(String, PathItem)> = documented().paths.paths.into_iter().collect();
     // The first that matches is served, so /tokens/current must come before /tokens/{id}.
     paths.sort_by_key(|(path, _)| path.contains('{'));
-    for (path, item) in paths {
+    for (path, mut item) in paths {
         let mut resource = web::resource(path);
         let mut allowed = Vec::new();
-        for (method, documented) in methods(&item) {
+        for (method, documented) in methods(&mut item) {
             let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
             let Some(row) = row else { continue };
             let method = actix_method(&method);
@@ -190,7 +190,7 @@ fn serve(
 }
 
 /// The operations of a path, each with its method.
-fn methods(item: &PathItem) -> Vec<(HttpMethod, &Documentation)> {
+pub(crate) fn methods(item: &mut PathItem) -> Vec<(HttpMethod, &mut Documentation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
     [
         (HttpMethod::Get, get),
@@ -200,7 +200,7 @@ fn methods(item: &PathItem) -> Vec<(HttpMethod, &Documentation)> {
         (HttpMethod::Patch, patch),
     ]
     .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
     .collect()
 }
 

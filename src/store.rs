@@ -1,6 +1,6 @@
 //! Two databases behind one door. It knows tables and transactions, nothing of HTTP.
 //!
-//! Every query is written once, in the file of its table, and [`read!`] and [`write!`] expand it for
+//! Every query is written once, in the file of its table, and `read!` and `write!` expand it for
 //! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
 
 mod compatibility;
