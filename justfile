@@ -21,4 +21,5 @@ lint:
 
 # Write openapi/openapi.json anew, after a route has changed
 openapi:
-    cargo run --locked -q -- openapi > openapi/openapi.json
+    cargo run --locked -q -- openapi > openapi/openapi.new
+    mv openapi/openapi.new openapi/openapi.json

@@ -79,8 +79,9 @@ impl Server {
     /// When a setting is wrong, the database unusable or the address taken.
     pub async fn start(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
         let location = config.location()?;
-        let key = config.signing_key(&location)?;
+        // The lock first: of two that start at once, one must not sign with a key that it lost.
         let lock = location.lock()?;
+        let key = config.signing_key(&location)?;
         let store = Store::open(&location, config.store_options(migrate)).await?;
         let listen = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).map_err(listen)?;
@@ -175,13 +176,6 @@ fn build(
         .wrap(from_fn(envelope::wrap))
 }
 
-/// An error as a response that later layers leave as it is: its body holds this request's id, which
-/// is known only here.
-fn fixed(error: &actix_web::Error) -> actix_web::Error {
-    let response = error.as_response_error().error_response();
-    actix_web::error::InternalError::from_response(error.to_string(), response).into()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
@@ -214,6 +208,8 @@ mod tests {
                 actix_web::dev::ServiceResponse::new(request, error.error_response())
             }
         };
+        assert!(response.headers().contains_key(crate::request_id::HEADER));
+        assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
         (response.status(), read_body_json(response).await)
     }
 

@@ -16,7 +16,7 @@ use crate::{
     gate::cookie,
     openapi,
     secrets::{Password, SigningKey},
-    store::Store,
+    store::{Location, Store},
     time::Clock,
 };
 
@@ -115,12 +115,15 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// The store, for a command beside the server: one reader, one connection.
+/// The store, for a command beside the server: one reader, one connection. A file of our own is
+/// migrated on the way, so that the first admin can be made before the first start; a server that
+/// others share is not.
 async fn open(config: &Config) -> Result<Store, Failure> {
-    let mut options = config.store_options(true);
+    let location = config.location()?;
+    let mut options = config.store_options(matches!(location, Location::Sqlite(_)));
     options.readers = 1;
     options.pool_size = 1;
-    Ok(Store::open(&config.location()?, options).await?)
+    Ok(Store::open(&location, options).await?)
 }
 
 /// The time at the command line.

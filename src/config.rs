@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     secrets::{SigningKey, SigningKeyError},
-    store::{Location, Options},
+    store::{Location, Options, private_folder},
     time::{Span, days},
 };
 
@@ -82,7 +82,8 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url, global = true)]
     pub public_url: Option<Url>,
 
-    /// Further origins whose pages may act for a signed-in user, separated by commas
+    /// Further origins, separated by commas, whose pages may act for a signed-in user: pages that a
+    /// proxy serves under another name than ours. CORS stays closed
     #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = parse::origin, global = true)]
     pub trusted_origins: Vec<Url>,
 
@@ -260,7 +261,7 @@ impl Config {
             (Some(secret), _) => Ok(SigningKey::parse(secret.expose())?),
             (None, Location::Postgres(_)) => Err(ConfigError::SecretMissing),
             (None, Location::Sqlite(_)) => {
-                fs::create_dir_all(&self.data_dir).map_err(|source| ConfigError::File {
+                private_folder(&self.data_dir).map_err(|source| ConfigError::File {
                     name: "PORTCULLIS_DATA_DIR",
                     path: self.data_dir.clone(),
                     source,

@@ -2,7 +2,7 @@
 //! Nobody is asked here.
 
 use actix_web::{
-    HttpResponse,
+    HttpResponse, Route, guard,
     http::header::LOCATION,
     web::{self, Data, Json, ServiceConfig},
 };
@@ -23,10 +23,15 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
             .persist_authorization(false)
             .display_request_duration(true),
     );
-    config.app_data(served).route("/openapi.json", web::get().to(show_document)).service(ui);
+    config.app_data(served).route("/openapi.json", get().to(show_document)).service(ui);
     for path in ["/", "/docs", "/login", "/reset-password"] {
-        config.route(path, web::get().to(to_docs));
+        config.route(path, get().to(to_docs));
     }
+}
+
+/// GET, and HEAD as well.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 async fn show_document(document: Data<OpenApi>) -> Json<Data<OpenApi>> {

@@ -62,6 +62,7 @@ pub enum Code {
     NotFound,
     MethodNotAllowed,
     EmailTaken,
+    Conflict,
     LastAdmin,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -106,6 +107,7 @@ impl Code {
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here by that name."),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method."),
             Self::EmailTaken => (S::CONFLICT, "email_taken", "Somebody has this address already."),
+            Self::Conflict => (S::CONFLICT, "conflict", "Somebody has this already."),
             Self::LastAdmin => (S::CONFLICT, "last_admin", "This would leave the site without an active admin."),
             Self::PayloadTooLarge => (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large."),
             Self::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json."),
@@ -172,7 +174,7 @@ pub struct Error {
     code: Code,
     detail: Option<Cow<'static, str>>,
     fields: Vec<FieldError>,
-    scope: Option<Scope>,
+    scope: Option<String>,
 }
 
 /// What is wrong with one field.
@@ -215,12 +217,12 @@ pub struct Problem {
 }
 
 impl Error {
-    /// A token lacks this scope.
+    /// A token has not all of these scopes, which the operation needs (RFC 6750, 3.1).
     #[must_use]
-    pub fn lacks(scope: Scope) -> Self {
-        let detail =
-            format!("This token lacks the scope `{}`, which the operation needs.", scope.name());
-        Self { scope: Some(scope), ..Code::InsufficientScope.because(detail) }
+    pub fn lacks(needed: &[Scope]) -> Self {
+        let needed = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+        let detail = format!("The operation needs a token with these scopes: {needed}.");
+        Self { scope: Some(needed), ..Code::InsufficientScope.because(detail) }
     }
 
     /// The same error, with something more particular to say.
@@ -256,7 +258,7 @@ impl Error {
                 Some(r#"Bearer error="invalid_token""#.to_owned())
             }
             Code::InsufficientScope => {
-                let scope = self.scope.map_or("", Scope::name);
+                let scope = self.scope.as_deref().unwrap_or_default();
                 Some(format!(r#"Bearer error="insufficient_scope", scope="{scope}""#))
             }
             code if code.status() == StatusCode::UNAUTHORIZED => Some("Bearer".to_owned()),
@@ -300,7 +302,7 @@ impl From<Code> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Taken => Code::EmailTaken.into(),
+            store::Error::Taken => Code::Conflict.into(),
             fault => {
                 tracing::error!(%fault, "the store cannot answer");
                 Code::StoreUnavailable.into()

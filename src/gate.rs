@@ -41,11 +41,13 @@ use crate::{
 
 pub use access::{Access, Body, Declares};
 pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin};
-pub use refusal::{guard_the_unguarded, is_navigation};
-pub use session::{FRESH, Session};
+pub use refusal::guard_the_unguarded;
+
+pub use session::Session;
 
 use bearer::Authorization;
 use cookie::Cookie;
+use refusal::is_navigation;
 use session::{Anonymous, Finding};
 
 /// Resolves a request and lets it pass with what was found, or answers in the handler's place.
@@ -75,7 +77,11 @@ async fn resolve(access: Access, request: &ServiceRequest) -> Result<Finding, Er
     let finding = match bearer::presented(request.headers(), &state.config.token_prefix) {
         Authorization::Absent => {
             let cookie = cookie::presented(request, state);
-            origin::check(request.head(), &state.site, !matches!(cookie, Cookie::Absent))?;
+            let sent = !matches!(cookie, Cookie::Absent);
+            // Without a cookie, what needs a session is refused anyway, and helps its caller more.
+            if sent || !access.required {
+                origin::check(request.head(), &state.site, sent)?;
+            }
             by_cookie(state, cookie).await?
         }
         presented => {
@@ -88,7 +94,7 @@ async fn resolve(access: Access, request: &ServiceRequest) -> Result<Finding, Er
         }
     };
     match finding.lacks(access, Scope::of_method(request.method().is_safe())) {
-        Some(scope) => Err(Error::lacks(scope)),
+        Some(needed) => Err(Error::lacks(&needed)),
         None => Ok(finding),
     }
 }

@@ -45,7 +45,7 @@ macro_rules! table {
     };
 }
 table! {
-    // Ask nobody: the gate does not stand here, no store is read and no cookie touched.
+    // Ask nobody: the gate does not stand here, so it reads no store and touches no cookie.
     open {
         health::live,
         health::ready,

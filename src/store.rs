@@ -76,7 +76,7 @@ impl Location {
         let fail = |error: &dyn std::fmt::Display| {
             Error::unavailable(format!("{}: {error}", file.display()))
         };
-        make_parent(file).map_err(|error| fail(&error))?;
+        make_parent(file)?;
         let lock = File::create(file.with_extension("lock")).map_err(|error| fail(&error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(lock)),
@@ -156,8 +156,7 @@ impl Store {
     /// When it cannot be reached or opened, or a newer Portcullis has made it its own.
     pub async fn open(location: &Location, options: Options) -> Result<Self, Error> {
         if let Location::Sqlite(file) = location {
-            make_parent(file)
-                .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))?;
+            make_parent(file)?;
         }
         if options.migrate {
             Self::migrate(location).await?;
@@ -185,8 +184,7 @@ impl Store {
     /// When the database cannot be reached, or a migration fails; what came before it stays applied.
     pub async fn migrate(location: &Location) -> Result<Applied, Error> {
         if let Location::Sqlite(file) = location {
-            make_parent(file)
-                .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))?;
+            make_parent(file)?;
         }
         migrate::run(location.clone()).await
     }
@@ -225,9 +223,22 @@ impl Store {
     }
 }
 
-fn make_parent(file: &Path) -> std::io::Result<()> {
+/// Makes a database's folder, open to us alone: it will hold addresses and hashes.
+fn make_parent(file: &Path) -> Result<(), Error> {
     match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder),
+        Some(folder) if !folder.as_os_str().is_empty() => private_folder(folder),
         _ => Ok(()),
     }
+    .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
+}
+
+/// Makes a folder, and those above it, that only we may enter; one that is there stays as it is.
+///
+/// # Errors
+/// What the system says.
+pub fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }

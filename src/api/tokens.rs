@@ -24,11 +24,8 @@ use crate::{
     scope::{Scope, Scopes},
     secrets::PlainToken,
     state::State,
-    store::{
-        page::new_id,
-        tokens::{self, ApiToken, Filter, NewToken, State as Stored},
-    },
-    time::{Timestamp, days},
+    store::tokens::{self, ApiToken, Filter, Made, NewToken, State as Stored},
+    time::Timestamp,
 };
 
 /// An API token; the token itself was shown once, when it was made.
@@ -167,7 +164,7 @@ pub async fn create_token(
     let scopes: Scopes =
         body.scopes.unwrap_or_else(|| vec![Scope::Read, Scope::Write]).into_iter().collect();
     if scopes.contains(Scope::Admin) && !session.allows(Scope::Admin) {
-        return Err(only("scopes", "`admin` is for site admins"));
+        return Err(only("scopes", ADMINS_ONLY));
     }
     let longest = state.config.max_token_days;
     if let (Some(asked), Some(longest)) = (body.expires_in_days, longest)
@@ -177,22 +174,20 @@ pub async fn create_token(
     }
     let now = state.clock.now();
     let token = PlainToken::generate(&state.config.token_prefix);
-    let row = NewToken {
-        id: new_id(),
-        user_id: session.user.id,
-        token_hash: token.hash(),
-        display_prefix: token.display_prefix().to_owned(),
-        name: body.name,
-        scopes: scopes.to_text(),
-        expires_at: body.expires_in_days.or(longest).map(|number| now + days(number)),
-        created_at: now,
+    let life = body.expires_in_days.or(longest);
+    let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
+    // What the gate saw may have changed since.
+    let row = match tokens::create(&state.store, row, scopes, None).await? {
+        Made::Token(row) => *row,
+        Made::Deactivated => return Err(Code::Unauthorized.into()),
+        Made::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
     };
-    // None: locked out, or no admin any more, since the gate let this request pass.
-    let row = tokens::create(&state.store, row, scopes, None).await?.ok_or(Code::Unauthorized)?;
     let place = format!("/api/tokens/{}", row.id);
     let created = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };
     Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
 }
+
+const ADMINS_ONLY: &str = "`admin` is for site admins";
 
 fn only(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     let fault =

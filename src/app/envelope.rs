@@ -5,6 +5,7 @@ use std::time::Instant;
 use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
     http::header::{
         CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
         STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -29,10 +30,11 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let secure = State::of(request.request()).is_ok_and(|state| state.site.is_secure());
     let span = tracing::info_span!("request", id, %method, path);
     let answer = async {
-        let answered = next.call(request).await.map_err(|error| super::fixed(&error));
+        // An error becomes its response here, where its body can still learn the request's id.
+        let answered = next.call(request).await.map_err(|error| error.error_response());
         let status = match &answered {
             Ok(response) => response.status(),
-            Err(error) => error.as_response_error().status_code(),
+            Err(response) => response.status(),
         };
         tracing::info!(
             status = status.as_u16(),
@@ -41,13 +43,16 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
         );
         answered
     };
-    let mut response = request_id::scope(id.clone(), answer.instrument(span)).await?;
-    let is_api = path.starts_with("/api/") || path.starts_with("/health/");
-    complete(response.headers_mut(), &id, secure, is_api);
-    Ok(response)
+    let may_be_cached = ["/docs/", "/openapi.json"].iter().any(|open| path.starts_with(open));
+    let mut answered = request_id::scope(id.clone(), answer.instrument(span)).await;
+    match &mut answered {
+        Ok(response) => complete(response.headers_mut(), &id, secure, may_be_cached),
+        Err(response) => complete(response.headers_mut(), &id, secure, may_be_cached),
+    }
+    answered.map_err(|response| InternalError::from_response("answered", response).into())
 }
 
-fn complete(headers: &mut HeaderMap, id: &str, secure: bool, is_api: bool) {
+fn complete(headers: &mut HeaderMap, id: &str, secure: bool, may_be_cached: bool) {
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(request_id::HEADER, id);
     }
@@ -60,7 +65,7 @@ fn complete(headers: &mut HeaderMap, id: &str, secure: bool, is_api: bool) {
     if secure {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    if is_api {
+    if !may_be_cached {
         // Who may see an answer is decided for each request: no cache may decide it again.
         set(CACHE_CONTROL, "no-store");
     }

@@ -37,11 +37,14 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     }
 }
 
-/// actix-session warns of every tampered cookie, which the gate does once a minute.
+/// actix-session warns of every tampered cookie, which the gate does once a minute, and
+/// tokio-postgres writes every bound value at debug: addresses and hashes.
 fn log(config: &Config) -> Result<(), Failure> {
-    let filter =
-        EnvFilter::try_new(format!("{},actix_session=error,actix_server=warn", config.log))
-            .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
+    let filter = EnvFilter::try_new(format!(
+        "{},actix_session=error,actix_server=warn,tokio_postgres=info",
+        config.log
+    ))
+    .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
@@ -65,7 +68,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     }
     lines.push(format!("  database  {}", server.location.describe()));
     let warnings = state.store.warnings().await?;
-    for warning in warnings.iter().chain(&exposed(server)).chain(&unnamed(server)) {
+    for warning in warnings.iter().chain(&exposed(server)).chain(&insecure(server)) {
         lines.push(format!("  warning   {warning}"));
     }
     if !users::any_active_admin(&state.store).await? {
@@ -86,11 +89,19 @@ fn exposed(server: &Server) -> Option<String> {
     })
 }
 
-fn unnamed(server: &Server) -> Option<String> {
-    let alone = server.address.ip().is_loopback() || server.state.config.public_url.is_some();
-    (!alone).then(|| {
-        "others can reach this server, but PORTCULLIS_PUBLIC_URL is not set: browsers can use it on \
-         localhost only, with a cookie that is not Secure"
+/// A cookie over http is for localhost; anywhere else it must not go unnoticed.
+fn insecure(server: &Server) -> Option<String> {
+    let local = match public_host(server) {
+        Some(host) => ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()),
+        None => server.address.ip().is_loopback(),
+    };
+    let secure = server.state.site.is_secure();
+    (!secure && !local).then(|| {
+        "the session cookie crosses a network without https: set PORTCULLIS_PUBLIC_URL to https://…"
             .to_owned()
     })
+}
+
+fn public_host(server: &Server) -> Option<String> {
+    server.state.config.public_url.as_ref()?.host_str().map(str::to_owned)
 }

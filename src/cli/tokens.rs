@@ -9,10 +9,9 @@ use crate::{
     store::{
         Store,
         audit_events::{Action, Event},
-        page::{Window, new_id},
-        tokens::{self, Filter, NewToken, State},
+        page::Window,
+        tokens::{self, Filter, Made, NewToken, State},
     },
-    time::days,
 };
 
 /// What an operator does with tokens.
@@ -90,20 +89,15 @@ async fn create(
     };
     let now = now();
     let token = PlainToken::generate(&config.token_prefix);
-    let row = NewToken {
-        id: new_id(),
-        user_id: owner.id.clone(),
-        token_hash: token.hash(),
-        display_prefix: token.display_prefix().to_owned(),
-        name,
-        scopes: scopes.to_text(),
-        expires_at: expires_in_days.or(config.max_token_days).map(|number| now + days(number)),
-        created_at: now,
-    };
-    let detail = json!({ "tokenId": row.id, "scopes": row.scopes });
+    let life = expires_in_days.or(config.max_token_days);
+    let row = NewToken::new(&owner.id, &token, name, scopes, life, now);
+    let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });
     let event = Event::new(None, Action::TokenCreated, &owner.id, &detail, now);
-    let made = tokens::create(store, row, scopes, Some(event)).await?;
-    made.ok_or("its owner is deactivated, or asks for `admin` and is no admin")?;
+    match tokens::create(store, row, scopes, Some(event)).await? {
+        Made::Token(_) => {}
+        Made::Deactivated => return Err("its owner is deactivated".into()),
+        Made::NotAnAdmin => return Err("its owner is no admin, and `admin` is for admins".into()),
+    }
     println!("{}", token.reveal());
     Ok(())
 }

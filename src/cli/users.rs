@@ -10,7 +10,7 @@ use crate::{
         self, Store,
         accounts::{self, NewAccount, Opening},
         audit_events::{Action, Event},
-        page::{Window, new_id},
+        page::Window,
         users::{self, Changes, Filter, Role, User, Written},
     },
 };
@@ -130,17 +130,7 @@ async fn create(
 ) -> Result<(), Failure> {
     let hash = Hashing::new(config.hash_concurrency()).hash(read_password()?).await?;
     let now = now();
-    let user = User {
-        id: new_id(),
-        name,
-        email,
-        email_verified: false,
-        image: None,
-        role,
-        deactivated_at: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let user = User::new(name, email, role, now);
     let role: &'static str = role.into();
     let with = Opening {
         account: Some(NewAccount::password(&user.id, &hash, now)),
@@ -183,7 +173,7 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
 
 /// The user with this address.
 pub(super) async fn find(store: &Store, email: &str) -> Result<User, Failure> {
-    let found = users::find_by_email(store, email.to_ascii_lowercase()).await?;
+    let found = users::find_by_email(store, fields::normal_email(email)).await?;
     found.ok_or_else(|| format!("nobody has the address {email}").into())
 }
 

@@ -84,11 +84,12 @@ impl Finding {
         matches!(self, Self::Anonymous(Anonymous::StaleCookie))
     }
 
-    /// The scope that a token would need here and has not. Where no token is taken at all, the
+    /// The scopes that are needed here, if a token has not all of them. Where no token is taken at all, the
     /// handler's own arguments say so, which helps more than a missing scope.
-    pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Scope> {
+    pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Vec<Scope>> {
         let Self::Known { session, token: Some(_) } = self else { return None };
         let needed = access.scopes(method);
-        needed.into_iter().find(|scope| !session.scopes.contains(*scope))
+        let lacks = needed.iter().any(|scope| !session.scopes.contains(*scope));
+        lacks.then_some(needed)
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -109,8 +109,8 @@ pub struct Busy;
 /// Each hash takes 19 MiB and a core for some 20 ms. Unbounded, a burst of sign-ins would take the
 /// memory and the processor from every other request.
 pub struct Hashing {
-    queue: Semaphore,
-    permits: Semaphore,
+    queue: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// What is compared when there is no user of that name, so that the answer takes as long.
@@ -123,8 +123,8 @@ impl Hashing {
     pub fn new(parallel: usize) -> Self {
         LazyLock::force(&NOBODY);
         Self {
-            queue: Semaphore::new(parallel * (1 + WAITING_PER_PERMIT)),
-            permits: Semaphore::new(parallel),
+            queue: Arc::new(Semaphore::new(parallel * (1 + WAITING_PER_PERMIT))),
+            permits: Arc::new(Semaphore::new(parallel)),
         }
     }
 
@@ -156,9 +156,14 @@ impl Hashing {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let _place = self.queue.try_acquire().map_err(|_| Busy)?;
-        let _permit = self.permits.acquire().await.map_err(|_| Busy)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+        let place = self.queue.clone().try_acquire_owned().map_err(|_| Busy)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Busy)?;
+        // The permits go along: a caller who hangs up stops waiting, but the hashing goes on.
+        let bounded = move || {
+            let _held = (place, permit);
+            work()
+        };
+        tokio::task::spawn_blocking(bounded).await.map_err(|_| Busy)
     }
 }
 
@@ -248,6 +253,24 @@ mod tests {
         assert_eq!(verify(&password, &stored), Verdict::RightButOutdated);
         assert_eq!(verify(&password, &hash(&password)), Verdict::Right);
         assert_eq!(verify(&Password::new("another".into()), &stored), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_hangs_up_does_not_free_a_place_that_is_still_hashing() {
+        let hashing = Hashing::new(1);
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let (finish, may_finish) = std::sync::mpsc::channel::<()>();
+        let caller = hashing.run(move || {
+            started.send(()).unwrap();
+            may_finish.recv().unwrap();
+        });
+        tokio::select! {
+            _ = caller => unreachable!(),
+            _ = has_started => {}
+        }
+        assert_eq!(hashing.permits.available_permits(), 0);
+        finish.send(()).unwrap();
+        let _freed = hashing.permits.acquire().await.unwrap();
     }
 
     static_assertions::assert_not_impl_any!(Password: std::fmt::Debug, std::fmt::Display, serde::Serialize);

@@ -15,10 +15,13 @@ pub(super) async fn check(store: &Store) -> Result<(), Error> {
         .select((schema_compatibility::migration, schema_compatibility::oldest_binary))
         .load(conn)
         .await)
-    .map_err(|error| {
-        Error::Incompatible(format!(
-            "{error}. Has this database been migrated? `portcullis migrate` does it"
-        ))
+    .map_err(|error| match error {
+        Error::Unavailable(reason) if reason.contains("schema_compatibility") => {
+            Error::Incompatible(format!(
+                "{reason}. Has this database been migrated? `portcullis migrate` does it"
+            ))
+        }
+        other => other,
     })?;
     for (migration, oldest) in rows {
         if !allows(&oldest, env!("CARGO_PKG_VERSION")) {

@@ -25,7 +25,7 @@ impl Error {
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
         match error {
-            // Each table has at most one uniqueness that a caller can violate, so its name adds nothing.
+            // Which one, the caller knows: no table here has two that somebody's input can violate.
             QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
             other => Self::unavailable(other),
         }

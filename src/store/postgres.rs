@@ -139,7 +139,7 @@ impl Postgres {
     /// Opens the pool: at most `size` connections, each answer within `patience`.
     ///
     /// # Errors
-    /// When the first connection cannot be made.
+    /// None as yet: connections are made when they are needed.
     pub async fn open(target: Target, size: u32, patience: Duration) -> Result<Self, Error> {
         let mut config = ManagerConfig::default();
         config.custom_setup = Box::new(move |_| {
@@ -154,6 +154,7 @@ impl Postgres {
             .max_size(size)
             .test_on_check_out(false)
             .connection_timeout(patience)
+            .error_sink(Box::new(LogConnectionErrors))
             .build(manager)
             .await
             .map_err(|error: PoolError| Error::unavailable(error))?;
@@ -205,8 +206,9 @@ impl Postgres {
             };
             match result {
                 Err(error) if is_deadlock(&error) => {
-                    begin(&mut pooled).await?;
-                    finish(&mut pooled, &mut body).await.map_err(Error::from)
+                    let mut fresh = self.fresh().await?;
+                    begin(&mut fresh).await?;
+                    finish(&mut fresh, &mut body).await.map_err(Error::from)
                 }
                 result => result.map_err(Error::from),
             }
@@ -222,6 +224,20 @@ impl Postgres {
         tokio::time::timeout(self.patience, work)
             .await
             .unwrap_or_else(|_| Err(Error::unavailable("PostgreSQL did not answer in time")))
+    }
+}
+
+/// Without it the log would say that there was no connection in time, and never why.
+#[derive(Debug, Clone, Copy)]
+struct LogConnectionErrors;
+
+impl ::bb8::ErrorSink<PoolError> for LogConnectionErrors {
+    fn sink(&self, error: PoolError) {
+        tracing::warn!(%error, "a connection to PostgreSQL failed");
+    }
+
+    fn boxed_clone(&self) -> Box<dyn ::bb8::ErrorSink<PoolError>> {
+        Box::new(*self)
     }
 }
 
@@ -251,6 +267,9 @@ async fn finish<T>(
 }
 
 /// Whether the connection, not the statement, is what failed.
+///
+/// Diesel passes on no SQLSTATE, so this and [`is_deadlock`] know the messages in English; in another
+/// language of the server's a retry is missed, and the caller gets the 503 that asks them to.
 fn is_lost(error: &QueryError) -> bool {
     use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
     match error {

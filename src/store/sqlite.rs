@@ -108,9 +108,10 @@ impl Sqlite {
                     Ok(value)
                 }
                 Err(error) => {
-                    in_place(
+                    // The first error is the one to tell: after a full disk there is nothing left to roll back.
+                    let _ = in_place(
                         connection.spawn_blocking(AnsiTransactionManager::rollback_transaction),
-                    )?;
+                    );
                     Err(error)
                 }
             }
@@ -125,8 +126,11 @@ impl Sqlite {
     ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move |connection: &mut Connection| {
-            // Nobody may be waiting any more; the work is done all the same.
-            let _ = answer.send(body(connection));
+            // Whoever was answered "try later" may do so: what has not begun by then never does. What
+            // has begun ends, whether or not anybody still waits.
+            if !answer.is_closed() {
+                let _ = answer.send(body(connection));
+            }
         });
         queue.try_send(job).map_err(|_| Error::unavailable("the queue to SQLite is full"))?;
         match tokio::time::timeout(self.patience, answered).await {

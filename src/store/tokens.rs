@@ -11,7 +11,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     audit_events::Event,
-    page::{Page, Window},
+    page::{Page, Window, new_id},
     read,
     schema::{api_tokens, audit_events, users},
     users::{Role, User},
@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     scope::{Scope, Scopes},
-    secrets::TokenHash,
-    time::Timestamp,
+    secrets::{PlainToken, TokenHash},
+    time::{Timestamp, days},
 };
 
 /// A row of `api_tokens`, without its hash: nobody needs to read that.
@@ -72,22 +72,44 @@ where
 #[derive(Insertable)]
 #[diesel(table_name = api_tokens)]
 pub struct NewToken {
-    /// Which token.
-    pub id: String,
-    /// Whose.
-    pub user_id: String,
-    /// What it is found by.
-    pub token_hash: TokenHash,
-    /// Its first characters.
-    pub display_prefix: String,
-    /// What its owner calls it.
-    pub name: String,
-    /// What it may do.
-    pub scopes: String,
-    /// When it stops.
-    pub expires_at: Option<Timestamp>,
-    /// When it was made.
-    pub created_at: Timestamp,
+    id: String,
+    user_id: String,
+    token_hash: TokenHash,
+    display_prefix: String,
+    name: String,
+    scopes: String,
+    expires_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl NewToken {
+    /// A token of this user's, from now on, for so many days or for good.
+    #[must_use]
+    pub fn new(
+        user_id: &str,
+        token: &PlainToken,
+        name: String,
+        scopes: Scopes,
+        life: Option<u32>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: new_id(),
+            user_id: user_id.to_owned(),
+            token_hash: token.hash(),
+            display_prefix: token.display_prefix().to_owned(),
+            name,
+            scopes: scopes.to_text(),
+            expires_at: life.map(|number| now + days(number)),
+            created_at: now,
+        }
+    }
+
+    /// Which token it will be.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// Whether a token works.
@@ -127,6 +149,17 @@ pub async fn by_hash(store: &Store, hash: TokenHash) -> Result<Option<(ApiToken,
         .optional())
 }
 
+/// How making a token ended.
+#[derive(Debug)]
+pub enum Made {
+    /// Here it is.
+    Token(Box<ApiToken>),
+    /// Its owner has been locked out, or is gone.
+    Deactivated,
+    /// It was to have the scope `admin`, and its owner is no admin (any more).
+    NotAnAdmin,
+}
+
 /// Adds a token, unless its owner was locked out, or asks for `admin` and is none (any more).
 ///
 /// The owner's row is locked by touching it, so that a lock-out cannot slip in between.
@@ -138,7 +171,7 @@ pub async fn create(
     token: NewToken,
     scopes: Scopes,
     event: Option<Event>,
-) -> Result<Option<ApiToken>, Error> {
+) -> Result<Made, Error> {
     write!(store, |conn| {
         let owner: Option<User> = diesel::update(users::table.find(&token.user_id))
             .filter(users::deactivated_at.is_null())
@@ -148,8 +181,11 @@ pub async fn create(
             .await
             .optional()?;
         match owner {
-            Some(owner) if owner.role == Role::Admin || !scopes.contains(Scope::Admin) => {}
-            _ => return Ok(None),
+            None => return Ok(Made::Deactivated),
+            Some(owner) if scopes.contains(Scope::Admin) && owner.role != Role::Admin => {
+                return Ok(Made::NotAnAdmin);
+            }
+            Some(_) => {}
         }
         let token = diesel::insert_into(api_tokens::table)
             .values(&token)
@@ -159,7 +195,7 @@ pub async fn create(
         if let Some(event) = &event {
             diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
         }
-        Ok(Some(token))
+        Ok(Made::Token(Box::new(token)))
     })
 }
 

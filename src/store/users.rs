@@ -14,7 +14,7 @@ use strum::{EnumString, IntoStaticStr};
 use super::{
     Error, Store,
     audit_events::Event,
-    page::{Page, Window},
+    page::{Page, Window, new_id},
     read,
     schema::{api_tokens, audit_events, locks, sessions, users, verifications},
     write,
@@ -43,6 +43,24 @@ pub struct User {
     pub created_at: Timestamp,
     /// When their row last changed.
     pub updated_at: Timestamp,
+}
+
+impl User {
+    /// Somebody new, whose address is in lower case.
+    #[must_use]
+    pub fn new(name: String, email: String, role: Role, now: Timestamp) -> Self {
+        Self {
+            id: new_id(),
+            name,
+            email,
+            email_verified: false,
+            image: None,
+            role,
+            deactivated_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// What a user may do beyond their own things.

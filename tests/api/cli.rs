@@ -44,14 +44,14 @@ fn fails(output: Output) -> String {
 }
 
 /// A server that runs, killed when dropped.
-struct Running {
+pub struct Running {
     child: Child,
     banner: String,
-    nobody: Caller,
+    pub nobody: Caller,
 }
 
 impl Running {
-    fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+    pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = portcullis(folder, settings).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // An empty line ends the banner.

@@ -327,6 +327,8 @@ async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend)
         .await
         .refused(403, "INVALID_ORIGIN");
 
+    ask(&[("Origin", "http://evil.example")]).await.refused(401, "UNAUTHORIZED");
+
     let bearer = format!("Bearer {token}");
     ask(&[("Authorization", &bearer), ("Origin", "http://evil.example")]).await.expect(201);
     ask(&[("Authorization", &bearer), with_cookie, ("Origin", "http://evil.example")])

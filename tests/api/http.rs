@@ -79,6 +79,10 @@ async fn head_is_guarded_and_answered_as_get_is(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     assert_eq!(Reply::of(server.nobody.request(Method::HEAD, "/api/me")).await.status, 401);
+    for path in ["/openapi.json", "/docs", "/login"] {
+        let status = Reply::of(server.nobody.request(Method::HEAD, path)).await.status;
+        assert_eq!(status, server.nobody.get(path).await.status, "{path}");
+    }
     let head = Reply::of(ada.browser.request(Method::HEAD, "/api/me")).await;
     let get = ada.browser.get("/api/me").await;
     assert_eq!(head.status, 200);
@@ -114,6 +118,38 @@ async fn every_answer_has_an_id_and_its_headers(backend: Backend) {
         server.nobody.request(Method::GET, "/api/me").header("X-Request-Id", "forged\u{7f}");
     if let Ok(reply) = forged.send().await {
         assert_ne!(reply.headers()["x-request-id"], "forged");
+    }
+}
+
+#[apply(both)]
+async fn no_spelling_of_a_path_makes_an_answer_cacheable(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for path in ["/api/me", "/%61pi/me", "/nothing", "/login"] {
+        let reply = ada.browser.get(path).await;
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}: {}", reply.status);
+    }
+}
+
+#[apply(both)]
+async fn an_address_is_plain_text_and_never_a_fault(backend: Backend) {
+    let server = backend.start().await;
+    for email in [
+        "a@\0[1.1.1.1]",
+        "a@\r\nx[1.1.1.1]",
+        "a@\u{1b}[31m[::1]",
+        "a@[127.0.0.1]",
+        "a b@example.com",
+        "a@b@example.com",
+    ] {
+        let sign_in = json!({ "email": email, "password": PASSWORD });
+        server.nobody.post("/api/auth/sign-in/email", sign_in).await.refused(400, "INVALID_EMAIL");
+        let sign_up = json!({ "name": "x", "email": email, "password": PASSWORD });
+        server
+            .nobody
+            .post("/api/auth/sign-up/email", sign_up)
+            .await
+            .refused(400, "VALIDATION_ERROR");
     }
 }
 

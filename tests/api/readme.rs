@@ -1,7 +1,11 @@
 //! What the README writes down a second time, held against the first.
 
+use std::process::Command;
+
 use clap::CommandFactory;
-use portcullis::cli::Cli;
+use portcullis::{cli::Cli, secrets::SigningKey};
+
+use crate::{cli::Running, support::*};
 
 const README: &str = include_str!("../../README.md");
 
@@ -28,4 +32,34 @@ fn the_gates_table_is_the_gates_own() {
     for row in rows {
         assert!(README.contains(&format!("|{row}")), "README.md lacks the row |{row}");
     }
+}
+
+/// The commands of the tour, as they stand but for where the server listens and the program is.
+#[apply(both)]
+async fn the_tour_ends_in_the_lock_out(backend: Backend) {
+    let home = tempfile::TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let secret = SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let server = Running::start(home.path(), &settings);
+    let (_, tour) = README.split_once("## Five minutes").unwrap();
+    let (tour, _) = tour.split_once("On PostgreSQL it is the same").unwrap();
+    let blocks = tour.split("```").skip(1).step_by(2).map(|block| block.trim_start_matches("sh\n"));
+    let script = blocks.collect::<String>();
+    assert!(
+        script.contains("http://localhost:8080") && script.contains("target/release/portcullis")
+    );
+    let script = script
+        .replace("http://localhost:8080", &server.nobody.base)
+        .replace("target/release/portcullis", env!("CARGO_BIN_EXE_portcullis"));
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .envs(settings)
+        .current_dir(home.path())
+        .output()
+        .expect("bash and curl are installed");
+    let seen = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{seen}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(seen.contains("Analytical Engine") && seen.contains("insufficient_scope"), "{seen}");
+    assert_eq!(seen.matches("HTTP/1.1 401 Unauthorized").count(), 2, "{seen}");
 }

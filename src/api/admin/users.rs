@@ -26,9 +26,9 @@ use crate::{
     secrets::LinkSecret,
     state::State,
     store::{
+        self,
         accounts::{self, Opening},
         audit_events::{Action, Event},
-        page::new_id,
         users::{self, Changes, Filter},
         verifications::NewVerification,
     },
@@ -133,17 +133,7 @@ pub async fn create_user(
 ) -> Result<impl Responder, Error> {
     let now = state.clock.now();
     let role = body.role.unwrap_or(Role::User);
-    let user = users::User {
-        id: new_id(),
-        name: body.name,
-        email: normal_email(&body.email),
-        email_verified: false,
-        image: None,
-        role: role.into(),
-        deactivated_at: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let user = users::User::new(body.name, normal_email(&body.email), role.into(), now);
     let secret = LinkSecret::generate();
     let until = now + days(LINK_DAYS);
     let with = Opening {
@@ -157,7 +147,10 @@ pub async fn create_user(
             now,
         )),
     };
-    let user = accounts::open(&state.store, user, with).await?;
+    let user = accounts::open(&state.store, user, with).await.map_err(|error| match error {
+        store::Error::Taken => Code::EmailTaken.into(),
+        fault => Error::from(fault),
+    })?;
     let place = format!("/api/admin/users/{}", user.id);
     // In the fragment, which browsers send to nobody: no log and no Referer ever holds the secret.
     let mut url = state.site.public_url.clone();

@@ -20,7 +20,6 @@ use crate::{
     store::{
         self,
         accounts::NewAccount,
-        page::new_id,
         sessions::{self, NewSession},
         users::{self, Role},
     },
@@ -91,15 +90,8 @@ pub async fn sign_up_email(
     let hash = state.hashing.hash(body.password).await?;
     let now = state.clock.now();
     let user = users::User {
-        id: new_id(),
-        name: body.name,
-        email: normal_email(&body.email),
-        email_verified: false,
         image: body.image,
-        role: Role::User,
-        deactivated_at: None,
-        created_at: now,
-        updated_at: now,
+        ..users::User::new(body.name, normal_email(&body.email), Role::User, now)
     };
     let secret = SessionSecret::generate();
     let account = NewAccount::password(&user.id, &hash, now);

@@ -32,17 +32,12 @@ async fn an_admins_token_needs_both_scopes(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    for (scopes, lacks) in [
-        (&["read", "admin"] as &[_], "write"),
-        (&["admin"], "write"),
-        (&["read", "write"], "admin"),
-        (&["write"], "admin"),
-    ] {
+    for scopes in [&["read", "admin"] as &[_], &["admin"], &["read", "write"], &["write"]] {
         let script = admin.token(scopes).await;
         for path in ways(&ada) {
             let reply = script.post(&path, json!({})).await;
-            let challenge = format!(r#"Bearer error="insufficient_scope", scope="{lacks}""#);
-            assert_eq!(reply.header("www-authenticate"), Some(challenge.as_str()));
+            let challenge = r#"Bearer error="insufficient_scope", scope="write admin""#;
+            assert_eq!(reply.header("www-authenticate"), Some(challenge));
             reply.refused(403, "insufficient_scope");
         }
     }

@@ -22,7 +22,7 @@ async fn who_is_no_admin_sees_and_changes_nobody(backend: Backend) {
         server.nobody.get(&path).await.refused(401, "UNAUTHORIZED");
         ada.browser.get(&path).await.refused(403, "admin_required");
         let reply = script.get(&path).await;
-        let challenge = r#"Bearer error="insufficient_scope", scope="admin""#;
+        let challenge = r#"Bearer error="insufficient_scope", scope="read admin""#;
         assert_eq!(reply.header("www-authenticate"), Some(challenge));
         reply.refused(403, "insufficient_scope");
     }
