@@ -3,6 +3,7 @@
 //! Every query is written once, in the file of its table, and `read!` and `write!` expand it for
 //! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
 
+mod alive;
 mod compatibility;
 mod error;
 mod migrate;

@@ -10,6 +10,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
+    alive::alive,
     audit_events::Event,
     page::{Page, Window, new_id},
     read,
@@ -235,11 +236,7 @@ pub async fn list(
             Some(State::Expired) => {
                 query.filter(api_tokens::revoked_at.is_null()).filter(expired().assume_not_null())
             }
-            Some(State::Active) => query.filter(api_tokens::revoked_at.is_null()).filter(
-                api_tokens::expires_at
-                    .is_null()
-                    .or(api_tokens::expires_at.gt(now).assume_not_null()),
-            ),
+            Some(State::Active) => query.filter(alive(now)),
         };
         query.order(api_tokens::id.desc()).limit(fetch).load(conn).await
     })?;
@@ -348,12 +345,7 @@ pub async fn revoke_all(
     write!(store, |conn| {
         let revoked = diesel::update(api_tokens::table)
             .filter(api_tokens::user_id.eq(&user_id))
-            .filter(api_tokens::revoked_at.is_null())
-            .filter(
-                api_tokens::expires_at
-                    .is_null()
-                    .or(api_tokens::expires_at.gt(now).assume_not_null()),
-            )
+            .filter(alive(now))
             .set(api_tokens::revoked_at.eq(now))
             .execute(conn)
             .await?;

@@ -13,6 +13,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::{
     Error, Store,
+    alive::alive,
     audit_events::Event,
     page::{Page, Window, new_id},
     read,
@@ -272,12 +273,7 @@ pub async fn deactivate(
         if revoke {
             diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(conn).await?;
             diesel::update(api_tokens::table.filter(api_tokens::user_id.eq(&id)))
-                .filter(api_tokens::revoked_at.is_null())
-                .filter(
-                    api_tokens::expires_at
-                        .is_null()
-                        .or(api_tokens::expires_at.gt(now).assume_not_null()),
-                )
+                .filter(alive(now))
                 .set(api_tokens::revoked_at.eq(now))
                 .execute(conn)
                 .await?;

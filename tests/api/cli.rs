@@ -285,6 +285,27 @@ async fn the_last_use_of_a_key_survives_a_stop() {
 }
 
 #[tokio::test]
+async fn the_log_can_be_one_json_object_a_line_and_has_no_query_string() {
+    let home = TempDir::new().unwrap();
+    let settings = [("PORTCULLIS_LOG_FORMAT", "json"), ("PORTCULLIS_LOG", "info")];
+    let mut server = Running::start(home.path(), &settings);
+    let reply = server.nobody.get("/api/dashboard?secret=marker").await;
+    let id = reply.header("x-request-id").unwrap().to_owned();
+    let mut errors = server.child.stderr.take().unwrap();
+    server.signal("TERM");
+    assert!(server.wait().success());
+    let mut text = String::new();
+    errors.read_to_string(&mut text).unwrap();
+    let lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let answered = lines.iter().find(|line| line["message"] == "answered").expect(&text);
+    assert_eq!(answered["span"]["id"], id.as_str());
+    assert_eq!(answered["span"]["path"], "/api/dashboard");
+    assert_eq!(answered["status"], 200);
+    assert!(!text.contains("marker"), "{text}");
+}
+
+#[tokio::test]
 async fn a_second_signal_stops_at_once() {
     let home = TempDir::new().unwrap();
     let server = Running::start(home.path(), &[("PORTCULLIS_DRAIN_DELAY", "600")]);
