@@ -8,6 +8,8 @@ mod compatibility;
 mod error;
 mod migrate;
 mod postgres;
+mod role;
+mod scopes;
 mod sqlite;
 
 pub mod accounts;

@@ -1,11 +1,6 @@
 //! API tokens: what scripts hold instead of a cookie.
 
-use diesel::{
-    backend::Backend as DieselBackend,
-    deserialize::{self, FromSql, FromSqlRow},
-    prelude::*,
-    sql_types::Text,
-};
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
@@ -15,6 +10,7 @@ use super::{
     page::{Page, Window, new_id},
     read,
     schema::{api_tokens, audit_events, users},
+    scopes::StoredScopes,
     users::{Role, User},
     write,
 };
@@ -47,26 +43,6 @@ pub struct ApiToken {
     pub revoked_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
-}
-
-/// Scopes in a column: their names with a space between, as OAuth writes them.
-#[derive(Debug, Clone, Copy, FromSqlRow)]
-pub struct StoredScopes(pub Scopes);
-
-impl From<StoredScopes> for Scopes {
-    fn from(stored: StoredScopes) -> Self {
-        stored.0
-    }
-}
-
-impl<DB> FromSql<Text, DB> for StoredScopes
-where
-    DB: DieselBackend,
-    String: FromSql<Text, DB>,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(String::from_sql(value)?.parse()?))
-    }
 }
 
 /// A row of `api_tokens` to add.

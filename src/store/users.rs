@@ -1,15 +1,7 @@
 //! People. Whoever is deactivated keeps every row and loses every right, at the gate.
 
-use diesel::{
-    backend::Backend as DieselBackend,
-    deserialize::{self, FromSql, FromSqlRow},
-    expression::AsExpression,
-    prelude::*,
-    serialize::{self, Output, ToSql},
-    sql_types::Text,
-};
+use diesel::{prelude::*, sql_types::Text};
 use diesel_async::RunQueryDsl;
-use strum::{EnumString, IntoStaticStr};
 
 use super::{
     Error, Store,
@@ -21,6 +13,8 @@ use super::{
     write,
 };
 use crate::time::Timestamp;
+
+pub use super::role::Role;
 
 /// A row of `users`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -61,39 +55,6 @@ impl User {
             created_at: now,
             updated_at: now,
         }
-    }
-}
-
-/// What a user may do beyond their own things.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow, EnumString, IntoStaticStr,
-)]
-#[strum(serialize_all = "lowercase")]
-#[diesel(sql_type = Text)]
-pub enum Role {
-    /// Nothing.
-    User,
-    /// Run the site: deactivate users, manage anyone's tokens.
-    Admin,
-}
-
-impl<DB> ToSql<Text, DB> for Role
-where
-    DB: DieselBackend,
-    str: ToSql<Text, DB>,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        <&'static str>::from(self).to_sql(out)
-    }
-}
-
-impl<DB> FromSql<Text, DB> for Role
-where
-    DB: DieselBackend,
-    String: FromSql<Text, DB>,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        Ok(String::from_sql(value)?.parse()?)
     }
 }
 

@@ -233,7 +233,8 @@ async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
 #[tokio::test]
 async fn a_signal_lets_running_requests_finish(#[case] signal: &str) {
     let home = TempDir::new().unwrap();
-    let server = Running::start(home.path(), &[]);
+    // One thread, so that what it has answered later tells that it has read what came before.
+    let server = Running::start(home.path(), &[("PORTCULLIS_WORKERS", "1")]);
     let address = server.nobody.base.trim_start_matches("http://").to_owned();
     let body = json!({ "name": "x", "email": "x@example.com", "password": PASSWORD }).to_string();
     let head = format!(
