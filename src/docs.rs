@@ -2,14 +2,14 @@
 //! Nobody is asked here.
 
 use actix_web::{
-    HttpResponse, Route, guard,
+    HttpResponse, Route,
     http::header::LOCATION,
     web::{self, Data, Json, ServiceConfig},
 };
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{config::Switch, gate::cookie, openapi, state::State};
+use crate::{config::Switch, gate::cookie, openapi, routes, state::State};
 
 /// Puts them into an application, and leads browsers there until there are pages.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
@@ -29,9 +29,8 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
     }
 }
 
-/// GET, and HEAD as well.
 fn get() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    web::route().guard(routes::get_or_head())
 }
 
 async fn show_document(document: Data<OpenApi>) -> Json<Data<OpenApi>> {

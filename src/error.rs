@@ -231,12 +231,6 @@ impl Error {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    /// What went wrong.
-    #[must_use]
-    pub fn code(&self) -> Code {
-        self.code
-    }
-
     fn problem(&self) -> Problem {
         let detail = self.detail.clone().unwrap_or(Cow::Borrowed(self.code.message()));
         Problem {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{
     FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route,
+    guard::{self, Guard},
     http::{Method, header::ALLOW},
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
@@ -177,7 +178,7 @@ fn serve(
     key: &SigningKey,
 ) -> Resource {
     let route = if *method == Method::GET {
-        row.route.guard(actix_web::guard::Any(actix_web::guard::Get()).or(actix_web::guard::Head()))
+        row.route.guard(get_or_head())
     } else {
         row.route.method(method.clone())
     };
@@ -187,6 +188,11 @@ fn serve(
     } else {
         resource.route(route)
     }
+}
+
+/// What is read with GET answers HEAD too (RFC 9110, 9.1); actix's own `get()` does not.
+pub(crate) fn get_or_head() -> impl Guard {
+    guard::Any(guard::Get()).or(guard::Head())
 }
 
 /// The operations of a path, each with its method.

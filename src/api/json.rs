@@ -121,18 +121,21 @@ fn decode<T: DeserializeOwned + Validate>(
 
 /// What serde says of a field, with the field where a program finds it.
 fn data_error(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
-    let path = error.path().to_string();
+    let path = match error.path().to_string() {
+        root if root == "." => String::new(),
+        path => path,
+    };
     let text = error.inner().to_string();
     // Without serde's "at line 1 column 2": the path says it better.
     let text = text.split(" at line ").next().unwrap_or_default();
     let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next();
-    let above = if path == "." { String::new() } else { format!("{path}.") };
     if let Some(name) = named("missing field `") {
-        return invalid(format!("{above}{name}"), "is required".to_owned());
+        let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        return invalid(field, "is required".to_owned());
     }
     match named("unknown field `") {
         Some(_) => invalid(path, "is not a field that is known here".to_owned()),
-        None => invalid(above.trim_end_matches('.').to_owned(), text.to_owned()),
+        None => invalid(path, text.to_owned()),
     }
 }
 
