@@ -1,12 +1,12 @@
 //! Builds the server, runs it, drains it.
 
 mod background;
+mod cors;
 mod envelope;
 mod panics;
 
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -16,12 +16,16 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data, PathConfig},
 };
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, ConfigError},
     docs,
     error::{Code, Error},
-    gate, routes,
+    gate,
+    mail::Mailer,
+    routes,
     secrets::{Hashing, SigningKey},
     site::Site,
     state::State,
@@ -51,9 +55,6 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The public URL cannot be made.
-    #[error("the public URL: {0}")]
-    PublicUrl(#[from] url::ParseError),
     /// The system refuses something else.
     #[error(transparent)]
     System(#[from] std::io::Error),
@@ -88,13 +89,16 @@ impl Server {
         let address = listener.local_addr()?;
         let workers = config.workers();
         let shutdown_timeout = config.shutdown_timeout;
+        let site = Site::new(&config, address)?;
         let state = Data::new(State {
-            site: Site::new(&config, address)?,
+            mailer: Mailer::new(&config, &site)?,
+            site,
             store,
             clock,
+            job_added: Notify::new(),
             hashing: Hashing::new(config.hash_concurrency()),
             last_use: LastUse::default(),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
             config,
         });
         let listening = {
@@ -117,16 +121,20 @@ impl Server {
         Handle { server: self.listening.handle(), state: self.state.clone() }
     }
 
-    /// Serves until it is stopped; then what was noted of last uses is written.
+    /// Serves until it is stopped; then jobs that have begun are ended, and what was noted of last uses
+    /// is written.
     ///
     /// # Errors
     /// When the listening itself fails.
     pub async fn run(self) -> std::io::Result<()> {
         let state = self.state.clone();
-        let served = tokio::select! {
-            served = self.listening => served,
-            () = background::run(&state) => Ok(()),
+        let stop = CancellationToken::new();
+        let serving = async {
+            let served = self.listening.await;
+            stop.cancel();
+            served
         };
+        let (served, ()) = tokio::join!(serving, background::run(&state, &stop));
         if let Err(fault) = state.last_use.flush(&state.store).await {
             tracing::warn!(%fault, "the last uses of keys could not be written");
         }
@@ -144,7 +152,7 @@ pub struct Handle {
 impl Handle {
     /// Says "not ready", serves on for the drain's delay, then takes no more and lets what runs finish.
     pub async fn drain(&self) {
-        self.state.draining.store(true, Ordering::Relaxed);
+        self.state.draining.cancel();
         tokio::time::sleep(Duration::from_secs(self.state.config.drain_delay)).await;
         self.server.stop(true).await;
     }
@@ -173,6 +181,8 @@ fn build(
         .default_service(web::to(routes::nothing))
         .wrap(from_fn(gate::guard_the_unguarded))
         .wrap(from_fn(panics::catch))
+        .wrap(cors::middleware(&state.site))
+        .wrap(from_fn(cors::tidy))
         .wrap(from_fn(envelope::wrap))
 }
 

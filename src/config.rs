@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use lettre::message::Mailbox;
 use url::Url;
 
 use crate::{
@@ -82,10 +83,60 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url, global = true)]
     pub public_url: Option<Url>,
 
-    /// Further origins, separated by commas, whose pages may act for a signed-in user: pages that a
-    /// proxy serves under another name than ours. CORS stays closed
+    /// Further origins, separated by commas, whose pages may act for a signed-in user, by CORS with
+    /// credentials, and where links in mails may lead back to. Without it only our own may
     #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = parse::origin, global = true)]
     pub trusted_origins: Vec<Url>,
+
+    /// Which pages the browser sends the cookie from: `lax` for those of our own site (all of
+    /// example.com, when we are api.example.com), `none` for those of other sites too, over https only.
+    /// Whether such a page may act is still up to the trusted origins
+    #[arg(
+        long,
+        env = "PORTCULLIS_COOKIE_SAME_SITE",
+        default_value = "lax",
+        value_name = "PAGES",
+        global = true
+    )]
+    pub cookie_same_site: SameSite,
+
+    /// What mails call this site
+    #[arg(long, env = "PORTCULLIS_NAME", default_value = "Portcullis", value_name = "NAME", value_parser = parse::site_name, global = true)]
+    pub name: String,
+
+    /// The mail server: smtps://user:password@host, or smtp:// for STARTTLS (?tls=none to send in
+    /// clear). Without it, each mail becomes a file in the data folder's outbox
+    #[arg(
+        long,
+        env = "PORTCULLIS_SMTP_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    pub smtp_url: Option<Secret>,
+
+    /// A file that holds the mail server's URL
+    #[arg(
+        long,
+        env = "PORTCULLIS_SMTP_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "smtp_url",
+        global = true
+    )]
+    pub smtp_url_file: Option<PathBuf>,
+
+    /// A certificate authority (PEM) to trust for the mail server, besides the system's
+    #[arg(long, env = "PORTCULLIS_SMTP_CA_FILE", value_name = "FILE", global = true)]
+    pub smtp_ca_file: Option<PathBuf>,
+
+    /// How long the mail server may take over a mail before it is tried again later, in seconds
+    #[arg(long, env = "PORTCULLIS_SMTP_TIMEOUT", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=120), global = true)]
+    pub smtp_timeout: u64,
+
+    /// The sender of mails, such as `Example <hello@example.com>`; without it, no-reply at the public
+    /// URL's host
+    #[arg(long, env = "PORTCULLIS_MAIL_FROM", value_name = "ADDRESS", value_parser = parse::mailbox, global = true)]
+    pub mail_from: Option<Mailbox>,
 
     /// Where a browser is sent to sign in; a path, or a URL for a front end elsewhere
     #[arg(long, env = "PORTCULLIS_LOGIN_URL", default_value = "/login", value_name = "URL", value_parser = parse::login_url, global = true)]
@@ -121,6 +172,16 @@ pub struct Config {
         global = true
     )]
     pub sign_up: SignUp,
+
+    /// Whether an address must be shown to be one's own, by a mailed link, before a session begins
+    #[arg(
+        long,
+        env = "PORTCULLIS_EMAIL_VERIFICATION",
+        default_value = "optional",
+        value_name = "WHEN",
+        global = true
+    )]
+    pub email_verification: EmailVerification,
 
     /// What an API token begins with
     #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse::token_prefix, global = true)]
@@ -187,6 +248,24 @@ pub enum SignUp {
     Closed,
 }
 
+/// When an address is shown to be one's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmailVerification {
+    /// Any time, or never.
+    Optional,
+    /// Before the first session.
+    Required,
+}
+
+/// From which pages the browser sends the cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SameSite {
+    /// Those of the same site, and when following a link.
+    Lax,
+    /// Any; it must be Secure then.
+    None,
+}
+
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
@@ -230,6 +309,17 @@ pub enum ConfigError {
          `portcullis secret` makes one"
     )]
     SecretMissing,
+    /// The public URL cannot be made.
+    #[error("PORTCULLIS_PUBLIC_URL: {0}")]
+    PublicUrl(#[from] url::ParseError),
+    /// Browsers drop a cookie that is for all sites and not Secure.
+    #[error(
+        "PORTCULLIS_COOKIE_SAME_SITE=none needs a PORTCULLIS_PUBLIC_URL that begins with https://"
+    )]
+    InsecureCookie,
+    /// The mail server cannot be used as described.
+    #[error("PORTCULLIS_SMTP_URL: {0}")]
+    Smtp(String),
 }
 
 impl Config {
@@ -269,6 +359,14 @@ impl Config {
                 Ok(SigningKey::kept_in(&self.data_dir.join("secret"))?)
             }
         }
+    }
+
+    /// The mail server's URL, if there is one.
+    ///
+    /// # Errors
+    /// When the file that holds it cannot be read.
+    pub fn smtp(&self) -> Result<Option<Secret>, ConfigError> {
+        given("PORTCULLIS_SMTP_URL_FILE", self.smtp_url.as_ref(), self.smtp_url_file.as_ref())
     }
 
     /// How the store is opened.

@@ -42,10 +42,20 @@ pub enum Code {
     PasswordTooLong,
     PasswordTooCommon,
     InvalidPassword,
+    NoPassword,
     InvalidLink,
     SignUpClosed,
+    EmailCannotBeUpdated,
+    EmailUnchanged,
+    EmailMismatch,
+    EmailAlreadyVerified,
+    FieldNotAllowed,
+    NoFieldsToUpdate,
+    SessionTooOld,
     Unauthorized,
     InvalidEmailOrPassword,
+    InvalidEmailLink,
+    EmailLinkExpired,
     TokenMalformed,
     TokenExpired,
     TokenInvalid,
@@ -55,12 +65,16 @@ pub enum Code {
     AdminRequired,
     SessionNotFresh,
     UserDeactivated,
+    EmailNotVerified,
     InvalidOrigin,
     MissingOrNullOrigin,
     CrossSiteNavigation,
     InvalidCallbackUrl,
+    InvalidRedirectUrl,
     NotFound,
+    InvalidDeletionLink,
     MethodNotAllowed,
+    RequestTimeout,
     EmailTaken,
     Conflict,
     LastAdmin,
@@ -87,10 +101,20 @@ impl Code {
             Self::PasswordTooLong => (S::BAD_REQUEST, "PASSWORD_TOO_LONG", "A password has at most 128 characters."),
             Self::PasswordTooCommon => (S::BAD_REQUEST, "PASSWORD_TOO_COMMON", "This password is on the lists that attackers try first. Choose another."),
             Self::InvalidPassword => (S::BAD_REQUEST, "INVALID_PASSWORD", "This is not the password."),
+            Self::NoPassword => (S::BAD_REQUEST, "CREDENTIAL_ACCOUNT_NOT_FOUND", "This account has no password. Ask for a link to choose one."),
             Self::InvalidLink => (S::BAD_REQUEST, "INVALID_TOKEN", "This link has been used or has expired. Ask for a new one."),
             Self::SignUpClosed => (S::BAD_REQUEST, "EMAIL_PASSWORD_SIGN_UP_DISABLED", "Sign-up is closed here. Ask an admin for an account."),
+            Self::EmailCannotBeUpdated => (S::BAD_REQUEST, "EMAIL_CAN_NOT_BE_UPDATED", "An address is changed with change-email."),
+            Self::EmailUnchanged => (S::BAD_REQUEST, "email_unchanged", "This is your address already."),
+            Self::EmailMismatch => (S::BAD_REQUEST, "EMAIL_MISMATCH", "This is not your address."),
+            Self::EmailAlreadyVerified => (S::BAD_REQUEST, "EMAIL_ALREADY_VERIFIED", "This address is confirmed already."),
+            Self::FieldNotAllowed => (S::BAD_REQUEST, "FIELD_NOT_ALLOWED", "role is not allowed to be set."),
+            Self::NoFieldsToUpdate => (S::BAD_REQUEST, "no_fields_to_update", "No fields to update."),
+            Self::SessionTooOld => (S::BAD_REQUEST, "SESSION_EXPIRED", "Send your password, or sign in again, to do this."),
             Self::Unauthorized => (S::UNAUTHORIZED, "UNAUTHORIZED", "Sign in, or present an API token."),
             Self::InvalidEmailOrPassword => (S::UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD", "The address or the password is wrong."),
+            Self::InvalidEmailLink => (S::UNAUTHORIZED, "INVALID_TOKEN", "This link has been used or is not one of ours. Ask for a new one."),
+            Self::EmailLinkExpired => (S::UNAUTHORIZED, "TOKEN_EXPIRED", "This link has expired. Ask for a new one."),
             Self::TokenMalformed => (S::UNAUTHORIZED, "token_malformed", "This is not a whole token: its checksum does not fit. Check that all of it was pasted."),
             Self::TokenExpired => (S::UNAUTHORIZED, "token_expired", "This token has expired."),
             Self::TokenInvalid => (S::UNAUTHORIZED, "token_invalid", "This token does not work here."),
@@ -100,12 +124,16 @@ impl Code {
             Self::AdminRequired => (S::FORBIDDEN, "admin_required", "This operation is for site admins."),
             Self::SessionNotFresh => (S::FORBIDDEN, "SESSION_NOT_FRESH", "Enter your password again (verify-password) to do this."),
             Self::UserDeactivated => (S::FORBIDDEN, "USER_DEACTIVATED", "This account has been deactivated."),
+            Self::EmailNotVerified => (S::FORBIDDEN, "EMAIL_NOT_VERIFIED", "Confirm your address first, with the link that was mailed to you."),
             Self::InvalidOrigin => (S::FORBIDDEN, "INVALID_ORIGIN", "This page may not act for a signed-in user here."),
             Self::MissingOrNullOrigin => (S::FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "A request that changes something with a cookie must say its Origin."),
             Self::CrossSiteNavigation => (S::FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED", "Another site may not sign you in here."),
             Self::InvalidCallbackUrl => (S::FORBIDDEN, "INVALID_CALLBACK_URL", "callbackURL must be a path here or on a trusted origin."),
+            Self::InvalidRedirectUrl => (S::FORBIDDEN, "INVALID_REDIRECT_URL", "redirectTo must be a path here or on a trusted origin."),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here by that name."),
+            Self::InvalidDeletionLink => (S::NOT_FOUND, "INVALID_TOKEN", "This link has been used, has expired or is not yours. Ask for a new one."),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method."),
+            Self::RequestTimeout => (S::REQUEST_TIMEOUT, "request_timeout", "The body took too long to come."),
             Self::EmailTaken => (S::CONFLICT, "email_taken", "Somebody has this address already."),
             Self::Conflict => (S::CONFLICT, "conflict", "Somebody has this already."),
             Self::LastAdmin => (S::CONFLICT, "last_admin", "This would leave the site without an active admin."),
@@ -158,10 +186,13 @@ impl Serialize for Code {
 
 impl PartialSchema for Code {
     fn schema() -> RefOr<Schema> {
+        let mut names: Vec<_> = Self::VARIANTS.iter().map(|code| code.name()).collect();
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|name| seen.insert(*name));
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some("What went wrong, for programs. It does not change."))
-            .enum_values(Some(Self::VARIANTS.iter().map(|code| code.name())))
+            .enum_values(Some(names))
             .into()
     }
 }
@@ -297,6 +328,8 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Taken => Code::Conflict.into(),
+            // Everything here belongs to whoever asks: they have just deleted themselves elsewhere.
+            store::Error::Gone => Code::Unauthorized.into(),
             fault => {
                 tracing::error!(%fault, "the store cannot answer");
                 Code::StoreUnavailable.into()
@@ -329,8 +362,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_codes_share_a_name() {
-        let names: HashSet<_> = Code::VARIANTS.iter().map(|code| code.name()).collect();
+    fn no_two_codes_share_a_name_and_a_status() {
+        let names: HashSet<_> =
+            Code::VARIANTS.iter().map(|code| (code.name(), code.status())).collect();
         assert_eq!(names.len(), Code::VARIANTS.len());
     }
 }

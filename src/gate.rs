@@ -40,7 +40,7 @@ use crate::{
 };
 
 pub use access::{Access, Body, Declares};
-pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin};
+pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::guard_the_unguarded;
 
 pub use session::Session;

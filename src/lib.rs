@@ -6,6 +6,7 @@
 //! - [`routes`] is the table of everything that can be asked, [`openapi`] that table as a document
 //! - [`gate`] resolves each request, once, to a [`gate::Session`] or to nobody
 //! - [`api`] answers, one file a resource
+//! - [`jobs`] does afterwards what need not be waited for, and [`mail`] is what most of them send
 //! - [`store`] keeps the data, in SQLite or in PostgreSQL
 //!
 //! Beside them [`cli`] holds the commands, [`config`] every setting, [`state`] what requests share,
@@ -20,6 +21,8 @@ mod docs;
 pub mod error;
 mod fields;
 pub mod gate;
+pub mod jobs;
+pub mod mail;
 pub mod openapi;
 pub mod request_id;
 pub mod routes;

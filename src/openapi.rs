@@ -40,7 +40,7 @@ Two keys open the gate, and both resolve to the same session: the cookie for bro
 Errors are `application/problem+json` (RFC 9457); their `code` does not change.";
 
 const TAGS: [(&str, &str); 6] = [
-    (tag::AUTH, "Sign up, in and out, in the Better Auth protocol"),
+    (tag::AUTH, "An account's whole life, in the Better Auth protocol"),
     (tag::ACCOUNT, "Whoever asks"),
     (tag::PROJECTS, "A resource that belongs to a user: the example to copy"),
     (tag::TOKENS, "API tokens for scripts"),
@@ -198,7 +198,7 @@ struct Shared {
 }
 
 impl Shared {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self {
             status: "302",
             name: "SignIn",
@@ -233,6 +233,13 @@ impl Shared {
             text: "It is not there, or not yours to know about",
             header: None,
             applies: |_, path, _| path.contains('{'),
+        },
+        Self {
+            status: "408",
+            name: "RequestTimeout",
+            text: "The body took longer than ten seconds to come",
+            header: None,
+            applies: |access, _, _| access.body != Body::None,
         },
         Self {
             status: "413",

@@ -63,8 +63,18 @@ table! {
         auth::sessions::revoke_session,
         auth::sessions::revoke_sessions,
         auth::sessions::revoke_other_sessions,
+        auth::profile::update_profile,
         auth::passwords::verify_password,
-        auth::passwords::reset_password,
+        auth::passwords::change_password,
+        auth::password_reset::request_password_reset,
+        auth::password_reset::follow_reset_link,
+        auth::password_reset::reset_password,
+        auth::email::send_verification_email,
+        auth::email::verify_email,
+        auth::email::change_email,
+        auth::deletion::delete_account,
+        auth::deletion::confirm_deletion,
+        auth::accounts::list_accounts,
 
         dashboard::show_dashboard,
         settings::show_settings,
@@ -94,6 +104,9 @@ table! {
         admin::credentials::revoke_user_tokens,
         admin::tokens::list_all_tokens,
         admin::tokens::revoke_any_token,
+        admin::jobs::list_jobs,
+        admin::jobs::retry_job,
+        admin::jobs::discard_job,
         admin::audit_events::list_audit_events,
     }
 }
@@ -157,10 +170,10 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
             let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
             let Some(row) = row else { continue };
             let method = actix_method(&method);
-            resource = serve(resource, &method, row, state, key);
-            if method == Method::GET {
+            if takes_head(&method, row.access) {
                 allowed.push(Method::HEAD.to_string());
             }
+            resource = serve(resource, &method, row, state, key);
             allowed.push(method.to_string());
         }
         let allowed = allowed.join(", ");
@@ -177,7 +190,7 @@ fn serve(
     state: &Data<State>,
     key: &SigningKey,
 ) -> Resource {
-    let route = if *method == Method::GET {
+    let route = if takes_head(method, row.access) {
         row.route.guard(get_or_head())
     } else {
         row.route.method(method.clone())
@@ -188,6 +201,11 @@ fn serve(
     } else {
         resource.route(route)
     }
+}
+
+/// Programs that look at mails before people do send HEAD to what a link leads to.
+fn takes_head(method: &Method, access: Access) -> bool {
+    *method == Method::GET && !access.once
 }
 
 /// What is read with GET answers HEAD too (RFC 9110, 9.1); actix's own `get()` does not.

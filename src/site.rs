@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError, SameSite};
 
 /// Where people reach this server, and whose pages may act for them.
 #[derive(Debug, Clone)]
@@ -13,25 +13,55 @@ pub struct Site {
     pub public_url: Url,
     /// Ours and the trusted ones, as browsers write them: `https://example.com`.
     origins: Vec<String>,
+    /// Those of them that are not ours.
+    trusted: Vec<String>,
+    /// What it is called.
+    pub name: String,
+    /// From which pages the browser sends the cookie.
+    pub same_site: SameSite,
 }
 
 impl Site {
     /// Where there is no public URL, the bound port is ours on localhost and 127.0.0.1, over http.
     ///
     /// # Errors
-    /// When an address cannot be written as a URL, which does not happen.
-    pub fn new(config: &Config, bound: SocketAddr) -> Result<Self, url::ParseError> {
+    /// When the cookie would be for all sites and not Secure.
+    pub fn new(config: &Config, bound: SocketAddr) -> Result<Self, ConfigError> {
         let local = |host| Url::parse(&format!("http://{host}:{}", bound.port()));
         let ours = match &config.public_url {
             Some(url) => vec![url.clone()],
             None => vec![local("localhost")?, local("127.0.0.1")?],
         };
-        let origins = ours
-            .iter()
-            .chain(&config.trusted_origins)
-            .map(|url| url.origin().ascii_serialization())
-            .collect();
-        Ok(Self { public_url: ours[0].clone(), origins })
+        let written = |url: &Url| url.origin().ascii_serialization();
+        let trusted: Vec<String> = config.trusted_origins.iter().map(written).collect();
+        let site = Self {
+            public_url: ours[0].clone(),
+            origins: ours.iter().map(written).chain(trusted.clone()).collect(),
+            trusted,
+            name: config.name.clone(),
+            same_site: config.cookie_same_site,
+        };
+        if site.same_site == SameSite::None && !site.is_secure() {
+            return Err(ConfigError::InsecureCookie);
+        }
+        Ok(site)
+    }
+
+    /// A URL of ours, as a mail may hold it: it begins with the public URL, whatever a request said.
+    #[must_use]
+    pub fn link(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.public_url.clone();
+        url.set_path(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// The origins that are trusted besides ours: those that CORS is opened to.
+    #[must_use]
+    pub fn trusted_origins(&self) -> &[String] {
+        &self.trusted
     }
 
     /// Whether pages of this origin, or of this URL's, may act for a signed-in user.

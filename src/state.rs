@@ -1,12 +1,13 @@
 //! What every request may need: one value, shared by all threads.
 
-use std::sync::atomic::AtomicBool;
-
 use actix_web::{HttpRequest, web::Data};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
     error::{Code, Error},
+    mail::Mailer,
     secrets::Hashing,
     site::Site,
     store::{Store, last_use::LastUse},
@@ -25,10 +26,14 @@ pub struct State {
     pub clock: Clock,
     /// Where passwords are hashed.
     pub hashing: Hashing,
+    /// How mail leaves.
+    pub mailer: Mailer,
+    /// Told when a job was added, so that it need not wait to be found.
+    pub job_added: Notify,
     /// When each key was last used.
     pub last_use: LastUse,
     /// Whether the server is on its way out: it still answers, and says that it is not ready.
-    pub draining: AtomicBool,
+    pub draining: CancellationToken,
 }
 
 impl State {

@@ -6,6 +6,7 @@
 mod alive;
 mod compatibility;
 mod error;
+mod locks;
 mod migrate;
 mod postgres;
 mod role;
@@ -14,8 +15,12 @@ mod sqlite;
 
 pub mod accounts;
 pub mod audit_events;
+pub mod deletion;
+pub mod emails;
+pub mod jobs;
 pub mod last_use;
 pub mod page;
+pub mod passwords;
 pub mod projects;
 pub mod purge;
 pub mod schema;
@@ -120,9 +125,6 @@ macro_rules! read {
 }
 
 /// Runs a body in one transaction: all of it or nothing.
-///
-/// One that locks rows of several tables takes them in this order, lest two of them deadlock: the
-/// admins' lock, the user, then what belongs to the user.
 macro_rules! write {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, write, |$connection| $body)

@@ -2,6 +2,7 @@
 
 pub mod audit_events;
 pub mod credentials;
+pub mod jobs;
 pub mod lock_out;
 pub mod tokens;
 pub mod users;

@@ -1,10 +1,16 @@
-//! Signing up, in and out, in the protocol that Better Auth's clients speak.
+//! An account's whole life, in the protocol that Better Auth's clients speak.
 //!
 //! Where their `token` holds the session's secret, ours holds its id: nothing that opens the gate
 //! ever leaves in a body.
 
+pub mod accounts;
+mod callback;
+pub mod deletion;
+pub mod email;
 pub mod ok;
+pub mod password_reset;
 pub mod passwords;
+pub mod profile;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;

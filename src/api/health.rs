@@ -1,6 +1,6 @@
 //! What load balancers and supervisors ask.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use actix_web::web::{Data, Json};
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub async fn live() -> Json<Health> {
     ),
 )]
 pub async fn ready(state: Data<State>) -> Result<Json<Health>, Error> {
-    if state.draining.load(Ordering::Relaxed) {
+    if state.draining.is_cancelled() {
         return Err(Code::StoreUnavailable.because("This server is about to stop."));
     }
     match tokio::time::timeout(PATIENCE, state.store.ping()).await {

@@ -1,6 +1,6 @@
 //! A body: decoded and validated in one extractor, so that no handler can forget half of it.
 
-use std::{borrow::Cow, future::Future, pin::Pin};
+use std::{borrow::Cow, future::Future, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_LENGTH, web,
@@ -16,6 +16,9 @@ use crate::{
 
 /// The largest body that is read. Ours are small; a larger one is a mistake or an attack.
 pub const LARGEST: usize = 64 * 1024;
+
+/// How long a body may take to come.
+const SLOWEST: Duration = Duration::from_secs(10);
 
 /// A valid body by our own rules: what cannot be taken is 422, field by field.
 pub struct ValidJson<T>(pub T);
@@ -82,7 +85,12 @@ fn read(
             return Err(Code::UnsupportedMediaType.into());
         }
         let payload = payload.await.map_err(|_| Code::BadRequest)?;
-        let bytes = payload.to_bytes_limited(LARGEST).await.map_err(|_| Code::PayloadTooLarge)?;
+        // Whoever asks was looked up before the body came: it must come soon, or they may have lost by
+        // then what they had.
+        let bytes = tokio::time::timeout(SLOWEST, payload.to_bytes_limited(LARGEST))
+            .await
+            .map_err(|_| Code::RequestTimeout)?
+            .map_err(|_| Code::PayloadTooLarge)?;
         let bytes = bytes.map_err(|_| Code::BadRequest.because("The body ended early."))?;
         match (bytes.is_empty(), is_json) {
             (true, _) => Ok(web::Bytes::from_static(b"{}")),

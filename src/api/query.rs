@@ -2,7 +2,7 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, error::QueryPayloadError, web};
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
@@ -15,7 +15,15 @@ use crate::{
 /// A valid query string. One that cannot be taken is 400: a misspelt filter must not show everything.
 pub struct ValidQuery<T>(pub T);
 
+/// A valid query string by the Better Auth protocol's rules: unknown fields are dropped, and what
+/// cannot be taken is 400 `VALIDATION_ERROR`.
+pub struct ProtocolQuery<T>(pub T);
+
 impl<T> Declares for ValidQuery<T> {
+    const ACCESS: Access = Access { query: true, ..Access::OPEN };
+}
+
+impl<T> Declares for ProtocolQuery<T> {
     const ACCESS: Access = Access { query: true, ..Access::OPEN };
 }
 
@@ -24,19 +32,33 @@ impl<T: DeserializeOwned + Validate> FromRequest for ValidQuery<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(decode(request.query_string()).map(Self))
+        let refused =
+            |fault| Code::InvalidQuery.because(format!("The query string is not valid: {fault}."));
+        ready(decode(request.query_string(), Code::InvalidQuery, refused).map(Self))
     }
 }
 
-fn decode<T: DeserializeOwned + Validate>(text: &str) -> Result<T, Error> {
+impl<T: DeserializeOwned + Validate> FromRequest for ProtocolQuery<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let refused = |fault| Code::ProtocolValidation.because(format!("[query] {fault}"));
+        ready(decode(request.query_string(), Code::ProtocolValidation, refused).map(Self))
+    }
+}
+
+fn decode<T: DeserializeOwned + Validate>(
+    text: &str,
+    code: Code,
+    refused: impl FnOnce(serde::de::value::Error) -> Error,
+) -> Result<T, Error> {
     let query = web::Query::<T>::from_query(text)
         .map_err(|error| match error {
-            actix_web::error::QueryPayloadError::Deserialize(fault) => {
-                Code::InvalidQuery.because(format!("The query string is not valid: {fault}."))
-            }
-            _ => Code::InvalidQuery.into(),
+            QueryPayloadError::Deserialize(fault) => refused(fault),
+            _ => code.into(),
         })?
         .into_inner();
-    query.validate().map_err(|errors| Code::InvalidQuery.on(flatten(&errors, "")))?;
+    query.validate().map_err(|errors| code.on(flatten(&errors, "")))?;
     Ok(query)
 }

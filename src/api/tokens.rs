@@ -24,7 +24,7 @@ use crate::{
     scope::{Scope, Scopes},
     secrets::PlainToken,
     state::State,
-    store::tokens::{self, ApiToken, Filter, Made, NewToken, State as Stored},
+    store::tokens::{self, ApiToken, Filter, Made, Maker, NewToken, State as Stored},
     time::Timestamp,
 };
 
@@ -156,7 +156,7 @@ pub struct CreatedToken {
 )]
 pub async fn create_token(
     session: Session,
-    _: ByCookie,
+    ByCookie(own): ByCookie,
     _: Fresh,
     state: Data<State>,
     ValidJson(body): ValidJson<CreateToken>,
@@ -177,7 +177,7 @@ pub async fn create_token(
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
     // What the gate saw may have changed since.
-    let row = match tokens::create(&state.store, row, scopes, None).await? {
+    let row = match tokens::create(&state.store, row, scopes, Maker::Owner(own.id)).await? {
         Made::Token(row) => *row,
         Made::Deactivated => return Err(Code::Unauthorized.into()),
         Made::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),

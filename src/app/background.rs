@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
-use crate::{state::State, store::purge::purge};
+use tokio_util::sync::CancellationToken;
+
+use crate::{jobs, state::State, store::purge::purge};
 
 /// How often the last uses of keys are written.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How often rows whose time is over are deleted.
 const PURGE: Duration = Duration::from_hours(1);
 
-/// Writes last uses and purges, for ever. A fault is logged and tried again the next time.
-pub(super) async fn run(state: &State) {
+/// Does jobs, writes last uses and purges, until it is told to stop. A fault is logged and tried again
+/// the next time.
+pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
-        every(FLUSH, async || {
+        jobs::run(state),
+        every(FLUSH, stop, async || {
             if let Err(fault) = state.last_use.flush(&state.store).await {
                 tracing::warn!(%fault, "the last uses of keys could not be written");
             }
         }),
-        every(PURGE, async || {
+        every(PURGE, stop, async || {
             let keep = state.config.keep_audit_events();
             match purge(&state.store, keep, state.clock.now()).await {
                 Ok(0) => {}
@@ -28,11 +32,10 @@ pub(super) async fn run(state: &State) {
     );
 }
 
-async fn every(period: Duration, mut work: impl AsyncFnMut()) {
+async fn every(period: Duration, stop: &CancellationToken, mut work: impl AsyncFnMut()) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         work().await;
     }
 }

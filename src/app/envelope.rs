@@ -26,7 +26,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let id = request_id::generate();
     let started = Instant::now();
     let method = request.method().clone();
-    let path = request.path().to_owned();
+    let path = without_secret(request.path());
     let secure = State::of(request.request()).is_ok_and(|state| state.site.is_secure());
     let span = tracing::info_span!("request", id, %method, path);
     let answer = async {
@@ -50,6 +50,14 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
         Err(response) => complete(response.headers_mut(), &id, secure, may_be_cached),
     }
     answered.map_err(|response| InternalError::from_response("answered", response).into())
+}
+
+/// One link carries its secret in the path, whether or not that leads anywhere.
+fn without_secret(path: &str) -> String {
+    match path.split_once("/reset-password/") {
+        Some((before, _)) => format!("{before}/reset-password/{{token}}"),
+        None => path.to_owned(),
+    }
 }
 
 fn complete(headers: &mut HeaderMap, id: &str, secure: bool, may_be_cached: bool) {

@@ -67,8 +67,10 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         lines.push(format!("  docs      {url}/docs/"));
     }
     lines.push(format!("  database  {}", server.location.describe()));
+    lines.push(format!("  mail      {}", state.mailer.describe()));
     let warnings = state.store.warnings().await?;
-    for warning in warnings.iter().chain(&exposed(server)).chain(&insecure(server)) {
+    let settings = exposed(server).into_iter().chain(insecure(server)).chain(clear_mail(server));
+    for warning in warnings.into_iter().chain(settings) {
         lines.push(format!("  warning   {warning}"));
     }
     if !users::any_active_admin(&state.store).await? {
@@ -85,6 +87,13 @@ fn exposed(server: &Server) -> Option<String> {
     let crate::store::Location::Postgres(target) = &server.location else { return None };
     target.is_exposed().then(|| {
         "the connection to PostgreSQL is not encrypted: add ?sslmode=require to DATABASE_URL"
+            .to_owned()
+    })
+}
+
+fn clear_mail(server: &Server) -> Option<String> {
+    server.state.mailer.is_exposed().then(|| {
+        "mails, and the password to the mail server, cross a network in clear: leave out ?tls=none"
             .to_owned()
     })
 }

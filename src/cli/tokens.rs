@@ -10,7 +10,7 @@ use crate::{
         Store,
         audit_events::{Action, Event},
         page::Window,
-        tokens::{self, Filter, Made, NewToken, State},
+        tokens::{self, Filter, Made, Maker, NewToken, State},
     },
 };
 
@@ -93,7 +93,7 @@ async fn create(
     let row = NewToken::new(&owner.id, &token, name, scopes, life, now);
     let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });
     let event = Event::new(None, Action::TokenCreated, &owner.id, &detail, now);
-    match tokens::create(store, row, scopes, Some(event)).await? {
+    match tokens::create(store, row, scopes, Maker::Operator(event)).await? {
         Made::Token(_) => {}
         Made::Deactivated => return Err("its owner is deactivated".into()),
         Made::NotAnAdmin => return Err("its owner is no admin, and `admin` is for admins".into()),

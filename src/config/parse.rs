@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -11,7 +12,7 @@ pub struct Secret(SecretString);
 
 impl Secret {
     /// The text, for the one place that uses it.
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
@@ -53,6 +54,10 @@ fn web_url(text: &str) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must hold no user name or password".into());
     }
+    // To a URL's parser this is a name like any other.
+    if url.host_str().is_some_and(|host| host.contains('*')) {
+        return Err("must name one host, not a pattern".into());
+    }
     Ok(url)
 }
 
@@ -72,4 +77,13 @@ pub(super) fn token_prefix(text: &str) -> Result<String, String> {
     } else {
         Err("must be up to 16 letters, digits and underscores, and end in an underscore".into())
     }
+}
+
+pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+pub(super) fn site_name(text: &str) -> Result<String, String> {
+    crate::fields::name(text).map_err(|fault| fault.message.unwrap_or_default().into_owned())?;
+    Ok(text.to_owned())
 }

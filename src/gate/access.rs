@@ -27,6 +27,8 @@ pub struct Access {
     pub body: Body,
     /// Whether the query string is read.
     pub query: bool,
+    /// Whether following it as a link does something, once: HEAD, which must not, is not taken.
+    pub once: bool,
 }
 
 /// What an operation takes as a body.
@@ -52,6 +54,7 @@ impl Access {
         fresh: false,
         body: Body::None,
         query: false,
+        once: false,
     };
 
     /// Anybody, but the gate is asked who it is.
@@ -76,6 +79,7 @@ impl Access {
                 own => own,
             },
             query: self.query || other.query,
+            once: self.once || other.once,
         }
     }
 

@@ -21,7 +21,7 @@ use actix_web::{
 
 use super::{Access, Declares, session::Finding};
 use crate::{
-    config::Config,
+    config::{self, Config},
     error::{Code, Error},
     secrets::{SessionHash, SessionSecret, SigningKey},
     site::Site,
@@ -61,7 +61,10 @@ pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSess
         .cookie_name(name(site.is_secure()).to_owned())
         .cookie_secure(site.is_secure())
         .cookie_http_only(true)
-        .cookie_same_site(SameSite::Lax)
+        .cookie_same_site(match site.same_site {
+            config::SameSite::Lax => SameSite::Lax,
+            config::SameSite::None => SameSite::None,
+        })
         .cookie_path("/".to_owned())
         // Signed, not encrypted: what is inside is random, and its hash alone is stored.
         .cookie_content_security(CookieContentSecurity::Signed)

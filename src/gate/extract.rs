@@ -19,6 +19,7 @@ use crate::{
     error::Code,
     state::State,
     store::{sessions::SessionRow, users::Role},
+    time::Timestamp,
 };
 
 /// An extractor that only looks at what the gate found.
@@ -103,10 +104,16 @@ extractor!(Fresh, Access { fresh: true, ..Access::SOMEBODY }, |request| {
     let (session, _) = known(request)?;
     let now = State::of(request).map_err(Refusal::Error)?.clock.now();
     match session.session {
-        Some(row) if row.authenticated_at + FRESH <= now => Err(Code::SessionNotFresh.into()),
+        Some(row) if !is_fresh(&row, now) => Err(Code::SessionNotFresh.into()),
         _ => Ok(Fresh),
     }
 });
+
+/// Whether a password was entered in this session within a day.
+#[must_use]
+pub fn is_fresh(row: &SessionRow, now: Timestamp) -> bool {
+    now < row.authenticated_at + FRESH
+}
 
 fn known(request: &HttpRequest) -> Result<(Session, Option<String>), Refusal> {
     match refusal::finding(request)? {

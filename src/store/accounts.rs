@@ -6,11 +6,11 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     audit_events::Event,
+    jobs::NewJob,
     page::new_id,
     read,
-    schema::{accounts, audit_events, sessions, users, verifications},
+    schema::{accounts, audit_events, jobs, users},
     users::User,
-    verifications::NewVerification,
     write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
@@ -18,17 +18,35 @@ use crate::{secrets::PasswordHash, time::Timestamp};
 /// The provider of a password, in the Better Auth protocol's word.
 pub const PASSWORD: &str = "credential";
 
+/// A row of `accounts`, without the password's hash.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = accounts)]
+pub struct Account {
+    /// Which way in.
+    pub id: String,
+    /// Whose.
+    pub user_id: String,
+    /// Who vouches: [`PASSWORD`], as yet.
+    pub provider_id: String,
+    /// Their id there; for a password the user's own.
+    pub account_id: String,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
 /// A row of `accounts` to add.
 #[derive(Insertable)]
 #[diesel(table_name = accounts)]
 pub struct NewAccount {
-    id: String,
-    user_id: String,
+    pub(super) id: String,
+    pub(super) user_id: String,
     provider_id: &'static str,
     account_id: String,
-    password_hash: Option<String>,
+    pub(super) password_hash: Option<String>,
     created_at: Timestamp,
-    updated_at: Timestamp,
+    pub(super) updated_at: Timestamp,
 }
 
 impl NewAccount {
@@ -51,8 +69,8 @@ impl NewAccount {
 pub struct Opening {
     /// How they sign in, if that is known already.
     pub account: Option<NewAccount>,
-    /// A link by which they choose a password.
-    pub link: Option<NewVerification>,
+    /// The mail that they are sent.
+    pub mail: Option<NewJob>,
     /// What the audit log says of it.
     pub event: Option<Event>,
 }
@@ -71,14 +89,59 @@ pub async fn open(store: &Store, user: User, with: Opening) -> Result<User, Erro
         if let Some(account) = &with.account {
             diesel::insert_into(accounts::table).values(account).execute(conn).await?;
         }
-        if let Some(link) = &with.link {
-            diesel::insert_into(verifications::table).values(link).execute(conn).await?;
+        if let Some(mail) = &with.mail {
+            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
         if let Some(event) = &with.event {
             diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
         }
         Ok(user)
     })
+}
+
+/// Adds a user who has yet to show that the address is theirs; where it belongs to somebody, writes
+/// to them instead. Either is one transaction, so that the time it takes tells nobody which it was.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn register(
+    store: &Store,
+    user: User,
+    account: NewAccount,
+    welcome: NewJob,
+    already_here: NewJob,
+) -> Result<(), Error> {
+    write!(store, |conn| {
+        let added = diesel::insert_into(users::table)
+            .values(&user)
+            .on_conflict(users::email)
+            .do_nothing()
+            .execute(conn)
+            .await?;
+        let mail = if added == 1 {
+            diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
+            &welcome
+        } else {
+            // As many round trips either way; this one finds nothing.
+            diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
+            &already_here
+        };
+        diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+        Ok(())
+    })
+}
+
+/// The ways in which a user signs in, oldest first.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(store: &Store, user_id: String) -> Result<Vec<Account>, Error> {
+    read!(store, |conn| accounts::table
+        .filter(accounts::user_id.eq(&user_id))
+        .order(accounts::id)
+        .select(Account::as_select())
+        .load(conn)
+        .await)
 }
 
 /// A user's password, as it was when it was read.
@@ -98,7 +161,7 @@ pub async fn by_email(
     store: &Store,
     email: String,
 ) -> Result<Option<(User, Option<Credential>)>, Error> {
-    let row: Option<(User, Option<Account>)> = read!(store, |conn| users::table
+    let row: Option<(User, Option<Held>)> = read!(store, |conn| users::table
         .left_join(
             accounts::table
                 .on(accounts::user_id.eq(users::id).and(accounts::provider_id.eq(PASSWORD)))
@@ -127,92 +190,8 @@ pub async fn of_user(store: &Store, user_id: String) -> Result<Option<Credential
 }
 
 /// An account's id and its password's hash, if it has one.
-type Account = (String, Option<String>);
+type Held = (String, Option<String>);
 
-fn credential((account_id, hash): Account) -> Option<Credential> {
+fn credential((account_id, hash): Held) -> Option<Credential> {
     Some(Credential { account_id, hash: PasswordHash::stored(hash?) })
-}
-
-/// Sets a password by the operator's hand: every session ends, and so does every link out there.
-///
-/// A deactivated user stays deactivated.
-///
-/// # Errors
-/// When the store is unavailable.
-pub async fn set_password(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
-    write!(store, |conn| {
-        diesel::update(users::table.find(&account.user_id))
-            .set(users::updated_at.eq(account.updated_at))
-            .execute(conn)
-            .await?;
-        diesel::insert_into(accounts::table)
-            .values(&account)
-            .on_conflict((accounts::provider_id, accounts::account_id))
-            .do_update()
-            .set((
-                accounts::password_hash.eq(&account.password_hash),
-                accounts::updated_at.eq(account.updated_at),
-            ))
-            .execute(conn)
-            .await?;
-        diesel::delete(sessions::table.filter(sessions::user_id.eq(&account.user_id)))
-            .execute(conn)
-            .await?;
-        diesel::delete(verifications::table.filter(verifications::user_id.eq(&account.user_id)))
-            .execute(conn)
-            .await?;
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(())
-    })
-}
-
-/// Redeems a link: its holder has chosen a password. Of two who try at once, one succeeds.
-///
-/// Every other link of that user dies with it, and every session. Whoever is deactivated stays so.
-///
-/// # Errors
-/// When the store is unavailable.
-pub async fn redeem_password_link(
-    store: &Store,
-    link: crate::secrets::LinkHash,
-    hash: PasswordHash,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    write!(store, |conn| {
-        let user_id: Option<String> = verifications::table
-            .filter(verifications::secret_hash.eq(link))
-            .select(verifications::user_id)
-            .get_result(conn)
-            .await
-            .optional()?;
-        let Some(user_id) = user_id else { return Ok(false) };
-        diesel::update(users::table.find(&user_id))
-            .set(users::updated_at.eq(now))
-            .execute(conn)
-            .await?;
-        let redeemed = diesel::delete(verifications::table)
-            .filter(verifications::secret_hash.eq(link))
-            .filter(verifications::purpose.eq(super::verifications::SET_PASSWORD))
-            .filter(verifications::expires_at.gt(now))
-            .execute(conn)
-            .await?;
-        if redeemed == 0 {
-            return Ok(false);
-        }
-        let account = NewAccount::password(&user_id, &hash, now);
-        diesel::insert_into(accounts::table)
-            .values(&account)
-            .on_conflict((accounts::provider_id, accounts::account_id))
-            .do_update()
-            .set((accounts::password_hash.eq(&account.password_hash), accounts::updated_at.eq(now)))
-            .execute(conn)
-            .await?;
-        diesel::delete(verifications::table.filter(verifications::user_id.eq(&user_id)))
-            .execute(conn)
-            .await?;
-        diesel::delete(sessions::table.filter(sessions::user_id.eq(&user_id)))
-            .execute(conn)
-            .await?;
-        Ok(true)
-    })
 }

@@ -1,4 +1,4 @@
-//! What admins and operators did, written in the very transaction that did it.
+//! What admins and operators did, and who left, written in the very transaction that did it.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -35,6 +35,12 @@ pub enum Action {
     TokenRevoked,
     /// A token was made by the operator.
     TokenCreated,
+    /// A user deleted their account.
+    UserDeleted,
+    /// A job was made due again.
+    JobRetried,
+    /// A job was thrown away.
+    JobDiscarded,
 }
 
 /// A row of `audit_events`.
@@ -47,7 +53,7 @@ pub struct Event {
     pub actor_id: Option<String>,
     /// The [`Action`]'s name.
     pub action: String,
-    /// The user whom it concerns.
+    /// The user whom it concerns; for a job that is nobody's, the job.
     pub subject_id: String,
     /// The particulars, as JSON; no address and no secret.
     pub detail: String,

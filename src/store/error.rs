@@ -11,6 +11,9 @@ pub enum Error {
     /// Somebody else has what must be unique.
     #[error("taken already")]
     Taken,
+    /// What it was to belong to is gone.
+    #[error("what it belongs to is gone")]
+    Gone,
     /// The tables belong to a newer Portcullis.
     #[error("{0}")]
     Incompatible(String),
@@ -27,6 +30,7 @@ impl From<QueryError> for Error {
         match error {
             // Which one, the caller knows: no table here has two that somebody's input can violate.
             QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
+            QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::Gone,
             other => Self::unavailable(other),
         }
     }

@@ -5,7 +5,8 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
-    schema::{api_tokens, audit_events, sessions, verifications},
+    schema::{api_tokens, audit_events, jobs, sessions, verifications},
+    verifications::MEMORY,
     write,
 };
 use crate::time::{Span, Timestamp, days};
@@ -13,7 +14,11 @@ use crate::time::{Span, Timestamp, days};
 /// A dead token stays in its owner's list for this long, so that they can see what became of it.
 const TOKEN_MEMORY: Span = days(30);
 
-/// Deletes expired sessions and links, tokens long dead, and audit events older than they are kept.
+/// A job that was given up waits for an admin for this long.
+const JOB_MEMORY: Span = days(30);
+
+/// Deletes expired sessions and links, tokens and jobs long dead, and audit events older than they
+/// are kept.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -23,7 +28,11 @@ pub async fn purge(store: &Store, keep_audit_events: Span, now: Timestamp) -> Re
         let mut deleted = diesel::delete(sessions::table.filter(sessions::expires_at.le(now)))
             .execute(conn)
             .await?;
-        deleted += diesel::delete(verifications::table.filter(verifications::expires_at.le(now)))
+        deleted +=
+            diesel::delete(verifications::table.filter(verifications::expires_at.le(now - MEMORY)))
+                .execute(conn)
+                .await?;
+        deleted += diesel::delete(jobs::table.filter(jobs::given_up_at.le(now - JOB_MEMORY)))
             .execute(conn)
             .await?;
         deleted += diesel::delete(

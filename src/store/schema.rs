@@ -103,7 +103,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Text};
+    use diesel::sql_types::{Binary, Nullable, Text};
     use crate::time::Moment;
 
     verifications (id) {
@@ -111,7 +111,27 @@ diesel::table! {
         user_id -> Text,
         purpose -> Text,
         secret_hash -> Binary,
+        email -> Text,
+        session_id -> Nullable<Text>,
+        job_id -> Text,
         expires_at -> Moment,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use crate::time::Moment;
+
+    jobs (id) {
+        id -> Text,
+        kind -> Text,
+        payload -> Text,
+        user_id -> Nullable<Text>,
+        attempts -> Integer,
+        run_at -> Moment,
+        last_error -> Nullable<Text>,
+        given_up_at -> Nullable<Moment>,
         created_at -> Moment,
     }
 }
@@ -132,4 +152,5 @@ diesel::table! {
 diesel::joinable!(accounts -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(users, accounts, sessions, api_tokens);
+diesel::joinable!(verifications -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(users, accounts, sessions, api_tokens, verifications);

@@ -7,9 +7,11 @@ use super::{
     Error, Store,
     accounts::{Credential, NewAccount},
     audit_events::Event,
+    jobs::NewJob,
+    locks::lock_user,
     page::new_id,
     read,
-    schema::{accounts, audit_events, sessions, users},
+    schema::{accounts, audit_events, jobs, sessions, users},
     users::User,
     write,
 };
@@ -132,8 +134,8 @@ pub async fn by_secret(
         .optional())
 }
 
-/// Adds a user together with the way they sign in and their first session, which takes the place of
-/// the one that the browser had.
+/// Adds a user together with the way they sign in, their first session, which takes the place of the
+/// one that the browser had, and the mail that they are sent.
 ///
 /// # Errors
 /// [`Error::Taken`] when the address belongs to somebody.
@@ -143,6 +145,7 @@ pub async fn sign_up(
     account: NewAccount,
     session: NewSession,
     replaced: Option<SessionHash>,
+    mail: NewJob,
 ) -> Result<(User, SessionRow), Error> {
     write!(store, |conn| {
         if let Some(replaced) = replaced {
@@ -156,6 +159,7 @@ pub async fn sign_up(
             .get_result(conn)
             .await?;
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
+        diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
         let session = diesel::insert_into(sessions::table)
             .values(&session)
             .returning(SessionRow::as_returning())
@@ -173,33 +177,40 @@ pub enum SignedIn {
     Deactivated,
     /// The password was changed while it was being checked.
     CredentialChanged,
+    /// The user has yet to show that the address is theirs.
+    NotVerified,
+}
+
+/// What a sign-in brings besides a password.
+pub struct SigningIn {
+    /// The password again, hashed as hashes are made today, where its own hash is older.
+    pub rehashed: Option<PasswordHash>,
+    /// The session to begin.
+    pub session: NewSession,
+    /// The session that the browser had until now: its secret must not live on beside the new one.
+    pub replaced: Option<SessionHash>,
+    /// Whether only those may come in who have shown that their address is theirs.
+    pub verified_only: bool,
 }
 
 /// Begins a session, if the password that was verified is still the one, and its user not locked out.
 ///
-/// Both rows are locked by touching them, which is the one row lock that both databases speak, so
-/// that a change of password or a lock-out cannot slip between the check and the session. The session
-/// that the browser had until now ends: its secret must not live on beside the new one.
+/// Both rows are locked, so that a change of password or a lock-out cannot slip between the check and
+/// the session.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn sign_in(
     store: &Store,
     verified: Credential,
-    rehashed: Option<PasswordHash>,
-    session: NewSession,
-    replaced: Option<SessionHash>,
+    with: SigningIn,
 ) -> Result<SignedIn, Error> {
+    let SigningIn { rehashed, session, replaced, verified_only } = with;
     let keep = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
     write!(store, |conn| {
-        let user: Option<User> = diesel::update(users::table.find(&session.user_id))
-            .filter(users::deactivated_at.is_null())
-            .set(users::updated_at.eq(users::updated_at))
-            .returning(User::as_returning())
-            .get_result(conn)
-            .await
-            .optional()?;
-        let Some(user) = user else { return Ok(SignedIn::Deactivated) };
+        let Some(user) = lock_user!(conn, &session.user_id).filter(User::is_active) else {
+            return Ok(SignedIn::Deactivated);
+        };
         let unchanged = diesel::update(accounts::table.find(&verified.account_id))
             .filter(accounts::password_hash.eq(verified.hash.as_str()))
             .set(accounts::password_hash.eq(&keep))
@@ -207,6 +218,9 @@ pub async fn sign_in(
             .await?;
         if unchanged == 0 {
             return Ok(SignedIn::CredentialChanged);
+        }
+        if verified_only && !user.email_verified {
+            return Ok(SignedIn::NotVerified);
         }
         if let Some(replaced) = replaced {
             diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))

@@ -7,11 +7,13 @@ use super::{
     Error, Store,
     alive::alive,
     audit_events::Event,
+    locks::lock_user,
     page::{Page, Window, new_id},
     read,
     schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
     users::{Role, User},
+    verifications::asker_is_signed_in,
     write,
 };
 use crate::{
@@ -126,20 +128,29 @@ pub async fn by_hash(store: &Store, hash: TokenHash) -> Result<Option<(ApiToken,
         .optional())
 }
 
+/// Who makes a token.
+pub enum Maker {
+    /// Its owner, in this session, which must live on.
+    Owner(String),
+    /// The operator, of whom the audit log says so.
+    Operator(Event),
+}
+
 /// How making a token ended.
 #[derive(Debug)]
 pub enum Made {
     /// Here it is.
     Token(Box<ApiToken>),
-    /// Its owner has been locked out, or is gone.
+    /// Its owner has been locked out or is gone, or the session has ended.
     Deactivated,
     /// It was to have the scope `admin`, and its owner is no admin (any more).
     NotAnAdmin,
 }
 
-/// Adds a token, unless its owner was locked out, or asks for `admin` and is none (any more).
+/// Adds a token, unless its owner was locked out or signed out, or asks for `admin` and is none (any
+/// more).
 ///
-/// The owner's row is locked by touching it, so that a lock-out cannot slip in between.
+/// The owner's row is locked, so that a lock-out cannot slip in between.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -147,31 +158,31 @@ pub async fn create(
     store: &Store,
     token: NewToken,
     scopes: Scopes,
-    event: Option<Event>,
+    maker: Maker,
 ) -> Result<Made, Error> {
     write!(store, |conn| {
-        let owner: Option<User> = diesel::update(users::table.find(&token.user_id))
-            .filter(users::deactivated_at.is_null())
-            .set(users::updated_at.eq(users::updated_at))
-            .returning(User::as_returning())
-            .get_result(conn)
-            .await
-            .optional()?;
-        match owner {
+        match lock_user!(conn, &token.user_id).filter(User::is_active) {
             None => return Ok(Made::Deactivated),
             Some(owner) if scopes.contains(Scope::Admin) && owner.role != Role::Admin => {
                 return Ok(Made::NotAnAdmin);
             }
             Some(_) => {}
         }
+        match &maker {
+            Maker::Owner(session_id) => {
+                if !asker_is_signed_in!(conn, Some(session_id), token.created_at) {
+                    return Ok(Made::Deactivated);
+                }
+            }
+            Maker::Operator(event) => {
+                diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
+            }
+        }
         let token = diesel::insert_into(api_tokens::table)
             .values(&token)
             .returning(ApiToken::as_returning())
             .get_result(conn)
             .await?;
-        if let Some(event) = &event {
-            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
-        }
         Ok(Made::Token(Box::new(token)))
     })
 }

@@ -7,9 +7,10 @@ use super::{
     Error, Store,
     alive::alive,
     audit_events::Event,
+    locks::lock_admins,
     page::{Page, Window, new_id},
     read,
-    schema::{api_tokens, audit_events, locks, sessions, users, verifications},
+    schema::{api_tokens, audit_events, sessions, users, verifications},
     write,
 };
 use crate::time::Timestamp;
@@ -56,6 +57,12 @@ impl User {
             updated_at: now,
         }
     }
+
+    /// Whether they are not locked out.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.deactivated_at.is_none()
+    }
 }
 
 /// Which users a list shows.
@@ -77,6 +84,18 @@ pub struct Changes {
     pub name: Option<String>,
     /// A new role.
     pub role: Option<Role>,
+    /// The moment of the change.
+    pub updated_at: Timestamp,
+}
+
+/// What a user changes of themselves.
+#[derive(Debug, Clone, AsChangeset)]
+#[diesel(table_name = users)]
+pub struct Profile {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new picture, or none from now on.
+    pub image: Option<Option<String>>,
     /// The moment of the change.
     pub updated_at: Timestamp,
 }
@@ -187,7 +206,7 @@ pub async fn update(
     event: Event,
 ) -> Result<Written, Error> {
     write!(store, |conn| {
-        take_admin_lock!(conn);
+        lock_admins!(conn);
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         let demoted = changes.role == Some(Role::User);
         if demoted && is_last_admin!(conn, &before) {
@@ -200,6 +219,17 @@ pub async fn update(
             .await?;
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Written::Done(user))
+    })
+}
+
+/// Changes what a user says of themselves.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
+    write!(store, |conn| {
+        diesel::update(users::table.find(&id)).set(&profile).execute(conn).await?;
+        Ok(())
     })
 }
 
@@ -217,7 +247,7 @@ pub async fn deactivate(
     event: Event,
 ) -> Result<Written, Error> {
     write!(store, |conn| {
-        take_admin_lock!(conn);
+        lock_admins!(conn);
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         if is_last_admin!(conn, &before) {
             return Ok(Written::LastAdmin);
@@ -258,7 +288,7 @@ pub async fn reactivate(
     event: Event,
 ) -> Result<Written, Error> {
     write!(store, |conn| {
-        take_admin_lock!(conn);
+        lock_admins!(conn);
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         let user = if before.deactivated_at.is_none() {
             before
@@ -274,19 +304,7 @@ pub async fn reactivate(
     })
 }
 
-/// Whoever may change the number of active admins holds this row's lock to the end of the
-/// transaction: with READ COMMITTED alone, two admins could demote each other.
-///
-/// Macros, as the statements must be expanded for each backend.
-macro_rules! take_admin_lock {
-    ($conn:ident) => {
-        diesel::update(locks::table.find("admins"))
-            .set(locks::name.eq("admins"))
-            .execute($conn)
-            .await?
-    };
-}
-
+// Macros, as the statements must be expanded for each backend.
 macro_rules! find_in {
     ($conn:ident, $id:expr) => {
         users::table.find($id).select(User::as_select()).get_result($conn).await.optional()?
@@ -296,7 +314,7 @@ macro_rules! find_in {
 macro_rules! is_last_admin {
     ($conn:ident, $user:expr) => {{
         let user: &User = $user;
-        user.role == Role::Admin && user.deactivated_at.is_none() && {
+        user.role == Role::Admin && user.is_active() && {
             let others: i64 = users::table
                 .filter(users::role.eq(Role::Admin))
                 .filter(users::deactivated_at.is_null())
@@ -309,4 +327,4 @@ macro_rules! is_last_admin {
     }};
 }
 
-use {find_in, is_last_admin, take_admin_lock};
+pub(super) use {find_in, is_last_admin};

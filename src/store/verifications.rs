@@ -1,41 +1,299 @@
-//! Links that may be used once. Their secret is stored hashed; they are redeemed where their purpose lives.
+//! Links that may be used once. Their secret is stored hashed; what a link does is done where that
+//! is at home, by `redeem!`.
 
 use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use strum::IntoStaticStr;
 
-use super::{page::new_id, schema::verifications};
-use crate::{secrets::LinkHash, time::Timestamp};
+use super::{
+    Error, Store,
+    locks::lock_user,
+    page::new_id,
+    read,
+    schema::{jobs, users, verifications},
+    users::User,
+    write,
+};
+use crate::{
+    secrets::LinkHash,
+    time::{Span, Timestamp, days},
+};
 
-/// The link lets its holder choose a password.
-pub const SET_PASSWORD: &str = "set-password";
+/// A link whose time is over is remembered for this long, so that its holder can be told so.
+pub const MEMORY: Span = days(1);
+
+/// What a link lets its holder do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Purpose {
+    /// Choose a password.
+    SetPassword,
+    /// Show that mail to the user's address is read.
+    VerifyEmail,
+    /// Make the address that it was mailed to the user's.
+    ChangeEmail,
+    /// Delete the account.
+    DeleteAccount,
+}
+
+/// A row of `verifications`, without its secret's hash.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = verifications)]
+pub struct Verification {
+    /// Which link.
+    pub id: String,
+    /// Whose.
+    pub user_id: String,
+    /// The [`Purpose`]'s name.
+    pub purpose: String,
+    /// Where it was mailed to.
+    pub email: String,
+    /// The session that asked for it and must live on, where that matters.
+    pub session_id: Option<String>,
+    /// From when it no longer works.
+    pub expires_at: Timestamp,
+}
 
 /// A row of `verifications` to add.
-#[derive(Insertable)]
+#[derive(Clone, Insertable)]
 #[diesel(table_name = verifications)]
 pub struct NewVerification {
+    #[diesel(skip_insertion)]
+    does: Purpose,
     id: String,
     user_id: String,
     purpose: &'static str,
     secret_hash: LinkHash,
+    email: String,
+    session_id: Option<String>,
+    job_id: String,
     expires_at: Timestamp,
     created_at: Timestamp,
 }
 
 impl NewVerification {
-    /// A link by which this user chooses a password.
+    /// A link for this user, mailed to this address, that works for so long.
     #[must_use]
-    pub fn set_password(
+    pub fn new(
+        purpose: Purpose,
         user_id: &str,
+        email: &str,
         secret_hash: LinkHash,
-        expires_at: Timestamp,
+        life: Span,
         now: Timestamp,
     ) -> Self {
         Self {
+            does: purpose,
             id: new_id(),
             user_id: user_id.to_owned(),
-            purpose: SET_PASSWORD,
+            purpose: purpose.into(),
             secret_hash,
-            expires_at,
+            email: email.to_owned(),
+            session_id: None,
+            job_id: String::new(),
+            expires_at: now + life,
             created_at: now,
         }
     }
+
+    /// The same, asked for in this session and mailed by this job.
+    #[must_use]
+    pub fn asked_for(self, session_id: Option<String>, job_id: &str) -> Self {
+        Self { session_id, job_id: job_id.to_owned(), ..self }
+    }
 }
+
+/// Why a link does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It was never made, has been used, or a newer one or a change has taken its place.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// Its user is locked out. The link is not spent.
+    Deactivated,
+}
+
+/// Makes a link work. False, and nothing is done, when there is no use for it any more: the user is
+/// gone or locked out, their address another or verified already, the wanted one taken, the session
+/// that asked for it over.
+///
+/// The job that mails it becomes its user's, so that it goes when they go.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> {
+    write!(store, |conn| {
+        let Some(user) = lock_user!(conn, &link.user_id).filter(User::is_active) else {
+            return Ok(false);
+        };
+        let others: i64 = users::table
+            .filter(users::email.eq(&link.email))
+            .filter(users::id.ne(&user.id))
+            .count()
+            .get_result(conn)
+            .await?;
+        let own = user.email == link.email;
+        let wanted = match link.does {
+            Purpose::ChangeEmail => !own && others == 0,
+            Purpose::VerifyEmail => own && !user.email_verified,
+            Purpose::SetPassword | Purpose::DeleteAccount => own,
+        };
+        if !wanted || !asker_is_signed_in!(conn, &link.session_id, link.created_at) {
+            return Ok(false);
+        }
+        diesel::insert_into(verifications::table).values(&link).execute(conn).await?;
+        diesel::update(jobs::table.find(&link.job_id))
+            .set(jobs::user_id.eq(&user.id))
+            .execute(conn)
+            .await?;
+        Ok(true)
+    })
+}
+
+/// Ends the links that a mailed one takes the place of: older ones for the same purpose that another
+/// job mailed, unless they last longer, as an invitation does.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
+    write!(store, |conn| {
+        let mailed: Option<Verification> = verifications::table
+            .filter(verifications::job_id.eq(&job_id))
+            .select(Verification::as_select())
+            .limit(1)
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(mailed) = mailed else { return Ok(()) };
+        lock_user!(conn, &mailed.user_id);
+        // Of two that were asked for at once, this may be the older one.
+        let newest: Option<(String, String, Timestamp)> = verifications::table
+            .filter(verifications::user_id.eq(&mailed.user_id))
+            .filter(verifications::purpose.eq(&mailed.purpose))
+            .order(verifications::id.desc())
+            .select((verifications::id, verifications::job_id, verifications::expires_at))
+            .limit(1)
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some((newest, newest_job, until)) = newest else { return Ok(()) };
+        diesel::delete(verifications::table)
+            .filter(verifications::user_id.eq(mailed.user_id))
+            .filter(verifications::purpose.eq(mailed.purpose))
+            .filter(verifications::id.lt(newest))
+            .filter(verifications::expires_at.le(until))
+            .filter(verifications::job_id.ne(newest_job))
+            .execute(conn)
+            .await?;
+        Ok(())
+    })
+}
+
+/// Whether a link would work now; it is not spent.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn is_live(
+    store: &Store,
+    hash: LinkHash,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let purpose: &'static str = purpose.into();
+    let live: i64 = read!(store, |conn| verifications::table
+        .inner_join(users::table)
+        .filter(verifications::secret_hash.eq(hash))
+        .filter(verifications::purpose.eq(purpose))
+        .filter(verifications::email.eq(users::email))
+        .filter(verifications::expires_at.gt(now))
+        .count()
+        .get_result(conn)
+        .await)?;
+    Ok(live == 1)
+}
+
+/// Spends a link within a transaction: its user, locked, and its row, which is gone; or why not.
+///
+/// Of two who try at once, the second waits for the user's row, and then finds the link gone. An
+/// address that has changed since it was mailed makes it nobody's, but for the one that changes it.
+///
+/// A macro, as the statements must be expanded for each backend.
+macro_rules! redeem {
+    ($conn:ident, $hash:expr, $purposes:expr, $now:expr) => {{
+        let names: Vec<&'static str> = $purposes.iter().map(<&'static str>::from).collect();
+        let held: Option<Verification> = verifications::table
+            .filter(verifications::secret_hash.eq($hash))
+            .filter(verifications::purpose.eq_any(names))
+            .select(Verification::as_select())
+            .get_result($conn)
+            .await
+            .optional()?;
+        let user = match &held {
+            Some(held) => $crate::store::locks::lock_user!($conn, &held.user_id),
+            None => None,
+        };
+        match (held, user) {
+            (Some(held), Some(user)) => match held.refusal(&user, $now) {
+                Some(refused) => Err(refused),
+                None if !$crate::store::verifications::asker_is_signed_in!(
+                    $conn,
+                    &held.session_id,
+                    $now
+                ) =>
+                {
+                    Err(Refused::Unknown)
+                }
+                None => {
+                    let spent =
+                        diesel::delete(verifications::table.find(&held.id)).execute($conn).await?;
+                    if spent == 1 { Ok((user, held)) } else { Err(Refused::Unknown) }
+                }
+            },
+            _ => Err(Refused::Unknown),
+        }
+    }};
+}
+
+impl Verification {
+    /// Whether it changes the address, and does not hang on the present one.
+    #[must_use]
+    pub fn changes_email(&self) -> bool {
+        self.purpose == <&str>::from(Purpose::ChangeEmail)
+    }
+
+    /// Why it does nothing for this user, if it does nothing. Of a lock-out only a good link tells.
+    pub(super) fn refusal(&self, user: &User, now: Timestamp) -> Option<Refused> {
+        if !self.changes_email() && self.email != user.email {
+            Some(Refused::Unknown)
+        } else if self.expires_at <= now {
+            Some(Refused::Expired)
+        } else if !user.is_active() {
+            Some(Refused::Deactivated)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether the session that asked for a link lives on, where one must: a change of address that a
+/// thief has asked for ends with the session that is taken from them.
+macro_rules! asker_is_signed_in {
+    ($conn:ident, $session_id:expr, $now:expr) => {{
+        use $crate::store::schema::sessions;
+        match $session_id {
+            None => true,
+            Some(session_id) => {
+                let live: i64 = sessions::table
+                    .filter(sessions::id.eq(session_id))
+                    .filter(sessions::expires_at.gt($now))
+                    .count()
+                    .get_result($conn)
+                    .await?;
+                live == 1
+            }
+        }
+    }};
+}
+
+pub(super) use {asker_is_signed_in, redeem};

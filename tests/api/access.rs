@@ -10,8 +10,9 @@ use portcullis::{
     secrets::LinkSecret,
     store::{
         audit_events::{Action, Event},
+        jobs::{self, NewJob},
         users,
-        verifications::NewVerification,
+        verifications::{NewVerification, Purpose},
     },
     time::days,
 };
@@ -108,10 +109,11 @@ impl Operation<'_> {
     /// The documented success.
     pub fn success(&self) -> u16 {
         let statuses = self.value["responses"].as_object().unwrap().keys();
-        let success = statuses
-            .map(|status| status.parse().unwrap())
-            .find(|status: &u16| (200..300).contains(status));
-        success.unwrap_or_else(|| panic!("{} documents no success", self.id))
+        let statuses: Vec<u16> = statuses.map(|status| status.parse().unwrap()).collect();
+        let success = statuses.iter().find(|status| (200..300).contains(*status));
+        // A link that is followed succeeds by leading on.
+        let success = success.or_else(|| statuses.iter().find(|status| **status == 302));
+        *success.unwrap_or_else(|| panic!("{} documents no success", self.id))
     }
 
     fn documents(&self, status: u16) -> bool {
@@ -205,20 +207,35 @@ async fn call(
         // The thing is the caller's own, but for what admins do to others.
         Some((collection, rest)) => {
             let owner = if collection.starts_with("/api/admin/") { &other } else { &subject };
-            format!("{collection}/{}{rest}", make(&owner.browser, collection, all, &name).await)
+            format!("{collection}/{}{rest}", make(server, owner, collection, all, &name).await)
         }
         None => operation.path.to_owned(),
     };
     let caller = present(server, &subject, case).await;
+    let path = follow(server, operation, path, [&subject, &other], &name).await;
     let mut request = caller.request(operation.method.clone(), &path);
     if let Some(example) = operation.example() {
-        request = request.json(&fit(server, example.clone(), operation, &other, &name).await);
+        let people = [&subject, &other];
+        request = request.json(&fit(server, example.clone(), operation, people, &name).await);
     }
     Reply::of(request).await
 }
 
 /// Makes a thing of a collection by its own POST, or by that of the collection of the same name.
-async fn make(owner: &Caller, collection: &str, all: &[Operation<'_>], name: &str) -> String {
+async fn make(
+    server: &Server,
+    owner: &Person,
+    collection: &str,
+    all: &[Operation<'_>],
+    name: &str,
+) -> String {
+    // Nobody makes a job by asking for one. This one no Portcullis of today can do, so it stays.
+    if collection == "/api/admin/jobs" {
+        let job = NewJob::new("of-tomorrow", "{}".to_owned(), None, server.now());
+        let id = job.id().to_owned();
+        jobs::add(&server.state.store, job).await.unwrap();
+        return id;
+    }
     let last = collection.rsplit('/').next().unwrap();
     let posts = |path: &&Operation<'_>| {
         path.method == Method::POST && path.path.ends_with(&format!("/{last}"))
@@ -231,9 +248,28 @@ async fn make(owner: &Caller, collection: &str, all: &[Operation<'_>], name: &st
     if body.get("email").is_some() {
         body["email"] = json!(format!("thing{name}@example.com"));
     }
-    let made = owner.post(post.path, body).await.expect(201);
-    let id = made.get("id").or_else(|| made["user"].get("id")).unwrap();
-    id.as_str().unwrap().to_owned()
+    let made = owner.browser.post(post.path, body).await.expect(201);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+/// The address of an operation that follows a mailed link, with such a link; any other as it stands.
+async fn follow(
+    server: &Server,
+    operation: &Operation<'_>,
+    path: String,
+    [subject, other]: [&Person; 2],
+    name: &str,
+) -> String {
+    let (purpose, owner, query) = match operation.id {
+        "follow_reset_link" => (Purpose::SetPassword, other, "?callbackURL=/".to_owned()),
+        "verify_email" => (Purpose::VerifyEmail, other, format!("?token={name}")),
+        "confirm_deletion" => (Purpose::DeleteAccount, subject, format!("?token={name}")),
+        _ => return path,
+    };
+    // A mail that is still to be sent brings a link of its own, and takes the place of this one.
+    server.jobs_done().await;
+    plant_link(server, purpose, owner, name).await;
+    path.replace("{token}", name) + &query
 }
 
 /// Fits an example to this case's people: addresses are unique, links are used once.
@@ -241,14 +277,15 @@ async fn fit(
     server: &Server,
     mut body: Value,
     operation: &Operation<'_>,
-    other: &Person,
+    [subject, other]: [&Person; 2],
     name: &str,
 ) -> Value {
     match operation.id {
         "sign_in_email" => body["email"] = json!(other.email),
+        "send_verification_email" => body["email"] = json!(subject.email),
         "reset_password" => {
             body["token"] = json!(name);
-            plant_link(server, &other.id, name).await;
+            plant_link(server, Purpose::SetPassword, other, name).await;
         }
         _ if body.get("email").is_some() => body["email"] = json!(format!("new{name}@example.com")),
         _ => {}
@@ -257,10 +294,10 @@ async fn fit(
 }
 
 /// Makes a link with this very secret work for somebody.
-async fn plant_link(server: &Server, user_id: &str, secret: &str) {
-    let now = server.now();
+async fn plant_link(server: &Server, purpose: Purpose, owner: &Person, secret: &str) {
     let hash = LinkSecret::presented(secret.to_owned()).hash();
-    let link = NewVerification::set_password(user_id, hash, now + days(1), now);
+    let now = server.now();
+    let link = NewVerification::new(purpose, &owner.id, &owner.email, hash, days(1), now);
     crate::store::add_link(server, link).await;
 }
 
@@ -321,19 +358,28 @@ async fn every_example_succeeds_as_it_stands(backend: Backend) {
         tried.insert(operation.id);
         let server = backend.start().await;
         let mut caller = server.nobody.clone();
+        let mut owner = None;
         if operation.id != sign_up.id {
             let reply = server.nobody.post(sign_up.path, sign_up.example().unwrap().clone()).await;
             caller = server.nobody.with_cookie(&reply.cookie().unwrap());
             let id = reply.expect(200)["user"]["id"].as_str().unwrap().to_owned();
-            let ada = Person { id, email: String::new(), browser: caller.clone() };
+            let email = sign_up.example().unwrap()["email"].as_str().unwrap().to_owned();
+            let ada = Person { id, email, browser: caller.clone() };
             server.set_role(&ada, users::Role::Admin).await;
+            // One of them may leave.
+            server.sign_up_admin("colleague").await;
             if let Some(secret) = example.get("token").and_then(Value::as_str) {
-                plant_link(&server, &ada.id, secret).await;
+                plant_link(&server, Purpose::SetPassword, &ada, secret).await;
             }
+            owner = Some(ada);
         }
         let path = match operation.path.split_once("/{id}") {
             Some((collection, rest)) => {
-                format!("{collection}/{}{rest}", make(&caller, collection, &operations, "x").await)
+                let ada = owner.as_ref().expect("somebody owns it");
+                format!(
+                    "{collection}/{}{rest}",
+                    make(&server, ada, collection, &operations, "x").await
+                )
             }
             None => operation.path.to_owned(),
         };

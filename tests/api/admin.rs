@@ -35,9 +35,3 @@ async fn count(server: &Server, table: &str) -> String {
 async fn make_user(admin: &Caller, name: &str, email: &str) -> Value {
     admin.post(USERS, json!({ "name": name, "email": email })).await.expect(201)
 }
-
-/// The secret that a link for choosing a password carries.
-fn link_secret(made: &Value) -> String {
-    let url = made["setPasswordUrl"].as_str().unwrap();
-    url.split_once("#token=").unwrap().1.to_owned()
-}

@@ -5,11 +5,17 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
 
 use crate::support::*;
+
+/// How long a command may take.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The program with nothing in its environment but these.
 fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
@@ -25,7 +31,22 @@ fn run(folder: &Path, settings: &[(&str, &str)], arguments: &[&str], input: &str
     let mut child =
         portcullis(folder, settings).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    // One that should end and serves instead fails its test; it does not hold up all others.
+    let (ended, watched) = mpsc::channel::<()>();
+    let id = child.id();
+    thread::spawn(move || {
+        if watched.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            signal("KILL", id);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    output
+}
+
+fn signal(name: &str, process: u32) {
+    let status = Command::new("kill").args(["-s", name, &process.to_string()]).status();
+    assert!(status.unwrap().success());
 }
 
 #[track_caller]
@@ -67,8 +88,7 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
+        signal(name, self.child.id());
     }
 
     fn wait(mut self) -> ExitStatus {
@@ -325,6 +345,12 @@ async fn a_second_signal_stops_at_once() {
 #[case(&[("PORTCULLIS_SIGN_UP", "maybe")], "open, closed")]
 #[case(&[("PORTCULLIS_PUBLIC_URL", "example.com")], "PORTCULLIS_PUBLIC_URL")]
 #[case(&[("PORTCULLIS_PUBLIC_URL", "https://example.com/app")], "without a path")]
+#[case(&[("PORTCULLIS_TRUSTED_ORIGINS", "https://app.example.com,https://example.com/app")], "without a path")]
+#[case(&[("PORTCULLIS_TRUSTED_ORIGINS", "*")], "PORTCULLIS_TRUSTED_ORIGINS")]
+#[case(&[("PORTCULLIS_TRUSTED_ORIGINS", "https://*.example.com")], "PORTCULLIS_TRUSTED_ORIGINS")]
+#[case(&[("PORTCULLIS_TRUSTED_ORIGINS", "null")], "PORTCULLIS_TRUSTED_ORIGINS")]
+#[case(&[("PORTCULLIS_COOKIE_SAME_SITE", "none")], "PORTCULLIS_PUBLIC_URL that begins with https://")]
+#[case(&[("PORTCULLIS_COOKIE_SAME_SITE", "strict")], "lax, none")]
 #[case(&[("PORTCULLIS_LOGIN_URL", "//evil.example")], "PORTCULLIS_LOGIN_URL")]
 #[case(&[("PORTCULLIS_TOKEN_PREFIX", "sk live")], "underscore")]
 #[case(&[("PORTCULLIS_SECRET", "short")], "portcullis secret")]

@@ -248,7 +248,7 @@ async fn health_says_live_without_the_store_and_ready_with_it(backend: Backend) 
     let server = backend.start().await;
     server.nobody.get("/health/live").await.expect(200);
     server.nobody.get("/health/ready").await.expect(200);
-    server.state.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    server.state.draining.cancel();
     server.nobody.get("/health/live").await.expect(200);
     assert!(server.nobody.get("/health/ready").await.header("retry-after").is_some());
     server.nobody.get("/health/ready").await.refused(503, "store_unavailable");

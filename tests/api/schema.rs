@@ -31,13 +31,14 @@ fn declared() -> BTreeSet<Column> {
     columns
 }
 
-/// The declared type that a database's type stands for. SQLite has one integer for two of ours.
+/// The declared type that a database's type stands for. SQLite has one integer for three of ours.
 fn same(declared: &str, found: &str) -> bool {
     match found {
         "TEXT" | "text" => declared == "Text",
         "BLOB" | "bytea" => declared == "Binary",
-        "INTEGER" => declared == "Bool" || declared == "Moment",
+        "INTEGER" => ["Bool", "Integer", "Moment"].contains(&declared),
         "boolean" => declared == "Bool",
+        "integer" => declared == "Integer",
         "timestamp with time zone" => declared == "Moment",
         _ => false,
     }

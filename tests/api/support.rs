@@ -2,9 +2,11 @@
 
 mod caller;
 mod cluster;
+mod outbox;
 mod server;
 
 pub use caller::{Caller, Reply};
+pub use outbox::Letter;
 pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
 pub use serde_json::{Value, json};

@@ -64,7 +64,7 @@ pub async fn select(server: &Server, sql: &str) -> Vec<String> {
 }
 
 /// All that the database holds: the very files of the one, every row of the other.
-async fn dump(server: &Server) -> String {
+pub async fn dump(server: &Server) -> String {
     if matches!(server.state.store, Store::Sqlite(_)) {
         let read = |name| std::fs::read(server.folder.join(name)).unwrap_or_default();
         let files = [read("portcullis.db"), read("portcullis.db-wal")].concat();

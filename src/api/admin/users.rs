@@ -5,7 +5,7 @@ use actix_web::{
     http::{StatusCode, header::LOCATION},
     web::{Data, Json, Path},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -23,20 +23,15 @@ use crate::{
     error::{Code, Error, Problem},
     fields::{self, normal_email},
     gate::{ByCookie, Fresh, SiteAdmin},
-    secrets::LinkSecret,
+    jobs::{About, Job, Mail},
     state::State,
     store::{
         self,
         accounts::{self, Opening},
         audit_events::{Action, Event},
         users::{self, Changes, Filter},
-        verifications::NewVerification,
     },
-    time::{Timestamp, days},
 };
-
-/// How many days somebody has to choose a password.
-const LINK_DAYS: u32 = 3;
 
 /// Which users.
 #[derive(Deserialize, Validate, IntoParams)]
@@ -102,25 +97,14 @@ pub struct CreateUser {
     role: Option<Role>,
 }
 
-/// A new user, who has yet to choose a password.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CreatedUser {
-    user: AdminUser,
-    /// Give this to them: whoever opens it chooses the password. Nobody can show it again.
-    #[schema(example = "https://api.example.com/reset-password#token=…")]
-    set_password_url: String,
-    /// Until when it works.
-    set_password_until: Timestamp,
-}
-
 /// Make a user
 ///
-/// Nobody chooses another's password: the answer holds a link by which they choose it themselves.
+/// Nobody chooses another's password: they are mailed a link by which they choose it themselves. It
+/// works for three days; after that they ask for a new one.
 #[utoipa::path(
     post, path = "/api/admin/users", tag = tag::ADMIN, request_body = CreateUser,
     responses(
-        (status = 201, description = "The user and their link, this once", body = CreatedUser, headers(("Location" = String, description = "Where they are"))),
+        (status = 201, description = "The user", body = AdminUser, headers(("Location" = String, description = "Where they are"))),
         (status = 409, description = "Somebody has this address", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -134,31 +118,21 @@ pub async fn create_user(
     let now = state.clock.now();
     let role = body.role.unwrap_or(Role::User);
     let user = users::User::new(body.name, normal_email(&body.email), role.into(), now);
-    let secret = LinkSecret::generate();
-    let until = now + days(LINK_DAYS);
+    let detail = json!({ "role": role });
+    let invitation = Job::from(Mail::new(About::Invitation, &user.email));
     let with = Opening {
         account: None,
-        link: Some(NewVerification::set_password(&user.id, secret.hash(), until, now)),
-        event: Some(Event::new(
-            Some(&admin.user.id),
-            Action::UserCreated,
-            &user.id,
-            &json!({ "role": role }),
-            now,
-        )),
+        mail: Some(invitation.row(Some(&user.id), now)),
+        event: Some(Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now)),
     };
     let user = accounts::open(&state.store, user, with).await.map_err(|error| match error {
         store::Error::Taken => Code::EmailTaken.into(),
         fault => Error::from(fault),
     })?;
+    state.job_added.notify_one();
     let place = format!("/api/admin/users/{}", user.id);
-    // In the fragment, which browsers send to nobody: no log and no Referer ever holds the secret.
-    let mut url = state.site.public_url.clone();
-    url.set_path("/reset-password");
-    url.set_fragment(Some(&format!("token={}", secret.reveal())));
-    let created =
-        CreatedUser { user: user.into(), set_password_url: url.into(), set_password_until: until };
-    Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
+    let created = Json(AdminUser::from(user)).customize();
+    Ok(created.with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
 }
 
 /// See a user

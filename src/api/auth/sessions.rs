@@ -13,7 +13,7 @@ use super::{DONE, Status};
 use crate::{
     api::{
         json::ProtocolJson,
-        query::ValidQuery,
+        query::ProtocolQuery,
         tag,
         user::{SessionView, User},
     },
@@ -53,7 +53,7 @@ pub async fn get_session(
     session: Option<Session>,
     cookie: SessionCookie,
     state: Data<State>,
-    ValidQuery(looking): ValidQuery<Looking>,
+    ProtocolQuery(looking): ProtocolQuery<Looking>,
 ) -> Result<impl Responder, Error> {
     let current = match session {
         None => {

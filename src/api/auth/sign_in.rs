@@ -1,24 +1,30 @@
 //! Signing in.
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, Responder,
+    http::header::LOCATION,
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{device, sign_up::yes};
+use super::{
+    callback::{absolute, checked},
+    device,
+    sign_up::yes,
+};
 use crate::{
     api::{json::ProtocolJson, tag, user::User},
+    config::EmailVerification,
     error::{Code, Error, Problem},
     fields::{self, normal_email},
-    gate::{NotByToken, cookie::SessionCookie, next::trusted_callback},
+    gate::{NotByToken, cookie::SessionCookie},
     secrets::{Password, SessionHash, SessionSecret, Verdict},
     state::State,
     store::{
         accounts::{self, Credential},
-        sessions::{self, Device, NewSession, SignedIn as Outcome},
+        sessions::{self, Device, NewSession, SignedIn as Outcome, SigningIn},
     },
 };
 
@@ -59,7 +65,7 @@ pub struct SignedIn {
 #[utoipa::path(
     post, path = "/api/auth/sign-in/email", tag = tag::AUTH, request_body = SignIn,
     responses(
-        (status = 200, description = "Signed in", body = SignedIn),
+        (status = 200, description = "Signed in", body = SignedIn, headers(("Location" = String, description = "`callbackURL`, if one was sent"))),
         (status = 401, description = "The address or the password is wrong: which, nobody is told", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -69,30 +75,35 @@ pub async fn sign_in_email(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SignIn>,
-) -> Result<Json<SignedIn>, Error> {
+) -> Result<impl Responder, Error> {
     if fields::email(&body.email).is_err() {
         return Err(Code::InvalidEmail.into());
     }
     if body.password.too_long() {
         return Err(Code::PasswordTooLong.into());
     }
-    if body.callback_url.as_ref().is_some_and(|url| !trusted_callback(url, &state.site)) {
-        return Err(Code::InvalidCallbackUrl.into());
-    }
+    let callback = checked(body.callback_url.clone(), &state.site, Code::InvalidCallbackUrl)?;
     for _ in 0..2 {
         let secret = SessionSecret::generate();
         match attempt(&state, &body, &secret, device(&request), cookie.presented()).await? {
             Outcome::Begun(begun) => {
                 let (user, session) = *begun;
                 cookie.set(&secret, body.remember_me)?;
-                return Ok(Json(SignedIn {
-                    redirect: body.callback_url.is_some(),
+                let place = callback.as_deref().map(|callback| absolute(callback, &state.site));
+                let signed_in = Json(SignedIn {
+                    redirect: callback.is_some(),
                     token: session.id,
-                    url: body.callback_url,
+                    url: callback,
                     user: user.into(),
-                }));
+                });
+                let answer = signed_in.customize();
+                return Ok(match place {
+                    Some(place) => answer.insert_header((LOCATION, place.as_str())),
+                    None => answer,
+                });
             }
             Outcome::Deactivated => return Err(Code::UserDeactivated.into()),
+            Outcome::NotVerified => return Err(Code::EmailNotVerified.into()),
             // Hashed anew by another sign-in just now, or really changed: the second look tells.
             Outcome::CredentialChanged => {}
         }
@@ -121,7 +132,9 @@ async fn attempt(
     };
     let now = state.clock.now();
     let session = NewSession::begin(&user.id, secret.hash(), body.remember_me, device, now);
-    Ok(sessions::sign_in(&state.store, credential, rehashed, session, replaced).await?)
+    let verified_only = state.config.email_verification == EmailVerification::Required;
+    let with = SigningIn { rehashed, session, replaced, verified_only };
+    Ok(sessions::sign_in(&state.store, credential, with).await?)
 }
 
 /// Whether the password fits; with nobody to compare with, it takes as long to say no.

@@ -5,21 +5,23 @@ use actix_web::{
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::device;
+use super::{callback::checked, device, profile::not_allowed};
 use crate::{
     api::{json::ProtocolJson, tag, user::User},
-    config::SignUp as Policy,
+    config::{EmailVerification, SignUp as Policy},
     error::{Code, Error, Problem},
     fields::{self, normal_email},
-    gate::{NotByToken, cookie::SessionCookie, next::trusted_callback},
+    gate::{NotByToken, cookie::SessionCookie},
+    jobs::{About, Job, Mail},
     secrets::{Password, SessionSecret},
     state::State,
     store::{
         self,
-        accounts::NewAccount,
+        accounts::{self, NewAccount},
         sessions::{self, NewSession},
         users::{self, Role},
     },
@@ -42,34 +44,40 @@ pub struct SignUp {
     /// Where a picture of you is.
     #[validate(custom(function = "fields::image"))]
     image: Option<String>,
-    /// A path here or a URL on a trusted origin.
+    /// A path here or a URL on a trusted origin, to go on to from the link that is mailed.
     #[serde(rename = "callbackURL")]
     callback_url: Option<String>,
     /// Whether the session outlives the browser.
     #[serde(default = "yes")]
     #[schema(default = true)]
     remember_me: bool,
+    #[schema(ignore)]
+    role: Option<Value>,
 }
 
 pub(super) fn yes() -> bool {
     true
 }
 
-/// A new account and its first session.
+/// A new account.
 #[derive(Serialize, ToSchema)]
 pub struct SignedUp {
-    /// The session's id; its secret is in the cookie alone.
-    token: String,
+    /// The session's id; its secret is in the cookie alone. Null where the address must be confirmed
+    /// before the first session.
+    #[schema(required)]
+    token: Option<String>,
     user: User,
 }
 
 /// Sign up with an address and a password
 ///
-/// Makes an account, begins its first session and sets the session cookie.
+/// Makes an account, begins its first session and sets the session cookie; a link to confirm the
+/// address is mailed. Where that must be followed first, there is no session yet, and the answer is the
+/// same for an address that has an account already.
 #[utoipa::path(
     post, path = "/api/auth/sign-up/email", tag = tag::AUTH, request_body = SignUp,
     responses(
-        (status = 200, description = "The account, signed in", body = SignedUp),
+        (status = 200, description = "The account", body = SignedUp),
         (status = 422, description = "The address belongs to somebody", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -84,26 +92,36 @@ pub async fn sign_up_email(
         return Err(Code::SignUpClosed.into());
     }
     body.password.acceptable()?;
-    if body.callback_url.as_ref().is_some_and(|url| !trusted_callback(url, &state.site)) {
-        return Err(Code::InvalidCallbackUrl.into());
-    }
+    not_allowed(body.role.as_ref())?;
+    let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let hash = state.hashing.hash(body.password).await?;
     let now = state.clock.now();
     let user = users::User {
         image: body.image,
         ..users::User::new(body.name, normal_email(&body.email), Role::User, now)
     };
-    let secret = SessionSecret::generate();
     let account = NewAccount::password(&user.id, &hash, now);
-    let session =
-        NewSession::begin(&user.id, secret.hash(), body.remember_me, device(&request), now);
-    let (user, session) =
-        sessions::sign_up(&state.store, user, account, session, cookie.presented()).await.map_err(
-            |error| match error {
-                store::Error::Taken => Code::UserAlreadyExists.into(),
-                fault => Error::from(fault),
-            },
-        )?;
-    cookie.set(&secret, body.remember_me)?;
-    Ok(Json(SignedUp { token: session.id, user: user.into() }))
+    let welcome = Mail::new(About::VerifyEmail, &user.email).leading_to(callback);
+    let welcome = Job::from(welcome).row(Some(&user.id), now);
+    let signed_up = if state.config.email_verification == EmailVerification::Required {
+        let already_here = Job::from(Mail::new(About::AlreadyHere, &user.email)).row(None, now);
+        accounts::register(&state.store, user.clone(), account, welcome, already_here).await?;
+        SignedUp { token: None, user: user.into() }
+    } else {
+        let secret = SessionSecret::generate();
+        let session =
+            NewSession::begin(&user.id, secret.hash(), body.remember_me, device(&request), now);
+        let replaced = cookie.presented();
+        let (user, session) =
+            sessions::sign_up(&state.store, user, account, session, replaced, welcome)
+                .await
+                .map_err(|error| match error {
+                    store::Error::Taken => Code::UserAlreadyExists.into(),
+                    fault => Error::from(fault),
+                })?;
+        cookie.set(&secret, body.remember_me)?;
+        SignedUp { token: Some(session.id), user: user.into() }
+    };
+    state.job_added.notify_one();
+    Ok(Json(signed_up))
 }

@@ -71,7 +71,7 @@ async fn where_there_is_nothing_nothing_ends(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let made = make_user(&admin.browser, "ada", "ada@example.com").await;
-    let user = format!("{USERS}/{}", made["user"]["id"].as_str().unwrap());
+    let user = format!("{USERS}/{}", made["id"].as_str().unwrap());
     assert_eq!(admin.browser.get(&format!("{user}/sessions")).await.expect(200), json!([]));
     for what in ["sessions", "tokens"] {
         let ended = admin.browser.delete(&format!("{user}/{what}")).await.expect(200);

@@ -23,13 +23,6 @@ async fn listed(browser: &Caller) -> Vec<String> {
     ids.map(ToOwned::to_owned).collect()
 }
 
-/// Signs somebody in until their browser is closed.
-async fn sign_in_for_now(server: &Server, person: &Person) -> Caller {
-    let body = json!({ "email": person.email, "password": PASSWORD, "rememberMe": false });
-    let reply = server.nobody.post(SIGN_IN, body).await;
-    server.nobody.with_cookie(&reply.cookie().unwrap())
-}
-
 async fn revoke(browser: &Caller, id: &str) -> Reply {
     browser.post(REVOKE_SESSION, json!({ "token": id })).await
 }

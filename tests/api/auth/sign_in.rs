@@ -3,20 +3,6 @@ use portcullis::{secrets::Password, store::accounts};
 
 use super::*;
 
-/// An answer without what differs from request to request.
-fn without_its_id(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
-    let mut headers: Vec<(String, String)> = reply
-        .headers
-        .iter()
-        .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()))
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect();
-    headers.sort();
-    let mut body = reply.json();
-    assert!(body.as_object_mut().unwrap().remove("requestId").is_some());
-    (reply.status.as_u16(), headers, body)
-}
-
 fn attempt(email: &str, password: &str) -> Value {
     json!({ "email": email, "password": password })
 }
@@ -274,7 +260,7 @@ async fn a_planted_cookie_is_not_adopted(backend: Backend) {
 }
 
 /// The password's hash with parameters below today's.
-fn weak_hash() -> String {
+pub(super) fn weak_hash() -> String {
     let params = Params::new(8 * 1024, 1, 1, None).unwrap();
     let weak: phc::PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password(PASSWORD.as_bytes())

@@ -280,7 +280,7 @@ async fn what_a_newcomer_is_not_asked_is_dropped(backend: Backend) {
     let dropped = json!({
         "id": "00000000-0000-7000-8000-000000000000",
         "userId": "00000000-0000-7000-8000-000000000000",
-        "role": "admin",
+        "role": "",
         "emailVerified": true,
         "email_verified": true,
         "deactivatedAt": "2000-01-01T00:00:00.000Z",

@@ -1,0 +1,17 @@
+-- Work to be done after a commit. A row is one job; it goes when the work is done.
+-- `run_at` is when it is next due: whoever takes a job moves it on, so that a crash gives it back.
+CREATE TABLE jobs (
+    id TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+    attempts INTEGER NOT NULL,
+    run_at INTEGER NOT NULL,
+    last_error TEXT,
+    given_up_at INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX jobs_due ON jobs (run_at) WHERE given_up_at IS NULL;
+CREATE INDEX jobs_by_user ON jobs (user_id);
+
+INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('2026-11-24-000008_jobs', '0.1.0');

@@ -1,0 +1,171 @@
+//! Work that waits or was given up: mails, for the most part.
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Json, Path},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::{
+    api::{
+        page::{Page, default_limit, window},
+        query::ValidQuery,
+        tag,
+    },
+    error::{Code, Error},
+    gate::{Fresh, SiteAdmin},
+    scope::by_name,
+    state::State,
+    store::{
+        audit_events::{Action, Event},
+        jobs::{self, JobRow},
+    },
+    time::Timestamp,
+};
+
+/// A piece of work that is not done yet.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobView {
+    id: String,
+    /// What kind of work.
+    #[schema(example = "mail")]
+    kind: String,
+    /// What it is about.
+    #[schema(value_type = Object, example = json!({"about": "reset-password", "email": "ada@example.com"}))]
+    payload: Value,
+    /// Whose it is, where that is known.
+    #[schema(required)]
+    user_id: Option<String>,
+    /// How often it was tried.
+    attempts: i32,
+    /// Why the last try failed.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// When it is tried next; null once it was given up.
+    #[schema(required)]
+    next_attempt_at: Option<Timestamp>,
+    /// Since when it is not tried any more.
+    #[schema(required)]
+    given_up_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl From<JobRow> for JobView {
+    fn from(row: JobRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            payload: serde_json::from_str(&row.payload).unwrap_or_default(),
+            user_id: row.user_id,
+            attempts: row.attempts,
+            last_error: row.last_error,
+            next_attempt_at: row.given_up_at.is_none().then_some(row.run_at),
+            given_up_at: row.given_up_at,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// Whether a job is still tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum JobState {
+    /// It is due, or will be.
+    Waiting,
+    /// Nobody tries it any more.
+    GivenUp,
+}
+
+impl<'de> Deserialize<'de> for JobState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_name(deserializer)
+    }
+}
+
+/// Which jobs.
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// Only those in this state.
+    #[param(inline)]
+    state: Option<JobState>,
+    /// `nextCursor` of the page before; without it, the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Uuid>,
+    /// How many a page holds, 1 to 100.
+    #[serde(default = "default_limit")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: u32,
+}
+
+/// List jobs
+///
+/// Mails that wait to be sent, or that were given up after a day. What was sent is gone from here.
+#[utoipa::path(get, path = "/api/admin/jobs", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of jobs, newest first", body = Page<JobView>)))]
+pub async fn list_jobs(
+    _: SiteAdmin,
+    state: Data<State>,
+    ValidQuery(listing): ValidQuery<Listing>,
+) -> Result<Json<Page<JobView>>, Error> {
+    let given_up = listing.state.map(|state| state == JobState::GivenUp);
+    let window = window(listing.cursor, listing.limit);
+    let page = jobs::list(&state.store, given_up, window).await?;
+    Ok(Json(Page::of(page, JobView::from)))
+}
+
+/// Try a job again now
+#[utoipa::path(post, path = "/api/admin/jobs/{id}/retry", tag = tag::ADMIN, params(("id" = String, Path, description = "The job's id")), responses((status = 200, description = "The job, due now", body = JobView)))]
+pub async fn retry_job(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<Json<JobView>, Error> {
+    let event = event(&admin, Action::JobRetried, &state);
+    let job = jobs::retry(&state.store, id.to_string(), state.clock.now(), event).await?;
+    state.job_added.notify_one();
+    Ok(Json(job.ok_or(Code::NotFound)?.into()))
+}
+
+/// Throw a job away
+///
+/// A mail that is not to be sent after all. One that is just being sent may still go.
+#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The job's id")), responses((status = 204, description = "It is no more")))]
+pub async fn discard_job(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, Error> {
+    let event = event(&admin, Action::JobDiscarded, &state);
+    let discarded = jobs::discard(&state.store, id.to_string(), event).await?;
+    discarded.ok_or(Code::NotFound)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn event(
+    admin: &SiteAdmin,
+    action: Action,
+    state: &State,
+) -> impl FnOnce(&JobRow) -> Event + Send + use<> {
+    let (actor, now) = (admin.user.id.clone(), state.clock.now());
+    move |job| {
+        let subject = job.user_id.as_ref().unwrap_or(&job.id);
+        Event::new(
+            Some(&actor),
+            action,
+            subject,
+            &json!({ "jobId": job.id, "kind": job.kind }),
+            now,
+        )
+    }
+}

@@ -1,0 +1,135 @@
+//! Leaving for good.
+
+use actix_web::{
+    Either, HttpResponse,
+    web::{Data, Json},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{
+    callback::{Following, Once, checked, redirect},
+    passwords::verify,
+};
+use crate::{
+    api::{json::ProtocolJson, query::ProtocolQuery, tag},
+    error::{Code, Error, Problem},
+    gate::{ByCookie, Session, cookie::SessionCookie, is_fresh},
+    jobs::{About, Job, Mail},
+    secrets::{LinkHash, LinkSecret, Password},
+    state::State,
+    store::{
+        audit_events::{Action, Event},
+        deletion::{self, Deleted},
+        verifications::Refused,
+    },
+};
+
+/// How you show that you mean it: with your password or a link's secret; with neither, a link is mailed.
+#[derive(Deserialize, Validate, ToSchema)]
+#[schema(example = json!({"password": "correct horse battery staple"}))]
+pub struct DeleteAccount {
+    #[schema(value_type = Option<String>, format = Password)]
+    password: Option<Password>,
+    /// What the mailed link carries.
+    token: Option<String>,
+    /// A path here or a URL on a trusted origin, to go on to from the link.
+    #[serde(rename = "callbackURL")]
+    callback_url: Option<String>,
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+pub struct Answer {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// `User deleted`, or `Verification email sent`.
+    #[schema(example = "User deleted")]
+    message: &'static str,
+}
+
+const DELETED: Answer = Answer { success: true, message: "User deleted" };
+const MAILED: Answer = Answer { success: true, message: "Verification email sent" };
+
+/// Delete your account
+///
+/// With your password it is gone at once, and everything in it: sessions, tokens, projects, pending
+/// mails. Without, a link is mailed that does it, if your password was entered within a day.
+#[utoipa::path(
+    post, path = "/api/auth/delete-user", tag = tag::AUTH, request_body = DeleteAccount,
+    responses(
+        (status = 200, description = "It is gone, or a link was mailed: `message` says which", body = Answer),
+        (status = 404, description = "The link has been used, has expired or is not yours", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn delete_account(
+    session: Session,
+    ByCookie(own): ByCookie,
+    cookie: SessionCookie,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<DeleteAccount>,
+) -> Result<Json<Answer>, Error> {
+    let user = session.user;
+    let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
+    let link = body.token.map(|token| LinkSecret::presented(token).hash());
+    if let Some(password) = body.password {
+        verify(&state, &user.id, password, Code::InvalidPassword).await?;
+    } else if link.is_none() {
+        if !is_fresh(&own, state.clock.now()) {
+            return Err(Code::SessionTooOld.into());
+        }
+        let mail = Mail::new(About::DeleteAccount, &user.email).leading_to(callback);
+        Job::from(mail).add(&state, Some(&user.id)).await?;
+        return Ok(Json(MAILED));
+    }
+    delete(&state, user.id, link).await?;
+    cookie.remove();
+    Ok(Json(DELETED))
+}
+
+/// Follow a mailed link that deletes your account
+///
+/// Works once, in a browser that is signed in to that account. With `callbackURL` it leads on there.
+#[utoipa::path(
+    get, path = "/api/auth/delete-user/callback", tag = tag::AUTH, params(Following),
+    responses(
+        (status = 200, description = "It is gone", body = Answer),
+        (status = 302, description = "On to `callbackURL`, or to sign in", headers(("Location" = String, description = "The page"))),
+        (status = 404, description = "The link has been used, has expired or is not yours", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn confirm_deletion(
+    session: Session,
+    _: ByCookie,
+    cookie: SessionCookie,
+    _: Once,
+    state: Data<State>,
+    ProtocolQuery(following): ProtocolQuery<Following>,
+) -> Result<Either<Json<Answer>, HttpResponse>, Error> {
+    let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
+    let link = LinkSecret::presented(following.token).hash();
+    delete(&state, session.user.id, Some(link)).await?;
+    cookie.remove();
+    Ok(match callback {
+        Some(page) => Either::Right(redirect(&page, &state.site, None)),
+        None => Either::Left(Json(DELETED)),
+    })
+}
+
+async fn delete(state: &State, user_id: String, link: Option<LinkHash>) -> Result<(), Error> {
+    let now = state.clock.now();
+    let event = Event::new(Some(&user_id), Action::UserDeleted, &user_id, &json!({}), now);
+    match deletion::delete(&state.store, user_id, link, event, now).await? {
+        Deleted::Done => Ok(()),
+        Deleted::LastAdmin => Err(Code::LastAdmin.into()),
+        Deleted::Refused(Refused::Deactivated) => Err(Code::UserDeactivated.into()),
+        Deleted::Refused(Refused::Unknown | Refused::Expired) => {
+            Err(Code::InvalidDeletionLink.into())
+        }
+    }
+}

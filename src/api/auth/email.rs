@@ -1,0 +1,170 @@
+//! Your address: shown to be yours, and changed for another.
+
+use actix_web::{
+    Either, HttpResponse,
+    web::{Data, Json},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{
+    DONE, Status,
+    callback::{Following, Once, checked, redirect},
+};
+use crate::{
+    api::{json::ProtocolJson, query::ProtocolQuery, tag, user::User},
+    error::{Code, Error, Problem},
+    fields::{self, normal_email},
+    gate::{ByCookie, Fresh, NotByToken, Session},
+    jobs::{About, Job, Mail},
+    secrets::{LinkHash, LinkSecret},
+    state::State,
+    store::{
+        self,
+        emails::{self, Verified},
+        users::User as UserRow,
+        verifications::Refused,
+    },
+};
+
+/// Which address to confirm.
+#[derive(Deserialize, Validate, ToSchema)]
+#[schema(example = json!({"email": "ada@example.com"}))]
+pub struct SendVerificationEmail {
+    #[validate(custom(function = "fields::email"))]
+    email: String,
+    /// A path here or a URL on a trusted origin, to go on to from the link.
+    #[serde(rename = "callbackURL")]
+    callback_url: Option<String>,
+}
+
+/// Ask for a link to confirm your address
+///
+/// For somebody who is not signed in, the answer is the same for any address. The link works once,
+/// for an hour; a newer one takes its place.
+#[utoipa::path(
+    post, path = "/api/auth/send-verification-email", tag = tag::AUTH, request_body = SendVerificationEmail,
+    responses((status = 200, description = "A mail goes out, if there is anything to confirm", body = Status)),
+)]
+pub async fn send_verification_email(
+    _: NotByToken,
+    session: Option<Session>,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<SendVerificationEmail>,
+) -> Result<Json<Status>, Error> {
+    let email = normal_email(&body.email);
+    let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
+    if let Some(Session { user, .. }) = &session {
+        if user.email != email {
+            return Err(Code::EmailMismatch.into());
+        }
+        if user.email_verified {
+            return Err(Code::EmailAlreadyVerified.into());
+        }
+    }
+    let mail = Mail::new(About::VerifyEmail, &email).leading_to(callback);
+    Job::from(mail).add(&state, None).await?;
+    Ok(Json(DONE))
+}
+
+/// An address is confirmed.
+#[derive(Serialize, ToSchema)]
+pub struct Confirmed {
+    /// Always true.
+    #[schema(example = true)]
+    status: bool,
+    /// The user, if the address is a new one.
+    #[schema(required)]
+    user: Option<User>,
+}
+
+/// Follow a mailed link that confirms an address
+///
+/// Works once. Where it confirms a new address, that is the user's from now on, and every session
+/// ends but the one that asked for it. With `callbackURL` it leads on there, told `?error=…` if it failed.
+#[utoipa::path(
+    get, path = "/api/auth/verify-email", tag = tag::AUTH, params(Following),
+    responses(
+        (status = 200, description = "The address is confirmed", body = Confirmed),
+        (status = 302, description = "On to `callbackURL`", headers(("Location" = String, description = "The page"))),
+        (status = 401, description = "The link has been used or has expired", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The new address has become somebody else's", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn verify_email(
+    _: NotByToken,
+    _: Once,
+    state: Data<State>,
+    ProtocolQuery(following): ProtocolQuery<Following>,
+) -> Result<Either<Json<Confirmed>, HttpResponse>, Error> {
+    let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
+    let link = LinkSecret::presented(following.token).hash();
+    let confirmed = match confirm(&state, link).await? {
+        Ok(Verified::Present) => Ok(None),
+        Ok(Verified::Changed(user)) => Ok(Some(User::from(*user))),
+        Err(code) => Err(code),
+    };
+    match (confirmed, callback) {
+        (Ok(user), None) => Ok(Either::Left(Json(Confirmed { status: true, user }))),
+        (Err(code), None) => Err(code.into()),
+        (Ok(_), Some(page)) => Ok(Either::Right(redirect(&page, &state.site, None))),
+        (Err(code), Some(page)) => {
+            Ok(Either::Right(redirect(&page, &state.site, Some(("error", code.name())))))
+        }
+    }
+}
+
+async fn confirm(state: &State, link: LinkHash) -> Result<Result<Verified, Code>, Error> {
+    let now = state.clock.now();
+    let notice = move |user: &UserRow| {
+        Job::from(Mail::new(About::EmailChanged, &user.email)).row(Some(&user.id), now)
+    };
+    let verified = match emails::verify(&state.store, link, notice, now).await {
+        Err(store::Error::Taken) => return Ok(Err(Code::UserAlreadyExists)),
+        answer => answer?,
+    };
+    state.job_added.notify_one();
+    Ok(verified.map_err(|refused| match refused {
+        Refused::Unknown => Code::InvalidEmailLink,
+        Refused::Expired => Code::EmailLinkExpired,
+        Refused::Deactivated => Code::UserDeactivated,
+    }))
+}
+
+/// The address to have from now on.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({"newEmail": "ada@analytical.example"}))]
+pub struct ChangeEmail {
+    #[validate(custom(function = "fields::email"))]
+    new_email: String,
+    /// A path here or a URL on a trusted origin, to go on to from the link.
+    #[serde(rename = "callbackURL")]
+    callback_url: Option<String>,
+}
+
+/// Ask to change your address
+///
+/// Nothing changes until the link that is mailed to the new address is followed; the old one is told
+/// then. The answer is the same if somebody has that address.
+#[utoipa::path(
+    post, path = "/api/auth/change-email", tag = tag::AUTH, request_body = ChangeEmail,
+    responses((status = 200, description = "A mail goes out, unless somebody has that address", body = Status)),
+)]
+pub async fn change_email(
+    session: Session,
+    ByCookie(own): ByCookie,
+    _: Fresh,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<ChangeEmail>,
+) -> Result<Json<Status>, Error> {
+    let email = normal_email(&body.new_email);
+    let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
+    if email == session.user.email {
+        return Err(Code::EmailUnchanged.into());
+    }
+    let mail = Mail::new(About::ChangeEmail, &email).leading_to(callback).asked_for_in(&own.id);
+    Job::from(mail).add(&state, Some(&session.user.id)).await?;
+    Ok(Json(DONE))
+}

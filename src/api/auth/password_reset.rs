@@ -1,0 +1,148 @@
+//! A password that was forgotten, or is yet to be chosen.
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Json, Path},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::{
+    DONE, Status,
+    callback::{checked, redirect},
+};
+use crate::{
+    api::{json::ProtocolJson, query::ProtocolQuery, tag},
+    error::{Code, Error},
+    fields::{self, normal_email},
+    gate::NotByToken,
+    jobs::{About, Job, Mail},
+    secrets::{LinkSecret, Password},
+    state::State,
+    store::{
+        passwords,
+        users::User,
+        verifications::{self, Purpose, Refused},
+    },
+};
+
+/// Whose password is forgotten.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({"email": "ada@example.com"}))]
+pub struct RequestPasswordReset {
+    #[validate(custom(function = "fields::email"))]
+    email: String,
+    /// A path here or a URL on a trusted origin: the page on which the password is chosen, which is
+    /// told `?token=…`, or `?error=INVALID_TOKEN`. Without it, our own.
+    redirect_to: Option<String>,
+}
+
+/// A mail is on its way, if there is anybody to write to.
+#[derive(Serialize, ToSchema)]
+pub struct Requested {
+    /// Always true.
+    #[schema(example = true)]
+    status: bool,
+    message: &'static str,
+}
+
+const REQUESTED: Requested = Requested {
+    status: true,
+    message: "If this email exists in our system, check your email for the reset link",
+};
+
+/// Ask for a link to choose a new password
+///
+/// The answer is the same for any address. The link works once, for an hour; a newer one takes its place.
+#[utoipa::path(
+    post, path = "/api/auth/request-password-reset", tag = tag::AUTH, request_body = RequestPasswordReset,
+    responses((status = 200, description = "A mail goes out, if there is anybody to write to", body = Requested)),
+)]
+pub async fn request_password_reset(
+    _: NotByToken,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<RequestPasswordReset>,
+) -> Result<Json<Requested>, Error> {
+    let page = checked(body.redirect_to, &state.site, Code::InvalidRedirectUrl)?;
+    let mail = Mail::new(About::ResetPassword, &normal_email(&body.email)).leading_to(page);
+    // Whether anybody has this address is looked up by the job: nothing here depends on it.
+    Job::from(mail).add(&state, None).await?;
+    Ok(Json(REQUESTED))
+}
+
+/// Where a link leads on to.
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// The page on which the password is chosen.
+    #[serde(rename = "callbackURL")]
+    #[param(example = "/")]
+    callback_url: String,
+}
+
+/// Follow a mailed link to the page where a password is chosen
+///
+/// The page is told `?token=…`, or `?error=INVALID_TOKEN`. The link is not spent.
+#[utoipa::path(
+    get, path = "/api/auth/reset-password/{token}", tag = tag::AUTH,
+    params(("token" = String, Path, description = "What the link carries"), Page),
+    responses((status = 302, description = "On to the page", headers(("Location" = String, description = "The page")))),
+)]
+pub async fn follow_reset_link(
+    _: NotByToken,
+    state: Data<State>,
+    token: Path<String>,
+    ProtocolQuery(page): ProtocolQuery<Page>,
+) -> Result<HttpResponse, Error> {
+    let page = page.callback_url;
+    checked(Some(page.clone()), &state.site, Code::InvalidCallbackUrl)?;
+    let secret = LinkSecret::presented(token.into_inner());
+    let now = state.clock.now();
+    let live =
+        verifications::is_live(&state.store, secret.hash(), Purpose::SetPassword, now).await?;
+    let told = if live { ("token", secret.reveal()) } else { ("error", Code::InvalidLink.name()) };
+    Ok(redirect(&page, &state.site, Some(told)))
+}
+
+/// A password, chosen by whoever holds the link.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({"newPassword": "correct horse battery staple", "token": "the part of the link after token="}))]
+pub struct ResetPassword {
+    /// 8 to 128 characters, any characters, none of the common ones.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    new_password: Password,
+    /// What the link carries.
+    token: String,
+}
+
+/// Choose a password with a link
+///
+/// The link works once. Every session of its user ends, and none is begun: sign in next.
+#[utoipa::path(
+    post, path = "/api/auth/reset-password", tag = tag::AUTH, request_body = ResetPassword,
+    responses((status = 200, description = "The password is set", body = Status)),
+)]
+pub async fn reset_password(
+    _: NotByToken,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<ResetPassword>,
+) -> Result<Json<Status>, Error> {
+    body.new_password.acceptable()?;
+    let link = LinkSecret::presented(body.token).hash();
+    let hash = state.hashing.hash(body.new_password).await?;
+    let now = state.clock.now();
+    let notice = move |user: &User| {
+        Job::from(Mail::new(About::PasswordChanged, &user.email)).row(Some(&user.id), now)
+    };
+    match passwords::reset(&state.store, link, hash, notice, now).await? {
+        Ok(()) => {
+            state.job_added.notify_one();
+            Ok(Json(DONE))
+        }
+        Err(Refused::Deactivated) => Err(Code::UserDeactivated.into()),
+        Err(Refused::Unknown | Refused::Expired) => Err(Code::InvalidLink.into()),
+    }
+}

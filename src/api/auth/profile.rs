@@ -1,0 +1,78 @@
+//! What you say of yourself.
+
+use actix_web::web::{Data, Json};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{DONE, Status};
+use crate::{
+    api::{json::ProtocolJson, tag},
+    error::{Code, Error},
+    fields,
+    gate::{ByCookie, Session},
+    state::State,
+    store::users::{self, Profile},
+};
+
+/// What to change. What is left out stays.
+#[derive(Deserialize, Validate, ToSchema)]
+#[schema(example = json!({"name": "Ada Lovelace"}))]
+#[expect(clippy::option_option, reason = "absent, null and given are three things")]
+pub struct UpdateProfile {
+    /// What to call you.
+    #[validate(custom(function = "fields::name"))]
+    name: Option<String>,
+    /// Where a picture of you is; null for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    #[validate(custom(function = "fields::image"))]
+    image: Option<Option<String>>,
+    #[schema(ignore)]
+    email: Option<Value>,
+    #[schema(ignore)]
+    role: Option<Value>,
+}
+
+/// Tells null, which is a value here, from a field that is not there.
+#[expect(clippy::option_option, reason = "absent, null and given are three things")]
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+/// Change your name or picture
+#[utoipa::path(
+    post, path = "/api/auth/update-user", tag = tag::AUTH, request_body = UpdateProfile,
+    responses((status = 200, description = "It is changed", body = Status)),
+)]
+pub async fn update_profile(
+    session: Session,
+    _: ByCookie,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<UpdateProfile>,
+) -> Result<Json<Status>, Error> {
+    if body.email.is_some() {
+        return Err(Code::EmailCannotBeUpdated.into());
+    }
+    not_allowed(body.role.as_ref())?;
+    if body.name.is_none() && body.image.is_none() {
+        return Err(Code::NoFieldsToUpdate.into());
+    }
+    let profile = Profile { name: body.name, image: body.image, updated_at: state.clock.now() };
+    users::update_profile(&state.store, session.user.id, profile).await?;
+    Ok(Json(DONE))
+}
+
+/// Nobody gives themselves a role. Like the protocol, this minds only what is true-ish in JavaScript,
+/// since some clients send the user object back as a whole.
+pub(super) fn not_allowed(role: Option<&Value>) -> Result<(), Error> {
+    let truthy = role.is_some_and(|role| match role {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(value) => value.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    });
+    if truthy { Err(Code::FieldNotAllowed.into()) } else { Ok(()) }
+}

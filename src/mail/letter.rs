@@ -1,0 +1,86 @@
+use askama::Template;
+use lettre::{
+    Message,
+    message::{
+        Body, Mailbox, MultiPart,
+        header::{ContentTransferEncoding, HeaderName, HeaderValue},
+    },
+};
+use url::Url;
+
+use super::Error;
+
+/// What somebody is written: some lines, perhaps a link to follow, some more lines.
+///
+/// No line holds what a stranger typed: a name chosen at sign-up would be sent on to whatever address
+/// was typed beside it.
+pub struct Letter {
+    /// What it is about.
+    pub subject: String,
+    /// What comes before the link.
+    pub lines: Vec<String>,
+    /// The link.
+    pub action: Option<Action>,
+    /// What comes after it.
+    pub closing: Vec<String>,
+}
+
+/// A link to follow.
+pub struct Action {
+    /// What following it does.
+    pub label: &'static str,
+    /// Where it leads.
+    pub url: Url,
+}
+
+#[derive(Template)]
+#[template(path = "mail/letter.txt")]
+struct Text<'a> {
+    letter: &'a Letter,
+}
+
+#[derive(Template)]
+#[template(path = "mail/letter.html")]
+struct Html<'a> {
+    letter: &'a Letter,
+}
+
+impl Letter {
+    /// The letter as a mail, in text and in HTML.
+    ///
+    /// # Errors
+    /// When the address cannot be written to.
+    pub(super) fn message(&self, from: &Mailbox, to: &str, id: &str) -> Result<Message, Error> {
+        let to = to.parse().map_err(|error| Error::Permanent(format!("the address: {error}")))?;
+        let render = |error: askama::Error| Error::Permanent(error.to_string());
+        let text = Text { letter: self }.render().map_err(render)?;
+        let html = Html { letter: self }.render().map_err(render)?;
+        Message::builder()
+            .from(from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(&self.subject)
+            .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+            .raw_header(generated())
+            .multipart(MultiPart::alternative_plain_html(as_it_stands(text), html))
+            .map_err(|error| Error::Permanent(error.to_string()))
+    }
+}
+
+/// The longest line that a mail may have (RFC 5322, 2.1.1).
+const LONGEST_LINE: usize = 998;
+
+/// Text that needs no encoding, so that a link can be copied out of a file in the outbox: lettre would
+/// break its lines at 76 characters.
+fn as_it_stands(text: String) -> Body {
+    if text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE) {
+        let text = text.replace('\n', "\r\n").into_bytes();
+        Body::dangerous_pre_encoded(text, ContentTransferEncoding::SevenBit)
+    } else {
+        Body::new(text)
+    }
+}
+
+/// Asks out-of-office programs not to answer (RFC 3834, 5).
+fn generated() -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned())
+}

@@ -1,0 +1,115 @@
+//! What is written to people, all of it.
+
+use url::Url;
+
+use super::{Action, Letter};
+
+const NOT_YOU: &str = "If this was not you, you need do nothing: without the link nothing happens.";
+
+fn letter(subject: String, lines: Vec<String>, label: &'static str, url: Url) -> Letter {
+    Letter { subject, lines, action: Some(Action { label, url }), closing: vec![NOT_YOU.into()] }
+}
+
+fn once(lasts: &str) -> String {
+    format!("The link works once, for {lasts}.")
+}
+
+/// To somebody who has signed up: is this address yours?
+pub fn verify_email(site: &str, url: Url, lasts: &str) -> Letter {
+    letter(
+        format!("Confirm your address for {site}"),
+        vec![format!("This address was given for an account at {site}. Is it yours?"), once(lasts)],
+        "Confirm the address",
+        url,
+    )
+}
+
+/// To somebody whose address was signed up with a second time.
+pub fn already_here(site: &str, url: Url, lasts: &str) -> Letter {
+    letter(
+        format!("You have an account at {site}"),
+        vec![
+            format!(
+                "somebody signed up at {site} with this address, and it has an account already."
+            ),
+            "If that was you, sign in with your password, or choose a new one with this link."
+                .into(),
+            once(lasts),
+        ],
+        "Choose a password",
+        url,
+    )
+}
+
+/// To somebody who has forgotten the password.
+pub fn reset_password(site: &str, url: Url, lasts: &str) -> Letter {
+    letter(
+        format!("Choose a new password for {site}"),
+        vec![format!("Somebody asked for a new password for your account at {site}."), once(lasts)],
+        "Choose a new password",
+        url,
+    )
+}
+
+/// To somebody for whom an admin has made an account.
+pub fn invitation(site: &str, url: Url, lasts: &str) -> Letter {
+    letter(
+        format!("Your account at {site}"),
+        vec![
+            format!("An account at {site} has been made for you. Choose a password to sign in."),
+            once(lasts),
+        ],
+        "Choose a password",
+        url,
+    )
+}
+
+/// To the address that somebody wants to have from now on.
+pub fn change_email(site: &str, url: Url, lasts: &str) -> Letter {
+    letter(
+        format!("Confirm your new address for {site}"),
+        vec![
+            format!("Somebody wants to use this address for their account at {site}. Is it you?"),
+            format!("{} Stay signed in where you asked for it until then.", once(lasts)),
+        ],
+        "Use this address",
+        url,
+    )
+}
+
+/// To somebody who wants to leave.
+pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
+    letter(
+        format!("Delete your account at {site}?"),
+        vec![
+            format!("Somebody signed in to your account at {site} asked to delete it."),
+            "Everything in it would be gone for good.".into(),
+            format!("{} Open it in the browser in which you are signed in.", once(lasts)),
+        ],
+        "Delete the account",
+        url,
+    )
+}
+
+/// To somebody whose password has been changed.
+pub fn password_changed(site: &str, url: &Url) -> Letter {
+    notice(
+        format!("Your password for {site} was changed"),
+        format!("The password of your account at {site} has just been changed."),
+        format!("If it was not you, ask for a new one at {url} at once: that ends every session."),
+    )
+}
+
+/// To the address that somebody had until now.
+pub fn email_changed(site: &str, url: &Url) -> Letter {
+    notice(
+        format!("Your address for {site} was changed"),
+        format!("Your account at {site} has just been moved to another address."),
+        format!("If it was not you, write to those who run {url} at once."),
+    )
+}
+
+fn notice(subject: String, line: String, otherwise: String) -> Letter {
+    let lines = vec![line, "If that was you, all is well.".into()];
+    Letter { subject, lines, action: None, closing: vec![otherwise] }
+}

@@ -1,0 +1,271 @@
+//! Work to be done after a commit: a queue in the database, so that a crash loses none of it.
+//!
+//! A row is written in the transaction that makes the work necessary, and deleted when the work is
+//! done. Whoever takes a job moves its `run_at` on by a lease: a worker that dies gives it back by
+//! doing nothing. A job can therefore run twice, and never not at all.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Error, Store,
+    audit_events::Event,
+    page::{Page, Window, new_id},
+    read,
+    schema::{audit_events, jobs},
+    write,
+};
+use crate::time::{Span, Timestamp};
+
+/// A row of `jobs`.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub struct JobRow {
+    /// Which job.
+    pub id: String,
+    /// What kind of work.
+    pub kind: String,
+    /// What it is about, as JSON; no secret.
+    pub payload: String,
+    /// The user with whom it goes, if it is somebody's.
+    pub user_id: Option<String>,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When it is next due.
+    pub run_at: Timestamp,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// Since when nobody tries it any more.
+    pub given_up_at: Option<Timestamp>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
+/// A row of `jobs` to add.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = jobs)]
+pub struct NewJob {
+    id: String,
+    kind: String,
+    payload: String,
+    user_id: Option<String>,
+    attempts: i32,
+    run_at: Timestamp,
+    created_at: Timestamp,
+}
+
+impl NewJob {
+    /// A job that is due at once.
+    #[must_use]
+    pub fn new(kind: &str, payload: String, user_id: Option<&str>, now: Timestamp) -> Self {
+        Self {
+            id: new_id(),
+            kind: kind.to_owned(),
+            payload,
+            user_id: user_id.map(ToOwned::to_owned),
+            attempts: 0,
+            run_at: now,
+            created_at: now,
+        }
+    }
+
+    /// Which job.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// Adds a job that comes with no other change.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
+    write!(store, |conn| {
+        diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
+        Ok(())
+    })
+}
+
+/// Takes the job of these kinds that has been due for longest, if any is: until the lease is over it is
+/// nobody else's. Other kinds are a newer Portcullis's, and wait for it.
+///
+/// Of two who see the same job one moves it, and the other is told to look again.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn claim(
+    store: &Store,
+    kinds: &'static [&'static str],
+    lease: Span,
+    now: Timestamp,
+) -> Result<Claim, Error> {
+    let due: Option<(String, Timestamp)> = read!(store, |conn| jobs::table
+        .filter(jobs::kind.eq_any(kinds.iter().copied()))
+        .filter(jobs::given_up_at.is_null())
+        .filter(jobs::run_at.le(now))
+        .order((jobs::run_at, jobs::id))
+        .select((jobs::id, jobs::run_at))
+        .limit(1)
+        .get_result(conn)
+        .await
+        .optional())?;
+    let Some((id, run_at)) = due else { return Ok(Claim::NothingDue) };
+    let claimed: Option<JobRow> = write!(store, |conn| diesel::update(jobs::table.find(&id))
+        .filter(jobs::run_at.eq(run_at))
+        .filter(jobs::given_up_at.is_null())
+        .set((jobs::run_at.eq(now + lease), jobs::attempts.eq(jobs::attempts + 1)))
+        .returning(JobRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional())?;
+    Ok(claimed.map_or(Claim::Contended, Claim::Taken))
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub enum Claim {
+    /// This.
+    Taken(JobRow),
+    /// Somebody else was faster: look again.
+    Contended,
+    /// Nothing.
+    NothingDue,
+}
+
+/// How a try ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The work is done.
+    Done,
+    /// It is to be tried again then, for this reason.
+    Again(Timestamp, String),
+    /// It will not be tried again, for this reason.
+    GivenUp(String),
+}
+
+/// Notes how a try ended, unless another worker has taken the job since.
+///
+/// # Errors
+/// When the store is unavailable; the job is then tried again when its lease is over.
+pub async fn settle(
+    store: &Store,
+    job: &JobRow,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (id, lease) = (job.id.clone(), job.run_at);
+    write!(store, |conn| {
+        match &outcome {
+            Outcome::Done => {
+                diesel::delete(jobs::table.find(&id))
+                    .filter(jobs::run_at.eq(lease))
+                    .execute(conn)
+                    .await?
+            }
+            Outcome::Again(at, reason) => {
+                diesel::update(jobs::table.find(&id))
+                    .filter(jobs::run_at.eq(lease))
+                    .set((jobs::run_at.eq(*at), jobs::last_error.eq(reason)))
+                    .execute(conn)
+                    .await?
+            }
+            Outcome::GivenUp(reason) => {
+                diesel::update(jobs::table.find(&id))
+                    .filter(jobs::run_at.eq(lease))
+                    .set((jobs::given_up_at.eq(now), jobs::last_error.eq(reason)))
+                    .execute(conn)
+                    .await?
+            }
+        };
+        Ok(())
+    })
+}
+
+/// A page of jobs, newest first: all of them, or only those given up, or only those that wait.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(
+    store: &Store,
+    given_up: Option<bool>,
+    window: Window,
+) -> Result<Page<JobRow>, Error> {
+    let fetch = window.fetch();
+    let after = window.after.clone();
+    let rows = read!(store, |conn| {
+        let mut query = jobs::table.select(JobRow::as_select()).into_boxed::<Backend>();
+        if let Some(after) = &after {
+            query = query.filter(jobs::id.lt(after));
+        }
+        query = match given_up {
+            Some(true) => query.filter(jobs::given_up_at.is_not_null()),
+            Some(false) => query.filter(jobs::given_up_at.is_null()),
+            None => query,
+        };
+        query.order(jobs::id.desc()).limit(fetch).load(conn).await
+    })?;
+    Ok(window.page(rows, |job: &JobRow| &job.id))
+}
+
+/// Makes a job due at once, as if it had never been tried. None when there is no such job.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn retry(
+    store: &Store,
+    id: String,
+    now: Timestamp,
+    event: impl FnOnce(&JobRow) -> Event + Send + 'static,
+) -> Result<Option<JobRow>, Error> {
+    let Some(event) = find(store, id.clone()).await?.map(|job| event(&job)) else {
+        return Ok(None);
+    };
+    write!(store, |conn| {
+        let job: Option<JobRow> = diesel::update(jobs::table.find(&id))
+            .set((
+                jobs::run_at.eq(now),
+                jobs::attempts.eq(0),
+                jobs::given_up_at.eq(None::<Timestamp>),
+            ))
+            .returning(JobRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+        if job.is_some() {
+            diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        }
+        Ok(job)
+    })
+}
+
+/// Deletes a job that is not to be done after all. None when there is no such job.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn discard(
+    store: &Store,
+    id: String,
+    event: impl FnOnce(&JobRow) -> Event + Send + 'static,
+) -> Result<Option<JobRow>, Error> {
+    let Some(job) = find(store, id).await? else { return Ok(None) };
+    let event = event(&job);
+    let id = job.id.clone();
+    let discarded = write!(store, |conn| {
+        let deleted = diesel::delete(jobs::table.find(&id)).execute(conn).await?;
+        if deleted == 1 {
+            diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        }
+        Ok(deleted == 1)
+    })?;
+    Ok(discarded.then_some(job))
+}
+
+async fn find(store: &Store, id: String) -> Result<Option<JobRow>, Error> {
+    read!(store, |conn| jobs::table
+        .find(&id)
+        .select(JobRow::as_select())
+        .get_result(conn)
+        .await
+        .optional())
+}

@@ -1,0 +1,185 @@
+//! Setting a password: by the operator, by whoever holds a link, by whoever knows the present one.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Error, Store,
+    accounts::{Credential, NewAccount},
+    alive::alive,
+    audit_events::Event,
+    jobs::NewJob,
+    locks::lock_user,
+    schema::{accounts, api_tokens, audit_events, jobs, sessions, users, verifications},
+    sessions::{NewSession, SessionRow},
+    users::User,
+    verifications::{Purpose, Refused, Verification, redeem},
+    write,
+};
+use crate::{
+    secrets::{LinkHash, PasswordHash},
+    time::Timestamp,
+};
+
+/// Sets a password by the operator's hand: every session ends, and so does every link out there.
+///
+/// A deactivated user stays deactivated.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
+    write!(store, |conn| {
+        diesel::update(users::table.find(&account.user_id))
+            .set(users::updated_at.eq(account.updated_at))
+            .execute(conn)
+            .await?;
+        put_password!(conn, &account);
+        end_sessions_and_links!(conn, &account.user_id);
+        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        Ok(())
+    })
+}
+
+/// Sets a password that the holder of a mailed link has chosen, and tells its user by mail if they
+/// had another. Of two who try at once, one succeeds.
+///
+/// Every session ends, every token, and every other link: whoever resets a password may have lost more
+/// than that. The link has shown that its holder reads mail to that address.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn reset(
+    store: &Store,
+    link: LinkHash,
+    hash: PasswordHash,
+    notice: impl Fn(&User) -> NewJob + Send + 'static,
+    now: Timestamp,
+) -> Result<Result<(), Refused>, Error> {
+    write!(store, |conn| {
+        let (user, _) = match redeem!(conn, link, [Purpose::SetPassword], now) {
+            Ok(taken) => taken,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let had_one: i64 = accounts::table
+            .filter(accounts::user_id.eq(&user.id))
+            .filter(accounts::password_hash.is_not_null())
+            .count()
+            .get_result(conn)
+            .await?;
+        put_password!(conn, &NewAccount::password(&user.id, &hash, now));
+        end_sessions_and_links!(conn, &user.id);
+        diesel::update(users::table.find(&user.id))
+            .set((users::email_verified.eq(true), users::updated_at.eq(now)))
+            .execute(conn)
+            .await?;
+        diesel::update(api_tokens::table.filter(api_tokens::user_id.eq(&user.id)))
+            .filter(alive(now))
+            .set(api_tokens::revoked_at.eq(now))
+            .execute(conn)
+            .await?;
+        if had_one > 0 {
+            diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
+        }
+        Ok(Ok(()))
+    })
+}
+
+/// A password to put in the place of another that was verified just now.
+pub struct Change {
+    /// The one that was verified.
+    pub verified: Credential,
+    /// The new one.
+    pub hash: PasswordHash,
+    /// The session in which it is done.
+    pub session_id: String,
+    /// The session that takes the place of all others, if they are to end.
+    pub sole_session: Option<NewSession>,
+    /// What its user is told by mail.
+    pub notice: NewJob,
+}
+
+/// How changing a password ended.
+pub enum Changed {
+    /// It is changed; the session is the new one, where all others ended.
+    Done(Box<(User, Option<SessionRow>)>),
+    /// Its user was locked out meanwhile.
+    Deactivated,
+    /// It is no longer the one that was verified.
+    CredentialChanged,
+}
+
+/// Changes a password, if the one that was verified is still the one. Every link out there ends.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn change(
+    store: &Store,
+    user_id: String,
+    change: Change,
+    now: Timestamp,
+) -> Result<Changed, Error> {
+    write!(store, |conn| {
+        let Some(user) = lock_user!(conn, &user_id).filter(User::is_active) else {
+            return Ok(Changed::Deactivated);
+        };
+        let changed = diesel::update(accounts::table.find(&change.verified.account_id))
+            .filter(accounts::password_hash.eq(change.verified.hash.as_str()))
+            .set((accounts::password_hash.eq(change.hash.as_str()), accounts::updated_at.eq(now)))
+            .execute(conn)
+            .await?;
+        if changed == 0 {
+            return Ok(Changed::CredentialChanged);
+        }
+        let session = if let Some(session) = &change.sole_session {
+            end_sessions_and_links!(conn, &user_id);
+            let session = diesel::insert_into(sessions::table)
+                .values(session)
+                .returning(SessionRow::as_returning())
+                .get_result(conn)
+                .await?;
+            Some(session)
+        } else {
+            diesel::delete(verifications::table.filter(verifications::user_id.eq(&user_id)))
+                .execute(conn)
+                .await?;
+            diesel::update(sessions::table.find(&change.session_id))
+                .set(sessions::authenticated_at.eq(now))
+                .execute(conn)
+                .await?;
+            None
+        };
+        diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;
+        Ok(Changed::Done(Box::new((user, session))))
+    })
+}
+
+// Macros, as the statements must be expanded for each backend.
+macro_rules! put_password {
+    ($conn:ident, $account:expr) => {{
+        let account: &NewAccount = $account;
+        diesel::insert_into(accounts::table)
+            .values(account)
+            .on_conflict((accounts::provider_id, accounts::account_id))
+            .do_update()
+            .set((
+                accounts::password_hash.eq(&account.password_hash),
+                accounts::updated_at.eq(account.updated_at),
+            ))
+            .execute($conn)
+            .await?
+    }};
+}
+
+macro_rules! end_sessions_and_links {
+    ($conn:ident, $user_id:expr) => {{
+        let user_id: &str = $user_id;
+        diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id)))
+            .execute($conn)
+            .await?;
+        diesel::delete(verifications::table.filter(verifications::user_id.eq(user_id)))
+            .execute($conn)
+            .await?
+    }};
+}
+
+use {end_sessions_and_links, put_password};

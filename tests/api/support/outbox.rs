@@ -1,0 +1,90 @@
+use std::{fs, time::Duration};
+
+use mail_parser::MessageParser;
+use portcullis::store::{jobs, page::Window};
+use url::Url;
+
+use super::Server;
+
+/// A mail, as somebody reads it.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+impl Letter {
+    pub fn parse(mail: &[u8]) -> Self {
+        let message = MessageParser::default().parse(mail).expect("it is a mail");
+        let to = message.to().and_then(|to| to.first()?.address()).expect("to somebody");
+        Self {
+            to: to.to_owned(),
+            subject: message.subject().unwrap().to_owned(),
+            text: message.body_text(0).unwrap().into_owned(),
+            html: message.body_html(0).unwrap().into_owned(),
+        }
+    }
+
+    /// The one line that is a link.
+    #[track_caller]
+    pub fn link(&self) -> Url {
+        let mut links = self.text.lines().filter(|line| line.starts_with("http"));
+        let link = links.next().unwrap_or_else(|| panic!("no link in: {}", self.text));
+        assert_eq!(links.next(), None, "one link");
+        link.parse().unwrap()
+    }
+
+    /// What the link carries: in the query, in the fragment, or at the path's end.
+    #[track_caller]
+    pub fn secret(&self) -> String {
+        let link = self.link();
+        if let Some((_, secret)) = link.query_pairs().find(|(name, _)| name == "token") {
+            return secret.into_owned();
+        }
+        let fragment = link.fragment().and_then(|text| text.strip_prefix("token="));
+        let last = link.path_segments().and_then(|mut parts| parts.next_back());
+        fragment.or(last).unwrap().to_owned()
+    }
+}
+
+impl Server {
+    /// Waits until every job has been tried, and then shows all mail in the outbox, oldest first.
+    pub async fn outbox(&self) -> Vec<Letter> {
+        self.jobs_done().await;
+        let folder = fs::read_dir(self.folder.join("outbox")).unwrap();
+        let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
+        files.sort();
+        files.iter().map(|file| Letter::parse(&fs::read(file).unwrap())).collect()
+    }
+
+    /// All mail to an address, oldest first.
+    pub async fn mail_to(&self, email: &str) -> Vec<Letter> {
+        let mut mail = self.outbox().await;
+        mail.retain(|letter| letter.to == email);
+        mail
+    }
+
+    /// The newest mail to an address.
+    #[track_caller]
+    pub fn last_mail_to(&self, email: &str) -> impl Future<Output = Letter> {
+        let email = email.to_owned();
+        async move { self.mail_to(&email).await.pop().expect("there is mail") }
+    }
+
+    /// Waits until every job has been tried: done, given up, or put off.
+    pub async fn jobs_done(&self) {
+        for _ in 0..1000 {
+            let window = Window { after: None, limit: 100 };
+            let waiting = jobs::list(&self.state.store, Some(false), window).await.unwrap();
+            let mut mails = waiting.rows.iter().filter(|job| job.kind == "mail");
+            if mails.all(|job| job.last_error.is_some()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("there are jobs that nobody has tried for 20 seconds");
+    }
+}
