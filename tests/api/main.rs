@@ -21,6 +21,7 @@ mod support;
 mod access;
 mod admin;
 mod auth;
+mod better_auth;
 mod cli;
 mod docs;
 mod gate;

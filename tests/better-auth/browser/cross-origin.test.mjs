@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { launch, visit } from './chromium.mjs'
+import { open } from './sites.mjs'
+
+const SAME_SITE = 'app.site.test'
+const OTHER_SITE = 'front.example'
+const NOBODYS = 'evil.example'
+
+async function signUp(page) {
+  const newcomer = {
+    name: 'Ada',
+    email: `${randomUUID()}@example.com`,
+    password: 'correct horse battery staple',
+  }
+  const { error } = await page.evaluate((body) => client.signUp.email(body), newcomer)
+  assert.equal(error, null)
+  return newcomer.email
+}
+
+/** Whom the server knows, as the page is told. */
+async function known(page) {
+  const { data, error } = await page.evaluate(() => client.getSession())
+  assert.equal(error, null)
+  return data?.user.email
+}
+
+for (const [name, comesAlong] of [['lax', false], ['none', true]]) {
+  describe(`with PORTCULLIS_COOKIE_SAME_SITE=${name}`, () => {
+    let browser, sites
+    before(async () => {
+      browser = await launch()
+      sites = await open(name)
+    })
+    after(async () => {
+      await browser.close()
+      sites.close()
+    })
+
+    test('a page of the same site signs up, in and out', async () => {
+      const page = await visit(browser, sites.origin(SAME_SITE))
+      const email = await signUp(page)
+      assert.equal(await known(page), email)
+      const { data } = await page.evaluate(() => client.signOut())
+      assert.deepEqual(data, { success: true })
+      assert.equal(await known(page), undefined)
+    })
+
+    test(`the cookie ${comesAlong ? 'comes' : 'does not come'} along from another site`, async () => {
+      const page = await visit(browser, sites.origin(OTHER_SITE))
+      const email = await signUp(page)
+      assert.equal(await known(page), comesAlong ? email : undefined)
+    })
+
+    test('a page of another site is told why it is refused', async () => {
+      const page = await visit(browser, sites.origin(OTHER_SITE))
+      const wrong = { email: `${randomUUID()}@example.com`, password: 'not the password' }
+      const { error } = await page.evaluate((body) => client.signIn.email(body), wrong)
+      assert.deepEqual([error.status, error.code], [401, 'INVALID_EMAIL_OR_PASSWORD'])
+    })
+
+    test('a page that nobody trusts reads nothing and changes nothing', async () => {
+      const own = await visit(browser, sites.origin(SAME_SITE))
+      const email = await signUp(own)
+      const page = await visit(browser, sites.origin(NOBODYS))
+      await assert.rejects(page.evaluate(() => client.getSession()), /Failed to fetch/)
+      const opaque = await page.evaluate(async (api) => {
+        const asked = { method: 'POST', mode: 'no-cors', credentials: 'include' }
+        return (await fetch(`${api}/api/auth/sign-out`, asked)).type
+      }, sites.api)
+      assert.equal(opaque, 'opaque', 'the request was sent')
+      assert.equal(await known(own), email)
+    })
+  })
+}

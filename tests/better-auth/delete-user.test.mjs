@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Browser } from './support/browser.mjs'
+import { accepted, pageRefused, refused, sentTo } from './support/outcome.mjs'
+import { OTHER_PASSWORD, PASSWORD, isSignedIn, newcomer, signedIn } from './support/people.mjs'
+import { plain } from './support/servers.mjs'
+
+const CALLBACK = '/api/auth/delete-user/callback'
+const DELETED = { success: true, message: 'User deleted' }
+
+/** Somebody who asked to be deleted, and the link that came. */
+async function asked(options) {
+  const ada = await newcomer(plain)
+  const answer = accepted(await ada.client.deleteUser(options))
+  assert.deepEqual(answer, { success: true, message: 'Verification email sent' })
+  const link = await ada.mailbox.link(CALLBACK)
+  return { ...ada, link, token: link.searchParams.get('token') }
+}
+
+async function isGone({ email }) {
+  const { client } = new Browser(plain)
+  const { error } = await client.signIn.email({ email, password: PASSWORD })
+  return error?.code === 'INVALID_EMAIL_OR_PASSWORD'
+}
+
+test('the right password deletes the user and every session', async () => {
+  const ada = await newcomer(plain)
+  const other = await signedIn(plain, ada)
+  assert.deepEqual(accepted(await ada.client.deleteUser({ password: PASSWORD })), DELETED)
+  assert.equal(await ada.browser.cookie(), undefined)
+  assert.equal(await isSignedIn(other.client), false)
+  assert.ok(await isGone(ada))
+})
+
+test('the address of a deleted user is free', async () => {
+  const { client, email } = await newcomer(plain)
+  accepted(await client.deleteUser({ password: PASSWORD }))
+  accepted(await client.signUp.email({ name: 'Grace', email, password: OTHER_PASSWORD }))
+})
+
+test('a wrong password deletes nobody', async () => {
+  const { client } = await newcomer(plain)
+  refused(await client.deleteUser({ password: OTHER_PASSWORD }), 400, 'INVALID_PASSWORD')
+  assert.equal(await isSignedIn(client), true)
+})
+
+test('without a password nobody is deleted before the mailed link is followed', async () => {
+  const ada = await asked()
+  assert.equal(await isSignedIn(ada.client), true)
+  const { status } = await ada.browser.open(ada.link)
+  assert.ok(status < 400)
+  assert.equal(await ada.browser.cookie(), undefined)
+  assert.ok(await isGone(ada))
+})
+
+test('the mailed link goes on to the callback', async () => {
+  const ada = await asked({ callbackURL: '/goodbye' })
+  sentTo(await ada.browser.open(ada.link), `${plain.url}/goodbye`)
+  assert.ok(await isGone(ada))
+})
+
+test('the mailed link without a callback says that the user is deleted', async () => {
+  const { client, token } = await asked()
+  assert.deepEqual(accepted(await client.deleteUser.callback({ query: { token } })), DELETED)
+})
+
+test('what the mailed link carries deletes the user too', async () => {
+  const ada = await asked()
+  assert.deepEqual(accepted(await ada.client.deleteUser({ token: ada.token })), DELETED)
+  assert.ok(await isGone(ada))
+})
+
+test('whoever follows the mailed link and is signed out is sent to sign in', async () => {
+  const ada = await asked()
+  const visitor = new Browser(plain)
+  const login = new URL('/login', plain.url)
+  login.searchParams.set('next', ada.link.pathname + ada.link.search)
+  sentTo(await visitor.open(ada.link), login.href)
+  const followed = await visitor.client.deleteUser.callback({ query: { token: ada.token } })
+  refused(followed, 401, 'UNAUTHORIZED')
+  assert.equal(await isSignedIn(ada.client), true)
+})
+
+test('the mailed link is of no use to somebody else', async () => {
+  const ada = await asked()
+  const eve = await newcomer(plain)
+  refused(await eve.client.deleteUser({ token: ada.token }), 404, 'INVALID_TOKEN')
+  await pageRefused(await eve.browser.open(ada.link), 404, 'INVALID_TOKEN')
+  for (const { client } of [ada, eve]) assert.equal(await isSignedIn(client), true)
+})
+
+test('the link to verify an address deletes nobody', async () => {
+  const { client, mailbox } = await newcomer(plain)
+  const token = (await mailbox.link('/api/auth/verify-email')).searchParams.get('token')
+  refused(await client.deleteUser({ token }), 404, 'INVALID_TOKEN')
+  accepted(await client.verifyEmail({ query: { token } }))
+})
+
+test('a link that nobody sent deletes nobody', async () => {
+  const { browser, client } = await newcomer(plain)
+  refused(await client.deleteUser({ token: 'unknown' }), 404, 'INVALID_TOKEN')
+  await pageRefused(await browser.open(`${CALLBACK}?token=unknown`), 404, 'INVALID_TOKEN')
+  assert.equal(await isSignedIn(client), true)
+})
+
+test('nobody is sent to a foreign page', async () => {
+  const ada = await asked()
+  const callbackURL = 'https://foreign.example/'
+  refused(await ada.client.deleteUser({ callbackURL }), 403, 'INVALID_CALLBACK_URL')
+  ada.link.searchParams.set('callbackURL', callbackURL)
+  await pageRefused(await ada.browser.open(ada.link), 403, 'INVALID_CALLBACK_URL')
+  assert.equal(await isSignedIn(ada.client), true)
+})

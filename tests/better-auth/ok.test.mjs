@@ -1,0 +1,9 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Browser } from './support/browser.mjs'
+import { accepted } from './support/outcome.mjs'
+import { plain } from './support/servers.mjs'
+
+test('the protocol is spoken here', async () => {
+  assert.deepEqual(accepted(await new Browser(plain).client.ok()), { ok: true })
+})

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Browser } from './support/browser.mjs'
+import { Mailbox } from './support/mailbox.mjs'
+import { accepted, refused, sentTo } from './support/outcome.mjs'
+import { newAddress, signedIn } from './support/people.mjs'
+import { stale } from './support/servers.mjs'
+
+const HOUR = 60 * 60 * 1000
+
+/** The browser that was left open for 25 hours. */
+async function leftOpen() {
+  const browser = new Browser(stale)
+  await browser.jar.setCookie(stale.cookie, stale.url)
+  return browser
+}
+
+async function expiredLink() {
+  return new Mailbox(stale, stale.email).link('/api/auth/verify-email')
+}
+
+// Each test before the last leaves the session as it is; the last makes it fresh again.
+
+test('a session of more than a day lives, and is listed', async () => {
+  const { client } = await leftOpen()
+  const query = { disableRefresh: true }
+  const { session, user } = accepted(await client.getSession({ query }))
+  assert.equal(user.email, stale.email)
+  const sessions = accepted(await client.listSessions())
+  assert.ok(sessions.some(({ id }) => id === session.id))
+})
+
+test('asking for a session moves its end, once a day', async () => {
+  const browser = await leftOpen()
+  const query = { disableRefresh: true }
+  const before = accepted(await browser.client.getSession({ query })).session
+  assert.equal(before.expiresAt - before.createdAt, 7 * 24 * HOUR)
+
+  const { session: moved } = accepted(await browser.client.getSession())
+  assert.ok(moved.expiresAt - before.expiresAt > 24 * HOUR)
+  assert.equal((await browser.cookie()).maxAge, (7 * 24 * HOUR) / 1000)
+
+  const { session: again } = accepted(await browser.client.getSession())
+  assert.deepEqual(again.expiresAt, moved.expiresAt)
+})
+
+test('a session that is not fresh changes no address', async () => {
+  const { client } = await leftOpen()
+  refused(await client.changeEmail({ newEmail: newAddress() }), 403, 'SESSION_NOT_FRESH')
+})
+
+test('a session that is not fresh deletes nobody without a password', async () => {
+  const { client } = await leftOpen()
+  refused(await client.deleteUser(), 400, 'SESSION_EXPIRED')
+  assert.notEqual(accepted(await client.getSession()), null)
+})
+
+test('a link that has expired verifies nothing', async () => {
+  const token = (await expiredLink()).searchParams.get('token')
+  refused(await new Browser(stale).client.verifyEmail({ query: { token } }), 401, 'TOKEN_EXPIRED')
+})
+
+test('a link that has expired goes on to its callback with an error', async () => {
+  const link = await expiredLink()
+  link.searchParams.set('callbackURL', '/welcome')
+  sentTo(await new Browser(stale).open(link), `${stale.url}/welcome?error=TOKEN_EXPIRED`)
+})
+
+test('signing in again begins a session that is fresh', async () => {
+  const { client } = await signedIn(stale, stale)
+  accepted(await client.changeEmail({ newEmail: newAddress() }))
+})
+
+test('entering the password again makes a session fresh', async () => {
+  const { client } = await leftOpen()
+  accepted(await client.verifyPassword({ password: stale.password }))
+  accepted(await client.changeEmail({ newEmail: newAddress() }))
+})

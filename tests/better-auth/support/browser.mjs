@@ -1,0 +1,42 @@
+import { createAuthClient } from 'better-auth/client'
+import fetchCookie from 'fetch-cookie'
+import { CookieJar } from 'tough-cookie'
+
+/** A page of the server's own, in a browser: the client, and what a browser adds to it. */
+export class Browser {
+  jar = new CookieJar()
+
+  constructor(server) {
+    this.url = server.url
+    this.fetch = fetchCookie((input, init) => {
+      const headers = new Headers(init.headers)
+      if (!headers.has('Origin')) headers.set('Origin', server.url)
+      return fetch(input, { ...init, headers })
+    }, this.jar)
+    this.client = createAuthClient({
+      baseURL: server.url,
+      fetchOptions: { customFetchImpl: this.fetch },
+    })
+  }
+
+  /** Opens an address as a click on a link does, and stays where a redirect would leave. */
+  open(address) {
+    const headers = { Accept: 'text/html' }
+    return this.fetch(new URL(address, this.url), { headers, redirect: 'manual' })
+  }
+
+  /** Asks something outside the protocol. */
+  post(path, body) {
+    return this.fetch(new URL(path, this.url), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  }
+
+  /** The session cookie, as the browser keeps it. */
+  async cookie() {
+    const cookies = await this.jar.getCookies(this.url)
+    return cookies.find(({ key }) => key === 'portcullis')
+  }
+}

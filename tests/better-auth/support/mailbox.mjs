@@ -1,0 +1,62 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import PostalMime from 'postal-mime'
+
+const PATIENCE = 15_000
+
+const opened = new Map()
+
+async function everyLetter(outbox) {
+  const names = await readdir(outbox)
+  const paths = names.filter((name) => name.endsWith('.eml')).sort().map((name) => join(outbox, name))
+  return Promise.all(
+    paths.map((path) => {
+      if (!opened.has(path)) opened.set(path, readFile(path).then((raw) => PostalMime.parse(raw)))
+      return opened.get(path)
+    }),
+  )
+}
+
+/** The mail that comes to one address. */
+export class Mailbox {
+  #outbox
+  #address
+  #read = new Set()
+
+  constructor(server, address) {
+    this.#outbox = server.outbox
+    this.#address = address
+  }
+
+  async #unread() {
+    const letters = await everyLetter(this.#outbox)
+    return letters.filter(
+      (letter) => !this.#read.has(letter) && letter.to.some(({ address }) => address === this.#address),
+    )
+  }
+
+  async isEmpty() {
+    return (await this.#unread()).length === 0
+  }
+
+  /** Waits for a letter that was not read yet and contains this text. */
+  async next(text = '') {
+    const deadline = Date.now() + PATIENCE
+    while (Date.now() < deadline) {
+      const letter = (await this.#unread()).find((letter) => letter.text.includes(text))
+      if (letter) {
+        this.#read.add(letter)
+        return letter
+      }
+      await sleep(50)
+    }
+    throw new Error(`no letter with "${text}" came to ${this.#address}`)
+  }
+
+  /** Waits for a letter with a link to this path. */
+  async link(path) {
+    const letter = await this.next(path)
+    return new URL(letter.text.match(/https?:\/\/\S+/g).find((link) => link.includes(path)))
+  }
+}

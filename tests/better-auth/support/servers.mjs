@@ -1,0 +1,12 @@
+if (!process.env.SERVERS) {
+  throw new Error('SERVERS is not set: these tests are run by `cargo test`, which starts the servers')
+}
+
+export const { plain, verifying, closed, stale } = Object.fromEntries(
+  Object.entries(JSON.parse(process.env.SERVERS)).map(([name, server]) => {
+    const url = new URL(server.url)
+    // Mailed links say localhost, and a cookie is for one host.
+    url.hostname = 'localhost'
+    return [name, { ...server, url: url.origin }]
+  }),
+)
