@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use backon::{BlockingRetryable, ConstantBuilder};
 use diesel::{
     Connection as _, QueryResult, SqliteConnection,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
@@ -152,7 +153,8 @@ pub fn in_place<T>(future: impl Future<Output = QueryResult<T>>) -> QueryResult<
 
 /// Opens a connection with the settings that every connection of ours has.
 ///
-/// The time-out comes first, since turning on the write-ahead log may itself have to wait.
+/// Turning on the write-ahead log does not wait for the time-out where another starter of a new file is
+/// just doing the same: it is tried again.
 /// `synchronous = FULL`: a lost power supply must not bring back a session that was ended.
 pub(super) fn connect(file: &Path) -> Result<SqliteConnection, Error> {
     let open = || -> Result<SqliteConnection, Box<dyn StdError>> {
@@ -166,7 +168,11 @@ pub(super) fn connect(file: &Path) -> Result<SqliteConnection, Error> {
         )?;
         Ok(connection)
     };
-    open().map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
+    let locked = |error: &Box<dyn StdError>| error.to_string().contains("database is locked");
+    open.retry(ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(100))
+        .when(locked)
+        .call()
+        .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
 }
 
 trait IntoReader: Sized {
