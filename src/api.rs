@@ -9,10 +9,11 @@ pub mod dashboard;
 pub mod health;
 mod json;
 pub mod me;
-mod page;
+pub(crate) mod page;
 pub mod projects;
-mod query;
+pub(crate) mod query;
 pub mod settings;
+pub mod setup;
 pub mod tokens;
 mod user;
 

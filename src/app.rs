@@ -25,7 +25,7 @@ use crate::{
     error::{Code, Error},
     gate,
     mail::Mailer,
-    routes,
+    pages, routes,
     secrets::{Hashing, SigningKey},
     site::Site,
     state::State,
@@ -178,9 +178,11 @@ fn build(
         .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
         .configure(|config| routes::configure(config, &state, &key))
         .configure(|config| docs::serve(config, &state))
+        .configure(|config| pages::serve(config, &state, &key))
         .default_service(web::to(routes::nothing))
         .wrap(from_fn(gate::guard_the_unguarded))
         .wrap(from_fn(panics::catch))
+        .wrap(from_fn(pages::dress))
         .wrap(cors::middleware(&state.site))
         .wrap(from_fn(cors::tidy))
         .wrap(from_fn(envelope::wrap))

@@ -218,6 +218,16 @@ pub struct Config {
     )]
     pub docs: Switch,
 
+    /// Whether the pages for people are served: sign-in, settings, the admin's console
+    #[arg(
+        long,
+        env = "PORTCULLIS_PAGES",
+        default_value = "on",
+        value_name = "STATE",
+        global = true
+    )]
+    pub pages: Switch,
+
     /// What to log, as `tracing` filters: info, or portcullis=debug
     #[arg(
         long,

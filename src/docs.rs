@@ -11,7 +11,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{config::Switch, gate::cookie, openapi, routes, state::State};
 
-/// Puts them into an application, and leads browsers there until there are pages.
+/// What Swagger UI may do, which styles itself as it goes (CSP 3).
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Puts them into an application. Where there are no pages, browsers are led here.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
     if state.config.docs == Switch::Off {
         return;
@@ -24,8 +27,9 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
             .display_request_duration(true),
     );
     config.app_data(served).route("/openapi.json", get().to(show_document)).service(ui);
-    for path in ["/", "/docs", "/login", "/reset-password"] {
-        config.route(path, get().to(to_docs));
+    config.route("/docs", get().to(to_docs));
+    if state.config.pages == Switch::Off {
+        config.route("/", get().to(to_docs));
     }
 }
 

@@ -76,6 +76,7 @@ pub enum Code {
     MethodNotAllowed,
     RequestTimeout,
     EmailTaken,
+    AdminExists,
     Conflict,
     LastAdmin,
     PayloadTooLarge,
@@ -135,6 +136,7 @@ impl Code {
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method."),
             Self::RequestTimeout => (S::REQUEST_TIMEOUT, "request_timeout", "The body took too long to come."),
             Self::EmailTaken => (S::CONFLICT, "email_taken", "Somebody has this address already."),
+            Self::AdminExists => (S::CONFLICT, "admin_exists", "This site has an admin already. Sign in, or ask them."),
             Self::Conflict => (S::CONFLICT, "conflict", "Somebody has this already."),
             Self::LastAdmin => (S::CONFLICT, "last_admin", "This would leave the site without an active admin."),
             Self::PayloadTooLarge => (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large."),
@@ -157,6 +159,12 @@ impl Code {
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.row().1
+    }
+
+    /// The code of this name; of several, the first.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::VARIANTS.iter().copied().find(|code| code.name() == name)
     }
 
     /// A sentence for people.
@@ -313,7 +321,9 @@ impl ResponseError for Error {
         if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));
         }
-        response.content_type(MEDIA_TYPE).json(self.problem())
+        let mut response = response.content_type(MEDIA_TYPE).json(self.problem());
+        response.extensions_mut().insert(self.code);
+        response
     }
 }
 

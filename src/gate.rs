@@ -41,13 +41,12 @@ use crate::{
 
 pub use access::{Access, Body, Declares};
 pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
-pub use refusal::guard_the_unguarded;
+pub use refusal::{guard_the_unguarded, is_navigation};
 
 pub use session::Session;
 
 use bearer::Authorization;
 use cookie::Cookie;
-use refusal::is_navigation;
 use session::{Anonymous, Finding};
 
 /// Resolves a request and lets it pass with what was found, or answers in the handler's place.

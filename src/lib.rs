@@ -6,6 +6,7 @@
 //! - [`routes`] is the table of everything that can be asked, [`openapi`] that table as a document
 //! - [`gate`] resolves each request, once, to a [`gate::Session`] or to nobody
 //! - [`api`] answers, one file a resource
+//! - [`pages`] are the same for people, and a thin client of the API: without them it stands unchanged
 //! - [`jobs`] does afterwards what need not be waited for, and [`mail`] is what most of them send
 //! - [`store`] keeps the data, in SQLite or in PostgreSQL
 //!
@@ -24,6 +25,7 @@ pub mod gate;
 pub mod jobs;
 pub mod mail;
 pub mod openapi;
+pub mod pages;
 pub mod request_id;
 pub mod routes;
 pub mod scope;

@@ -15,7 +15,7 @@ use actix_web::{
 use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Documentation};
 
 use crate::{
-    api::{admin, auth, dashboard, health, me, projects, settings, tokens},
+    api::{admin, auth, dashboard, health, me, projects, settings, setup, tokens},
     error::{Code, Error},
     gate::{self, Access, Declares, cookie},
     secrets::SigningKey,
@@ -93,6 +93,7 @@ table! {
         tokens::rename_token,
         tokens::revoke_token,
 
+        setup::set_up,
         admin::users::list_users,
         admin::users::create_user,
         admin::users::show_user,
@@ -195,12 +196,23 @@ fn serve(
     } else {
         row.route.method(method.clone())
     };
-    if row.access.gated {
-        let signed = cookie::middleware(&state.site, key);
-        resource.route(route.wrap(signed).wrap(from_fn(cookie::until_closed)))
-    } else {
-        resource.route(route)
-    }
+    resource.route(if row.access.gated { with_cookie(route, state, key) } else { route })
+}
+
+/// A route of the gate's, with what signs and carries the cookie around it.
+fn with_cookie(route: Route, state: &Data<State>, key: &SigningKey) -> Route {
+    route.wrap(cookie::middleware(&state.site, key)).wrap(from_fn(cookie::finish))
+}
+
+/// A page for people, behind the gate: it answers GET and HEAD, and is no operation of the document.
+pub(crate) fn page<F, Args>(handler: F, state: &Data<State>, key: &SigningKey) -> Route
+where
+    F: Handler<Args>,
+    Args: FromRequest + Declares + 'static,
+    F::Output: Responder + 'static,
+{
+    let row = Operation::gated("", handler);
+    with_cookie(row.route.guard(get_or_head()), state, key)
 }
 
 /// Programs that look at mails before people do send HEAD to what a link leads to.

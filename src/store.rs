@@ -25,6 +25,7 @@ pub mod projects;
 pub mod purge;
 pub mod schema;
 pub mod sessions;
+pub mod setup;
 pub mod tokens;
 pub mod users;
 pub mod verifications;

@@ -81,6 +81,16 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// For people, where a browser has not put it into their zone yet: `2026-11-23 12:48 UTC`.
+    #[must_use]
+    pub fn to_minute(self) -> String {
+        jiff::Timestamp::from_microsecond(self.0)
+            .map(|moment| moment.strftime("%Y-%m-%d %H:%M UTC").to_string())
+            .unwrap_or_default()
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

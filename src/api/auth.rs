@@ -26,7 +26,7 @@ use crate::store::sessions::Device;
 const LONGEST_USER_AGENT: usize = 512;
 
 /// The device that a request comes from.
-fn device(request: &HttpRequest) -> Device {
+pub(super) fn device(request: &HttpRequest) -> Device {
     let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     Device {
         ip_address: request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()),

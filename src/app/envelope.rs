@@ -7,14 +7,15 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::header::{
-        CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-        STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY,
+        CROSS_ORIGIN_RESOURCE_POLICY, HeaderMap, HeaderName, HeaderValue, PERMISSIONS_POLICY,
+        REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
     middleware::Next,
 };
 use tracing::Instrument;
 
-use crate::{request_id, state::State};
+use crate::{docs, pages, request_id, state::State};
 
 /// Gives a request its id, its span and its line in the log, and its answer the headers that all have.
 ///
@@ -27,6 +28,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let started = Instant::now();
     let method = request.method().clone();
     let path = without_secret(request.path());
+    let place = Place::of(request.path());
     let secure = State::of(request.request()).is_ok_and(|state| state.site.is_secure());
     let span = tracing::info_span!("request", id, %method, path);
     let answer = async {
@@ -43,11 +45,10 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
         );
         answered
     };
-    let may_be_cached = ["/docs/", "/openapi.json"].iter().any(|open| path.starts_with(open));
     let mut answered = request_id::scope(id.clone(), answer.instrument(span)).await;
     match &mut answered {
-        Ok(response) => complete(response.headers_mut(), &id, secure, may_be_cached),
-        Err(response) => complete(response.headers_mut(), &id, secure, may_be_cached),
+        Ok(response) => complete(response.headers_mut(), &id, secure, place),
+        Err(response) => complete(response.headers_mut(), &id, secure, place),
     }
     answered.map_err(|response| InternalError::from_response("answered", response).into())
 }
@@ -60,7 +61,36 @@ fn without_secret(path: &str) -> String {
     }
 }
 
-fn complete(headers: &mut HeaderMap, id: &str, secure: bool, may_be_cached: bool) {
+/// What an answer may be to a browser: for most, data and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Data,
+    Docs,
+    Assets,
+}
+
+impl Place {
+    fn of(path: &str) -> Self {
+        if path.starts_with("/docs/") || path == "/openapi.json" {
+            Self::Docs
+        } else if path.starts_with(pages::ASSETS) {
+            Self::Assets
+        } else {
+            Self::Data
+        }
+    }
+
+    const fn content_security_policy(self) -> &'static str {
+        match self {
+            Self::Docs => docs::CONTENT_SECURITY_POLICY,
+            Self::Data | Self::Assets => {
+                "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            }
+        }
+    }
+}
+
+fn complete(headers: &mut HeaderMap, id: &str, secure: bool, place: Place) {
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(request_id::HEADER, id);
     }
@@ -70,11 +100,18 @@ fn complete(headers: &mut HeaderMap, id: &str, secure: bool, may_be_cached: bool
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(REFERRER_POLICY, "no-referrer");
     set(X_FRAME_OPTIONS, "DENY");
+    set(CROSS_ORIGIN_OPENER_POLICY, "same-origin");
+    set(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
+    set(PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=()");
     if secure {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    if !may_be_cached {
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        let policy = HeaderValue::from_static(place.content_security_policy());
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    if place == Place::Data {
         // Who may see an answer is decided for each request: no cache may decide it again.
-        set(CACHE_CONTROL, "no-store");
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }

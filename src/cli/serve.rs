@@ -7,9 +7,14 @@ use super::Failure;
 use crate::{
     app::Server,
     config::{Config, LogFormat, Switch},
-    store::users,
-    time::Clock,
+    secrets::LinkSecret,
+    state::State,
+    store::setup,
+    time::{Clock, seconds},
 };
+
+/// How long the link works that makes the first admin.
+const SETUP_MINUTES: u32 = 30;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
@@ -73,7 +78,13 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     for warning in warnings.into_iter().chain(settings) {
         lines.push(format!("  warning   {warning}"));
     }
-    if !users::any_active_admin(&state.store).await? {
+    if let Some(secret) = setup_link(state).await? {
+        if state.config.pages == Switch::On {
+            let secret = secret.reveal();
+            lines.push(format!(
+                "  no admin  become one within {SETUP_MINUTES} minutes: {url}/setup#token={secret}"
+            ));
+        }
         let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
         lines.push(format!(
             "  no admin  make one: {program} user create --admin --name Ada --email ada@example.com"
@@ -81,6 +92,14 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     }
     println!("{}\n", lines.join("\n"));
     Ok(())
+}
+
+/// A link that makes its holder the first admin, while there is none.
+async fn setup_link(state: &State) -> Result<Option<LinkSecret>, Failure> {
+    let secret = LinkSecret::generate();
+    let until = state.clock.now() + seconds(SETUP_MINUTES * 60);
+    let issued = setup::issue(&state.store, secret.hash(), until).await?;
+    Ok(issued.then_some(secret))
 }
 
 fn exposed(server: &Server) -> Option<String> {

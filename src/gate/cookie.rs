@@ -15,7 +15,7 @@ use actix_web::{
     body::MessageBody,
     cookie::{Key, SameSite, time::Duration},
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header::AUTHORIZATION,
+    http::header::{AUTHORIZATION, CLEAR_SITE_DATA, HeaderValue},
     middleware::Next,
 };
 
@@ -75,13 +75,24 @@ pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSess
 /// Marks a request whose new cookie is to be forgotten with the browser's window.
 struct UntilClosed;
 
-/// Takes Max-Age from the cookie of a session that is not to be remembered: actix-session knows one
-/// life for all. It must stand outside [`middleware`], which writes the cookie on the way out.
-pub async fn until_closed<B: MessageBody>(
+/// Marks a request whose session has ended, at its user's wish.
+struct Ended;
+
+/// What a browser is to forget with a session (Clear Site Data). Not its cookies: that would mean all of
+/// the domain's, also other hosts' on it.
+const FORGET: HeaderValue = HeaderValue::from_static(r#""cache", "storage""#);
+
+/// Takes Max-Age from the cookie of a session that is not to be remembered, as actix-session knows one
+/// life for all, and has the browser forget what it kept of one that has ended. It must stand outside
+/// [`middleware`], which writes the cookie on the way out.
+pub async fn finish<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let mut response = next.call(request).await?;
+    if response.request().extensions().contains::<Ended>() {
+        response.headers_mut().insert(CLEAR_SITE_DATA, FORGET);
+    }
     if response.request().extensions().contains::<UntilClosed>() {
         let written =
             response.response().cookies().find(|cookie| cookie.name().ends_with("portcullis"));
@@ -164,9 +175,10 @@ impl SessionCookie {
         Ok(())
     }
 
-    /// Has the answer remove the cookie.
+    /// Has the answer remove the cookie, and the browser forget what it kept beside it.
     pub fn remove(&self) {
         self.carried.purge();
+        self.request.extensions_mut().insert(Ended);
     }
 
     /// Has the answer remove the cookie if its session is over; that of somebody who is deactivated

@@ -154,7 +154,11 @@ async fn make_link(
 /// stands in the fragment, which no browser sends to anybody.
 fn url(site: &Site, purpose: Purpose, secret: &LinkSecret, callback: Option<&str>) -> Url {
     let secret = secret.reveal();
-    let query = [("token", secret), ("callbackURL", callback.unwrap_or("/"))];
+    let onward = callback.unwrap_or(match purpose {
+        Purpose::DeleteAccount => "/login?why=deleted",
+        _ => "/verify-email",
+    });
+    let query = [("token", secret), ("callbackURL", onward)];
     match (purpose, callback) {
         (Purpose::SetPassword, Some(callback)) => {
             let path = format!("/api/auth/reset-password/{secret}");

@@ -5,7 +5,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
-    schema::{api_tokens, audit_events, jobs, sessions, verifications},
+    schema::{api_tokens, audit_events, jobs, sessions, setup_links, verifications},
     verifications::MEMORY,
     write,
 };
@@ -32,6 +32,9 @@ pub async fn purge(store: &Store, keep_audit_events: Span, now: Timestamp) -> Re
             diesel::delete(verifications::table.filter(verifications::expires_at.le(now - MEMORY)))
                 .execute(conn)
                 .await?;
+        deleted += diesel::delete(setup_links::table.filter(setup_links::expires_at.le(now)))
+            .execute(conn)
+            .await?;
         deleted += diesel::delete(jobs::table.filter(jobs::given_up_at.le(now - JOB_MEMORY)))
             .execute(conn)
             .await?;

@@ -57,6 +57,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::Binary;
+    use crate::time::Moment;
+
+    setup_links (secret_hash) {
+        secret_hash -> Binary,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
     use crate::time::Moment;
 

@@ -186,13 +186,7 @@ extern "SQL" {
 /// # Errors
 /// When the store is unavailable.
 pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
-    let admins: i64 = read!(store, |conn| users::table
-        .filter(users::role.eq(Role::Admin))
-        .filter(users::deactivated_at.is_null())
-        .count()
-        .get_result(conn)
-        .await)?;
-    Ok(admins > 0)
+    read!(store, |conn| Ok(any_active_admin_in!(conn)))
 }
 
 /// Changes name or role. The site keeps at least one active admin.
@@ -327,4 +321,16 @@ macro_rules! is_last_admin {
     }};
 }
 
-pub(super) use {find_in, is_last_admin};
+macro_rules! any_active_admin_in {
+    ($conn:ident) => {{
+        let admins: i64 = users::table
+            .filter(users::role.eq($crate::store::users::Role::Admin))
+            .filter(users::deactivated_at.is_null())
+            .count()
+            .get_result($conn)
+            .await?;
+        admins > 0
+    }};
+}
+
+pub(super) use {any_active_admin_in, find_in, is_last_admin};

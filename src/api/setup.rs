@@ -1,0 +1,102 @@
+//! The first admin of a new site.
+
+use actix_web::{
+    HttpRequest, Responder,
+    http::StatusCode,
+    web::{Data, Json},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{auth::device, json::ValidJson, tag, user::User};
+use crate::{
+    error::{Code, Error, Problem},
+    fields::{self, normal_email},
+    gate::{NotByToken, cookie::SessionCookie},
+    secrets::{LinkSecret, Password, SessionSecret},
+    state::State,
+    store::{
+        self,
+        accounts::NewAccount,
+        audit_events::{Action, Event},
+        sessions::NewSession,
+        setup::{self, Claimed, FirstAdmin},
+        users::{self, Role},
+    },
+};
+
+/// Who runs this site from now on.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "the part of the link after token=", "name": "Grace", "email": "grace@example.com", "password": "correct horse battery staple"}))]
+pub struct SetUp {
+    /// What the link carries that the server printed when it started.
+    token: String,
+    #[validate(custom(function = "fields::name"))]
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    #[validate(custom(function = "fields::email"))]
+    email: String,
+    /// 8 to 128 characters, any characters, none of the common ones.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    password: Password,
+}
+
+/// The site has an admin.
+#[derive(Serialize, ToSchema)]
+pub struct IsSetUp {
+    user: User,
+}
+
+/// Make the first admin
+///
+/// For whoever holds the link that the server prints when it starts and there is no admin. It works
+/// once, for 30 minutes. Begins a session and sets the session cookie.
+#[utoipa::path(
+    post, path = "/api/setup", tag = tag::ADMIN, request_body = SetUp,
+    responses(
+        (status = 201, description = "The admin, signed in", body = IsSetUp),
+        (status = 409, description = "There is an admin already, or somebody has this address", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn set_up(
+    _: NotByToken,
+    cookie: SessionCookie,
+    request: HttpRequest,
+    state: Data<State>,
+    ValidJson(body): ValidJson<SetUp>,
+) -> Result<impl Responder, Error> {
+    body.password.acceptable()?;
+    let link = LinkSecret::presented(body.token).hash();
+    let hash = state.hashing.hash(body.password).await?;
+    let now = state.clock.now();
+    let user = users::User {
+        // Whoever reads the server's output vouches for the address: there may be no mail server yet.
+        email_verified: true,
+        ..users::User::new(body.name, normal_email(&body.email), Role::Admin, now)
+    };
+    let secret = SessionSecret::generate();
+    let first = FirstAdmin {
+        link,
+        account: NewAccount::password(&user.id, &hash, now),
+        session: NewSession::begin(&user.id, secret.hash(), true, device(&request), now),
+        replaced: cookie.presented(),
+        event: Event::new(None, Action::UserCreated, &user.id, &json!({ "role": "admin" }), now),
+        user,
+    };
+    let claimed = setup::claim(&state.store, first, now).await.map_err(|error| match error {
+        store::Error::Taken => Code::EmailTaken.into(),
+        fault => Error::from(fault),
+    })?;
+    match claimed {
+        Claimed::Done(done) => {
+            cookie.set(&secret, true)?;
+            let (user, _) = *done;
+            Ok(Json(IsSetUp { user: user.into() }).customize().with_status(StatusCode::CREATED))
+        }
+        Claimed::AdminExists => Err(Code::AdminExists.into()),
+        Claimed::InvalidLink => Err(Code::InvalidLink.into()),
+    }
+}

@@ -1,0 +1,225 @@
+//! Coming in: sign-in, sign-up, links from mails, and what comes first after it.
+
+use actix_web::{HttpResponse, http::header::LOCATION, web::Data};
+use askama::Template;
+use serde::Deserialize;
+use strum::EnumString;
+use url::form_urlencoded;
+use validator::Validate;
+
+use super::{
+    frame::{Frame, html},
+    query::filled,
+};
+use crate::{
+    api::query::ValidQuery,
+    config::{SignUp, Switch},
+    error::{Code, Error},
+    gate::{Session, next::own_path},
+    state::State,
+    store::users,
+};
+
+/// Where somebody goes who was going nowhere else.
+const HOME: &str = "/dashboard";
+
+/// Where somebody was going when they were asked to sign in, and why they were.
+#[derive(Deserialize, Validate)]
+pub(super) struct Coming {
+    next: Option<String>,
+    #[serde(default, deserialize_with = "filled")]
+    why: Option<Why>,
+}
+
+/// Why somebody is at the door.
+#[derive(Clone, Copy, EnumString)]
+#[strum(serialize_all = "lowercase")]
+enum Why {
+    Ended,
+    Out,
+    Reset,
+    Deleted,
+}
+
+impl Why {
+    /// The sentence for it. One that was ended from elsewhere is not told by whom: the door is the same
+    /// for whoever has signed out, has been locked out, or was never in.
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Ended => "Your session has ended. Sign in to go on.",
+            Self::Out => "You are signed out.",
+            Self::Reset => "Your password is set. Sign in with it.",
+            Self::Deleted => "Your account is deleted, and everything in it.",
+        }
+    }
+}
+
+impl Coming {
+    /// Where to go on to: a path of ours, or home.
+    fn next(&self, state: &State) -> &str {
+        self.next.as_deref().and_then(|next| own_path(next, &state.site)).unwrap_or(HOME)
+    }
+
+    /// The same for a link to another page of these.
+    fn onward(&self, state: &State) -> String {
+        match self.next(state) {
+            HOME => String::new(),
+            next => {
+                let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+                format!("?next={next}")
+            }
+        }
+    }
+}
+
+fn go_on(place: &str) -> HttpResponse {
+    HttpResponse::Found().insert_header((LOCATION, place)).finish()
+}
+
+#[derive(Template)]
+#[template(path = "pages/login.html")]
+struct Login<'a> {
+    frame: Frame,
+    notice: Option<&'static str>,
+    next: &'a str,
+    onward: String,
+    open: bool,
+}
+
+pub(super) async fn login(
+    session: Option<Session>,
+    state: Data<State>,
+    ValidQuery(coming): ValidQuery<Coming>,
+) -> Result<HttpResponse, Error> {
+    let next = coming.next(&state);
+    if session.is_some() {
+        return Ok(go_on(next));
+    }
+    let onward = coming.onward(&state);
+    html(&Login {
+        frame: Frame::of(&state, None, "login"),
+        notice: coming
+            .why
+            .map(Why::says)
+            .or_else(|| (!onward.is_empty()).then_some("Sign in to go on.")),
+        next,
+        onward,
+        open: is_open(&state),
+    })
+}
+
+fn is_open(state: &State) -> bool {
+    state.config.sign_up == SignUp::Open
+}
+
+#[derive(Template)]
+#[template(path = "pages/signup.html")]
+struct SignUpPage<'a> {
+    frame: Frame,
+    next: &'a str,
+    onward: String,
+    open: bool,
+}
+
+pub(super) async fn sign_up(
+    session: Option<Session>,
+    state: Data<State>,
+    ValidQuery(coming): ValidQuery<Coming>,
+) -> Result<HttpResponse, Error> {
+    let next = coming.next(&state);
+    if session.is_some() {
+        return Ok(go_on(next));
+    }
+    let onward = coming.onward(&state);
+    html(&SignUpPage {
+        frame: Frame::of(&state, None, "login"),
+        next,
+        onward,
+        open: is_open(&state),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "pages/forgot-password.html")]
+struct ForgotPassword {
+    frame: Frame,
+}
+
+pub(super) async fn forgot_password(
+    session: Option<Session>,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    html(&ForgotPassword { frame: Frame::of(&state, session.as_ref(), "login") })
+}
+
+#[derive(Template)]
+#[template(path = "pages/reset-password.html")]
+struct ResetPassword {
+    frame: Frame,
+}
+
+/// The link's secret is in the fragment, which no server sees: the script reads it.
+pub(super) async fn reset_password(
+    session: Option<Session>,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    html(&ResetPassword { frame: Frame::of(&state, session.as_ref(), "login") })
+}
+
+/// How following a link ended.
+#[derive(Deserialize, Validate)]
+pub(super) struct Followed {
+    error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/verify-email.html")]
+struct VerifyEmail {
+    frame: Frame,
+    error: Option<&'static str>,
+}
+
+pub(super) async fn verify_email(
+    session: Option<Session>,
+    state: Data<State>,
+    ValidQuery(followed): ValidQuery<Followed>,
+) -> Result<HttpResponse, Error> {
+    // The words are ours: whoever made the link may have written the query.
+    let error =
+        followed.error.map(|name| Code::named(&name).unwrap_or(Code::InvalidEmailLink).message());
+    html(&VerifyEmail { frame: Frame::of(&state, session.as_ref(), "verify-email"), error })
+}
+
+#[derive(Template)]
+#[template(path = "pages/setup.html")]
+struct Setup {
+    frame: Frame,
+    open: bool,
+}
+
+pub(super) async fn setup(
+    session: Option<Session>,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    let open = !users::any_active_admin(&state.store).await?;
+    html(&Setup { frame: Frame::of(&state, session.as_ref(), "login"), open })
+}
+
+#[derive(Template)]
+#[template(path = "pages/dashboard.html")]
+struct Dashboard {
+    frame: Frame,
+    open: bool,
+    docs: bool,
+}
+
+pub(super) async fn dashboard(
+    session: Option<Session>,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    html(&Dashboard {
+        frame: Frame::of(&state, session.as_ref(), "dashboard"),
+        open: is_open(&state),
+        docs: state.config.docs == Switch::On,
+    })
+}

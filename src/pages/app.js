@@ -1,0 +1,329 @@
+// The one script of all pages. A form is a request to the JSON API: its action is the address, its
+// fields are the body, and its data attributes say what comes after.
+//
+//   data-method      another method than POST
+//   data-then        where to go when it is done, or "reload"
+//   data-done        what to show in the form's place instead
+//   data-said        what to say when it is done
+//   data-confirm     what to ask first, data-yes being the answer that goes on
+//   data-anonymous   nobody need be signed in: 401 is about what was entered
+//   data-needs       the field that the page's link must bring
+//   data-token       what to show a new token in
+
+const $ = (selector, root = document) => root.querySelector(selector)
+const all = (selector, root = document) => [...root.querySelectorAll(selector)]
+
+// ---- What a form sends
+
+function valueOf(field) {
+  if (field.type === 'checkbox') return field.checked
+  if (field.dataset.number !== undefined) return field.value === '' ? undefined : Number(field.value)
+  if (field.dataset.null !== undefined && field.value === '') return null
+  return field.value
+}
+
+function bodyOf(form) {
+  const body = {}
+  for (const field of form.elements) {
+    if (!field.name || field.dataset.unsent !== undefined) continue
+    if (field.type === 'checkbox' && field.hasAttribute('value')) {
+      body[field.name] ??= []
+      if (field.checked) body[field.name].push(field.value)
+    } else {
+      const value = valueOf(field)
+      if (value !== undefined) body[field.name] = value
+    }
+  }
+  return body
+}
+
+class Problem extends Error {
+  constructor(status, body) {
+    super(body?.message ?? 'Something went wrong. Try again.')
+    this.status = status
+    this.code = body?.code
+    this.fields = body?.errors ?? []
+  }
+}
+
+async function ask(form) {
+  let answer
+  try {
+    answer = await fetch(form.getAttribute('action'), {
+      method: form.dataset.method ?? 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+      body: JSON.stringify(bodyOf(form)),
+    })
+  } catch {
+    throw new Problem(0, { message: 'The server cannot be reached. Nothing is lost: try again.' })
+  }
+  const text = await answer.text()
+  let body = null
+  try {
+    body = text === '' ? null : JSON.parse(text)
+  } catch {
+    // What is no JSON did not come from the API: a proxy's error page, say.
+  }
+  if (answer.ok) return body
+  if (answer.status === 503) {
+    throw new Problem(503, { message: 'The server cannot answer just now. Nothing is lost: try again.' })
+  }
+  throw new Problem(answer.status, body)
+}
+
+// ---- What is wrong, where it is entered
+
+/** Which field a code is about, where the answer names none. */
+const ABOUT = [
+  [/^PASSWORD_/, ['newPassword', 'password']],
+  [/^INVALID_PASSWORD$/, ['currentPassword', 'password']],
+  [/EMAIL|^email_/, ['newEmail', 'email']],
+]
+
+function fieldOf(form, name) {
+  const found = form.elements.namedItem(name)
+  return found instanceof RadioNodeList ? found[0] : found
+}
+
+function faultsOf(form, problem) {
+  const named = problem.fields.map(({ field, message }) => [fieldOf(form, field.split('[')[0]), message])
+  if (named.length > 0) {
+    return named.map(([field, message]) => [field, field ? `${labelOf(field)}: ${message}` : message, message])
+  }
+  const names = problem.code === 'INVALID_EMAIL_OR_PASSWORD' ? [] : ABOUT.find(([code]) => code.test(problem.code))?.[1]
+  const field = names?.map((name) => fieldOf(form, name)).find(Boolean)
+  return [[field, problem.message, problem.message]]
+}
+
+function labelOf(field) {
+  return (field.closest('fieldset') ? $('legend', field.closest('fieldset')) : field.labels?.[0])?.textContent ?? ''
+}
+
+function errorOf(field) {
+  return document.getElementById(`${field.closest('fieldset') ? field.name : field.id}-error`)
+}
+
+function clear(form) {
+  const summary = $('.summary', form)
+  if (summary) summary.hidden = true
+  for (const field of all('[aria-invalid]', form)) {
+    field.removeAttribute('aria-invalid')
+  }
+  for (const error of all('.error', form)) {
+    error.hidden = true
+  }
+}
+
+function show(form, problem) {
+  const summary = $('.summary', form)
+  if (!summary) return say(problem.message)
+  const lines = faultsOf(form, problem).map(([field, text, short]) => {
+    const line = document.createElement('li')
+    const error = field && field.type !== 'hidden' && errorOf(field)
+    if (!error) {
+      line.textContent = text
+      return line
+    }
+    error.textContent = short
+    error.hidden = false
+    field.setAttribute('aria-invalid', 'true')
+    const link = document.createElement('a')
+    link.href = `#${field.id}`
+    link.textContent = text
+    link.addEventListener('click', (event) => {
+      event.preventDefault()
+      field.focus()
+    })
+    line.append(link)
+    return line
+  })
+  const list = document.createElement('ul')
+  list.append(...lines)
+  summary.replaceChildren(list)
+  summary.hidden = false
+  summary.focus()
+}
+
+// ---- What is said at the page's foot, also after going on to another
+
+function say(text) {
+  $('.toast').textContent = text
+}
+
+function sayThere(text) {
+  if (text) sessionStorage.setItem('said', text)
+}
+
+const said = sessionStorage.getItem('said')
+if (said) {
+  sessionStorage.removeItem('said')
+  say(said)
+}
+
+// ---- Asking first
+
+function opened(dialog) {
+  return new Promise((done) => {
+    dialog.returnValue = ''
+    dialog.addEventListener('close', () => done(dialog.returnValue), { once: true })
+    dialog.showModal()
+  })
+}
+
+async function confirmed(form) {
+  if (!form.dataset.confirm) return true
+  const dialog = $('#confirm')
+  $('#confirm-text').textContent = form.dataset.confirm
+  $('#confirm-yes').textContent = form.dataset.yes
+  return (await opened(dialog)) === 'yes'
+}
+
+async function enteredPassword() {
+  const dialog = $('#fresh')
+  const form = $('form', dialog)
+  form.reset()
+  clear(form)
+  return (await opened(dialog)) === 'yes'
+}
+
+// ---- A form on its way
+
+function signIn() {
+  const here = location.pathname + location.search
+  location.assign(`/login?why=ended&next=${encodeURIComponent(here)}`)
+}
+
+function done(form, answer) {
+  const { then, done: after, said, token } = form.dataset
+  if (form.closest('#fresh')) return form.closest('dialog').close('yes')
+  if (token) return showToken(document.getElementById(token), form, answer)
+  if (after && !(then && answer?.token)) {
+    for (const place of all('[data-filled]', document.getElementById(after))) {
+      place.textContent = document.getElementById(place.dataset.filled).value
+    }
+    form.hidden = true
+    return reveal(document.getElementById(after))
+  }
+  if (then === 'reload') {
+    sayThere(said)
+    return location.reload()
+  }
+  if (then) {
+    sayThere(said)
+    return location.assign(then)
+  }
+  if (said) say(said)
+}
+
+async function send(form, again = true) {
+  clear(form)
+  try {
+    done(form, await ask(form))
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem
+    const anonymous = form.dataset.anonymous !== undefined
+    if (problem.status === 401 && problem.code === 'UNAUTHORIZED' && !anonymous) return signIn()
+    if (['SESSION_NOT_FRESH', 'SESSION_EXPIRED'].includes(problem.code) && again) {
+      return (await enteredPassword()) ? send(form, false) : undefined
+    }
+    if (problem.code === 'EMAIL_NOT_VERIFIED' && $('#unverified')) return reveal($('#unverified'))
+    show(form, problem)
+  }
+}
+
+async function submitted(event) {
+  const form = event.target
+  if (form.method !== 'post') return
+  event.preventDefault()
+  if (form.hasAttribute('aria-busy') || !(await confirmed(form))) return
+  form.setAttribute('aria-busy', 'true')
+  try {
+    await send(form)
+  } finally {
+    form.removeAttribute('aria-busy')
+  }
+}
+
+document.addEventListener('submit', submitted)
+
+function reveal(place) {
+  place.hidden = false
+  place.focus()
+}
+
+// ---- A new token, this once
+
+function showToken(place, form, { token }) {
+  $('#made-token').textContent = token
+  $('#made-curl').textContent = `curl -H "Authorization: Bearer ${token}" ${place.dataset.url}`
+  form.hidden = true
+  reveal(place)
+}
+
+// ---- Small things
+
+for (const time of all('time')) {
+  const moment = new Date(time.dateTime)
+  const parts = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short' })
+  time.title = time.textContent
+  time.textContent = parts.format(moment)
+}
+
+for (const field of all('[data-same-as]')) {
+  const source = document.getElementById(field.dataset.sameAs)
+  source.addEventListener('input', () => (field.value = source.value))
+}
+
+for (const form of all('[data-needs]')) {
+  const { needs } = form.dataset
+  const given = new URLSearchParams(location.hash.slice(1)).get(needs) ?? new URLSearchParams(location.search).get(needs)
+  if (given) {
+    // Out of the address, lest it be read over a shoulder or kept in the history.
+    form.elements.namedItem(needs).value = given
+    history.replaceState(null, '', location.pathname)
+  } else {
+    form.hidden = true
+    $(`[data-without="${needs}"]`).hidden = false
+  }
+}
+
+document.addEventListener('click', async ({ target }) => {
+  const button = target.closest('button, a')
+  if (!button) return
+  const { show: shown, copy, close, reload } = button.dataset
+  if (shown !== undefined) {
+    const field = document.getElementById(shown)
+    const visible = field.type === 'password'
+    field.type = visible ? 'text' : 'password'
+    button.setAttribute('aria-pressed', String(visible))
+    button.textContent = visible ? 'Hide' : 'Show'
+  } else if (copy !== undefined) {
+    await copied(document.getElementById(copy))
+  } else if (close !== undefined) {
+    button.closest('dialog').close('no')
+  } else if (reload !== undefined) {
+    location.reload()
+  }
+})
+
+async function copied(place) {
+  try {
+    await navigator.clipboard.writeText(place.textContent)
+    say('Copied.')
+  } catch {
+    // Over http a browser may not let us: then it is marked, to be copied by hand.
+    getSelection().selectAllChildren(place)
+    say('Marked: copy it with your keyboard.')
+  }
+}
+
+/** A page that could not be shown comes back by itself, once the server says that it can. */
+async function retry(ready) {
+  for (let pause = 2000; ; pause = Math.min(pause * 1.5, 30_000)) {
+    await new Promise((passed) => setTimeout(passed, pause))
+    const answer = await fetch(ready).catch(() => null)
+    if (answer?.ok) return location.reload()
+  }
+}
+
+if (document.body.dataset.retry) retry(document.body.dataset.retry)

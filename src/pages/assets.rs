@@ -1,0 +1,61 @@
+//! Style, script and mark: from the binary, under a name that changes with what is in them.
+
+use std::sync::LazyLock;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    web::Path,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Code, Error};
+
+/// Where they are.
+pub(crate) const PREFIX: &str = "/assets/";
+
+const CSS: &str = include_str!("app.css");
+const JS: &str = include_str!("app.js");
+const MARK: &str = include_str!("mark.svg");
+
+/// The addresses of all assets.
+pub(super) struct Assets {
+    pub css: String,
+    pub js: String,
+    pub mark: String,
+}
+
+static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
+    css: address("app.css", CSS),
+    js: address("app.js", JS),
+    mark: address("mark.svg", MARK),
+});
+
+impl Assets {
+    pub(super) fn all() -> &'static Self {
+        &ASSETS
+    }
+}
+
+fn address(name: &str, content: &str) -> String {
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..9]);
+    format!("{PREFIX}{name}?v={hash}")
+}
+
+/// An asset. Under its present address it never changes; under another, as during an upgrade an older
+/// or newer instance's page has it, it is not kept.
+pub(super) async fn asset(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, Error> {
+    let (kind, content, address) = match name.as_str() {
+        "app.css" => ("text/css; charset=utf-8", CSS, &ASSETS.css),
+        "app.js" => ("text/javascript; charset=utf-8", JS, &ASSETS.js),
+        "mark.svg" => ("image/svg+xml", MARK, &ASSETS.mark),
+        _ => return Err(Code::NotFound.into()),
+    };
+    let present = request.uri().path_and_query().is_some_and(|asked| asked.as_str() == address);
+    let keep = if present { "public, max-age=31536000, immutable" } else { "no-store" };
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, kind))
+        .insert_header((CACHE_CONTROL, keep))
+        .body(content))
+}

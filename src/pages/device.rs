@@ -1,0 +1,52 @@
+//! A session as people know it: by the program and the machine.
+
+use woothee::parser::Parser;
+
+use crate::{store::sessions::SessionRow, time::Timestamp};
+
+/// A session to show.
+pub(super) struct Device {
+    pub id: String,
+    /// "Chrome on Linux", or what the program says of itself.
+    pub program: String,
+    pub address: String,
+    pub last_seen_at: Timestamp,
+    pub created_at: Timestamp,
+    pub is_this: bool,
+}
+
+impl Device {
+    pub(super) fn of(row: SessionRow, this: &str) -> Self {
+        Self {
+            is_this: row.id == this,
+            program: program(row.user_agent.as_deref().unwrap_or_default()),
+            address: row.ip_address.unwrap_or_default(),
+            last_seen_at: row.last_seen_at,
+            created_at: row.created_at,
+            id: row.id,
+        }
+    }
+}
+
+fn program(agent: &str) -> String {
+    match Parser::new().parse(agent) {
+        Some(known) if known.name != "UNKNOWN" && known.os != "UNKNOWN" => {
+            format!("{} on {}", known.name, known.os)
+        }
+        _ if agent.is_empty() => "An unknown program".to_owned(),
+        _ => agent.chars().take(60).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::program;
+
+    #[test]
+    fn a_browser_is_named_with_its_machine_and_anything_else_by_its_own_words() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+        assert_eq!(program(chrome), "Chrome on Linux");
+        assert_eq!(program("backup-script/2"), "backup-script/2");
+        assert_eq!(program(""), "An unknown program");
+    }
+}

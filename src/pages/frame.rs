@@ -1,0 +1,72 @@
+//! What is around every page.
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{CONTENT_SECURITY_POLICY as HEADER, ContentType},
+    },
+};
+use askama::Template;
+
+use super::assets::Assets;
+use crate::{
+    error::{Code, Error},
+    gate::Session,
+    state::State,
+    store::users::Role,
+};
+
+/// What a page may do: nothing but what is ours, and nothing inline (CSP 3).
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/// What every page shows beside its own.
+pub(super) struct Frame {
+    pub site: String,
+    pub assets: &'static Assets,
+    /// Who looks at it.
+    pub viewer: Option<Viewer>,
+    /// Which part of the site this is.
+    pub place: &'static str,
+}
+
+/// Somebody who looks at a page.
+pub(super) struct Viewer {
+    pub name: String,
+    pub email: String,
+    pub email_verified: bool,
+    pub image: String,
+    pub is_admin: bool,
+}
+
+impl Frame {
+    pub(super) fn of(state: &State, session: Option<&Session>, place: &'static str) -> Self {
+        let viewer = session.map(|session| {
+            let user = &session.user;
+            Viewer {
+                name: user.name.clone(),
+                email: user.email.clone(),
+                email_verified: user.email_verified,
+                image: user.image.clone().unwrap_or_default(),
+                is_admin: user.role == Role::Admin,
+            }
+        });
+        Self { site: state.site.name.clone(), assets: Assets::all(), viewer, place }
+    }
+}
+
+/// A page as an answer.
+pub(super) fn html(template: &impl Template) -> Result<HttpResponse, Error> {
+    page(StatusCode::OK, template)
+}
+
+pub(super) fn page(status: StatusCode, template: &impl Template) -> Result<HttpResponse, Error> {
+    let text = template.render().map_err(|fault| {
+        tracing::error!(%fault, "a page cannot be rendered");
+        Code::Internal
+    })?;
+    Ok(HttpResponse::build(status)
+        .content_type(ContentType::html())
+        .insert_header((HEADER, CONTENT_SECURITY_POLICY))
+        .body(text))
+}

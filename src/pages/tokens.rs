@@ -1,0 +1,44 @@
+//! A token as people see it.
+
+use crate::{
+    store::{
+        page::Page,
+        tokens::{ApiToken, State},
+    },
+    time::Timestamp,
+};
+
+/// A token to show; never the token itself.
+pub(super) struct Token {
+    pub id: String,
+    pub user_id: String,
+    pub name: String,
+    pub prefix: String,
+    pub scopes: String,
+    pub state: &'static str,
+    pub is_active: bool,
+    pub expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl Token {
+    fn at(now: Timestamp, row: ApiToken) -> Self {
+        let state = row.state(now);
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            name: row.name,
+            prefix: row.display_prefix,
+            scopes: row.scopes.to_text(),
+            state: state.into(),
+            is_active: state == State::Active,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+        }
+    }
+}
+
+/// A page of tokens as they stand now.
+pub(super) fn shown(page: Page<ApiToken>, now: Timestamp) -> Page<Token> {
+    Page { rows: page.rows.into_iter().map(|row| Token::at(now, row)).collect(), next: page.next }
+}

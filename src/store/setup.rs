@@ -1,0 +1,101 @@
+//! The first admin of a new site, made by whoever holds a link that the server has printed.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Error, Store,
+    accounts::NewAccount,
+    audit_events::Event,
+    locks::lock_admins,
+    schema::{accounts, audit_events, sessions, setup_links, users},
+    sessions::{NewSession, SessionRow},
+    users::{User, any_active_admin_in},
+    write,
+};
+use crate::{
+    secrets::{LinkHash, SessionHash},
+    time::Timestamp,
+};
+
+/// Makes a link work, while there is no admin; false when there is one.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn issue(store: &Store, link: LinkHash, expires_at: Timestamp) -> Result<bool, Error> {
+    write!(store, |conn| {
+        if any_active_admin_in!(conn) {
+            return Ok(false);
+        }
+        diesel::insert_into(setup_links::table)
+            .values((setup_links::secret_hash.eq(link), setup_links::expires_at.eq(expires_at)))
+            .execute(conn)
+            .await?;
+        Ok(true)
+    })
+}
+
+/// What the first admin begins with.
+pub struct FirstAdmin {
+    /// The link that makes them one.
+    pub link: LinkHash,
+    /// Who they are.
+    pub user: User,
+    /// How they sign in.
+    pub account: NewAccount,
+    /// Their first session.
+    pub session: NewSession,
+    /// The session that the browser had until now.
+    pub replaced: Option<SessionHash>,
+    /// What the audit log says of it.
+    pub event: Event,
+}
+
+/// How a claim ended.
+pub enum Claimed {
+    /// There is an admin now, and this is their session.
+    Done(Box<(User, SessionRow)>),
+    /// Somebody is one already.
+    AdminExists,
+    /// The link was never made, has been used, or is too old.
+    InvalidLink,
+}
+
+/// Makes the first admin. Of two who try at once, one succeeds; every link is dead then.
+///
+/// # Errors
+/// [`Error::Taken`] when the address belongs to somebody; the link stays.
+pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<Claimed, Error> {
+    write!(store, |conn| {
+        lock_admins!(conn);
+        if any_active_admin_in!(conn) {
+            return Ok(Claimed::AdminExists);
+        }
+        let live = diesel::delete(setup_links::table.find(first.link))
+            .filter(setup_links::expires_at.gt(now))
+            .execute(conn)
+            .await?;
+        if live == 0 {
+            return Ok(Claimed::InvalidLink);
+        }
+        diesel::delete(setup_links::table).execute(conn).await?;
+        if let Some(replaced) = first.replaced {
+            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
+                .execute(conn)
+                .await?;
+        }
+        let user = diesel::insert_into(users::table)
+            .values(&first.user)
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await?;
+        diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
+        diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
+        let session = diesel::insert_into(sessions::table)
+            .values(&first.session)
+            .returning(SessionRow::as_returning())
+            .get_result(conn)
+            .await?;
+        Ok(Claimed::Done(Box::new((user, session))))
+    })
+}
