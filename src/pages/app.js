@@ -257,6 +257,7 @@ function showToken(place, form, { token }) {
   $('#made-token').textContent = token
   $('#made-curl').textContent = `curl -H "Authorization: Bearer ${token}" ${place.dataset.url}`
   form.hidden = true
+  $('.empty', form.closest('section'))?.remove()
   reveal(place)
 }
 

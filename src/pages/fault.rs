@@ -31,8 +31,9 @@ struct Fault {
     request_id: Option<String>,
 }
 
-/// Turns the problem that a browser's navigation is answered with into a page. Status and headers stay:
-/// a cookie that is not touched by a fault is not touched here either.
+/// Turns the problem that a browser's navigation is answered with into a page, but for the API, which
+/// answers as an API whoever asks. Status and headers stay: a cookie that is not touched by a fault is
+/// not touched here either.
 pub async fn dress<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -42,7 +43,9 @@ pub async fn dress<B: MessageBody + 'static>(
     let state = State::of(response.request()).ok();
     match (code, state) {
         (Some(code), Some(state))
-            if state.config.pages == Switch::On && is_navigation(response.request()) =>
+            if state.config.pages == Switch::On
+                && is_navigation(response.request())
+                && !response.request().path().starts_with("/api/") =>
         {
             let Ok(page) = fault(state, code) else { return Ok(response.map_into_left_body()) };
             let (request, bare) = response.into_parts();

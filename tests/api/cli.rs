@@ -237,10 +237,10 @@ async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
     let home = TempDir::new().unwrap();
     let mut first = portcullis(home.path(), &[]).spawn().unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let hint = lines.find(|line| line.contains("no admin")).unwrap();
+    let hint = lines.find(|line| line.contains("make one: ")).unwrap();
     first.kill().unwrap();
     first.wait().unwrap();
-    let command = hint.split_once(": ").unwrap().1;
+    let command = hint.split_once("make one: ").unwrap().1;
     let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
     succeeds(run(home.path(), &[], &arguments, PASSWORD));
     let second = Running::start(home.path(), &[]);

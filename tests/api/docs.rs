@@ -114,7 +114,7 @@ async fn swagger_ui_comes_from_the_binary_alone(backend: Backend) {
 
 #[apply(both)]
 async fn the_docs_can_be_turned_off(backend: Backend) {
-    let server = backend.start_with(&["--docs", "off"]).await;
+    let server = backend.start_with(&["--docs", "off", "--pages", "off"]).await;
     for path in ["/docs", "/docs/", "/openapi.json", "/"] {
         server.nobody.get(path).await.refused(404, "not_found");
     }

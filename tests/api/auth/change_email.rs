@@ -136,7 +136,7 @@ async fn the_mail_goes_to_the_new_address_and_its_link_leads_on(backend: Backend
     let ours = server.state.site.public_url.clone();
     let ada = server.sign_up("ada").await;
     for (callback, leads_to) in [
-        (Value::Null, ours.to_string()),
+        (Value::Null, format!("{ours}verify-email")),
         (json!("/settings?tab=mail"), format!("{ours}settings?tab=mail")),
     ] {
         let wanted = format!("ada{}@new.example", leads_to.len());

@@ -190,7 +190,7 @@ async fn the_link_in_the_mail_deletes_and_leads_on(backend: Backend) {
     let server = backend.start().await;
     let ours = server.state.site.public_url.clone();
     for (name, callback, leads_to) in [
-        ("ada", Value::Null, ours.to_string()),
+        ("ada", Value::Null, format!("{ours}login?why=deleted")),
         ("grace", json!("/bye?x=1#top"), format!("{ours}bye?x=1#top")),
     ] {
         let person = server.sign_up(name).await;
@@ -260,7 +260,8 @@ async fn who_is_signed_out_signs_in_first(backend: Backend) {
     assert_eq!(name, "next");
     let browser = server.sign_in(&ada).await;
     let reply = browser.navigate(&next).await;
-    assert_eq!(location(&reply), server.state.site.public_url.as_str());
+    let site = &server.state.site;
+    assert_eq!(location(&reply), site.link("/login", &[("why", "deleted")]).as_str());
     assert!(!is_signed_in(&browser).await);
 }
 

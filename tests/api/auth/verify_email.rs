@@ -240,7 +240,7 @@ async fn a_link_works_for_an_hour_and_is_remembered_for_a_day(backend: Backend) 
 }
 
 #[apply(both)]
-async fn the_link_in_the_mail_leads_on_to_our_first_page(backend: Backend) {
+async fn the_link_in_the_mail_leads_on_to_a_page_of_ours(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let letter = server.last_mail_to(&ada.email).await;
@@ -250,17 +250,17 @@ async fn the_link_in_the_mail_leads_on_to_our_first_page(backend: Backend) {
     assert_eq!(link.origin(), ours.origin());
     assert_eq!(link.path(), VERIFY_EMAIL);
     let query: Vec<_> = link.query_pairs().into_owned().collect();
-    let expected = [("token", letter.secret()), ("callbackURL", "/".to_owned())];
+    let expected = [("token", letter.secret()), ("callbackURL", "/verify-email".to_owned())];
     assert_eq!(query, expected.map(|(name, value)| (name.to_owned(), value)));
 
     let reply = follow(&server.nobody, &link).await;
-    assert_eq!(location(&reply), ours.as_str());
+    assert_eq!(location(&reply), ours.join("/verify-email").unwrap().as_str());
     assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("set-cookie"), None);
     assert!(is_verified(&ada).await);
     let again = follow(&server.nobody, &link).await;
-    assert_eq!(location(&again), format!("{ours}?error=INVALID_TOKEN"));
+    assert_eq!(location(&again), format!("{ours}verify-email?error=INVALID_TOKEN"));
 }
 
 #[apply(both)]

@@ -33,8 +33,10 @@ export async function open(name) {
   const api = `https://api.site.test:${port}`
   const script = await frontEnd(api)
   const keys = { cert: readFileSync(certificate), key: readFileSync(key) }
+  const heard = []
   const front = createServer(keys, (asked, answer) => {
     if (asked.headers.host === new URL(api).host) {
+      heard.push(`${asked.method} ${asked.url} from ${asked.headers.origin}`)
       const { method, headers } = asked
       const passed = request(new URL(asked.url, upstream), { method, headers }, (answered) => {
         answer.writeHead(answered.statusCode, answered.headers)
@@ -48,5 +50,5 @@ export async function open(name) {
     }
   })
   await new Promise((listening) => front.listen(port, '127.0.0.1', listening))
-  return { api, origin: (host) => `https://${host}:${port}`, close: () => front.close() }
+  return { api, asked: heard, origin: (host) => `https://${host}:${port}`, close: () => front.close() }
 }
