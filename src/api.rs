@@ -8,6 +8,7 @@ pub mod auth;
 pub mod dashboard;
 pub mod health;
 mod json;
+mod limited;
 pub mod me;
 pub(crate) mod page;
 pub mod projects;

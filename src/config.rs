@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use lettre::message::Mailbox;
 use url::Url;
 
@@ -19,7 +20,7 @@ use crate::{
     time::{Span, days},
 };
 
-pub use parse::Secret;
+pub use parse::{Rate, Secret};
 
 /// The settings of a server and of the commands beside it.
 #[derive(Args, Clone, Debug)]
@@ -217,6 +218,91 @@ pub struct Config {
         global = true
     )]
     pub docs: Switch,
+
+    /// The proxies in front of this server, as addresses or networks (10.0.0.0/8), separated by commas:
+    /// only their X-Forwarded-For is believed. Without it, a client's address is the connection's
+    #[arg(
+        long,
+        env = "PORTCULLIS_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        value_delimiter = ',',
+        value_parser = parse::network,
+        global = true
+    )]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// How many requests one address, and one account, may make: 6000/1m is 6000 at once, and from then
+    /// on as many a minute. `off` for any number, here and below
+    #[arg(
+        long,
+        env = "PORTCULLIS_LIMIT_REQUESTS",
+        default_value = "6000/1m",
+        value_name = "RATE",
+        global = true
+    )]
+    pub limit_requests: Rate,
+
+    /// How many times one address may try to sign in, or enter a password again
+    #[arg(
+        long,
+        env = "PORTCULLIS_LIMIT_SIGN_IN",
+        default_value = "60/10m",
+        value_name = "RATE",
+        global = true
+    )]
+    pub limit_sign_in: Rate,
+
+    /// How many accounts one address may sign up
+    #[arg(
+        long,
+        env = "PORTCULLIS_LIMIT_SIGN_UP",
+        default_value = "60/1h",
+        value_name = "RATE",
+        global = true
+    )]
+    pub limit_sign_up: Rate,
+
+    /// How many mails one address may ask for
+    #[arg(
+        long,
+        env = "PORTCULLIS_LIMIT_MAIL",
+        default_value = "60/1h",
+        value_name = "RATE",
+        global = true
+    )]
+    pub limit_mail: Rate,
+
+    /// How many mails may be asked for to one mailbox
+    #[arg(
+        long,
+        env = "PORTCULLIS_LIMIT_MAILBOX",
+        default_value = "10/1h",
+        value_name = "RATE",
+        global = true
+    )]
+    pub limit_mailbox: Rate,
+
+    /// How many tokens one address, and one account, may make
+    #[arg(
+        long,
+        env = "PORTCULLIS_LIMIT_TOKENS",
+        default_value = "100/1h",
+        value_name = "RATE",
+        global = true
+    )]
+    pub limit_tokens: Rate,
+
+    /// How many wrong passwords in a row an account bears before it must be waited for: a minute, then
+    /// twice as long each time, up to a day. 0 for any number
+    #[arg(
+        long,
+        env = "PORTCULLIS_WRONG_PASSWORDS",
+        default_value_t = 10,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(0..=100),
+        global = true
+    )]
+    pub wrong_passwords: u16,
 
     /// Whether the pages for people are served: sign-in, settings, the admin's console
     #[arg(

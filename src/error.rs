@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use serde::{Serialize, Serializer};
@@ -25,6 +25,9 @@ use crate::{
 
 /// The media type of an error (RFC 9457).
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The same as Retry-After, where Better Auth clients look for it.
+pub const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
 
 /// How many seconds to wait before a 503 is tried again.
 const RETRY_SECONDS: u32 = 2;
@@ -83,6 +86,7 @@ pub enum Code {
     UnsupportedMediaType,
     ValidationFailed,
     UserAlreadyExists,
+    TooManyRequests,
     Internal,
     StoreUnavailable,
     Busy,
@@ -143,6 +147,7 @@ impl Code {
             Self::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json."),
             Self::ValidationFailed => (S::UNPROCESSABLE_ENTITY, "validation_failed", "Some fields are not valid."),
             Self::UserAlreadyExists => (S::UNPROCESSABLE_ENTITY, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "Somebody has this address already. Use another, or sign in."),
+            Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests. Please try again later."),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side."),
             Self::StoreUnavailable => (S::SERVICE_UNAVAILABLE, "store_unavailable", "The database does not answer just now. Try again soon."),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Too many passwords are being checked just now. Try again soon."),
@@ -214,6 +219,7 @@ pub struct Error {
     detail: Option<Cow<'static, str>>,
     fields: Vec<FieldError>,
     scope: Option<String>,
+    retry_after: Option<u64>,
 }
 
 /// What is wrong with one field.
@@ -264,6 +270,13 @@ impl Error {
         Self { scope: Some(needed), ..Code::InsufficientScope.because(detail) }
     }
 
+    /// It was asked too often: again in so many seconds, at the earliest.
+    #[must_use]
+    pub fn too_many(seconds: u64) -> Self {
+        let detail = format!("Too many requests. Please try again in {}.", spelt(seconds));
+        Self { retry_after: Some(seconds), ..Code::TooManyRequests.because(detail) }
+    }
+
     /// The same error, with something more particular to say.
     #[must_use]
     pub fn saying(self, detail: String) -> Self {
@@ -300,6 +313,16 @@ impl Error {
     }
 }
 
+/// A time to wait, as people say it.
+fn spelt(seconds: u64) -> String {
+    match seconds {
+        1 => "a second".to_owned(),
+        2..=119 => format!("{seconds} seconds"),
+        120..=7199 => format!("{} minutes", seconds.div_ceil(60)),
+        _ => format!("{} hours", seconds.div_ceil(3600)),
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.detail.as_deref().unwrap_or(self.code.message()))
@@ -321,6 +344,10 @@ impl ResponseError for Error {
         if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));
         }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((RETRY_AFTER, seconds));
+            response.insert_header((X_RETRY_AFTER, seconds));
+        }
         let mut response = response.content_type(MEDIA_TYPE).json(self.problem());
         response.extensions_mut().insert(self.code);
         response
@@ -329,7 +356,7 @@ impl ResponseError for Error {
 
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, fields: Vec::new(), scope: None }
+        Self { code, detail: None, fields: Vec::new(), scope: None, retry_after: None }
     }
 }
 

@@ -18,7 +18,9 @@
 
 mod access;
 mod bearer;
+pub mod client;
 pub mod cookie;
+mod count;
 mod extract;
 pub mod next;
 mod origin;
@@ -40,6 +42,7 @@ use crate::{
 };
 
 pub use access::{Access, Body, Declares};
+pub(crate) use count::{by_account, by_address};
 pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::{guard_the_unguarded, is_navigation};
 

@@ -198,7 +198,7 @@ struct Shared {
 }
 
 impl Shared {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self {
             status: "302",
             name: "SignIn",
@@ -233,6 +233,13 @@ impl Shared {
             text: "It is not there, or not yours to know about",
             header: None,
             applies: |_, path, _| path.contains('{'),
+        },
+        Self {
+            status: "429",
+            name: "TooManyRequests",
+            text: "This address, or this account, has asked too often",
+            header: Some(("Retry-After", "After how many seconds to try again")),
+            applies: |access, _, _| access.gated,
         },
         Self {
             status: "408",

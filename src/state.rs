@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     error::{Code, Error},
+    limits::Limits,
     mail::Mailer,
     secrets::Hashing,
     site::Site,
@@ -24,6 +25,8 @@ pub struct State {
     pub store: Store,
     /// What time it is.
     pub clock: Clock,
+    /// How often somebody may ask.
+    pub limits: Limits,
     /// Where passwords are hashed.
     pub hashing: Hashing,
     /// How mail leaves.

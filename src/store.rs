@@ -17,6 +17,7 @@ pub mod accounts;
 pub mod audit_events;
 pub mod deletion;
 pub mod emails;
+pub mod guesses;
 pub mod jobs;
 pub mod last_use;
 pub mod page;

@@ -59,6 +59,14 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// How many seconds there are until then, rounded up; none if it is over.
+    #[must_use]
+    pub fn seconds_until(self, then: Self) -> u64 {
+        u64::try_from(then.0.saturating_sub(self.0)).unwrap_or_default().div_ceil(1_000_000)
+    }
+}
+
 // Saturating: a clock at the edge of time is a strange answer, a panic in the gate is an outage.
 impl std::ops::Add<Span> for Timestamp {
     type Output = Self;

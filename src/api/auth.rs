@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod callback;
+mod guess;
 pub mod deletion;
 pub mod email;
 pub mod ok;
@@ -20,7 +21,7 @@ use actix_web::{HttpRequest, http::header::USER_AGENT};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::store::sessions::Device;
+use crate::{gate::client, store::sessions::Device};
 
 /// How much of a program's own description is kept.
 const LONGEST_USER_AGENT: usize = 512;
@@ -29,7 +30,7 @@ const LONGEST_USER_AGENT: usize = 512;
 pub(super) fn device(request: &HttpRequest) -> Device {
     let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     Device {
-        ip_address: request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()),
+        ip_address: Some(client::address(request).to_string()),
         user_agent: agent.map(|text| text.chars().take(LONGEST_USER_AGENT).collect()),
     }
 }

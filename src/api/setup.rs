@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{auth::device, json::ValidJson, tag, user::User};
+use super::{auth::device, json::ValidJson, limited, tag, user::User};
 use crate::{
     error::{Code, Error, Problem},
     fields::{self, normal_email},
@@ -62,6 +62,7 @@ pub struct IsSetUp {
     ),
 )]
 pub async fn set_up(
+    _: limited::SignUp,
     _: NotByToken,
     cookie: SessionCookie,
     request: HttpRequest,

@@ -13,6 +13,7 @@ use validator::Validate;
 
 use super::{
     json::ValidJson,
+    limited,
     page::{Page, Paging, window},
     query::ValidQuery,
     tag,
@@ -155,6 +156,7 @@ pub struct CreatedToken {
     responses((status = 201, description = "The token, this once", body = CreatedToken, headers(("Location" = String, description = "Where it is")))),
 )]
 pub async fn create_token(
+    _: limited::Tokens,
     session: Session,
     ByCookie(own): ByCookie,
     _: Fresh,

@@ -8,10 +8,12 @@ use crate::{jobs, state::State, store::purge::purge};
 
 /// How often the last uses of keys are written.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How often those are forgotten who have not asked for long.
+const FORGET: Duration = Duration::from_mins(1);
 /// How often rows whose time is over are deleted.
 const PURGE: Duration = Duration::from_hours(1);
 
-/// Does jobs, writes last uses and purges, until it is told to stop. A fault is logged and tried again
+/// Does jobs, writes last uses, forgets and purges, until it is told to stop. A fault is logged and tried again
 /// the next time.
 pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
@@ -21,6 +23,7 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
                 tracing::warn!(%fault, "the last uses of keys could not be written");
             }
         }),
+        every(FORGET, stop, async || state.limits.forget()),
         every(PURGE, stop, async || {
             let keep = state.config.keep_audit_events();
             match purge(&state.store, keep, state.clock.now()).await {

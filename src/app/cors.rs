@@ -15,7 +15,7 @@ use actix_web::{
 };
 
 use crate::{
-    error::{Code, Error, MEDIA_TYPE},
+    error::{Code, Error, MEDIA_TYPE, X_RETRY_AFTER},
     request_id,
     site::Site,
 };
@@ -38,7 +38,7 @@ pub(super) fn middleware(site: &Site) -> Condition<Cors> {
         .supports_credentials()
         .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
         .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
-        .expose_headers([request_id::HEADER, RETRY_AFTER, WWW_AUTHENTICATE])
+        .expose_headers([request_id::HEADER, RETRY_AFTER, X_RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(PREFLIGHT_SECONDS);
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     Condition::new(!origins.is_empty(), cors)

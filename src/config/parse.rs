@@ -1,7 +1,9 @@
 //! How settings are read from their text.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
+use ipnet::IpNet;
+use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -32,6 +34,42 @@ impl FromStr for Secret {
             text => Ok(Self(text.into())),
         }
     }
+}
+
+/// How often something may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// Any number of times.
+    Off,
+    /// So often at once, and again so often in each such time.
+    Of(NonZeroU32, Duration),
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const SHAPE: &str = "must be a number and a time, such as 60/10m, or off";
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let (most, each) = text.split_once('/').ok_or(SHAPE)?;
+        let each: SignedDuration = each.parse().map_err(|_| SHAPE)?;
+        let each = Duration::try_from(each).map_err(|_| SHAPE)?;
+        let day = Duration::from_hours(24);
+        if each.is_zero() || each > day {
+            return Err("must be for a time of up to a day");
+        }
+        Ok(Self::Of(most.parse().map_err(|_| SHAPE)?, each))
+    }
+}
+
+/// A network, or the one address that it is made of.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    text.parse()
+        .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
+        .map_err(|_| "must be addresses or networks: 10.0.0.0/8,192.0.2.7".to_owned())
 }
 
 pub(super) fn public_url(text: &str) -> Result<Url, String> {

@@ -1,6 +1,6 @@
 use actix_web::web::{Data, Path};
 
-use crate::scope::Scope;
+use crate::{limits::Limit, scope::Scope};
 
 /// Who may call an operation, read off the arguments of its handler.
 ///
@@ -29,6 +29,8 @@ pub struct Access {
     pub query: bool,
     /// Whether following it as a link does something, once: HEAD, which must not, is not taken.
     pub once: bool,
+    /// What is counted of it, besides that it is a request.
+    pub limit: Option<Limit>,
 }
 
 /// What an operation takes as a body.
@@ -55,6 +57,7 @@ impl Access {
         body: Body::None,
         query: false,
         once: false,
+        limit: None,
     };
 
     /// Anybody, but the gate is asked who it is.
@@ -80,6 +83,10 @@ impl Access {
             },
             query: self.query || other.query,
             once: self.once || other.once,
+            limit: match self.limit {
+                Some(limit) => Some(limit),
+                None => other.limit,
+            },
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
     accounts::{Credential, NewAccount},
     alive::alive,
     audit_events::Event,
+    guesses::forget_guesses,
     jobs::NewJob,
     locks::lock_user,
     schema::{accounts, api_tokens, audit_events, jobs, sessions, users, verifications},
@@ -29,6 +30,9 @@ use crate::{
 /// When the store is unavailable.
 pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
     write!(store, |conn| {
+        if let Some(user) = lock_user!(conn, &account.user_id) {
+            forget_guesses!(conn, &user.email);
+        }
         diesel::update(users::table.find(&account.user_id))
             .set(users::updated_at.eq(account.updated_at))
             .execute(conn)
@@ -67,6 +71,7 @@ pub async fn reset(
             .get_result(conn)
             .await?;
         put_password!(conn, &NewAccount::password(&user.id, &hash, now));
+        forget_guesses!(conn, &user.email);
         end_sessions_and_links!(conn, &user.id);
         diesel::update(users::table.find(&user.id))
             .set((users::email_verified.eq(true), users::updated_at.eq(now)))

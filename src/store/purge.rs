@@ -5,7 +5,11 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
-    schema::{api_tokens, audit_events, jobs, sessions, setup_links, verifications},
+    guesses,
+    schema::{
+        api_tokens, audit_events, familiar_networks, guesses as tries, jobs, sessions, setup_links,
+        verifications,
+    },
     verifications::MEMORY,
     write,
 };
@@ -35,6 +39,15 @@ pub async fn purge(store: &Store, keep_audit_events: Span, now: Timestamp) -> Re
         deleted += diesel::delete(setup_links::table.filter(setup_links::expires_at.le(now)))
             .execute(conn)
             .await?;
+        deleted += diesel::delete(tries::table.filter(tries::last_at.le(now - guesses::MEMORY)))
+            .execute(conn)
+            .await?;
+        deleted += diesel::delete(
+            familiar_networks::table
+                .filter(familiar_networks::seen_at.le(now - guesses::FAMILIAR)),
+        )
+        .execute(conn)
+        .await?;
         deleted += diesel::delete(jobs::table.filter(jobs::given_up_at.le(now - JOB_MEMORY)))
             .execute(conn)
             .await?;

@@ -57,6 +57,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Integer};
+    use crate::time::Moment;
+
+    guesses (key) {
+        key -> Binary,
+        wrong -> Integer,
+        last_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use crate::time::Moment;
+
+    familiar_networks (key) {
+        key -> Binary,
+        seen_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Binary;
     use crate::time::Moment;
 

@@ -1,7 +1,7 @@
 //! Leaving for good.
 
 use actix_web::{
-    Either, HttpResponse,
+    Either, HttpRequest, HttpResponse,
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::{
     passwords::verify,
 };
 use crate::{
-    api::{json::ProtocolJson, query::ProtocolQuery, tag},
+    api::{json::ProtocolJson, limited, query::ProtocolQuery, tag},
     error::{Code, Error, Problem},
     gate::{ByCookie, Session, cookie::SessionCookie, is_fresh},
     jobs::{About, Job, Mail},
@@ -67,9 +67,11 @@ const MAILED: Answer = Answer { success: true, message: "Verification email sent
     ),
 )]
 pub async fn delete_account(
+    _: limited::SignIn,
     session: Session,
     ByCookie(own): ByCookie,
     cookie: SessionCookie,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<DeleteAccount>,
 ) -> Result<Json<Answer>, Error> {
@@ -77,7 +79,7 @@ pub async fn delete_account(
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let link = body.token.map(|token| LinkSecret::presented(token).hash());
     if let Some(password) = body.password {
-        verify(&state, &user.id, password, Code::InvalidPassword).await?;
+        verify(&state, &user, &request, password, Code::InvalidPassword).await?;
     } else if link.is_none() {
         if !is_fresh(&own, state.clock.now()) {
             return Err(Code::SessionTooOld.into());

@@ -13,7 +13,7 @@ use super::{
     callback::{Following, Once, checked, redirect},
 };
 use crate::{
-    api::{json::ProtocolJson, query::ProtocolQuery, tag, user::User},
+    api::{json::ProtocolJson, limited, query::ProtocolQuery, tag, user::User},
     error::{Code, Error, Problem},
     fields::{self, normal_email},
     gate::{ByCookie, Fresh, NotByToken, Session},
@@ -48,6 +48,7 @@ pub struct SendVerificationEmail {
     responses((status = 200, description = "A mail goes out, if there is anything to confirm", body = Status)),
 )]
 pub async fn send_verification_email(
+    _: limited::Mail,
     _: NotByToken,
     session: Option<Session>,
     state: Data<State>,
@@ -63,6 +64,7 @@ pub async fn send_verification_email(
             return Err(Code::EmailAlreadyVerified.into());
         }
     }
+    state.limits.check_mailbox(&email)?;
     let mail = Mail::new(About::VerifyEmail, &email).leading_to(callback);
     Job::from(mail).add(&state, None).await?;
     Ok(Json(DONE))
@@ -153,6 +155,7 @@ pub struct ChangeEmail {
     responses((status = 200, description = "A mail goes out, unless somebody has that address", body = Status)),
 )]
 pub async fn change_email(
+    _: limited::Mail,
     session: Session,
     ByCookie(own): ByCookie,
     _: Fresh,
@@ -164,6 +167,7 @@ pub async fn change_email(
     if email == session.user.email {
         return Err(Code::EmailUnchanged.into());
     }
+    state.limits.check_mailbox(&email)?;
     let mail = Mail::new(About::ChangeEmail, &email).leading_to(callback).asked_for_in(&own.id);
     Job::from(mail).add(&state, Some(&session.user.id)).await?;
     Ok(Json(DONE))

@@ -13,7 +13,7 @@ use super::{
     callback::{checked, redirect},
 };
 use crate::{
-    api::{json::ProtocolJson, query::ProtocolQuery, tag},
+    api::{json::ProtocolJson, limited, query::ProtocolQuery, tag},
     error::{Code, Error},
     fields::{self, normal_email},
     gate::NotByToken,
@@ -61,12 +61,15 @@ const REQUESTED: Requested = Requested {
     responses((status = 200, description = "A mail goes out, if there is anybody to write to", body = Requested)),
 )]
 pub async fn request_password_reset(
+    _: limited::Mail,
     _: NotByToken,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<RequestPasswordReset>,
 ) -> Result<Json<Requested>, Error> {
     let page = checked(body.redirect_to, &state.site, Code::InvalidRedirectUrl)?;
-    let mail = Mail::new(About::ResetPassword, &normal_email(&body.email)).leading_to(page);
+    let email = normal_email(&body.email);
+    state.limits.check_mailbox(&email)?;
+    let mail = Mail::new(About::ResetPassword, &email).leading_to(page);
     // Whether anybody has this address is looked up by the job: nothing here depends on it.
     Job::from(mail).add(&state, None).await?;
     Ok(Json(REQUESTED))
@@ -126,6 +129,7 @@ pub struct ResetPassword {
     responses((status = 200, description = "The password is set", body = Status)),
 )]
 pub async fn reset_password(
+    _: limited::SignIn,
     _: NotByToken,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ResetPassword>,

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{DONE, Status, device, sign_up::yes};
+use super::{DONE, Status, device, guess::Try, sign_up::yes};
 use crate::{
-    api::{json::ProtocolJson, tag, user::User},
+    api::{json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie},
     jobs::{About, Job, Mail},
@@ -20,6 +20,7 @@ use crate::{
         accounts::{self, Credential},
         passwords::{self, Change, Changed},
         sessions::{self, NewSession},
+        users::User as UserRow,
     },
 };
 
@@ -39,12 +40,14 @@ pub struct VerifyPassword {
     responses((status = 200, description = "It is your password", body = Status)),
 )]
 pub async fn verify_password(
+    _: limited::SignIn,
     session: Session,
     ByCookie(own): ByCookie,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<VerifyPassword>,
 ) -> Result<Json<Status>, Error> {
-    verify(&state, &session.user.id, body.password, Code::InvalidPassword).await?;
+    verify(&state, &session.user, &request, body.password, Code::InvalidPassword).await?;
     sessions::authenticated_again(&state.store, own.id, state.clock.now()).await?;
     Ok(Json(DONE))
 }
@@ -52,18 +55,23 @@ pub async fn verify_password(
 /// The credential of a user whose password this is; where there is none, the refusal says so.
 pub(super) async fn verify(
     state: &State,
-    user_id: &str,
+    user: &UserRow,
+    request: &HttpRequest,
     password: Password,
     no_password: Code,
 ) -> Result<Credential, Error> {
     if password.too_long() {
         return Err(Code::InvalidPassword.into());
     }
-    let credential = accounts::of_user(&state.store, user_id.to_owned()).await?;
+    let credential = accounts::of_user(&state.store, user.id.clone()).await?;
     let credential = credential.ok_or(no_password)?;
+    let tried = Try::begin(state, &user.email, request).await?;
     match state.hashing.verify(password, Some(credential.hash.clone())).await? {
         Verdict::Wrong => Err(Code::InvalidPassword.into()),
-        Verdict::Right | Verdict::RightButOutdated => Ok(credential),
+        Verdict::Right | Verdict::RightButOutdated => {
+            tried.was_right(state).await?;
+            Ok(credential)
+        }
     }
 }
 
@@ -101,6 +109,7 @@ pub struct PasswordChanged {
     responses((status = 200, description = "It is changed", body = PasswordChanged)),
 )]
 pub async fn change_password(
+    _: limited::SignIn,
     session: Session,
     ByCookie(own): ByCookie,
     cookie: SessionCookie,
@@ -113,7 +122,7 @@ pub async fn change_password(
     // Hashed anew by a sign-in just now, or really changed: the second look tells.
     for _ in 0..2 {
         let password = body.current_password.clone();
-        let verified = verify(&state, &user.id, password, Code::NoPassword).await?;
+        let verified = verify(&state, &user, &request, password, Code::NoPassword).await?;
         let hash = state.hashing.hash(body.new_password.clone()).await?;
         let now = state.clock.now();
         let secret = SessionSecret::generate();

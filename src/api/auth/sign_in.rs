@@ -12,10 +12,11 @@ use validator::Validate;
 use super::{
     callback::{absolute, checked},
     device,
+    guess::Try,
     sign_up::yes,
 };
 use crate::{
-    api::{json::ProtocolJson, tag, user::User},
+    api::{json::ProtocolJson, limited, tag, user::User},
     config::EmailVerification,
     error::{Code, Error, Problem},
     fields::{self, normal_email},
@@ -70,6 +71,7 @@ pub struct SignedIn {
     ),
 )]
 pub async fn sign_in_email(
+    _: limited::SignIn,
     _: NotByToken,
     cookie: SessionCookie,
     request: HttpRequest,
@@ -83,9 +85,14 @@ pub async fn sign_in_email(
         return Err(Code::PasswordTooLong.into());
     }
     let callback = checked(body.callback_url.clone(), &state.site, Code::InvalidCallbackUrl)?;
+    let tried = Try::begin(&state, &normal_email(&body.email), &request).await?;
     for _ in 0..2 {
         let secret = SessionSecret::generate();
-        match attempt(&state, &body, &secret, device(&request), cookie.presented()).await? {
+        let outcome = attempt(&state, &body, &secret, device(&request), cookie.presented()).await?;
+        if !matches!(outcome, Outcome::CredentialChanged) {
+            tried.clone().was_right(&state).await?;
+        }
+        match outcome {
             Outcome::Begun(begun) => {
                 let (user, session) = *begun;
                 cookie.set(&secret, body.remember_me)?;

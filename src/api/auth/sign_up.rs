@@ -11,7 +11,7 @@ use validator::Validate;
 
 use super::{callback::checked, device, profile::not_allowed};
 use crate::{
-    api::{json::ProtocolJson, tag, user::User},
+    api::{json::ProtocolJson, limited, tag, user::User},
     config::{EmailVerification, SignUp as Policy},
     error::{Code, Error, Problem},
     fields::{self, normal_email},
@@ -82,6 +82,7 @@ pub struct SignedUp {
     ),
 )]
 pub async fn sign_up_email(
+    _: limited::SignUp,
     _: NotByToken,
     cookie: SessionCookie,
     request: HttpRequest,
@@ -94,11 +95,13 @@ pub async fn sign_up_email(
     body.password.acceptable()?;
     not_allowed(body.role.as_ref())?;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
+    let email = normal_email(&body.email);
+    state.limits.check_mailbox(&email)?;
     let hash = state.hashing.hash(body.password).await?;
     let now = state.clock.now();
     let user = users::User {
         image: body.image,
-        ..users::User::new(body.name, normal_email(&body.email), Role::User, now)
+        ..users::User::new(body.name, email, Role::User, now)
     };
     let account = NewAccount::password(&user.id, &hash, now);
     let welcome = Mail::new(About::VerifyEmail, &user.email).leading_to(callback);
