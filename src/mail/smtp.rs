@@ -106,7 +106,6 @@ fn is_the_address(error: &smtp::Error) -> bool {
 
 /// What went wrong, in one line that any database can keep.
 fn described(error: &smtp::Error) -> String {
-    let text =
-        error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+    let text = error.to_string();
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(500).collect()
 }
