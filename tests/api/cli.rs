@@ -87,11 +87,11 @@ impl Running {
         Self { child, banner, nobody }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         signal(name, self.child.id());
     }
 
-    fn wait(mut self) -> ExitStatus {
+    pub fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 }

@@ -4,6 +4,7 @@ mod caller;
 mod cluster;
 mod outbox;
 mod server;
+mod smtp;
 
 pub use caller::{Caller, Reply};
 pub use outbox::Letter;
@@ -11,6 +12,7 @@ pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
 pub use serde_json::{Value, json};
 pub use server::{Backend, PASSWORD, Person, Server, authority, config};
+pub use smtp::{MailServer, Mood, Security};
 
 /// Runs a test once for each database.
 #[template]
