@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::*;
 
 /// How long a command may take.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The program with nothing in its environment but these.
 fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
