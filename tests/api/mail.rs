@@ -357,6 +357,58 @@ async fn an_address_that_is_refused_for_good_is_given_up_at_once(#[case] reply: 
     assert!(mail.taken_for(&ada.email).is_empty());
 }
 
+/// An address is refused where it is named; whoever refuses before or after that means us.
+#[rstest]
+#[case::at_the_door("")]
+#[case::for_our_name("EHLO")]
+#[case::for_the_sender("MAIL")]
+#[case::for_the_text(".")]
+#[tokio::test]
+async fn a_brief_refusal_of_something_else_is_no_refusal_of_the_address(#[case] at: &'static str) {
+    let (server, mail, _) = with_an_admin(Backend::Sqlite, &[]).await;
+    mail.set(Mood::Answers(at, "550 no"));
+    let ada = server.sign_up("ada").await;
+    let job = failed(&server, &ada.email, 1).await;
+    assert_eq!(job.given_up_at, None, "{job:?}");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
+    let mail = MailServer::start(Security::None);
+    let server = sending_to(&mail, Backend::Sqlite, &["--smtp-timeout", "2"]).await;
+    let moods = [Mood::Answers("QUIT", "421 too late"), Mood::Answers("QUIT", ""), Mood::Lingers];
+    for (mood, email) in
+        moods.into_iter().zip(["cold@x.example", "mute@x.example", "slow@x.example"])
+    {
+        mail.set(mood);
+        write_to(&server, email).await;
+        until("it was tried", async || {
+            job_for(&server, email).await.is_none_or(|job| job.last_error.is_some())
+        })
+        .await;
+        assert!(job_for(&server, email).await.is_none(), "{mood:?}");
+        assert_eq!(mail.taken_for(email).len(), 1, "{mood:?}");
+    }
+}
+
+/// What goes to this machine itself crosses no network.
+#[rstest]
+#[case("smtp://localhost?tls=none", false)]
+#[case("smtp://127.0.0.1?tls=none", false)]
+#[case("smtp://[::1]:2525?tls=none", false)]
+#[case("smtp://192.0.2.1?tls=none", true)]
+#[case("smtp://user:password@mail.example?tls=none", true)]
+#[case("smtp://mail.example", false)]
+#[case("smtps://mail.example", false)]
+#[tokio::test]
+async fn who_sends_mail_in_clear_across_a_network_is_warned(
+    #[case] url: &str,
+    #[case] warned: bool,
+) {
+    let server = Backend::Sqlite.start_with(&["--smtp-url", url]).await;
+    assert_eq!(server.state.mailer.is_exposed(), warned);
+}
+
 #[apply(both)]
 async fn what_a_mail_server_says_at_length_is_kept_in_part(backend: Backend) {
     let (server, mail, _) = with_an_admin(backend, &[]).await;

@@ -58,6 +58,8 @@ pub enum Mood {
     CutsMail,
     /// Takes a mail, and hangs up before it says so.
     CutsReply,
+    /// Takes mail, and never answers a farewell.
+    Lingers,
 }
 
 /// A mail that the server has taken.
@@ -308,6 +310,7 @@ impl House {
                     }
                     guest.say("250 2.0.0 taken").await?;
                 }
+                "QUIT" if mood == Mood::Lingers => return guest.hear().await.map(drop),
                 "QUIT" => return guest.say("221 2.0.0 bye").await,
                 _ => guest.say("502 5.5.1 what?").await?,
             }
