@@ -37,7 +37,7 @@ pub struct Mailer {
 }
 
 enum Way {
-    Smtp(Smtp),
+    Smtp(Box<Smtp>),
     Outbox(Outbox),
 }
 
@@ -48,7 +48,7 @@ impl Mailer {
     /// When the mail server's URL or certificate, or the outbox, cannot be used.
     pub fn new(config: &Config, site: &Site) -> Result<Self, ConfigError> {
         let way = match config.smtp()? {
-            Some(url) => Way::Smtp(Smtp::new(url.expose(), config)?),
+            Some(url) => Way::Smtp(Box::new(Smtp::new(url.expose(), config)?)),
             None => Way::Outbox(Outbox::new(config)?),
         };
         let from = config.mail_from.clone().unwrap_or_else(|| no_reply(site));

@@ -1,76 +1,138 @@
 use std::{error::Error as _, fs, time::Duration};
 
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    Message,
     transport::smtp::{
         self,
-        client::{Certificate, Tls, TlsParameters},
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::{AsyncSmtpConnection, Certificate, TlsParameters},
+        commands::{Data, Mail, Rcpt},
+        extension::{ClientId, Extension, MailParameter},
     },
 };
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::Error;
 use crate::config::{Config, ConfigError};
 
+/// How long to wait for the answer to a farewell: the mail has been taken before it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// A mail server.
 pub(super) struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
-    patience: Duration,
     host: String,
-    secure: &'static str,
+    port: u16,
+    encryption: Encryption,
+    credentials: Option<Credentials>,
+    patience: Duration,
     exposed: bool,
 }
 
+enum Encryption {
+    None,
+    StartTls(TlsParameters),
+    Tls(TlsParameters),
+}
+
 impl Smtp {
-    /// Reads the server's URL. lettre takes `smtp://` for mail in clear; here that must be asked for.
+    /// Reads the server's URL. Mail in clear must be asked for.
     pub(super) fn new(url: &str, config: &Config) -> Result<Self, ConfigError> {
         let wrong = |reason: &dyn std::fmt::Display| ConfigError::Smtp(reason.to_string());
-        let mut url = Url::parse(url).map_err(|error| wrong(&error))?;
-        let host = url.host_str().ok_or_else(|| wrong(&"names no host"))?.to_owned();
-        let local = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        let (secure, tls) = match (url.scheme(), url.query()) {
-            ("smtps", None) => ("TLS", Some(Tls::Wrapper(tls(&host, config)?))),
-            ("smtp", None) => ("STARTTLS", Some(Tls::Required(tls(&host, config)?))),
-            ("smtp", Some("tls=none")) => ("no encryption", None),
+        let url = Url::parse(url).map_err(|error| wrong(&error))?;
+        let (host, local) = host(&url).ok_or_else(|| wrong(&"names no host"))?;
+        let (port, encryption) = match (url.scheme(), url.query()) {
+            ("smtps", None) => (465, Encryption::Tls(tls(&host, config)?)),
+            ("smtp", None) => (587, Encryption::StartTls(tls(&host, config)?)),
+            ("smtp", Some("tls=none")) => (25, Encryption::None),
             ("smtp" | "smtps", Some(_)) => return Err(wrong(&"the only parameter is ?tls=none")),
             _ => return Err(wrong(&"must begin with smtps:// or smtp://")),
         };
-        // What we say of encryption is said by `tls`; without a port, lettre's default for it is right.
-        url.set_query(matches!(tls, Some(Tls::Required(_))).then_some("tls=required"));
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str())
-            .map_err(|error| wrong(&described(&error)))?;
-        let exposed = tls.is_none() && !local;
-        if let Some(tls) = tls {
-            builder = builder.tls(tls);
-        }
-        let patience = Duration::from_secs(config.smtp_timeout);
-        // A connection a mail: lettre's pool would take back one that was cut off in mid-conversation.
-        let transport = builder.timeout(Some(patience)).build();
-        Ok(Self { transport, patience, host, secure, exposed })
-    }
-
-    pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
-        // lettre's own time-out is for the connection alone.
-        let sent = tokio::time::timeout(self.patience, self.transport.send(message)).await;
-        let sent =
-            sent.map_err(|_| Error::Transient("the mail server took too long".to_owned()))?;
-        sent.map(drop).map_err(|error| {
-            let reason = described(&error);
-            if is_the_address(&error) { Error::Permanent(reason) } else { Error::Transient(reason) }
+        let credentials = match url.password() {
+            Some(password) => {
+                let decode = |text| percent_decode_str(text).decode_utf8().map(String::from);
+                let user = decode(url.username()).map_err(|error| wrong(&error))?;
+                Some(Credentials::new(user, decode(password).map_err(|error| wrong(&error))?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            port: url.port().unwrap_or(port),
+            exposed: matches!(encryption, Encryption::None) && !local,
+            host,
+            encryption,
+            credentials,
+            patience: Duration::from_secs(config.smtp_timeout),
         })
     }
 
+    pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
+        let late = |_| Error::Transient("the mail server took too long".to_owned());
+        let sent = tokio::time::timeout(self.patience, self.hand_over(&message)).await;
+        let mut line = sent.map_err(late)??;
+        let _ = tokio::time::timeout(FAREWELL, line.quit()).await;
+        Ok(())
+    }
+
+    /// Gives a mail to the server, until it says that it has it.
+    ///
+    /// By hand, as lettre's own transport does not say what was refused.
+    async fn hand_over(&self, message: &Message) -> Result<AsyncSmtpConnection, Error> {
+        let (hello, envelope) = (ClientId::default(), message.envelope());
+        let tls = match &self.encryption {
+            Encryption::Tls(tls) => Some(tls.clone()),
+            Encryption::StartTls(_) | Encryption::None => None,
+        };
+        let server = (self.host.as_str(), self.port);
+        let mut line = AsyncSmtpConnection::connect_tokio1(server, None, &hello, tls, None).await?;
+        if let Encryption::StartTls(tls) = &self.encryption {
+            line.starttls(tls.clone(), &hello).await?;
+        }
+        if let Some(credentials) = &self.credentials {
+            line.auth(DEFAULT_MECHANISMS, credentials).await?;
+        }
+        let mut addresses = envelope.from().into_iter().chain(envelope.to());
+        let unicode = addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii());
+        if unicode && !line.server_info().supports_feature(Extension::SmtpUtfEight) {
+            let reason = "the mail server takes no address that is not ASCII";
+            return Err(Error::Transient(reason.to_owned()));
+        }
+        let parameters = if unicode { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
+        line.command(Mail::new(envelope.from().cloned(), parameters)).await?;
+        for to in envelope.to() {
+            let named = line.command(Rcpt::new(to.clone(), Vec::new())).await;
+            named.map_err(|error| refusal(&error, true))?;
+        }
+        line.command(Data).await?;
+        line.message(&message.formatted()).await?;
+        Ok(line)
+    }
+
     pub(super) fn describe(&self) -> String {
-        format!("through {} with {}", self.host, self.secure)
+        let secure = match self.encryption {
+            Encryption::None => "no encryption",
+            Encryption::StartTls(_) => "STARTTLS",
+            Encryption::Tls(_) => "TLS",
+        };
+        format!("through {} with {secure}", self.host)
     }
 
     pub(super) fn is_exposed(&self) -> bool {
         self.exposed
+    }
+}
+
+/// The host that a URL names, and whether it is this machine.
+fn host(url: &Url) -> Option<(String, bool)> {
+    match url.host()? {
+        Host::Ipv4(address) => Some((address.to_string(), address.is_loopback())),
+        Host::Ipv6(address) => Some((address.to_string(), address.is_loopback())),
+        // Of schemes that browsers do not know, the parser takes even numbers for a name.
+        Host::Domain(name) => {
+            let address = name.parse::<std::net::Ipv4Addr>();
+            let local = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
+            Some((name.to_owned(), local))
+        }
     }
 }
 
@@ -90,23 +152,35 @@ fn tls(host: &str, config: &Config) -> Result<TlsParameters, ConfigError> {
     builder.build().map_err(|error| ConfigError::Smtp(described(&error)))
 }
 
-/// Whether a refusal is for good and for this address alone. Any other speaks of us, our credentials
-/// or the server, and somebody will mend that: the mail is still to be sent.
+impl From<smtp::Error> for Error {
+    fn from(error: smtp::Error) -> Self {
+        refusal(&error, false)
+    }
+}
+
+/// What a refusal means; `named` if it is the answer to the recipient's address.
+///
+/// For good is what speaks of that address alone. Any other speaks of us, our credentials or the
+/// server, and somebody will mend that: the mail is still to be sent.
 ///
 /// The enhanced code says it (RFC 3463: X.1.1 to X.1.3 and X.1.6 are the recipient's address); without
-/// one, the replies that mean a mailbox (RFC 5321, 4.2.3).
-fn is_the_address(error: &smtp::Error) -> bool {
-    let Some(code) = error.status().filter(|_| error.is_permanent()) else { return false };
+/// one, the replies that mean a mailbox (RFC 5321, 4.2.3), if an address was asked about.
+fn refusal(error: &smtp::Error, named: bool) -> Error {
+    let reason = described(error);
+    let Some(code) = error.status().filter(|_| error.is_permanent()) else {
+        return Error::Transient(reason);
+    };
     let text = error.source().map(ToString::to_string).unwrap_or_default();
-    match text.split_whitespace().next().filter(|word| word.starts_with("5.")) {
+    let of_the_address = match text.split_whitespace().next().filter(|word| word.starts_with("5."))
+    {
         Some(enhanced) => ["5.1.1", "5.1.2", "5.1.3", "5.1.6"].contains(&enhanced),
-        None => ["550", "551", "553"].contains(&code.to_string().as_str()),
-    }
+        None => named && ["550", "551", "553"].contains(&code.to_string().as_str()),
+    };
+    if of_the_address { Error::Permanent(reason) } else { Error::Transient(reason) }
 }
 
 /// What went wrong, in one line that any database can keep.
 fn described(error: &smtp::Error) -> String {
-    let text =
-        error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+    let text = error.to_string();
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(500).collect()
 }

@@ -168,9 +168,8 @@ pub(super) fn connect(file: &Path) -> Result<SqliteConnection, Error> {
         )?;
         Ok(connection)
     };
-    let locked = |error: &Box<dyn StdError>| error.to_string().contains("database is locked");
     open.retry(ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(100))
-        .when(locked)
+        .when(|error| error.to_string().contains("database is locked"))
         .call()
         .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
 }

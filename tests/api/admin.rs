@@ -2,6 +2,7 @@
 
 mod audit_events;
 mod credentials;
+mod jobs;
 mod lock_out;
 mod tokens;
 mod users;

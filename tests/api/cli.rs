@@ -15,12 +15,13 @@ use tempfile::TempDir;
 use crate::support::*;
 
 /// How long a command may take.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The program with nothing in its environment but these.
 fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.env_clear().env("PORTCULLIS_LISTEN", "127.0.0.1:0").env("PORTCULLIS_LOG", "warn");
+    command.envs(UNLIMITED.map(|(_, name, value)| (name, value)));
     command.envs(settings.iter().copied()).current_dir(folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -87,11 +88,11 @@ impl Running {
         Self { child, banner, nobody }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         signal(name, self.child.id());
     }
 
-    fn wait(mut self) -> ExitStatus {
+    pub fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 }

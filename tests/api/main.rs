@@ -26,6 +26,8 @@ mod cli;
 mod docs;
 mod gate;
 mod http;
+mod jobs;
+mod mail;
 mod pages;
 mod projects;
 mod readme;

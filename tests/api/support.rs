@@ -4,13 +4,15 @@ mod caller;
 mod cluster;
 mod outbox;
 mod server;
+mod smtp;
 
 pub use caller::{Caller, Reply};
 pub use outbox::Letter;
 pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
 pub use serde_json::{Value, json};
-pub use server::{Backend, PASSWORD, Person, Server, authority, config};
+pub use server::{Backend, PASSWORD, Person, Server, UNLIMITED, authority, config};
+pub use smtp::{MailServer, Mood, Security};
 
 /// Runs a test once for each database.
 #[template]

@@ -86,7 +86,7 @@ impl Cluster {
     fn throw_away() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let keys = TempDir::new().unwrap();
-        let (certificate, key) = make_certificate(keys.path());
+        let (certificate, key) = make_certificate(keys.path(), "127.0.0.1");
         let mut command = as_ordinary_user();
         let mut child = command
             .args(["sh", "-c", SCRIPT, "sh"])
@@ -130,10 +130,9 @@ impl Cluster {
     }
 }
 
-/// A certificate for 127.0.0.1 that vouches for itself, so that TLS is tested with a real check.
-fn make_certificate(folder: &Path) -> (PathBuf, PathBuf) {
-    let made =
-        rcgen::generate_simple_self_signed(["127.0.0.1".into(), "localhost".into()]).unwrap();
+/// A certificate for this host that vouches for itself, so that TLS is tested with a real check.
+pub fn make_certificate(folder: &Path, host: &str) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
     fs::write(&certificate, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();

@@ -47,6 +47,17 @@ pub struct Person {
     pub browser: Caller,
 }
 
+/// The settings that count requests, as flags and in the environment, and what leaves all of it.
+pub const UNLIMITED: [(&str, &str, &str); 7] = [
+    ("--limit-requests", "PORTCULLIS_LIMIT_REQUESTS", "off"),
+    ("--limit-sign-in", "PORTCULLIS_LIMIT_SIGN_IN", "off"),
+    ("--limit-sign-up", "PORTCULLIS_LIMIT_SIGN_UP", "off"),
+    ("--limit-mail", "PORTCULLIS_LIMIT_MAIL", "off"),
+    ("--limit-mailbox", "PORTCULLIS_LIMIT_MAILBOX", "off"),
+    ("--limit-tokens", "PORTCULLIS_LIMIT_TOKENS", "off"),
+    ("--wrong-passwords", "PORTCULLIS_WRONG_PASSWORDS", "0"),
+];
+
 #[derive(Parser)]
 struct Settings {
     #[command(flatten)]
@@ -110,7 +121,11 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
         "--shutdown-timeout",
         "0",
     ];
-    Settings::parse_from(fixed.iter().copied().chain(settings.iter().copied())).config
+    // Many tests are many people at one address. Where a limit is what is tested, it is given.
+    let given = |name: &str| settings.contains(&name);
+    let unlimited = UNLIMITED.iter().filter(|(flag, ..)| !given(flag));
+    let unlimited = unlimited.flat_map(|(flag, _, value)| [*flag, *value]);
+    Settings::parse_from(fixed.iter().copied().chain(unlimited).chain(settings.iter().copied())).config
 }
 
 impl Server {

@@ -1,0 +1,324 @@
+//! The queue: each job is done, by one instance at a time, whatever becomes of the others.
+
+use std::net::TcpStream;
+
+use portcullis::{
+    jobs::{About, Job, Mail},
+    secrets::SigningKey,
+    store::jobs::{self as queue, Claim, JobRow, NewJob, Outcome},
+    time::{Timestamp, days, seconds},
+};
+use tempfile::TempDir;
+
+use crate::{
+    cli::Running,
+    mail::{LEASE, advance, all_done, failed, job_for, jobs, sending_to, until, write_to},
+    support::*,
+};
+
+/// How many jobs an instance does at once.
+const AT_ONCE: usize = 4;
+/// A kind that no binary does: the test alone takes such jobs.
+const FOREIGN: &[&str] = &["foreign"];
+
+/// Adds a job of a kind that no binary does.
+async fn add_foreign(server: &Server, due: Timestamp) -> String {
+    let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, due);
+    let id = job.id().to_owned();
+    queue::add(&server.state.store, job).await.unwrap();
+    id
+}
+
+async fn claim(server: &Server, kinds: &'static [&'static str], now: Timestamp) -> Option<JobRow> {
+    match queue::claim(&server.state.store, kinds, LEASE, now).await.unwrap() {
+        Claim::Taken(job) => Some(job),
+        Claim::NothingDue => None,
+        Claim::Contended => panic!("nobody else is here"),
+    }
+}
+
+/// Waits until so many jobs have been begun.
+async fn begun(server: &Server, count: usize) {
+    until(&format!("{count} jobs are begun"), async || {
+        jobs(server).await.iter().filter(|job| job.attempts > 0).count() == count
+    })
+    .await;
+}
+
+fn addresses(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{number:02}@example.com")).collect()
+}
+
+/// Who was written to, in the alphabet's order.
+fn written_to(mail: &MailServer) -> Vec<String> {
+    let mut all: Vec<_> = mail.taken().into_iter().map(|mail| mail.to).collect();
+    all.sort();
+    all
+}
+
+#[apply(both)]
+async fn a_job_that_no_binary_knows_waits_untouched_and_holds_up_no_other(backend: Backend) {
+    let server = backend.start().await;
+    let id = add_foreign(&server, server.now()).await;
+    advance(&server, days(2));
+    for email in addresses(AT_ONCE + 1) {
+        write_to(&server, &email).await;
+    }
+    assert_eq!(server.outbox().await.len(), AT_ONCE + 1);
+    let left = jobs(&server).await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!((&left[0].id, left[0].attempts, &left[0].last_error), (&id, 0, &None));
+    assert_eq!(left[0].given_up_at, None);
+}
+
+#[apply(both)]
+async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backend) {
+    let server = backend.start().await;
+    let payload = json!({ "about": "something new", "email": "ada@example.com" });
+    let job = NewJob::new("mail", payload.to_string(), None, server.now());
+    queue::add(&server.state.store, job).await.unwrap();
+    // More tries than an ordinary failure is allowed.
+    let many = "UPDATE jobs SET attempts = 100";
+    crate::store::execute(&server, many).await;
+    server.state.job_added.notify_one();
+    server.jobs_done().await;
+    let job = job_for(&server, "ada@example.com").await.unwrap();
+    assert_eq!(job.last_error.as_deref(), Some("a newer Portcullis must do this"));
+    assert_eq!((job.given_up_at, job.run_at), (None, server.now() + LEASE));
+
+    // The newer one comes.
+    let known = r#"{"about":"password-changed","email":"ada@example.com"}"#;
+    let sql = format!("UPDATE jobs SET payload = '{known}', attempts = 0");
+    crate::store::execute(&server, &sql).await;
+    advance(&server, LEASE);
+    all_done(&server).await;
+    assert_eq!(server.mail_to("ada@example.com").await.len(), 1);
+}
+
+#[apply(both)]
+async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
+    let server = backend.start().await;
+    let now = server.now();
+    let mut ids = Vec::new();
+    for due in [now + seconds(2), now, now + seconds(3), now + seconds(1), now + days(1)] {
+        ids.push(add_foreign(&server, due).await);
+    }
+    assert!(claim(&server, FOREIGN, now - seconds(1)).await.is_none(), "none is due");
+    let mut taken = Vec::new();
+    while let Some(job) = claim(&server, FOREIGN, now + seconds(3)).await {
+        taken.push(job.id);
+    }
+    assert_eq!(taken, [1, 3, 0, 2].map(|number: usize| ids[number].clone()));
+}
+
+#[apply(both)]
+async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
+    let server = backend.start().await;
+    // Not due for the server, whose worker would be faster.
+    let later = server.now() + days(1);
+    let job = Job::from(Mail::new(About::PasswordChanged, "ada@example.com")).row(None, later);
+    queue::add(&server.state.store, job).await.unwrap();
+    let taken = claim(&server, &["mail"], later).await.unwrap();
+    assert_eq!((taken.attempts, taken.run_at), (1, later + LEASE));
+
+    server.clock.set(later + LEASE - seconds(1));
+    write_to(&server, "marker@example.com").await;
+    until("the marker is done", async || jobs(&server).await.len() == 1).await;
+    let held = job_for(&server, "ada@example.com").await.unwrap();
+    assert_eq!((held.attempts, held.run_at), (1, later + LEASE), "it is the other's still");
+
+    advance(&server, seconds(1));
+    all_done(&server).await;
+    assert_eq!(server.mail_to("ada@example.com").await.len(), 1);
+}
+
+#[apply(both)]
+async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
+    let server = backend.start().await;
+    let (store, now) = (&server.state.store, server.now());
+    let id = add_foreign(&server, now).await;
+    let late = claim(&server, FOREIGN, now).await.unwrap();
+    assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none());
+    let now = now + LEASE;
+    let taken = claim(&server, FOREIGN, now).await.unwrap();
+    assert_eq!((&taken.id, taken.attempts), (&id, 2));
+
+    let reason = || "too late".to_owned();
+    for outcome in
+        [Outcome::Done, Outcome::Again(now + days(1), reason()), Outcome::GivenUp(reason())]
+    {
+        queue::settle(store, &late, outcome, now).await.unwrap();
+        let left = jobs(&server).await.remove(0);
+        assert_eq!((&left.id, left.attempts, left.run_at), (&id, 2, taken.run_at));
+        assert_eq!((left.last_error, left.given_up_at), (None, None));
+    }
+    queue::settle(store, &taken, Outcome::GivenUp(reason()), now).await.unwrap();
+    assert!(claim(&server, FOREIGN, now + days(9)).await.is_none(), "nobody tries it any more");
+    queue::settle(store, &taken, Outcome::Done, now).await.unwrap();
+    assert!(jobs(&server).await.is_empty());
+}
+
+#[apply(both)]
+async fn a_job_that_takes_every_worker_down_is_given_up(backend: Backend) {
+    let server = backend.start().await;
+    let later = server.now() + days(1);
+    for (email, attempts) in [("last@example.com", 39), ("never@example.com", 40)] {
+        let job = Job::from(Mail::new(About::PasswordChanged, email)).row(None, later);
+        let sql = format!("UPDATE jobs SET attempts = {attempts} WHERE id = '{}'", job.id());
+        queue::add(&server.state.store, job).await.unwrap();
+        crate::store::execute(&server, &sql).await;
+    }
+    advance(&server, days(1));
+    assert_eq!(server.mail_to("last@example.com").await.len(), 1);
+    let job = failed(&server, "never@example.com", 41).await;
+    assert_eq!(job.last_error.as_deref(), Some("it never came to an end"));
+    assert_eq!(job.given_up_at, Some(server.now()));
+    assert!(server.mail_to("never@example.com").await.is_empty());
+}
+
+#[tokio::test]
+async fn two_instances_share_the_work_and_do_each_job_once() {
+    let folder = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let mail = MailServer::start(Security::None);
+    mail.set(Mood::Silent);
+    let instance = async |user: &str| {
+        let smtp = mail.url_for(user);
+        Server::on(&url, TempDir::new().unwrap(), &["--smtp-url", &smtp]).await
+    };
+    let (one, other) = (instance("one").await, instance("other").await);
+    other.clock.set(one.now());
+    let look = || [&one, &other].map(|server| server.state.job_added.notify_one());
+    let shared = addresses(2 * AT_ONCE);
+    for email in &shared {
+        write_to(&one, email).await;
+    }
+    look();
+    // While the mail server is silent, neither can do more than its part.
+    begun(&one, 2 * AT_ONCE).await;
+    mail.set(Mood::Takes);
+    all_done(&one).await;
+    assert_eq!(written_to(&mail), shared);
+    for user in ["one", "other"] {
+        let sent =
+            mail.taken().into_iter().filter(|mail| mail.credentials.as_ref().unwrap().0 == user);
+        assert_eq!(sent.count(), AT_ONCE, "{user}");
+    }
+
+    // And where they are in each other's way.
+    let contended = addresses(60);
+    for email in &contended[shared.len()..] {
+        write_to(&one, email).await;
+        look();
+    }
+    all_done(&one).await;
+    assert_eq!(written_to(&mail), contended);
+}
+
+#[apply(both)]
+async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
+    let mail = MailServer::start(Security::None);
+    let server = sending_to(&mail, backend, &[]).await;
+    mail.set(Mood::Answers("RCPT", "451 4.3.0 later"));
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    // Nobody's at first: who is written to is found out when the mail is about to leave.
+    let request = json!({ "email": ada.email });
+    server.nobody.post("/api/auth/request-password-reset", request).await.expect(200);
+    until("three mails have failed", async || {
+        let all = jobs(&server).await;
+        all.len() == 3 && all.iter().all(|job| job.last_error.is_some())
+    })
+    .await;
+    ada.browser.post("/api/auth/delete-user", json!({ "password": PASSWORD })).await.expect(200);
+    let left: Vec<_> = jobs(&server).await.into_iter().map(|job| job.user_id).collect();
+    assert_eq!(left, [Some(grace.id)]);
+
+    mail.set(Mood::Takes);
+    advance(&server, seconds(30));
+    all_done(&server).await;
+    assert_eq!(written_to(&mail), [grace.email]);
+}
+
+/// The program on a database, with its mail going to a mail server.
+fn run(home: &TempDir, url: &str, mail: &MailServer) -> Running {
+    let (secret, smtp) = (SigningKey::generate().reveal(), mail.url());
+    let settings = [
+        ("DATABASE_URL", url),
+        ("PORTCULLIS_SECRET", secret.as_str()),
+        ("PORTCULLIS_SMTP_URL", smtp.as_str()),
+        ("PORTCULLIS_SMTP_TIMEOUT", "120"),
+    ];
+    Running::start(home.path(), &settings)
+}
+
+/// Signs up one more than an instance can write to at once, and waits until it does what it can.
+async fn sign_up_too_many(server: &Running, mail: &MailServer) -> Vec<String> {
+    let people = addresses(AT_ONCE + 1);
+    for (number, email) in people.iter().enumerate() {
+        if number == AT_ONCE {
+            until("all workers are busy", async || mail.callers() == AT_ONCE).await;
+        }
+        let body = json!({ "name": "x", "email": email, "password": PASSWORD });
+        server.nobody.post("/api/auth/sign-up/email", body).await.expect(200);
+    }
+    people
+}
+
+/// On the same database, with a clock that can be moved.
+async fn later(url: &str, mail: &MailServer) -> Server {
+    Server::on(url, TempDir::new().unwrap(), &["--smtp-url", &mail.url()]).await
+}
+
+#[apply(both)]
+async fn what_was_answered_is_mailed_although_the_process_was_killed(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let mail = MailServer::start(Security::None);
+    mail.set(Mood::Silent);
+    let server = run(&home, &url, &mail);
+    let people = sign_up_too_many(&server, &mail).await;
+    server.signal("KILL");
+    assert!(!server.wait().success());
+    mail.set(Mood::Takes);
+
+    // What nobody had begun is sent at once, and what had been begun when its lease is over.
+    let server = run(&home, &url, &mail);
+    mail.wait_for(1).await;
+    server.signal("TERM");
+    assert!(server.wait().success(), "and notes that it is sent");
+    assert_eq!(written_to(&mail), people[AT_ONCE..]);
+    let server = later(&url, &mail).await;
+    advance(&server, LEASE);
+    all_done(&server).await;
+    assert_eq!(written_to(&mail), people);
+    for taken in mail.taken() {
+        let secret = taken.letter().secret();
+        server.nobody.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
+    }
+}
+
+#[apply(both)]
+async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let mail = MailServer::start(Security::None);
+    mail.set(Mood::Silent);
+    let server = run(&home, &url, &mail);
+    let people = sign_up_too_many(&server, &mail).await;
+    server.signal("TERM");
+    let address = server.nobody.base.trim_start_matches("http://").to_owned();
+    until("it takes no more", async || TcpStream::connect(&address).is_err()).await;
+    mail.set(Mood::Takes);
+    assert!(server.wait().success());
+    assert_eq!(written_to(&mail), people[..AT_ONCE]);
+
+    mail.set(Mood::Silent);
+    let server = later(&url, &mail).await;
+    let left = jobs(&server).await;
+    assert_eq!(left.len(), 1, "what was ended is noted");
+    assert!(left[0].payload.contains(&people[AT_ONCE]));
+    mail.set(Mood::Takes);
+    all_done(&server).await;
+    assert_eq!(written_to(&mail), people);
+}

@@ -1,0 +1,389 @@
+//! A mail server of a test's own: it takes mail, or fails in any of the ways in which one can.
+//!
+//! It runs on a thread of its own, so that it answers also while its test stands still.
+
+use std::{
+    fmt, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use mail_parser::MessageParser;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpSocket, TcpStream},
+    runtime::{self, Runtime},
+    sync::{oneshot, watch},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+use super::{Letter, cluster};
+
+/// How a line to a mail server becomes secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Not at all.
+    None,
+    /// By STARTTLS.
+    StartTls,
+    /// From the first byte on.
+    Tls,
+}
+
+/// What a mail server does with whoever comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// Takes mail.
+    Takes,
+    /// Answers this to one command, and hangs up. The greeting is `""`, the end of a mail `.`.
+    Answers(&'static str, &'static str),
+    /// Says nothing before its mood is another.
+    Silent,
+    /// Hangs up in the middle of a mail.
+    CutsMail,
+    /// Takes a mail, and hangs up before it says so.
+    CutsReply,
+    /// Takes mail, and never answers a farewell.
+    Lingers,
+}
+
+/// A mail that the server has taken.
+#[derive(Clone)]
+pub struct Taken {
+    pub from: String,
+    pub to: String,
+    /// The user name and the password that it was given for.
+    pub credentials: Option<(String, String)>,
+    pub encrypted: bool,
+    pub raw: Vec<u8>,
+}
+
+/// A mail server, gone when dropped.
+pub struct MailServer {
+    address: SocketAddr,
+    house: Arc<House>,
+    /// Until it listens.
+    closed: Option<(Runtime, TcpSocket)>,
+    _stop: Option<oneshot::Sender<()>>,
+    _keys: TempDir,
+    authority: PathBuf,
+}
+
+struct House {
+    security: Security,
+    mood: watch::Sender<Mood>,
+    tls: TlsAcceptor,
+    callers: AtomicUsize,
+    heard: Mutex<Vec<String>>,
+    taken: Mutex<Vec<Taken>>,
+}
+
+impl Taken {
+    pub fn letter(&self) -> Letter {
+        Letter::parse(&self.raw)
+    }
+
+    #[track_caller]
+    pub fn header(&self, name: &str) -> String {
+        let mail = MessageParser::default().parse(&self.raw).expect("it is a mail");
+        mail.header_raw(name).unwrap_or_else(|| panic!("no {name}")).trim().to_owned()
+    }
+}
+
+impl fmt::Debug for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "to {}: {}", self.to, String::from_utf8_lossy(&self.raw))
+    }
+}
+
+impl MailServer {
+    /// User name and password in its URL; a URL cannot hold them as they are.
+    pub const CREDENTIALS: (&str, &str) = ("port@cullis", "hunter2/:%");
+
+    pub fn start(security: Security) -> Self {
+        Self::closed(security, "127.0.0.1").open()
+    }
+
+    /// One that refuses connections until it is opened, with a certificate for this host.
+    pub fn closed(security: Security, host: &str) -> Self {
+        let keys = TempDir::new().unwrap();
+        let (authority, key) = cluster::make_certificate(keys.path(), host);
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        // Bound, it keeps others from the port; only one that listens takes connections.
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let house = House {
+            security,
+            mood: watch::Sender::new(Mood::Takes),
+            tls: acceptor(&authority, &key),
+            callers: AtomicUsize::new(0),
+            heard: Mutex::default(),
+            taken: Mutex::default(),
+        };
+        Self {
+            address: socket.local_addr().unwrap(),
+            house: Arc::new(house),
+            closed: Some((runtime, socket)),
+            _stop: None,
+            _keys: keys,
+            authority,
+        }
+    }
+
+    pub fn open(mut self) -> Self {
+        let (runtime, socket) = self.closed.take().expect("it is closed");
+        let listener = {
+            let _inside = runtime.enter();
+            socket.listen(64).unwrap()
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let house = self.house.clone();
+        thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = house.receive(listener) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { _stop: Some(stop), ..self }
+    }
+
+    pub fn set(&self, mood: Mood) {
+        self.house.mood.send_replace(mood);
+    }
+
+    /// Where it is, with its credentials.
+    pub fn url(&self) -> String {
+        self.url_for(Self::CREDENTIALS.0)
+    }
+
+    /// Where it is, for this user.
+    pub fn url_for(&self, user: &str) -> String {
+        let (scheme, query) = match self.house.security {
+            Security::None => ("smtp", "?tls=none"),
+            Security::StartTls => ("smtp", ""),
+            Security::Tls => ("smtps", ""),
+        };
+        let mut url = url::Url::parse(&format!("{scheme}://{}{query}", self.address)).unwrap();
+        url.set_username(user).unwrap();
+        // As a parser would leave it: `%` stands for itself there.
+        url.set_password(Some(&Self::CREDENTIALS.1.replace('%', "%25"))).unwrap();
+        url.into()
+    }
+
+    /// The certificate by which it is trusted.
+    pub fn authority(&self) -> &str {
+        self.authority.to_str().unwrap()
+    }
+
+    /// All that it was told, but for mails: ` in clear` or ` in secret` is said of each line.
+    pub fn heard(&self) -> Vec<String> {
+        self.house.heard.lock().unwrap().clone()
+    }
+
+    /// How often somebody has called.
+    pub fn callers(&self) -> usize {
+        self.house.callers.load(Ordering::SeqCst)
+    }
+
+    /// All mail so far.
+    pub fn taken(&self) -> Vec<Taken> {
+        self.house.taken.lock().unwrap().clone()
+    }
+
+    /// All mail to an address so far.
+    pub fn taken_for(&self, email: &str) -> Vec<Taken> {
+        self.taken().into_iter().filter(|mail| mail.to == email).collect()
+    }
+
+    /// Waits for so many mails.
+    pub async fn wait_for(&self, count: usize) -> Vec<Taken> {
+        for _ in 0..1000 {
+            let taken = self.taken();
+            if taken.len() >= count {
+                return taken;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{count} mails did not come within 20 seconds: {:?}", self.taken());
+    }
+}
+
+fn acceptor(certificate: &Path, key: &Path) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&fs::read(key).unwrap()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+impl House {
+    async fn receive(self: &Arc<Self>, listener: TcpListener) {
+        while let Ok((stream, _)) = listener.accept().await {
+            self.callers.fetch_add(1, Ordering::SeqCst);
+            let house = self.clone();
+            // Whoever hangs up has their reason.
+            tokio::spawn(async move { drop(house.converse(stream).await) });
+        }
+    }
+
+    async fn converse(&self, stream: TcpStream) -> io::Result<()> {
+        let mut mood = self.mood.subscribe();
+        let mood = *mood.wait_for(|mood| *mood != Mood::Silent).await.map_err(io::Error::other)?;
+        let encrypted = self.security == Security::Tls;
+        let stream: Box<dyn Stream> =
+            if encrypted { Box::new(self.tls.accept(stream).await?) } else { Box::new(stream) };
+        let mut guest = Guest { line: BufReader::new(stream), encrypted };
+        let mut mail = Taken {
+            from: String::new(),
+            to: String::new(),
+            credentials: None,
+            encrypted,
+            raw: Vec::new(),
+        };
+        if let Mood::Answers("", reply) = mood {
+            return guest.say(reply).await;
+        }
+        guest.say("220 mail.example at your service").await?;
+        loop {
+            let said = guest.hear().await?;
+            let how = if guest.encrypted { "secret" } else { "clear" };
+            self.heard.lock().unwrap().push(format!("{said} in {how}"));
+            let (command, rest) = said.split_once(' ').unwrap_or((&said, ""));
+            if let Mood::Answers(to, reply) = mood
+                && to == command
+            {
+                return guest.say(reply).await;
+            }
+            match command {
+                "EHLO" => guest.say(self.offer(guest.encrypted)).await?,
+                "STARTTLS" => {
+                    guest.say("220 go ahead").await?;
+                    let stream = self.tls.accept(guest.line.into_inner()).await?;
+                    guest = Guest { line: BufReader::new(Box::new(stream)), encrypted: true };
+                    mail.encrypted = true;
+                }
+                "AUTH" => {
+                    mail.credentials = Some(guest.credentials(rest).await?);
+                    guest.say("235 2.7.0 welcome").await?;
+                }
+                "MAIL" => {
+                    mail.from = between_brackets(rest);
+                    guest.say("250 2.1.0 ok").await?;
+                }
+                "RCPT" => {
+                    mail.to = between_brackets(rest);
+                    guest.say("250 2.1.5 ok").await?;
+                }
+                "DATA" => {
+                    guest.say("354 go on").await?;
+                    if mood == Mood::CutsMail {
+                        return guest.hear().await.map(drop);
+                    }
+                    mail.raw = guest.mail().await?;
+                    if let Mood::Answers(".", reply) = mood {
+                        return guest.say(reply).await;
+                    }
+                    self.taken.lock().unwrap().push(mail.clone());
+                    if mood == Mood::CutsReply {
+                        return Ok(());
+                    }
+                    guest.say("250 2.0.0 taken").await?;
+                }
+                "QUIT" if mood == Mood::Lingers => return guest.hear().await.map(drop),
+                "QUIT" => return guest.say("221 2.0.0 bye").await,
+                _ => guest.say("502 5.5.1 what?").await?,
+            }
+        }
+    }
+
+    /// Some take only LOGIN; here the one that speaks TLS from the first byte on.
+    fn offer(&self, encrypted: bool) -> &'static str {
+        match (self.security, encrypted) {
+            (Security::Tls, _) => "250-mail.example\r\n250 AUTH LOGIN",
+            (Security::StartTls, false) => {
+                "250-mail.example\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN"
+            }
+            _ => "250-mail.example\r\n250 AUTH PLAIN LOGIN",
+        }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Somebody at the other end of the line.
+struct Guest {
+    line: BufReader<Box<dyn Stream>>,
+    encrypted: bool,
+}
+
+impl Guest {
+    async fn say(&mut self, reply: &str) -> io::Result<()> {
+        self.line.write_all(format!("{reply}\r\n").as_bytes()).await?;
+        self.line.flush().await
+    }
+
+    async fn hear(&mut self) -> io::Result<String> {
+        let mut said = String::new();
+        if self.line.read_line(&mut said).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(said.trim_end().to_owned())
+    }
+
+    async fn credentials(&mut self, how: &str) -> io::Result<(String, String)> {
+        if let Some(all) = how.strip_prefix("PLAIN ") {
+            let all = decoded(all);
+            let mut parts = all.split('\0').skip(1).map(ToOwned::to_owned);
+            return Ok((parts.next().unwrap_or_default(), parts.next().unwrap_or_default()));
+        }
+        self.say("334 VXNlcm5hbWU6").await?;
+        let user = decoded(&self.hear().await?);
+        self.say("334 UGFzc3dvcmQ6").await?;
+        Ok((user, decoded(&self.hear().await?)))
+    }
+
+    /// A mail, up to the line that is a dot.
+    async fn mail(&mut self) -> io::Result<Vec<u8>> {
+        let mut mail = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            if self.line.read_until(b'\n', &mut line).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if line == b".\r\n" {
+                return Ok(mail);
+            }
+            mail.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+        }
+    }
+}
+
+fn decoded(text: &str) -> String {
+    String::from_utf8(BASE64_STANDARD.decode(text).unwrap_or_default()).unwrap_or_default()
+}
+
+fn between_brackets(text: &str) -> String {
+    text.split(['<', '>']).nth(1).unwrap_or_default().to_owned()
+}
