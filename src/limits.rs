@@ -76,8 +76,7 @@ pub fn network(address: IpAddr) -> IpNet {
     IpNet::new(address, bits).map_or_else(|_| IpNet::from(address), |net| net.trunc())
 }
 
-type Counter =
-    RateLimiter<Whom, DashMapStateStore<Whom>, Ticks, StateInformationMiddleware>;
+type Counter = RateLimiter<Whom, DashMapStateStore<Whom>, Ticks, StateInformationMiddleware>;
 
 /// All counters.
 pub struct Limits {
@@ -131,7 +130,8 @@ impl Limits {
             Rate::Off => None,
             Rate::Of(most, each) => {
                 let quota = Quota::with_period(each / most.get())?.allow_burst(most);
-                let counter: Counter = RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock.clone()));
+                let counter: Counter =
+                    RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock.clone()));
                 Some((*limit, counter))
             }
         };
@@ -157,7 +157,11 @@ impl Limits {
             Ok(state) => {
                 let (quota, left) = (state.quota(), state.remaining_burst_capacity());
                 let next = quota.replenish_interval().as_secs_f64().ceil();
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "up to a day")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "up to a day"
+                )]
                 Ok(Some(standing(quota, left, next as u64)))
             }
             Err(not_until) => {

@@ -146,7 +146,11 @@ impl Operation {
         let pass = from_fn(move |request, next: Next<_>| gate::pass(access, request, next));
         let account = from_fn(move |request, next: Next<_>| gate::by_account(limit, request, next));
         let address = from_fn(move |request, next: Next<_>| gate::by_address(limit, request, next));
-        Self { id: id(path), access, route: web::to(handler).wrap(account).wrap(pass).wrap(address) }
+        Self {
+            id: id(path),
+            access,
+            route: web::to(handler).wrap(account).wrap(pass).wrap(address),
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 
 pub mod accounts;
 mod callback;
-mod guess;
 pub mod deletion;
 pub mod email;
+mod guess;
 pub mod ok;
 pub mod password_reset;
 pub mod passwords;

@@ -54,7 +54,10 @@ mod tests {
     fn a_trusted_proxy_is_believed_and_what_the_client_wrote_itself_is_not() {
         let proxies = ["10.0.0.0/8"];
         assert_eq!(client(&proxies, "10.0.0.1", "198.51.100.1, 203.0.113.9"), "203.0.113.9");
-        assert_eq!(client(&proxies, "10.0.0.1", "198.51.100.1, 203.0.113.9, 10.9.9.9"), "203.0.113.9");
+        assert_eq!(
+            client(&proxies, "10.0.0.1", "198.51.100.1, 203.0.113.9, 10.9.9.9"),
+            "203.0.113.9"
+        );
         assert_eq!(client(&proxies, "::ffff:10.0.0.1", "2001:db8::1"), "2001:db8::1");
     }
 

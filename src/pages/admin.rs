@@ -58,7 +58,7 @@ enum UserState {
 
 #[derive(Template)]
 #[template(path = "pages/admin-users.html")]
-struct Users {
+struct UserList {
     frame: Frame,
     room: &'static str,
     search: String,
@@ -79,7 +79,7 @@ pub(super) async fn users(
         deactivated: filter.state.map(|state| state == UserState::Deactivated),
     };
     let users = users::list(&state.store, wanted, window(filter.cursor)).await?;
-    html(&Users {
+    html(&UserList {
         frame: frame(&state, &admin),
         room: "users",
         search: filter.search.unwrap_or_default(),
@@ -132,7 +132,7 @@ pub(super) struct TokenFilter {
 
 #[derive(Template)]
 #[template(path = "pages/admin-tokens.html")]
-struct Tokens {
+struct TokenList {
     frame: Frame,
     room: &'static str,
     user: String,
@@ -150,7 +150,7 @@ pub(super) async fn tokens(
     let user = filter.user.map(|id| id.to_string());
     let wanted = tokens::Filter { user_id: user.clone(), state: filter.state };
     let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
-    html(&Tokens {
+    html(&TokenList {
         frame: frame(&state, &admin),
         room: "tokens",
         user: user.unwrap_or_default(),
@@ -170,7 +170,7 @@ pub(super) struct EventFilter {
 
 #[derive(Template)]
 #[template(path = "pages/admin-audit-events.html")]
-struct AuditEvents {
+struct EventList {
     frame: Frame,
     room: &'static str,
     subject: String,
@@ -185,7 +185,7 @@ pub(super) async fn audit_events(
 ) -> Result<HttpResponse, Error> {
     let subject = filter.subject.map(|id| id.to_string());
     let events = audit_events::list(&state.store, subject.clone(), window(filter.cursor)).await?;
-    html(&AuditEvents {
+    html(&EventList {
         frame: frame(&state, &admin),
         room: "audit",
         subject: subject.unwrap_or_default(),
@@ -211,7 +211,7 @@ enum JobState {
 
 #[derive(Template)]
 #[template(path = "pages/admin-jobs.html")]
-struct Jobs {
+struct JobList {
     frame: Frame,
     room: &'static str,
     state: &'static str,
@@ -243,7 +243,7 @@ pub(super) async fn jobs(
 ) -> Result<HttpResponse, Error> {
     let given_up = filter.state.map(|state| state == JobState::GivenUp);
     let page = jobs::list(&state.store, given_up, window(filter.cursor)).await?;
-    html(&Jobs {
+    html(&JobList {
         frame: frame(&state, &admin),
         room: "jobs",
         state: filter.state.map_or("", Into::into),

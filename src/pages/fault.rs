@@ -78,6 +78,7 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::FORBIDDEN => "This is not for you",
         StatusCode::NOT_FOUND => "There is nothing here",
         StatusCode::METHOD_NOT_ALLOWED => "This cannot be opened",
+        StatusCode::TOO_MANY_REQUESTS => "A little slower, please",
         StatusCode::SERVICE_UNAVAILABLE => "We cannot answer just now",
         status if status.is_server_error() => "Something went wrong on our side",
         _ => "This did not work",

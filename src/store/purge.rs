@@ -4,8 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store,
-    guesses,
+    Error, Store, guesses,
     schema::{
         api_tokens, audit_events, familiar_networks, guesses as tries, jobs, sessions, setup_links,
         verifications,
@@ -43,8 +42,7 @@ pub async fn purge(store: &Store, keep_audit_events: Span, now: Timestamp) -> Re
             .execute(conn)
             .await?;
         deleted += diesel::delete(
-            familiar_networks::table
-                .filter(familiar_networks::seen_at.le(now - guesses::FAMILIAR)),
+            familiar_networks::table.filter(familiar_networks::seen_at.le(now - guesses::FAMILIAR)),
         )
         .execute(conn)
         .await?;

@@ -27,6 +27,7 @@ mod docs;
 mod gate;
 mod http;
 mod jobs;
+mod limits;
 mod mail;
 mod pages;
 mod projects;

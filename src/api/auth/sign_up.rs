@@ -99,10 +99,8 @@ pub async fn sign_up_email(
     state.limits.check_mailbox(&email)?;
     let hash = state.hashing.hash(body.password).await?;
     let now = state.clock.now();
-    let user = users::User {
-        image: body.image,
-        ..users::User::new(body.name, email, Role::User, now)
-    };
+    let user =
+        users::User { image: body.image, ..users::User::new(body.name, email, Role::User, now) };
     let account = NewAccount::password(&user.id, &hash, now);
     let welcome = Mail::new(About::VerifyEmail, &user.email).leading_to(callback);
     let welcome = Job::from(welcome).row(Some(&user.id), now);

@@ -36,6 +36,7 @@ pub struct Server {
     pub state: Data<State>,
     pub folder: PathBuf,
     stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
     _folder: TempDir,
 }
 
@@ -125,7 +126,8 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
     let given = |name: &str| settings.contains(&name);
     let unlimited = UNLIMITED.iter().filter(|(flag, ..)| !given(flag));
     let unlimited = unlimited.flat_map(|(flag, _, value)| [*flag, *value]);
-    Settings::parse_from(fixed.iter().copied().chain(unlimited).chain(settings.iter().copied())).config
+    Settings::parse_from(fixed.iter().copied().chain(unlimited).chain(settings.iter().copied()))
+        .config
 }
 
 impl Server {
@@ -135,7 +137,7 @@ impl Server {
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let ticking = clock.clone();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -154,7 +156,22 @@ impl Server {
         let (address, state) = told.await.expect("the server starts");
         let nobody = Caller::nobody(&format!("http://127.0.0.1:{}", address.port()));
         let path = folder.path().to_owned();
-        Self { nobody, clock, state, folder: path, stop: Some(stop), _folder: folder }
+        Self {
+            nobody,
+            clock,
+            state,
+            folder: path,
+            stop: Some(stop),
+            thread: Some(thread),
+            _folder: folder,
+        }
+    }
+
+    /// Stops it, and waits until it has let go of its database.
+    pub async fn stop(mut self) {
+        let (stop, thread) = (self.stop.take().unwrap(), self.thread.take().unwrap());
+        stop.send(()).unwrap();
+        tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap();
     }
 
     pub fn now(&self) -> Timestamp {
