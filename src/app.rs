@@ -3,6 +3,8 @@
 mod background;
 mod cors;
 mod envelope;
+mod log;
+mod metrics;
 mod panics;
 
 use std::{
@@ -26,6 +28,7 @@ use crate::{
     gate,
     limits::Limits,
     mail::Mailer,
+    metrics::Metrics,
     pages, routes,
     secrets::{Hashing, SigningKey},
     site::Site,
@@ -65,11 +68,14 @@ pub enum StartError {
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where its metrics are.
+    pub metrics_address: Option<SocketAddr>,
     /// Its parts.
     pub state: Data<State>,
     /// Where its data lives.
     pub location: Location,
     listening: ActixServer,
+    measuring: Option<ActixServer>,
     // Held for as long as the server is: no other may use the same file.
     _lock: Option<std::fs::File>,
 }
@@ -95,6 +101,7 @@ impl Server {
             mailer: Mailer::new(&config, &site)?,
             site,
             store,
+            metrics: Metrics::default(),
             limits: Limits::new(&config, &clock),
             clock,
             job_added: Notify::new(),
@@ -114,7 +121,15 @@ impl Server {
                 .listen(listener)?
                 .run()
         };
-        Ok(Self { address, state, location, listening, _lock: lock })
+        let measured = match state.config.metrics_listen {
+            Some(wanted) => {
+                let fail = |source| StartError::Listen { address: wanted, source };
+                Some(metrics::listen(wanted, &state).map_err(fail)?)
+            }
+            None => None,
+        };
+        let (metrics_address, measuring) = measured.unzip();
+        Ok(Self { address, metrics_address, state, location, listening, measuring, _lock: lock })
     }
 
     /// How to stop it from elsewhere.
@@ -131,16 +146,27 @@ impl Server {
     pub async fn run(self) -> std::io::Result<()> {
         let state = self.state.clone();
         let stop = CancellationToken::new();
+        let measuring = self.measuring.as_ref().map(ActixServer::handle);
         let serving = async {
             let served = self.listening.await;
             stop.cancel();
+            if let Some(measuring) = measuring {
+                measuring.stop(false).await;
+            }
             served
         };
-        let (served, ()) = tokio::join!(serving, background::run(&state, &stop));
+        let measured = async {
+            match self.measuring {
+                Some(server) => server.await,
+                None => Ok(()),
+            }
+        };
+        let (served, measured, ()) =
+            tokio::join!(serving, measured, background::run(&state, &stop));
         if let Err(fault) = state.last_use.flush(&state.store).await {
             tracing::warn!(%fault, "the last uses of keys could not be written");
         }
-        served
+        served.and(measured)
     }
 }
 

@@ -314,6 +314,11 @@ pub struct Config {
     )]
     pub pages: Switch,
 
+    /// Where Prometheus finds /metrics: an address and port of its own, for nobody else to reach.
+    /// Without it, nowhere
+    #[arg(long, env = "PORTCULLIS_METRICS_LISTEN", value_name = "ADDRESS", global = true)]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// What to log, as `tracing` filters: info, or portcullis=debug
     #[arg(
         long,

@@ -26,6 +26,7 @@ pub mod next;
 mod origin;
 mod refusal;
 mod session;
+mod told;
 
 use actix_web::{
     HttpMessage, ResponseError,
@@ -47,6 +48,7 @@ pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::{guard_the_unguarded, is_navigation};
 
 pub use session::Session;
+pub use told::{Actor, Told, told};
 
 use bearer::Authorization;
 use cookie::Cookie;

@@ -12,7 +12,7 @@
 //!
 //! Beside them [`cli`] holds the commands, [`config`] every setting, [`state`] what requests share,
 //! [`site`] what this server is to the world, [`error`] everything that can go wrong, [`secrets`]
-//! what nobody may read, [`limits`] how often somebody may ask, [`scope`] what a token may do, and [`time`] what time it is.
+//! what nobody may read, [`limits`] how often somebody may ask, [`metrics`] what is measured, [`scope`] what a token may do, and [`time`] what time it is.
 
 pub mod api;
 pub mod app;
@@ -25,6 +25,7 @@ pub mod gate;
 pub mod jobs;
 pub mod limits;
 pub mod mail;
+pub mod metrics;
 pub mod openapi;
 pub mod pages;
 pub mod request_id;

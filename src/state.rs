@@ -9,6 +9,7 @@ use crate::{
     error::{Code, Error},
     limits::Limits,
     mail::Mailer,
+    metrics::Metrics,
     secrets::Hashing,
     site::Site,
     store::{Store, last_use::LastUse},
@@ -27,6 +28,8 @@ pub struct State {
     pub clock: Clock,
     /// How often somebody may ask.
     pub limits: Limits,
+    /// What is measured.
+    pub metrics: Metrics,
     /// Where passwords are hashed.
     pub hashing: Hashing,
     /// How mail leaves.

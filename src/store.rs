@@ -109,6 +109,23 @@ pub struct Options {
     pub migrate: bool,
 }
 
+/// How much the store has to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Load {
+    /// Connections to PostgreSQL.
+    pub connections: u64,
+    /// Those that nobody uses.
+    pub idle: u64,
+    /// How often a connection was waited for.
+    pub waits: u64,
+    /// How often in vain.
+    pub timeouts: u64,
+    /// For how long in all, in microseconds.
+    pub wait_micros: u64,
+    /// Work that waits for SQLite's threads.
+    pub queue: u64,
+}
+
 /// The store, in one of its two forms.
 pub enum Store {
     /// Embedded.
@@ -204,6 +221,15 @@ impl Store {
         use diesel_async::RunQueryDsl;
         read!(self, |conn| diesel::sql_query("SELECT 1").execute(conn).await)?;
         Ok(())
+    }
+
+    /// How much it has to do just now.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        match self {
+            Self::Sqlite(sqlite) => Load { queue: sqlite.queue() as u64, ..Load::default() },
+            Self::Postgres(postgres) => postgres.load(),
+        }
     }
 
     /// What an operator should know about this database before trusting it.

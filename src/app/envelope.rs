@@ -1,4 +1,4 @@
-//! What every answer carries, and the line that the log gets of it.
+//! What every answer carries.
 
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use actix_web::{
 };
 use tracing::Instrument;
 
+use super::log;
 use crate::{docs, pages, request_id, state::State};
 
 /// Gives a request its id, its span and its line in the log, and its answer the headers that all have.
@@ -27,6 +28,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let id = request_id::generate();
     let started = Instant::now();
     let method = request.method().clone();
+    let asked = method.clone();
     let path = without_secret(request.path());
     let place = Place::of(request.path());
     let secure = State::of(request.request()).is_ok_and(|state| state.site.is_secure());
@@ -34,15 +36,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let answer = async {
         // An error becomes its response here, where its body can still learn the request's id.
         let answered = next.call(request).await.map_err(|error| error.error_response());
-        let status = match &answered {
-            Ok(response) => response.status(),
-            Err(response) => response.status(),
-        };
-        tracing::info!(
-            status = status.as_u16(),
-            micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            "answered"
-        );
+        log::answered(&answered, &asked, started);
         answered
     };
     let mut answered = request_id::scope(id.clone(), answer.instrument(span)).await;

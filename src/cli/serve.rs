@@ -73,6 +73,9 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     }
     lines.push(format!("  database  {}", server.location.describe()));
     lines.push(format!("  mail      {}", state.mailer.describe()));
+    if let Some(address) = server.metrics_address {
+        lines.push(format!("  metrics   http://{address}/metrics"));
+    }
     let warnings = state.store.warnings().await?;
     let settings = exposed(server).into_iter().chain(insecure(server)).chain(clear_mail(server));
     for warning in warnings.into_iter().chain(settings) {

@@ -1,3 +1,5 @@
+use strum::IntoStaticStr;
+
 use crate::{
     scope::{Scope, Scopes},
     store::{
@@ -45,9 +47,11 @@ pub(super) enum Finding {
 }
 
 /// Why a request is nobody's.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub(super) enum Anonymous {
     /// Nothing was presented that deserves an answer of its own.
+    #[strum(serialize = "anonymous")]
     Unknown,
     /// A cookie whose session is over: it may be removed.
     StaleCookie,

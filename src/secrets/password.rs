@@ -111,6 +111,7 @@ pub struct Busy;
 pub struct Hashing {
     queue: Arc<Semaphore>,
     permits: Arc<Semaphore>,
+    places: usize,
 }
 
 /// What is compared when there is no user of that name, so that the answer takes as long.
@@ -122,10 +123,18 @@ impl Hashing {
     #[must_use]
     pub fn new(parallel: usize) -> Self {
         LazyLock::force(&NOBODY);
+        let places = parallel * (1 + WAITING_PER_PERMIT);
         Self {
-            queue: Arc::new(Semaphore::new(parallel * (1 + WAITING_PER_PERMIT))),
+            places,
+            queue: Arc::new(Semaphore::new(places)),
             permits: Arc::new(Semaphore::new(parallel)),
         }
+    }
+
+    /// How many passwords are hashed or wait to be.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.places - self.queue.available_permits()
     }
 
     /// Hashes a password for the store.

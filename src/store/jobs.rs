@@ -208,6 +208,20 @@ pub async fn list(
     Ok(window.page(rows, |job: &JobRow| &job.id))
 }
 
+/// How many jobs are still tried, and how many are not.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn count(store: &Store) -> Result<(i64, i64), Error> {
+    read!(store, |conn| {
+        let waiting: i64 =
+            jobs::table.filter(jobs::given_up_at.is_null()).count().get_result(conn).await?;
+        let given_up: i64 =
+            jobs::table.filter(jobs::given_up_at.is_not_null()).count().get_result(conn).await?;
+        Ok((waiting, given_up))
+    })
+}
+
 /// Makes a job due at once, as if it had never been tried. None when there is no such job.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::Error;
+use super::{Error, Load};
 
 /// A connection from the pool.
 pub type Connection = AsyncPgConnection;
@@ -214,6 +214,21 @@ impl Postgres {
             }
         })
         .await
+    }
+
+    /// How much the pool has to do just now.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let state = self.pool.state();
+        let waited = state.statistics;
+        Load {
+            connections: state.connections.into(),
+            idle: state.idle_connections.into(),
+            waits: waited.get_waited,
+            timeouts: waited.get_timed_out,
+            wait_micros: u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX),
+            queue: 0,
+        }
     }
 
     async fn fresh(&self) -> Result<Connection, Error> {

@@ -75,6 +75,12 @@ impl Sqlite {
         Ok(Self { readers: read_jobs, writer: write_jobs, patience })
     }
 
+    /// How many jobs wait for a thread.
+    #[must_use]
+    pub fn queue(&self) -> usize {
+        self.readers.len() + self.writer.len()
+    }
+
     /// Runs a body on a reader, outside any transaction: one statement sees one state.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Signing up.
 
 use actix_web::{
-    HttpRequest,
+    HttpMessage, HttpRequest,
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::{
     config::{EmailVerification, SignUp as Policy},
     error::{Code, Error, Problem},
     fields::{self, normal_email},
-    gate::{NotByToken, cookie::SessionCookie},
+    gate::{Actor, NotByToken, cookie::SessionCookie},
     jobs::{About, Job, Mail},
     secrets::{Password, SessionSecret},
     state::State,
@@ -121,6 +121,7 @@ pub async fn sign_up_email(
                     fault => Error::from(fault),
                 })?;
         cookie.set(&secret, body.remember_me)?;
+        request.extensions_mut().insert(Actor(user.id.clone()));
         SignedUp { token: Some(session.id), user: user.into() }
     };
     state.job_added.notify_one();

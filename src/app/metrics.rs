@@ -1,0 +1,55 @@
+//! The metrics, on a listener of their own: who may read them is for the network to say.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    dev::Server,
+    http::header::CONTENT_TYPE,
+    web::{self, Data},
+};
+
+use crate::{
+    error::{Code, Error},
+    metrics::Now,
+    routes,
+    state::State,
+    store::jobs,
+};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Listens for whoever collects them.
+pub(super) fn listen(
+    address: SocketAddr,
+    state: &Data<State>,
+) -> std::io::Result<(SocketAddr, Server)> {
+    let listener = TcpListener::bind(address)?;
+    let bound = listener.local_addr()?;
+    let state = state.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .route("/metrics", web::get().to(show))
+            .default_service(web::to(routes::nothing))
+    })
+    .workers(1)
+    .shutdown_timeout(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok((bound, server))
+}
+
+/// Whatever the store cannot say now is left at what it was: the rest is wanted then all the more.
+async fn show(state: Data<State>) -> Result<HttpResponse, Error> {
+    let (jobs_waiting, jobs_given_up) = jobs::count(&state.store).await.unwrap_or_default();
+    let now = Now {
+        store: state.store.load(),
+        hashes: state.hashing.waiting(),
+        jobs_waiting,
+        jobs_given_up,
+    };
+    let text = state.metrics.text(now).map_err(|_| Code::Internal)?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, OPEN_METRICS)).body(text))
+}

@@ -1,0 +1,32 @@
+//! What the log and the metrics are told of what the gate found: outcomes and ids, no name and no key.
+
+use actix_web::{HttpMessage, HttpRequest};
+
+use super::session::Finding;
+
+/// Somebody who became known while a request was answered, by a password: left there by its handler.
+pub struct Actor(pub String);
+
+/// What is told of a request.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What the gate found; nothing where it does not stand, or has refused before it looked.
+    pub outcome: Option<&'static str>,
+    /// The id of whoever asked.
+    pub user: Option<String>,
+}
+
+/// What is told of a request that has been answered.
+#[must_use]
+pub fn told(request: &HttpRequest) -> Told {
+    let extensions = request.extensions();
+    let actor = extensions.get::<Actor>().map(|actor| actor.0.clone());
+    match extensions.get::<Finding>() {
+        Some(Finding::Known { session, token }) => Told {
+            outcome: Some(if token.is_some() { "token" } else { "cookie" }),
+            user: actor.or_else(|| Some(session.user.id.clone())),
+        },
+        Some(Finding::Anonymous(why)) => Told { outcome: Some(why.into()), user: actor },
+        None => Told { outcome: None, user: actor },
+    }
+}

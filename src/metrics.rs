@@ -1,0 +1,135 @@
+//! What is measured, for Prometheus. Labels are routes, codes and outcomes: nothing that a caller may
+//! choose, and nobody's name.
+
+use std::{fmt, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use crate::store::Load;
+
+/// Bounds of a request's time, in seconds.
+const BOUNDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// The counters and gauges of one server.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    request_seconds: Family<Route, Histogram>,
+    gate: Family<Outcome, Counter>,
+    store_connections: Gauge,
+    store_idle_connections: Gauge,
+    store_waits: Gauge,
+    store_wait_timeouts: Gauge,
+    store_wait_micros: Gauge,
+    store_queue: Gauge,
+    hashes_waiting: Gauge,
+    jobs_waiting: Gauge,
+    jobs_given_up: Gauge,
+}
+
+/// What is read at the moment of the scrape.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now {
+    /// Of the store.
+    pub store: Load,
+    /// Passwords that are hashed or wait to be.
+    pub hashes: usize,
+    /// Jobs that are still tried.
+    pub jobs_waiting: i64,
+    /// Jobs that are not.
+    pub jobs_given_up: i64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("portcullis");
+        let request_seconds =
+            Family::new_with_constructor((|| Histogram::new(BOUNDS)) as fn() -> Histogram);
+        let requests = Family::default();
+        let gate = Family::default();
+        registry.register("requests", "Requests that were answered", requests.clone());
+        registry.register("request_seconds", "How long answers took", request_seconds.clone());
+        registry.register("gate", "What the gate found, or why it refused", gate.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        Self {
+            store_connections: gauge("store_connections", "Connections to PostgreSQL"),
+            store_idle_connections: gauge("store_idle_connections", "Those that nobody uses"),
+            store_waits: gauge("store_waits", "How often a connection was waited for"),
+            store_wait_timeouts: gauge("store_wait_timeouts", "How often in vain"),
+            store_wait_micros: gauge("store_wait_micros", "For how long in all, in microseconds"),
+            store_queue: gauge("store_queue", "Work that waits for SQLite's threads"),
+            hashes_waiting: gauge("hashes", "Passwords that are hashed or wait to be"),
+            jobs_waiting: gauge("jobs_waiting", "Jobs that are due or put off"),
+            jobs_given_up: gauge("jobs_given_up", "Jobs that nobody tries any more"),
+            registry,
+            requests,
+            request_seconds,
+            gate,
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer. The route is the pattern that was served, or nothing where there is none: a
+    /// path would let a stranger make up labels without end.
+    pub fn answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration) {
+        let route = route.unwrap_or_default().to_owned();
+        let answered = Answered { method: method.to_owned(), route: route.clone(), status };
+        self.requests.get_or_create(&answered).inc();
+        self.request_seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    }
+
+    /// Counts what the gate found.
+    pub fn found(&self, outcome: &'static str) {
+        self.gate.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// All of it, in OpenMetrics' text format 1.0.
+    ///
+    /// # Errors
+    /// When it cannot be written, which does not happen.
+    pub fn text(&self, now: Now) -> Result<String, fmt::Error> {
+        let gauges = [
+            (&self.store_connections, now.store.connections),
+            (&self.store_idle_connections, now.store.idle),
+            (&self.store_waits, now.store.waits),
+            (&self.store_wait_timeouts, now.store.timeouts),
+            (&self.store_wait_micros, now.store.wait_micros),
+            (&self.store_queue, now.store.queue),
+            (&self.hashes_waiting, now.hashes as u64),
+        ];
+        for (gauge, value) in gauges {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        self.jobs_waiting.set(now.jobs_waiting);
+        self.jobs_given_up.set(now.jobs_given_up);
+        let mut written = String::new();
+        text::encode(&mut written, &self.registry)?;
+        Ok(written)
+    }
+}
