@@ -92,7 +92,7 @@ fn attributes(reply: &Reply) -> Vec<String> {
 
 /// The secret that a cookie carries beside its signature, which is 44 characters of Base64.
 #[track_caller]
-fn secret_of(cookie: &str) -> String {
+pub fn secret_of(cookie: &str) -> String {
     let decoded = url::form_urlencoded::parse(cookie.as_bytes()).next().unwrap().1;
     let state: Value = serde_json::from_str(&decoded[44..]).expect("the cookie's state is JSON");
     let secret: String = serde_json::from_str(state["secret"].as_str().unwrap()).unwrap();

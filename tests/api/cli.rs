@@ -1,6 +1,7 @@
 //! The program itself: its commands, its start and its stop.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
@@ -68,19 +69,30 @@ fn fails(output: Output) -> String {
 /// A server that runs, killed when dropped.
 pub struct Running {
     child: Child,
-    banner: String,
+    pub banner: String,
     pub nobody: Caller,
 }
 
 impl Running {
     pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = portcullis(folder, settings).spawn().unwrap();
+        Self::of(portcullis(folder, settings).spawn().unwrap())
+    }
+
+    /// One that has much to say: what it logs goes to a file, as a pipe that nobody reads fills up.
+    pub fn start_logging(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let log = File::create(folder.join("log")).unwrap();
+        Self::of(portcullis(folder, settings).stderr(log).spawn().unwrap())
+    }
+
+    fn of(mut child: Child) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // An empty line ends the banner.
         let banner = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
         let Some((_, rest)) = banner.split_once("listening on ") else {
             let mut errors = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            if let Some(mut stderr) = child.stderr.take() {
+                stderr.read_to_string(&mut errors).unwrap();
+            }
             panic!("it did not start: {errors}");
         };
         let address = rest.split(')').next().unwrap();

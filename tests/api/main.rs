@@ -24,6 +24,7 @@ mod auth;
 mod better_auth;
 mod cli;
 mod docs;
+mod events;
 mod gate;
 mod http;
 mod jobs;

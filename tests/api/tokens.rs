@@ -63,6 +63,25 @@ pub async fn select(server: &Server, sql: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.value).collect()
 }
 
+/// All that the database at a URL holds.
+pub async fn dump_of(url: &str) -> String {
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let read = |name: String| std::fs::read(name).unwrap_or_default();
+        let files = [read(file.to_owned()), read(format!("{file}-wal"))].concat();
+        return String::from_utf8_lossy(&files).into_owned();
+    }
+    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let tables = "SELECT table_name::text FROM information_schema.tables \
+                  WHERE table_schema = 'public'";
+    let mut rows = Vec::new();
+    for table in client.query(tables, &[]).await.unwrap() {
+        let all = format!("SELECT row_to_json(t)::text FROM {} t", table.get::<_, String>(0));
+        rows.extend(client.query(&all, &[]).await.unwrap());
+    }
+    rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
 /// All that the database holds: the very files of the one, every row of the other.
 pub async fn dump(server: &Server) -> String {
     if matches!(server.state.store, Store::Sqlite(_)) {

@@ -1,4 +1,4 @@
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use mail_parser::MessageParser;
 use portcullis::store::{jobs, page::Window};
@@ -27,6 +27,27 @@ impl Letter {
         }
     }
 
+    /// Waits until there are so many mails to an address in a folder, and shows the newest.
+    pub async fn wait_in(folder: &Path, email: &str, many: usize) -> Self {
+        for _ in 0..1000 {
+            let mut mails = Self::all_in(folder);
+            mails.retain(|letter| letter.to == email);
+            if mails.len() >= many {
+                return mails.pop().unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("there are no {many} mails to {email} after 20 seconds");
+    }
+
+    fn all_in(folder: &Path) -> Vec<Self> {
+        let folder = fs::read_dir(folder).unwrap();
+        let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
+        files.sort();
+        files.iter().map(|file| Self::parse(&fs::read(file).unwrap())).collect()
+    }
+
     /// The one line that is a link.
     #[track_caller]
     pub fn link(&self) -> Url {
@@ -53,11 +74,7 @@ impl Server {
     /// Waits until every job has been tried, and then shows all mail in the outbox, oldest first.
     pub async fn outbox(&self) -> Vec<Letter> {
         self.jobs_done().await;
-        let folder = fs::read_dir(self.folder.join("outbox")).unwrap();
-        let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
-        files.sort();
-        files.iter().map(|file| Letter::parse(&fs::read(file).unwrap())).collect()
+        Letter::all_in(&self.folder.join("outbox"))
     }
 
     /// All mail to an address, oldest first.

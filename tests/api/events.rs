@@ -1,0 +1,254 @@
+//! The log and the metrics: what they say, what they never say, and that `docs/events.md` has it all.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use portcullis::secrets::SigningKey;
+use reqwest::Method;
+use tempfile::TempDir;
+
+use crate::{cli::Running, support::*, tokens::dump_of};
+
+const DOCS: &str = include_str!("../../docs/events.md");
+
+/// Every source file.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+/// The sentences that the source logs: the last text of each call of tracing's.
+fn logged() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sentences = Vec::new();
+    for file in sources(&root) {
+        let text = fs::read_to_string(file).unwrap();
+        for level in ["tracing::info!(", "tracing::warn!(", "tracing::error!("] {
+            for call in text.split(level).skip(1) {
+                let call = call.split(");").next().unwrap();
+                if let Some(sentence) = call.rsplit('"').nth(1) {
+                    sentences.push(sentence.to_owned());
+                }
+            }
+        }
+    }
+    sentences
+}
+
+#[test]
+fn every_line_that_is_logged_is_in_the_catalogue() {
+    let logged = logged();
+    assert!(logged.len() > 15 && logged.iter().any(|line| line == "answered"), "{logged:?}");
+    for sentence in logged {
+        assert!(DOCS.contains(&format!("`{sentence}`")), "docs/events.md lacks `{sentence}`");
+    }
+}
+
+/// A server that logs everything as JSON, on this database.
+async fn talkative(backend: Backend, home: &Path, level: &str) -> (Running, String) {
+    let url = backend.database(home).await;
+    let secret = SigningKey::generate().reveal();
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("PORTCULLIS_SECRET", secret.as_str()),
+        ("PORTCULLIS_LOG", level),
+        ("PORTCULLIS_LOG_FORMAT", "json"),
+        ("PORTCULLIS_METRICS_LISTEN", "127.0.0.1:0"),
+    ];
+    (Running::start_logging(home, &settings), url)
+}
+
+/// Stops a server, and shows all that it has logged.
+fn log_of(server: Running, home: &Path) -> String {
+    server.signal("TERM");
+    assert!(server.wait().success());
+    fs::read_to_string(home.join("log")).unwrap()
+}
+
+/// The lines of one route, oldest first.
+fn lines_of<'a>(log: &'a [Value], route: &str) -> Vec<&'a Value> {
+    log.iter().filter(|line| line["message"] == "answered" && line["route"] == route).collect()
+}
+
+fn parsed(log: &str) -> Vec<Value> {
+    log.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[apply(both)]
+async fn a_line_says_who_did_what_and_how_it_ended(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let (server, _) = talkative(backend, home.path(), "info").await;
+    let nobody = server.nobody.clone();
+    let body = json!({ "name": "Ada", "email": "ada@example.com", "password": PASSWORD });
+    let reply = nobody.post("/api/auth/sign-up/email", body).await;
+    let browser = nobody.with_cookie(&reply.cookie().unwrap());
+    let id = reply.expect(200)["user"]["id"].clone();
+    let wrong = json!({ "email": "ada@example.com", "password": "not the password" });
+    let refused = nobody.post("/api/auth/sign-in/email", wrong).await;
+    let request_id = refused.header("x-request-id").unwrap().to_owned();
+    let made = browser.post("/api/tokens", json!({ "name": "t", "scopes": ["read"] })).await;
+    let script = nobody.with_token(made.expect(201)["token"].as_str().unwrap());
+    script.post("/api/projects", json!({ "name": "x" })).await.refused(403, "insufficient_scope");
+    script.get("/api/me").await.expect(200);
+    browser.get("/api/admin/users").await.refused(403, "admin_required");
+    browser.post("/api/auth/sign-out", json!({})).await.expect(200);
+    browser.get("/api/me").await.refused(401, "UNAUTHORIZED");
+    nobody.get("/nowhere/at%0aall").await.refused(404, "not_found");
+    let log = parsed(&log_of(server, home.path()));
+
+    let line = |route: &str| lines_of(&log, route)[0];
+    assert_eq!(line("/api/auth/sign-up/email")["user"], id);
+    let refused = line("/api/auth/sign-in/email");
+    assert_eq!(refused["reason"], "INVALID_EMAIL_OR_PASSWORD");
+    assert_eq!(refused["span"]["id"], request_id.as_str());
+    assert_eq!(refused.get("user"), None);
+    assert_eq!(line("/api/tokens")["gate"], "cookie");
+    assert_eq!(line("/api/tokens")["user"], id);
+    assert_eq!(line("/api/projects")["reason"], "insufficient_scope");
+    assert_eq!(line("/api/admin/users")["reason"], "admin_required");
+    let mine = lines_of(&log, "/api/me");
+    assert_eq!(mine[0]["gate"], "token");
+    assert_eq!(mine[1]["gate"], "stale-cookie");
+    let nowhere = log.iter().find(|line| line["status"] == 404).unwrap();
+    assert_eq!(nowhere.get("route"), None);
+}
+
+#[apply(both)]
+async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let (server, _) = talkative(backend, home.path(), "info").await;
+    server.nobody.get("/metrics").await.refused(404, "not_found");
+    server.nobody.get("/api/me").await.refused(401, "UNAUTHORIZED");
+    for number in 0..5 {
+        server.nobody.get(&format!("/nowhere/{number}")).await.refused(404, "not_found");
+    }
+    let made_up = Method::from_bytes(b"MADEUP").unwrap();
+    Reply::of(server.nobody.request(made_up, "/api/me")).await.refused(405, "method_not_allowed");
+    let (_, address) = server.banner.split_once("metrics   ").unwrap();
+    let base = address.lines().next().unwrap().trim_end_matches("/metrics");
+    let metrics = Caller::nobody(base);
+    metrics.get("/api/me").await.refused(404, "not_found");
+    let reply = metrics.get("/metrics").await;
+    assert!(reply.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    let text = reply.text;
+    for line in [
+        r#"portcullis_requests_total{method="GET",route="/api/me",status="401"} 1"#,
+        r#"portcullis_requests_total{method="other",route="/api/me",status="405"} 1"#,
+        r#"portcullis_gate_total{outcome="anonymous"} 1"#,
+        "portcullis_jobs_waiting 0",
+        "portcullis_hashes 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in:\n{text}");
+    }
+    assert!(!text.contains("nowhere"), "no label is of a stranger's choice");
+    for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = name.split(' ').next().unwrap();
+        let short = name.trim_start_matches("portcullis_store").trim_end_matches("_total");
+        assert!(DOCS.contains(short), "docs/events.md lacks {name}");
+    }
+}
+
+/// Everything that must be read nowhere, by what it is.
+struct Markers(Vec<(&'static str, String)>);
+
+impl Markers {
+    #[track_caller]
+    fn are_not_in(&self, place: &str, text: &str) {
+        for (what, marker) in &self.0 {
+            assert!(!text.contains(marker), "{what} is in {place}");
+        }
+    }
+}
+
+#[apply(both)]
+async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let (server, url) = talkative(backend, home.path(), "trace").await;
+    let nobody = server.nobody.clone();
+    let (email, moved) = ("marker.ada@example.com", "marker.lovelace@example.com");
+    let passwords = ["marker one battery", "marker two battery", "marker three battery"];
+    let mut secrets = Vec::new();
+    for (at, password) in passwords.iter().enumerate() {
+        secrets.push((["a password", "a new password", "a third"][at], (*password).to_owned()));
+    }
+    let body = json!({ "name": "Marker Ada", "email": email, "password": passwords[0] });
+    let reply = nobody.post("/api/auth/sign-up/email", body).await;
+    let mut cookie = reply.cookie().unwrap();
+    secrets.push(("a cookie", cookie.split_once('=').unwrap().1.to_owned()));
+    secrets.push(("a cookie's secret", crate::auth::secret_of(&cookie)));
+    let browser = nobody.with_cookie(&cookie);
+    let link = |letter: Letter| letter.secret();
+    let mailbox = home.path().join("data/outbox");
+    let confirm = link(Letter::wait_in(&mailbox, email, 1).await);
+    secrets.push(("a link to confirm", confirm.clone()));
+    nobody.get(&format!("/api/auth/verify-email?token={confirm}")).await.expect(200);
+
+    let wrong = json!({ "email": email, "password": "marker wrong battery" });
+    nobody.post("/api/auth/sign-in/email", wrong).await.expect(401);
+    secrets.push(("a wrong password", "marker wrong battery".into()));
+    let change = json!({ "currentPassword": passwords[0], "newPassword": passwords[1] });
+    let reply = browser.post("/api/auth/change-password", change).await;
+    cookie = reply.cookie().unwrap();
+    let browser = nobody.with_cookie(&cookie);
+    let made = browser.post("/api/tokens", json!({ "name": "t" })).await.expect(201);
+    let token = made["token"].as_str().unwrap().to_owned();
+    let script = nobody.with_token(&token);
+    script.get("/api/me").await.expect(200);
+    let broken = format!("{}x", &token[..token.len() - 1]);
+    nobody.with_token(&broken).get("/api/me").await.expect(401);
+    nobody.get(&format!("/api/me?token={token}&x=1")).await.expect(401);
+    secrets.push(("a token", token[..token.len() - 1].to_owned()));
+
+    let reset = json!({ "email": email });
+    nobody.post("/api/auth/request-password-reset", reset).await.expect(200);
+    let reset = link(Letter::wait_in(&mailbox, email, 3).await);
+    secrets.push(("a link to reset", reset.clone()));
+    nobody.get(&format!("/api/auth/reset-password/{reset}?callbackURL=/")).await.expect(302);
+    let body = json!({ "newPassword": passwords[2], "token": reset });
+    nobody.post("/api/auth/reset-password", body).await.expect(200);
+    let body = json!({ "email": email, "password": passwords[2] });
+    let reply = nobody.post("/api/auth/sign-in/email", body).await;
+    let browser = nobody.with_cookie(&reply.cookie().unwrap());
+    let body = json!({ "newEmail": moved });
+    browser.post("/api/auth/change-email", body).await.expect(200);
+    let change = link(Letter::wait_in(&mailbox, moved, 1).await);
+    secrets.push(("a link to another address", change.clone()));
+    nobody.get(&format!("/api/auth/verify-email?token={change}")).await.expect(200);
+    let torn = format!("{}x", cookie.replace('=', "=%00"));
+    nobody.with_cookie(&torn).get("/api/me").await.expect(401);
+    let log = log_of(server, home.path());
+    assert!(log.contains("\"TRACE\"") && log.lines().count() > 100, "everything is logged");
+
+    let stored = Markers(secrets);
+    stored.are_not_in("the log", &log);
+    stored.are_not_in("the database", &dump_of(&url).await);
+    let personal = [("an address", email), ("another", moved), ("a name", "Marker Ada")];
+    Markers(personal.map(|(what, text)| (what, text.to_owned())).into())
+        .are_not_in("the log", &log);
+}
+
+#[tokio::test]
+async fn nobody_forges_a_line() {
+    let home = TempDir::new().unwrap();
+    let (server, _) = talkative(Backend::Sqlite, home.path(), "info").await;
+    let forged = "x\"}\r\n{\"message\":\"forged\"}";
+    for (name, value) in
+        [("User-Agent", "a\tb{\"message\":\"forged\"}"), ("X-Forwarded-For", "forged")]
+    {
+        let request = server.nobody.request(Method::GET, "/api/me").header(name, value);
+        Reply::of(request).await.expect(401);
+    }
+    let encoded: String = url::form_urlencoded::byte_serialize(forged.as_bytes()).collect();
+    server.nobody.get(&format!("/{encoded}%1b[31m")).await.expect(404);
+    let body =
+        json!({ "name": forged, "email": format!("{forged}@example.com"), "password": forged });
+    server.nobody.post("/api/auth/sign-up/email", body).await.expect(400);
+    let log = log_of(server, home.path());
+    assert!(parsed(&log).iter().all(|line| line["message"] != "forged"), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
