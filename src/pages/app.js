@@ -146,8 +146,14 @@ function show(form, problem) {
 
 // ---- What is said at the page's foot, also after going on to another
 
+/** Long enough to be read and heard, and then out of the way of what lies beneath it. */
+const SHOWN = 10_000
+let silence
+
 function say(text) {
   $('.toast').textContent = text
+  clearTimeout(silence)
+  silence = setTimeout(() => $('.toast').replaceChildren(), SHOWN)
 }
 
 function sayThere(text) {

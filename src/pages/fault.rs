@@ -67,7 +67,10 @@ fn fault(state: &State, code: Code) -> Result<HttpResponse, Error> {
         frame: Frame::of(state, None, "fault"),
         status: status.as_u16(),
         title: title(status),
-        text: code.message(),
+        text: match code {
+            Code::NotFound => "The address may be mistyped, or what was here is gone.",
+            code => code.message(),
+        },
         request_id: status.is_server_error().then(request_id::current).flatten(),
     };
     frame::page(status, &fault)
