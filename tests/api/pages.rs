@@ -1,5 +1,7 @@
 //! The pages for people, in Chromium: `tests/pages/`.
 
+use std::collections::BTreeMap;
+
 use portcullis::{
     secrets::SigningKey,
     store::jobs::{self, Claim, NewJob, Outcome},
@@ -87,10 +89,12 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
     let apart = (backend == Backend::Postgres).then_some(Site::new(backend).await);
     if let Some(apart) = &apart {
         // Its way to the database is what the tests cut, so they start it themselves.
+        let unlimited = UNLIMITED.map(|(_, name, value)| (name, value.to_owned()));
+        let settings: BTreeMap<_, _> = apart.settings.iter().cloned().chain(unlimited).collect();
         sites["apart"] = json!({
             "program": env!("CARGO_BIN_EXE_portcullis"),
             "home": apart.home.path(),
-            "settings": apart.settings.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "settings": settings,
         });
     }
     BROWSER.run("test", &[("SITES", &sites)]).await;

@@ -183,8 +183,7 @@ async fn of_two_who_claim_at_once_one_becomes_the_admin(backend: Backend) {
         let other = json!({
             "token": second, "name": "Eve", "email": "eve@example.com", "password": PASSWORD,
         });
-        let (one, two) =
-            tokio::join!(claim(&server, &links[0]), server.nobody.post(PATH, other));
+        let (one, two) = tokio::join!(claim(&server, &links[0]), server.nobody.post(PATH, other));
         let (won, lost) = if one.status == 201 { (one, two) } else { (two, one) };
         let winner = server.nobody.with_cookie(&won.cookie().unwrap());
         won.expect(201);

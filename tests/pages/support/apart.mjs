@@ -49,7 +49,7 @@ export async function start({ program, home, settings }) {
     PORTCULLIS_DATABASE_TIMEOUT: '1',
     PORTCULLIS_LISTEN: '127.0.0.1:0',
   }
-  const child = spawn(program, { cwd: home, env, stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(program, { cwd: home, env, stdio: ['ignore', 'pipe', 'inherit'] })
   // However these tests end, it does not outlive them.
   process.on('exit', () => child.kill('SIGKILL'))
   const site = { url: await address(child), isReady: () => isReady(site) }
