@@ -1,30 +1,12 @@
 //! Better Auth's own client, from npm, against a server on each database: `tests/better-auth/`.
 
-use std::{net::TcpListener, path::Path, process::Command};
+use std::net::TcpListener;
 
 use portcullis::time::seconds;
-use tokio::sync::OnceCell;
 
 use crate::support::*;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/better-auth");
-
-/// The client and what its tests use, as the lock file has them: once for both databases.
-async fn install() {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    let npm = || npm(&["ci", "--no-audit", "--no-fund"], &[]);
-    INSTALLED.get_or_init(npm).await;
-}
-
-async fn npm(arguments: &[&str], settings: &[(&str, &Value)]) {
-    let mut command = Command::new("npm");
-    command.args(arguments).current_dir(Path::new(FOLDER));
-    command.envs(settings.iter().map(|(name, value)| (name, value.to_string())));
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
-    let output = output.expect("Node.js is installed, with npm");
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !text.contains("tests 0"), "{text}");
-}
+static CLIENT: Package = Package::of("tests/better-auth");
 
 fn described(server: &Server) -> Value {
     json!({ "url": server.nobody.base, "outbox": server.folder.join("outbox") })
@@ -32,8 +14,6 @@ fn described(server: &Server) -> Value {
 
 #[apply(both)]
 async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
-    install().await;
-
     let plain = backend.start().await;
     let admin = plain.sign_up_admin("admin").await;
     let verifying = backend.start_with(&["--email-verification", "required"]).await;
@@ -53,13 +33,12 @@ async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
     servers["stale"]["email"] = json!(sleeper.email);
     servers["stale"]["password"] = json!(PASSWORD);
     servers["stale"]["cookie"] = json!(sleeper.browser.cookie);
-    npm(&["test"], &[("SERVERS", &servers)]).await;
+    CLIENT.run("test", &[("SERVERS", &servers)]).await;
 }
 
 /// A front end on another origin, in Chromium: what CORS and SameSite come to there.
 #[tokio::test]
 async fn a_front_end_on_another_origin_works_in_a_browser() {
-    install().await;
     let folder = tempfile::TempDir::new().unwrap();
     let hosts = ["api.site.test", "app.site.test", "front.example", "evil.example"];
     let made = rcgen::generate_simple_self_signed(hosts.map(String::from)).unwrap();
@@ -85,5 +64,5 @@ async fn a_front_end_on_another_origin_works_in_a_browser() {
         sites["servers"][same_site] = json!({ "port": port, "upstream": server.nobody.base });
         running.push(server);
     }
-    npm(&["run", "test:browser"], &[("SITES", &sites)]).await;
+    CLIENT.run("test:browser", &[("SITES", &sites)]).await;
 }

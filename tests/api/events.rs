@@ -9,7 +9,7 @@ use portcullis::secrets::SigningKey;
 use reqwest::Method;
 use tempfile::TempDir;
 
-use crate::{cli::Running, support::*, tokens::dump_of};
+use crate::{support::*, tokens::dump_of};
 
 const DOCS: &str = include_str!("../../docs/events.md");
 

@@ -11,7 +11,6 @@ use portcullis::{
 use tempfile::TempDir;
 
 use crate::{
-    cli::Running,
     mail::{LEASE, advance, all_done, failed, job_for, jobs, sending_to, until, write_to},
     support::*,
 };

@@ -1,13 +1,136 @@
-//! Where a browser lands until there are pages.
+//! The pages for people, in Chromium: `tests/pages/`.
+
+use std::collections::BTreeMap;
+
+use portcullis::{
+    secrets::SigningKey,
+    store::jobs::{self, Claim, NewJob, Outcome},
+    time::seconds,
+};
+use tempfile::TempDir;
 
 use crate::support::*;
 
-#[apply(both)]
-async fn a_browser_is_led_to_the_docs(backend: Backend) {
-    let server = backend.start().await;
-    for path in ["/", "/docs", "/login", "/login?next=%2Fapi%2Fsettings", "/reset-password"] {
-        let reply = server.nobody.navigate(path).await;
-        assert_eq!(reply.status, 302, "{path}");
-        assert_eq!(reply.header("location"), Some("/docs/"));
+static BROWSER: Package = Package::of("tests/pages");
+
+const ADMIN: &str = "root@example.com";
+
+/// The program itself, on a database of its own.
+struct Site {
+    home: TempDir,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Site {
+    async fn new(backend: Backend) -> Self {
+        let home = TempDir::new().unwrap();
+        let url = backend.database(home.path()).await;
+        let secret = SigningKey::generate().reveal();
+        let settings = vec![("DATABASE_URL", url), ("PORTCULLIS_SECRET", secret)];
+        Self { home, settings }
     }
+
+    fn start(&self) -> Running {
+        let settings: Vec<(&str, &str)> =
+            self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Running::start(self.home.path(), &settings)
+    }
+
+    fn described(&self, server: &Running) -> Value {
+        json!({ "url": server.nobody.base, "outbox": self.home.path().join("data/outbox") })
+    }
+}
+
+/// Makes the first admin as the setup page does.
+async fn set_up(server: &Running) -> Value {
+    let (_, token) = server.setup_link().split_once("#token=").unwrap();
+    let body = json!({ "token": token, "name": "Root", "email": ADMIN, "password": PASSWORD });
+    server.nobody.post("/api/setup", body).await.expect(201);
+    json!({ "email": ADMIN, "password": PASSWORD })
+}
+
+/// Where everybody entered their password more than a day ago, and some mail could not be sent.
+async fn stale(backend: Backend) -> (Server, Value) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let sleeper = server.sign_up("sleeper").await;
+    server.jobs_done().await;
+    let store = &server.state.store;
+    for kind in ["of-tomorrow", "spoiled"] {
+        jobs::add(store, NewJob::new(kind, "{}".into(), None, server.now())).await.unwrap();
+    }
+    let claim = jobs::claim(store, &["spoiled"], seconds(60), server.now()).await.unwrap();
+    let Claim::Taken(job) = claim else { panic!("{claim:?}") };
+    let given_up = Outcome::GivenUp("550 there is nobody by that name here".into());
+    jobs::settle(store, &job, given_up, server.now()).await.unwrap();
+    server.advance(seconds(25 * 60 * 60));
+    let described = json!({
+        "url": server.nobody.base,
+        "outbox": server.folder.join("outbox"),
+        "admin": admin.browser.cookie,
+        "sleeper": sleeper.browser.cookie,
+        "password": PASSWORD,
+    });
+    (server, described)
+}
+
+#[apply(both)]
+async fn the_pages_work_in_a_browser(backend: Backend) {
+    let (fresh, site) = (Site::new(backend).await, Site::new(backend).await);
+    let (new, running) = (fresh.start(), site.start());
+    let (_stale, described) = stale(backend).await;
+    let mut sites = json!({
+        "fresh": fresh.described(&new),
+        "site": site.described(&running),
+        "stale": described,
+    });
+    sites["fresh"]["setup"] = json!(new.setup_link());
+    sites["site"]["admin"] = set_up(&running).await;
+    let apart = (backend == Backend::Postgres).then_some(Site::new(backend).await);
+    if let Some(apart) = &apart {
+        // Its way to the database is what the tests cut, so they start it themselves.
+        let unlimited = UNLIMITED.map(|(_, name, value)| (name, value.to_owned()));
+        let settings: BTreeMap<_, _> = apart.settings.iter().cloned().chain(unlimited).collect();
+        sites["apart"] = json!({
+            "program": env!("CARGO_BIN_EXE_portcullis"),
+            "home": apart.home.path(),
+            "settings": settings,
+        });
+    }
+    BROWSER.run("test", &[("SITES", &sites)]).await;
+}
+
+#[apply(both)]
+async fn the_root_leads_to_the_start(backend: Backend) {
+    let server = backend.start().await;
+    let reply = server.nobody.navigate("/").await;
+    assert_eq!(reply.status, 302);
+    assert_eq!(reply.header("location"), Some("/dashboard"));
+    assert_eq!(server.nobody.navigate("/dashboard").await.status, 200);
+}
+
+#[apply(both)]
+async fn the_pages_can_be_turned_off(backend: Backend) {
+    let server = backend.start_with(&["--pages", "off"]).await;
+    let reply = server.nobody.navigate("/").await;
+    assert_eq!(reply.status, 302);
+    assert_eq!(reply.header("location"), Some("/docs/"));
+    for path in [
+        "/login",
+        "/signup",
+        "/forgot-password",
+        "/reset-password",
+        "/verify-email",
+        "/setup",
+        "/dashboard",
+        "/settings",
+        "/admin",
+        "/admin/tokens",
+        "/assets/app.css",
+    ] {
+        server.nobody.navigate(path).await.refused(404, "not_found");
+    }
+    let home = TempDir::new().unwrap();
+    let running = Running::start(home.path(), &[("PORTCULLIS_PAGES", "off")]);
+    assert!(!running.banner.contains("/setup"), "{}", running.banner);
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::CommandFactory;
 use portcullis::{cli::Cli, secrets::SigningKey};
 
-use crate::{cli::Running, support::*};
+use crate::support::*;
 
 const README: &str = include_str!("../../README.md");
 

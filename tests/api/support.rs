@@ -2,14 +2,18 @@
 
 mod caller;
 mod cluster;
+mod npm;
 mod outbox;
+mod running;
 mod server;
 mod smtp;
 
 pub use caller::{Caller, Reply};
+pub use npm::Package;
 pub use outbox::Letter;
 pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
+pub use running::{Running, fails, portcullis, run, succeeds};
 pub use serde_json::{Value, json};
 pub use server::{Backend, PASSWORD, Person, Server, UNLIMITED, authority, config};
 pub use smtp::{MailServer, Mood, Security};

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, visit } from './support/chromium.mjs'
+import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
+import { mailedLink } from './support/mailbox.mjs'
+import { OTHER_PASSWORD, newAddress, newcomer } from './support/people.mjs'
+import { stale } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+const asks = (page) => page.getByRole('dialog', { name: 'Enter your password to go on' })
+
+test('what needs a fresh session asks for the password and goes on', async () => {
+  const email = newAddress()
+  const page = await visit(browser, stale, '/settings', { cookie: stale.sleeper })
+  await enter(page, { 'New address': email })
+  await press(page, 'Change the address')
+  await asks(page).waitFor()
+  await press(asks(page), 'Cancel')
+  await asks(page).waitFor({ state: 'hidden' })
+  assert.equal(await page.getByLabel('New address').inputValue(), email, 'what was typed stays')
+
+  await press(page, 'Change the address')
+  await enter(asks(page), { Password: OTHER_PASSWORD })
+  await press(asks(page), 'Go on')
+  await asks(page).getByRole('alert').filter({ hasText: 'This is not the password.' }).waitFor()
+  await enter(asks(page), { Password: stale.password })
+  await press(asks(page), 'Go on')
+  await page.getByText(`a link is on its way to ${email}`).waitFor()
+  await mailedLink(stale, email, '/api/auth/verify-email')
+})
+
+test('so does what an admin has confirmed already', async () => {
+  const ada = await newcomer(stale)
+  const page = await visit(browser, stale, `/admin/users/${ada.id}`, { cookie: stale.admin })
+  await pressAndConfirm(page, 'Deactivate')
+  await enter(asks(page), { Password: stale.password })
+  await press(asks(page), 'Go on')
+  await says(page, 'Ada is locked out.')
+  assert.ok(await part(page, 'Access').getByRole('button', { name: 'Reactivate' }).isVisible())
+})

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { part } from './support/forms.mjs'
+import { PASSWORD, makeToken, newcomer } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+/** What the focus is on, as it is called. */
+const focused = (page) =>
+  page.evaluate(() => {
+    const { activeElement: at } = document
+    return at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent ?? at.textContent.trim()
+  })
+
+async function tab(page, times = 1) {
+  const passed = []
+  for (let i = 0; i < times; i += 1) {
+    await page.keyboard.press('Tab')
+    passed.push(await focused(page))
+  }
+  return passed
+}
+
+test('the first stop skips to the content', async () => {
+  const page = await visit(browser, site, '/login')
+  assert.deepEqual(await tab(page), ['Skip to the content'])
+  assert.ok(await page.getByRole('link', { name: 'Skip to the content' }).isVisible())
+  const box = await page.getByRole('link', { name: 'Skip to the content' }).boundingBox()
+  assert.ok(box.x >= 0 && box.y >= 0, 'it is seen')
+  await page.keyboard.press('Enter')
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main')
+  assert.deepEqual(await tab(page), ['E-mail address'])
+})
+
+test('the sign-in form is passed through in its order, and signs in', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/login')
+  await page.getByLabel('E-mail address').focus()
+  await page.keyboard.type(ada.email)
+  assert.deepEqual(await tab(page), ['Password'])
+  await page.keyboard.type(PASSWORD)
+  assert.deepEqual(await tab(page, 5), [
+    'Show the password',
+    'Keep me signed in on this device',
+    'Sign in',
+    'Forgot your password?',
+    'Make an account',
+  ])
+  await page.keyboard.press('Shift+Tab')
+  await page.keyboard.press('Shift+Tab')
+  await page.keyboard.press('Enter')
+  await landsOn(page, '/dashboard')
+})
+
+test('Enter in a field sends the form', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/login')
+  await page.getByLabel('E-mail address').fill(ada.email)
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await page.keyboard.press('Enter')
+  await landsOn(page, '/dashboard')
+})
+
+test('whatever has the focus shows it', async () => {
+  const page = await visit(browser, site, '/settings', await newcomer(site))
+  const stops = await page.locator('a, button, input, select').count()
+  assert.ok(stops > 20)
+  for (let i = 0; i < stops; i += 1) {
+    await page.keyboard.press('Tab')
+    const outline = await page.evaluate(() => {
+      const { activeElement: at } = document
+      return at === document.body ? null : getComputedStyle(at).outlineWidth
+    })
+    if (outline === null) break
+    assert.ok(parseFloat(outline) >= 2, await focused(page))
+  }
+})
+
+test('a dialog keeps the focus in it, Escape closes it, and the focus goes back', async () => {
+  const ada = await newcomer(site)
+  await makeToken(site, ada.cookie, { name: 'kept' })
+  const page = await visit(browser, site, '/settings', ada)
+  const revoke = page.getByRole('button', { name: 'Revoke the token kept' })
+  await revoke.focus()
+  await page.keyboard.press('Enter')
+  const dialog = page.getByRole('dialog', { name: 'Revoke “kept”?' })
+  await dialog.waitFor()
+  assert.equal(await focused(page), 'Cancel', 'what does nothing comes first')
+  for (let i = 0; i < 6; i += 1) {
+    await page.keyboard.press('Tab')
+    const inside = await page.evaluate(() => {
+      const { activeElement: at } = document
+      // From the last of a dialog the focus goes to the browser's own buttons, and back.
+      return at === document.body || at.closest('dialog') !== null
+    })
+    assert.ok(inside, await focused(page))
+  }
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'hidden' })
+  assert.ok(await revoke.evaluate((button) => button === document.activeElement))
+  assert.ok(await part(page, 'API tokens').getByText('active').isVisible(), 'nothing was revoked')
+})

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, cookieOf, visit } from './support/chromium.mjs'
+import { enter, part, press, pressAndConfirm, signInOn } from './support/forms.mjs'
+import { OTHER_PASSWORD, PASSWORD, isLetIn, newcomer } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+test('an account is deleted after being asked, and then nobody is let in', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/settings', ada)
+  await enter(part(page, 'Leave'), { Password: PASSWORD })
+  await press(page, 'Delete my account')
+  await press(page.getByRole('dialog'), 'Cancel')
+  await page.getByRole('dialog').waitFor({ state: 'hidden' })
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), true)
+
+  await pressAndConfirm(page, 'Delete my account')
+  await page.getByText('Your account is deleted, and everything in it.').waitFor()
+  assert.equal(await cookieOf(page), undefined)
+  await signInOn(page, ada)
+  await page.getByRole('alert').filter({ hasText: 'The address or the password is wrong.' }).waitFor()
+})
+
+test('with a wrong password nothing is deleted', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/settings', ada)
+  const leave = part(page, 'Leave')
+  await enter(leave, { Password: OTHER_PASSWORD })
+  await pressAndConfirm(leave, 'Delete my account')
+  await leave.getByRole('alert').filter({ hasText: 'This is not the password.' }).waitFor()
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), true)
+})

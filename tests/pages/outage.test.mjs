@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { start } from './support/apart.mjs'
+import { browserOfThisFile, cookieOf, visit } from './support/chromium.mjs'
+import { enter, part, press, says } from './support/forms.mjs'
+import { newcomer } from './support/people.mjs'
+import { apart } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+// SQLite is a part of the server: there is no way to it that could be cut.
+test('while the store is away', { skip: !apart }, async (t) => {
+  const { site, line, stop } = await start(apart)
+  t.after(stop)
+  const ada = await newcomer(site)
+
+  await t.test('a page says so, keeps the cookie, and comes back by itself', async () => {
+    const page = await visit(browser, site, '/dashboard', ada)
+    const cookie = await cookieOf(page)
+    line.cut()
+    const response = await page.goto('/settings')
+    assert.equal(response.status(), 503)
+    assert.ok((await response.allHeaders())['retry-after'])
+    assert.ok(await page.getByRole('heading', { name: 'We cannot answer just now' }).isVisible())
+    assert.equal(await cookieOf(page), cookie)
+
+    await page.getByRole('link', { name: 'Try again' }).click()
+    await page.getByRole('heading', { name: 'We cannot answer just now' }).waitFor()
+    assert.equal(page.url(), `${site.url}/settings`)
+    line.mend()
+    await page.getByRole('heading', { name: 'Settings', exact: true }).waitFor({ timeout: 60_000 })
+    assert.equal(await page.getByLabel('Your name').inputValue(), 'Ada')
+    assert.equal(await cookieOf(page), cookie)
+  })
+
+  await t.test('a form keeps its values, and says to try again', async () => {
+    const page = await visit(browser, site, '/settings', ada)
+    const cookie = await cookieOf(page)
+    line.cut()
+    await enter(page, { 'Your name': 'Grace' })
+    await press(part(page, 'Profile'), 'Save')
+    const said = 'The server cannot answer just now. Nothing is lost: try again.'
+    await part(page, 'Profile').getByRole('alert').filter({ hasText: said }).waitFor()
+    assert.equal(await page.getByLabel('Your name').inputValue(), 'Grace')
+    assert.equal(await cookieOf(page), cookie)
+
+    line.mend()
+    await site.isReady()
+    await press(part(page, 'Profile'), 'Save')
+    await says(page, 'Your profile is saved.')
+    assert.equal(await page.getByLabel('Your name').inputValue(), 'Grace')
+  })
+})

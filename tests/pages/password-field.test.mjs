@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, visit } from './support/chromium.mjs'
+import { part } from './support/forms.mjs'
+import { PASSWORD, newcomer } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+test('a password is shown and hidden again', async () => {
+  const page = await visit(browser, site, '/login')
+  const field = page.getByLabel('Password', { exact: true })
+  const button = page.getByRole('button', { name: 'Show the password' })
+  await field.fill(PASSWORD)
+  for (const [type, pressed] of [['password', 'false'], ['text', 'true'], ['password', 'false']]) {
+    assert.equal(await field.getAttribute('type'), type)
+    assert.equal(await button.getAttribute('aria-pressed'), pressed)
+    assert.equal(await field.inputValue(), PASSWORD)
+    await button.click()
+  }
+})
+
+test('a password is pasted', async () => {
+  const permissions = ['clipboard-read', 'clipboard-write']
+  const page = await visit(browser, site, '/login', { permissions })
+  await page.evaluate((text) => navigator.clipboard.writeText(text), PASSWORD)
+  const field = page.getByLabel('Password', { exact: true })
+  await field.focus()
+  await page.keyboard.press('Control+V')
+  assert.equal(await field.inputValue(), PASSWORD)
+})
+
+const attributes = (scope) =>
+  scope.locator('input[autocomplete]:not([autocomplete="off"])').evaluateAll((fields) =>
+    fields.map(({ type, autocomplete }) => `${type} ${autocomplete}`),
+  )
+
+for (const [path, expected] of [
+  ['/login', ['email username', 'password current-password']],
+  ['/signup', ['text name', 'email username', 'password new-password']],
+  ['/forgot-password', ['email username']],
+  ['/reset-password#token=x', ['password new-password']],
+]) {
+  test(`password managers know the fields of ${path}`, async () => {
+    const page = await visit(browser, site, path)
+    assert.deepEqual(await attributes(page.locator('main')), expected)
+  })
+}
+
+test('password managers know whose password is changed', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/settings', ada)
+  const fields = ['email username', 'password current-password', 'password new-password']
+  assert.deepEqual(await attributes(part(page, 'Password')), fields)
+  assert.equal(await part(page, 'Password').locator('[autocomplete=username]').inputValue(), ada.email)
+  assert.deepEqual(await attributes(part(page, 'Leave')), fields.slice(0, 2))
+})

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { enter, part, press, says, signInOn } from './support/forms.mjs'
+import { mailedLink } from './support/mailbox.mjs'
+import { OTHER_PASSWORD, PASSWORD, isLetIn, newAddress, newcomer, signedIn } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+test('a forgotten password is chosen anew with a mailed link, once', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/login')
+  await page.getByRole('link', { name: 'Forgot your password?' }).click()
+  await enter(page, { 'E-mail address': ada.email })
+  await press(page, 'Send the link')
+  await page.getByText(`If ${ada.email} has an account here, a link is on its way.`).waitFor()
+
+  const link = await mailedLink(site, ada.email, '/reset-password')
+  const late = await visit(browser, site, link)
+  await page.goto(link)
+  assert.equal(page.url(), `${site.url}/reset-password`, 'the secret has left the address')
+  await enter(page, { 'New password': OTHER_PASSWORD })
+  await press(page, 'Set the password')
+  await page.getByText('Your password is set. Sign in with it.').waitFor()
+  await signInOn(page, { email: ada.email, password: OTHER_PASSWORD })
+  await landsOn(page, '/dashboard')
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
+
+  await enter(late, { 'New password': PASSWORD })
+  await press(late, 'Set the password')
+  await late.getByRole('alert').filter({ hasText: 'This link has been used or has expired' }).waitFor()
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
+})
+
+test('the same is said of an address that nobody has', async () => {
+  const page = await visit(browser, site, '/forgot-password')
+  const email = newAddress()
+  await enter(page, { 'E-mail address': email })
+  await press(page, 'Send the link')
+  await page.getByText(`If ${email} has an account here, a link is on its way.`).waitFor()
+})
+
+test('a link that is not complete asks for nothing', async () => {
+  const page = await visit(browser, site, '/reset-password')
+  await page.getByText('This link is not complete').waitFor()
+  assert.equal(await page.getByLabel('New password').isVisible(), false)
+})
+
+test('who knows the password changes it, and other browsers end', async () => {
+  const ada = await newcomer(site)
+  const other = await visit(browser, site, '/settings', { cookie: await signedIn(site, ada) })
+  const page = await visit(browser, site, '/settings', ada)
+  await enter(page, { 'Present password': PASSWORD, 'New password': OTHER_PASSWORD })
+  await press(page, 'Change the password')
+  await says(page, 'Your password is changed.')
+  assert.equal(await page.getByLabel('Present password').inputValue(), '')
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
+  assert.equal(await isLetIn(site, ada.email, OTHER_PASSWORD), true)
+  await other.reload()
+  await landsOn(other, '/login')
+})
+
+test('other browsers stay where that is asked for', async () => {
+  const ada = await newcomer(site)
+  const other = await visit(browser, site, '/settings', { cookie: await signedIn(site, ada) })
+  const page = await visit(browser, site, '/settings', ada)
+  await enter(page, { 'Present password': PASSWORD, 'New password': OTHER_PASSWORD })
+  await part(page, 'Password').getByLabel('End my sessions on all other devices').uncheck()
+  await press(page, 'Change the password')
+  await says(page, 'Your password is changed.')
+  await other.reload()
+  assert.ok(await other.getByRole('heading', { name: 'Settings', exact: true }).isVisible())
+})

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
+import { newcomer, signedIn } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+/** Somebody in two browsers, in the settings of both. */
+async function twoBrowsers() {
+  const ada = await newcomer(site)
+  const other = await visit(browser, site, '/settings', { cookie: await signedIn(site, ada) })
+  const page = await visit(browser, site, '/settings', ada)
+  return { page, other }
+}
+
+/** What the door says to whom has been sent there; it must not say why. */
+async function saysNotWhy(page) {
+  await landsOn(page, '/login')
+  const notice = await page.locator('main .notice').first().textContent()
+  assert.match(notice, /^(Your session has ended\. )?Sign in to go on\.$/)
+}
+
+async function stops(other) {
+  await enter(other, { 'Your name': 'Eve' })
+  await press(part(other, 'Profile'), 'Save')
+  await saysNotWhy(other)
+  assert.equal(new URL(other.url()).searchParams.get('why'), 'ended')
+  assert.equal(new URL(other.url()).searchParams.get('next'), '/settings')
+  await other.goto('/settings')
+  await saysNotWhy(other)
+}
+
+test('a browser is ended from another, and its next action lands at the door', async () => {
+  const { page, other } = await twoBrowsers()
+  const rows = part(page, 'Sessions').getByRole('listitem')
+  assert.equal(await rows.count(), 2)
+  await press(rows, /^End the session/)
+  await says(page, 'The session has ended.')
+  assert.equal(await rows.count(), 1)
+  await stops(other)
+  await page.reload()
+  assert.equal(await page.getByLabel('Your name').inputValue(), 'Ada')
+})
+
+test('all others are ended at once', async () => {
+  const { page, other } = await twoBrowsers()
+  await pressAndConfirm(part(page, 'Sessions'), 'End all others')
+  await says(page, 'All other sessions have ended.')
+  assert.equal(await part(page, 'Sessions').getByRole('listitem').count(), 1)
+  await stops(other)
+})
+
+test('this browser is marked, and has no button to end it', async () => {
+  const { page } = await twoBrowsers()
+  const own = part(page, 'Sessions').getByRole('listitem').filter({ hasText: 'this device' })
+  assert.equal(await own.count(), 1)
+  assert.equal(await own.getByRole('button').count(), 0)
+})

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { enter, press } from './support/forms.mjs'
+import { PASSWORD, isLetIn } from './support/people.mjs'
+import { fresh } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+const EMAIL = 'grace@example.com'
+
+const become = async (page, email) => {
+  await enter(page, { 'Your name': 'Grace', 'E-mail address': email, Password: PASSWORD })
+  await press(page, 'Become the admin')
+}
+
+test('without the whole link nobody is asked anything', async () => {
+  const page = await visit(browser, fresh, '/setup')
+  await page.getByText('Open this page with the whole link').waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Become the admin' }).isVisible(), false)
+})
+
+test('a link that nobody printed makes nobody an admin', async () => {
+  const page = await visit(browser, fresh, '/setup#token=wrong')
+  await become(page, 'eve@example.com')
+  await page.getByRole('alert').filter({ hasText: 'has been used or has expired' }).waitFor()
+  assert.equal(await isLetIn(fresh, 'eve@example.com', PASSWORD), false)
+})
+
+test('whoever opens the printed link becomes the admin, once', async () => {
+  const page = await visit(browser, fresh, fresh.setup)
+  const late = await visit(browser, fresh, fresh.setup)
+  assert.equal(page.url(), `${fresh.url}/setup`, 'the token has left the address')
+  assert.ok(new URL(fresh.setup).hash.length > 20, 'it was there')
+  await become(page, EMAIL)
+  await landsOn(page, '/admin')
+  await page.getByRole('heading', { name: 'Users', exact: true }).waitFor()
+  assert.ok(await page.getByText(EMAIL).isVisible())
+  await page.goBack()
+  assert.ok(!page.url().includes('token'), 'nor is it in the history')
+
+  await become(late, 'eve@example.com')
+  await late.getByRole('alert').filter({ hasText: 'has an admin already' }).waitFor()
+  assert.equal(await isLetIn(fresh, 'eve@example.com', PASSWORD), false)
+
+  const anew = await visit(browser, fresh, fresh.setup)
+  await anew.getByText('This site has an admin already').waitFor()
+  assert.equal(await anew.locator('main form').count(), 0)
+  assert.equal(await isLetIn(fresh, EMAIL, PASSWORD), true)
+})

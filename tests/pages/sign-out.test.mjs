@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, cookieOf, landsOn, visit } from './support/chromium.mjs'
+import { press } from './support/forms.mjs'
+import { newcomer } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+test('after signing out the way back shows nothing of what was seen', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/dashboard', ada)
+  await page.goto('/settings')
+  assert.ok(await page.getByText(ada.email).first().isVisible())
+  const answered = page.waitForResponse('**/api/auth/sign-out')
+  await press(page, 'Sign out')
+  const headers = await (await answered).allHeaders()
+  assert.match(headers['clear-site-data'], /"cache"/)
+  await landsOn(page, '/login')
+  await page.getByText('You are signed out.').waitFor()
+  assert.equal(await cookieOf(page), undefined)
+  for (let i = 0; i < 2; i += 1) {
+    await page.goBack()
+    assert.ok(!(await page.content()).includes(ada.email))
+  }
+})
+
+test('what was signed out does not open the gate again', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/dashboard', ada)
+  await press(page, 'Sign out')
+  await landsOn(page, '/login')
+  const again = await visit(browser, site, '/settings', ada)
+  assert.equal(new URL(again.url()).pathname, '/login')
+})

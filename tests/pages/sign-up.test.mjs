@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, cookieOf, landsOn, visit } from './support/chromium.mjs'
+import { enter, part, press, says, signInOn } from './support/forms.mjs'
+import { mailedLink } from './support/mailbox.mjs'
+import { PASSWORD, newAddress, newcomer } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+test('somebody signs up, confirms the address by mail, signs out and in, and lands where they were going', async () => {
+  const email = newAddress()
+  const page = await visit(browser, site, '/settings')
+  assert.equal(page.url(), `${site.url}/login?next=%2Fsettings`)
+  await page.getByRole('link', { name: 'Make an account' }).click()
+  await enter(page, { 'Your name': 'Ada', 'E-mail address': email, Password: PASSWORD })
+  await press(page, 'Make the account')
+  await landsOn(page, '/settings')
+  assert.ok(await part(page, 'Address').getByText('not confirmed').isVisible())
+
+  await page.goto(await mailedLink(site, email, '/api/auth/verify-email'))
+  await page.getByRole('heading', { name: 'Your address is confirmed' }).waitFor()
+  assert.equal(page.url(), `${site.url}/verify-email`, 'the secret has left the address')
+  await page.goto('/settings')
+  assert.ok(await part(page, 'Address').getByText('confirmed', { exact: true }).isVisible())
+
+  await press(page, 'Sign out')
+  await page.getByText('You are signed out.').waitFor()
+  assert.equal(await cookieOf(page), undefined)
+
+  await page.goto('/login?next=/settings%23tokens')
+  await signInOn(page, { email, password: PASSWORD })
+  await page.waitForURL(`${site.url}/settings#tokens`)
+})
+
+test('a link to confirm an address that does not work leads to a new one', async () => {
+  const ada = await newcomer(site)
+  await mailedLink(site, ada.email, '/api/auth/verify-email')
+  const page = await visit(browser, site, '/api/auth/verify-email?token=wrong&callbackURL=/verify-email')
+  await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
+  await enter(page, { 'E-mail address': ada.email })
+  await press(page, 'Send a new link')
+  await page.getByText(`If ${ada.email} is still to be confirmed, a link is on its way.`).waitFor()
+})
+
+test('whoever is signed in and not confirmed asks for another link', async () => {
+  const page = await visit(browser, site, '/dashboard', await newcomer(site))
+  await press(page, 'Send another link')
+  await says(page, 'Another link is on its way.')
+})
+
+test('a taken address is said at its field', async () => {
+  const ada = await newcomer(site)
+  const page = await visit(browser, site, '/signup')
+  await enter(page, { 'Your name': 'Eve', 'E-mail address': ada.email, Password: PASSWORD })
+  await press(page, 'Make the account')
+  const alert = page.getByRole('alert').filter({ hasText: 'Somebody has this address already' })
+  await alert.getByRole('link').click()
+  assert.ok(await page.getByLabel('E-mail address').evaluate((field) => field === document.activeElement))
+})

@@ -1,0 +1,31 @@
+/** Enters values into the fields of these labels. */
+export async function enter(place, values) {
+  for (const [label, value] of Object.entries(values)) {
+    await place.getByLabel(label, { exact: true }).fill(value)
+  }
+}
+
+export function press(place, name) {
+  return place.getByRole('button', { name, exact: true }).click()
+}
+
+/** The part of a page under this heading. */
+export function part(page, title) {
+  return page.getByRole('region', { name: title, exact: true })
+}
+
+/** Presses a button, and then the one that means it in the dialog that asks. */
+export async function pressAndConfirm(place, name, yes = name) {
+  await press(place, name)
+  await press((place.page?.() ?? place).getByRole('dialog'), yes)
+}
+
+/** Waits until a page says this at its foot. */
+export function says(page, text) {
+  return page.getByRole('status').filter({ hasText: text }).waitFor()
+}
+
+export async function signInOn(page, { email, password }) {
+  await enter(page, { 'E-mail address': email, Password: password })
+  await press(page.locator('main'), 'Sign in')
+}

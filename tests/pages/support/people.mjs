@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+
+export const PASSWORD = 'correct horse battery staple'
+export const OTHER_PASSWORD = 'another correct horse battery'
+
+/** An address that nobody has. */
+export function newAddress() {
+  return `${randomUUID()}@example.com`
+}
+
+/** Asks the API, as a page of the site's own does with this cookie. */
+export function ask({ url }, path, { cookie, method = 'POST', body } = {}) {
+  const headers = { 'Content-Type': 'application/json', Origin: url }
+  if (cookie) headers.Cookie = cookie
+  return fetch(new URL(path, url), { method, headers, body: body && JSON.stringify(body) })
+}
+
+/** What a script is answered. */
+export function withToken({ url }, token, path = '/api/me') {
+  return fetch(new URL(path, url), { headers: { Authorization: `Bearer ${token}` } })
+}
+
+async function answered(response) {
+  const text = await response.text()
+  assert.ok(response.ok, text)
+  const cookie = response.headers.getSetCookie()[0]?.split(';')[0]
+  return { cookie, body: text && JSON.parse(text) }
+}
+
+/** Somebody who has just signed up, and the cookie that they got. */
+export async function newcomer(site, { name = 'Ada', email = newAddress() } = {}) {
+  const body = { name, email, password: PASSWORD }
+  const { cookie, body: { user } } = await answered(await ask(site, '/api/auth/sign-up/email', { body }))
+  return { ...user, password: PASSWORD, cookie }
+}
+
+/** Signs somebody in once more, and answers the cookie. */
+export async function signedIn(site, { email, password }) {
+  const { cookie } = await answered(await ask(site, '/api/auth/sign-in/email', { body: { email, password } }))
+  return cookie
+}
+
+export async function makeToken(site, cookie, body) {
+  return (await answered(await ask(site, '/api/tokens', { cookie, body }))).body.token
+}
+
+/** Whether somebody is let in with this password. */
+export async function isLetIn(site, email, password) {
+  const { status } = await ask(site, '/api/auth/sign-in/email', { body: { email, password } })
+  assert.ok([200, 401].includes(status), `${status}`)
+  return status === 200
+}

@@ -1,0 +1,15 @@
+if (!process.env.SITES) {
+  throw new Error('SITES is not set: these tests are run by `cargo test`, which starts the servers')
+}
+
+const sites = JSON.parse(process.env.SITES)
+
+for (const site of [sites.fresh, sites.site, sites.stale]) {
+  const url = new URL(site.url)
+  // Mailed links say localhost, and a cookie is for one host.
+  url.hostname = 'localhost'
+  site.url = url.origin
+}
+
+/** `fresh` has no admin yet, in `stale` everybody's password is a day old, `apart` starts in a test. */
+export const { fresh, site, stale, apart } = sites
