@@ -1,10 +1,14 @@
 //! The command line: a server, and what an operator does beside it.
 
+mod backup;
 mod serve;
 mod tokens;
 mod users;
 
-use std::io::{self, IsTerminal, Read};
+use std::{
+    io::{self, IsTerminal, Read},
+    path::PathBuf,
+};
 
 use clap::{
     CommandFactory, Parser, Subcommand,
@@ -44,6 +48,11 @@ enum Command {
     },
     /// Bring the tables up to date, and stop
     Migrate,
+    /// Copy the embedded database, beside a running server, and check the copy
+    Backup {
+        /// Where to: a file that is not there yet. The signing secret is not in it
+        file: PathBuf,
+    },
     /// Print the OpenAPI document
     Openapi,
     /// Make users, lock them out, let them in again
@@ -102,6 +111,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Command::Backup { file } => backup::run(&config, &file),
         Command::Openapi => {
             print!("{}", openapi::text(cookie::name_for(&config))?);
             Ok(())

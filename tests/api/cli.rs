@@ -19,7 +19,7 @@ use crate::support::*;
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// The program with nothing in its environment but these.
-fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
+pub fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.env_clear().env("PORTCULLIS_LISTEN", "127.0.0.1:0").env("PORTCULLIS_LOG", "warn");
     command.envs(UNLIMITED.map(|(_, name, value)| (name, value)));
@@ -29,7 +29,7 @@ fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
 }
 
 /// Runs a command to its end, with this on its standard input.
-fn run(folder: &Path, settings: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
+pub fn run(folder: &Path, settings: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
     let mut child =
         portcullis(folder, settings).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -52,14 +52,14 @@ fn signal(name: &str, process: u32) {
 }
 
 #[track_caller]
-fn succeeds(output: Output) -> String {
+pub fn succeeds(output: Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[track_caller]
-fn fails(output: Output) -> String {
+pub fn fails(output: Output) -> String {
     assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(!errors.contains("panicked"), "{errors}");
@@ -84,7 +84,8 @@ impl Running {
         Self::of(portcullis(folder, settings).stderr(log).spawn().unwrap())
     }
 
-    fn of(mut child: Child) -> Self {
+    /// What this child runs is a server.
+    pub fn of(mut child: Child) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // An empty line ends the banner.
         let banner = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
@@ -459,6 +460,7 @@ fn help_and_version_are_there() {
     for word in [
         "serve",
         "migrate",
+        "backup",
         "openapi",
         "user",
         "token",

@@ -21,6 +21,7 @@ mod support;
 mod access;
 mod admin;
 mod auth;
+mod backup;
 mod better_auth;
 mod cli;
 mod docs;
@@ -32,6 +33,7 @@ mod limits;
 mod mail;
 mod pages;
 mod projects;
+
 mod readme;
 mod schema;
 mod store;

@@ -11,7 +11,9 @@ pub use outbox::Letter;
 pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
 pub use serde_json::{Value, json};
-pub use server::{Backend, PASSWORD, Person, Server, UNLIMITED, authority, config};
+pub use server::{
+    Backend, PASSWORD, Person, Server, UNLIMITED, authority, config, path_to_postgresql,
+};
 pub use smtp::{MailServer, Mood, Security};
 
 /// Runs a test once for each database.
