@@ -33,8 +33,10 @@ mod limits;
 mod mail;
 mod pages;
 mod projects;
+mod races;
 
 mod readme;
 mod schema;
 mod store;
 mod tokens;
+mod upgrade;

@@ -16,6 +16,11 @@ pub use server::{
 };
 pub use smtp::{MailServer, Mood, Security};
 
+/// How often a race is run: a few times, or as often as `RACE_ROUNDS` says.
+pub fn rounds(few: usize) -> usize {
+    std::env::var("RACE_ROUNDS").map_or(few, |text| text.parse().expect("RACE_ROUNDS is a number"))
+}
+
 /// Runs a test once for each database.
 #[template]
 #[export]
