@@ -6,6 +6,7 @@ mod tokens;
 mod users;
 
 use std::{
+    env,
     io::{self, IsTerminal, Read},
     path::PathBuf,
 };
@@ -73,7 +74,12 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// One line that names the setting that is wrong the way it is set in the environment.
 pub fn parse() -> Result<Cli, Failure> {
-    Cli::try_parse().map_err(|error| {
+    let parsed = Cli::try_parse().and_then(|cli| match cli.command {
+        Some(_) => Ok(cli),
+        // What `serve` alone can be told stands in the environment too.
+        None => Cli::try_parse_from(env::args_os().chain(["serve".into()])),
+    });
+    parsed.map_err(|error| {
         let text = error.render().to_string();
         let sentence: Vec<&str> =
             text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
