@@ -160,12 +160,13 @@ impl Balancer {
     async fn sees_work_of(&self, upstream: &Upstream) {
         let enough = upstream.served.load(Ordering::Relaxed) + 50;
         for _ in 0..3000 {
+            assert_eq!(*self.failed.lock().unwrap(), [""; 0]);
             if upstream.served.load(Ordering::Relaxed) >= enough {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("an instance serves nobody: {:?}", self.failed.lock().unwrap());
+        panic!("an instance serves nobody");
     }
 }
 
