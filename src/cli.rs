@@ -1,10 +1,15 @@
 //! The command line: a server, and what an operator does beside it.
 
+mod backup;
 mod serve;
 mod tokens;
 mod users;
 
-use std::io::{self, IsTerminal, Read};
+use std::{
+    env,
+    io::{self, IsTerminal, Read},
+    path::PathBuf,
+};
 
 use clap::{
     CommandFactory, Parser, Subcommand,
@@ -44,6 +49,11 @@ enum Command {
     },
     /// Bring the tables up to date, and stop
     Migrate,
+    /// Copy the embedded database, beside a running server, and check the copy
+    Backup {
+        /// Where to: a file that is not there yet. The signing secret is not in it
+        file: PathBuf,
+    },
     /// Print the OpenAPI document
     Openapi,
     /// Make users, lock them out, let them in again
@@ -64,7 +74,12 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// One line that names the setting that is wrong the way it is set in the environment.
 pub fn parse() -> Result<Cli, Failure> {
-    Cli::try_parse().map_err(|error| {
+    let parsed = Cli::try_parse().and_then(|cli| match cli.command {
+        Some(_) => Ok(cli),
+        // What `serve` alone can be told stands in the environment too.
+        None => Cli::try_parse_from(env::args_os().chain(["serve".into()])),
+    });
+    parsed.map_err(|error| {
         let text = error.render().to_string();
         let sentence: Vec<&str> =
             text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
@@ -102,6 +117,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Command::Backup { file } => backup::run(&config, &file),
         Command::Openapi => {
             print!("{}", openapi::text(cookie::name_for(&config))?);
             Ok(())

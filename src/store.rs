@@ -15,6 +15,7 @@ mod sqlite;
 
 pub mod accounts;
 pub mod audit_events;
+pub mod backup;
 pub mod deletion;
 pub mod emails;
 pub mod guesses;

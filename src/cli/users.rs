@@ -139,10 +139,11 @@ async fn create(
         mail: None,
         event: Some(event(Action::UserCreated, &user, &json!({ "role": role }))),
     };
-    let user = accounts::open(store, user, with).await.map_err(|error| match error {
+    let made = accounts::open(store, user, with).await.map_err(|error| match error {
         store::Error::Taken => Failure::from("somebody has this address already"),
         other => other.into(),
     })?;
+    let user = done(made)?;
     println!("Made {} ({role}), id {}.", user.email, user.id);
     Ok(())
 }
@@ -184,13 +185,17 @@ fn event(action: Action, user: &User, detail: &serde_json::Value) -> Event {
 }
 
 fn report(outcome: Written, what: &str) -> Result<(), Failure> {
+    println!("{} {what}.", done(outcome)?.email);
+    Ok(())
+}
+
+fn done(outcome: Written) -> Result<User, Failure> {
     match outcome {
-        Written::Done(user) => {
-            println!("{} {what}.", user.email);
-            Ok(())
-        }
+        Written::Done(user) => Ok(user),
         Written::NotFound => Err("this user was deleted just now".into()),
         Written::LastAdmin => Err("this would leave the site without an active admin".into()),
+        // The operator is nobody in the tables.
+        Written::LockedOut | Written::NotAnAdmin => Err("only an admin may do this".into()),
     }
 }
 

@@ -7,10 +7,11 @@ use super::{
     Error, Store,
     audit_events::Event,
     jobs::NewJob,
+    locks::lock_admins,
     page::new_id,
     read,
     schema::{accounts, audit_events, jobs, users},
-    users::User,
+    users::{User, Written, refusal_of_actor},
     write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
@@ -75,12 +76,18 @@ pub struct Opening {
     pub event: Option<Event>,
 }
 
-/// Adds a user, and what they begin with.
+/// Adds a user, and what they begin with, unless the admin who does it is none any more.
 ///
 /// # Errors
 /// [`Error::Taken`] when the address belongs to somebody.
-pub async fn open(store: &Store, user: User, with: Opening) -> Result<User, Error> {
+pub async fn open(store: &Store, user: User, with: Opening) -> Result<Written, Error> {
     write!(store, |conn| {
+        if let Some(event) = &with.event {
+            lock_admins!(conn);
+            if let Some(refused) = refusal_of_actor!(conn, event) {
+                return Ok(refused);
+            }
+        }
         let user = diesel::insert_into(users::table)
             .values(&user)
             .returning(User::as_returning())
@@ -95,7 +102,7 @@ pub async fn open(store: &Store, user: User, with: Opening) -> Result<User, Erro
         if let Some(event) = &with.event {
             diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
         }
-        Ok(user)
+        Ok(Written::Done(user))
     })
 }
 

@@ -109,6 +109,10 @@ pub enum Written {
     NotFound,
     /// It would have left the site without an active admin.
     LastAdmin,
+    /// The admin who asks was locked out meanwhile.
+    LockedOut,
+    /// Whoever asks is no admin any more.
+    NotAnAdmin,
 }
 
 /// The user with this id.
@@ -201,6 +205,9 @@ pub async fn update(
 ) -> Result<Written, Error> {
     write!(store, |conn| {
         lock_admins!(conn);
+        if let Some(refused) = refusal_of_actor!(conn, &event) {
+            return Ok(refused);
+        }
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         let demoted = changes.role == Some(Role::User);
         if demoted && is_last_admin!(conn, &before) {
@@ -242,6 +249,9 @@ pub async fn deactivate(
 ) -> Result<Written, Error> {
     write!(store, |conn| {
         lock_admins!(conn);
+        if let Some(refused) = refusal_of_actor!(conn, &event) {
+            return Ok(refused);
+        }
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         if is_last_admin!(conn, &before) {
             return Ok(Written::LastAdmin);
@@ -283,6 +293,9 @@ pub async fn reactivate(
 ) -> Result<Written, Error> {
     write!(store, |conn| {
         lock_admins!(conn);
+        if let Some(refused) = refusal_of_actor!(conn, &event) {
+            return Ok(refused);
+        }
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         let user = if before.deactivated_at.is_none() {
             before
@@ -303,6 +316,23 @@ macro_rules! find_in {
     ($conn:ident, $id:expr) => {
         users::table.find($id).select(User::as_select()).get_result($conn).await.optional()?
     };
+}
+
+/// Why whoever asks may not do this any more. What the gate saw may have changed since: a request that
+/// was on its way when its sender was locked out or demoted must not undo that. The operator always may.
+/// The admins' lock is held.
+macro_rules! refusal_of_actor {
+    ($conn:ident, $event:expr) => {{
+        use $crate::store::users::{Role, Written};
+        match &$event.actor_id {
+            None => None,
+            Some(actor) => match $crate::store::users::find_in!($conn, actor) {
+                Some(actor) if actor.is_active() && actor.role == Role::Admin => None,
+                Some(actor) if actor.is_active() => Some(Written::NotAnAdmin),
+                _ => Some(Written::LockedOut),
+            },
+        }
+    }};
 }
 
 macro_rules! is_last_admin {
@@ -333,4 +363,4 @@ macro_rules! any_active_admin_in {
     }};
 }
 
-pub(super) use {any_active_admin_in, find_in, is_last_admin};
+pub(super) use {any_active_admin_in, find_in, is_last_admin, refusal_of_actor};

@@ -331,8 +331,13 @@ async fn postgresql_is_reached_over_a_socket_too() {
 #[test]
 fn serving_without_migrating_says_what_is_missing() {
     let home = TempDir::new().unwrap();
-    let refusal = fails(run(home.path(), &[], &["serve", "--no-migrate"], ""));
-    assert!(refusal.contains("portcullis migrate"), "{refusal}");
+    let setting = [("PORTCULLIS_NO_MIGRATE", "true")];
+    for (settings, arguments) in
+        [(&[][..], &["serve", "--no-migrate"][..]), (&setting, &["serve"]), (&setting, &[])]
+    {
+        let refusal = fails(run(home.path(), settings, arguments, ""));
+        assert!(refusal.contains("portcullis migrate"), "{refusal}");
+    }
     assert!(succeeds(run(home.path(), &[], &["migrate"], "")).starts_with("Applied "));
     assert!(succeeds(run(home.path(), &[], &["migrate"], "")).contains("up to date"));
 }
@@ -352,6 +357,7 @@ fn help_and_version_are_there() {
     for word in [
         "serve",
         "migrate",
+        "backup",
         "openapi",
         "user",
         "token",

@@ -34,6 +34,22 @@ fn the_gates_table_is_the_gates_own() {
     }
 }
 
+/// The commands between one place and another of the README, a string for each block.
+pub fn commands(from: &str, to: &str) -> Vec<&'static str> {
+    let (_, part) = README.split_once(from).expect(from);
+    let (part, _) = part.split_once(to).expect(to);
+    part.split("```").skip(1).step_by(2).map(|block| block.trim_start_matches("sh\n")).collect()
+}
+
+#[test]
+fn every_command_is_in_the_list() {
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        let listed = [format!("portcullis {name} "), format!("portcullis [{name}] ")];
+        assert!(listed.iter().any(|start| README.contains(&format!("\n{start}"))), "{name}");
+    }
+}
+
 /// The commands of the tour, as they stand but for where the server listens and the program is.
 #[apply(both)]
 async fn the_tour_ends_in_the_lock_out(backend: Backend) {
@@ -42,10 +58,7 @@ async fn the_tour_ends_in_the_lock_out(backend: Backend) {
     let secret = SigningKey::generate().reveal();
     let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
     let server = Running::start(home.path(), &settings);
-    let (_, tour) = README.split_once("## Five minutes").unwrap();
-    let (tour, _) = tour.split_once("On PostgreSQL it is the same").unwrap();
-    let blocks = tour.split("```").skip(1).step_by(2).map(|block| block.trim_start_matches("sh\n"));
-    let script = blocks.collect::<String>();
+    let script = commands("## Five minutes", "On PostgreSQL it is the same").concat();
     assert!(
         script.contains("http://localhost:8080") && script.contains("target/release/portcullis")
     );

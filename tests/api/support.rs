@@ -15,8 +15,15 @@ pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
 pub use running::{Running, fails, portcullis, run, succeeds};
 pub use serde_json::{Value, json};
-pub use server::{Backend, PASSWORD, Person, Server, UNLIMITED, authority, config};
+pub use server::{
+    Backend, PASSWORD, Person, Server, UNLIMITED, authority, config, path_to_postgresql,
+};
 pub use smtp::{MailServer, Mood, Security};
+
+/// How often a race is run: a few times, or as often as `RACE_ROUNDS` says.
+pub fn rounds(few: usize) -> usize {
+    std::env::var("RACE_ROUNDS").map_or(few, |text| text.parse().expect("RACE_ROUNDS is a number"))
+}
 
 /// Runs a test once for each database.
 #[template]

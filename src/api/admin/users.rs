@@ -125,13 +125,14 @@ pub async fn create_user(
         mail: Some(invitation.row(Some(&user.id), now)),
         event: Some(Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now)),
     };
-    let user = accounts::open(&state.store, user, with).await.map_err(|error| match error {
+    let outcome = accounts::open(&state.store, user, with).await.map_err(|error| match error {
         store::Error::Taken => Code::EmailTaken.into(),
         fault => Error::from(fault),
     })?;
+    let user = written(outcome)?;
     state.job_added.notify_one();
     let place = format!("/api/admin/users/{}", user.id);
-    let created = Json(AdminUser::from(user)).customize();
+    let created = Json(user).customize();
     Ok(created.with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
 }
 

@@ -259,7 +259,7 @@ async fn an_address_belongs_to_one_user_whatever_its_case(backend: Backend) {
 async fn of_two_who_give_one_address_at_once_one_does(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    for round in 0..10 {
+    for round in 0..rounds(10) {
         let new =
             |name: &str| json!({ "name": "x", "email": format!("{name}{round}@example.com") });
         let (one, other) =
@@ -460,7 +460,7 @@ async fn two_admins_who_demote_each_other_at_once_leave_one(backend: Backend) {
     let ada = server.sign_up_admin("ada").await;
     let grace = server.sign_up_admin("grace").await;
     let (at_ada, at_grace) = (place(&ada), place(&grace));
-    for round in 0..50 {
+    for round in 0..rounds(50) {
         let demotion = || json!({ "role": "user" });
         let (one, other) = tokio::join!(
             ada.browser.patch(&at_grace, demotion()),
@@ -484,7 +484,7 @@ async fn two_admins_who_deactivate_each_other_at_once_leave_one(backend: Backend
     let grace = server.sign_up_admin("grace").await;
     let now = server.now();
     let [at_ada, at_grace] = [&ada, &grace].map(|person| format!("{}/deactivate", place(person)));
-    for round in 0..50 {
+    for round in 0..rounds(50) {
         let (one, other) = tokio::join!(
             ada.browser.post(&at_grace, json!({})),
             grace.browser.post(&at_ada, json!({}))
@@ -509,7 +509,7 @@ async fn a_demotion_and_a_lock_out_at_once_leave_one_admin(backend: Backend) {
     let grace = server.sign_up_admin("grace").await;
     let now = server.now();
     let (at_ada, at_grace) = (format!("{}/deactivate", place(&ada)), place(&grace));
-    for round in 0..50 {
+    for round in 0..rounds(50) {
         let (one, other) = tokio::join!(
             ada.browser.patch(&at_grace, json!({ "role": "user" })),
             grace.browser.post(&at_ada, json!({}))

@@ -314,7 +314,7 @@ async fn a_change_and_a_reset_at_once_are_one_change(backend: Backend) {
 #[apply(both)]
 async fn no_sign_in_with_the_old_password_outlives_the_change(backend: Backend) {
     let server = backend.start().await;
-    for round in 0..6 {
+    for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let (changed, one, other) = tokio::join!(
             change_password(&ada.browser, PASSWORD, NEW),
@@ -352,7 +352,7 @@ async fn who_is_locked_out_changes_nothing(backend: Backend) {
 async fn who_is_locked_out_meanwhile_gets_no_new_session(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    for round in 0..6 {
+    for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let (changed, ()) =
             tokio::join!(change_password(&ada.browser, PASSWORD, NEW), lock_out(&admin, &ada),);

@@ -297,7 +297,7 @@ async fn however_often_it_is_refreshed_a_session_ends_after_thirty_days(backend:
 async fn a_session_that_is_revoked_during_a_refresh_is_not_revived(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    for _ in 0..8 {
+    for _ in 0..rounds(8) {
         let laptop = server.sign_in(&ada).await;
         let id = id_of(&laptop).await;
         server.advance(days(1));

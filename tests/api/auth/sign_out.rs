@@ -114,7 +114,7 @@ async fn who_is_locked_out_may_still_end_their_session(backend: Backend) {
 async fn another_tabs_late_answer_does_not_revive_the_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    for _ in 0..8 {
+    for _ in 0..rounds(8) {
         let browser = server.sign_in(&ada).await;
         server.advance(portcullis::time::days(1));
         let (out, _, _) = tokio::join!(

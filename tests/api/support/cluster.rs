@@ -157,7 +157,7 @@ fn as_ordinary_user() -> Command {
 }
 
 /// Where PostgreSQL's programs are: Debian keeps them off the PATH, in a folder for each version.
-fn binaries() -> PathBuf {
+pub fn binaries() -> PathBuf {
     static FOUND: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut found = FOUND.lock().unwrap();
     let on_path = env::var_os("PATH").unwrap_or_default();

@@ -84,6 +84,14 @@ impl Server {
         mail
     }
 
+    /// Throws away the mail that is there.
+    pub async fn empty_outbox(&self) {
+        self.jobs_done().await;
+        for file in fs::read_dir(self.folder.join("outbox")).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+
     /// The newest mail to an address.
     #[track_caller]
     pub fn last_mail_to(&self, email: &str) -> impl Future<Output = Letter> {

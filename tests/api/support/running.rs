@@ -81,7 +81,8 @@ impl Running {
         Self::of(portcullis(folder, settings).stderr(log).spawn().unwrap())
     }
 
-    fn of(mut child: Child) -> Self {
+    /// What this child runs is a server.
+    pub fn of(mut child: Child) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // An empty line ends the banner.
         let banner = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");

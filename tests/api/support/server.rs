@@ -1,4 +1,4 @@
-use std::{path::PathBuf, thread};
+use std::{env, ffi::OsString, path::PathBuf, thread};
 
 use actix_web::web::Data;
 use clap::Parser;
@@ -97,6 +97,14 @@ impl Backend {
 /// The certificate authority of PostgreSQL's server.
 pub async fn authority() -> PathBuf {
     cluster::authority().await
+}
+
+/// The search path of a shell that finds the programs of PostgreSQL's server first, in its very version;
+/// for a server that somebody else runs, those that they have.
+pub fn path_to_postgresql() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let first = env::var_os("TEST_DATABASE_URL").is_none().then(cluster::binaries);
+    env::join_paths(first.into_iter().chain(env::split_paths(&path))).unwrap()
 }
 
 /// Settings as the command line would give them, whatever this machine's environment says.

@@ -272,7 +272,7 @@ async fn a_lock_out_and_a_new_token_do_not_slip_past_each_other(backend: Backend
     let ada = server.sign_up("ada").await;
     let user = format!("/api/admin/users/{}", ada.id);
     let (deactivate, reactivate) = (format!("{user}/deactivate"), format!("{user}/reactivate"));
-    for round in 0..20 {
+    for round in 0..rounds(20) {
         let revoke = round % 2 == 0;
         let browser = server.sign_in(&ada).await;
         let (made, locked) = tokio::join!(
@@ -303,7 +303,7 @@ async fn an_admins_token_that_is_made_during_a_demotion_opens_no_admins_route(ba
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up_admin("ada").await;
     let user = format!("/api/admin/users/{}", ada.id);
-    for _ in 0..20 {
+    for _ in 0..rounds(20) {
         let body = json!({ "name": "raced", "scopes": ["read", "admin"] });
         let (made, demoted) = tokio::join!(
             ada.browser.post(PATH, body),

@@ -1,0 +1,49 @@
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use super::Failure;
+use crate::{
+    config::Config,
+    store::{Location, backup},
+};
+
+const NOT_HERE: &str = "PostgreSQL makes its own backups, with pg_dump: \
+    README.md has the commands under \"Backup and restore\"";
+
+/// Writes a copy of the database to a file that is not there yet.
+pub(super) fn run(config: &Config, file: &Path) -> Result<(), Failure> {
+    let Location::Sqlite(database) = config.location()? else { return Err(NOT_HERE.into()) };
+    let bytes = write(&database, file).map_err(|error| format!("{}: {error}", file.display()))?;
+    println!("Wrote {bytes} bytes to {}, and checked them.", file.display());
+    Ok(())
+}
+
+/// Under another name first, beside the one it is to have: what is found under that is always whole.
+fn write(database: &Path, file: &Path) -> Result<u64, Failure> {
+    if file.symlink_metadata().is_ok() {
+        return Err("it is there already, and a backup takes no file's place".into());
+    }
+    // SQLite would make one.
+    if !database.try_exists()? {
+        return Err(format!("there is no database in {}", database.display()).into());
+    }
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    // For our eyes only, as it holds addresses and hashes; removed if anything below fails.
+    let copy = tempfile::Builder::new().prefix(".portcullis-backup-").tempfile_in(&folder)?;
+    backup::copy(database, copy.path())?;
+    let faults = backup::faults(copy.path())?;
+    if !faults.is_empty() {
+        return Err(
+            format!("the copy is damaged, and so is the database: {}", faults.join("; ")).into()
+        );
+    }
+    copy.as_file().sync_all()?;
+    let kept = copy.persist_noclobber(file).map_err(|fault| fault.error)?;
+    File::open(folder)?.sync_all()?;
+    Ok(kept.metadata()?.len())
+}

@@ -1,0 +1,206 @@
+//! Two things at once, again and again: every round must end in one of the ways that are allowed.
+//!
+//! Other races stand beside the operations that they belong to. `just races` runs all of them for long.
+
+use portcullis::store::{
+    accounts::{self, Opening},
+    audit_events::{Action, Event},
+    users::{self, Role, Written},
+};
+use reqwest::StatusCode;
+
+use crate::support::*;
+
+const ME: &str = "/api/me";
+
+fn path(person: &Person, what: &str) -> String {
+    format!("/api/admin/users/{}{what}", person.id)
+}
+
+async fn let_in_again(admin: &Person, person: &Person) {
+    admin.browser.post(&path(person, "/reactivate"), json!({})).await.expect(200);
+}
+
+/// Whether it was done; if not, it was refused to somebody who may not do it (any more).
+#[track_caller]
+fn is_done(reply: &Reply) -> bool {
+    let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&reply.status);
+    assert!(reply.status.is_success() || refused, "{reply:?}");
+    !refused
+}
+
+#[apply(both)]
+async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let (store, last_use) = (&server.state.store, &server.state.last_use);
+    for round in 0..rounds(20) {
+        let made = ada.make_token(json!({ "name": "raced" })).await;
+        let script = server.nobody.with_token(made["token"].as_str().unwrap());
+        let place = format!("/api/tokens/{}", made["id"].as_str().unwrap());
+        if round % 2 == 0 {
+            // The gate has seen it alive, and what it noted is written once it is not.
+            script.get(ME).await.expect(200);
+            ada.browser.delete(&place).await.expect(204);
+        } else {
+            let (one, other, revoked, flushed) = tokio::join!(
+                script.get(ME),
+                script.get(ME),
+                ada.browser.delete(&place),
+                last_use.flush(store)
+            );
+            revoked.expect(204);
+            flushed.unwrap();
+            is_done(&one);
+            is_done(&other);
+        }
+        let before = ada.browser.get(&place).await.expect(200);
+        last_use.flush(store).await.unwrap();
+        let after = ada.browser.get(&place).await.expect(200);
+        assert_eq!(after["state"], "revoked", "round {round}");
+        assert_eq!(after["revokedAt"], before["revokedAt"]);
+        assert!(round % 2 == 1 || after["lastUsedAt"].is_string(), "it was written");
+        script.get(ME).await.refused(401, "token_invalid");
+    }
+}
+
+#[apply(both)]
+async fn nobody_slips_in_who_is_locked_out_meanwhile(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let credentials = json!({ "email": ada.email, "password": PASSWORD });
+    let place = path(&ada, "/deactivate");
+    for round in 0..rounds(8) {
+        let revoke = round % 2 == 0;
+        let (signed_in, locked) = tokio::join!(
+            server.nobody.post("/api/auth/sign-in/email", credentials.clone()),
+            admin.browser.post(&place, json!({ "revokeCredentials": revoke }))
+        );
+        locked.expect(200);
+        let Some(cookie) = signed_in.cookie() else {
+            signed_in.refused(403, "USER_DEACTIVATED");
+            let_in_again(&admin, &ada).await;
+            continue;
+        };
+        signed_in.expect(200);
+        let browser = server.nobody.with_cookie(&cookie);
+        browser.get(ME).await.refused(401, "UNAUTHORIZED");
+        let_in_again(&admin, &ada).await;
+        browser.get(ME).await.expect(if revoke { 401 } else { 200 });
+    }
+}
+
+#[apply(both)]
+async fn a_request_on_its_way_lets_nobody_in_again_who_is_locked_out(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let (lock_out, own) = (path(&mallory, "/deactivate"), path(&mallory, "/reactivate"));
+    for round in 0..rounds(20) {
+        let (locked, one, other) = tokio::join!(
+            admin.browser.post(&lock_out, json!({})),
+            mallory.browser.post(&own, json!({})),
+            mallory.browser.post(&own, json!({}))
+        );
+        locked.expect(200);
+        is_done(&one);
+        is_done(&other);
+        let reply = mallory.browser.get(ME).await;
+        assert_eq!(reply.status, 401, "round {round}: {one:?} {other:?}");
+        let_in_again(&admin, &mallory).await;
+    }
+}
+
+#[apply(both)]
+async fn a_request_on_its_way_makes_nobody_an_admin_again_who_is_demoted(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let place = path(&mallory, "");
+    for round in 0..rounds(20) {
+        let promotion = || json!({ "role": "admin" });
+        let (demoted, one, other) = tokio::join!(
+            admin.browser.patch(&place, json!({ "role": "user" })),
+            mallory.browser.patch(&place, promotion()),
+            mallory.browser.patch(&place, promotion())
+        );
+        demoted.expect(200);
+        is_done(&one);
+        is_done(&other);
+        let role = mallory.browser.get(ME).await.expect(200)["user"]["role"].clone();
+        assert_eq!(role, "user", "round {round}: {one:?} {other:?}");
+        server.set_role(&mallory, Role::Admin).await;
+    }
+}
+
+#[apply(both)]
+async fn of_two_admins_who_lock_each_other_out_one_stays_also_where_there_is_a_third(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up_admin("ada").await;
+    let grace = server.sign_up_admin("grace").await;
+    for round in 0..rounds(20) {
+        let (at_ada, at_grace) = (path(&ada, "/deactivate"), path(&grace, "/deactivate"));
+        let (one, other) = tokio::join!(
+            ada.browser.post(&at_grace, json!({})),
+            grace.browser.post(&at_ada, json!({}))
+        );
+        let done = [is_done(&one), is_done(&other)];
+        assert_ne!(done[0], done[1], "round {round}: {one:?} {other:?}");
+        for (person, stays) in [(&ada, done[0]), (&grace, done[1])] {
+            person.browser.get(ME).await.expect(if stays { 200 } else { 401 });
+            let_in_again(&admin, person).await;
+        }
+    }
+}
+
+#[apply(both)]
+async fn what_an_admin_does_who_is_locked_out_meanwhile_is_done_or_refused(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let friend = server.sign_up("friend").await;
+    let (lock_out, at_friend) = (path(&mallory, "/deactivate"), path(&friend, ""));
+    for round in 0..rounds(20) {
+        let email = format!("accomplice{round}@example.com");
+        let accomplice = json!({ "name": "x", "email": email, "role": "admin" });
+        let (locked, made, promoted) = tokio::join!(
+            admin.browser.post(&lock_out, json!({})),
+            mallory.browser.post("/api/admin/users", accomplice),
+            mallory.browser.patch(&at_friend, json!({ "role": "admin" }))
+        );
+        locked.expect(200);
+        let found = admin.browser.get(&format!("/api/admin/users?search={email}")).await;
+        let found = found.expect(200)["items"].as_array().unwrap().len();
+        assert_eq!(found, usize::from(is_done(&made)), "round {round}: {made:?}");
+        let role = friend.browser.get(ME).await.expect(200)["user"]["role"].clone();
+        assert_eq!(role == "admin", is_done(&promoted), "round {round}: {promoted:?}");
+        server.set_role(&friend, Role::User).await;
+        let_in_again(&admin, &mallory).await;
+    }
+}
+
+/// A request that the gate has let pass, and that comes too late to the store.
+#[apply(both)]
+async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let make = async |email: &str| {
+        let user = users::User::new("x".into(), email.into(), Role::Admin, server.now());
+        let (actor, now) = (Some(mallory.id.as_str()), server.now());
+        let event = Event::new(actor, Action::UserCreated, &user.id, &json!({}), now);
+        let with = Opening { account: None, mail: None, event: Some(event) };
+        accounts::open(&server.state.store, user, with).await.unwrap()
+    };
+    assert!(matches!(make("1@example.com").await, Written::Done(_)));
+    server.set_role(&mallory, Role::User).await;
+    assert!(matches!(make("2@example.com").await, Written::NotAnAdmin));
+    admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
+    assert!(matches!(make("3@example.com").await, Written::LockedOut));
+    let made = admin.browser.get("/api/admin/users?search=@example.com").await.expect(200);
+    assert_eq!(made["items"].as_array().unwrap().len(), 3, "{made}");
+}
