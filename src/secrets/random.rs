@@ -3,7 +3,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::HashOf;
 
-/// 32 bytes from the system's generator, as text that fits a cookie or a URL.
+/// 32 bytes from a generator that is seeded by the system's, as text that fits a cookie or a URL.
 fn random_text() -> SecretString {
     let bytes: [u8; 32] = rand::random();
     BASE64_URL_SAFE_NO_PAD.encode(bytes).into()

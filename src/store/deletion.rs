@@ -42,6 +42,10 @@ pub async fn delete(
         let Some(user) = find_in!(conn, &user_id) else {
             return Ok(Deleted::Refused(Refused::Unknown));
         };
+        // Locked out since the gate let them in: what is theirs is for an admin to look at.
+        if !user.is_active() {
+            return Ok(Deleted::Refused(Refused::Deactivated));
+        }
         if is_last_admin!(conn, &user) {
             return Ok(Deleted::LastAdmin);
         }
