@@ -5,12 +5,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The way to a database, to be cut and mended. */
-async function layLine(url) {
+async function layLine({ hostname, port }) {
   const sockets = new Set()
   let isCut = false
   const server = createServer((near) => {
     if (isCut) return near.destroy()
-    const far = connect(Number(url.port || 5432), url.hostname)
+    const far = connect(Number(port || 5432), hostname)
     for (const [from, to] of [[near, far], [far, near]]) {
       sockets.add(from)
       from.pipe(to)
@@ -48,18 +48,23 @@ export async function start({ program, home, settings }) {
     DATABASE_URL: url.href,
     PORTCULLIS_DATABASE_TIMEOUT: '1',
     PORTCULLIS_LISTEN: '127.0.0.1:0',
+    // What it says of the outage is what is expected.
+    PORTCULLIS_LOG: 'off',
   }
   const child = spawn(program, { cwd: home, env, stdio: ['ignore', 'pipe', 'inherit'] })
   // However these tests end, it does not outlive them.
   process.on('exit', () => child.kill('SIGKILL'))
-  const site = { url: await address(child), isReady: () => isReady(site) }
-  const stop = async () => {
-    const ended = once(child, 'exit')
+  const stop = () => {
     child.kill('SIGKILL')
-    await ended
     line.close()
   }
-  return { site, line, stop }
+  try {
+    const site = { url: await address(child), isReady: () => isReady(site) }
+    return { site, line, stop }
+  } catch (fault) {
+    stop()
+    throw fault
+  }
 }
 
 async function address(child) {
