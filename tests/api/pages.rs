@@ -75,6 +75,7 @@ async fn stale(backend: Backend) -> (Server, Value) {
 }
 
 #[apply(both)]
+#[ignore = "takes minutes: `cargo test --test api pages:: -- --ignored`"]
 async fn the_pages_work_in_a_browser(backend: Backend) {
     let (fresh, site) = (Site::new(backend).await, Site::new(backend).await);
     let (new, running) = (fresh.start(), site.start());
