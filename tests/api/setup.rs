@@ -77,7 +77,7 @@ async fn the_link_works_for_half_an_hour_and_no_longer(backend: Backend) {
 async fn a_link_that_nobody_printed_is_refused(backend: Backend) {
     let server = backend.start().await;
     let token = issue(&server).await;
-    for wrong in ["", "x", &token[1..], &token.to_lowercase(), &LinkSecret::generate().reveal()] {
+    for wrong in ["", "x", &token[1..], &token.to_lowercase(), LinkSecret::generate().reveal()] {
         let reply = claim(&server, wrong).await;
         assert_eq!(reply.cookie(), None);
         reply.refused(400, "INVALID_TOKEN");
