@@ -17,7 +17,10 @@ use super::{
     tokens::{Token, shown},
 };
 use crate::{
-    api::query::ValidQuery,
+    api::{
+        admin::{jobs::JobState, users::UserState},
+        query::ValidQuery,
+    },
     error::{Code, Error},
     fields,
     gate::{ByCookie, SiteAdmin},
@@ -47,13 +50,6 @@ pub(super) struct UserFilter {
     state: Option<UserState>,
     #[serde(default, deserialize_with = "filled")]
     cursor: Option<Uuid>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-enum UserState {
-    Active,
-    Deactivated,
 }
 
 #[derive(Template)]
@@ -200,13 +196,6 @@ pub(super) struct JobFilter {
     state: Option<JobState>,
     #[serde(default, deserialize_with = "filled")]
     cursor: Option<Uuid>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
-enum JobState {
-    Waiting,
-    GivenUp,
 }
 
 #[derive(Template)]

@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer, de::Error};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::store::page::Window;
-
-/// How many rows a page shows.
-const ROWS: u32 = 20;
+use crate::{
+    api::page::{self, default_limit},
+    store::page::Window,
+};
 
 /// Reads a field, if there is anything in it.
 pub(super) fn filled<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -31,7 +31,7 @@ pub(super) struct Paging {
     pub cursor: Option<Uuid>,
 }
 
-/// The store's window for a cursor.
+/// The store's window for a cursor, as long as the API's when nobody says.
 pub(super) fn window(cursor: Option<Uuid>) -> Window {
-    Window { after: cursor.map(|id| id.to_string()), limit: ROWS }
+    page::window(cursor, default_limit())
 }

@@ -7,6 +7,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use strum::{EnumString, IntoStaticStr};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
@@ -58,8 +59,9 @@ pub struct Listing {
 }
 
 /// Whether a user is locked out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum UserState {
     /// They are not.
     Active,
