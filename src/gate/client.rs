@@ -15,6 +15,10 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub fn address(request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let proxies = State::of(request).map_or(&[][..], |state| &state.config.trusted_proxies);
+    // Most are not asked for: without a proxy, nothing is read and nothing copied.
+    if proxies.is_empty() {
+        return peer.to_canonical();
+    }
     let fields = request.headers().get_all(FORWARDED_FOR);
     let fields: Vec<&str> = fields.map(|field| field.to_str().unwrap_or_default()).collect();
     behind(proxies, peer, &fields.join(","))
