@@ -48,7 +48,7 @@ pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::{guard_the_unguarded, is_navigation};
 
 pub use session::Session;
-pub use told::{Actor, Told, told};
+pub use told::{Told, told};
 
 use bearer::Authorization;
 use cookie::Cookie;

@@ -1,7 +1,7 @@
 //! The first admin of a new site.
 
 use actix_web::{
-    HttpMessage, HttpRequest, Responder,
+    HttpRequest, Responder,
     http::StatusCode,
     web::{Data, Json},
 };
@@ -14,7 +14,7 @@ use super::{auth::device, json::ValidJson, limited, tag, user::User};
 use crate::{
     error::{Code, Error, Problem},
     fields::{self, normal_email},
-    gate::{Actor, NotByToken, cookie::SessionCookie},
+    gate::{NotByToken, cookie::SessionCookie},
     secrets::{LinkSecret, Password, SessionSecret},
     state::State,
     store::{
@@ -93,9 +93,8 @@ pub async fn set_up(
     })?;
     match claimed {
         Claimed::Done(done) => {
-            cookie.set(&secret, true)?;
             let (user, _) = *done;
-            request.extensions_mut().insert(Actor(user.id.clone()));
+            cookie.set(&user, &secret, true)?;
             Ok(Json(IsSetUp { user: user.into() }).customize().with_status(StatusCode::CREATED))
         }
         Claimed::AdminExists => Err(Code::AdminExists.into()),

@@ -19,13 +19,14 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::{Access, Declares, session::Finding};
+use super::{Access, Declares, session::Finding, told::Actor};
 use crate::{
     config::{self, Config},
     error::{Code, Error},
     secrets::{SessionHash, SessionSecret, SigningKey},
     site::Site,
     state::State,
+    store::users::User,
     time::{Span, Timestamp, seconds},
 };
 
@@ -152,12 +153,14 @@ impl SessionCookie {
         if self.request.headers().contains_key(AUTHORIZATION) { None } else { read(&self.carried) }
     }
 
-    /// Sets the cookie: for a week, or, if it is not to be remembered, until the browser closes.
+    /// Sets the cookie of a user's new session: for a week, or, if it is not to be remembered, until the
+    /// browser closes. The log is told whose it is.
     ///
     /// # Errors
     /// When the secret cannot be written as JSON, which does not happen.
-    pub fn set(&self, secret: &SessionSecret, remember: bool) -> Result<(), Error> {
+    pub fn set(&self, user: &User, secret: &SessionSecret, remember: bool) -> Result<(), Error> {
         self.carried.insert(SECRET, secret.reveal()).map_err(|_| Code::Internal)?;
+        self.request.extensions_mut().insert(Actor(user.id.clone()));
         if !remember {
             self.request.extensions_mut().insert(UntilClosed);
         }

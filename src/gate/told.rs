@@ -4,8 +4,8 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::session::Finding;
 
-/// Somebody who became known while a request was answered, by a password: left there by its handler.
-pub struct Actor(pub String);
+/// Somebody who became known while a request was answered: left there with their new cookie.
+pub(super) struct Actor(pub(super) String);
 
 /// What is told of a request.
 #[derive(Debug, Default)]

@@ -142,7 +142,7 @@ pub async fn change_password(
                 state.job_added.notify_one();
                 let (user, session) = *done;
                 if session.is_some() {
-                    cookie.set(&secret, own.remember)?;
+                    cookie.set(&user, &secret, own.remember)?;
                 }
                 let token = session.map(|session| session.id);
                 return Ok(Json(PasswordChanged { token, user: user.into() }));

@@ -1,7 +1,7 @@
 //! Signing in.
 
 use actix_web::{
-    HttpMessage, HttpRequest, Responder,
+    HttpRequest, Responder,
     http::header::LOCATION,
     web::{Data, Json},
 };
@@ -20,7 +20,7 @@ use crate::{
     config::EmailVerification,
     error::{Code, Error, Problem},
     fields::{self, normal_email},
-    gate::{Actor, NotByToken, cookie::SessionCookie},
+    gate::{NotByToken, cookie::SessionCookie},
     secrets::{Password, SessionHash, SessionSecret, Verdict},
     state::State,
     store::{
@@ -95,8 +95,7 @@ pub async fn sign_in_email(
         match outcome {
             Outcome::Begun(begun) => {
                 let (user, session) = *begun;
-                request.extensions_mut().insert(Actor(user.id.clone()));
-                cookie.set(&secret, body.remember_me)?;
+                cookie.set(&user, &secret, body.remember_me)?;
                 let place = callback.as_deref().map(|callback| absolute(callback, &state.site));
                 let signed_in = Json(SignedIn {
                     redirect: callback.is_some(),

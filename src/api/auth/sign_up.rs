@@ -1,7 +1,7 @@
 //! Signing up.
 
 use actix_web::{
-    HttpMessage, HttpRequest,
+    HttpRequest,
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::{
     config::{EmailVerification, SignUp as Policy},
     error::{Code, Error, Problem},
     fields::{self, normal_email},
-    gate::{Actor, NotByToken, cookie::SessionCookie},
+    gate::{NotByToken, cookie::SessionCookie},
     jobs::{About, Job, Mail},
     secrets::{Password, SessionSecret},
     state::State,
@@ -120,8 +120,7 @@ pub async fn sign_up_email(
                     store::Error::Taken => Code::UserAlreadyExists.into(),
                     fault => Error::from(fault),
                 })?;
-        cookie.set(&secret, body.remember_me)?;
-        request.extensions_mut().insert(Actor(user.id.clone()));
+        cookie.set(&user, &secret, body.remember_me)?;
         SignedUp { token: Some(session.id), user: user.into() }
     };
     state.job_added.notify_one();
