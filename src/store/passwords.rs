@@ -30,13 +30,15 @@ use crate::{
 /// When the store is unavailable.
 pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
     write!(store, |conn| {
-        if let Some(user) = lock_user!(conn, &account.user_id) {
-            forget_guesses!(conn, &user.email);
-        }
-        diesel::update(users::table.find(&account.user_id))
+        let email: Option<String> = diesel::update(users::table.find(&account.user_id))
             .set(users::updated_at.eq(account.updated_at))
-            .execute(conn)
-            .await?;
+            .returning(users::email)
+            .get_result(conn)
+            .await
+            .optional()?;
+        if let Some(email) = email {
+            forget_guesses!(conn, &email);
+        }
         put_password!(conn, &account);
         end_sessions_and_links!(conn, &account.user_id);
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;

@@ -148,11 +148,6 @@ pub async fn sign_up(
     mail: NewJob,
 ) -> Result<(User, SessionRow), Error> {
     write!(store, |conn| {
-        if let Some(replaced) = replaced {
-            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
-                .execute(conn)
-                .await?;
-        }
         let user = diesel::insert_into(users::table)
             .values(&user)
             .returning(User::as_returning())
@@ -160,11 +155,7 @@ pub async fn sign_up(
             .await?;
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
-        let session = diesel::insert_into(sessions::table)
-            .values(&session)
-            .returning(SessionRow::as_returning())
-            .get_result(conn)
-            .await?;
+        let session = begin_session!(conn, &session, replaced);
         Ok((user, session))
     })
 }
@@ -222,16 +213,7 @@ pub async fn sign_in(
         if verified_only && !user.email_verified {
             return Ok(SignedIn::NotVerified);
         }
-        if let Some(replaced) = replaced {
-            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
-                .execute(conn)
-                .await?;
-        }
-        let session = diesel::insert_into(sessions::table)
-            .values(&session)
-            .returning(SessionRow::as_returning())
-            .get_result(conn)
-            .await?;
+        let session = begin_session!(conn, &session, replaced);
         Ok(SignedIn::Begun(Box::new((user, session))))
     })
 }
@@ -336,3 +318,25 @@ pub async fn end(
         Ok(ended)
     })
 }
+
+/// Within a transaction: a session begins, and takes the place of the one that the browser had.
+///
+/// A macro, as the statements must be expanded for each backend.
+macro_rules! begin_session {
+    ($conn:ident, $session:expr, $replaced:expr) => {{
+        use $crate::store::{schema::sessions, sessions::SessionRow};
+        if let Some(replaced) = $replaced {
+            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
+                .execute($conn)
+                .await?;
+        }
+        let session: SessionRow = diesel::insert_into(sessions::table)
+            .values($session)
+            .returning(SessionRow::as_returning())
+            .get_result($conn)
+            .await?;
+        session
+    }};
+}
+
+pub(super) use begin_session;

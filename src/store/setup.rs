@@ -8,8 +8,8 @@ use super::{
     accounts::NewAccount,
     audit_events::Event,
     locks::lock_admins,
-    schema::{accounts, audit_events, sessions, setup_links, users},
-    sessions::{NewSession, SessionRow},
+    schema::{accounts, audit_events, setup_links, users},
+    sessions::{NewSession, SessionRow, begin_session},
     users::{User, any_active_admin_in},
     write,
 };
@@ -79,11 +79,6 @@ pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<C
             return Ok(Claimed::InvalidLink);
         }
         diesel::delete(setup_links::table).execute(conn).await?;
-        if let Some(replaced) = first.replaced {
-            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
-                .execute(conn)
-                .await?;
-        }
         let user = diesel::insert_into(users::table)
             .values(&first.user)
             .returning(User::as_returning())
@@ -91,11 +86,7 @@ pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<C
             .await?;
         diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
         diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
-        let session = diesel::insert_into(sessions::table)
-            .values(&first.session)
-            .returning(SessionRow::as_returning())
-            .get_result(conn)
-            .await?;
+        let session = begin_session!(conn, &first.session, first.replaced);
         Ok(Claimed::Done(Box::new((user, session))))
     })
 }
