@@ -55,10 +55,8 @@ pub struct Now {
     pub store: Load,
     /// Passwords that are hashed or wait to be.
     pub hashes: usize,
-    /// Jobs that are still tried.
-    pub jobs_waiting: i64,
-    /// Jobs that are not.
-    pub jobs_given_up: i64,
+    /// Jobs that are still tried, and those that are not; none while the store cannot say.
+    pub jobs: Option<(i64, i64)>,
 }
 
 impl Default for Metrics {
@@ -126,8 +124,10 @@ impl Metrics {
         for (gauge, value) in gauges {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }
-        self.jobs_waiting.set(now.jobs_waiting);
-        self.jobs_given_up.set(now.jobs_given_up);
+        if let Some((waiting, given_up)) = now.jobs {
+            self.jobs_waiting.set(waiting);
+            self.jobs_given_up.set(given_up);
+        }
         let mut written = String::new();
         text::encode(&mut written, &self.registry)?;
         Ok(written)

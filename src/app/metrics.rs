@@ -43,12 +43,10 @@ pub(super) fn listen(
 
 /// Whatever the store cannot say now is left at what it was: the rest is wanted then all the more.
 async fn show(state: Data<State>) -> Result<HttpResponse, Error> {
-    let (jobs_waiting, jobs_given_up) = jobs::count(&state.store).await.unwrap_or_default();
     let now = Now {
         store: state.store.load(),
         hashes: state.hashing.waiting(),
-        jobs_waiting,
-        jobs_given_up,
+        jobs: jobs::count(&state.store).await.ok(),
     };
     let text = state.metrics.text(now).map_err(|_| Code::Internal)?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, OPEN_METRICS)).body(text))
