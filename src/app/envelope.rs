@@ -28,7 +28,6 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let id = request_id::generate();
     let started = Instant::now();
     let method = request.method().clone();
-    let asked = method.clone();
     let path = without_secret(request.path());
     let place = Place::of(request.path());
     let secure = State::of(request.request()).is_ok_and(|state| state.site.is_secure());
@@ -36,7 +35,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let answer = async {
         // An error becomes its response here, where its body can still learn the request's id.
         let answered = next.call(request).await.map_err(|error| error.error_response());
-        log::answered(&answered, &asked, started);
+        log::answered(&answered, &method, started);
         answered
     };
     let mut answered = request_id::scope(id.clone(), answer.instrument(span)).await;

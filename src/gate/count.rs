@@ -53,9 +53,8 @@ async fn count<B: MessageBody + 'static>(
     match check(limit, whom, &request) {
         Ok(standing) => {
             let mut response = next.call(request).await?.map_into_left_body();
-            // The inner of two says more; of what is for everything nothing is said until it is too much.
+            // The inner of two says more.
             if let Some(standing) = standing
-                && limit.is_some()
                 && !response.headers().contains_key(RATE_LIMIT)
             {
                 tell(&mut response, &standing);
@@ -71,16 +70,18 @@ async fn count<B: MessageBody + 'static>(
     }
 }
 
+/// Where somebody stands with what is counted on its own: of what is for everything nothing is said
+/// until it is too much.
 fn check(
     limit: Option<Limit>,
     whom: &Whom,
     request: &ServiceRequest,
 ) -> Result<Option<Standing>, Exceeded> {
     let Ok(state) = State::of(request.request()) else { return Ok(None) };
-    let standing = state.limits.check(Limit::Requests, whom)?;
+    state.limits.check(Limit::Requests, whom)?;
     match limit {
         Some(limit) => state.limits.check(limit, whom),
-        None => Ok(standing),
+        None => Ok(None),
     }
 }
 

@@ -31,14 +31,14 @@ const LONGEST_CALLBACK: usize = 2048;
 /// A callback as the Better Auth protocol knows it: a path of ours, or a URL on an origin we trust.
 #[must_use]
 pub fn trusted_callback(text: &str, site: &Site) -> bool {
-    let short = text.len() <= LONGEST_CALLBACK;
-    short && own_path(text, site).is_some()
-        || short
-            && (!text.chars().any(char::is_control)
-                && (text.starts_with("https://") || text.starts_with("http://"))
-                && site.trusts(text)
-                && Url::parse(text)
-                    .is_ok_and(|url| url.username().is_empty() && url.password().is_none()))
+    text.len() <= LONGEST_CALLBACK && (own_path(text, site).is_some() || trusted_url(text, site))
+}
+
+fn trusted_url(text: &str, site: &Site) -> bool {
+    !text.chars().any(char::is_control)
+        && (text.starts_with("https://") || text.starts_with("http://"))
+        && site.trusts(text)
+        && Url::parse(text).is_ok_and(|url| url.username().is_empty() && url.password().is_none())
 }
 
 #[cfg(test)]
