@@ -9,7 +9,8 @@ const SITE: &str = "https://example.com";
 const ID: &str = "019ab000-0000-7000-8000-000000000000";
 const HTML: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
-const PAGES: [&str; 13] = [
+/// Every page.
+pub const PAGES: [&str; 13] = [
     "/login",
     "/signup",
     "/forgot-password",

@@ -9,7 +9,7 @@ use portcullis::{
 };
 use tempfile::TempDir;
 
-use crate::support::*;
+use crate::{headers::PAGES, support::*};
 
 static BROWSER: Package = Package::of("tests/pages");
 
@@ -116,19 +116,7 @@ async fn the_pages_can_be_turned_off(backend: Backend) {
     let reply = server.nobody.navigate("/").await;
     assert_eq!(reply.status, 302);
     assert_eq!(reply.header("location"), Some("/docs/"));
-    for path in [
-        "/login",
-        "/signup",
-        "/forgot-password",
-        "/reset-password",
-        "/verify-email",
-        "/setup",
-        "/dashboard",
-        "/settings",
-        "/admin",
-        "/admin/tokens",
-        "/assets/app.css",
-    ] {
+    for path in PAGES.iter().chain(&["/assets/app.css"]) {
         server.nobody.navigate(path).await.refused(404, "not_found");
     }
     let home = TempDir::new().unwrap();
