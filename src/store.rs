@@ -214,13 +214,13 @@ impl Store {
         migrate::run(location.clone()).await
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, from a table: SQLite would say `SELECT 1` without its file.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), Error> {
         use diesel_async::RunQueryDsl;
-        read!(self, |conn| diesel::sql_query("SELECT 1").execute(conn).await)?;
+        read!(self, |conn| diesel::sql_query("SELECT name FROM locks").execute(conn).await)?;
         Ok(())
     }
 

@@ -19,6 +19,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Error, Load};
 
+/// How long a host may take to let us in, where the URL does not say it.
+const CONNECTING: Duration = Duration::from_secs(5);
+
 /// A connection from the pool.
 pub type Connection = AsyncPgConnection;
 
@@ -38,7 +41,7 @@ impl Target {
         let mut config: tokio_postgres::Config =
             url.parse().map_err(|error: tokio_postgres::Error| format!("DATABASE_URL: {error}"))?;
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(Duration::from_secs(5));
+            config.connect_timeout(CONNECTING);
         }
         if config.get_application_name().is_none() {
             config.application_name("portcullis");
@@ -75,9 +78,21 @@ impl Target {
 
     /// Opens one connection outside any pool.
     ///
+    /// `connect_timeout` bounds only the way to each host; a host that accepts and says nothing would
+    /// hold a place in the pool for ever.
+    ///
     /// # Errors
-    /// When the server cannot be reached or refuses.
+    /// When the server cannot be reached, refuses, or does not answer in time.
     pub async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
+        let hosts = self.config.get_hosts().len().max(1);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECTING);
+        let patience = each.saturating_mul(hosts.try_into().unwrap_or(u32::MAX));
+        tokio::time::timeout(patience, self.open()).await.unwrap_or_else(|_| {
+            Err(ConnectionError::BadConnection("PostgreSQL did not answer in time".to_owned()))
+        })
+    }
+
+    async fn open(&self) -> ConnectionResult<AsyncPgConnection> {
         let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
         let mut connection = if let Some(tls) = self.tls.clone() {
             let (client, driver) = self.config.connect(tls).await.map_err(bad)?;
@@ -97,6 +112,17 @@ impl Target {
 /// An acknowledged lock-out must survive a crash, whatever the server's default; a stricter one stays.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+
+/// What nobody waits for any more must end at the server too, or it would pile up there behind a lock,
+/// and a transaction whose client was cut off would go on holding its own. A stricter limit stays.
+fn limits(patience: Duration) -> String {
+    let limit = patience.as_millis();
+    format!(
+        "SELECT set_config(name, '{limit}', false) FROM pg_settings \
+         WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') \
+         AND setting::bigint NOT BETWEEN 1 AND {limit}"
+    )
+}
 
 fn describe(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
@@ -144,7 +170,14 @@ impl Postgres {
         let mut config = ManagerConfig::default();
         config.custom_setup = Box::new(move |_| {
             let target = target.clone();
-            Box::pin(async move { target.connect().await })
+            Box::pin(async move {
+                let mut connection = target.connect().await?;
+                connection
+                    .batch_execute(&limits(patience))
+                    .await
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(connection)
+            })
         });
         // bb8's ping at each check-out costs a quarter of the throughput. A connection that died is
         // noticed when it is used, and `read` and `write` then take a fresh one, once.
@@ -171,7 +204,7 @@ impl Postgres {
     ) -> Result<T, Error> {
         self.in_time(async {
             let mut connection = self.pool.get().await.map_err(Error::unavailable)?;
-            match body(&mut connection).await {
+            match Asked::of(&mut connection).answer(&mut body).await {
                 Err(error) if is_lost(&error) => {
                     drop(connection);
                     body(&mut self.fresh().await?).await.map_err(Error::from)
@@ -239,6 +272,37 @@ impl Postgres {
         tokio::time::timeout(self.patience, work)
             .await
             .unwrap_or_else(|_| Err(Error::unavailable("PostgreSQL did not answer in time")))
+    }
+}
+
+/// A connection that is given up before its answer came goes no further than this: whoever took it from
+/// the pool would first wait for that answer. In a transaction Diesel sees to it.
+struct Asked<'a> {
+    connection: &'a mut Connection,
+    answered: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(connection: &'a mut Connection) -> Self {
+        Self { connection, answered: false }
+    }
+
+    async fn answer<T>(
+        mut self,
+        body: &mut impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> QueryResult<T> {
+        let result = body(self.connection).await;
+        self.answered = true;
+        result
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            // The pool lets go of a connection in this state.
+            AnsiTransactionManager::transaction_manager_status_mut(self.connection).set_in_error();
+        }
     }
 }
 

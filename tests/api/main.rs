@@ -16,8 +16,6 @@
 )]
 #![allow(missing_docs, reason = "a test's name says what it shows")]
 
-mod support;
-
 mod access;
 mod admin;
 mod auth;
@@ -26,6 +24,7 @@ mod better_auth;
 mod cli;
 mod docs;
 mod events;
+mod faults;
 mod gate;
 mod headers;
 mod http;
@@ -35,10 +34,10 @@ mod mail;
 mod pages;
 mod projects;
 mod races;
-
 mod readme;
 mod schema;
 mod setup;
 mod store;
+mod support;
 mod tokens;
 mod upgrade;

@@ -18,18 +18,26 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 /// Initialises a cluster, runs it, and takes it down when its standard input closes, which happens
-/// however the test process ends. `fsync` is off: nothing here has to outlive a power cut.
+/// however the test process ends. Each line that comes there before is a signal to restart it with.
+/// `fsync` is off: nothing here has to outlive a power cut.
 const SCRIPT: &str = r#"
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "$1/initdb" -D "$dir/data" -U portcullis -A trust -E UTF8 --no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
 cp "$3" "$dir/server.crt"; cp "$4" "$dir/server.key"; chmod 600 "$dir/server.key"
-"$1/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$2" -c fsync=off -c max_connections=400 \
-    -c ssl=on -c ssl_cert_file="$dir/server.crt" -c ssl_key_file="$dir/server.key" \
-    >"$dir/postgres.log" 2>&1 </dev/null &
-echo "$dir"
-cat >/dev/null
+start() {
+    "$1/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$2" -c fsync=off -c max_connections=400 \
+        -c ssl=on -c ssl_cert_file="$dir/server.crt" -c ssl_key_file="$dir/server.key" \
+        >>"$dir/postgres.log" 2>&1 </dev/null &
+}
+start "$@"
+while read -r signal; do
+    kill -s "$signal" $!
+    wait $! || true
+    sleep 1
+    start "$@"
+done
 kill -QUIT $!
 wait
 "#;
@@ -39,7 +47,7 @@ struct Cluster {
     url: String,
     authority: PathBuf,
     // Closing its standard input is what ends the server, so both are kept to the end.
-    _keep: Option<(Child, TempDir)>,
+    keep: Option<(Child, TempDir)>,
 }
 
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
@@ -66,6 +74,29 @@ pub async fn authority() -> PathBuf {
     CLUSTER.get_or_init(Cluster::start).await.authority.clone()
 }
 
+/// A server that only one test uses, which may therefore take it down.
+pub struct Restartable(Cluster);
+
+impl Restartable {
+    pub async fn start() -> Self {
+        let cluster = Cluster::throw_away();
+        cluster.wait().await;
+        Self(cluster)
+    }
+
+    /// The URL of its one database.
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Ends it with a signal, INT for a stop in order or QUIT for a crash, and begins to start it again
+    /// a second later.
+    pub fn restart(&mut self, signal: &str) {
+        let (shell, _) = self.0.keep.as_mut().unwrap();
+        writeln!(shell.stdin.as_mut().unwrap(), "{signal}").unwrap();
+    }
+}
+
 fn template() -> String {
     format!("template_{}", std::process::id())
 }
@@ -73,7 +104,7 @@ fn template() -> String {
 impl Cluster {
     async fn start() -> Self {
         let cluster = match env::var("TEST_DATABASE_URL") {
-            Ok(url) => Self { url, authority: PathBuf::new(), _keep: None },
+            Ok(url) => Self { url, authority: PathBuf::new(), keep: None },
             Err(_) => Self::throw_away(),
         };
         cluster.wait().await;
@@ -100,7 +131,7 @@ impl Cluster {
         Self {
             url: format!("postgres://portcullis@127.0.0.1:{port}/postgres"),
             authority: certificate,
-            _keep: Some((child, keys)),
+            keep: Some((child, keys)),
         }
     }
 

@@ -1,0 +1,5 @@
+//! What callers see while the store is in trouble, and after.
+
+mod panics;
+mod postgres;
+mod restart;

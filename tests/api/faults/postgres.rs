@@ -1,0 +1,192 @@
+//! Faults of the wire between the server and PostgreSQL.
+
+use std::time::Duration;
+
+use diesel_async::SimpleAsyncConnection;
+use portcullis::{
+    state::State,
+    store::{Location, Store},
+};
+
+use crate::support::*;
+
+const PATIENCE: [&str; 2] = ["--database-timeout", "1"];
+
+/// A server whose database is at the other end of a wire.
+struct Wired {
+    server: Server,
+    proxy: Proxy,
+    witness: Witness,
+    /// The database without the wire.
+    url: String,
+}
+
+async fn wired() -> Wired {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let (proxy, wire) = Proxy::to(&url).await;
+    let server = Server::on(&wire, folder, &PATIENCE).await;
+    let ada = server.sign_up("ada").await;
+    let witness = Witness::of(&ada, &server.nobody).await;
+    Wired { server, proxy, witness, url }
+}
+
+#[rstest]
+#[case::refused(Wire::Refuse)]
+#[case::reset(Wire::Reset)]
+#[case::swallowed(Wire::BlackHole)]
+#[case::too_slow(Wire::Slow(Duration::from_secs(3)))]
+#[tokio::test]
+async fn an_outage_of_the_wire_is_an_outage_and_passes(#[case] wire: Wire) {
+    let Wired { server: _server, proxy, witness, .. } = wired().await;
+    proxy.set(wire);
+    // Long enough that every connection and every try to make one has met the fault.
+    for _ in 0..3 {
+        witness.sees_an_outage().await;
+    }
+    proxy.set(Wire::Pass);
+    witness.is_served_again().await;
+}
+
+#[tokio::test]
+async fn a_wire_that_fails_under_requests_in_flight_puts_them_off() {
+    for wire in [Wire::Reset, Wire::BlackHole] {
+        let Wired { server: _server, proxy, witness, .. } = wired().await;
+        proxy.set(Wire::Slow(Duration::from_millis(300)));
+        let asked = tokio::spawn({
+            let script = witness.script.clone();
+            async move { bounded(script.get("/api/me")).await }
+        });
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        proxy.set(wire);
+        let reply = asked.await.unwrap();
+        assert_eq!(reply.status, 503, "{}", reply.text);
+        assert!(reply.header("retry-after").is_some());
+        proxy.set(Wire::Pass);
+        witness.is_served_again().await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_wire_that_is_fast_enough_is_no_outage() {
+    let Wired { server: _server, proxy, witness, .. } = wired().await;
+    proxy.set(Wire::Slow(Duration::from_millis(20)));
+    witness.is_served_again().await;
+}
+
+#[tokio::test]
+async fn connections_that_are_dead_and_do_not_know_it_are_given_up() {
+    let Wired { server: _server, proxy, witness, .. } = wired().await;
+    // All of the pool's.
+    for _ in 0..3 {
+        witness.is_served_again().await;
+    }
+    proxy.set(Wire::HalfOpen);
+    // New connections work: no more requests fail than there were connections.
+    witness.is_served_again().await;
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
+    let Wired { server, proxy: _proxy, witness, url } = wired().await;
+    let Store::Postgres(postgres) = &server.state.store else { unreachable!() };
+    let (holder, _) = beside(&url).await;
+    holder.batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND wait_event_type = 'Lock'";
+    let waiting = async || holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+    for _ in 0..3 {
+        let asked = (0..4).map(|_| {
+            let script = witness.script.clone();
+            tokio::spawn(async move { bounded(script.get("/api/projects")).await })
+        });
+        for reply in asked.collect::<Vec<_>>() {
+            put_off(&reply.await.unwrap());
+        }
+    }
+    let most = i64::from(server.state.config.database_pool_size);
+    bounded(async {
+        while waiting().await > most {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert!(postgres.read(async |_| Ok(())).await.is_ok());
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    witness.is_served_again().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_cut_off_does_not_hold_its_locks_for_ever() {
+    let Wired { server, proxy, witness, .. } = wired().await;
+    let Store::Postgres(postgres) = &server.state.store else { unreachable!() };
+    let touch = "UPDATE locks SET name = name";
+    let cut_off = postgres.write(async |connection| {
+        connection.batch_execute(touch).await?;
+        proxy.set(Wire::BlackHole);
+        connection.batch_execute("SELECT 1").await
+    });
+    assert!(bounded(cut_off).await.is_err());
+    proxy.set(Wire::Pass);
+    bounded(async {
+        while postgres
+            .write(async |connection| connection.batch_execute(touch).await)
+            .await
+            .is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    witness.is_served_again().await;
+}
+
+#[tokio::test]
+async fn a_start_at_a_database_that_says_nothing_ends_in_a_refusal() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (proxy, url) = Proxy::to(&Backend::Postgres.database(folder.path()).await).await;
+    proxy.set(Wire::BlackHole);
+    let location = Location::parse(&format!("{url}?connect_timeout=1"), None).unwrap();
+    let Err(refusal) = bounded(Store::migrate(&location)).await else { panic!("it migrated") };
+    assert!(refusal.to_string().contains("did not answer in time"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
+    let Wired { server, proxy: _proxy, witness, url } = wired().await;
+    let (operator, name) = beside(&url).await;
+    let read_only = async |state: &str| {
+        let sql = format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = {state};
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        );
+        operator.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+        operator.batch_execute(&sql).await.unwrap();
+    };
+    // Two minutes on, a use of either key is worth noting.
+    server.advance(portcullis::time::seconds(120));
+    read_only("on").await;
+    witness.sees_that_nothing_can_be_written().await;
+    let State { last_use, store, .. } = &**server.state;
+    assert!(
+        last_use.flush(store).await.is_err(),
+        "there were uses to write, and they could not be"
+    );
+    let used = async || {
+        let tokens = witness.script.get("/api/tokens").await.expect(200);
+        tokens["items"][0]["lastUsedAt"].clone()
+    };
+    assert_eq!(used().await, Value::Null);
+    read_only("off").await;
+    witness.is_served_again().await;
+    last_use.flush(store).await.unwrap();
+    assert!(used().await.is_string(), "what was noted meanwhile is written");
+}
+
+/// A connection of our own to a database, and that database's name.
+async fn beside(url: &str) -> (tokio_postgres::Client, String) {
+    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    (client, url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned())
+}
