@@ -16,7 +16,7 @@ use backon::{BlockingRetryable, ConstantBuilder};
 use diesel::{
     Connection as _, QueryResult, SqliteConnection,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-    result::Error as QueryError,
+    result::{DatabaseErrorKind as Kind, Error as QueryError},
 };
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -136,7 +136,11 @@ impl Sqlite {
             // Whoever was answered "try later" may do so: what has not begun by then never does. What
             // has begun ends, whether or not anybody still waits.
             if !answer.is_closed() {
-                let _ = answer.send(body(connection));
+                let result = body(connection);
+                if matches!(&result, Err(QueryError::DatabaseError(Kind::Unknown, _))) {
+                    forget_pages(connection);
+                }
+                let _ = answer.send(result);
             }
         });
         queue.try_send(job).map_err(|_| Error::unavailable("the queue to SQLite is full"))?;
@@ -146,6 +150,13 @@ impl Sqlite {
             Err(_) => Err(Error::unavailable("SQLite did not answer in time")),
         }
     }
+}
+
+/// Drops what a connection remembers of the file: a page that was read broken would be believed to be
+/// so until the next write, long after the file is whole again.
+fn forget_pages(connection: &mut Connection) {
+    let _ =
+        in_place(connection.spawn_blocking(|inner| inner.batch_execute("PRAGMA shrink_memory")));
 }
 
 /// The result of a future that never has to wait.

@@ -3,3 +3,4 @@
 mod panics;
 mod postgres;
 mod restart;
+mod sqlite;

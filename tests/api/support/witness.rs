@@ -40,6 +40,16 @@ impl Witness {
         Self::of(&person, nobody).await
     }
 
+    /// The same keys, at a server that has taken the place of the first.
+    pub fn at(&self, nobody: &Caller) -> Self {
+        Self {
+            nobody: nobody.clone(),
+            email: self.email.clone(),
+            browser: nobody.with_cookie(self.browser.cookie.as_ref().unwrap()),
+            script: nobody.with_token(self.script.token.as_ref().unwrap()),
+        }
+    }
+
     fn reads(&self) -> Vec<reqwest::RequestBuilder> {
         let mut reads = Vec::new();
         for caller in [&self.browser, &self.script] {
