@@ -4,3 +4,5 @@ mod panics;
 mod postgres;
 mod restart;
 mod sqlite;
+
+pub use sqlite::integrity;

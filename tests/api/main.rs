@@ -29,6 +29,7 @@ mod gate;
 mod headers;
 mod http;
 mod jobs;
+mod kill;
 mod limits;
 mod mail;
 mod pages;
