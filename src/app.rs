@@ -6,6 +6,7 @@ mod envelope;
 mod log;
 mod metrics;
 mod panics;
+mod sockets;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -92,6 +93,7 @@ impl Server {
         let key = config.signing_key(&location)?;
         let store = Store::open(&location, config.store_options(migrate)).await?;
         let listen = |source| StartError::Listen { address: config.listen, source };
+        sockets::allow_many();
         let listener = TcpListener::bind(config.listen).map_err(listen)?;
         let address = listener.local_addr()?;
         let workers = config.workers();
@@ -114,6 +116,7 @@ impl Server {
             let state = state.clone();
             HttpServer::new(move || build(state.clone(), key.clone()))
                 .workers(workers)
+                .on_connect(sockets::bound_writing)
                 .client_request_timeout(SLOWEST_HEAD)
                 .keep_alive(IDLE)
                 .shutdown_timeout(shutdown_timeout)

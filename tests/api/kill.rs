@@ -6,14 +6,11 @@ mod database;
 mod journal;
 mod writers;
 
-use std::{env, fs, path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use tempfile::TempDir;
 
-use crate::{
-    cli::{Running, portcullis, run, succeeds},
-    support::*,
-};
+use crate::support::*;
 use database::Database;
 use journal::Journal;
 use writers::Writers;
@@ -21,8 +18,8 @@ use writers::Writers;
 /// How many rounds the short form has.
 const ROUNDS: usize = 8;
 
-fn rounds() -> usize {
-    env::var("KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("KILL_ROUNDS: a number"))
+fn kills() -> usize {
+    as_many_as("KILL_ROUNDS").unwrap_or(ROUNDS)
 }
 
 /// A server that is killed and started again on the same database.
@@ -80,7 +77,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done_when_the_process_
     let site = Site::new(backend).await;
     let writers = site.writers().await;
     let mut journals = Vec::new();
-    for round in 0..rounds() {
+    for round in 0..kills() {
         let journal = site.killed_under(&writers).await;
         let server = site.start();
         assert_eq!(site.database.faults().await, Vec::<String>::new(), "round {round}");
@@ -97,11 +94,11 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done_when_the_process_
     assert!(forgotten.is_empty(), "neither mailed nor to be mailed: {forgotten:?}");
     let acknowledged: usize = journals.iter().map(|journal| journal.acknowledged).sum();
     let open: usize = journals.iter().map(|journal| journal.open).sum();
-    assert!(acknowledged > rounds(), "hardly anything was written: {acknowledged}");
+    assert!(acknowledged > kills(), "hardly anything was written: {acknowledged}");
     println!(
         "{backend:?}: killed {} times, {acknowledged} acknowledged writes, {open} in flight, lost {}, \
          {} mailed",
-        rounds(),
+        kills(),
         lost.len(),
         mailed.len()
     );
@@ -144,7 +141,7 @@ async fn the_comparison_finds_what_is_missing_what_came_back_and_what_is_half_do
 
 #[apply(both)]
 async fn a_start_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over(backend: Backend) {
-    for _ in 0..rounds().div_ceil(2) {
+    for _ in 0..kills().div_ceil(2) {
         let site = Site::new(backend).await;
         for _ in 0..2 {
             let mut starting = portcullis(site.home.path(), &site.settings()).spawn().unwrap();

@@ -17,7 +17,7 @@ pub use outbox::Letter;
 pub use proxy::{Proxy, Wire};
 pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
-pub use running::{Running, fails, portcullis, run, succeeds};
+pub use running::{Running, fails, portcullis, run, succeeds, with_nothing_but};
 pub use serde_json::{Value, json};
 pub use server::{
     Backend, PASSWORD, Person, Server, UNLIMITED, authority, config, path_to_postgresql,
@@ -27,7 +27,13 @@ pub use witness::{Witness, bounded, put_off};
 
 /// How often a race is run: a few times, or as often as `RACE_ROUNDS` says.
 pub fn rounds(few: usize) -> usize {
-    std::env::var("RACE_ROUNDS").map_or(few, |text| text.parse().expect("RACE_ROUNDS is a number"))
+    as_many_as("RACE_ROUNDS").unwrap_or(few)
+}
+
+/// The number of a test's long form, where this variable asks for it.
+pub fn as_many_as<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().ok().unwrap_or_else(|| panic!("{variable} is a number")))
 }
 
 /// Runs a test once for each database.

@@ -11,10 +11,7 @@ use std::{
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use tempfile::TempDir;
 
-use crate::{
-    cli::{Running, fails, run, succeeds},
-    support::*,
-};
+use crate::support::*;
 
 const PATIENCE: (&str, &str) = ("PORTCULLIS_DATABASE_TIMEOUT", "1");
 

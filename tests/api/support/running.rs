@@ -17,7 +17,11 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// The program with nothing in its environment but these.
 pub fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    with_nothing_but(Command::new(env!("CARGO_BIN_EXE_portcullis")), folder, settings)
+}
+
+/// A command with nothing in its environment but these.
+pub fn with_nothing_but(mut command: Command, folder: &Path, settings: &[(&str, &str)]) -> Command {
     command.env_clear().env("PORTCULLIS_LISTEN", "127.0.0.1:0").env("PORTCULLIS_LOG", "warn");
     command.envs(UNLIMITED.map(|(_, name, value)| (name, value)));
     command.envs(settings.iter().copied()).current_dir(folder);

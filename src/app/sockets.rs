@@ -1,0 +1,29 @@
+//! What the system is told about our sockets.
+
+use std::any::Any;
+
+use actix_web::{dev::Extensions, rt::net::TcpStream};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// How long a client may take nothing of what it asked for, in milliseconds.
+#[cfg(target_os = "linux")]
+const SLOWEST_READER: u32 = 30_000;
+
+/// Takes as many open files as we may have at all. By default a service gets 1024 until it asks, and that
+/// many clients who only hold their connections would shut out everybody, and the database.
+pub(super) fn allow_many() {
+    let limit = getrlimit(Resource::Nofile);
+    if setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
+        tracing::warn!(?limit, "the limit on open files stays as it is");
+    }
+}
+
+/// Sees to it that a client who takes no answer loses its connection: actix would wait for ever.
+pub(super) fn bound_writing(connection: &dyn Any, _: &mut Extensions) {
+    #[cfg(target_os = "linux")]
+    if let Some(socket) = connection.downcast_ref::<TcpStream>()
+        && let Err(fault) = rustix::net::sockopt::set_tcp_user_timeout(socket, SLOWEST_READER)
+    {
+        tracing::warn!(%fault, "a connection has no limit on writing");
+    }
+}

@@ -1,0 +1,150 @@
+//! Many clients that hold a connection and hardly use it, beside some that mean it.
+//!
+//! The long form: `SLOW_SOCKETS=2000 cargo test --test api slow -- --nocapture`
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+
+use crate::support::*;
+
+/// How a client wastes its connection.
+#[derive(Clone, Copy)]
+enum Waste {
+    /// It sends nothing.
+    Nothing,
+    /// It never comes to the end of the head.
+    Head,
+    /// It never comes to the end of the body.
+    Body,
+}
+
+const WASTES: [Waste; 3] = [Waste::Nothing, Waste::Head, Waste::Body];
+
+/// How many ask for much and read none of it. That is work, for a moment, so there are few of them.
+const READERS: usize = 10;
+
+#[tokio::test]
+async fn slow_clients_are_shut_out_and_others_do_not_notice() {
+    let long = as_many_as("SLOW_SOCKETS");
+    let sockets = long.unwrap_or(300);
+    let home = TempDir::new().unwrap();
+    let server = Running::of(with_few_files_until_it_asks(home.path()).spawn().unwrap());
+    let witness = Witness::sign_up(&server.nobody).await;
+    let address = server.nobody.base.trim_start_matches("http://").parse().unwrap();
+    let mut reading = Vec::new();
+    for _ in 0..READERS {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let socket = socket.connect(address).await.unwrap();
+        reading.push(tokio::spawn(bounded_long(ask_only(socket))));
+    }
+    let mut wasting = Vec::new();
+    for waste in WASTES.into_iter().cycle().take(sockets) {
+        let socket = TcpStream::connect(address).await.expect("there are sockets enough");
+        wasting.push(tokio::spawn(bounded(until_shut_out(socket, waste))));
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    let honest: Vec<_> = [&witness.browser, &witness.script]
+        .map(|caller| tokio::spawn(ask_honestly(caller.clone(), over.clone())))
+        .into();
+    if long.is_some() {
+        // The system takes half a minute and a little to give up on them.
+        wasting.append(&mut reading);
+    }
+    let shut_out = wasting.len();
+    for client in wasting {
+        client.await.expect("it is shut out in time");
+    }
+    over.store(true, Ordering::Relaxed);
+    let mut waits = Vec::new();
+    for client in honest {
+        waits.extend(client.await.unwrap());
+    }
+    waits.sort();
+    let worst = *waits.last().unwrap();
+    let most = waits[waits.len() * 99 / 100];
+    println!(
+        "{sockets} slow sockets, {shut_out} of them shut out; meanwhile {} requests, 99 of 100 within \
+         {most:?}, the slowest {worst:?}",
+        waits.len()
+    );
+    // Far from what it takes, and far from what it would if they waited for the slow.
+    assert!(worst < Duration::from_secs(5), "{worst:?}");
+    witness.is_served_again().await;
+}
+
+/// As a service is started by default: 1024 files, and more for the asking; fewer, to see it sooner.
+fn with_few_files_until_it_asks(home: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -Sn 128; exec \"$0\"", env!("CARGO_BIN_EXE_portcullis")]);
+    with_nothing_but(command, home, &[])
+}
+
+/// Sends a little every now and then, until the server closes.
+async fn until_shut_out(mut socket: TcpStream, waste: Waste) {
+    let opening = match waste {
+        Waste::Head => "GET /api/me HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        Waste::Body => {
+            "POST /api/auth/sign-up/email HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Content-Length: 1000\r\n\r\n{"
+        }
+        Waste::Nothing => "",
+    };
+    let _ = socket.write_all(opening.as_bytes()).await;
+    let (mut from, mut to) = socket.split();
+    let mut answer = Vec::new();
+    let trickle = async {
+        while !matches!(waste, Waste::Nothing) && to.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        // Closed, or reset because more came after the close.
+        _ = from.read_to_end(&mut answer) => {}
+        () = trickle => {}
+    }
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+/// Asks for more than the wire holds, and reads nothing of it until the server has given up.
+async fn ask_only(mut socket: TcpStream) {
+    for _ in 0..40 {
+        let _ = socket.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    }
+    while socket.write_all(b"\r\n").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn bounded_long(work: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(180), work).await.expect("the wait is bounded");
+}
+
+/// How long each answer took.
+async fn ask_honestly(caller: Caller, over: Arc<AtomicBool>) -> Vec<Duration> {
+    let mut waits = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        let reply = bounded(Reply::of(caller.request(Method::GET, "/api/me"))).await;
+        waits.push(asked.elapsed());
+        reply.expect(200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    waits
+}
