@@ -8,7 +8,7 @@
 mod failure;
 mod mail;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, time::Duration};
 
 use crate::{
     error::Error,
@@ -90,7 +90,8 @@ pub async fn run(state: &State) {
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < AT_ONCE && !stop.is_cancelled() {
-            match jobs::claim(&state.store, Job::VARIANTS, LEASE, state.clock.now()).await {
+            let claim = jobs::claim(&state.store, Job::VARIANTS, LEASE, state.clock.now());
+            match beside(&mut running, claim).await {
                 Ok(Claim::Taken(row)) => running.push(attempt(state, row)),
                 Ok(Claim::Contended) => {}
                 Ok(Claim::NothingDue) => break,
@@ -111,6 +112,21 @@ pub async fn run(state: &State) {
     // What is cut off here is tried again after its lease, by whoever runs then.
     let patience = Duration::from_secs(state.config.shutdown_timeout);
     let _ = tokio::time::timeout(patience, ending).await;
+}
+
+/// Waits for this while what was begun goes on. Left alone meanwhile, it would keep its transaction open,
+/// and what is waited for here could be the row that it has locked.
+async fn beside<T>(
+    running: &mut FuturesUnordered<impl Future<Output = ()>>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            value = &mut work => return value,
+            Some(()) = running.next() => {}
+        }
+    }
 }
 
 /// Tries a job once, and notes how that ended.

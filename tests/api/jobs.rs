@@ -1,6 +1,6 @@
 //! The queue: each job is done, by one instance at a time, whatever becomes of the others.
 
-use std::net::TcpStream;
+use std::{net::TcpStream, time::Duration};
 
 use portcullis::{
     jobs::{About, Job, Mail},
@@ -108,6 +108,28 @@ async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
         taken.push(job.id);
     }
     assert_eq!(taken, [1, 3, 0, 2].map(|number: usize| ids[number].clone()));
+}
+
+#[apply(both)]
+async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
+    // Whoever holds on to the one connection holds up everybody.
+    let server = backend.start_with(&["--database-pool-size", "1"]).await;
+    let ada = server.sign_up("ada").await;
+    let state = server.state.clone();
+    let telling = tokio::spawn(async move {
+        // At whatever point a job is, there is always another to be looked for.
+        loop {
+            state.job_added.notify_one();
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+    });
+    for email in addresses(99) {
+        write_to(&server, &email).await;
+    }
+    while !jobs(&server).await.is_empty() {
+        ada.browser.get("/api/me").await.expect(200);
+    }
+    telling.abort();
 }
 
 #[apply(both)]

@@ -123,8 +123,6 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
         &secret,
         "--workers",
         "1",
-        "--database-pool-size",
-        "4",
         "--hash-concurrency",
         "2",
         "--shutdown-timeout",
@@ -134,8 +132,10 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
     let given = |name: &str| settings.contains(&name);
     let unlimited = UNLIMITED.iter().filter(|(flag, ..)| !given(flag));
     let unlimited = unlimited.flat_map(|(flag, _, value)| [*flag, *value]);
-    Settings::parse_from(fixed.iter().copied().chain(unlimited).chain(settings.iter().copied()))
-        .config
+    let pool = ["--database-pool-size", "4"];
+    let pool = pool.into_iter().filter(|_| !given(pool[0]));
+    let settings = settings.iter().copied();
+    Settings::parse_from(fixed.into_iter().chain(unlimited).chain(pool).chain(settings)).config
 }
 
 impl Server {
