@@ -116,7 +116,8 @@ impl Operation<'_> {
         *success.unwrap_or_else(|| panic!("{} documents no success", self.id))
     }
 
-    fn documents(&self, status: u16) -> bool {
+    /// Whether this status is documented.
+    pub fn documents(&self, status: u16) -> bool {
         self.value["responses"].get(status.to_string()).is_some()
     }
 
@@ -222,7 +223,7 @@ async fn call(
 }
 
 /// Makes a thing of a collection by its own POST, or by that of the collection of the same name.
-async fn make(
+pub async fn make(
     server: &Server,
     owner: &Person,
     collection: &str,

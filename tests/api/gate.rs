@@ -426,7 +426,7 @@ async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Bac
 }
 
 /// Takes the tables away under the server.
-async fn break_store(server: &Server) {
+pub async fn break_store(server: &Server) {
     for table in ["sessions", "api_tokens"] {
         crate::store::execute(server, &format!("ALTER TABLE {table} RENAME TO {table}_gone")).await;
     }

@@ -285,7 +285,7 @@ async fn a_body_that_does_not_fit_says_where(backend: Backend) {
 }
 
 /// Sends these very bytes and reads until the server closes, or has said nothing for a while.
-async fn raw(server: &Server, request: &str) -> String {
+pub async fn raw(server: &Server, request: &str) -> String {
     let address = server.nobody.base.trim_start_matches("http://");
     let mut socket = TcpStream::connect(address).await.unwrap();
     let _ = socket.write_all(request.as_bytes()).await;

@@ -1,0 +1,79 @@
+//! Methods that a path does not take.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+
+use crate::{access::operations, support::*};
+
+const METHODS: [&str; 14] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "PROPFIND",
+    "MKCOL", "QUERY", "BREW", "X",
+];
+
+/// Invariant: a path takes the methods that the document names, and HEAD where it takes GET unless that
+/// does something; any other is 405, and `Allow` names exactly those that are taken.
+#[tokio::test]
+async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
+    let server = Backend::Sqlite.start().await;
+    let document = server.nobody.get("/openapi.json").await.expect(200);
+    let once: BTreeSet<&str> = portcullis::routes::operations()
+        .into_iter()
+        .filter(|operation| operation.access.once)
+        .map(|operation| operation.id)
+        .collect();
+    let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for operation in operations(&document) {
+        let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-000000000000");
+        let taken = paths.entry(path.replace("{token}", "x")).or_default();
+        taken.insert(operation.method.to_string());
+        if operation.method == Method::GET && !once.contains(operation.id) {
+            taken.insert("HEAD".to_owned());
+        }
+    }
+    for (path, taken) in &paths {
+        for method in METHODS {
+            let sent = Method::from_bytes(method.as_bytes()).unwrap();
+            let reply = Reply::of(server.nobody.request(sent, path)).await;
+            if taken.contains(method) {
+                assert!(reply.status != 405 && reply.status.as_u16() < 500, "{method} {path}");
+                continue;
+            }
+            let allowed = reply.header("allow").unwrap_or_else(|| panic!("{method} {path}"));
+            assert_eq!(allowed.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), *taken);
+            assert_eq!(reply.status, 405, "{method} {path}");
+            if method != "HEAD" {
+                reply.refused(405, "method_not_allowed");
+            }
+        }
+    }
+}
+
+/// Invariant: what is not of the API takes GET and HEAD, and no other method does anything there.
+#[tokio::test]
+async fn pages_and_documents_take_get_and_head_alone() {
+    let server = Backend::Sqlite.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let paths = [
+        "/",
+        "/login",
+        "/signup",
+        "/dashboard",
+        "/settings",
+        "/admin",
+        "/admin/jobs",
+        "/docs",
+        "/docs/",
+        "/openapi.json",
+        "/assets/app.js",
+    ];
+    for path in paths {
+        for method in METHODS {
+            let sent = Method::from_bytes(method.as_bytes()).unwrap();
+            let status = Reply::of(admin.browser.request(sent, path)).await.status.as_u16();
+            let expected =
+                if ["GET", "HEAD"].contains(&method) { &[200, 302, 404][..] } else { &[404, 405] };
+            assert!(expected.contains(&status), "{method} {path}: {status}");
+        }
+    }
+}
