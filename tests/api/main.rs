@@ -40,6 +40,7 @@ mod races;
 mod readme;
 mod schema;
 mod schemathesis;
+mod security;
 mod setup;
 mod slow;
 mod store;

@@ -1,0 +1,213 @@
+//! `docs/security.md` against what it names: every test is there, every rule has its row.
+
+use std::{fs, path::Path};
+
+const DOCS: &str = include_str!("../../docs/security.md");
+
+/// How many rules each section has.
+const SECTIONS: [(char, usize); 8] =
+    [('A', 21), ('B', 15), ('C', 7), ('D', 11), ('E', 6), ('F', 4), ('G', 14), ('I', 31)];
+
+/// A file of this repository, by its path from the root.
+fn in_this_repository(path: &str) -> Option<String> {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
+}
+
+/// A rule.
+struct Row<'a> {
+    id: &'a str,
+    starred: bool,
+    /// What holds it.
+    held: &'a str,
+}
+
+fn rows(page: &str) -> Vec<Row<'_>> {
+    page.lines().filter_map(row).collect()
+}
+
+fn row(line: &str) -> Option<Row<'_>> {
+    let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    let [id, _, held, _] = cells[..] else { return None };
+    let (id, starred) = id.strip_suffix(" ★").map_or((id, false), |plain| (plain, true));
+    is_id(id).then_some(Row { id, starred, held })
+}
+
+fn is_id(text: &str) -> bool {
+    let section = text.strip_prefix(|letter: char| letter.is_ascii_uppercase());
+    section.is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
+/// Something of this repository that the page names.
+#[derive(Debug)]
+enum Name<'a> {
+    /// A test in Rust: its module and its function.
+    Test(String, &'a str),
+    /// A test in JavaScript: its file and its title.
+    Titled(&'a str, &'a str),
+    File(&'a str),
+    Setting(&'a str),
+}
+
+fn names(text: &str) -> Vec<Name<'_>> {
+    text.split('`').skip(1).step_by(2).filter_map(name).collect()
+}
+
+fn name(code: &str) -> Option<Name<'_>> {
+    if let Some((file, title)) = code.split_once(": ")
+        && file.ends_with(".mjs")
+    {
+        return Some(Name::Titled(file, title));
+    }
+    if let Some((module, test)) = code.rsplit_once("::")
+        && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c))
+    {
+        return Some(Name::Test(module.replace("::", "/"), test));
+    }
+    if code.starts_with("PORTCULLIS_") {
+        return code.split('=').next().map(Name::Setting);
+    }
+    let roots = ["src/", "tests/", "docs/", "migrations/", ".ci/"];
+    let is_file = roots.iter().any(|root| code.starts_with(root)) || code == "Cargo.toml";
+    is_file.then_some(Name::File(code))
+}
+
+/// Whether what is named is there.
+fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
+    let holds = |path: &str, has: &dyn Fn(&str) -> bool| read(path).is_some_and(|text| has(&text));
+    match name {
+        Name::Test(module, test) => ["tests/api", "src"]
+            .iter()
+            .any(|root| holds(&format!("{root}/{module}.rs"), &|source| has_test(source, test))),
+        Name::Titled(file, title) => holds(file, &|source| {
+            ["'", "`", "\""]
+                .iter()
+                .any(|quote| source.contains(&format!("test({quote}{title}{quote}")))
+        }),
+        Name::File(path) => read(path).is_some(),
+        Name::Setting(setting) => {
+            holds("README.md", &|readme| readme.contains(&format!("| `{setting}` |")))
+        }
+    }
+}
+
+/// Whether a source file has a function of this name with a test's attribute above it.
+fn has_test(source: &str, test: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let head = format!("fn {test}(");
+    lines.iter().enumerate().any(|(at, line)| {
+        let is_it = [&head, &format!("async {head}")].iter().any(|head| line.starts_with(*head));
+        let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+        let mut marks = attributes.filter(|line| !line.starts_with("#[case"));
+        is_it && marks.any(|line| ["test]", "apply(both)]"].iter().any(|mark| line.ends_with(mark)))
+    })
+}
+
+/// All that is wrong with a page.
+fn faults(
+    page: &str,
+    sections: &[(char, usize)],
+    read: &impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let rows = rows(page);
+    let mut faults = Vec::new();
+    let wanted = sections
+        .iter()
+        .flat_map(|(section, last)| (1..=*last).map(move |number| format!("{section}{number}")))
+        .collect::<Vec<_>>();
+    for id in &wanted {
+        let count = rows.iter().filter(|row| row.id == id).count();
+        if count != 1 {
+            faults.push(format!("{id} has {count} rows"));
+        }
+    }
+    for row in &rows {
+        if !wanted.iter().any(|id| id == row.id) {
+            faults.push(format!("{} is no rule", row.id));
+        }
+        let held = names(row.held);
+        let tested = held.iter().any(|name| matches!(name, Name::Test(..) | Name::Titled(..)));
+        if row.starred && !tested {
+            faults.push(format!("{} has a star and no test", row.id));
+        }
+        let missing = held.iter().filter(|name| !exists(name, read));
+        faults.extend(missing.map(|name| format!("{}: there is no {name:?}", row.id)));
+    }
+    faults
+}
+
+#[test]
+fn every_rule_has_a_row_and_all_that_it_names_is_there() {
+    let rows = rows(DOCS);
+    let stars = rows.iter().filter(|row| row.starred).count();
+    let tests = rows.iter().map(|row| names(row.held).len()).sum::<usize>();
+    assert!(stars > 15 && tests > 200, "the page was not understood: {stars} stars, {tests} names");
+    let faults = faults(DOCS, &SECTIONS, &in_this_repository);
+    assert!(faults.is_empty(), "docs/security.md:\n{}", faults.join("\n"));
+}
+
+/// A small repository.
+fn small(path: &str) -> Option<String> {
+    let text = match path {
+        "tests/api/gate.rs" => {
+            "#[apply(both)]\nasync fn it_stands(backend: Backend) {}\n\nfn it_helps() {}\n"
+        }
+        "src/gate/next.rs" => "mod tests {\n    #[test]\n    fn it_leads() {}\n}\n",
+        "tests/api/cli.rs" => "#[rstest]\n#[case(\"test]\")]\n#[tokio::test]\nasync fn it_runs(\n",
+        "tests/pages/door.test.mjs" => {
+            "test('it opens', () => {})\ntest(`to ${place}`, () => {})\n"
+        }
+        "README.md" => "| `PORTCULLIS_DOCS` | `on` | shown |\n",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// What is wrong with one row of this.
+fn faults_of(id: &str, held: &str) -> Vec<String> {
+    faults(&format!("| {id} | a rule | {held} | a source |"), &[('A', 1)], &small)
+}
+
+#[test]
+fn what_is_there_is_found() {
+    for held in [
+        "`gate::it_stands`",
+        "`gate::next::it_leads` and `cli::it_runs`",
+        "`tests/pages/door.test.mjs: it opens`",
+        "`tests/pages/door.test.mjs: to ${place}`",
+        "`gate::it_stands`, `src/gate/next.rs`, `PORTCULLIS_DOCS=off`, `Session`",
+    ] {
+        assert_eq!(faults_of("A1 ★", held), [""; 0], "{held}");
+    }
+    assert_eq!(faults_of("A1", "a type"), [""; 0], "without a star it needs no test");
+}
+
+#[test]
+fn what_is_not_there_is_found_out() {
+    for held in [
+        "`gate::it_stand`",
+        "`gate::it_stands_firm`",
+        "`gate::it_helps`",
+        "`gate::it_leads`",
+        "`wall::it_stands`",
+        "`tests/pages/door.test.mjs: it`",
+        "`tests/pages/wall.test.mjs: it opens`",
+        "`src/wall.rs`",
+        "`PORTCULLIS_DOC`",
+    ] {
+        let faults = faults_of("A1", &format!("`gate::it_stands`, {held}"));
+        assert_eq!(faults.len(), 1, "{held}: {faults:?}");
+        assert!(faults[0].starts_with("A1: there is no "), "{faults:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_missing_doubled_made_up_or_not_tested_is_found_out() {
+    let row = |id: &str| format!("| {id} | a rule | a type | a source |\n");
+    let told = |page: &str| faults(page, &[('A', 2)], &small);
+    assert_eq!(told(&row("A2")), ["A1 has 0 rows"]);
+    assert_eq!(told(&[row("A1"), row("A2"), row("A2")].concat()), ["A2 has 2 rows"]);
+    assert_eq!(told(&[row("A1"), row("A2"), row("B1")].concat()), ["B1 is no rule"]);
+    assert_eq!(told(&[row("A1 ★"), row("A2")].concat()), ["A1 has a star and no test"]);
+    // A cell too many is no row.
+    assert_eq!(told(&(row("A1") + "| A2 | a | b | c | d |\n")), ["A2 has 0 rows"]);
+}
