@@ -6,7 +6,7 @@ use std::{path::Path, process::Command};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::{cli::Running, support::*};
+use crate::support::*;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis");
 const ENVIRONMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis");
