@@ -54,6 +54,7 @@ async fn stale(backend: Backend) -> (Server, Value) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let sleeper = server.sign_up("sleeper").await;
+    let dozer = server.sign_up("dozer").await;
     server.jobs_done().await;
     let store = &server.state.store;
     for kind in ["of-tomorrow", "spoiled"] {
@@ -69,13 +70,13 @@ async fn stale(backend: Backend) -> (Server, Value) {
         "outbox": server.folder.join("outbox"),
         "admin": admin.browser.cookie,
         "sleeper": sleeper.browser.cookie,
+        "dozer": dozer.browser.cookie,
         "password": PASSWORD,
     });
     (server, described)
 }
 
 #[apply(both)]
-#[ignore = "takes minutes: `cargo test --test api pages:: -- --ignored`"]
 async fn the_pages_work_in_a_browser(backend: Backend) {
     let (fresh, site) = (Site::new(backend).await, Site::new(backend).await);
     let (new, running) = (fresh.start(), site.start());

@@ -12,7 +12,7 @@ const asks = (page) => page.getByRole('dialog', { name: 'Enter your password to 
 
 test('what needs a fresh session asks for the password and goes on', async () => {
   const email = newAddress()
-  const page = await visit(browser, stale, '/settings', { cookie: stale.sleeper })
+  const page = await visit(browser, stale, '/settings', { cookie: stale.dozer })
   await enter(page, { 'New address': email })
   await press(page, 'Change the address')
   await asks(page).waitFor()

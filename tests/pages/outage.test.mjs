@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { start } from './support/apart.mjs'
 import { browserOfThisFile, cookieOf, visit } from './support/chromium.mjs'
 import { enter, part, press, says } from './support/forms.mjs'
+import { assertSound } from './support/measure.mjs'
 import { newcomer } from './support/people.mjs'
 import { apart } from './support/sites.mjs'
 
@@ -23,6 +24,7 @@ test('while the store is away', { skip: !apart }, async (t) => {
     assert.ok((await response.allHeaders())['retry-after'])
     assert.ok(await page.getByRole('heading', { name: 'We cannot answer just now' }).isVisible())
     assert.equal(await cookieOf(page), cookie)
+    await assertSound(page)
 
     await page.getByRole('link', { name: 'Try again' }).click()
     await page.getByRole('heading', { name: 'We cannot answer just now' }).waitFor()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
 import { enter, press } from './support/forms.mjs'
+import { assertSound } from './support/measure.mjs'
 import { PASSWORD, isLetIn } from './support/people.mjs'
 import { fresh } from './support/sites.mjs'
 
@@ -21,6 +22,7 @@ test('without the whole link nobody is asked anything', async () => {
 
 test('a link that nobody printed makes nobody an admin', async () => {
   const page = await visit(browser, fresh, '/setup#token=wrong')
+  await assertSound(page)
   await become(page, 'eve@example.com')
   await page.getByRole('alert').filter({ hasText: 'has been used or has expired' }).waitFor()
   assert.equal(await isLetIn(fresh, 'eve@example.com', PASSWORD), false)

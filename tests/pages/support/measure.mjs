@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import axe from 'axe-core'
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -25,6 +26,18 @@ export function overflow(page) {
     })
     return [`${scrollWidth} > ${clientWidth}`, ...wide.map((element) => element.outerHTML.slice(0, 120))]
   })
+}
+
+/** A page as it stands is sound at every width and in both schemes. */
+export async function assertSound(page) {
+  for (const width of [1280, 360, 320]) {
+    await page.setViewportSize({ width, height: 800 })
+    assert.deepEqual(await overflow(page), [], `nothing sticks out at ${width}`)
+  }
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme })
+    assert.deepEqual(await violations(page), [], colorScheme)
+  }
 }
 
 /** What has moved since the page was first seen. */
