@@ -2,14 +2,20 @@
 //! Nobody is asked here.
 
 use actix_web::{
-    HttpResponse, Route,
-    http::header::LOCATION,
-    web::{self, Data, Json, ServiceConfig},
+    HttpResponse,
+    http::header::{ContentEncoding, LOCATION},
+    web::{self, Data, Json, Path, ServiceConfig},
 };
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::Config;
 
-use crate::{config::Switch, gate::cookie, openapi, routes, state::State};
+use crate::{
+    config::Switch,
+    error::{Code, Error},
+    gate::cookie,
+    openapi, routes,
+    state::State,
+};
 
 /// What Swagger UI may do, which styles itself as it goes (CSP 3).
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -20,25 +26,32 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
         return;
     }
     let served = Data::new(openapi::document(cookie::name(state.site.is_secure())));
-    let ui = SwaggerUi::new("/docs/{_:.*}").config(
-        Config::from("/openapi.json")
-            .try_it_out_enabled(true)
-            .persist_authorization(false)
-            .display_request_duration(true),
-    );
-    config.app_data(served).route("/openapi.json", get().to(show_document)).service(ui);
-    config.route("/docs", get().to(to_docs));
+    let ui = Config::from("/openapi.json")
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .display_request_duration(true);
+    config.app_data(served).app_data(Data::new(ui));
+    config.service(routes::read_only("/openapi.json", web::to(show_document)));
+    config.service(routes::read_only("/docs", web::to(to_docs)));
+    config.service(routes::read_only("/docs/{file:.*}", web::to(show_file)));
     if state.config.pages == Switch::Off {
-        config.route("/", get().to(to_docs));
+        config.service(routes::read_only("/", web::to(to_docs)));
     }
-}
-
-fn get() -> Route {
-    web::route().guard(routes::get_or_head())
 }
 
 async fn show_document(document: Data<OpenApi>) -> Json<Data<OpenApi>> {
     Json(document)
+}
+
+/// A file of Swagger UI's. Its own service for actix answers neither HEAD nor another method as we do.
+async fn show_file(file: Path<String>, ui: Data<Config<'static>>) -> Result<HttpResponse, Error> {
+    let found = utoipa_swagger_ui::serve(&file, ui.into_inner());
+    let file = found.map_err(|_| Code::Internal)?.ok_or(Code::NotFound)?;
+    let mut answer = HttpResponse::Ok();
+    if file.gzpipped {
+        answer.insert_header(ContentEncoding::Gzip);
+    }
+    Ok(answer.content_type(file.content_type).body(file.bytes.into_owned()))
 }
 
 async fn to_docs() -> HttpResponse {

@@ -31,7 +31,7 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) 
     }
     macro_rules! pages {
         ($($path:literal => $handler:path),* $(,)?) => {
-            $(config.route($path, routes::page($handler, state, key));)*
+            $(config.service(routes::read_only($path, routes::page($handler, state, key)));)*
         };
     }
     pages! {
@@ -49,9 +49,8 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) 
         "/admin/audit-events" => admin::audit_events,
         "/admin/jobs" => admin::jobs,
     }
-    let get = || web::route().guard(routes::get_or_head());
-    config.route("/", get().to(start));
-    config.route("/assets/{name}", get().to(assets::asset));
+    config.service(routes::read_only("/", web::to(start)));
+    config.service(routes::read_only("/assets/{name}", web::to(assets::asset)));
 }
 
 async fn start() -> HttpResponse {

@@ -184,10 +184,17 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
             resource = serve(resource, &method, row, state, key);
             allowed.push(method.to_string());
         }
-        let allowed = allowed.join(", ");
-        let refuse = move || std::future::ready(wrong_method(&allowed));
-        config.service(resource.default_service(web::to(refuse)));
+        config.service(refusing_others(resource, allowed.join(", ")));
     }
+}
+
+/// What is no operation takes GET and HEAD, and says so to any other method.
+pub(crate) fn read_only(path: &str, route: Route) -> Resource {
+    refusing_others(web::resource(path).route(route.guard(get_or_head())), "HEAD, GET".to_owned())
+}
+
+fn refusing_others(resource: Resource, allowed: String) -> Resource {
+    resource.default_service(web::to(move || std::future::ready(wrong_method(&allowed))))
 }
 
 /// Adds a row's route; GET answers HEAD as well, with the same gate and the same handler.
@@ -211,7 +218,7 @@ fn with_cookie(route: Route, state: &Data<State>, key: &SigningKey) -> Route {
     route.wrap(cookie::middleware(&state.site, key)).wrap(from_fn(cookie::finish))
 }
 
-/// A page for people, behind the gate: it answers GET and HEAD, and is no operation of the document.
+/// A page for people, behind the gate, which is no operation of the document.
 pub(crate) fn page<F, Args>(handler: F, state: &Data<State>, key: &SigningKey) -> Route
 where
     F: Handler<Args>,
@@ -219,7 +226,7 @@ where
     F::Output: Responder + 'static,
 {
     let row = Operation::gated("", handler);
-    with_cookie(row.route.guard(get_or_head()), state, key)
+    with_cookie(row.route, state, key)
 }
 
 /// Programs that look at mails before people do send HEAD to what a link leads to.
@@ -228,7 +235,7 @@ fn takes_head(method: &Method, access: Access) -> bool {
 }
 
 /// What is read with GET answers HEAD too (RFC 9110, 9.1); actix's own `get()` does not.
-pub(crate) fn get_or_head() -> impl Guard {
+fn get_or_head() -> impl Guard {
     guard::Any(guard::Get()).or(guard::Head())
 }
 
