@@ -262,6 +262,12 @@ pub struct Problem {
 }
 
 impl Error {
+    /// Whether it is this one.
+    #[must_use]
+    pub fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
     /// A token has not all of these scopes, which the operation needs (RFC 6750, 3.1).
     #[must_use]
     pub fn lacks(needed: &[Scope]) -> Self {

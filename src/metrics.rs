@@ -44,6 +44,7 @@ pub struct Metrics {
     store_wait_micros: Gauge,
     store_queue: Gauge,
     hashes_waiting: Gauge,
+    hashes_made: Gauge,
     jobs_waiting: Gauge,
     jobs_given_up: Gauge,
 }
@@ -55,6 +56,8 @@ pub struct Now {
     pub store: Load,
     /// Passwords that are hashed or wait to be.
     pub hashes: usize,
+    /// Passwords that have been hashed.
+    pub hashes_made: u64,
     /// Jobs that are still tried, and those that are not; none while the store cannot say.
     pub jobs: Option<(i64, i64)>,
 }
@@ -82,6 +85,7 @@ impl Default for Metrics {
             store_wait_micros: gauge("store_wait_micros", "For how long in all, in microseconds"),
             store_queue: gauge("store_queue", "Work that waits for SQLite's threads"),
             hashes_waiting: gauge("hashes", "Passwords that are hashed or wait to be"),
+            hashes_made: gauge("hashes_made", "Passwords that have been hashed"),
             jobs_waiting: gauge("jobs_waiting", "Jobs that are due or put off"),
             jobs_given_up: gauge("jobs_given_up", "Jobs that nobody tries any more"),
             registry,
@@ -120,6 +124,7 @@ impl Metrics {
             (&self.store_wait_micros, now.store.wait_micros),
             (&self.store_queue, now.store.queue),
             (&self.hashes_waiting, now.hashes as u64),
+            (&self.hashes_made, now.hashes_made),
         ];
         for (gauge, value) in gauges {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));

@@ -46,6 +46,7 @@ async fn show(state: Data<State>) -> Result<HttpResponse, Error> {
     let now = Now {
         store: state.store.load(),
         hashes: state.hashing.waiting(),
+        hashes_made: state.hashing.made(),
         jobs: jobs::count(&state.store).await.ok(),
     };
     let text = state.metrics.text(now).map_err(|_| Code::Internal)?;

@@ -1,14 +1,18 @@
-use std::sync::{Arc, LazyLock};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{self, PasswordHasher as _, PasswordVerifier as _},
 };
 use passwords::analyzer::is_common_password;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// The shortest password that is taken, in characters ([NIST SP 800-63B], 3.1.1.2).
 ///
@@ -108,10 +112,14 @@ pub struct Busy;
 ///
 /// Each hash takes 19 MiB and a core for some 20 ms. Unbounded, a burst of sign-ins would take the
 /// memory and the processor from every other request.
+///
+/// The threads are its own: tokio's blocking pool starts another whenever none is idle yet, and the
+/// allocator keeps 19 MiB for each thread that has ever hashed.
 pub struct Hashing {
+    threads: ThreadPool,
     queue: Arc<Semaphore>,
-    permits: Arc<Semaphore>,
     places: usize,
+    made: Arc<AtomicU64>,
 }
 
 /// What is compared when there is no user of that name, so that the answer takes as long.
@@ -120,21 +128,37 @@ static NOBODY: LazyLock<PasswordHash> =
 
 impl Hashing {
     /// At most `parallel` hashes at once.
+    ///
+    /// # Panics
+    /// When the system has no threads to give.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "fails only if the system has no threads")]
     pub fn new(parallel: usize) -> Self {
         LazyLock::force(&NOBODY);
         let places = parallel * (1 + WAITING_PER_PERMIT);
-        Self {
-            places,
-            queue: Arc::new(Semaphore::new(places)),
-            permits: Arc::new(Semaphore::new(parallel)),
-        }
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(parallel)
+            .thread_name(|number| format!("hashing-{number}"))
+            // Whoever waits for the answer is told; the others must not go down with it.
+            .panic_handler(|_| {
+                tracing::error!("hashing a password panicked");
+            })
+            .build()
+            .expect("threads can be had");
+        let queue = Arc::new(Semaphore::new(places));
+        Self { threads, queue, places, made: Arc::default() }
     }
 
     /// How many passwords are hashed or wait to be.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.places - self.queue.available_permits()
+    }
+
+    /// How many have been hashed.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
     }
 
     /// Hashes a password for the store.
@@ -166,13 +190,17 @@ impl Hashing {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let place = self.queue.clone().try_acquire_owned().map_err(|_| Busy)?;
-        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Busy)?;
-        // The permits go along: a caller who hangs up stops waiting, but the hashing goes on.
-        let bounded = move || {
-            let _held = (place, permit);
-            work()
-        };
-        tokio::task::spawn_blocking(bounded).await.map_err(|_| Busy)
+        let made = self.made.clone();
+        let (answer, answered) = oneshot::channel();
+        self.threads.spawn(move || {
+            // For a caller who has hung up nothing is begun. What is begun goes on, and holds its place.
+            let _held = place;
+            if !answer.is_closed() {
+                made.fetch_add(1, Ordering::Relaxed);
+                let _ = answer.send(work());
+            }
+        });
+        answered.await.map_err(|_| Busy)
     }
 }
 
@@ -277,9 +305,10 @@ mod tests {
             _ = caller => unreachable!(),
             _ = has_started => {}
         }
-        assert_eq!(hashing.permits.available_permits(), 0);
+        assert_eq!(hashing.waiting(), 1);
         finish.send(()).unwrap();
-        let _freed = hashing.permits.acquire().await.unwrap();
+        hashing.run(|| ()).await.unwrap();
+        assert_eq!(hashing.waiting(), 0);
     }
 
     static_assertions::assert_not_impl_any!(Password: std::fmt::Debug, std::fmt::Display, serde::Serialize);

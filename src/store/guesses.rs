@@ -50,6 +50,8 @@ pub(super) fn key(email: &str) -> Vec<u8> {
 /// A try that may be made: it counts as wrong until it is known to be right.
 #[derive(Debug, Clone)]
 pub struct Begun {
+    at: Timestamp,
+    before: Timestamp,
     counted: Vec<u8>,
     here: Vec<u8>,
 }
@@ -91,7 +93,25 @@ pub async fn begin(
             .set((guesses::wrong.eq(wrong.saturating_add(1)), guesses::last_at.eq(now)))
             .execute(conn)
             .await?;
-        Ok(Ok(Begun { counted: counted.clone(), here: guess.here.clone() }))
+        let (counted, here) = (counted.clone(), guess.here.clone());
+        Ok(Ok(Begun { at: now, before: last_at, counted, here }))
+    })
+}
+
+/// The try was not made: it is not counted, and is no reason to wait.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn take_back(store: &Store, begun: Begun) -> Result<(), Error> {
+    write!(store, |conn| {
+        let counted = guesses::table.find(&begun.counted).filter(guesses::wrong.gt(0));
+        diesel::update(counted).set(guesses::wrong.eq(guesses::wrong - 1)).execute(conn).await?;
+        // Another try has been made since: then it is that one which is waited for.
+        diesel::update(guesses::table.find(&begun.counted).filter(guesses::last_at.eq(begun.at)))
+            .set(guesses::last_at.eq(begun.before))
+            .execute(conn)
+            .await?;
+        Ok(())
     })
 }
 

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 
 use crate::{
-    error::Error,
+    error::{Code, Error},
     gate::client,
     limits::network,
     state::State,
@@ -32,6 +32,20 @@ impl Try {
             Ok(begun) => Ok(Self(Some(begun))),
             Err(until) => Err(Error::too_many(now.seconds_until(until))),
         }
+    }
+
+    /// What came of it. Where too many passwords are checked at once it was not made, and does not count.
+    pub(super) async fn made<T>(
+        &self,
+        state: &State,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let (Err(error), Some(begun)) = (&result, &self.0)
+            && error.is(Code::Busy)
+        {
+            guesses::take_back(&state.store, begun.clone()).await?;
+        }
+        result
     }
 
     /// The password was right.

@@ -35,6 +35,7 @@ use crate::{
 #[schema(example = json!({"email": "ada@example.com", "password": "correct horse battery staple"}))]
 pub struct SignIn {
     /// Upper and lower case are one.
+    #[schema(format = Email)]
     email: String,
     #[schema(value_type = String, format = Password)]
     password: Password,
@@ -88,7 +89,8 @@ pub async fn sign_in_email(
     let tried = Try::begin(&state, &normal_email(&body.email), &request).await?;
     for _ in 0..2 {
         let secret = SessionSecret::generate();
-        let outcome = attempt(&state, &body, &secret, device(&request), cookie.presented()).await?;
+        let outcome = attempt(&state, &body, &secret, device(&request), cookie.presented()).await;
+        let outcome = tried.made(&state, outcome).await?;
         if !matches!(outcome, Outcome::CredentialChanged) {
             tried.clone().was_right(&state).await?;
         }

@@ -1,0 +1,88 @@
+//! Passwords by the hundred at once: few are hashed, some wait, and the others are put off.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::future::join_all;
+use tempfile::TempDir;
+
+use crate::support::*;
+
+const AT_ONCE: usize = 2;
+const WAITING: usize = AT_ONCE * 32;
+const SIGN_INS: usize = 200;
+/// What one hash takes.
+const HASH: usize = 19 * 1024;
+/// What 200 connections and their requests take, and more.
+const REST: usize = 48 * 1024;
+
+/// The most memory that a process has had, in KiB.
+fn peak(process: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
+    let home = TempDir::new().unwrap();
+    let settings = [("PORTCULLIS_HASH_CONCURRENCY", "2")];
+    let server = Running::start(home.path(), &settings);
+    let ada = Witness::sign_up(&server.nobody).await;
+    let before = peak(server.child.id());
+    let sign_ins = AtomicUsize::new(SIGN_INS);
+    let sign_in = async || {
+        let body = json!({ "email": ada.email, "password": "not the password" });
+        let reply = server.nobody.post("/api/auth/sign-in/email", body).await;
+        sign_ins.fetch_sub(1, Ordering::Relaxed);
+        reply
+    };
+    let looking = async {
+        let mut looks = 0;
+        while sign_ins.load(Ordering::Relaxed) > 0 {
+            server.nobody.get("/health/live").await.expect(200);
+            ada.browser.get("/api/me").await.expect(200);
+            looks += 1;
+        }
+        looks
+    };
+    let (replies, looks) = tokio::join!(join_all((0..SIGN_INS).map(|_| sign_in())), looking);
+    let taken = peak(server.child.id()) - before;
+    assert!(taken < AT_ONCE * HASH + REST, "{taken} KiB more");
+    assert!(looks > 10, "nobody else was answered meanwhile, or {looks} times");
+
+    let mut wrong = 0;
+    for reply in replies {
+        if reply.status == 503 {
+            assert!(reply.header("retry-after").is_some());
+            assert_eq!(reply.header("set-cookie"), None);
+            reply.refused(503, "busy");
+        } else {
+            reply.refused(401, "INVALID_EMAIL_OR_PASSWORD");
+            wrong += 1;
+        }
+    }
+    assert!((AT_ONCE..SIGN_INS).contains(&wrong), "{wrong} of {SIGN_INS} were looked at");
+    println!("{wrong} hashed, {} put off, {taken} KiB, {looks} others", SIGN_INS - wrong);
+    assert!(wrong >= WAITING, "a place was left empty");
+}
+
+#[apply(both)]
+async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
+    let server = backend.start_with(&["--wrong-passwords", "100"]).await;
+    let ada = server.sign_up("ada").await;
+    let body = json!({ "email": ada.email, "password": "not the password" });
+    let tries = (0..90).map(|_| server.nobody.post("/api/auth/sign-in/email", body.clone()));
+    let replies = join_all(tries).await;
+    let made = replies.iter().filter(|reply| reply.status == 401).count();
+    assert!(made < replies.len(), "none was put off");
+    // As many again as are borne beside those that were made.
+    for _ in made..100 {
+        let reply = server.nobody.post("/api/auth/sign-in/email", body.clone()).await;
+        reply.refused(401, "INVALID_EMAIL_OR_PASSWORD");
+    }
+    let reply = server.nobody.post("/api/auth/sign-in/email", body).await;
+    assert_eq!(reply.status, 429, "{}", reply.text);
+}
