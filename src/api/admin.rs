@@ -23,6 +23,7 @@ use crate::{
 pub struct AdminUser {
     id: String,
     name: String,
+    #[schema(format = Email)]
     email: String,
     email_verified: bool,
     #[schema(required)]

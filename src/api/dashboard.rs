@@ -13,6 +13,7 @@ pub struct Dashboard {
     signed_in: bool,
     /// Only of somebody who is signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Email)]
     email: Option<String>,
 }
 

@@ -31,7 +31,6 @@ impl<T> Page<T> {
 #[serde(deny_unknown_fields)]
 pub struct Paging {
     /// `nextCursor` of the page before; without it, the first page.
-    #[param(value_type = Option<String>)]
     pub cursor: Option<Uuid>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]

@@ -103,7 +103,7 @@ pub async fn create_project(
 }
 
 /// See a project
-#[utoipa::path(get, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = String, Path, description = "The project's id")), responses((status = 200, description = "The project", body = Project)))]
+#[utoipa::path(get, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 200, description = "The project", body = Project)))]
 pub async fn show_project(
     session: Session,
     state: Data<State>,
@@ -140,7 +140,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 
 /// Change a project
 #[utoipa::path(
-    patch, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = String, Path, description = "The project's id")), request_body = UpdateProject,
+    patch, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), request_body = UpdateProject,
     responses((status = 200, description = "The project as it is now", body = Project)),
 )]
 pub async fn update_project(
@@ -158,7 +158,7 @@ pub async fn update_project(
 /// Delete a project
 ///
 /// For good.
-#[utoipa::path(delete, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = String, Path, description = "The project's id")), responses((status = 204, description = "It is no more")))]
+#[utoipa::path(delete, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 204, description = "It is no more")))]
 pub async fn delete_project(
     session: Session,
     state: Data<State>,

@@ -11,6 +11,7 @@ use crate::{api::tag, gate::Session};
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     name: String,
+    #[schema(format = Email)]
     email: String,
     email_verified: bool,
 }

@@ -38,6 +38,7 @@ pub struct SetUp {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     #[validate(custom(function = "fields::email"))]
+    #[schema(format = Email)]
     email: String,
     /// 8 to 128 characters, any characters, none of the common ones.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]

@@ -198,7 +198,7 @@ fn only(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Erro
 }
 
 /// See a token
-#[utoipa::path(get, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = String, Path, description = "The token's id")), responses((status = 200, description = "The token", body = TokenView)))]
+#[utoipa::path(get, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 200, description = "The token", body = TokenView)))]
 pub async fn show_token(
     session: Session,
     state: Data<State>,
@@ -220,7 +220,7 @@ pub struct RenameToken {
 
 /// Rename a token
 #[utoipa::path(
-    patch, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = String, Path, description = "The token's id")), request_body = RenameToken,
+    patch, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = Uuid, Path, description = "The token's id")), request_body = RenameToken,
     responses((status = 200, description = "The token as it is now", body = TokenView)),
 )]
 pub async fn rename_token(
@@ -237,7 +237,7 @@ pub async fn rename_token(
 /// Revoke a token
 ///
 /// It stops with the next request. Doing it again is no error.
-#[utoipa::path(delete, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = String, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
+#[utoipa::path(delete, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
 pub async fn revoke_token(
     session: Session,
     _: ByCookie,

@@ -20,7 +20,7 @@ pub struct User {
     #[schema(example = "Ada")]
     pub name: String,
     /// In lower case.
-    #[schema(example = "ada@example.com")]
+    #[schema(format = Email, example = "ada@example.com")]
     pub email: String,
     /// Whether they have shown that they read mail sent there.
     pub email_verified: bool,

@@ -1,7 +1,13 @@
 use std::io::IsTerminal;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use super::Failure;
 use crate::{
@@ -42,22 +48,25 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     }
 }
 
-/// actix-session warns of every tampered cookie, which the gate does once a minute, and
-/// tokio-postgres writes every bound value at debug: addresses and hashes.
+/// actix-session warns of every tampered cookie, which the gate does once a minute.
 fn log(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(format!(
-        "{},actix_session=error,actix_server=warn,tokio_postgres=info",
-        config.log
-    ))
-    .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = EnvFilter::try_new(format!("{},actix_session=error,actix_server=warn", config.log))
+        .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Human => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
-    }
+    let lines = match config.log_format {
+        LogFormat::Human => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let filter = asked.and(filter_fn(holds_no_values));
+    Ok(tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?)
+}
+
+/// tokio-postgres writes every bound value at debug: addresses and hashes. A filter of its own, because
+/// among directives the one that names a module of it most exactly would win.
+fn holds_no_values(of: &Metadata<'_>) -> bool {
+    *of.level() <= Level::INFO || !of.target().starts_with("tokio_postgres")
 }
 
 /// What somebody who has just started it wants to know.

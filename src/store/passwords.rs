@@ -12,7 +12,7 @@ use super::{
     jobs::NewJob,
     locks::lock_user,
     schema::{accounts, api_tokens, audit_events, jobs, sessions, users, verifications},
-    sessions::{NewSession, SessionRow},
+    sessions::{NewSession, Renewal, SessionRow, renew},
     users::User,
     verifications::{Purpose, Refused, Verification, redeem},
     write,
@@ -97,8 +97,8 @@ pub struct Change {
     pub verified: Credential,
     /// The new one.
     pub hash: PasswordHash,
-    /// The session in which it is done.
-    pub session_id: String,
+    /// What gives the session in which it is done another secret, where it goes on.
+    pub renewal: Renewal,
     /// The session that takes the place of all others, if they are to end.
     pub sole_session: Option<NewSession>,
     /// What its user is told by mail.
@@ -107,12 +107,22 @@ pub struct Change {
 
 /// How changing a password ended.
 pub enum Changed {
-    /// It is changed; the session is the new one, where all others ended.
-    Done(Box<(User, Option<SessionRow>)>),
+    /// It is changed.
+    Done(Box<Done>),
     /// Its user was locked out meanwhile.
     Deactivated,
     /// It is no longer the one that was verified.
     CredentialChanged,
+}
+
+/// A password that was changed.
+pub struct Done {
+    /// Whose.
+    pub user: User,
+    /// The session that took the place of all others.
+    pub session: Option<SessionRow>,
+    /// Whether the browser is to have another cookie.
+    pub renewed: bool,
 }
 
 /// Changes a password, if the one that was verified is still the one. Every link out there ends.
@@ -149,14 +159,11 @@ pub async fn change(
             diesel::delete(verifications::table.filter(verifications::user_id.eq(&user_id)))
                 .execute(conn)
                 .await?;
-            diesel::update(sessions::table.find(&change.session_id))
-                .set(sessions::authenticated_at.eq(now))
-                .execute(conn)
-                .await?;
             None
         };
+        let renewed = session.is_some() || renew!(conn, &change.renewal, now);
         diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;
-        Ok(Changed::Done(Box::new((user, session))))
+        Ok(Changed::Done(Box::new(Done { user, session, renewed })))
     })
 }
 

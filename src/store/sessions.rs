@@ -253,17 +253,44 @@ pub async fn refresh(
     Ok(moved == 1)
 }
 
-/// Notes that a session's user has entered the password again.
+/// A session goes on under another secret, as what it may do from now on nobody shall do with the old one.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// Which session.
+    pub id: String,
+    /// Its secret until now.
+    pub presented: SessionHash,
+    /// Its secret from now on.
+    pub secret: SessionHash,
+}
+
+/// Notes that a session's user has entered the password again, and gives it another secret. False when it
+/// was ended meanwhile, or has got another one by a second answer on its way.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn authenticated_again(store: &Store, id: String, now: Timestamp) -> Result<(), Error> {
-    write!(store, |conn| diesel::update(sessions::table.find(&id))
-        .set(sessions::authenticated_at.eq(now))
-        .execute(conn)
-        .await)?;
-    Ok(())
+pub async fn authenticated_again(
+    store: &Store,
+    renewal: Renewal,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    write!(store, |conn| Ok(renew!(conn, &renewal, now)))
 }
+
+/// Within a transaction: the session goes on under another secret, if it goes on.
+macro_rules! renew {
+    ($conn:ident, $renewal:expr, $now:expr) => {{
+        let renewal: &$crate::store::sessions::Renewal = $renewal;
+        let renewed = diesel::update(sessions::table.find(&renewal.id))
+            .filter(sessions::secret_hash.eq(&renewal.presented))
+            .set((sessions::secret_hash.eq(&renewal.secret), sessions::authenticated_at.eq($now)))
+            .execute($conn)
+            .await?;
+        renewed == 1
+    }};
+}
+
+pub(super) use renew;
 
 /// Ends the session with this secret, whatever its user's state.
 ///

@@ -193,7 +193,8 @@ pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
     read!(store, |conn| Ok(any_active_admin_in!(conn)))
 }
 
-/// Changes name or role. The site keeps at least one active admin.
+/// Changes name or role. The site keeps at least one active admin. Whoever becomes one signs in anew: no
+/// secret of before shall be an admin's (ASVS 7.2.4).
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -218,6 +219,9 @@ pub async fn update(
             .returning(User::as_returning())
             .get_result(conn)
             .await?;
+        if user.role == Role::Admin && before.role != Role::Admin {
+            diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(conn).await?;
+        }
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Written::Done(user))
     })

@@ -383,7 +383,8 @@ async fn every_example_succeeds_as_it_stands(backend: Backend) {
             let id = reply.expect(200)["user"]["id"].as_str().unwrap().to_owned();
             let email = sign_up.example().unwrap()["email"].as_str().unwrap().to_owned();
             let ada = Person { id, email, browser: caller.clone() };
-            server.set_role(&ada, users::Role::Admin).await;
+            let ada = server.make_admin(ada).await;
+            caller = ada.browser.clone();
             // One of them may leave.
             server.sign_up_admin("colleague").await;
             if let Some(secret) = example.get("token").and_then(Value::as_str) {

@@ -346,7 +346,8 @@ async fn with_a_silent_mail_server(
     for name in ["admin", "known", "locked", "other", "fifth"] {
         people.push(server.sign_up(name).await);
     }
-    server.set_role(&people[0], portcullis::store::users::Role::Admin).await;
+    let admin = people.remove(0);
+    people.insert(0, server.make_admin(admin).await);
     (server, silent, people)
 }
 

@@ -58,10 +58,8 @@ impl From<Event> for AuditEvent {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Listing {
     /// Only those that concern this user.
-    #[param(value_type = Option<String>)]
     subject_id: Option<Uuid>,
     /// `nextCursor` of the page before; without it, the first page.
-    #[param(value_type = Option<String>)]
     cursor: Option<Uuid>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]

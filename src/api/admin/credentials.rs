@@ -27,7 +27,7 @@ pub struct Ended {
 }
 
 /// List a user's sessions
-#[utoipa::path(get, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "Their sessions, newest first", body = Vec<SessionView>)))]
+#[utoipa::path(get, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "Their sessions, newest first", body = Vec<SessionView>)))]
 pub async fn list_user_sessions(
     _: SiteAdmin,
     state: Data<State>,
@@ -41,7 +41,7 @@ pub async fn list_user_sessions(
 /// End a user's sessions
 ///
 /// Every browser of theirs is signed out with its next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "They are no more", body = Ended)))]
+#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They are no more", body = Ended)))]
 pub async fn end_user_sessions(
     admin: SiteAdmin,
     _: Fresh,
@@ -57,7 +57,7 @@ pub async fn end_user_sessions(
 /// Revoke a user's tokens
 ///
 /// Every token of theirs stops with its next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "They work no more", body = Ended)))]
+#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They work no more", body = Ended)))]
 pub async fn revoke_user_tokens(
     admin: SiteAdmin,
     _: Fresh,

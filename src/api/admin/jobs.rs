@@ -98,7 +98,6 @@ pub struct Listing {
     #[param(inline)]
     state: Option<JobState>,
     /// `nextCursor` of the page before; without it, the first page.
-    #[param(value_type = Option<String>)]
     cursor: Option<Uuid>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
@@ -123,7 +122,7 @@ pub async fn list_jobs(
 }
 
 /// Try a job again now
-#[utoipa::path(post, path = "/api/admin/jobs/{id}/retry", tag = tag::ADMIN, params(("id" = String, Path, description = "The job's id")), responses((status = 200, description = "The job, due now", body = JobView)))]
+#[utoipa::path(post, path = "/api/admin/jobs/{id}/retry", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The job's id")), responses((status = 200, description = "The job, due now", body = JobView)))]
 pub async fn retry_job(
     admin: SiteAdmin,
     _: Fresh,
@@ -139,7 +138,7 @@ pub async fn retry_job(
 /// Throw a job away
 ///
 /// A mail that is not to be sent after all. One that is just being sent may still go.
-#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The job's id")), responses((status = 204, description = "It is no more")))]
+#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The job's id")), responses((status = 204, description = "It is no more")))]
 pub async fn discard_job(
     admin: SiteAdmin,
     _: Fresh,

@@ -35,7 +35,7 @@ pub struct Deactivate {
 /// Every cookie and token of theirs stops with the next request. The site keeps at least one active
 /// admin. Doing it again is no error.
 #[utoipa::path(
-    post, path = "/api/admin/users/{id}/deactivate", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), request_body = Deactivate,
+    post, path = "/api/admin/users/{id}/deactivate", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), request_body = Deactivate,
     responses(
         (status = 200, description = "The user, locked out", body = AdminUser),
         (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
@@ -60,7 +60,7 @@ pub async fn deactivate_user(
 ///
 /// What of their sessions and tokens has not expired or been ended works again. Doing it again is
 /// no error.
-#[utoipa::path(post, path = "/api/admin/users/{id}/reactivate", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "The user, let in again", body = AdminUser)))]
+#[utoipa::path(post, path = "/api/admin/users/{id}/reactivate", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The user, let in again", body = AdminUser)))]
 pub async fn reactivate_user(
     admin: SiteAdmin,
     _: Fresh,

@@ -42,13 +42,11 @@ pub struct AdminToken {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Listing {
     /// Only this user's.
-    #[param(value_type = Option<String>)]
     user_id: Option<Uuid>,
     /// Only those in this state.
     #[param(inline)]
     state: Option<TokenState>,
     /// `nextCursor` of the page before; without it, the first page.
-    #[param(value_type = Option<String>)]
     cursor: Option<Uuid>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
@@ -80,7 +78,7 @@ pub async fn list_all_tokens(
 /// Revoke anyone's token
 ///
 /// It stops with the next request. Doing it again is no error.
-#[utoipa::path(delete, path = "/api/admin/tokens/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
+#[utoipa::path(delete, path = "/api/admin/tokens/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
 pub async fn revoke_any_token(
     admin: SiteAdmin,
     _: Fresh,

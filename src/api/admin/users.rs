@@ -49,7 +49,6 @@ pub struct Listing {
     #[param(inline)]
     state: Option<UserState>,
     /// `nextCursor` of the page before; without it, the first page.
-    #[param(value_type = Option<String>)]
     cursor: Option<Uuid>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
@@ -94,6 +93,7 @@ pub struct CreateUser {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     #[validate(custom(function = "fields::email"))]
+    #[schema(format = Email)]
     email: String,
     /// `user` if left out.
     role: Option<Role>,
@@ -139,7 +139,7 @@ pub async fn create_user(
 }
 
 /// See a user
-#[utoipa::path(get, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), responses((status = 200, description = "The user", body = AdminUser)))]
+#[utoipa::path(get, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The user", body = AdminUser)))]
 pub async fn show_user(
     _: SiteAdmin,
     state: Data<State>,
@@ -164,7 +164,7 @@ pub struct UpdateUser {
 ///
 /// The site keeps at least one active admin.
 #[utoipa::path(
-    patch, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = String, Path, description = "The user's id")), request_body = UpdateUser,
+    patch, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), request_body = UpdateUser,
     responses(
         (status = 200, description = "The user as they are now", body = AdminUser),
         (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),

@@ -33,6 +33,7 @@ use crate::{
 #[schema(example = json!({"email": "ada@example.com"}))]
 pub struct SendVerificationEmail {
     #[validate(custom(function = "fields::email"))]
+    #[schema(format = Email)]
     email: String,
     /// A path here or a URL on a trusted origin, to go on to from the link.
     #[serde(rename = "callbackURL")]
@@ -140,6 +141,7 @@ async fn confirm(state: &State, link: LinkHash) -> Result<Result<Verified, Code>
 #[schema(example = json!({"newEmail": "ada@analytical.example"}))]
 pub struct ChangeEmail {
     #[validate(custom(function = "fields::email"))]
+    #[schema(format = Email)]
     new_email: String,
     /// A path here or a URL on a trusted origin, to go on to from the link.
     #[serde(rename = "callbackURL")]

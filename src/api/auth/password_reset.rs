@@ -33,6 +33,7 @@ use crate::{
 #[schema(example = json!({"email": "ada@example.com"}))]
 pub struct RequestPasswordReset {
     #[validate(custom(function = "fields::email"))]
+    #[schema(format = Email)]
     email: String,
     /// A path here or a URL on a trusted origin: the page on which the password is chosen, which is
     /// told `?token=…`, or `?error=INVALID_TOKEN`. Without it, our own.

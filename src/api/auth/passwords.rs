@@ -18,8 +18,8 @@ use crate::{
     state::State,
     store::{
         accounts::{self, Credential},
-        passwords::{self, Change, Changed},
-        sessions::{self, NewSession},
+        passwords::{self, Change, Changed, Done},
+        sessions::{self, NewSession, Renewal, SessionRow},
         users::User as UserRow,
     },
 };
@@ -34,7 +34,8 @@ pub struct VerifyPassword {
 
 /// Enter your password again
 ///
-/// For a day after, this session may do what needs a fresh one: make tokens, act as an admin.
+/// For a day after, this session may do what needs a fresh one: make tokens, act as an admin. It goes on
+/// under another cookie; the one it had is dead (ASVS 7.2.4).
 #[utoipa::path(
     post, path = "/api/auth/verify-password", tag = tag::AUTH, request_body = VerifyPassword,
     responses((status = 200, description = "It is your password", body = Status)),
@@ -43,13 +44,28 @@ pub async fn verify_password(
     _: limited::SignIn,
     session: Session,
     ByCookie(own): ByCookie,
+    cookie: SessionCookie,
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<VerifyPassword>,
 ) -> Result<Json<Status>, Error> {
     verify(&state, &session.user, &request, body.password, Code::InvalidPassword).await?;
-    sessions::authenticated_again(&state.store, own.id, state.clock.now()).await?;
+    let secret = SessionSecret::generate();
+    let renewal = renewal(&cookie, &own, &secret)?;
+    if sessions::authenticated_again(&state.store, renewal, state.clock.now()).await? {
+        cookie.set(&session.user, &secret, own.remember)?;
+    }
     Ok(Json(DONE))
+}
+
+/// What gives one's own session another secret.
+fn renewal(
+    cookie: &SessionCookie,
+    own: &SessionRow,
+    secret: &SessionSecret,
+) -> Result<Renewal, Error> {
+    let presented = cookie.presented().ok_or(Code::Internal)?;
+    Ok(Renewal { id: own.id.clone(), presented, secret: secret.hash() })
 }
 
 /// The credential of a user whose password this is; where there is none, the refusal says so.
@@ -66,7 +82,8 @@ pub(super) async fn verify(
     let credential = accounts::of_user(&state.store, user.id.clone()).await?;
     let credential = credential.ok_or(no_password)?;
     let tried = Try::begin(state, &user.email, request).await?;
-    match state.hashing.verify(password, Some(credential.hash.clone())).await? {
+    let verdict = state.hashing.verify(password, Some(credential.hash.clone())).await;
+    match tried.made(state, verdict.map_err(Error::from)).await? {
         Verdict::Wrong => Err(Code::InvalidPassword.into()),
         Verdict::Right | Verdict::RightButOutdated => {
             tried.was_right(state).await?;
@@ -132,7 +149,7 @@ pub async fn change_password(
         let change = Change {
             verified,
             hash,
-            session_id: own.id.clone(),
+            renewal: renewal(&cookie, &own, &secret)?,
             sole_session,
             notice: Job::from(Mail::new(About::PasswordChanged, &user.email))
                 .row(Some(&user.id), now),
@@ -140,8 +157,8 @@ pub async fn change_password(
         match passwords::change(&state.store, user.id.clone(), change, now).await? {
             Changed::Done(done) => {
                 state.job_added.notify_one();
-                let (user, session) = *done;
-                if session.is_some() {
+                let Done { user, session, renewed } = *done;
+                if renewed {
                     cookie.set(&user, &secret, own.remember)?;
                 }
                 let token = session.map(|session| session.id);

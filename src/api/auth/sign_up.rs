@@ -37,6 +37,7 @@ pub struct SignUp {
     name: String,
     /// Upper and lower case are one.
     #[validate(custom(function = "fields::email"))]
+    #[schema(format = Email)]
     email: String,
     /// 8 to 128 characters, any characters, none of the common ones.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]

@@ -3,7 +3,7 @@
 use portcullis::{
     store::{
         audit_events::{Action, Event},
-        users::{self, Role},
+        users,
     },
     time::{days, seconds},
 };
@@ -393,13 +393,31 @@ async fn what_is_left_out_of_a_change_stays(backend: Backend) {
 }
 
 #[apply(both)]
-async fn a_role_counts_from_the_very_next_request(backend: Backend) {
+async fn whoever_is_made_an_admin_signs_in_anew(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read"]).await;
+    admin.browser.patch(&place(&ada), json!({ "name": "Ada", "role": "user" })).await.expect(200);
+    ada.browser.get("/api/me").await.expect(200);
+    admin.browser.patch(&place(&ada), json!({ "role": "admin" })).await.expect(200);
+    ada.browser.get("/api/me").await.refused(401, "UNAUTHORIZED");
+    let browser = server.sign_in(&ada).await;
+    admin.browser.patch(&place(&ada), json!({ "role": "admin" })).await.expect(200);
+    browser.get(USERS).await.expect(200);
+    script.get("/api/me").await.expect(200);
+}
+
+#[apply(both)]
+async fn a_role_counts_from_the_very_next_request(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mut ada = server.sign_up("ada").await;
     ada.browser.get(USERS).await.refused(403, "admin_required");
     for _ in 0..2 {
         admin.browser.patch(&place(&ada), json!({ "role": "admin" })).await.expect(200);
+        ada.browser.get(USERS).await.refused(401, "UNAUTHORIZED");
+        ada.browser = server.sign_in(&ada).await;
         ada.browser.get(USERS).await.expect(200);
         ada.browser.patch(&place(&ada), json!({ "name": "Ada" })).await.expect(200);
         let me = ada.browser.get("/api/me").await.expect(200);
@@ -457,8 +475,8 @@ async fn one_of_two_admins_may_go(backend: Backend) {
 #[apply(both)]
 async fn two_admins_who_demote_each_other_at_once_leave_one(backend: Backend) {
     let server = backend.start().await;
-    let ada = server.sign_up_admin("ada").await;
-    let grace = server.sign_up_admin("grace").await;
+    let mut ada = server.sign_up_admin("ada").await;
+    let mut grace = server.sign_up_admin("grace").await;
     let (at_ada, at_grace) = (place(&ada), place(&grace));
     for round in 0..rounds(50) {
         let demotion = || json!({ "role": "user" });
@@ -471,9 +489,7 @@ async fn two_admins_who_demote_each_other_at_once_leave_one(backend: Backend) {
         assert_eq!(statuses[0], 200, "round {round}: {one:?} {other:?}");
         assert!([403, 409].contains(&statuses[1]), "round {round}: {one:?} {other:?}");
         assert!(users::any_active_admin(&server.state.store).await.unwrap());
-        for person in [&ada, &grace] {
-            server.set_role(person, Role::Admin).await;
-        }
+        (ada, grace) = (server.make_admin(ada).await, server.make_admin(grace).await);
     }
 }
 
@@ -506,7 +522,7 @@ async fn two_admins_who_deactivate_each_other_at_once_leave_one(backend: Backend
 async fn a_demotion_and_a_lock_out_at_once_leave_one_admin(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up_admin("ada").await;
-    let grace = server.sign_up_admin("grace").await;
+    let mut grace = server.sign_up_admin("grace").await;
     let now = server.now();
     let (at_ada, at_grace) = (format!("{}/deactivate", place(&ada)), place(&grace));
     for round in 0..rounds(50) {
@@ -519,6 +535,6 @@ async fn a_demotion_and_a_lock_out_at_once_leave_one_admin(backend: Backend) {
         assert!(users::any_active_admin(&server.state.store).await.unwrap());
         let event = Event::new(None, Action::UserReactivated, &ada.id, &json!({}), now);
         users::reactivate(&server.state.store, ada.id.clone(), now, event).await.unwrap();
-        server.set_role(&grace, Role::Admin).await;
+        grace = server.make_admin(grace).await;
     }
 }

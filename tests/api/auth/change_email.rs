@@ -61,9 +61,8 @@ async fn it_takes_a_password_of_today(backend: Backend) {
     server.advance(seconds(1));
     request(&ada.browser, "two@new.example").await.refused(403, "SESSION_NOT_FRESH");
     request(&ada.browser, "").await.refused(403, "SESSION_NOT_FRESH");
-    let body = json!({ "password": PASSWORD });
-    ada.browser.post(VERIFY_PASSWORD, body).await.expect(200);
-    request(&ada.browser, "three@new.example").await.expect(200);
+    let browser = ada.browser.with_password_entered().await;
+    request(&browser, "three@new.example").await.expect(200);
     let to: Vec<String> = server.outbox().await.into_iter().map(|letter| letter.to).collect();
     assert_eq!(to, [&ada.email, "one@new.example", "three@new.example"]);
 }

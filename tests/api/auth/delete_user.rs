@@ -180,8 +180,8 @@ async fn without_a_password_it_takes_a_mailed_link_and_a_password_of_today(backe
     server.advance(seconds(1));
     delete_with(&ada.browser, json!({})).await.refused(400, "SESSION_EXPIRED");
     assert_eq!(server.mail_to(&ada.email).await.len(), 4);
-    ada.browser.post(VERIFY_PASSWORD, by_password()).await.expect(200);
-    delete_with(&ada.browser, json!({})).await.expect(200);
+    let browser = ada.browser.with_password_entered().await;
+    delete_with(&browser, json!({})).await.expect(200);
     assert_eq!(server.mail_to(&ada.email).await.len(), 5);
 }
 

@@ -66,17 +66,44 @@ async fn the_password_entered_again_makes_the_session_fresh(backend: Backend) {
     let phone = server.sign_in(&ada).await;
     server.advance(days(1));
     let reply = verify(&ada.browser, PASSWORD).await;
-    assert_eq!(reply.header("set-cookie"), None, "the cookie stays as it is");
+    let laptop = server.nobody.with_cookie(&reply.cookie().unwrap());
     assert_eq!(reply.expect(200), json!({ "status": true }));
-    make_token(&ada.browser).await.expect(201);
+    make_token(&laptop).await.expect(201);
     make_token(&phone).await.refused(403, "SESSION_NOT_FRESH");
-    let session = ada.browser.get(ME).await.expect(200)["session"].clone();
+    let session = laptop.get(ME).await.expect(200)["session"].clone();
     assert_eq!(session["authenticatedAt"], server.now().to_string());
 
     advance_to_the_eve(&server, days(1));
-    make_token(&ada.browser).await.expect(201);
+    make_token(&laptop).await.expect(201);
     server.advance(seconds(1));
-    make_token(&ada.browser).await.refused(403, "SESSION_NOT_FRESH");
+    make_token(&laptop).await.refused(403, "SESSION_NOT_FRESH");
     let phone = server.sign_in(&ada).await;
     make_token(&phone).await.expect(201);
+}
+
+#[apply(both)]
+async fn the_password_entered_again_gives_the_session_another_secret(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let browser = ada.browser.with_password_entered().await;
+    let (old, new) = (ada.browser.cookie.as_deref().unwrap(), browser.cookie.as_deref().unwrap());
+    assert_ne!(secret_of(old), secret_of(new));
+    assert!(!is_signed_in(&ada.browser).await, "the one before is dead");
+    assert!(is_signed_in(&browser).await);
+    let list = browser.get(LIST_SESSIONS).await.expect(200);
+    assert_eq!(list.as_array().unwrap().len(), 1, "it is the same session");
+}
+
+#[apply(both)]
+async fn of_two_who_enter_it_at_once_one_has_the_cookie(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let mut browser = ada.browser;
+    for _ in 0..rounds(4) {
+        let (one, other) = tokio::join!(verify(&browser, PASSWORD), verify(&browser, PASSWORD));
+        let cookies: Vec<String> = [&one, &other].into_iter().filter_map(Reply::cookie).collect();
+        let [cookie] = &cookies[..] else { panic!("{cookies:?}") };
+        browser = browser.with_cookie(cookie);
+        assert!(is_signed_in(&browser).await);
+    }
 }

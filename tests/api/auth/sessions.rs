@@ -230,21 +230,22 @@ async fn nothing_but_a_refresh_moves_the_end_of_a_session(backend: Backend) {
     let begun = current(&ada.browser).await;
     advance_to_the_eve(&server, days(1));
     let look = format!("{GET_SESSION}?disableRefresh=1");
+    let mut browser = ada.browser;
     for at in 0..2 {
+        browser = browser.with_password_entered().await;
         for reply in [
-            ada.browser.get(ME).await,
-            ada.browser.get(LIST_SESSIONS).await,
-            ada.browser.get("/api/dashboard").await,
-            ada.browser.post(VERIFY_PASSWORD, json!({ "password": PASSWORD })).await,
-            ada.browser.post(REVOKE_OTHERS, json!({})).await,
-            ada.browser.post("/api/projects", json!({ "name": format!("p{at}") })).await,
-            ada.browser.post("/api/tokens", json!({ "name": "t" })).await,
+            browser.get(ME).await,
+            browser.get(LIST_SESSIONS).await,
+            browser.get("/api/dashboard").await,
+            browser.post(REVOKE_OTHERS, json!({})).await,
+            browser.post("/api/projects", json!({ "name": format!("p{at}") })).await,
+            browser.post("/api/tokens", json!({ "name": "t" })).await,
         ] {
             assert!(reply.status.is_success(), "{}", reply.text);
             assert_eq!(reply.header("set-cookie"), None);
         }
         write_last_uses(&server).await;
-        let session = ada.browser.get(&look).await.expect(200)["session"].clone();
+        let session = browser.get(&look).await.expect(200)["session"].clone();
         assert_eq!(session["expiresAt"], begun["expiresAt"]);
         assert_eq!(session["updatedAt"], begun["updatedAt"]);
         server.advance(days(1));

@@ -38,6 +38,24 @@ async fn nobody_learns_whether_it_was_the_address_or_the_password(backend: Backe
 }
 
 #[apply(both)]
+async fn nobody_learns_it_from_the_work_either(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    server.sign_up("ada").await;
+    let locked = server.sign_up("locked").await;
+    lock_out(&admin, &locked).await;
+    let body = json!({ "name": "grace", "email": "grace@example.com" });
+    admin.browser.post("/api/admin/users", body).await.expect(201);
+    // Nearly all the time that an answer takes is one hash.
+    for email in ["ada", "unknown", "locked", "grace"] {
+        let before = server.state.hashing.made();
+        let body = attempt(&format!("{email}@example.com"), "not the password");
+        server.nobody.post(SIGN_IN, body).await.refused(401, "INVALID_EMAIL_OR_PASSWORD");
+        assert_eq!(server.state.hashing.made() - before, 1, "{email}");
+    }
+}
+
+#[apply(both)]
 async fn who_is_locked_out_is_told_so_after_the_right_password(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;

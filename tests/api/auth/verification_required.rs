@@ -1,7 +1,4 @@
 //! `--email-verification required`: nobody comes in before the address is shown to be theirs.
-
-use portcullis::store::users::Role;
-
 use super::*;
 use crate::tokens::select;
 
@@ -57,8 +54,7 @@ async fn what_does_not_fit_is_refused_for_any_address(backend: Backend) {
 #[apply(both)]
 async fn signing_up_answers_the_same_for_any_address(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
-    let admin = confirmed(&server, "admin").await;
-    server.set_role(&admin, Role::Admin).await;
+    let admin = server.make_admin(confirmed(&server, "admin").await).await;
     confirmed(&server, "taken").await;
     sign_up(&server, "early", PASSWORD).await.expect(200);
     let locked = confirmed(&server, "cover").await;
@@ -172,8 +168,7 @@ async fn who_has_lost_the_link_asks_for_another(backend: Backend) {
 #[apply(both)]
 async fn who_is_locked_out_is_told_that_and_not_to_confirm(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
-    let admin = confirmed(&server, "admin").await;
-    server.set_role(&admin, Role::Admin).await;
+    let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let id = sign_up(&server, "ada", PASSWORD).await.expect(200)["user"]["id"].clone();
     let path = format!("/api/admin/users/{}", id.as_str().unwrap());
     admin.browser.post(&format!("{path}/deactivate"), json!({})).await.expect(200);
@@ -188,8 +183,7 @@ async fn who_is_locked_out_is_told_that_and_not_to_confirm(backend: Backend) {
 #[apply(both)]
 async fn the_owner_of_a_taken_address_is_told_and_may_choose_a_password(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
-    let admin = confirmed(&server, "admin").await;
-    server.set_role(&admin, Role::Admin).await;
+    let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let ada = confirmed(&server, "ada").await;
     let before = server.mail_to(&ada.email).await.len();
     let body = with(newcomer("ada"), "callbackURL", "/welcome");
@@ -270,8 +264,7 @@ async fn of_two_who_sign_up_with_one_address_at_once_neither_learns_who_was_firs
 #[apply(both)]
 async fn who_was_invited_has_confirmed_the_address_by_choosing_a_password(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
-    let admin = confirmed(&server, "admin").await;
-    server.set_role(&admin, Role::Admin).await;
+    let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let body = json!({ "name": "grace", "email": "grace@example.com" });
     admin.browser.post("/api/admin/users", body).await.expect(201);
     let link = server.last_mail_to("grace@example.com").await.secret();

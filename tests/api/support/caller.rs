@@ -1,5 +1,14 @@
-use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
-use serde_json::Value;
+use reqwest::{
+    Method, Request, RequestBuilder, StatusCode,
+    header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE},
+};
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use super::PASSWORD;
+
+/// What is shorter is junk that a test has made up.
+const SHORTEST_SECRET: usize = 32;
 
 /// Somebody who calls the API with the key that they have.
 #[derive(Clone)]
@@ -16,6 +25,25 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+}
+
+/// What of a request opens the gate: a token, a cookie as it stands, the secret in it.
+fn presented(request: &Request) -> Vec<String> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let token = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let cookie = header(COOKIE).and_then(|value| value.split_once('=')).map(|(_, value)| value);
+    let of_cookie = cookie.into_iter().flat_map(|value| {
+        let decoded = form_urlencoded::parse(value.as_bytes()).next();
+        let secret = decoded.and_then(|(text, _)| {
+            let mut words = text.split(|letter: char| {
+                !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_'
+            });
+            words.rfind(|word| word.len() >= SHORTEST_SECRET).map(str::to_owned)
+        });
+        [Some(value.to_owned()), secret]
+    });
+    let all = token.map(str::to_owned).into_iter().chain(of_cookie.flatten());
+    all.filter(|credential| credential.len() >= SHORTEST_SECRET).collect()
 }
 
 impl Caller {
@@ -69,6 +97,14 @@ impl Caller {
         Reply::of(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// The same browser after its user has entered the password again: it has another cookie then.
+    pub async fn with_password_entered(&self) -> Self {
+        let reply = self.post("/api/auth/verify-password", json!({ "password": PASSWORD })).await;
+        let cookie = reply.cookie();
+        reply.expect(200);
+        self.with_cookie(&cookie.expect("another cookie is set"))
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Reply {
         Reply::of(self.request(Method::PATCH, path).json(&body)).await
     }
@@ -80,11 +116,31 @@ impl Caller {
 
 impl Reply {
     pub async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("the server answers");
-        Self {
+        let (http, request) = request.build_split();
+        let request = request.unwrap();
+        let presented = presented(&request);
+        let response = http.execute(request).await.expect("the server answers");
+        let reply = Self {
             status: response.status(),
             headers: response.headers().clone(),
             text: response.text().await.unwrap(),
+        };
+        reply.shows_none_of(&presented);
+        reply
+    }
+
+    /// Whoever may read an answer need not know the key that asked for it. The one exception is the cookie
+    /// itself, when it is sent again.
+    fn shows_none_of(&self, credentials: &[String]) {
+        for credential in credentials {
+            assert!(!self.text.contains(credential), "a credential is in the body: {}", self.text);
+            for (name, value) in self.headers.iter().filter(|(name, _)| *name != SET_COOKIE) {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                assert!(
+                    !value.contains(credential),
+                    "a credential is in the header {name}: {value}"
+                );
+            }
         }
     }
 

@@ -207,8 +207,14 @@ impl Server {
     /// Signs somebody up and makes them a site admin.
     pub async fn sign_up_admin(&self, name: &str) -> Person {
         let person = self.sign_up(name).await;
+        self.make_admin(person).await
+    }
+
+    /// Makes an admin of somebody, who signs in anew then.
+    pub async fn make_admin(&self, person: Person) -> Person {
         self.set_role(&person, Role::Admin).await;
-        person
+        let browser = self.sign_in(&person).await;
+        Person { browser, ..person }
     }
 
     pub async fn set_role(&self, person: &Person, role: Role) {

@@ -35,9 +35,7 @@ async fn a_session_whose_password_is_a_day_old_makes_none(backend: Backend) {
     server.advance(seconds(1));
     ada.browser.post(PATH, body.clone()).await.refused(403, "SESSION_NOT_FRESH");
 
-    let again = json!({ "password": PASSWORD });
-    ada.browser.post("/api/auth/verify-password", again).await.expect(200);
-    ada.browser.post(PATH, body).await.expect(201);
+    ada.browser.with_password_entered().await.post(PATH, body).await.expect(201);
 }
 
 #[apply(both)]
@@ -301,7 +299,7 @@ async fn a_lock_out_and_a_new_token_do_not_slip_past_each_other(backend: Backend
 async fn an_admins_token_that_is_made_during_a_demotion_opens_no_admins_route(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let ada = server.sign_up_admin("ada").await;
+    let mut ada = server.sign_up_admin("ada").await;
     let user = format!("/api/admin/users/{}", ada.id);
     for _ in 0..rounds(20) {
         let body = json!({ "name": "raced", "scopes": ["read", "admin"] });
@@ -316,7 +314,7 @@ async fn an_admins_token_that_is_made_during_a_demotion_opens_no_admins_route(ba
         } else {
             assert!(made.status.is_client_error(), "{made:?}");
         }
-        server.set_role(&ada, Role::Admin).await;
+        ada = server.make_admin(ada).await;
     }
 }
 
