@@ -32,3 +32,31 @@ lint:
 openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
+
+# What `just test` does in short, for long: each says at its end what it has seen
+kill rounds="500":
+    KILL_ROUNDS={{ rounds }} cargo test --locked --test api kill:: -- --nocapture
+
+# Hold so many slow connections while others are served
+slow sockets="2000":
+    SLOW_SOCKETS={{ sockets }} cargo test --locked --test api slow:: -- --nocapture
+
+# Replace servers under load for so many seconds
+drain seconds="60":
+    DRAIN_SECONDS={{ seconds }} cargo test --locked --test api drain:: -- --nocapture
+
+# Lock somebody out at one of three instances, so many times
+lock-out rounds="1000":
+    LOCK_OUT_ROUNDS={{ rounds }} cargo test --locked --test api instances:: -- --nocapture
+
+# Send so many cases of hostile input to each property
+hostile cases="20000":
+    PROPTEST_CASES={{ cases }} cargo test --locked --test api hostile:: -- --nocapture
+
+# Let Schemathesis try so many cases an operation and phase
+schemathesis examples="100":
+    SCHEMATHESIS_EXAMPLES={{ examples }} cargo test --locked --test api schemathesis:: -- --nocapture
+
+# Change the gate, the secrets and the store in every way that a test must notice
+mutants *arguments:
+    cargo mutants {{ arguments }}

@@ -1,5 +1,7 @@
 //! The command line: a server, and what an operator does beside it.
 
+pub mod log;
+
 mod backup;
 mod serve;
 mod tokens;

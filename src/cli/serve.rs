@@ -1,18 +1,11 @@
 use std::io::IsTerminal;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{Level, Metadata};
-use tracing_subscriber::{
-    EnvFilter, Layer,
-    filter::{FilterExt, filter_fn},
-    layer::SubscriberExt,
-    util::SubscriberInitExt,
-};
 
-use super::Failure;
+use super::{Failure, log};
 use crate::{
     app::Server,
-    config::{Config, LogFormat, Switch},
+    config::{Config, Switch},
     secrets::LinkSecret,
     state::State,
     store::setup,
@@ -24,7 +17,8 @@ const SETUP_MINUTES: u32 = 30;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
-    log(&config)?;
+    let stderr = std::io::stderr;
+    log::begin(&config.log, config.log_format, stderr().is_terminal(), stderr)?;
     let server = Server::start(config, Clock::System, migrate).await?;
     banner(&server).await?;
     let handle = server.handle();
@@ -46,27 +40,6 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
         _ = terminate.recv() => Err("stopped before all requests were finished".into()),
         _ = interrupt.recv() => Err("stopped before all requests were finished".into()),
     }
-}
-
-/// actix-session warns of every tampered cookie, which the gate does once a minute.
-fn log(config: &Config) -> Result<(), Failure> {
-    let asked = EnvFilter::try_new(format!("{},actix_session=error,actix_server=warn", config.log))
-        .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let lines = match config.log_format {
-        LogFormat::Human => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-    };
-    let filter = asked.and(filter_fn(holds_no_values));
-    Ok(tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?)
-}
-
-/// tokio-postgres writes every bound value at debug: addresses and hashes. A filter of its own, because
-/// among directives the one that names a module of it most exactly would win.
-fn holds_no_values(of: &Metadata<'_>) -> bool {
-    *of.level() <= Level::INFO || !of.target().starts_with("tokio_postgres")
 }
 
 /// What somebody who has just started it wants to know.

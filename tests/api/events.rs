@@ -118,6 +118,26 @@ async fn a_line_says_who_did_what_and_how_it_ended(backend: Backend) {
     assert_eq!(nowhere.get("route"), None);
 }
 
+#[tokio::test]
+async fn a_limit_that_is_reached_is_told() {
+    let home = TempDir::new().unwrap();
+    let settings = [
+        ("PORTCULLIS_LIMIT_SIGN_IN", "1/1h"),
+        ("PORTCULLIS_LOG", "info"),
+        ("PORTCULLIS_LOG_FORMAT", "json"),
+    ];
+    let server = Running::start_logging(home.path(), &settings);
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD });
+    for status in [401, 429] {
+        server.nobody.post("/api/auth/sign-in/email", body.clone()).await.expect(status);
+    }
+    let log = parsed(&log_of(server, home.path()));
+    let lines = lines_of(&log, "/api/auth/sign-in/email");
+    assert_eq!(lines[1]["status"], 429);
+    assert_eq!(lines[1]["reason"], "too_many_requests");
+    assert_eq!(lines[1].get("user"), None);
+}
+
 #[apply(both)]
 async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     let home = TempDir::new().unwrap();
@@ -168,7 +188,7 @@ impl Markers {
 #[apply(both)]
 async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend) {
     let home = TempDir::new().unwrap();
-    let (server, url) = talkative(backend, home.path(), "trace").await;
+    let (server, url) = talkative(backend, home.path(), "trace,tokio_postgres::query=trace").await;
     let nobody = server.nobody.clone();
     let (email, moved) = ("marker.ada@example.com", "marker.lovelace@example.com");
     let passwords = ["marker one battery", "marker two battery", "marker three battery"];

@@ -432,3 +432,20 @@ pub async fn break_store(server: &Server) {
     }
     let _ = users::any_active_admin(&server.state.store).await;
 }
+
+#[apply(both)]
+async fn a_clock_that_jumps_back_signs_nobody_out_and_lets_nobody_in(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read"]).await;
+    server.advance(days(8));
+    let browser = server.sign_in(&ada).await;
+    server.clock.set(server.now() - days(1));
+    for caller in [&browser, &script] {
+        caller.get(SOMEBODY).await.expect(200);
+    }
+    browser.get("/api/auth/get-session").await.expect(200);
+    ada.browser.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
+    server.advance(days(1));
+    browser.get(SOMEBODY).await.expect(200);
+}

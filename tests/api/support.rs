@@ -6,6 +6,7 @@ mod npm;
 mod outbox;
 mod proxy;
 mod running;
+mod searched;
 mod server;
 mod smtp;
 mod witness;

@@ -262,3 +262,16 @@ async fn a_job_of_nobodys_is_its_own_subject(backend: Backend) {
         assert_eq!(event["detail"], json!({ "jobId": id, "kind": "foreign" }));
     }
 }
+
+#[apply(both)]
+async fn without_its_event_nothing_is_retried_or_discarded(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let id = add_foreign(&server, "foreign").await;
+    let before = list(&admin, "").await;
+    crate::store::execute(&server, "ALTER TABLE audit_events RENAME TO audit_events_gone").await;
+    server.advance(seconds(60));
+    retry(&admin.browser, &id).await.refused(503, "store_unavailable");
+    admin.browser.delete(&at(&id)).await.refused(503, "store_unavailable");
+    assert_eq!(list(&admin, "").await, before);
+}

@@ -1,7 +1,4 @@
-use portcullis::{
-    store::users::{self, Role},
-    time::days,
-};
+use portcullis::{store::users, time::days};
 
 use super::*;
 use crate::tokens::select;
@@ -444,7 +441,7 @@ async fn the_last_active_admin_stays_and_the_link_is_not_spent(backend: Backend)
     let log = admin.browser.get("/api/admin/audit-events").await.expect(200);
     assert!(!log.to_string().contains("user-deleted"), "what was refused leaves no event");
 
-    server.set_role(&grace, Role::Admin).await;
+    let grace = server.make_admin(grace).await;
     delete_by_link(&admin.browser, &link).await.expect(200);
     delete_with(&grace.browser, by_password()).await.refused(409, "last_admin");
     assert!(users::any_active_admin(&server.state.store).await.unwrap());

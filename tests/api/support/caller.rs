@@ -3,12 +3,15 @@ use reqwest::{
     header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE},
 };
 use serde_json::{Value, json};
-use url::form_urlencoded;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
-use super::PASSWORD;
-
-/// What is shorter is junk that a test has made up.
-const SHORTEST_SECRET: usize = 32;
+use super::{
+    PASSWORD,
+    searched::{keep_out, secrets_in},
+};
 
 /// Somebody who calls the API with the key that they have.
 #[derive(Clone)]
@@ -27,23 +30,11 @@ pub struct Reply {
     pub text: String,
 }
 
-/// What of a request opens the gate: a token, a cookie as it stands, the secret in it.
+/// What of a request opens the gate: the token, the secret in the cookie.
 fn presented(request: &Request) -> Vec<String> {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let token = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    let cookie = header(COOKIE).and_then(|value| value.split_once('=')).map(|(_, value)| value);
-    let of_cookie = cookie.into_iter().flat_map(|value| {
-        let decoded = form_urlencoded::parse(value.as_bytes()).next();
-        let secret = decoded.and_then(|(text, _)| {
-            let mut words = text.split(|letter: char| {
-                !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_'
-            });
-            words.rfind(|word| word.len() >= SHORTEST_SECRET).map(str::to_owned)
-        });
-        [Some(value.to_owned()), secret]
-    });
-    let all = token.map(str::to_owned).into_iter().chain(of_cookie.flatten());
-    all.filter(|credential| credential.len() >= SHORTEST_SECRET).collect()
+    let headers = request.headers();
+    let all = [AUTHORIZATION, COOKIE].into_iter().filter_map(|name| headers.get(name));
+    all.flat_map(|value| secrets_in(&String::from_utf8_lossy(value.as_bytes()))).collect()
 }
 
 impl Caller {
@@ -119,6 +110,7 @@ impl Reply {
         let (http, request) = request.build_split();
         let request = request.unwrap();
         let presented = presented(&request);
+        presented.iter().for_each(|secret| keep_out(secret));
         let response = http.execute(request).await.expect("the server answers");
         let reply = Self {
             status: response.status(),
@@ -126,6 +118,9 @@ impl Reply {
             text: response.text().await.unwrap(),
         };
         reply.shows_none_of(&presented);
+        if let Some(cookie) = reply.cookie() {
+            secrets_in(&cookie).iter().for_each(|secret| keep_out(secret));
+        }
         reply
     }
 
@@ -180,4 +175,20 @@ impl Reply {
     pub fn removes_cookie(&self) -> bool {
         self.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0"))
     }
+}
+
+#[tokio::test]
+#[should_panic(expected = "a credential is in the body")]
+async fn an_answer_that_shows_its_key_is_noticed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let length = socket.read(&mut request).await.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(&request[..length]).await.unwrap();
+    });
+    Caller::nobody(&base).with_token(&"x".repeat(40)).get("/").await;
 }

@@ -4,7 +4,7 @@ use mail_parser::MessageParser;
 use portcullis::store::{jobs, page::Window};
 use url::Url;
 
-use super::Server;
+use super::{Server, searched::keep_out};
 
 /// A mail, as somebody reads it.
 #[derive(Debug, Clone)]
@@ -61,12 +61,13 @@ impl Letter {
     #[track_caller]
     pub fn secret(&self) -> String {
         let link = self.link();
-        if let Some((_, secret)) = link.query_pairs().find(|(name, _)| name == "token") {
-            return secret.into_owned();
-        }
+        let query = link.query_pairs().find(|(name, _)| name == "token");
         let fragment = link.fragment().and_then(|text| text.strip_prefix("token="));
         let last = link.path_segments().and_then(|mut parts| parts.next_back());
-        fragment.or(last).unwrap().to_owned()
+        let secret = query.map(|(_, secret)| secret.into_owned());
+        let secret = secret.unwrap_or_else(|| fragment.or(last).unwrap().to_owned());
+        keep_out(&secret);
+        secret
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::{Caller, cluster};
+use super::{Caller, cluster, searched};
 
 /// A password that nobody would refuse.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -140,6 +140,7 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
 
 impl Server {
     pub async fn on(url: &str, folder: TempDir, settings: &[&str]) -> Self {
+        searched::search();
         let config = config(url, folder.path(), settings);
         let clock = Clock::manual(Clock::System.now());
         let (tell, told) = oneshot::channel();
@@ -241,6 +242,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.stop.take().map(|stop| stop.send(()));
+        if !thread::panicking() {
+            searched::nothing_was_found();
+        }
     }
 }
 
