@@ -57,6 +57,7 @@ hostile cases="20000":
 schemathesis examples="100":
     SCHEMATHESIS_EXAMPLES={{ examples }} cargo test --locked --test api schemathesis:: -- --nocapture
 
-# Change the gate, the secrets and the store in every way that a test must notice
+# Change the gate, the secrets and the store in every way that a test must notice; takes hours
 mutants *arguments:
-    cargo mutants {{ arguments }}
+    cargo mutants {{ arguments }} -- --lib --test api -- --skip pages:: --skip better_auth:: \
+        --skip schemathesis:: --skip docs:: --skip readme:: --skip security:: --skip slow:: --skip drain::

@@ -1,5 +1,6 @@
 //! Rules for fields that more than one body has.
 
+use lettre::Address;
 use validator::{ValidateEmail, ValidationError};
 
 fn fault(code: &'static str, message: &'static str) -> ValidationError {
@@ -11,10 +12,11 @@ fn fault(code: &'static str, message: &'static str) -> ValidationError {
 /// An e-mail address, in ASCII: two addresses that only look alike are then two (an international
 /// domain is written in its `xn--` form).
 ///
-/// The validator lets anything pass before an address in brackets, and nobody has mail there.
+/// The validator lets anything pass before an address in brackets, and nobody has mail there. What no
+/// mail can be addressed to (`a..b@example.com`) is refused here and not when the first one is written.
 pub fn email(text: &str) -> Result<(), ValidationError> {
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'[');
-    if plain && text.len() <= 254 && text.validate_email() {
+    if plain && text.len() <= 254 && text.validate_email() && text.parse::<Address>().is_ok() {
         Ok(())
     } else {
         Err(fault("email", "Invalid email address"))

@@ -141,6 +141,9 @@ async fn an_address_is_plain_text_and_never_a_fault(backend: Backend) {
         "a@[127.0.0.1]",
         "a b@example.com",
         "a@b@example.com",
+        "a..b@example.com",
+        ".a@example.com",
+        "a.@example.com",
     ] {
         let sign_in = json!({ "email": email, "password": PASSWORD });
         server.nobody.post("/api/auth/sign-in/email", sign_in).await.refused(400, "INVALID_EMAIL");
