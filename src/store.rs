@@ -172,7 +172,7 @@ macro_rules! run {
 
 use {read, run, write};
 
-pub use sqlite::in_place;
+pub use sqlite::{InPlace, in_place};
 
 impl Store {
     /// Opens the store, migrated if the options say so, and checked against this binary in any case.
