@@ -18,7 +18,7 @@ use diesel::{
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::Error;
+use super::{Error, lane};
 use job::{Asked, Job};
 
 /// How many jobs may wait for a thread. A full queue means more work than the disk can take.
@@ -52,32 +52,53 @@ type Queue = flume::Receiver<Box<dyn Job>>;
 
 /// The database file, seen through its threads.
 pub struct Sqlite {
+    /// One for each worker, for what every request waits for: nothing slow is ever before it.
+    lanes: Vec<Jobs>,
     readers: Jobs,
     writer: Jobs,
     patience: Duration,
 }
 
 impl Sqlite {
-    /// Opens the file, which has been migrated, with this many readers.
+    /// Opens the file, which has been migrated, for this many workers.
     ///
     /// # Errors
     /// When a connection cannot be opened.
-    pub fn open(file: &Path, readers: usize, patience: Duration) -> Result<Self, Error> {
+    pub fn open(file: &Path, workers: usize, patience: Duration) -> Result<Self, Error> {
+        let read_on = |name: String, queue: Queue| -> Result<(), Error> {
+            let connection = connect_reader(file)?;
+            start(&name, move || reader::serve(connection, &queue))
+        };
         let (read_jobs, read_queue) = flume::bounded(QUEUE);
-        for number in 0..readers {
-            let (connection, queue) = (connect_reader(file)?, read_queue.clone());
-            start(&format!("sqlite-reader-{number}"), move || reader::serve(connection, &queue))?;
+        let mut lanes = Vec::new();
+        for number in 0..workers {
+            read_on(format!("sqlite-reader-{number}"), read_queue.clone())?;
+            let (lane_jobs, lane_queue) = flume::bounded(QUEUE);
+            read_on(format!("sqlite-lane-{number}"), lane_queue)?;
+            lanes.push(lane_jobs);
         }
         let (write_jobs, write_queue) = flume::bounded(QUEUE);
         let connection = Connection::with_runtime(connect(file)?, InPlace);
         start("sqlite-writer", move || writer::serve(connection, &write_queue))?;
-        Ok(Self { readers: read_jobs, writer: write_jobs, patience })
+        Ok(Self { lanes, readers: read_jobs, writer: write_jobs, patience })
     }
 
     /// How many jobs wait for a thread.
     #[must_use]
     pub fn queue(&self) -> usize {
-        self.readers.len() + self.writer.len()
+        let lanes: usize = self.lanes.iter().map(Jobs::len).sum();
+        lanes + self.readers.len() + self.writer.len()
+    }
+
+    /// Runs one statement that reads, and finishes at once, on the thread that is the worker's own.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn look_up<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(lane::own(&self.lanes)?, body).await
     }
 
     /// Runs a body on a reader, outside any transaction: one statement sees one state.
