@@ -32,3 +32,7 @@ lint:
 openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
+
+# Measure what the gate costs; --help lists what may be asked of it
+bench *arguments:
+    cargo run --release --locked --manifest-path bench/Cargo.toml --target-dir target -- {{ arguments }}
