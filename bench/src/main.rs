@@ -139,7 +139,7 @@ impl Bench {
 
 /// Each ratio is to the bare handler of the same round, so that the machine's moods cancel out.
 fn print(rows: &[Row], seen: &[Vec<Seen>], workers: usize, connections: usize) {
-    println!("\n### {workers} worker(s), {connections} connections\n");
+    println!("\n### Workers: {workers}, connections: {connections}\n");
     println!("| | requests/s | ratio to bare | least – most | p50 ms | p99 ms | µs of a core |");
     println!("| --- | --: | --: | --: | --: | --: | --: |");
     for (row, own) in rows.iter().zip(seen) {
