@@ -33,7 +33,7 @@ openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
 
-# What `just test` does in short, for long: each says at its end what it has seen
+# Kill the server so many times on each database, and compare with a journal kept outside
 kill rounds="500":
     KILL_ROUNDS={{ rounds }} cargo test --locked --test api kill:: -- --nocapture
 
@@ -61,3 +61,7 @@ schemathesis examples="100":
 mutants *arguments:
     cargo mutants {{ arguments }} -- --lib --test api -- --skip pages:: --skip better_auth:: \
         --skip schemathesis:: --skip docs:: --skip readme:: --skip security:: --skip slow:: --skip drain::
+
+# Measure what the gate costs; --help lists what may be asked of it
+bench *arguments:
+    cargo run --release --locked --manifest-path bench/Cargo.toml --target-dir target -- {{ arguments }}

@@ -133,13 +133,13 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// The store, for a command beside the server: one reader, one connection. A file of our own is
+/// The store, for a command beside the server: one worker's, and one connection. A file of our own is
 /// migrated on the way, so that the first admin can be made before the first start; a server that
 /// others share is not.
 async fn open(config: &Config) -> Result<Store, Failure> {
     let location = config.location()?;
     let mut options = config.store_options(matches!(location, Location::Sqlite(_)));
-    options.readers = 1;
+    options.workers = 1;
     options.pool_size = 1;
     Ok(Store::open(&location, options).await?)
 }

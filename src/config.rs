@@ -56,7 +56,7 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_DATABASE_CA_FILE", value_name = "FILE", global = true)]
     pub database_ca_file: Option<PathBuf>,
 
-    /// The most connections that one instance opens to PostgreSQL
+    /// The most connections that one instance opens to PostgreSQL, besides one for each worker
     #[arg(long, env = "PORTCULLIS_DATABASE_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
     pub database_pool_size: u32,
 
@@ -476,7 +476,7 @@ impl Config {
         Options {
             patience: Duration::from_secs(self.database_timeout),
             pool_size: self.database_pool_size,
-            readers: self.workers(),
+            workers: self.workers(),
             migrate,
         }
     }

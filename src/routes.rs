@@ -219,7 +219,7 @@ fn with_cookie(route: Route, state: &Data<State>, key: &SigningKey) -> Route {
 }
 
 /// A page for people, behind the gate, which is no operation of the document.
-pub(crate) fn page<F, Args>(handler: F, state: &Data<State>, key: &SigningKey) -> Route
+pub fn page<F, Args>(handler: F, state: &Data<State>, key: &SigningKey) -> Route
 where
     F: Handler<Args>,
     Args: FromRequest + Declares + 'static,

@@ -6,6 +6,7 @@
 mod alive;
 mod compatibility;
 mod error;
+mod lane;
 mod locks;
 mod migrate;
 mod postgres;
@@ -104,8 +105,8 @@ pub struct Options {
     pub patience: Duration,
     /// The most connections to PostgreSQL.
     pub pool_size: u32,
-    /// How many threads read from SQLite.
-    pub readers: usize,
+    /// How many threads serve requests.
+    pub workers: usize,
     /// Whether to bring the tables up to date first.
     pub migrate: bool,
 }
@@ -144,6 +145,14 @@ macro_rules! read {
     };
 }
 
+/// Runs the gate's one statement, which every request waits for, past everything else that is asked.
+/// As with `read!`, the body must be repeatable.
+macro_rules! look_up {
+    ($store:expr, |$connection:ident| $body:expr) => {
+        $crate::store::run!($store, look_up, |$connection| $body)
+    };
+}
+
 /// Runs a body in one transaction: all of it or nothing.
 macro_rules! write {
     ($store:expr, |$connection:ident| $body:expr) => {
@@ -170,9 +179,9 @@ macro_rules! run {
     };
 }
 
-use {read, run, write};
+use {look_up, read, run, write};
 
-pub use sqlite::in_place;
+pub use sqlite::{InPlace, in_place};
 
 impl Store {
     /// Opens the store, migrated if the options say so, and checked against this binary in any case.
@@ -188,12 +197,13 @@ impl Store {
         }
         let store = match location {
             Location::Sqlite(file) => {
-                Self::Sqlite(sqlite::Sqlite::open(file, options.readers, options.patience)?)
+                Self::Sqlite(sqlite::Sqlite::open(file, options.workers, options.patience)?)
             }
             Location::Postgres(target) => Self::Postgres(
                 postgres::Postgres::open(
                     target.as_ref().clone(),
                     options.pool_size,
+                    options.workers,
                     options.patience,
                 )
                 .await?,

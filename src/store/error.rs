@@ -3,7 +3,7 @@ use std::fmt;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 /// What the store answers when it has no result.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The database cannot answer: gone, too busy, too slow, or broken. Try later.
     #[error("the store is unavailable: {0}")]

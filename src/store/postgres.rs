@@ -1,5 +1,7 @@
 //! PostgreSQL through a pool of connections, with bounded waits and TLS where the URL asks for it.
 
+mod pipeline;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::{ConnectionError, ConnectionResult, QueryResult, result::Error as QueryError};
@@ -17,7 +19,8 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Error, Load};
+use super::{Error, Load, lane};
+use pipeline::Pipeline;
 
 /// How long a host may take to let us in, where the URL does not say it.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -155,9 +158,10 @@ fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// A pool of connections.
+/// A pool of connections, and beside it one for each worker.
 pub struct Postgres {
     pool: bb8::Pool<AsyncPgConnection>,
+    pipelines: Vec<Pipeline>,
     patience: Duration,
 }
 
@@ -166,7 +170,12 @@ impl Postgres {
     ///
     /// # Errors
     /// None as yet: connections are made when they are needed.
-    pub async fn open(target: Target, size: u32, patience: Duration) -> Result<Self, Error> {
+    pub async fn open(
+        target: Target,
+        size: u32,
+        workers: usize,
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let mut config = ManagerConfig::default();
         config.custom_setup = Box::new(move |_| {
             let target = target.clone();
@@ -191,7 +200,21 @@ impl Postgres {
             .build(manager)
             .await
             .map_err(|error: PoolError| Error::unavailable(error))?;
-        Ok(Self { pool, patience })
+        let pipelines = std::iter::repeat_with(Pipeline::default).take(workers).collect();
+        Ok(Self { pool, pipelines, patience })
+    }
+
+    /// Runs one statement that reads, and finishes at once, on the worker's own connection, beside all
+    /// others of that worker. The pool would cost more than the statement.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn look_up<T>(
+        &self,
+        body: impl AsyncFnMut(&mut &Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        let pipeline = lane::own(&self.pipelines)?;
+        self.in_time(pipeline.ask(self.patience, async || self.fresh().await, body)).await
     }
 
     /// Runs a body on a connection, outside any transaction: one statement sees one state.

@@ -9,6 +9,7 @@ use super::{
     audit_events::Event,
     jobs::NewJob,
     locks::lock_user,
+    look_up,
     page::new_id,
     read,
     schema::{accounts, audit_events, jobs, sessions, users},
@@ -125,7 +126,7 @@ pub async fn by_secret(
     store: &Store,
     hash: SessionHash,
 ) -> Result<Option<(SessionRow, User)>, Error> {
-    read!(store, |conn| sessions::table
+    look_up!(store, |conn| sessions::table
         .inner_join(users::table)
         .filter(sessions::secret_hash.eq(hash))
         .select((SessionRow::as_select(), User::as_select()))

@@ -4,25 +4,22 @@
 //! runtimes when its future is dropped in mid-query. Here a whole job runs on a thread that owns its
 //! connection, to its end, whether or not the caller still waits: nothing is ever half done.
 
-use std::{
-    error::Error as StdError,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-    thread,
-    time::Duration,
-};
+mod job;
+mod reader;
+mod writer;
+
+use std::{error::Error as StdError, path::Path, thread, time::Duration};
 
 use backon::{BlockingRetryable, ConstantBuilder};
 use diesel::{
-    Connection as _, QueryResult, SqliteConnection,
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-    result::{DatabaseErrorKind as Kind, Error as QueryError},
+    Connection as _, QueryResult, SqliteConnection, connection::SimpleConnection,
+    result::Error as QueryError,
 };
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::oneshot;
 
-use super::Error;
+use super::{Error, lane};
+use job::{Asked, Job};
 
 /// How many jobs may wait for a thread. A full queue means more work than the disk can take.
 const QUEUE: usize = 1024;
@@ -50,35 +47,58 @@ impl SpawnBlocking for InPlace {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Jobs = flume::Sender<Box<dyn Job>>;
+type Queue = flume::Receiver<Box<dyn Job>>;
 
 /// The database file, seen through its threads.
 pub struct Sqlite {
-    readers: flume::Sender<Job>,
-    writer: flume::Sender<Job>,
+    /// One for each worker, for what every request waits for: nothing slow is ever before it.
+    lanes: Vec<Jobs>,
+    readers: Jobs,
+    writer: Jobs,
     patience: Duration,
 }
 
 impl Sqlite {
-    /// Opens the file, which has been migrated, with this many readers.
+    /// Opens the file, which has been migrated, for this many workers.
     ///
     /// # Errors
     /// When a connection cannot be opened.
-    pub fn open(file: &Path, readers: usize, patience: Duration) -> Result<Self, Error> {
+    pub fn open(file: &Path, workers: usize, patience: Duration) -> Result<Self, Error> {
+        let read_on = |name: String, queue: Queue| -> Result<(), Error> {
+            let connection = connect_reader(file)?;
+            start(&name, move || reader::serve(connection, &queue))
+        };
         let (read_jobs, read_queue) = flume::bounded(QUEUE);
-        for number in 0..readers {
-            let connection = connect(file)?.into_reader()?;
-            start(&format!("sqlite-reader-{number}"), connection, read_queue.clone())?;
+        let mut lanes = Vec::new();
+        for number in 0..workers {
+            read_on(format!("sqlite-reader-{number}"), read_queue.clone())?;
+            let (lane_jobs, lane_queue) = flume::bounded(QUEUE);
+            read_on(format!("sqlite-lane-{number}"), lane_queue)?;
+            lanes.push(lane_jobs);
         }
         let (write_jobs, write_queue) = flume::bounded(QUEUE);
-        start("sqlite-writer", connect(file)?, write_queue)?;
-        Ok(Self { readers: read_jobs, writer: write_jobs, patience })
+        let connection = Connection::with_runtime(connect(file)?, InPlace);
+        start("sqlite-writer", move || writer::serve(connection, &write_queue))?;
+        Ok(Self { lanes, readers: read_jobs, writer: write_jobs, patience })
     }
 
     /// How many jobs wait for a thread.
     #[must_use]
     pub fn queue(&self) -> usize {
-        self.readers.len() + self.writer.len()
+        let lanes: usize = self.lanes.iter().map(Jobs::len).sum();
+        lanes + self.readers.len() + self.writer.len()
+    }
+
+    /// Runs one statement that reads, and finishes at once, on the thread that is the worker's own.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn look_up<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(lane::own(&self.lanes)?, body).await
     }
 
     /// Runs a body on a reader, outside any transaction: one statement sees one state.
@@ -92,10 +112,7 @@ impl Sqlite {
         self.ask(&self.readers, body).await
     }
 
-    /// Runs a body on the writer in one transaction.
-    ///
-    /// `BEGIN IMMEDIATE`, because a transaction that starts as a reader and turns writer can fail
-    /// with "database is locked" however long it would wait.
+    /// Runs a body on the writer, all of it or nothing, and answers when what it did is on the disk.
     ///
     /// # Errors
     /// As for [`read`](Self::read), and what the body returned, after a rollback.
@@ -103,50 +120,20 @@ impl Sqlite {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.ask(&self.writer, move |connection| {
-            in_place(connection.spawn_blocking(|inner| {
-                AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE")
-            }))?;
-            match body(connection) {
-                Ok(value) => {
-                    in_place(
-                        connection.spawn_blocking(AnsiTransactionManager::commit_transaction),
-                    )?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    // The first error is the one to tell: after a full disk there is nothing left to roll back.
-                    let _ = in_place(
-                        connection.spawn_blocking(AnsiTransactionManager::rollback_transaction),
-                    );
-                    Err(error)
-                }
-            }
-        })
-        .await
+        self.ask(&self.writer, body).await
     }
 
     async fn ask<T: Send + 'static>(
         &self,
-        queue: &flume::Sender<Job>,
+        jobs: &Jobs,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let (answer, answered) = oneshot::channel();
-        let job = Box::new(move |connection: &mut Connection| {
-            // Whoever was answered "try later" may do so: what has not begun by then never does. What
-            // has begun ends, whether or not anybody still waits.
-            if !answer.is_closed() {
-                let result = body(connection);
-                if matches!(&result, Err(QueryError::DatabaseError(Kind::Unknown, _))) {
-                    forget_pages(connection);
-                }
-                let _ = answer.send(result);
-            }
-        });
-        queue.try_send(job).map_err(|_| Error::unavailable("the queue to SQLite is full"))?;
+        let (job, answered) = Asked::new(body);
+        let full = |_| Error::unavailable("the queue to SQLite is full");
+        jobs.try_send(Box::new(job)).map_err(full)?;
         match tokio::time::timeout(self.patience, answered).await {
-            Ok(Ok(result)) => result.map_err(Error::from),
-            Ok(Err(_)) => Err(Error::unavailable("a job on SQLite's thread panicked")),
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::unavailable("SQLite's thread has ended")),
             Err(_) => Err(Error::unavailable("SQLite did not answer in time")),
         }
     }
@@ -191,34 +178,13 @@ pub(super) fn connect(file: &Path) -> Result<SqliteConnection, Error> {
         .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
 }
 
-trait IntoReader: Sized {
-    fn into_reader(self) -> Result<Self, Error>;
+fn connect_reader(file: &Path) -> Result<Connection, Error> {
+    let mut connection = connect(file)?;
+    connection.batch_execute("PRAGMA query_only = ON")?;
+    Ok(Connection::with_runtime(connection, InPlace))
 }
 
-impl IntoReader for SqliteConnection {
-    fn into_reader(mut self) -> Result<Self, Error> {
-        self.batch_execute("PRAGMA query_only = ON").map_err(Error::from)?;
-        Ok(self)
-    }
-}
-
-fn start(
-    name: &str,
-    connection: SqliteConnection,
-    queue: flume::Receiver<Job>,
-) -> Result<(), Error> {
-    let mut connection = Connection::with_runtime(connection, InPlace);
-    let work = move || {
-        for job in queue {
-            // A job that panics drops its answer, which reads as a fault; the thread serves on.
-            if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
-                tracing::error!("a job on SQLite's thread panicked");
-                let _ = in_place(
-                    connection.spawn_blocking(AnsiTransactionManager::rollback_transaction),
-                );
-            }
-        }
-    };
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)

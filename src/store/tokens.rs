@@ -9,6 +9,7 @@ use super::{
     alive::alive,
     audit_events::Event,
     locks::lock_user,
+    look_up,
     page::{Page, Window, new_id},
     read,
     schema::{api_tokens, audit_events, users},
@@ -121,7 +122,7 @@ impl ApiToken {
 /// # Errors
 /// When the store is unavailable.
 pub async fn by_hash(store: &Store, hash: TokenHash) -> Result<Option<(ApiToken, User)>, Error> {
-    read!(store, |conn| api_tokens::table
+    look_up!(store, |conn| api_tokens::table
         .inner_join(users::table)
         .filter(api_tokens::token_hash.eq(hash))
         .select((ApiToken::as_select(), User::as_select()))

@@ -1,5 +1,8 @@
 //! The store where HTTP does not reach, and what tests do to it behind the server's back.
 
+mod groups;
+mod pipeline;
+
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use portcullis::{
     jobs::{About, Job, Mail},

@@ -1,0 +1,169 @@
+//! What the gate costs: one handler, bare and behind it, in one run and in turn. See README.md.
+
+mod cluster;
+mod jwt;
+mod load;
+mod people;
+mod served;
+
+use std::{error::Error, fs, mem, path::PathBuf, thread, time::Duration};
+
+use clap::Parser;
+use portcullis::{secrets::SigningKey, state::State, store::Store};
+use tempfile::TempDir;
+
+use cluster::Cluster;
+use load::Seen;
+use people::{COOKIES, JWTS, NOTHING, People, TOKENS};
+use served::Served;
+
+/// The product's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures the gate, and writes tables of Markdown.
+#[derive(Parser)]
+struct Arguments {
+    /// How many people ask in turn
+    #[arg(long, default_value_t = 1000)]
+    users: usize,
+    /// How often everything is measured; the median counts
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// How long each time, in seconds
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    /// How many connections ask at once
+    #[arg(long, value_delimiter = ',', default_values_t = [32, 256])]
+    connections: Vec<usize>,
+    /// With how many workers; without it one, and one for each core
+    #[arg(long, value_delimiter = ',')]
+    workers: Vec<usize>,
+}
+
+/// A row of a table: what is asked, and with what.
+struct Row {
+    name: String,
+    url: String,
+    headers: PathBuf,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let cores = thread::available_parallelism()?.get();
+    let mut bench = Bench {
+        key: SigningKey::generate(),
+        folder: tempfile::tempdir()?,
+        cluster: Cluster::start()?,
+        people: None,
+        postgres_is_filled: false,
+    };
+    let workers = if arguments.workers.is_empty() { &[1, cores][..] } else { &arguments.workers };
+    for &workers in workers {
+        let rows = bench.serve(workers, arguments.users)?;
+        for &connections in &arguments.connections {
+            let ask = |row: &Row, seconds| {
+                let time = Duration::from_secs(seconds);
+                load::ask(&row.url, &row.headers, connections, workers.min(cores), time)
+            };
+            // Not counted: caches fill, and first uses are written down.
+            for row in &rows {
+                ask(row, 1)?;
+            }
+            let mut seen = vec![Vec::new(); rows.len()];
+            for _ in 0..arguments.rounds {
+                for (row, seen) in rows.iter().zip(&mut seen) {
+                    seen.push(ask(row, arguments.seconds)?);
+                }
+            }
+            print(&rows, &seen, workers, connections);
+        }
+    }
+    Ok(())
+}
+
+/// What the whole run shares.
+struct Bench {
+    key: SigningKey,
+    folder: TempDir,
+    cluster: Cluster,
+    people: Option<People>,
+    postgres_is_filled: bool,
+}
+
+impl Bench {
+    /// Starts a server on each database, with the people in it, and says what to ask of them.
+    fn serve(&mut self, workers: usize, users: usize) -> Result<Vec<Row>, Box<dyn Error>> {
+        let data = self.folder.path().join(workers.to_string());
+        fs::create_dir(&data)?;
+        let sqlite = format!("sqlite:{}", data.join("portcullis.db").display());
+        let mut rows = Vec::new();
+        for (name, database) in [
+            ("SQLite", sqlite),
+            ("PostgreSQL by TCP", self.cluster.tcp.clone()),
+            ("PostgreSQL by socket", self.cluster.socket.clone()),
+        ] {
+            let served = Served::start(&database, &data, &self.key, workers)?;
+            let mut row = |name: String, path: &str, headers: &str| {
+                let url = format!("{}/{path}", served.url);
+                rows.push(Row { name, url, headers: self.folder.path().join(headers) });
+            };
+            if name == "SQLite" {
+                row("bare".to_owned(), "bare", NOTHING);
+                row("JWT (HS256)".to_owned(), "jwt", JWTS);
+                row("actix-session alone".to_owned(), "cookie", COOKIES);
+                row("gate, nothing presented".to_owned(), "gate", NOTHING);
+            }
+            row(format!("gate, cookie, {name}"), "gate", COOKIES);
+            row(format!("gate, token, {name}"), "gate", TOKENS);
+            row(format!("the same, and a row written, {name}"), "write", TOKENS);
+            self.fill(users, &served.state)?;
+        }
+        Ok(rows)
+    }
+
+    /// One PostgreSQL serves all, and each SQLite file a single server.
+    fn fill(&mut self, users: usize, state: &State) -> Result<(), Box<dyn Error>> {
+        let system = actix_web::rt::System::new();
+        let people = match self.people.take() {
+            Some(people) => people,
+            None => {
+                let folder = self.folder.path();
+                system.block_on(People::make(users, state, &self.key, folder))?
+            }
+        };
+        let is_postgres = matches!(state.store, Store::Postgres(_));
+        if !is_postgres || !mem::replace(&mut self.postgres_is_filled, true) {
+            system.block_on(people.join(&state.store))?;
+        }
+        self.people = Some(people);
+        Ok(())
+    }
+}
+
+/// Each ratio is to the bare handler of the same round, so that the machine's moods cancel out.
+fn print(rows: &[Row], seen: &[Vec<Seen>], workers: usize, connections: usize) {
+    println!("\n### Workers: {workers}, connections: {connections}\n");
+    println!("| | requests/s | ratio to bare | least – most | p50 ms | p99 ms | µs of a core |");
+    println!("| --- | --: | --: | --: | --: | --: | --: |");
+    for (row, own) in rows.iter().zip(seen) {
+        let ratios = own.iter().zip(&seen[0]).map(|(own, bare)| own.rate / bare.rate);
+        let [least, ratio, most] = spread(ratios);
+        let [_, rate, _] = spread(own.iter().map(|seen| seen.rate));
+        let [_, p50, _] = spread(own.iter().map(|seen| seen.p50));
+        let [_, p99, _] = spread(own.iter().map(|seen| seen.p99));
+        let [_, cost, _] = spread(own.iter().map(|seen| seen.cost));
+        println!(
+            "| {} | {rate:.0} | {ratio:.2} | {least:.2} – {most:.2} | {p50:.2} | {p99:.2} | {cost:.1} |",
+            row.name
+        );
+    }
+}
+
+/// The least, the median and the most.
+fn spread(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut numbers: Vec<f64> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    let at = |index: usize| numbers.get(index).copied().unwrap_or(f64::NAN);
+    [at(0), at(numbers.len() / 2), at(numbers.len().saturating_sub(1))]
+}

@@ -1,0 +1,136 @@
+//! The people who ask: each has a session, a token and, for comparison, a JWT.
+
+use std::{fs, io, path::Path, rc::Rc, sync::Arc};
+
+use actix_web::{
+    App, HttpMessage, HttpResponse,
+    http::header::{COOKIE, SET_COOKIE},
+    test::{self, TestRequest},
+    web::{self, ReqData},
+};
+use diesel_async::RunQueryDsl;
+use portcullis::{
+    error::Error,
+    gate::cookie::{self, SessionCookie},
+    scope::Scopes,
+    secrets::{PlainToken, SessionSecret, SigningKey},
+    state::State,
+    store::{
+        self, Store,
+        schema::{api_tokens, sessions, users},
+        sessions::{Device, NewSession},
+        tokens::NewToken,
+        users::{Role, User},
+    },
+    time::Clock,
+};
+
+use crate::jwt;
+
+/// The rows of one of them.
+struct Person {
+    user: User,
+    session: NewSession,
+    token: NewToken,
+}
+
+pub struct People(Arc<Vec<Person>>);
+
+/// Files of headers, one a line, for the load.
+pub const NOTHING: &str = "nothing";
+pub const COOKIES: &str = "cookies";
+pub const TOKENS: &str = "tokens";
+pub const JWTS: &str = "jwts";
+
+impl People {
+    /// Makes so many, and writes down what they present.
+    pub async fn make(
+        number: usize,
+        state: &State,
+        key: &SigningKey,
+        folder: &Path,
+    ) -> io::Result<Self> {
+        let issuer = test::init_service(
+            App::new().route("/", web::get().to(issue)).wrap(cookie::middleware(&state.site, key)),
+        )
+        .await;
+        let now = Clock::System.now();
+        let (mut people, mut cookies, mut tokens, mut jwts) = (vec![], vec![], vec![], vec![]);
+        for number in 0..number {
+            let email = format!("{number}@example.com");
+            let user = User::new("Ada".to_owned(), email, Role::User, now);
+            let secret = SessionSecret::generate();
+            let token = PlainToken::generate(&state.config.token_prefix);
+            let device = Device::default();
+            let name = "bench".to_owned();
+            let person = Person {
+                session: NewSession::begin(&user.id, secret.hash(), true, device, now),
+                token: NewToken::new(&user.id, &token, name, Scopes::all(), None, now),
+                user: user.clone(),
+            };
+            people.push(person);
+            jwts.push(format!("Authorization: Bearer {}", jwt::sign(key, &user.id)));
+            tokens.push(format!("Authorization: Bearer {}", token.reveal()));
+            let request = TestRequest::get().uri("/").to_request();
+            request.extensions_mut().insert(Rc::new((user, secret)));
+            let response = test::call_service(&issuer, request).await;
+            let cookie = response.headers().get(SET_COOKIE).and_then(|line| line.to_str().ok());
+            let cookie = cookie.and_then(|line| line.split(';').next()).unwrap_or_default();
+            cookies.push(format!("{COOKIE}: {cookie}"));
+        }
+        for (file, lines) in [(COOKIES, cookies), (TOKENS, tokens), (JWTS, jwts)] {
+            fs::write(folder.join(file), lines.join("\n"))?;
+        }
+        fs::write(folder.join(NOTHING), "\n")?;
+        Ok(Self(Arc::new(people)))
+    }
+
+    /// Adds them to a store.
+    pub async fn join(&self, store: &Store) -> Result<(), store::Error> {
+        let people = Arc::clone(&self.0);
+        macro_rules! insert {
+            ($connection:ident) => {
+                for person in people.iter() {
+                    let Person { user, session, token } = person;
+                    diesel::insert_into(users::table).values(user).execute($connection).await?;
+                    diesel::insert_into(sessions::table)
+                        .values(session)
+                        .execute($connection)
+                        .await?;
+                    diesel::insert_into(api_tokens::table)
+                        .values(token)
+                        .execute($connection)
+                        .await?;
+                }
+            };
+        }
+        match store {
+            Store::Postgres(postgres) => {
+                postgres
+                    .write(async |connection| {
+                        insert!(connection);
+                        Ok(())
+                    })
+                    .await
+            }
+            Store::Sqlite(sqlite) => {
+                let add = move |connection: &mut _| {
+                    store::in_place(async move {
+                        insert!(connection);
+                        Ok(())
+                    })
+                };
+                sqlite.write(add).await
+            }
+        }
+    }
+}
+
+async fn issue(
+    cookie: SessionCookie,
+    person: ReqData<Rc<(User, SessionSecret)>>,
+) -> Result<HttpResponse, Error> {
+    let (user, secret) = &**person;
+    cookie.set(user, secret, true)?;
+    Ok(HttpResponse::Ok().finish())
+}

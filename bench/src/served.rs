@@ -1,0 +1,135 @@
+//! One handler, served bare, behind the gate, and behind what it is compared with.
+
+use std::{io, path::Path, sync::mpsc, thread};
+
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    web::{self, Data},
+};
+use clap::Parser;
+use portcullis::{
+    app,
+    config::Config,
+    error::Error,
+    gate::{Session, cookie},
+    routes,
+    secrets::SigningKey,
+    state::State,
+    store::{
+        page::new_id,
+        projects::{self, ProjectRow},
+    },
+    time::Clock,
+};
+
+use crate::jwt::{Check, Claims};
+
+const GREETING: &str = r#"{"message":"Hello"}"#;
+
+/// A server on a database, until this process ends.
+pub struct Served {
+    pub url: String,
+    pub state: Data<State>,
+}
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    config: Config,
+}
+
+impl Served {
+    pub fn start(
+        database: &str,
+        folder: &Path,
+        key: &SigningKey,
+        workers: usize,
+    ) -> io::Result<Self> {
+        let (workers_text, secret) = (workers.to_string(), key.reveal());
+        let settings = [
+            "bench",
+            "--database-url",
+            database,
+            "--data-dir",
+            folder.to_str().unwrap_or_default(),
+            "--listen",
+            "127.0.0.1:0",
+            "--secret",
+            &secret,
+            "--workers",
+            &workers_text,
+            "--limit-requests",
+            "off",
+            // Those who are added before the load are many, and in one transaction.
+            "--database-timeout",
+            "300",
+        ];
+        let config = Settings::parse_from(settings).config;
+        let key = key.clone();
+        let (tell, told) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                // The whole of Portcullis, for its state and its work in the background; what is
+                // measured is a handler of our own beside it.
+                let whole = app::Server::start(config, Clock::System, true).await;
+                let whole = whole.map_err(io::Error::other)?;
+                let state = whole.state.clone();
+                let server = {
+                    let state = state.clone();
+                    HttpServer::new(move || {
+                        App::new()
+                            .app_data(state.clone())
+                            .app_data(Data::new(Check::with(&key)))
+                            .route("/bare", web::get().to(greet))
+                            .route("/jwt", web::get().to(greet_claims))
+                            .service(
+                                web::resource("/cookie")
+                                    .route(web::get().to(greet))
+                                    .wrap(cookie::middleware(&state.site, &key)),
+                            )
+                            .route("/gate", routes::page(greet_session, &state, &key))
+                            .route("/write", routes::page(write, &state, &key))
+                    })
+                    .workers(workers)
+                    .disable_signals()
+                    .bind("127.0.0.1:0")?
+                };
+                let url = format!("http://{}", server.addrs()[0]);
+                let _ = tell.send(Self { url, state });
+                let (own, rest) = tokio::join!(server.run(), whole.run());
+                own.and(rest)
+            })
+        });
+        told.recv().map_err(|_| match thread.join() {
+            Ok(Err(error)) => error,
+            _ => io::Error::other("the server ended before it began"),
+        })
+    }
+}
+
+async fn greet() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(GREETING)
+}
+
+async fn greet_claims(_: Claims) -> HttpResponse {
+    greet().await
+}
+
+async fn greet_session(_: Option<Session>) -> HttpResponse {
+    greet().await
+}
+
+/// Not by the gate alone: what a request costs that changes something.
+async fn write(session: Session, state: Data<State>) -> Result<HttpResponse, Error> {
+    let now = state.clock.now();
+    let project = ProjectRow {
+        id: new_id(),
+        user_id: session.user.id,
+        name: "bench".to_owned(),
+        description: None,
+        created_at: now,
+        updated_at: now,
+    };
+    projects::create(&state.store, project).await?;
+    Ok(greet().await)
+}

@@ -1,0 +1,29 @@
+-- Sends requests with the headers of a file, one a line, in turn. Each thread begins elsewhere.
+local threads = 0
+
+function setup(thread)
+  thread:set("number", threads)
+  threads = threads + 1
+end
+
+function init(arguments)
+  requests = {}
+  for line in io.lines(arguments[1]) do
+    local name, value = line:match("^([^:]+): (.+)$")
+    requests[#requests + 1] = wrk.format("GET", nil, name and { [name] = value } or {})
+  end
+  at = math.floor(number * #requests / 2)
+end
+
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+
+-- Requests, their time, p50 and p99 (all in microseconds), and what was no 200.
+function done(summary, latency)
+  local failed = 0
+  for _, number in pairs(summary.errors) do failed = failed + number end
+  io.write(string.format("RESULT %d %d %d %d %d\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), failed))
+end

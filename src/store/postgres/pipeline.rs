@@ -1,0 +1,90 @@
+//! One connection that many share at once: statements follow each other into it without waiting for
+//! the answers, which come back in order.
+//!
+//! Only for single statements in autocommit that finish at once and lock nothing, since each waits for
+//! those before it. Whoever leaves before the answer came spoils nothing: the driver reads it, and drops it.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use diesel::QueryResult;
+use tokio::sync::OnceCell;
+
+use super::{super::Error, Connection, is_lost};
+
+/// How long a connection is used, which is what bb8 gives those of the pool: the address may lead
+/// elsewhere by now.
+const LIFE: Duration = Duration::from_mins(30);
+
+/// A connection to be, made by whoever needs it first. Its driver lives on the runtime of that thread,
+/// which is why each has its own: an answer need not cross over.
+type Line = Arc<OnceCell<Connection>>;
+
+/// The connection in use, since when it is, and since when it owes an answer.
+struct Current {
+    line: Line,
+    since: Instant,
+    silent_since: Option<Instant>,
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self { line: Line::default(), since: Instant::now(), silent_since: None }
+    }
+}
+
+/// One connection, and the next when that is lost.
+#[derive(Default)]
+pub(super) struct Pipeline(Mutex<Current>);
+
+impl Pipeline {
+    /// Sends a statement; once more on a fresh connection, if this one turns out to be lost.
+    pub(super) async fn ask<T>(
+        &self,
+        patience: Duration,
+        connect: impl AsyncFn() -> Result<Connection, Error>,
+        mut body: impl AsyncFnMut(&mut &Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        let mut again = true;
+        loop {
+            let line = self.line(patience);
+            let connection = line.get_or_try_init(|| connect()).await?;
+            let result = body(&mut &*connection).await;
+            let lost = result.as_ref().is_err_and(is_lost);
+            self.heard(&line, lost);
+            if !(lost && again) {
+                return result.map_err(Error::from);
+            }
+            again = false;
+        }
+    }
+
+    /// The connection to use. One that owes an answer for as long as anybody waits for one is given up:
+    /// behind a cut line it would never fail, and those who leave early would never notice.
+    fn line(&self, patience: Duration) -> Line {
+        let now = Instant::now();
+        let mut current = self.lock();
+        let silent = current.silent_since.is_some_and(|since| now - since >= patience);
+        if silent || now - current.since >= LIFE {
+            *current = Current::default();
+        }
+        current.silent_since.get_or_insert(now);
+        current.line.clone()
+    }
+
+    fn heard(&self, line: &Line, lost: bool) {
+        let mut current = self.lock();
+        if Arc::ptr_eq(&current.line, line) {
+            if lost {
+                *current = Current::default();
+            }
+            current.silent_since = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

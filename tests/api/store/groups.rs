@@ -1,0 +1,168 @@
+//! SQLite's writer commits together what waits for it.
+
+use std::{
+    panic,
+    sync::mpsc::{self, Sender},
+    time::Duration,
+};
+
+use diesel::{
+    Connection, QueryResult, RunQueryDsl, SqliteConnection, sql_query, sql_types::BigInt,
+};
+use diesel_async::SimpleAsyncConnection;
+use futures_util::future::{lazy, poll_immediate};
+use portcullis::store::{Error, Store, in_place};
+
+use crate::support::*;
+
+struct Numbers {
+    server: Server,
+    beside: SqliteConnection,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl Numbers {
+    async fn new() -> Self {
+        let server = Backend::Sqlite.start().await;
+        super::execute(&server, "CREATE TABLE numbers (number INTEGER PRIMARY KEY)").await;
+        let file = server.folder.join("portcullis.db");
+        let beside = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+        Self { server, beside }
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Inner) -> QueryResult<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, Error>> {
+        let Store::Sqlite(sqlite) = &self.server.state.store else { unreachable!() };
+        sqlite.write(body)
+    }
+
+    fn add(&self, numbers: &'static [i64]) -> impl Future<Output = Result<(), Error>> {
+        self.write(|connection| add(connection, numbers))
+    }
+
+    /// Occupies the writer until it is told to go on. What is asked meanwhile joins this job's group.
+    fn hold(&self) -> (Sender<()>, impl Future<Output = Result<(), Error>>) {
+        let (release, released) = mpsc::channel();
+        let hold = self.write(move |_| {
+            released.recv().unwrap();
+            Ok(())
+        });
+        (release, hold)
+    }
+
+    /// What another connection sees.
+    fn seen(&mut self) -> Vec<i64> {
+        let rows = sql_query("SELECT number FROM numbers ORDER BY number");
+        let rows: Vec<Number> = rows.load(&mut self.beside).unwrap();
+        rows.into_iter().map(|row| row.number).collect()
+    }
+}
+
+type Inner = diesel_async::sync_connection_wrapper::SyncConnectionWrapper<
+    SqliteConnection,
+    portcullis::store::InPlace,
+>;
+
+fn add(connection: &mut Inner, numbers: &[i64]) -> QueryResult<()> {
+    for number in numbers {
+        let sql = format!("INSERT INTO numbers VALUES ({number})");
+        in_place(async { diesel_async::RunQueryDsl::execute(sql_query(sql), connection).await })?;
+    }
+    Ok(())
+}
+
+/// In its turn, when those before it in a `join!` have been asked.
+fn go(release: Sender<()>) -> impl Future<Output = ()> {
+    lazy(move |_| release.send(()).unwrap())
+}
+
+#[tokio::test]
+async fn of_a_group_one_that_fails_is_told_so_and_the_others_are_done() {
+    let mut numbers = Numbers::new().await;
+    let (release, hold) = numbers.hold();
+    let (held, one, failed, other, ()) = tokio::join!(
+        hold,
+        numbers.add(&[1, 2]),
+        numbers.add(&[7, 1]),
+        numbers.add(&[3]),
+        go(release)
+    );
+    assert!(held.is_ok() && one.is_ok() && other.is_ok());
+    assert!(matches!(failed, Err(Error::Taken)), "{failed:?}");
+    assert_eq!(numbers.seen(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn of_a_group_one_that_panics_takes_back_what_it_did_and_no_more() {
+    let mut numbers = Numbers::new().await;
+    let (release, hold) = numbers.hold();
+    let panics = numbers.write::<()>(|connection| {
+        add(connection, &[7])?;
+        panic::panic_any("as asked")
+    });
+    let (_, one, failed, other, ()) =
+        tokio::join!(hold, numbers.add(&[1]), panics, numbers.add(&[2]), go(release));
+    assert!(one.is_ok() && other.is_ok());
+    assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+    assert_eq!(numbers.seen(), [1, 2]);
+}
+
+#[tokio::test]
+async fn an_answer_comes_after_the_commit_and_not_before() {
+    let mut numbers = Numbers::new().await;
+    let (release, hold) = numbers.hold();
+    let (release_later, hold_later) = numbers.hold();
+    let (mut hold, mut add) = (Box::pin(hold), Box::pin(numbers.add(&[1])));
+    let mut later = Box::pin(hold_later);
+    assert!(poll_immediate(&mut hold).await.is_none());
+    assert!(poll_immediate(&mut add).await.is_none());
+    assert!(poll_immediate(&mut later).await.is_none());
+    release.send(()).unwrap();
+    let soon = Duration::from_millis(200);
+    assert!(tokio::time::timeout(soon, &mut add).await.is_err(), "it is done, but not committed");
+    release_later.send(()).unwrap();
+    add.await.unwrap();
+    drop((hold, later));
+    assert_eq!(numbers.seen(), [1]);
+}
+
+#[rstest]
+#[case::at_the_commit("PRAGMA defer_foreign_keys = ON; INSERT INTO leaves VALUES (99)")]
+// As SQLite does on its own where a disk is full.
+#[case::in_the_midst_of_it("ROLLBACK")]
+#[tokio::test]
+async fn a_group_whose_transaction_is_lost_is_told_so_and_none_is_half_done(
+    #[case] sql: &'static str,
+) {
+    let mut numbers = Numbers::new().await;
+    let leaves = "CREATE TABLE leaves (number INTEGER REFERENCES numbers)";
+    super::execute(&numbers.server, leaves).await;
+    let (release, hold) = numbers.hold();
+    let spoils = numbers.write(move |connection| in_place(connection.batch_execute(sql)));
+    let (held, one, spoilt, ()) = tokio::join!(hold, numbers.add(&[1]), spoils, go(release));
+    for told in [held, one, spoilt] {
+        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+    }
+    assert!(numbers.seen().is_empty());
+    numbers.add(&[2]).await.unwrap();
+    assert_eq!(numbers.seen(), [2]);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_begun() {
+    let mut numbers = Numbers::new().await;
+    let (release, hold) = numbers.hold();
+    let mut hold = Box::pin(hold);
+    assert!(poll_immediate(&mut hold).await.is_none());
+    assert!(poll_immediate(Box::pin(numbers.add(&[1]))).await.is_none());
+    let (held, other, ()) = tokio::join!(hold, numbers.add(&[2]), go(release));
+    assert!(held.is_ok() && other.is_ok());
+    assert_eq!(numbers.seen(), [2]);
+}
