@@ -66,8 +66,8 @@ async fn a_server_starts_on_a_file_that_can_only_be_read() {
     let home = TempDir::new().unwrap();
     let (server, witness) = witnessed(home.path()).await;
     // Without an admin it would have to write the link that makes one.
-    let email = ["user", "role", witness.email.as_str(), "admin"];
-    succeeds(run(home.path(), &[], &email, ""));
+    let create = ["user", "create", "--admin", "--name", "Admin", "--email", "admin@example.com"];
+    succeeds(run(home.path(), &[], &create, PASSWORD));
     drop(server);
     let Some(immutable) = Immutable::make(home.path()) else { return };
     let server = Running::start(home.path(), &[PATIENCE]);

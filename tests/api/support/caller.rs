@@ -110,7 +110,7 @@ impl Reply {
         let (http, request) = request.build_split();
         let request = request.unwrap();
         let presented = presented(&request);
-        presented.iter().for_each(|secret| keep_out(secret));
+        keep_out(presented.iter().cloned());
         let response = http.execute(request).await.expect("the server answers");
         let reply = Self {
             status: response.status(),
@@ -119,7 +119,7 @@ impl Reply {
         };
         reply.shows_none_of(&presented);
         if let Some(cookie) = reply.cookie() {
-            secrets_in(&cookie).iter().for_each(|secret| keep_out(secret));
+            keep_out(secrets_in(&cookie));
         }
         reply
     }

@@ -66,7 +66,7 @@ impl Letter {
         let last = link.path_segments().and_then(|mut parts| parts.next_back());
         let secret = query.map(|(_, secret)| secret.into_owned());
         let secret = secret.unwrap_or_else(|| fragment.or(last).unwrap().to_owned());
-        keep_out(&secret);
+        keep_out([secret.clone()]);
         secret
     }
 }

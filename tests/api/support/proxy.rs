@@ -138,6 +138,7 @@ async fn pass_on(
 
 fn reset(socket: TcpStream) {
     let _ = socket.set_zero_linger();
+    drop(socket);
 }
 
 async fn swallow(mut socket: TcpStream) {

@@ -104,7 +104,9 @@ impl Witness {
                 let replies = self.answers(self.reads()).await;
                 let (served, others): (Vec<_>, Vec<_>) =
                     replies.iter().partition(|reply| reply.status == 200);
-                others.iter().for_each(|reply| put_off(reply));
+                for reply in &others {
+                    put_off(reply);
+                }
                 if others.is_empty() {
                     return assert!(served.iter().all(|r| r.header("set-cookie").is_none()));
                 }
