@@ -194,10 +194,11 @@ impl Hashing {
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
             // For a caller who has hung up nothing is begun. What is begun goes on, and holds its place.
-            let _held = place;
             if !answer.is_closed() {
                 made.fetch_add(1, Ordering::Relaxed);
-                let _ = answer.send(work());
+                let done = work();
+                drop(place);
+                let _ = answer.send(done);
             }
         });
         answered.await.map_err(|_| Busy)
