@@ -20,10 +20,11 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     let stderr = std::io::stderr;
     log::begin(&config.log, config.log_format, stderr().is_terminal(), stderr)?;
     let server = Server::start(config, Clock::System, migrate).await?;
-    banner(&server).await?;
     let handle = server.handle();
+    // Whoever has read the banner may send one.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    banner(&server).await?;
     let mut running = std::pin::pin!(server.run());
     tokio::select! {
         stopped = &mut running => return Ok(stopped?),

@@ -71,7 +71,9 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
 
 #[apply(both)]
 async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
-    let server = backend.start_with(&["--wrong-passwords", "100"]).await;
+    // Each try waits for the one row in which they are counted, however long.
+    let settings = ["--wrong-passwords", "100", "--database-timeout", "60"];
+    let server = backend.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email, "password": "not the password" });
     let tries = (0..90).map(|_| server.nobody.post("/api/auth/sign-in/email", body.clone()));
