@@ -20,6 +20,8 @@ pub struct World {
     pub slow: bool,
     /// How many changes there may be that concern others, and whether the log is purged.
     pub others: u8,
+    /// How many times whoever is locked out may be let in again.
+    pub mercies: u8,
     /// How many times the database may be restored to its beginning.
     pub restores: u8,
     /// Whether the operator turns the cache on and off.
@@ -145,6 +147,18 @@ impl Cache {
             }
         }
         state.instances[at].lock_out = Some(LockOut::Committed { wait });
+    }
+
+    /// Whoever is locked out is let in again. No answer so far, nor one on its way, promises anything now.
+    pub fn let_in(state: &mut State) {
+        state.database.mercies += 1;
+        state.database.locked_out = false;
+        Self::change(&mut state.database, true);
+        state.answered = false;
+        state.request = None;
+        for instance in &mut state.instances {
+            instance.lock_out = None;
+        }
     }
 
     /// The operator turns leases on or off. Those that are held run on.

@@ -19,14 +19,23 @@ use model::PROMISE;
 use rules::Rules;
 
 /// Two instances, whose clocks are as slow as they may be.
-const TWO: World =
-    World { instances: 2, slow: true, others: 0, restores: 0, switched: false, alone: false };
+const TWO: World = World {
+    instances: 2,
+    slow: true,
+    others: 0,
+    mercies: 0,
+    restores: 0,
+    switched: false,
+    alone: false,
+};
 /// Most that breaks, breaks with one alone: it may be the one that is asked to lock out, too.
 const ONE: World = World { instances: 1, ..TWO };
 /// All clocks are alike.
 const ALIKE: World = World { slow: false, ..ONE };
 /// Others change, and the log of it is purged.
 const LOGGED: World = World { others: 2, ..ONE };
+/// Whoever is locked out is let in again, and locked out again.
+const FORGIVEN: World = World { mercies: 1, ..ONE };
 /// Once, the database is restored.
 const RESTORED: World = World { others: 1, restores: 1, ..ONE };
 /// The operator turns the cache on and off.
@@ -63,6 +72,11 @@ fn all_rules_together_keep_the_promise() {
 #[test]
 fn an_entry_outlives_changes_that_concern_others() {
     holds(Rules::Kept, LOGGED);
+}
+
+#[test]
+fn whoever_is_let_in_again_can_be_locked_out_again() {
+    holds(Rules::Kept, FORGIVEN);
 }
 
 #[test]

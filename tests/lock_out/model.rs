@@ -43,6 +43,8 @@ pub enum Step {
     Commit(usize),
     /// Its answer is sent.
     Answer(usize),
+    /// Whoever is locked out is let in again.
+    LetIn,
     /// Something changes that concerns others.
     ChangeOther,
     /// The oldest row of the log is removed.
@@ -158,6 +160,9 @@ impl Model for Cache {
             None if self.rules == Rules::ClockBeforeHead => steps.push(Step::ReadClock),
             None => {}
         }
+        if state.database.mercies < self.world.mercies && state.database.locked_out {
+            steps.push(Step::LetIn);
+        }
         if state.database.others < self.world.others {
             steps.push(Step::ChangeOther);
         }
@@ -213,6 +218,7 @@ impl Model for Cache {
                 self.commit(&mut next, at, wait);
             }
             Step::Answer(at) => self.answer(&mut next, at),
+            Step::LetIn => Self::let_in(&mut next),
             Step::ChangeOther => {
                 database.others += 1;
                 Self::change(database, false);

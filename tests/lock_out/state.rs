@@ -48,8 +48,9 @@ pub struct Database {
     pub log: Vec<Change>,
     /// What was drawn last for an epoch.
     pub drawn: u8,
-    /// How many changes there were that concern others, and how many restores.
+    /// How many changes there were that concern others, how many times somebody was let in, and restores.
     pub others: u8,
+    pub mercies: u8,
     pub restores: u8,
     /// Whether the length of leases is zero, and that of the wait, each in its column beside the epoch.
     pub lease_off: bool,
