@@ -10,7 +10,7 @@ mod model;
 mod rules;
 mod state;
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -200,4 +200,16 @@ fn to_turn_it_off_the_wait_goes_last() {
 fn whoever_is_alone_gives_up_the_lease_and_what_would_renew_it() {
     breaks(Rules::AloneKeepsLease, ALONE);
     breaks(Rules::AloneKeepsRead, ALONE);
+}
+
+/// The page has a row for each test of a broken rule, and no other.
+#[test]
+fn every_broken_rule_is_on_the_page() {
+    let page = include_str!("../../docs/lock-out.md").lines();
+    let rows = page.filter_map(|line| line.strip_suffix("` |")?.rsplit_once("| `"));
+    let source = include_str!("main.rs").split("#[test]\nfn ");
+    let tests = source.filter_map(|test| test.split_once("() {\n    breaks("));
+    let rows: BTreeSet<&str> = rows.map(|(_, name)| name).collect();
+    assert_eq!(rows, tests.map(|(name, _)| name).collect());
+    assert!(!rows.is_empty());
 }

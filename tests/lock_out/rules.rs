@@ -1,9 +1,9 @@
 //! The rules of the leased cache, and what becomes of the promise without each.
 
-/// Which rules hold. Each variant but [`Rules::Kept`] breaks one; `docs/lock-out.md` tells their histories.
+/// Which rules hold. Each variant but [`Rules::Kept`] changes one, and `docs/lock-out.md` tells what comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// All of them.
+    /// All of them hold.
     Kept,
 
     /// Answer: it is sent as soon as the change is committed.
@@ -14,7 +14,6 @@ pub enum Rules {
     WaitFromBefore,
     /// Answer: a repeated request finds the work done, and does not wait.
     RepeatAtOnce,
-
     /// Answer: how long to wait is read before the commit, and leases have become longer since.
     WaitReadBefore,
 
