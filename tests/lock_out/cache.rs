@@ -1,0 +1,209 @@
+//! What the instances and the database do: the rules, and how each is broken.
+
+use crate::{
+    rules::Rules,
+    state::{
+        Change, Database, Epoch, Epochs, Instance, Lease, LockOut, Read, Request, Saw, State, Ticks,
+    },
+};
+
+/// L by the clock of whoever waits. A tick is coarse: what counts is only that one is longer.
+const LEASE: Ticks = 2;
+/// 1.1 L: as long as L lasts by the slowest clock that is allowed, and what is waited.
+const LONGEST: Ticks = LEASE + 1;
+
+/// Where the rules are tried.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    pub instances: usize,
+    /// Whether instances' clocks are slower than the one that waits, by the margin.
+    pub slow: bool,
+    /// How many changes there may be that concern others, and whether the log is purged.
+    pub others: u8,
+    /// How many times whoever is locked out may be let in again.
+    pub mercies: u8,
+    /// How many times the database may be restored to its beginning.
+    pub restores: u8,
+    /// Whether the operator turns the cache on and off.
+    pub switched: bool,
+    /// Whether there is one instance for sure, as on SQLite, so that its own lock-outs need no wait.
+    pub alone: bool,
+}
+
+/// The leased cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Cache {
+    pub rules: Rules,
+    pub world: World,
+}
+
+impl Cache {
+    /// How long a lease lasts.
+    fn lease(&self) -> Ticks {
+        if self.world.slow { LONGEST } else { LEASE }
+    }
+
+    /// How long whoever reads it now has to wait.
+    fn wait(&self, database: &Database) -> Ticks {
+        match self.rules {
+            Rules::NoWait => 0,
+            _ if database.wait_off || self.world.alone => 0,
+            Rules::NoMargin => LEASE,
+            _ => LONGEST,
+        }
+    }
+
+    /// What an epoch is compared by.
+    fn number(&self, epoch: Epoch) -> u8 {
+        if self.rules == Rules::CounterAlone { epoch.counter } else { epoch.random }
+    }
+
+    /// What a statement sees that reads the epoch and the log.
+    pub fn look(&self, database: &Database) -> Saw {
+        let mut clear = Epochs::default();
+        clear.insert(self.number(database.epoch));
+        let unconcerned = database.log.iter().rev().take_while(|change| !change.concerns);
+        for change in unconcerned.clone() {
+            clear.insert(self.number(change.before));
+        }
+        if self.rules == Rules::GapIsSilence && unconcerned.count() == database.log.len() {
+            (0..=database.drawn).for_each(|number| clear.insert(number));
+        }
+        let lease = if database.lease_off { 0 } else { self.lease() };
+        Saw { epoch: database.epoch, clear, lease }
+    }
+
+    /// Whether the entry may speak under what was seen of the epoch.
+    pub fn speaks(&self, instance: &Instance, saw: Saw) -> bool {
+        instance.entry.is_some_and(|epoch| saw.clear.contains(self.number(epoch)))
+    }
+
+    /// Whether memory accepts the request.
+    pub fn accepts(&self, state: &State, request: Request) -> bool {
+        let instance = &state.instances[0];
+        let (Some(age), Some(lease)) = (request.clock, instance.lease) else { return false };
+        // The clock was read so long ago, and the lease had so much more left then.
+        lease.left > -age && self.speaks(instance, request.held.unwrap_or(lease.saw))
+    }
+
+    /// The answer of a read arrives: the lease begins anew, or goes on.
+    pub fn end_read(&self, instance: &mut Instance, read: Read) {
+        let Some(saw) = read.saw else { return };
+        let age = if self.rules == Rules::LeaseFromArrival { 0 } else { read.age };
+        let mut lease = Lease { saw, left: saw.lease - age };
+        let is_younger = |held: &Lease| held.left > 0 && held.saw.lease - held.left < age;
+        if let Some(held) = instance.lease.filter(is_younger) {
+            match self.rules {
+                Rules::OlderCountsWhole => {}
+                Rules::OlderKeepsEnd => lease.left = held.left,
+                _ => return,
+            }
+        }
+        instance.lease = Some(lease);
+    }
+
+    /// Where an instance is alone, it gives up in time what others would have to wait for.
+    pub fn answer(&self, state: &mut State, at: usize) {
+        let instance = &mut state.instances[at];
+        instance.lock_out = None;
+        if self.world.alone && self.rules != Rules::AloneKeepsLease {
+            instance.lease = None;
+            if self.rules != Rules::AloneKeepsRead {
+                instance.reads.clear();
+            }
+        }
+        state.answered = true;
+    }
+
+    /// Something of everybody's rights changes, and the epoch with it.
+    pub fn change(database: &mut Database, concerns: bool) {
+        let before = database.epoch;
+        database.drawn += 1;
+        database.epoch = Epoch { counter: before.counter + 1, random: database.drawn };
+        database.log.push(Change { before, concerns });
+    }
+
+    /// An instance is asked to lock out. Where the rules are kept, that is a commit.
+    pub fn ask(&self, state: &mut State, at: usize) {
+        let wait = self.wait(&state.database);
+        let lock_out = match self.rules {
+            Rules::EpochAhead if !state.database.locked_out => {
+                Self::change(&mut state.database, true);
+                LockOut::Begun { wait }
+            }
+            Rules::WaitFromBefore | Rules::WaitReadBefore => LockOut::Begun { wait },
+            Rules::RepeatAtOnce if state.database.locked_out => LockOut::Committed { wait: 0 },
+            _ => return self.commit(state, at, wait),
+        };
+        state.instances[at].lock_out = Some(lock_out);
+    }
+
+    /// Also where nothing is left to do: the commit before may be a moment old, and nobody has waited.
+    pub fn commit(&self, state: &mut State, at: usize, wait: Ticks) {
+        if !state.database.locked_out {
+            state.database.locked_out = true;
+            if self.rules != Rules::EpochAhead {
+                Self::change(&mut state.database, true);
+            }
+        }
+        state.instances[at].lock_out = Some(LockOut::Committed { wait });
+    }
+
+    /// Whoever is locked out is let in again. No answer so far, nor one on its way, promises anything now.
+    pub fn let_in(state: &mut State) {
+        state.database.mercies += 1;
+        state.database.locked_out = false;
+        Self::change(&mut state.database, true);
+        state.answered = false;
+        state.request = None;
+        for instance in &mut state.instances {
+            instance.lock_out = None;
+        }
+    }
+
+    /// The operator turns leases on or off. Those that are held run on.
+    pub fn switch_lease(&self, database: &mut Database) {
+        database.lease_off = !database.lease_off;
+        database.settling = match self.rules {
+            _ if !database.lease_off => 0,
+            Rules::WaitOffAtOnce => 0,
+            Rules::WaitOffWithoutMargin => LEASE,
+            _ => LONGEST,
+        };
+    }
+
+    /// Time passes for all, but where a clock stands still.
+    pub fn tick(&self, state: &mut State, but: Option<usize>) {
+        if let Some(request) = &mut state.request
+            && but != Some(0)
+        {
+            request.clock = request.clock.map(|age| age + 1);
+        }
+        // Whoever stops for longer finds nothing that was not to be found before.
+        state.request =
+            state.request.filter(|request| request.clock.is_none_or(|age| age <= LONGEST));
+        let clock = state.request.and_then(|request| request.clock);
+        state.database.settling = (state.database.settling - 1).max(0);
+        for (at, instance) in state.instances.iter_mut().enumerate() {
+            if but == Some(at) {
+                continue;
+            }
+            // What was over when the request's clock was read is over: how long ago does not matter.
+            let back = clock.filter(|_| at == 0).unwrap_or(0);
+            if let Some(lease) = &mut instance.lease {
+                lease.left = (lease.left - 1).max(-back);
+            }
+            for read in &mut instance.reads {
+                read.age += 1;
+            }
+            instance.reads.retain(|read| read.age < self.lease() + back);
+            match &mut instance.lock_out {
+                Some(LockOut::Committed { wait }) => *wait = (*wait - 1).max(0),
+                Some(LockOut::Begun { wait }) if self.rules == Rules::WaitFromBefore => {
+                    *wait = (*wait - 1).max(0);
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What may happen: every step that an instance, the database, the admin or time may take next.
+//!
+//! Any of them may be put off for ever. So a process that is stopped, at whatever point, and a message that
+//! is late are histories in which the others go on between two steps, and a message that is lost is one
+//! whose place another takes before it arrives. Neither needs a step of its own.
+
+use stateright::{Model, Property};
+
+use crate::{
+    cache::Cache,
+    rules::Rules,
+    state::{Database, Instance, LockOut, Read, Request, State},
+};
+
+/// The promise.
+pub const PROMISE: &str = "no request that begins after the answer is accepted";
+/// The use of it all.
+pub const USE: &str = "memory may answer";
+/// The use of the log.
+pub const WARM: &str = "memory may answer after a change that concerns others";
+/// Locking out comes to an end.
+pub const ANSWER: &str = "an answer is sent";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Time passes, for all but the instance whose clock stands still.
+    Tick { but: Option<usize> },
+    /// An instance takes t0, and is about to read the epoch. A read that was on its way is given up.
+    BeginRead(usize),
+    /// The statement of a read runs.
+    RunRead(usize, usize),
+    /// The answer of a read arrives.
+    EndRead(usize, usize),
+    /// The statement of a look-up runs, for a request that memory did not answer.
+    BeginFill(usize),
+    /// The answer of a look-up arrives.
+    EndFill(usize),
+    /// The process dies, and starts again with nothing.
+    Crash(usize),
+    /// The admin asks an instance to lock out.
+    Ask(usize),
+    /// The lock-out is committed there.
+    Commit(usize),
+    /// Its answer is sent.
+    Answer(usize),
+    /// Whoever is locked out is let in again.
+    LetIn,
+    /// Something changes that concerns others.
+    ChangeOther,
+    /// The oldest row of the log is removed.
+    Purge,
+    /// The database is as it was at first.
+    Restore,
+    /// The operator sets the length of leases to L, or to zero.
+    SwitchLease,
+    /// The operator sets the length of the wait to 1.1 L, or to zero.
+    SwitchWait,
+    /// The request's head arrives.
+    Head(usize),
+    /// The clock is read for it.
+    ReadClock,
+    /// The epoch is read for it, apart from the lease's end.
+    ReadEpoch,
+    /// Memory answers it.
+    FromMemory,
+    /// It waits for a look-up that is on its way, and takes what that brings.
+    Join,
+    /// The store answers it.
+    FromStore,
+}
+
+impl Cache {
+    fn steps_of(state: &State, at: usize, steps: &mut Vec<Step>) {
+        let instance = &state.instances[at];
+        steps.extend([Step::BeginRead(at), Step::Crash(at)]);
+        for (index, read) in instance.reads.iter().enumerate() {
+            let ran = read.saw.is_some();
+            steps.push(if ran { Step::EndRead(at, index) } else { Step::RunRead(at, index) });
+        }
+        if !state.database.locked_out {
+            steps.push(Step::BeginFill(at));
+        }
+        if instance.fill.is_some() {
+            steps.push(Step::EndFill(at));
+        }
+        match instance.lock_out {
+            Some(LockOut::Begun { .. }) => steps.push(Step::Commit(at)),
+            Some(LockOut::Committed { wait: 0 }) => steps.push(Step::Answer(at)),
+            Some(LockOut::Committed { .. }) | None => {}
+        }
+        // The admin repeats it where no answer can come any more: what is answered later changes nothing.
+        if !state.answered && state.instances.iter().all(|instance| instance.lock_out.is_none()) {
+            steps.push(Step::Ask(at));
+        }
+        if state.answered && state.request.is_none() {
+            steps.push(Step::Head(at));
+        }
+    }
+
+    fn steps_of_request(&self, state: &State, request: Request, steps: &mut Vec<Step>) {
+        match request {
+            Request { begun: false, .. } if state.answered => steps.push(Step::Head(0)),
+            Request { begun: false, .. } => {}
+            Request { held: None, .. } if self.rules == Rules::ReadApart => {
+                steps.push(Step::ReadEpoch);
+            }
+            Request { clock: None, .. } => steps.push(Step::ReadClock),
+            _ if self.accepts(state, request) => steps.push(Step::FromMemory),
+            _ => {}
+        }
+        if request.begun && !state.database.locked_out {
+            steps.push(Step::FromStore);
+        }
+        if request.begun && self.rules == Rules::JoinedLookUp && state.instances[0].fill.is_some() {
+            steps.push(Step::Join);
+        }
+    }
+
+    /// What the operator may do next to turn the cache on or off.
+    fn switches(&self, database: &Database, steps: &mut Vec<Step>) {
+        let lease_first = self.rules == Rules::LeaseOnFirst;
+        match (database.lease_off, database.wait_off) {
+            (false, false) => steps.push(Step::SwitchLease),
+            (true, false) if database.settling > 0 => steps.push(Step::SwitchLease),
+            (true, false) => steps.extend([Step::SwitchLease, Step::SwitchWait]),
+            (true, true) if lease_first => steps.push(Step::SwitchLease),
+            (_, true) => steps.push(Step::SwitchWait),
+        }
+    }
+}
+
+impl Model for Cache {
+    type State = State;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State {
+            database: Database::default(),
+            instances: vec![Instance::default(); self.world.instances],
+            answered: false,
+            request: None,
+            accepted: false,
+        }]
+    }
+
+    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        if state.accepted {
+            return;
+        }
+        steps.push(Step::Tick { but: None });
+        let instances = 0..state.instances.len();
+        if self.rules == Rules::ClockStandsStill {
+            steps.extend(instances.clone().map(|at| Step::Tick { but: Some(at) }));
+        }
+        for at in instances {
+            Self::steps_of(state, at, steps);
+        }
+        match state.request {
+            Some(request) => self.steps_of_request(state, request, steps),
+            None if self.rules == Rules::ClockBeforeHead => steps.push(Step::ReadClock),
+            None => {}
+        }
+        if state.database.mercies < self.world.mercies && state.database.locked_out {
+            steps.push(Step::LetIn);
+        }
+        if state.database.others < self.world.others {
+            steps.push(Step::ChangeOther);
+        }
+        if self.world.others > 0 && !state.database.log.is_empty() {
+            steps.push(Step::Purge);
+        }
+        // After the lock-out a restore takes it back, which is another matter.
+        if state.database.restores < self.world.restores && !state.database.locked_out {
+            steps.push(Step::Restore);
+        }
+        if self.world.switched {
+            self.switches(&state.database, steps);
+        }
+    }
+
+    fn next_state(&self, state: &State, step: Step) -> Option<State> {
+        let mut next = state.clone();
+        let State { database, instances, request, .. } = &mut next;
+        match step {
+            Step::Tick { but } => self.tick(&mut next, but),
+            Step::BeginRead(at) => {
+                let reads = &mut instances[at].reads;
+                if reads.len() == self.rules.reads() {
+                    reads.remove(0);
+                }
+                reads.push(Read { age: 0, saw: None });
+            }
+            Step::RunRead(at, index) => {
+                let before = instances[at].lease.map(|lease| lease.saw);
+                let pinned = before.filter(|_| self.rules == Rules::PinnedSnapshot);
+                instances[at].reads[index].saw =
+                    Some(pinned.unwrap_or_else(|| self.look(database)));
+            }
+            Step::EndRead(at, index) => {
+                let read = instances[at].reads.remove(index);
+                self.end_read(&mut instances[at], read);
+            }
+            Step::BeginFill(at) => instances[at].fill = Some(database.epoch),
+            Step::EndFill(at) => {
+                let instance = &mut instances[at];
+                let held = instance.lease.map(|lease| lease.saw.epoch);
+                let late = held.filter(|_| self.rules == Rules::FillAtArrival);
+                instance.entry = late.or(instance.fill.take());
+                instance.fill = None;
+            }
+            Step::Crash(at) => {
+                instances[at] = Instance::default();
+                *request = request.filter(|_| at != 0);
+            }
+            Step::Ask(at) => self.ask(&mut next, at),
+            Step::Commit(at) => {
+                let Some(LockOut::Begun { wait }) = instances[at].lock_out else { return None };
+                self.commit(&mut next, at, wait);
+            }
+            Step::Answer(at) => self.answer(&mut next, at),
+            Step::LetIn => Self::let_in(&mut next),
+            Step::ChangeOther => {
+                database.others += 1;
+                Self::change(database, false);
+            }
+            Step::Purge => _ = database.log.remove(0),
+            Step::Restore => {
+                let Database { drawn, others, restores, .. } = *database;
+                *database =
+                    Database { drawn, others, restores: restores + 1, ..Database::default() };
+            }
+            Step::SwitchLease => self.switch_lease(database),
+            Step::SwitchWait => database.wait_off = !database.wait_off,
+            Step::Head(at) => {
+                // From now on no other has any part in it.
+                *instances = vec![instances.swap_remove(at)];
+                request.get_or_insert_default().begun = true;
+            }
+            Step::ReadClock => request.get_or_insert_default().clock = Some(0),
+            Step::ReadEpoch => request.as_mut()?.held = Some(instances[0].lease?.saw),
+            Step::FromMemory | Step::Join | Step::FromStore => next.accepted = true,
+        }
+        // Two histories are one in which the instances have only changed places: names mean nothing.
+        if next.request.is_none() {
+            next.instances.sort_unstable();
+        }
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        fn speaks(cache: &Cache, state: &State, warm: bool) -> bool {
+            state.instances.iter().any(|instance| {
+                instance.lease.is_some_and(|lease| {
+                    let another = instance.entry != Some(lease.saw.epoch);
+                    lease.left > 0 && cache.speaks(instance, lease.saw) && (another || !warm)
+                })
+            })
+        }
+        let mut properties = vec![
+            Property::always(PROMISE, |_, state: &State| !state.accepted),
+            Property::sometimes(USE, |cache, state| speaks(cache, state, false)),
+            Property::sometimes(ANSWER, |_, state: &State| state.answered),
+        ];
+        if self.world.others > 0 {
+            properties.push(Property::sometimes(WARM, |cache, state| speaks(cache, state, true)));
+        }
+        properties
+    }
+}
