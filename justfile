@@ -59,7 +59,8 @@ schemathesis examples="100":
 
 # Change the gate, the secrets and the store in every way that a test must notice; takes hours
 mutants *arguments:
-    cargo mutants {{ arguments }} -- --lib --test api -- --skip pages:: --skip better_auth:: \
+    cargo mutants -f src/gate.rs -f 'src/gate/*' -f 'src/secrets/*' -f 'src/store/**' {{ arguments }} -- \
+        --lib --test api -- --skip pages:: --skip better_auth:: \
         --skip schemathesis:: --skip docs:: --skip readme:: --skip security:: --skip slow:: --skip drain::
 
 # Measure what the gate costs; --help lists what may be asked of it
