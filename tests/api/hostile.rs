@@ -35,9 +35,8 @@ fn holds<V: Debug>(
     cases: impl Strategy<Value = V>,
     property: impl AsyncFn(V),
 ) {
-    let many = std::env::var("PROPTEST_CASES").map(|text| text.parse().unwrap());
     let config = Config {
-        cases: many.unwrap_or(few),
+        cases: as_many_as("PROPTEST_CASES").unwrap_or(few),
         failure_persistence: None,
         max_shrink_iters: 256,
         ..Config::default()

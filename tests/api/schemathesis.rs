@@ -12,7 +12,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis");
 const ENVIRONMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis");
 
 /// How many cases an operation gets in each phase. `SCHEMATHESIS_EXAMPLES` says otherwise.
-const EXAMPLES: &str = "5";
+const EXAMPLES: u32 = 5;
 
 /// Schemathesis and what it needs, in the versions of `requirements.txt`: once for all runs.
 async fn install() {
@@ -53,12 +53,17 @@ async fn the_server_does_what_its_document_says(#[case] backend: Backend, #[case
     let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
     let server = Running::start(home.path(), &settings);
     let base = &server.nobody.base;
-    let examples = std::env::var("SCHEMATHESIS_EXAMPLES").unwrap_or_else(|_| EXAMPLES.to_owned());
+    let examples: u32 = as_many_as("SCHEMATHESIS_EXAMPLES").unwrap_or(EXAMPLES);
 
     let mut schemathesis = python();
     schemathesis.args(["-m", "schemathesis.cli", "--config-file"]);
     schemathesis.arg(Path::new(FOLDER).join("schemathesis.toml"));
-    schemathesis.args(["run", &format!("{base}/openapi.json"), "--max-examples", &examples]);
+    schemathesis.args([
+        "run",
+        &format!("{base}/openapi.json"),
+        "--max-examples",
+        &examples.to_string(),
+    ]);
     schemathesis.args(["--header", &format!("Origin: {base}")]);
     schemathesis.envs(settings).env("BASE", base).env("KEY", key);
     schemathesis.env("PROGRAM", env!("CARGO_BIN_EXE_portcullis"));
