@@ -180,8 +180,39 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Text};
+
+    epoch (id) {
+        id -> Integer,
+        number -> BigInt,
+        nonce -> Text,
+        previous -> Text,
+        lease_ms -> Integer,
+        wait_ms -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    changes (number, concerns) {
+        number -> BigInt,
+        concerns -> Text,
+        before -> Text,
+        after -> Text,
+    }
+}
+
 diesel::joinable!(accounts -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(verifications -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(users, accounts, sessions, api_tokens, verifications);
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    accounts,
+    sessions,
+    api_tokens,
+    verifications,
+    epoch,
+);

@@ -24,6 +24,7 @@ mod better_auth;
 mod cli;
 mod docs;
 mod drain;
+mod epoch;
 mod events;
 mod faults;
 mod gate;

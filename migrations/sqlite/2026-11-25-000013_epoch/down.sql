@@ -1,0 +1,18 @@
+DROP TRIGGER api_tokens_update_replace;
+DROP TRIGGER api_tokens_replace;
+DROP TRIGGER sessions_update_replace;
+DROP TRIGGER sessions_replace;
+DROP TRIGGER users_update_replace;
+DROP TRIGGER users_replaced;
+DROP TRIGGER users_replace;
+DROP TABLE replaced;
+DROP TRIGGER api_tokens_delete;
+DROP TRIGGER api_tokens_update;
+DROP TRIGGER sessions_delete;
+DROP TRIGGER sessions_update;
+DROP TRIGGER users_delete;
+DROP TRIGGER users_update;
+DROP VIEW changed;
+DROP TABLE changes;
+DROP TABLE epoch;
+DELETE FROM schema_compatibility WHERE migration = '2026-11-25-000013_epoch';
