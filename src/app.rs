@@ -34,7 +34,7 @@ use crate::{
     secrets::{Hashing, SigningKey},
     site::Site,
     state::State,
-    store::{self, Location, Store, last_use::LastUse},
+    store::{self, Location, Options, Store, last_use::LastUse},
     time::Clock,
 };
 
@@ -91,7 +91,8 @@ impl Server {
         // The lock first: of two that start at once, one must not sign with a key that it lost.
         let lock = location.lock()?;
         let key = config.signing_key(&location)?;
-        let store = Store::open(&location, config.store_options(migrate)).await?;
+        let options = Options { alone: lock.is_some(), ..config.store_options(migrate) };
+        let store = Store::open(&location, options).await?;
         let listen = |source| StartError::Listen { address: config.listen, source };
         sockets::allow_many();
         let listener = TcpListener::bind(config.listen).map_err(listen)?;

@@ -3,6 +3,7 @@
 pub mod log;
 
 mod backup;
+mod lease;
 mod serve;
 mod tokens;
 mod users;
@@ -27,6 +28,7 @@ use crate::{
     time::Clock,
 };
 
+pub use lease::LeaseCommand;
 pub use tokens::TokenCommand;
 pub use users::UserCommand;
 
@@ -64,6 +66,9 @@ enum Command {
     /// Make and revoke API tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Say whether instances may answer from memory, and for how long
+    #[command(subcommand)]
+    Lease(LeaseCommand),
     /// Make a signing secret for PORTCULLIS_SECRET
     Secret,
 }
@@ -126,6 +131,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::User(command) => users::run(command, &open(&config).await?, &config).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
+        Command::Lease(command) => lease::run(command, &open(&config).await?).await,
         Command::Secret => {
             println!("{}", SigningKey::generate().reveal());
             Ok(())
@@ -141,6 +147,7 @@ async fn open(config: &Config) -> Result<Store, Failure> {
     let mut options = config.store_options(matches!(location, Location::Sqlite(_)));
     options.workers = 1;
     options.pool_size = 1;
+    options.cache_size = 0;
     Ok(Store::open(&location, options).await?)
 }
 

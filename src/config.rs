@@ -60,6 +60,17 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_DATABASE_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
     pub database_pool_size: u32,
 
+    /// How many cookies and how many tokens an instance keeps in memory, while the database lets it
+    /// (`portcullis lease`); with 0 each is looked up for each request
+    #[arg(
+        long,
+        env = "PORTCULLIS_CACHE_SIZE",
+        default_value_t = 100_000,
+        value_name = "N",
+        global = true
+    )]
+    pub cache_size: usize,
+
     /// How long a request waits for the database before it is answered 503, in seconds
     #[arg(long, env = "PORTCULLIS_DATABASE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300), global = true)]
     pub database_timeout: u64,
@@ -478,6 +489,8 @@ impl Config {
             pool_size: self.database_pool_size,
             workers: self.workers(),
             migrate,
+            cache_size: self.cache_size,
+            alone: false,
         }
     }
 

@@ -109,15 +109,17 @@ async fn by_cookie(state: &State, cookie: Cookie) -> Result<Finding, Error> {
         Cookie::Secret(hash) => hash,
     };
     let now = state.clock.now();
-    Ok(match sessions::by_secret(&state.store, hash).await? {
-        Some((row, _)) if row.expires_at <= now => Anonymous::StaleCookie.into(),
-        None => Anonymous::StaleCookie.into(),
-        Some((_, user)) if user.deactivated_at.is_some() => Anonymous::Unknown.into(),
-        Some((row, user)) => {
-            state.last_use.note(Some(row.last_seen_at), now, || Key::Session(row.id.clone()));
-            Finding::cookie(user, row)
-        }
-    })
+    let Some(found) = sessions::by_secret(&state.store, hash, now).await? else {
+        return Ok(Anonymous::StaleCookie.into());
+    };
+    if found.key.expires_at <= now {
+        return Ok(Anonymous::StaleCookie.into());
+    }
+    if !found.user.is_active() {
+        return Ok(Anonymous::Unknown.into());
+    }
+    state.last_use.note(&found.used, now, || Key::Session(found.key.id.clone()));
+    Ok(Finding::cookie(&found))
 }
 
 async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Error> {
@@ -127,14 +129,15 @@ async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Er
         Authorization::Other | Authorization::Absent => return Ok(Anonymous::TokenInvalid.into()),
     };
     let now = state.clock.now();
-    let Some((token, user)) = tokens::by_hash(&state.store, hash).await? else {
+    let Some(found) = tokens::by_hash(&state.store, hash, now).await? else {
         return Ok(Anonymous::TokenInvalid.into());
     };
-    Ok(match (token.state(now), token.expires_at, user.deactivated_at) {
-        (tokens::State::Expired, Some(end), None) => Anonymous::TokenExpired(end).into(),
-        (tokens::State::Active, _, None) => {
-            state.last_use.note(token.last_used_at, now, || Key::Token(token.id.clone()));
-            Finding::token(user, token)
+    let token = &found.key;
+    Ok(match (token.state(now), token.expires_at, found.user.is_active()) {
+        (tokens::State::Expired, Some(end), true) => Anonymous::TokenExpired(end).into(),
+        (tokens::State::Active, _, true) => {
+            state.last_use.note(&found.used, now, || Key::Token(token.id.clone()));
+            Finding::token(&found)
         }
         _ => Anonymous::TokenInvalid.into(),
     })

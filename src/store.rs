@@ -5,14 +5,18 @@
 
 mod alive;
 mod compatibility;
+mod epoch;
 mod error;
 mod lane;
 mod locks;
+mod memory;
 mod migrate;
 mod postgres;
 mod role;
 mod scopes;
+mod settle;
 mod sqlite;
+mod used;
 
 pub mod accounts;
 pub mod audit_events;
@@ -22,6 +26,7 @@ pub mod emails;
 pub mod guesses;
 pub mod jobs;
 pub mod last_use;
+pub mod lease;
 pub mod page;
 pub mod passwords;
 pub mod projects;
@@ -42,6 +47,7 @@ use std::{
 use diesel::sql_types::Text;
 
 pub use error::Error;
+pub use memory::Resolved;
 pub use migrate::Applied;
 pub use postgres::Target;
 
@@ -109,6 +115,10 @@ pub struct Options {
     pub workers: usize,
     /// Whether to bring the tables up to date first.
     pub migrate: bool,
+    /// How many keys are kept in memory, cookies and tokens each; with 0 none is.
+    pub cache_size: usize,
+    /// Whether nobody else keeps any: the holder of a file's lock knows that.
+    pub alone: bool,
 }
 
 /// How much the store has to do.
@@ -126,10 +136,21 @@ pub struct Load {
     pub wait_micros: u64,
     /// Work that waits for SQLite's threads.
     pub queue: u64,
+    /// Keys that the database was asked about.
+    pub looked_up: u64,
+    /// Epochs that were read.
+    pub epochs_read: u64,
 }
 
-/// The store, in one of its two forms.
-pub enum Store {
+/// The store: a database, and what is kept in memory of it.
+pub struct Store {
+    database: Database,
+    memory: Memory,
+    alone: bool,
+}
+
+/// A database, in one of its two forms.
+pub enum Database {
     /// Embedded.
     Sqlite(sqlite::Sqlite),
     /// A server.
@@ -153,6 +174,27 @@ macro_rules! look_up {
     };
 }
 
+/// Reads the epoch, on a connection that nothing else is done on. As with `read!`, the body must be repeatable.
+macro_rules! watch {
+    ($store:expr, |$connection:ident| $body:expr) => {
+        $crate::store::run!($store, watch, |$connection| $body)
+    };
+}
+
+/// Runs a body in one transaction that takes rights away, or alters what a session shows, and returns
+/// when no instance remembers how it was: `docs/lock-out.md`. Also if there was nothing left to do, since
+/// whoever did it may not have waited. `write!` refuses such a body, where tests are built.
+macro_rules! lock_out {
+    ($store:expr, |$connection:ident| $body:expr) => {
+        $crate::store::lock_out!($store, if true, |$connection| $body)
+    };
+    ($store:expr, if $takes:expr, |$connection:ident| $body:expr) => {{
+        let takes = $takes;
+        let done = $crate::store::run!($store, lock_out, |$connection| $body);
+        if takes { $store.settled(done).await } else { done }
+    }};
+}
+
 /// Runs a body in one transaction: all of it or nothing.
 macro_rules! write {
     ($store:expr, |$connection:ident| $body:expr) => {
@@ -162,13 +204,13 @@ macro_rules! write {
 
 macro_rules! run {
     ($store:expr, $how:ident, |$connection:ident| $body:expr) => {
-        match $store {
-            $crate::store::Store::Postgres(postgres) => {
+        match $store.database() {
+            $crate::store::Database::Postgres(postgres) => {
                 #[allow(dead_code, reason = "a body names its backend where it boxes a query")]
                 type Backend = diesel::pg::Pg;
                 postgres.$how(async |$connection| $body).await
             }
-            $crate::store::Store::Sqlite(sqlite) => {
+            $crate::store::Database::Sqlite(sqlite) => {
                 #[allow(dead_code, reason = "a body names its backend where it boxes a query")]
                 type Backend = diesel::sqlite::Sqlite;
                 sqlite
@@ -179,7 +221,9 @@ macro_rules! run {
     };
 }
 
-use {look_up, read, run, write};
+use {lock_out, look_up, read, run, watch, write};
+
+use memory::{Counts, Memory};
 
 pub use sqlite::{InPlace, in_place};
 
@@ -195,11 +239,11 @@ impl Store {
         if options.migrate {
             Self::migrate(location).await?;
         }
-        let store = match location {
+        let database = match location {
             Location::Sqlite(file) => {
-                Self::Sqlite(sqlite::Sqlite::open(file, options.workers, options.patience)?)
+                Database::Sqlite(sqlite::Sqlite::open(file, options.workers, options.patience)?)
             }
-            Location::Postgres(target) => Self::Postgres(
+            Location::Postgres(target) => Database::Postgres(
                 postgres::Postgres::open(
                     target.as_ref().clone(),
                     options.pool_size,
@@ -209,6 +253,8 @@ impl Store {
                 .await?,
             ),
         };
+        let memory = Memory::new(options.cache_size);
+        let store = Self { database, memory, alone: options.alone };
         compatibility::check(&store).await?;
         Ok(store)
     }
@@ -224,6 +270,12 @@ impl Store {
         migrate::run(location.clone()).await
     }
 
+    /// The database itself.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Whether the database answers, from a table: SQLite would say `SELECT 1` without its file.
     ///
     /// # Errors
@@ -237,10 +289,12 @@ impl Store {
     /// How much it has to do just now.
     #[must_use]
     pub fn load(&self) -> Load {
-        match self {
-            Self::Sqlite(sqlite) => Load { queue: sqlite.queue() as u64, ..Load::default() },
-            Self::Postgres(postgres) => postgres.load(),
-        }
+        let load = match &self.database {
+            Database::Sqlite(sqlite) => Load { queue: sqlite.queue() as u64, ..Load::default() },
+            Database::Postgres(postgres) => postgres.load(),
+        };
+        let Counts { looked_up, epochs_read } = self.memory.counts();
+        Load { looked_up, epochs_read, ..load }
     }
 
     /// What an operator should know about this database before trusting it.
@@ -249,7 +303,7 @@ impl Store {
     /// When it does not answer.
     pub async fn warnings(&self) -> Result<Vec<String>, Error> {
         use diesel_async::RunQueryDsl;
-        let Self::Postgres(postgres) = self else { return Ok(Vec::new()) };
+        let Database::Postgres(postgres) = &self.database else { return Ok(Vec::new()) };
         let fsync: String = postgres
             .read(async |conn| {
                 diesel::select(diesel::dsl::sql::<Text>("current_setting('fsync')"))

@@ -1,6 +1,7 @@
 //! Time as data: one type for a moment, and one place that asks what time it is.
 
 mod sql;
+mod uptime;
 
 use std::{
     fmt,
@@ -21,6 +22,7 @@ use utoipa::{
 };
 
 pub use sql::Moment;
+pub use uptime::Uptime;
 
 /// A moment, in microseconds since 1970 (UTC): what both databases can keep without rounding.
 ///

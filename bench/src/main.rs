@@ -9,7 +9,7 @@ mod served;
 use std::{error::Error, fs, mem, path::PathBuf, thread, time::Duration};
 
 use clap::Parser;
-use portcullis::{secrets::SigningKey, state::State, store::Store};
+use portcullis::{secrets::SigningKey, state::State, store::Database};
 use tempfile::TempDir;
 
 use cluster::Cluster;
@@ -132,7 +132,7 @@ impl Bench {
                 system.block_on(People::make(users, state, &self.key, folder))?
             }
         };
-        let is_postgres = matches!(state.store, Store::Postgres(_));
+        let is_postgres = matches!(state.store.database(), Database::Postgres(_));
         if !is_postgres || !mem::replace(&mut self.postgres_is_filled, true) {
             system.block_on(people.join(&state.store))?;
         }

@@ -16,7 +16,7 @@ use portcullis::{
     secrets::{PlainToken, SessionSecret, SigningKey},
     state::State,
     store::{
-        self, Store,
+        self, Database, Store,
         schema::{api_tokens, sessions, users},
         sessions::{Device, NewSession},
         tokens::NewToken,
@@ -104,8 +104,8 @@ impl People {
                 }
             };
         }
-        match store {
-            Store::Postgres(postgres) => {
+        match store.database() {
+            Database::Postgres(postgres) => {
                 postgres
                     .write(async |connection| {
                         insert!(connection);
@@ -113,7 +113,7 @@ impl People {
                     })
                     .await
             }
-            Store::Sqlite(sqlite) => {
+            Database::Sqlite(sqlite) => {
                 let add = move |connection: &mut _| {
                     store::in_place(async move {
                         insert!(connection);

@@ -22,6 +22,6 @@ pub struct Dashboard {
 /// Open to anybody; it greets whoever is signed in.
 #[utoipa::path(get, path = "/api/dashboard", tag = tag::ACCOUNT, responses((status = 200, description = "The dashboard", body = Dashboard)))]
 pub async fn show_dashboard(session: Option<Session>) -> Json<Dashboard> {
-    let email = session.map(|session| session.user.email);
+    let email = session.map(|session| session.user.email.clone());
     Json(Dashboard { signed_in: email.is_some(), email })
 }

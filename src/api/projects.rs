@@ -61,7 +61,7 @@ pub async fn list_projects(
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<Page<Project>>, Error> {
     let window = window(paging.cursor, paging.limit);
-    let page = projects::list(&state.store, session.user.id, window).await?;
+    let page = projects::list(&state.store, session.user.id.clone(), window).await?;
     Ok(Json(Page::of(page, Project::from)))
 }
 
@@ -91,7 +91,7 @@ pub async fn create_project(
     let now = state.clock.now();
     let row = ProjectRow {
         id: new_id(),
-        user_id: session.user.id,
+        user_id: session.user.id.clone(),
         name: body.name,
         description: body.description,
         created_at: now,
@@ -109,7 +109,7 @@ pub async fn show_project(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<Project>, Error> {
-    let found = projects::find(&state.store, session.user.id, id.to_string()).await?;
+    let found = projects::find(&state.store, session.user.id.clone(), id.to_string()).await?;
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
@@ -151,7 +151,8 @@ pub async fn update_project(
 ) -> Result<Json<Project>, Error> {
     let changes =
         Changes { name: body.name, description: body.description, updated_at: state.clock.now() };
-    let found = projects::update(&state.store, session.user.id, id.to_string(), changes).await?;
+    let found =
+        projects::update(&state.store, session.user.id.clone(), id.to_string(), changes).await?;
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
@@ -164,7 +165,7 @@ pub async fn delete_project(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    if projects::delete(&state.store, session.user.id, id.to_string()).await? {
+    if projects::delete(&state.store, session.user.id.clone(), id.to_string()).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())

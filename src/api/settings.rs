@@ -1,5 +1,7 @@
 //! The settings page: the example of a handler that takes somebody.
 
+use std::sync::Arc;
+
 use actix_web::web::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,6 +21,6 @@ pub struct Settings {
 /// See your settings
 #[utoipa::path(get, path = "/api/settings", tag = tag::ACCOUNT, responses((status = 200, description = "Your settings", body = Settings)))]
 pub async fn show_settings(session: Session) -> Json<Settings> {
-    let user = session.user;
+    let user = Arc::unwrap_or_clone(session.user);
     Json(Settings { name: user.name, email: user.email, email_verified: user.email_verified })
 }

@@ -114,7 +114,7 @@ pub async fn list_tokens(
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<Page<TokenView>>, Error> {
     let now = state.clock.now();
-    let filter = Filter { user_id: Some(session.user.id), state: None };
+    let filter = Filter { user_id: Some(session.user.id.clone()), state: None };
     let page = tokens::list(&state.store, filter, window(paging.cursor, paging.limit), now).await?;
     Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
 }
@@ -179,7 +179,7 @@ pub async fn create_token(
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
     // What the gate saw may have changed since.
-    let row = match tokens::create(&state.store, row, scopes, Maker::Owner(own.id)).await? {
+    let row = match tokens::create(&state.store, row, scopes, Maker::Owner(own.id.clone())).await? {
         Made::Token(row) => *row,
         Made::Deactivated => return Err(Code::Unauthorized.into()),
         Made::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
@@ -204,7 +204,7 @@ pub async fn show_token(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<TokenView>, Error> {
-    let found = tokens::find(&state.store, session.user.id, id.to_string()).await?;
+    let found = tokens::find(&state.store, session.user.id.clone(), id.to_string()).await?;
     Ok(Json(TokenView::at(state.clock.now(), found.ok_or(Code::NotFound)?)))
 }
 
@@ -230,7 +230,8 @@ pub async fn rename_token(
     id: Path<Uuid>,
     ValidJson(body): ValidJson<RenameToken>,
 ) -> Result<Json<TokenView>, Error> {
-    let found = tokens::rename(&state.store, session.user.id, id.to_string(), body.name).await?;
+    let found =
+        tokens::rename(&state.store, session.user.id.clone(), id.to_string(), body.name).await?;
     Ok(Json(TokenView::at(state.clock.now(), found.ok_or(Code::NotFound)?)))
 }
 
@@ -245,7 +246,7 @@ pub async fn revoke_token(
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
-    if tokens::revoke(&state.store, session.user.id, id.to_string(), now).await? {
+    if tokens::revoke(&state.store, session.user.id.clone(), id.to_string(), now).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())
@@ -261,6 +262,6 @@ pub async fn revoke_current_token(
     ByToken(id): ByToken,
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
-    tokens::revoke(&state.store, session.user.id, id, state.clock.now()).await?;
+    tokens::revoke(&state.store, session.user.id.clone(), id, state.clock.now()).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
@@ -82,6 +84,12 @@ impl From<UserRow> for User {
     }
 }
 
+impl From<Arc<UserRow>> for User {
+    fn from(row: Arc<UserRow>) -> Self {
+        Arc::unwrap_or_clone(row).into()
+    }
+}
+
 /// A browser that is signed in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -119,5 +127,11 @@ impl From<SessionRow> for SessionView {
             last_seen_at: row.last_seen_at,
             authenticated_at: row.authenticated_at,
         }
+    }
+}
+
+impl From<Arc<SessionRow>> for SessionView {
+    fn from(row: Arc<SessionRow>) -> Self {
+        Arc::unwrap_or_clone(row).into()
     }
 }

@@ -13,11 +13,12 @@ const FORGET: Duration = Duration::from_mins(1);
 /// How often rows whose time is over are deleted.
 const PURGE: Duration = Duration::from_hours(1);
 
-/// Does jobs, writes last uses, forgets and purges, until it is told to stop. A fault is logged and
+/// Does jobs, keeps the lease, writes last uses, forgets and purges, until it is told to stop. A fault is logged and
 /// tried again the next time.
 pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
         jobs::run(state),
+        state.store.keep_lease(stop),
         every(FLUSH, stop, async || {
             if let Err(fault) = state.last_use.flush(&state.store).await {
                 tracing::warn!(%fault, "the last uses of keys could not be written");

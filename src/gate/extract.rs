@@ -6,6 +6,7 @@
 use std::{
     future::{Ready, ready},
     ops::Deref,
+    sync::Arc,
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     error::Code,
     state::State,
-    store::{sessions::SessionRow, users::Role},
+    store::{sessions::SessionRow, tokens::ApiToken, users::Role},
     time::Timestamp,
 };
 
@@ -68,7 +69,7 @@ extractor!(SiteAdmin, Access { admin: true, ..Access::SOMEBODY }, |request| {
 
 /// The session's row, where the cookie is demanded: what a token may not do, whatever its scopes.
 #[derive(Debug, Clone)]
-pub struct ByCookie(pub SessionRow);
+pub struct ByCookie(pub Arc<SessionRow>);
 
 extractor!(ByCookie, Access { token: false, ..Access::SOMEBODY }, |request| {
     let (session, _) = known(request)?;
@@ -81,7 +82,7 @@ pub struct ByToken(pub String);
 
 extractor!(ByToken, Access { cookie: false, any_scope: true, ..Access::SOMEBODY }, |request| {
     let (_, token) = known(request)?;
-    token.map(ByToken).ok_or_else(|| Code::TokenRequired.into())
+    token.map(|token| ByToken(token.id.clone())).ok_or_else(|| Code::TokenRequired.into())
 });
 
 /// Anybody but the holder of a token: what makes or ends a browser's session.
@@ -115,9 +116,9 @@ pub fn is_fresh(row: &SessionRow, now: Timestamp) -> bool {
     now < row.authenticated_at + FRESH
 }
 
-fn known(request: &HttpRequest) -> Result<(Session, Option<String>), Refusal> {
+fn known(request: &HttpRequest) -> Result<(Session, Option<Arc<ApiToken>>), Refusal> {
     match refusal::finding(request)? {
-        Finding::Known { session, token } => Ok((*session, token)),
+        Finding::Known { session, token } => Ok((session, token)),
         Finding::Anonymous(why) => Err(refusal::of_anonymous(request, why)),
     }
 }

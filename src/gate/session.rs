@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use strum::IntoStaticStr;
 
 use crate::{
     scope::{Scope, Scopes},
     store::{
+        Resolved,
         sessions::SessionRow,
         tokens::ApiToken,
         users::{Role, User},
@@ -22,9 +25,9 @@ pub const FRESH: Span = days(1);
 #[derive(Debug, Clone)]
 pub struct Session {
     /// Whoever asks; never somebody who is deactivated.
-    pub user: User,
+    pub user: Arc<User>,
     /// The session's row for a cookie, nothing for a token: the only tell.
-    pub session: Option<SessionRow>,
+    pub session: Option<Arc<SessionRow>>,
     scopes: Scopes,
 }
 
@@ -40,8 +43,8 @@ impl Session {
 /// What the gate found, kept in the request for the extractors.
 #[derive(Debug, Clone)]
 pub(super) enum Finding {
-    /// A live key. The token's id is for the one operation that ends the very token.
-    Known { session: Box<Session>, token: Option<String> },
+    /// A live key. The token is for the one operation that ends the very token.
+    Known { session: Session, token: Option<Arc<ApiToken>> },
     /// Nobody, and why.
     Anonymous(Anonymous),
 }
@@ -70,14 +73,18 @@ impl From<Anonymous> for Finding {
 }
 
 impl Finding {
-    pub(super) fn cookie(user: User, row: SessionRow) -> Self {
-        let session = Session { user, session: Some(row), scopes: Scopes::all() };
-        Self::Known { session: Box::new(session), token: None }
+    pub(super) fn cookie(found: &Resolved<SessionRow>) -> Self {
+        let (user, row) = (found.user.clone(), found.key.clone());
+        Self::Known {
+            session: Session { user, session: Some(row), scopes: Scopes::all() },
+            token: None,
+        }
     }
 
-    pub(super) fn token(user: User, token: ApiToken) -> Self {
+    pub(super) fn token(found: &Resolved<ApiToken>) -> Self {
+        let (user, token) = (found.user.clone(), found.key.clone());
         let session = Session { user, session: None, scopes: token.scopes };
-        Self::Known { session: Box::new(session), token: Some(token.id) }
+        Self::Known { session, token: Some(token) }
     }
 
     pub(super) fn is_known(&self) -> bool {

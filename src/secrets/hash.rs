@@ -1,4 +1,8 @@
-use std::{fmt, marker::PhantomData};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+};
 
 use diesel::{
     backend::Backend,
@@ -11,8 +15,8 @@ use sha2::{Digest, Sha256};
 /// The SHA-256 of a secret of kind `T`: what the store keeps and looks up.
 ///
 /// A plain hash is enough because each secret has at least 190 random bits (OWASP ASVS 5.0, 6.5.2);
-/// passwords have not, and go through argon2id. The look-up is by index, so that no comparison of
-/// secrets runs in our code whose time could tell anything.
+/// passwords have not, and go through argon2id. Secrets are never compared, only their hashes are looked
+/// up: what the time of that could tell is a part of a hash, from which no secret can be made.
 #[derive(AsExpression)]
 #[diesel(sql_type = Binary)]
 pub struct HashOf<T: 'static>([u8; 32], PhantomData<fn() -> T>);
@@ -30,6 +34,20 @@ impl<T> Clone for HashOf<T> {
 }
 
 impl<T> Copy for HashOf<T> {}
+
+impl<T> PartialEq for HashOf<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> Eq for HashOf<T> {}
+
+impl<T> Hash for HashOf<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl<T> fmt::Debug for HashOf<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

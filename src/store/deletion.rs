@@ -6,11 +6,11 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     audit_events::Event,
+    lock_out,
     locks::lock_admins,
     schema::{audit_events, users, verifications},
     users::{Role, User, find_in, is_last_admin},
     verifications::{Purpose, Refused, Verification, redeem},
-    write,
 };
 use crate::{secrets::LinkHash, time::Timestamp};
 
@@ -37,7 +37,7 @@ pub async fn delete(
     event: Event,
     now: Timestamp,
 ) -> Result<Deleted, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         lock_admins!(conn);
         let Some(user) = find_in!(conn, &user_id) else {
             return Ok(Deleted::Refused(Refused::Unknown));

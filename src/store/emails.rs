@@ -6,10 +6,10 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     jobs::NewJob,
+    lock_out,
     schema::{jobs, sessions, users, verifications},
     users::User,
     verifications::{Purpose, Refused, Verification, redeem},
-    write,
 };
 use crate::{secrets::LinkHash, time::Timestamp};
 
@@ -35,7 +35,7 @@ pub async fn verify(
     notice: impl Fn(&User) -> NewJob + Send + 'static,
     now: Timestamp,
 ) -> Result<Result<Verified, Refused>, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         let (user, held) =
             match redeem!(conn, link, [Purpose::VerifyEmail, Purpose::ChangeEmail], now) {
                 Ok(taken) => taken,

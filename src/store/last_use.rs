@@ -1,6 +1,6 @@
 //! When each key was last used, without a write for each request.
 //!
-//! The gate notes a use in memory when the row it has just read is over a minute behind, and a task
+//! The gate notes a use in memory when the row that it has read is over a minute behind, and a task
 //! writes what was noted every few seconds and at shutdown. A crash loses seconds of it, and two
 //! instances agree, since a time only ever moves forward and by a minute at least.
 
@@ -13,14 +13,16 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store,
+    Database, Error, Store,
     schema::{api_tokens, sessions},
     write,
 };
 use crate::time::{Span, Timestamp, seconds};
 
+pub use super::used::Used;
+
 /// A use is worth writing when the last one written is this old.
-const RESOLUTION: Span = seconds(60);
+pub(super) const RESOLUTION: Span = seconds(60);
 
 /// A key whose use is noted, by its row's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,9 +40,9 @@ pub struct LastUse {
 }
 
 impl LastUse {
-    /// Notes a use, if the last one that was written is old enough.
-    pub fn note(&self, written: Option<Timestamp>, now: Timestamp, key: impl FnOnce() -> Key) {
-        if written.is_none_or(|written| written + RESOLUTION <= now) {
+    /// Notes a use, if the last one is old enough.
+    pub fn note(&self, used: &Used, now: Timestamp, key: impl FnOnce() -> Key) {
+        if used.is_worth_noting(now) {
             self.lock().insert(key(), now);
         }
     }
@@ -56,9 +58,9 @@ impl LastUse {
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
         let noted: Vec<(Key, Timestamp)> =
             self.lock().iter().map(|(key, at)| (key.clone(), *at)).collect();
-        let at_once = match store {
-            Store::Postgres(_) => 1,
-            Store::Sqlite(_) => 1000,
+        let at_once = match store.database() {
+            Database::Postgres(_) => 1,
+            Database::Sqlite(_) => 1000,
         };
         for uses in noted.chunks(at_once) {
             write_uses(store, uses.to_vec()).await?;

@@ -10,12 +10,12 @@ use super::{
     audit_events::Event,
     guesses::forget_guesses,
     jobs::NewJob,
+    lock_out,
     locks::lock_user,
     schema::{accounts, api_tokens, audit_events, jobs, sessions, users, verifications},
     sessions::{NewSession, Renewal, SessionRow, renew},
     users::User,
     verifications::{Purpose, Refused, Verification, redeem},
-    write,
 };
 use crate::{
     secrets::{LinkHash, PasswordHash},
@@ -29,7 +29,7 @@ use crate::{
 /// # Errors
 /// When the store is unavailable.
 pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         let email: Option<String> = diesel::update(users::table.find(&account.user_id))
             .set(users::updated_at.eq(account.updated_at))
             .returning(users::email)
@@ -61,7 +61,7 @@ pub async fn reset(
     notice: impl Fn(&User) -> NewJob + Send + 'static,
     now: Timestamp,
 ) -> Result<Result<(), Refused>, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         let (user, _) = match redeem!(conn, link, [Purpose::SetPassword], now) {
             Ok(taken) => taken,
             Err(refused) => return Ok(Err(refused)),
@@ -135,7 +135,7 @@ pub async fn change(
     change: Change,
     now: Timestamp,
 ) -> Result<Changed, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         let Some(user) = lock_user!(conn, &user_id).filter(User::is_active) else {
             return Ok(Changed::Deactivated);
         };

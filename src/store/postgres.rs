@@ -158,10 +158,11 @@ fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// A pool of connections, and beside it one for each worker.
+/// A pool of connections, and beside it one for each worker and one for the epoch.
 pub struct Postgres {
     pool: bb8::Pool<AsyncPgConnection>,
     pipelines: Vec<Pipeline>,
+    watch: Pipeline,
     patience: Duration,
 }
 
@@ -201,7 +202,7 @@ impl Postgres {
             .await
             .map_err(|error: PoolError| Error::unavailable(error))?;
         let pipelines = std::iter::repeat_with(Pipeline::default).take(workers).collect();
-        Ok(Self { pool, pipelines, patience })
+        Ok(Self { pool, pipelines, watch: Pipeline::default(), patience })
     }
 
     /// Runs one statement that reads, and finishes at once, on the worker's own connection, beside all
@@ -215,6 +216,17 @@ impl Postgres {
     ) -> Result<T, Error> {
         let pipeline = lane::own(&self.pipelines)?;
         self.in_time(pipeline.ask(self.patience, async || self.fresh().await, body)).await
+    }
+
+    /// Runs one statement that reads, where no other statement is ever before it.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn watch<T>(
+        &self,
+        body: impl AsyncFnMut(&mut &Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        self.in_time(self.watch.ask(self.patience, async || self.fresh().await, body)).await
     }
 
     /// Runs a body on a connection, outside any transaction: one statement sees one state.
@@ -272,6 +284,17 @@ impl Postgres {
         .await
     }
 
+    /// As [`write`](Self::write), for what changes the epoch: its triggers do that, at the commit.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn lock_out<T>(
+        &self,
+        body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        self.write(body).await
+    }
+
     /// How much the pool has to do just now.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -283,7 +306,7 @@ impl Postgres {
             waits: waited.get_waited,
             timeouts: waited.get_timed_out,
             wait_micros: u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX),
-            queue: 0,
+            ..Load::default()
         }
     }
 

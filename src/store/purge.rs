@@ -4,13 +4,12 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store, guesses,
+    Error, Store, epoch, guesses, lock_out,
     schema::{
-        api_tokens, audit_events, familiar_networks, guesses as tries, jobs, sessions, setup_links,
-        verifications,
+        api_tokens, audit_events, changes, epoch as epochs, familiar_networks, guesses as tries,
+        jobs, sessions, setup_links, verifications,
     },
     verifications::MEMORY,
-    write,
 };
 use crate::time::{Span, Timestamp, days};
 
@@ -20,14 +19,14 @@ const TOKEN_MEMORY: Span = days(30);
 /// A job that was given up waits for an admin for this long.
 const JOB_MEMORY: Span = days(30);
 
-/// Deletes expired sessions and links, tokens and jobs long dead, and audit events older than they
-/// are kept.
+/// Deletes expired sessions and links, tokens and jobs long dead, audit events older than they are kept,
+/// and the changes that nobody needs to hear of any more.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn purge(store: &Store, keep_audit_events: Span, now: Timestamp) -> Result<usize, Error> {
     let dead = now - TOKEN_MEMORY;
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         let mut deleted = diesel::delete(sessions::table.filter(sessions::expires_at.le(now)))
             .execute(conn)
             .await?;
@@ -60,6 +59,11 @@ pub async fn purge(store: &Store, keep_audit_events: Span, now: Timestamp) -> Re
         )
         .execute(conn)
         .await?;
+        let epoch: Option<i64> =
+            epochs::table.select(epochs::number).get_result(conn).await.optional()?;
+        let old = epoch.unwrap_or(0).saturating_sub(epoch::MANY);
+        deleted +=
+            diesel::delete(changes::table.filter(changes::number.le(old))).execute(conn).await?;
         Ok(deleted)
     })
 }

@@ -1,5 +1,7 @@
 //! Browsers that are signed in.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -7,12 +9,15 @@ use super::{
     Error, Store,
     accounts::{Credential, NewAccount},
     audit_events::Event,
+    epoch::Epoch,
     jobs::NewJob,
+    lock_out,
     locks::lock_user,
     look_up,
+    memory::{self, Kept, Memory, Resolved},
     page::new_id,
     read,
-    schema::{accounts, audit_events, jobs, sessions, users},
+    schema::{accounts, audit_events, epoch, jobs, sessions, users},
     users::User,
     write,
 };
@@ -118,21 +123,43 @@ impl NewSession {
     }
 }
 
-/// The gate's query: the session with this secret, expired or not, and its user.
+impl memory::Key for SessionRow {
+    type Hash = SessionHash;
+
+    fn kept(memory: &Memory) -> &Kept<Self> {
+        &memory.sessions
+    }
+
+    fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
+    fn last_used_at(&self) -> Option<Timestamp> {
+        Some(self.last_seen_at)
+    }
+}
+
+/// What the gate asks: the session with this secret, expired or not, and its user.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn by_secret(
     store: &Store,
     hash: SessionHash,
-) -> Result<Option<(SessionRow, User)>, Error> {
-    look_up!(store, |conn| sessions::table
+    now: Timestamp,
+) -> Result<Option<Arc<Resolved<SessionRow>>>, Error> {
+    if let Some(kept) = store.memory.recall(hash, now) {
+        return Ok(Some(kept));
+    }
+    let found = look_up!(store, |conn| sessions::table
         .inner_join(users::table)
+        .left_join(epoch::table.on(epoch::id.eq(1)))
         .filter(sessions::secret_hash.eq(hash))
-        .select((SessionRow::as_select(), User::as_select()))
+        .select((SessionRow::as_select(), User::as_select(), Option::<Epoch>::as_select()))
         .get_result(conn)
         .await
-        .optional())
+        .optional())?;
+    Ok(found.map(|found| store.memory.learn(hash, found, now)))
 }
 
 /// Adds a user together with the way they sign in, their first session, which takes the place of the
@@ -148,7 +175,7 @@ pub async fn sign_up(
     replaced: Option<SessionHash>,
     mail: NewJob,
 ) -> Result<(User, SessionRow), Error> {
-    write!(store, |conn| {
+    lock_out!(store, if replaced.is_some(), |conn| {
         let user = diesel::insert_into(users::table)
             .values(&user)
             .returning(User::as_returning())
@@ -199,7 +226,7 @@ pub async fn sign_in(
 ) -> Result<SignedIn, Error> {
     let SigningIn { rehashed, session, replaced, verified_only } = with;
     let keep = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
-    write!(store, |conn| {
+    lock_out!(store, if replaced.is_some(), |conn| {
         let Some(user) = lock_user!(conn, &session.user_id).filter(User::is_active) else {
             return Ok(SignedIn::Deactivated);
         };
@@ -243,14 +270,17 @@ pub async fn list(
 /// When the store is unavailable.
 pub async fn refresh(
     store: &Store,
-    id: String,
+    row: &SessionRow,
     until: Timestamp,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    let id = row.id.clone();
     let moved = write!(store, |conn| diesel::update(sessions::table.find(&id))
         .set((sessions::expires_at.eq(until), sessions::updated_at.eq(now)))
         .execute(conn)
         .await)?;
+    // It changes no epoch. Who remembers the old end elsewhere moves it as well, or asks when it is over.
+    store.memory.forget(&row.user_id);
     Ok(moved == 1)
 }
 
@@ -275,7 +305,7 @@ pub async fn authenticated_again(
     renewal: Renewal,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    write!(store, |conn| Ok(renew!(conn, &renewal, now)))
+    lock_out!(store, |conn| Ok(renew!(conn, &renewal, now)))
 }
 
 /// Within a transaction: the session goes on under another secret, if it goes on.
@@ -298,9 +328,11 @@ pub(super) use renew;
 /// # Errors
 /// When the store is unavailable.
 pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error> {
-    write!(store, |conn| diesel::delete(sessions::table.filter(sessions::secret_hash.eq(hash)))
-        .execute(conn)
-        .await)?;
+    lock_out!(store, |conn| diesel::delete(
+        sessions::table.filter(sessions::secret_hash.eq(hash))
+    )
+    .execute(conn)
+    .await)?;
     Ok(())
 }
 
@@ -326,7 +358,7 @@ pub async fn end(
     now: Timestamp,
     event: Option<Event>,
 ) -> Result<usize, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         diesel::delete(sessions::table)
             .filter(sessions::user_id.eq(&user_id))
             .filter(sessions::expires_at.le(now))

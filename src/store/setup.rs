@@ -7,6 +7,7 @@ use super::{
     Error, Store,
     accounts::NewAccount,
     audit_events::Event,
+    lock_out,
     locks::lock_admins,
     schema::{accounts, audit_events, setup_links, users},
     sessions::{NewSession, SessionRow, begin_session},
@@ -66,7 +67,7 @@ pub enum Claimed {
 /// # Errors
 /// [`Error::Taken`] when the address belongs to somebody; the link stays.
 pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<Claimed, Error> {
-    write!(store, |conn| {
+    lock_out!(store, if first.replaced.is_some(), |conn| {
         lock_admins!(conn);
         if any_active_admin_in!(conn) {
             return Ok(Claimed::AdminExists);

@@ -18,7 +18,7 @@ use diesel::{
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::{Error, lane};
+use super::{Error, epoch, lane};
 use job::{Asked, Job};
 
 /// How many jobs may wait for a thread. A full queue means more work than the disk can take.
@@ -55,6 +55,7 @@ pub struct Sqlite {
     /// One for each worker, for what every request waits for: nothing slow is ever before it.
     lanes: Vec<Jobs>,
     readers: Jobs,
+    watch: Jobs,
     writer: Jobs,
     patience: Duration,
 }
@@ -77,10 +78,12 @@ impl Sqlite {
             read_on(format!("sqlite-lane-{number}"), lane_queue)?;
             lanes.push(lane_jobs);
         }
+        let (watch_jobs, watch_queue) = flume::bounded(QUEUE);
+        read_on("sqlite-watch".to_owned(), watch_queue)?;
         let (write_jobs, write_queue) = flume::bounded(QUEUE);
         let connection = Connection::with_runtime(connect(file)?, InPlace);
         start("sqlite-writer", move || writer::serve(connection, &write_queue))?;
-        Ok(Self { lanes, readers: read_jobs, writer: write_jobs, patience })
+        Ok(Self { lanes, readers: read_jobs, watch: watch_jobs, writer: write_jobs, patience })
     }
 
     /// How many jobs wait for a thread.
@@ -101,6 +104,17 @@ impl Sqlite {
         self.ask(lane::own(&self.lanes)?, body).await
     }
 
+    /// Runs one statement that reads, where no other statement is ever before it.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn watch<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(&self.watch, body).await
+    }
+
     /// Runs a body on a reader, outside any transaction: one statement sees one state.
     ///
     /// # Errors
@@ -117,6 +131,17 @@ impl Sqlite {
     /// # Errors
     /// As for [`read`](Self::read), and what the body returned, after a rollback.
     pub async fn write<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.lock_out(move |connection| epoch::unchanged(connection, body)).await
+    }
+
+    /// As [`write`](Self::write), for what changes the epoch: its triggers do that.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn lock_out<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {

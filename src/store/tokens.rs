@@ -1,5 +1,7 @@
 //! API tokens: what scripts hold instead of a cookie.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use strum::{EnumString, IntoStaticStr};
@@ -8,11 +10,14 @@ use super::{
     Error, Store,
     alive::alive,
     audit_events::Event,
+    epoch::Epoch,
+    lock_out,
     locks::lock_user,
     look_up,
+    memory::{self, Kept, Memory, Resolved},
     page::{Page, Window, new_id},
     read,
-    schema::{api_tokens, audit_events, users},
+    schema::{api_tokens, audit_events, epoch, users},
     scopes::StoredScopes,
     users::{Role, User},
     verifications::asker_is_signed_in,
@@ -117,18 +122,43 @@ impl ApiToken {
     }
 }
 
-/// The gate's query: the token with this hash, in whatever state, and its user.
+impl memory::Key for ApiToken {
+    type Hash = TokenHash;
+
+    fn kept(memory: &Memory) -> &Kept<Self> {
+        &memory.tokens
+    }
+
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.state(now) == State::Active
+    }
+
+    fn last_used_at(&self) -> Option<Timestamp> {
+        self.last_used_at
+    }
+}
+
+/// What the gate asks: the token with this hash, in whatever state, and its user.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn by_hash(store: &Store, hash: TokenHash) -> Result<Option<(ApiToken, User)>, Error> {
-    look_up!(store, |conn| api_tokens::table
+pub async fn by_hash(
+    store: &Store,
+    hash: TokenHash,
+    now: Timestamp,
+) -> Result<Option<Arc<Resolved<ApiToken>>>, Error> {
+    if let Some(kept) = store.memory.recall(hash, now) {
+        return Ok(Some(kept));
+    }
+    let found = look_up!(store, |conn| api_tokens::table
         .inner_join(users::table)
+        .left_join(epoch::table.on(epoch::id.eq(1)))
         .filter(api_tokens::token_hash.eq(hash))
-        .select((ApiToken::as_select(), User::as_select()))
+        .select((ApiToken::as_select(), User::as_select(), Option::<Epoch>::as_select()))
         .get_result(conn)
         .await
-        .optional())
+        .optional())?;
+    Ok(found.map(|found| store.memory.learn(hash, found, now)))
 }
 
 /// Who makes a token.
@@ -257,7 +287,7 @@ pub async fn rename(
     id: String,
     name: String,
 ) -> Result<Option<ApiToken>, Error> {
-    write!(store, |conn| diesel::update(api_tokens::table.find(&id))
+    lock_out!(store, |conn| diesel::update(api_tokens::table.find(&id))
         .filter(api_tokens::user_id.eq(&user_id))
         .set(api_tokens::name.eq(&name))
         .returning(ApiToken::as_returning())
@@ -276,7 +306,7 @@ pub async fn revoke(
     id: String,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let revoked = write!(store, |conn| {
+    let revoked = lock_out!(store, |conn| {
         diesel::update(api_tokens::table.find(&id))
             .filter(api_tokens::user_id.eq(&user_id))
             .filter(api_tokens::revoked_at.is_null())
@@ -303,7 +333,7 @@ pub async fn revoke_as_admin(
     now: Timestamp,
     event: impl Fn(&ApiToken) -> Event + Send + 'static,
 ) -> Result<Option<ApiToken>, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         diesel::update(api_tokens::table.find(&id))
             .filter(api_tokens::revoked_at.is_null())
             .set(api_tokens::revoked_at.eq(now))
@@ -332,7 +362,7 @@ pub async fn revoke_all(
     now: Timestamp,
     event: Event,
 ) -> Result<usize, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         let revoked = diesel::update(api_tokens::table)
             .filter(api_tokens::user_id.eq(&user_id))
             .filter(alive(now))

@@ -7,11 +7,11 @@ use super::{
     Error, Store,
     alive::alive,
     audit_events::Event,
+    lock_out,
     locks::lock_admins,
     page::{Page, Window, new_id},
     read,
     schema::{api_tokens, audit_events, sessions, users, verifications},
-    write,
 };
 use crate::time::Timestamp;
 
@@ -204,7 +204,7 @@ pub async fn update(
     changes: Changes,
     event: Event,
 ) -> Result<Written, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         lock_admins!(conn);
         if let Some(refused) = refusal_of_actor!(conn, &event) {
             return Ok(refused);
@@ -232,7 +232,7 @@ pub async fn update(
 /// # Errors
 /// When the store is unavailable.
 pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         diesel::update(users::table.find(&id)).set(&profile).execute(conn).await?;
         Ok(())
     })
@@ -251,7 +251,7 @@ pub async fn deactivate(
     now: Timestamp,
     event: Event,
 ) -> Result<Written, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         lock_admins!(conn);
         if let Some(refused) = refusal_of_actor!(conn, &event) {
             return Ok(refused);
@@ -295,7 +295,7 @@ pub async fn reactivate(
     now: Timestamp,
     event: Event,
 ) -> Result<Written, Error> {
-    write!(store, |conn| {
+    lock_out!(store, |conn| {
         lock_admins!(conn);
         if let Some(refused) = refusal_of_actor!(conn, &event) {
             return Ok(refused);

@@ -31,14 +31,14 @@ use crate::support::*;
 
 const SIGN_UP: &str = "/api/auth/sign-up/email";
 const SIGN_IN: &str = "/api/auth/sign-in/email";
-const SIGN_OUT: &str = "/api/auth/sign-out";
+pub const SIGN_OUT: &str = "/api/auth/sign-out";
 const GET_SESSION: &str = "/api/auth/get-session";
 const LIST_SESSIONS: &str = "/api/auth/list-sessions";
 const REVOKE_SESSION: &str = "/api/auth/revoke-session";
 const REVOKE_SESSIONS: &str = "/api/auth/revoke-sessions";
 const REVOKE_OTHERS: &str = "/api/auth/revoke-other-sessions";
 const VERIFY_PASSWORD: &str = "/api/auth/verify-password";
-const CHANGE_PASSWORD: &str = "/api/auth/change-password";
+pub const CHANGE_PASSWORD: &str = "/api/auth/change-password";
 const REQUEST_RESET: &str = "/api/auth/request-password-reset";
 const RESET_PASSWORD: &str = "/api/auth/reset-password";
 const SEND_VERIFICATION: &str = "/api/auth/send-verification-email";

@@ -425,11 +425,12 @@ async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Bac
     );
 }
 
-/// Takes the tables away under the server.
+/// Takes the tables away under the server, and waits until it must look.
 pub async fn break_store(server: &Server) {
-    for table in ["sessions", "api_tokens"] {
+    for table in ["sessions", "api_tokens", "epoch"] {
         crate::store::execute(server, &format!("ALTER TABLE {table} RENAME TO {table}_gone")).await;
     }
+    tokio::time::sleep(std::time::Duration::from_millis(330)).await;
     let _ = users::any_active_admin(&server.state.store).await;
 }
 

@@ -1,6 +1,6 @@
 //! What every answer tells a browser, whatever was asked.
 
-use portcullis::store::Store;
+use portcullis::store::Database;
 use reqwest::Method;
 
 use crate::{access::operations, support::*};
@@ -193,7 +193,7 @@ async fn an_outage_is_a_page_that_comes_back_and_a_problem_with_the_same_delay()
     let server = Backend::Sqlite.start_with(&["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
     server.jobs_done().await;
-    let Store::Sqlite(_) = &server.state.store else { panic!("it runs on SQLite") };
+    let Database::Sqlite(_) = server.state.store.database() else { panic!("it runs on SQLite") };
     crate::store::execute(&server, "ALTER TABLE sessions RENAME TO away").await;
     told_alike(&ada.browser, "/settings", 503, "store_unavailable").await;
     let page = ada.browser.navigate("/settings").await;

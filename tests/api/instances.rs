@@ -1,98 +1,294 @@
-//! Several instances on one PostgreSQL: whoever is locked out at one is anonymous at all.
+//! Several instances on one PostgreSQL, and one server beside other programs on one SQLite: whoever is
+//! locked out anywhere is anonymous everywhere, also where keys are remembered.
 //!
 //! The long form: `LOCK_OUT_ROUNDS=1000 cargo test --test api instances -- --nocapture`
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+mod watched;
 
+use std::time::Duration;
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use rand::RngExt;
 use tempfile::TempDir;
+use tokio_postgres::NoTls;
 
 use crate::support::*;
+use watched::{Bystanders, Seen, watch};
 
 const INSTANCES: usize = 3;
 
 /// How many rounds the short form has.
 const ROUNDS: usize = 6;
 
-/// How long is looked after the answer.
-const AFTER: Duration = Duration::from_millis(60);
+/// What is waited for where nobody does: 1.1 leases.
+const WAIT: Duration = Duration::from_millis(330);
 
-/// What somebody's key was answered, and when it was sent.
-struct Sent {
-    at: Instant,
-    status: u16,
+fn rounds_of_lock_out() -> usize {
+    as_many_as("LOCK_OUT_ROUNDS").unwrap_or(ROUNDS)
 }
 
-/// Asks again and again, at one instance with one key.
-async fn ask(caller: Caller, stop: Arc<AtomicBool>, answers: Arc<Mutex<Vec<Sent>>>) {
-    while !stop.load(Ordering::Relaxed) {
-        let at = Instant::now();
-        let status = caller.get("/api/me").await.status.as_u16();
-        answers.lock().unwrap().push(Sent { at, status });
+/// Three instances, of which one reaches the database over a wire that can be cut, an admin, and somebody.
+struct Deployment {
+    instances: Vec<Running>,
+    wire: Proxy,
+    url: String,
+    admin: String,
+    ada: Witness,
+    id: String,
+    others: Vec<Witness>,
+    _home: TempDir,
+}
+
+impl Deployment {
+    async fn start(lease: &[&str]) -> Self {
+        let home = TempDir::new().unwrap();
+        let url = Backend::Postgres.database(home.path()).await;
+        let (wire, over_the_wire) = Proxy::to(&url).await;
+        let secret = portcullis::secrets::SigningKey::generate().reveal();
+        let settings = |url| {
+            [
+                ("DATABASE_URL", url),
+                ("PORTCULLIS_SECRET", secret.as_str()),
+                ("PORTCULLIS_DATABASE_TIMEOUT", "1"),
+                ("PORTCULLIS_METRICS_LISTEN", "127.0.0.1:0"),
+                // What goes wrong at the database is said, and nobody reads it.
+                ("PORTCULLIS_LOG", "off"),
+            ]
+        };
+        let mut instances = Vec::new();
+        for number in 0..INSTANCES {
+            let url = if number == 0 { &over_the_wire } else { &url };
+            instances.push(Running::start(home.path(), &settings(url)));
+        }
+        let first = &instances[1].nobody;
+        let new = ["user", "create", "--admin", "--name", "Admin", "--email", "admin@example.com"];
+        succeeds(run(home.path(), &settings(&url), &new, PASSWORD));
+        succeeds(run(home.path(), &settings(&url), lease, ""));
+        let credentials = json!({ "email": "admin@example.com", "password": PASSWORD });
+        let reply = first.post("/api/auth/sign-in/email", credentials).await;
+        let admin = reply.cookie().unwrap();
+        let ada = Witness::sign_up(first).await;
+        let id = ada.browser.get("/api/me").await.expect(200)["user"]["id"].clone();
+        let mut others = Vec::new();
+        for number in 0..4 {
+            others.push(Witness::sign_up_as(first, &format!("other-{number}@example.com")).await);
+        }
+        let id = id.as_str().unwrap().to_owned();
+        Self { instances, wire, url, admin, ada, id, others, _home: home }
     }
-}
 
-/// An instance that stands still for a while, with requests on their way through it.
-async fn stop_for_a_moment(instance: &Running) {
-    instance.signal("STOP");
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    instance.signal("CONT");
-}
+    /// Both keys of Ada's, at every instance.
+    fn keys(&self) -> Vec<Caller> {
+        let at = |instance: &Running| {
+            let ada = self.ada.at(&instance.nobody);
+            [ada.browser, ada.script]
+        };
+        self.instances.iter().flat_map(at).collect()
+    }
 
-#[tokio::test]
-async fn whoever_is_locked_out_at_one_is_anonymous_at_all() {
-    let home = TempDir::new().unwrap();
-    let url = Backend::Postgres.database(home.path()).await;
-    let secret = portcullis::secrets::SigningKey::generate().reveal();
-    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
-    let instances: Vec<_> =
-        (0..INSTANCES).map(|_| Running::start(home.path(), &settings)).collect();
-    let first = &instances[0].nobody;
-    let new = ["user", "create", "--admin", "--name", "Admin", "--email", "admin@example.com"];
-    succeeds(run(home.path(), &settings, &new, PASSWORD));
-    let credentials = json!({ "email": "admin@example.com", "password": PASSWORD });
-    let reply = first.post("/api/auth/sign-in/email", credentials).await;
-    let admin = reply.cookie().unwrap();
-    let ada = Witness::sign_up(first).await;
-    let id = ada.browser.get("/api/me").await.expect(200)["user"]["id"].clone();
-    let path = format!("/api/admin/users/{}", id.as_str().unwrap());
+    async fn admin_does(&self, number: usize, what: &str) {
+        let admin = self.instances[number].nobody.with_cookie(&self.admin);
+        admin.post(&format!("/api/admin/users/{}/{what}", self.id), json!({})).await.expect(200);
+    }
 
-    let (mut asked, mut let_in) = (0, 0);
-    for round in 0..as_many_as("LOCK_OUT_ROUNDS").unwrap_or(ROUNDS) {
-        let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let mut asking = Vec::new();
-        for instance in &instances {
-            let ada = ada.at(&instance.nobody);
-            for caller in [ada.browser, ada.script] {
-                asking.push(tokio::spawn(ask(caller, stop.clone(), answers.clone())));
+    async fn shell(&self) -> tokio_postgres::Client {
+        let (client, driver) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+        tokio::spawn(driver);
+        client
+    }
+
+    async fn by_hand(&self, sql: &str) {
+        let sql = sql.replace("ADA", &format!("'{}'", self.id));
+        self.shell().await.batch_execute(&sql).await.unwrap();
+    }
+
+    /// Lets Ada in again, and waits until every instance has remembered both of her keys.
+    async fn let_in(&self) {
+        self.by_hand("UPDATE users SET deactivated_at = NULL WHERE id = ADA").await;
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            for key in self.keys() {
+                bounded(async { while key.get("/api/me").await.status != 200 {} }).await;
             }
         }
-        let still = &instances[(round + 1) % INSTANCES];
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        let admin = instances[round % INSTANCES].nobody.with_cookie(&admin);
-        let deactivate = format!("{path}/deactivate");
-        let (reply, ()) =
-            tokio::join!(admin.post(&deactivate, json!({})), stop_for_a_moment(still));
-        let answered = Instant::now();
-        reply.expect(200);
-        tokio::time::sleep(AFTER).await;
-        stop.store(true, Ordering::Relaxed);
-        for asking in asking {
-            asking.await.unwrap();
-        }
-        for Sent { at, status } in answers.lock().unwrap().iter() {
-            assert!([200, 401].contains(status), "{status}");
-            asked += usize::from(*at > answered);
-            let_in += usize::from(*status == 200);
-            assert!(*at <= answered || *status == 401, "let in after the answer, in round {round}");
-        }
-        admin.post(&format!("{path}/reactivate"), json!({})).await.expect(200);
     }
-    assert!(asked > 0 && let_in > 0, "{asked} asked after an answer, {let_in} let in before");
-    println!("asked after the answer: {asked}, let in: 0; let in before: {let_in}");
+
+    /// An instance that stands still for a while, or loses its database, with requests on their way.
+    async fn disturb(&self, number: usize, pause: Duration) {
+        let instance = &self.instances[number];
+        instance.signal("STOP");
+        if number == 0 {
+            self.wire.set(Wire::Reset);
+        }
+        tokio::time::sleep(pause).await;
+        instance.signal("CONT");
+        self.wire.set(Wire::Pass);
+    }
+
+    /// Of what an instance answered by key so far: all, and what it asked the database about.
+    async fn counted(&self, number: usize) -> (f64, f64) {
+        let text = self.instances[number].metrics().await;
+        let sum = |names: &[&str]| -> f64 {
+            let lines = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+            lines.map(|line| line.split(' ').nth(1).unwrap().parse::<f64>().unwrap()).sum()
+        };
+        let gate = "portcullis_gate_total{outcome=";
+        let by_key = ["cookie", "token"].map(|key| format!("{gate}\"{key}\""));
+        (sum(&by_key.each_ref().map(String::as_str)), sum(&["portcullis_key_look_ups"]))
+    }
+}
+
+#[rstest]
+#[case::each_key_is_looked_up(&["lease", "off"])]
+#[case::keys_are_remembered(&["lease", "on"])]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]) {
+    let all = Deployment::start(lease).await;
+    let busy: Vec<_> =
+        all.instances.iter().map(|one| Bystanders::at(&all.others, &one.nobody)).collect();
+    let mut seen = Seen::default();
+    for round in 0..rounds_of_lock_out() {
+        all.let_in().await;
+        let (still, admins) = (round % INSTANCES, (round + 1) % INSTANCES);
+        let (begin, pause) = {
+            let mut random = rand::rng();
+            (random.random_range(0..60), random.random_range(20..800))
+        };
+        // Where the wire is cut, nobody is locked out through it.
+        let admins = if admins == 0 { 1 } else { admins };
+        let pause = Duration::from_millis(pause);
+        let disturbed = async {
+            if still != admins {
+                all.disturb(still, pause).await;
+            }
+        };
+        let lock_out = async {
+            tokio::time::sleep(Duration::from_millis(begin)).await;
+            all.admin_does(admins, "deactivate").await;
+        };
+        let (round_seen, ()) = tokio::join!(watch(all.keys(), lock_out), disturbed);
+        seen += round_seen;
+        assert_eq!(seen.let_in_after, 0, "let in after the answer, in round {round}");
+    }
+    assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
+    if lease.contains(&"on") {
+        println!("{} of the answers from memory", share_from_memory(&all).await);
+    }
+    for bystanders in busy {
+        bystanders.rest().await;
+    }
+    println!("{lease:?}: {seen:?}");
+}
+
+/// The least share that an instance answers from memory when nothing disturbs it, and somebody is locked
+/// out and let in again all the time.
+async fn share_from_memory(all: &Deployment) -> f64 {
+    all.let_in().await;
+    let mut before = Vec::new();
+    for number in 0..INSTANCES {
+        before.push(all.counted(number).await);
+    }
+    for _ in 0..2 {
+        all.admin_does(1, "deactivate").await;
+        all.let_in().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let mut least: f64 = 1.0;
+    for (number, (answered_before, asked_before)) in before.into_iter().enumerate() {
+        let (answered, asked) = all.counted(number).await;
+        let share = 1.0 - (asked - asked_before) / (answered - answered_before);
+        assert!(share >= 0.9, "{share} of what instance {number} answered was from memory");
+        least = least.min(share);
+    }
+    least
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() {
+    let all = Deployment::start(&["lease", "on"]).await;
+    let mut seen = Seen::default();
+    for round in 0..rounds_of_lock_out() {
+        all.let_in().await;
+        let sql = [
+            "UPDATE users SET deactivated_at = now() WHERE id = ADA",
+            "UPDATE users SET deactivated_at = now(), updated_at = now() WHERE name = 'Witness' AND id = ADA",
+        ][round % 2];
+        seen += watch(all.keys(), async {
+            all.by_hand(sql).await;
+            tokio::time::sleep(WAIT).await;
+        })
+        .await;
+        assert_eq!(seen.let_in_after, 0, "let in, in round {round}");
+    }
+    assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
+    println!("by hand: {seen:?}");
+}
+
+/// The check can fail: without the wait, and where the epoch changes before the rights do.
+#[rstest]
+#[case::without_the_wait(
+    "ALTER TABLE epoch DROP CONSTRAINT epoch_check; UPDATE epoch SET wait_ms = 0"
+)]
+#[case::where_a_look_up_may_straddle_a_change("ALTER TABLE users DISABLE TRIGGER ALL")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_rule_lets_somebody_in(#[case] sql: &str) {
+    let all = Deployment::start(&["lease", "on"]).await;
+    all.let_in().await;
+    all.by_hand(sql).await;
+    let mut seen = Seen::default();
+    for _ in 0..20 {
+        let lock_out = async {
+            if sql.contains("TRIGGER") {
+                all.by_hand("SELECT change(ADA)").await;
+                tokio::time::sleep(WAIT).await;
+                all.by_hand("UPDATE users SET deactivated_at = now() WHERE id = ADA").await;
+                tokio::time::sleep(WAIT).await;
+            } else {
+                all.admin_does(1, "deactivate").await;
+            }
+        };
+        seen += watch(all.keys(), lock_out).await;
+        if seen.let_in_after > 0 {
+            return;
+        }
+        all.let_in().await;
+    }
+    panic!("nobody was let in: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_locked_out_beside_a_server_is_anonymous_there() {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), &[]);
+    let ada = Witness::sign_up(&server.nobody).await;
+    let mut file = SqliteConnection::establish(
+        home.path().join("data/portcullis.db").to_str().expect("its path is text"),
+    )
+    .unwrap();
+    file.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+    let mut seen = Seen::default();
+    for round in 0..rounds_of_lock_out() {
+        let keys = || vec![ada.browser.clone(), ada.script.clone()];
+        let (folder, email) = (home.path().to_owned(), ada.email.clone());
+        seen += if round % 2 == 0 {
+            watch(keys(), async {
+                let command = move || {
+                    succeeds(run(&folder, &[], &["user", "deactivate", &email], ""));
+                };
+                tokio::task::spawn_blocking(command).await.unwrap();
+            })
+            .await
+        } else {
+            watch(keys(), async {
+                file.batch_execute("UPDATE users SET deactivated_at = 1").unwrap();
+                tokio::time::sleep(WAIT).await;
+            })
+            .await
+        };
+        assert_eq!(seen.let_in_after, 0, "let in, in round {round}");
+        file.batch_execute("UPDATE users SET deactivated_at = NULL").unwrap();
+        bounded(async { while ada.browser.get("/api/me").await.status != 200 {} }).await;
+    }
+    assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
+    println!("beside a server: {seen:?}");
 }

@@ -37,6 +37,7 @@ mod jobs;
 mod kill;
 mod limits;
 mod mail;
+mod memory;
 mod pages;
 mod projects;
 mod races;

@@ -3,14 +3,16 @@
 mod groups;
 mod pipeline;
 
+use std::time::Duration;
+
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use portcullis::{
     jobs::{About, Job, Mail},
     secrets::{LinkSecret, PasswordHash},
     store::{
-        Location, Store,
-        last_use::{Key, LastUse},
-        passwords,
+        Database, Location, Store,
+        last_use::{Key, LastUse, Used},
+        lease, passwords,
         schema::verifications,
         users,
         verifications::{NewVerification, Purpose},
@@ -20,26 +22,38 @@ use portcullis::{
 
 use crate::support::*;
 
-/// Executes a statement on a test's database.
+/// Executes a statement on a test's database. What it changes of somebody's rights the server need not have
+/// heard of before its lease is over.
 pub async fn execute(server: &Server, sql: &str) {
+    let epoch = async || lease::show(&server.state.store).await.ok().map(|lease| lease.number);
+    let before = epoch().await;
     let sql = sql.to_owned();
-    match &server.state.store {
-        Store::Sqlite(sqlite) => sqlite
-            .write(move |connection| {
+    match server.state.store.database() {
+        Database::Sqlite(sqlite) => sqlite
+            .lock_out(move |connection| {
                 portcullis::store::in_place(async move { connection.batch_execute(&sql).await })
             })
             .await
             .unwrap(),
-        Store::Postgres(postgres) => {
+        Database::Postgres(postgres) => {
             postgres.write(async |connection| connection.batch_execute(&sql).await).await.unwrap();
         }
     }
+    if before != epoch().await {
+        settle(server).await;
+    }
+}
+
+/// Waits until no instance answers from what it knew before.
+pub async fn settle(server: &Server) {
+    let Ok(lease) = lease::show(&server.state.store).await else { return };
+    tokio::time::sleep(Duration::from_millis(lease.wait_ms.try_into().unwrap())).await;
 }
 
 /// Adds a link.
 pub async fn add_link(server: &Server, link: NewVerification) {
-    match &server.state.store {
-        Store::Sqlite(sqlite) => sqlite
+    match server.state.store.database() {
+        Database::Sqlite(sqlite) => sqlite
             .write(move |connection| {
                 portcullis::store::in_place(async move {
                     diesel::insert_into(verifications::table)
@@ -51,7 +65,7 @@ pub async fn add_link(server: &Server, link: NewVerification) {
             .await
             .map(drop)
             .unwrap(),
-        Store::Postgres(postgres) => postgres
+        Database::Postgres(postgres) => postgres
             .write(async |connection| {
                 diesel::insert_into(verifications::table).values(&link).execute(connection).await
             })
@@ -124,7 +138,7 @@ async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
 #[tokio::test]
 async fn an_acknowledged_write_is_on_the_disk() {
     let server = Backend::Sqlite.start().await;
-    let Store::Sqlite(sqlite) = &server.state.store else { unreachable!() };
+    let Database::Sqlite(sqlite) = server.state.store.database() else { unreachable!() };
     let pragma = |name: &'static str| {
         sqlite.write(move |connection| {
             portcullis::store::in_place(async move {
@@ -156,7 +170,7 @@ async fn a_relaxed_default_of_the_server_is_not_ours() {
     let mut own = url::Url::parse(&url).unwrap();
     own.set_path(&name);
     let fresh = Server::on(own.as_str(), tempfile::TempDir::new().unwrap(), &[]).await;
-    let Store::Postgres(postgres) = &fresh.state.store else { unreachable!() };
+    let Database::Postgres(postgres) = fresh.state.store.database() else { unreachable!() };
     let setting = postgres
         .write(async |connection| {
             diesel::sql_query("SELECT current_setting('synchronous_commit') AS value")
@@ -178,7 +192,7 @@ async fn postgresql_is_reached_with_tls_that_is_checked() {
     let options = config(&url, folder.path(), &[]).store_options(true);
     let trusting = Location::parse(&url, Some(authority)).unwrap();
     let store = Store::open(&trusting, options).await.unwrap();
-    let Store::Postgres(postgres) = &store else { unreachable!() };
+    let Database::Postgres(postgres) = store.database() else { unreachable!() };
     let encrypted = postgres
         .read(async |connection| {
             diesel::sql_query(
@@ -216,7 +230,7 @@ async fn a_dead_connection_is_replaced_without_an_error() {
 }
 
 async fn database_name(server: &Server) -> String {
-    let Store::Postgres(postgres) = &server.state.store else { unreachable!() };
+    let Database::Postgres(postgres) = server.state.store.database() else { unreachable!() };
     let name = postgres
         .read(async |connection| {
             diesel::sql_query("SELECT current_database()::text AS value")
@@ -232,8 +246,8 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
     let server = backend.start_with(&["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
     let late = std::time::Duration::from_secs(3);
-    match &server.state.store {
-        Store::Sqlite(sqlite) => {
+    match server.state.store.database() {
+        Database::Sqlite(sqlite) => {
             let held = sqlite.write(move |_| {
                 std::thread::sleep(late);
                 Ok(())
@@ -242,7 +256,7 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
                 tokio::join!(held, ada.browser.post("/api/projects", json!({ "name": "x" })));
             reply.refused(503, "store_unavailable");
         }
-        Store::Postgres(_) => {
+        Database::Postgres(_) => {
             execute(&server, "CREATE TABLE held (id int)").await;
             let url = Backend::Postgres.database(&server.folder).await;
             let name = database_name(&server).await;
@@ -298,7 +312,7 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
         server.advance(portcullis::time::seconds(120));
         for session in sessions.as_array().unwrap() {
             for uses in [&one, &other] {
-                uses.note(None, server.now(), || {
+                uses.note(&Used::at(None), server.now(), || {
                     Key::Session(session["id"].as_str().unwrap().to_owned())
                 });
             }

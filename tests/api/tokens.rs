@@ -8,7 +8,7 @@ mod show;
 
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
-use portcullis::store::Store;
+use portcullis::store::Database;
 
 use crate::support::*;
 
@@ -46,8 +46,8 @@ struct Row {
 /// What a query finds; its one column is a text called `value`.
 pub async fn select(server: &Server, sql: &str) -> Vec<String> {
     let sql = sql.to_owned();
-    let rows: Vec<Row> = match &server.state.store {
-        Store::Sqlite(sqlite) => sqlite
+    let rows: Vec<Row> = match server.state.store.database() {
+        Database::Sqlite(sqlite) => sqlite
             .read(move |connection| {
                 portcullis::store::in_place(
                     async move { diesel::sql_query(sql).load(connection).await },
@@ -55,7 +55,7 @@ pub async fn select(server: &Server, sql: &str) -> Vec<String> {
             })
             .await
             .unwrap(),
-        Store::Postgres(postgres) => postgres
+        Database::Postgres(postgres) => postgres
             .read(async |connection| diesel::sql_query(sql.clone()).load(connection).await)
             .await
             .unwrap(),
@@ -84,7 +84,7 @@ pub async fn dump_of(url: &str) -> String {
 
 /// All that the database holds: the very files of the one, every row of the other.
 pub async fn dump(server: &Server) -> String {
-    if matches!(server.state.store, Store::Sqlite(_)) {
+    if matches!(server.state.store.database(), Database::Sqlite(_)) {
         let read = |name| std::fs::read(server.folder.join(name)).unwrap_or_default();
         let files = [read("portcullis.db"), read("portcullis.db-wal")].concat();
         return String::from_utf8_lossy(&files).into_owned();

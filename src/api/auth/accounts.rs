@@ -52,6 +52,6 @@ pub async fn list_accounts(
     _: ByCookie,
     state: Data<State>,
 ) -> Result<Json<Vec<Account>>, Error> {
-    let rows = accounts::list(&state.store, session.user.id).await?;
+    let rows = accounts::list(&state.store, session.user.id.clone()).await?;
     Ok(Json(rows.into_iter().map(Account::from).collect()))
 }

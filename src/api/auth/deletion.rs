@@ -88,7 +88,7 @@ pub async fn delete_account(
         Job::from(mail).add(&state, Some(&user.id)).await?;
         return Ok(Json(MAILED));
     }
-    delete(&state, user.id, link).await?;
+    delete(&state, user.id.clone(), link).await?;
     cookie.remove();
     Ok(Json(DELETED))
 }
@@ -115,7 +115,7 @@ pub async fn confirm_deletion(
 ) -> Result<Either<Json<Answer>, HttpResponse>, Error> {
     let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let link = LinkSecret::presented(following.token).hash();
-    delete(&state, session.user.id, Some(link)).await?;
+    delete(&state, session.user.id.clone(), Some(link)).await?;
     cookie.remove();
     Ok(match callback {
         Some(page) => Either::Right(redirect(&page, &state.site, None)),

@@ -60,7 +60,7 @@ pub async fn update_profile(
         return Err(Code::NoFieldsToUpdate.into());
     }
     let profile = Profile { name: body.name, image: body.image, updated_at: state.clock.now() };
-    users::update_profile(&state.store, session.user.id, profile).await?;
+    users::update_profile(&state.store, session.user.id.clone(), profile).await?;
     Ok(Json(DONE))
 }
 

@@ -1,5 +1,7 @@
 //! The session that asks, and its sisters.
 
+use std::sync::Arc;
+
 use actix_web::{
     Responder,
     http::header::PRAGMA,
@@ -65,6 +67,7 @@ pub async fn get_session(
         }
         Some(Session { user, session: Some(row), .. }) => {
             let asleep = looking.disable_refresh.is_some_and(|text| !text.is_empty());
+            let row = Arc::unwrap_or_clone(row);
             let row = if asleep { row } else { refresh(&state, &cookie, row).await? };
             Some(Current { session: Some(row.into()), user: user.into() })
         }
@@ -81,7 +84,7 @@ async fn refresh(
 ) -> Result<SessionRow, Error> {
     let now = state.clock.now();
     let Some(until) = row.refreshed(now) else { return Ok(row) };
-    match sessions::refresh(&state.store, row.id.clone(), until, now).await {
+    match sessions::refresh(&state.store, &row, until, now).await {
         Ok(true) => {
             cookie.renew()?;
             Ok(SessionRow { expires_at: until, updated_at: now, ..row })
@@ -103,7 +106,7 @@ pub async fn list_sessions(
     _: ByCookie,
     state: Data<State>,
 ) -> Result<Json<Vec<SessionView>>, Error> {
-    let rows = sessions::list(&state.store, session.user.id, state.clock.now()).await?;
+    let rows = sessions::list(&state.store, session.user.id.clone(), state.clock.now()).await?;
     Ok(Json(rows.into_iter().map(SessionView::from).collect()))
 }
 
@@ -134,8 +137,14 @@ pub async fn revoke_session(
     ProtocolJson(body): ProtocolJson<RevokeSession>,
 ) -> Result<Json<Status>, Error> {
     let is_own = own.id == body.token;
-    sessions::end(&state.store, session.user.id, Which::One(body.token), state.clock.now(), None)
-        .await?;
+    sessions::end(
+        &state.store,
+        session.user.id.clone(),
+        Which::One(body.token),
+        state.clock.now(),
+        None,
+    )
+    .await?;
     if is_own {
         cookie.remove();
     }
@@ -152,7 +161,8 @@ pub async fn revoke_sessions(
     cookie: SessionCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(&state.store, session.user.id, Which::All, state.clock.now(), None).await?;
+    sessions::end(&state.store, session.user.id.clone(), Which::All, state.clock.now(), None)
+        .await?;
     cookie.remove();
     Ok(Json(DONE))
 }
@@ -164,7 +174,13 @@ pub async fn revoke_other_sessions(
     ByCookie(own): ByCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(&state.store, session.user.id, Which::AllBut(own.id), state.clock.now(), None)
-        .await?;
+    sessions::end(
+        &state.store,
+        session.user.id.clone(),
+        Which::AllBut(own.id.clone()),
+        state.clock.now(),
+        None,
+    )
+    .await?;
     Ok(Json(DONE))
 }

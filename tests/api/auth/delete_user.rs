@@ -1,4 +1,7 @@
-use portcullis::{store::users, time::days};
+use portcullis::{
+    store::{Database, users},
+    time::days,
+};
 
 use super::*;
 use crate::tokens::select;
@@ -27,9 +30,9 @@ async fn rows_of(server: &Server, id: &str) -> Vec<(String, usize)> {
                   WHERE m.type = 'table' AND c.name = 'user_id' ORDER BY 1";
     let postgres = "SELECT table_name::text AS value FROM information_schema.columns \
                     WHERE table_schema = 'public' AND column_name = 'user_id' ORDER BY 1";
-    let sql = match &server.state.store {
-        portcullis::store::Store::Sqlite(_) => sqlite,
-        portcullis::store::Store::Postgres(_) => postgres,
+    let sql = match server.state.store.database() {
+        Database::Sqlite(_) => sqlite,
+        Database::Postgres(_) => postgres,
     };
     let mut rows = Vec::new();
     for table in select(server, sql).await {

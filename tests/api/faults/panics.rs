@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use portcullis::store::Store;
+use portcullis::store::Database;
 
 use crate::support::*;
 
@@ -13,12 +13,12 @@ async fn a_panic_in_a_query_poisons_no_connection(backend: Backend) {
     let ada = server.sign_up("ada").await;
     // More often than there are connections.
     for _ in 0..6 {
-        match &server.state.store {
-            Store::Sqlite(sqlite) => {
+        match server.state.store.database() {
+            Database::Sqlite(sqlite) => {
                 assert!(sqlite.read::<()>(|_| panic!("as asked")).await.is_err());
                 assert!(sqlite.write::<()>(|_| panic!("as asked")).await.is_err());
             }
-            Store::Postgres(postgres) => {
+            Database::Postgres(postgres) => {
                 let read = postgres.read::<()>(async |_| panic!("as asked"));
                 assert!(AssertUnwindSafe(read).catch_unwind().await.is_err());
                 let write = postgres.write::<()>(async |_| panic!("as asked"));

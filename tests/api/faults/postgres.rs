@@ -89,7 +89,9 @@ async fn connections_that_are_dead_and_do_not_know_it_are_given_up() {
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
     let Wired { server, proxy: _proxy, witness, url } = wired().await;
-    let Store::Postgres(postgres) = &server.state.store else { unreachable!() };
+    let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
+        unreachable!()
+    };
     let (holder, _) = beside(&url).await;
     holder.batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -119,7 +121,9 @@ async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
 #[tokio::test]
 async fn a_transaction_that_is_cut_off_does_not_hold_its_locks_for_ever() {
     let Wired { server, proxy, witness, .. } = wired().await;
-    let Store::Postgres(postgres) = &server.state.store else { unreachable!() };
+    let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
+        unreachable!()
+    };
     let touch = "UPDATE locks SET name = name";
     let cut_off = postgres.write(async |connection| {
         connection.batch_execute(touch).await?;

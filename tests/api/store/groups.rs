@@ -11,7 +11,7 @@ use diesel::{
 };
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::{lazy, poll_immediate};
-use portcullis::store::{Error, Store, in_place};
+use portcullis::store::{Database, Error, in_place};
 
 use crate::support::*;
 
@@ -39,7 +39,7 @@ impl Numbers {
         &self,
         body: impl FnOnce(&mut Inner) -> QueryResult<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, Error>> {
-        let Store::Sqlite(sqlite) = &self.server.state.store else { unreachable!() };
+        let Database::Sqlite(sqlite) = self.server.state.store.database() else { unreachable!() };
         sqlite.write(body)
     }
 

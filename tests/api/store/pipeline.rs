@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::{sql_query, sql_types::Integer};
 use diesel_async::RunQueryDsl;
 use futures_util::future::{join, join_all};
-use portcullis::store::{Error, Store};
+use portcullis::store::{Database, Error};
 
 use crate::support::*;
 
@@ -17,7 +17,7 @@ struct Process {
 
 /// Which of PostgreSQL's processes answers, after so many seconds.
 async fn process(server: &Server, seconds: f32) -> Result<i32, Error> {
-    let Store::Postgres(postgres) = &server.state.store else { unreachable!() };
+    let Database::Postgres(postgres) = server.state.store.database() else { unreachable!() };
     let sql = format!("SELECT pg_backend_pid() AS pid FROM pg_sleep({seconds})");
     postgres
         .look_up(async |connection| sql_query(&sql).get_result::<Process>(connection).await)

@@ -109,6 +109,13 @@ impl Running {
         line.split_whitespace().next_back().unwrap()
     }
 
+    /// What it measures, where it was told to say so.
+    pub async fn metrics(&self) -> String {
+        let (_, address) = self.banner.split_once("metrics   ").expect("it listens for Prometheus");
+        let base = address.lines().next().unwrap().trim_end_matches("/metrics");
+        Caller::nobody(base).get("/metrics").await.text
+    }
+
     pub fn signal(&self, name: &str) {
         signal(name, self.child.id());
     }

@@ -31,7 +31,10 @@ impl Witness {
 
     /// Signs up with a server that runs.
     pub async fn sign_up(nobody: &Caller) -> Self {
-        let email = "witness@example.com";
+        Self::sign_up_as(nobody, "witness@example.com").await
+    }
+
+    pub async fn sign_up_as(nobody: &Caller, email: &str) -> Self {
         let body = json!({ "name": "Witness", "email": email, "password": PASSWORD });
         let reply = nobody.post("/api/auth/sign-up/email", body).await;
         let browser = nobody.with_cookie(&reply.cookie().expect("sign-up sets the cookie"));

@@ -1,0 +1,170 @@
+//! Keys that are kept in memory, and for how long they may speak: `docs/lock-out.md` has the argument.
+//!
+//! A request reads the lease's end, then the clock, then the entry. All that is kept at that moment is true
+//! for the epoch of that lease or of a later one, as what a new epoch concerns is forgotten before its
+//! lease begins. So the two are one value to whoever reads them in that order, although no lock is taken.
+
+mod renewal;
+mod users;
+
+use std::{
+    hash::Hash,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use quick_cache::sync::Cache;
+use tokio::sync::Notify;
+
+use super::{epoch::Epoch, last_use::Used, sessions::SessionRow, tokens::ApiToken, users::User};
+use crate::time::{Timestamp, Uptime};
+use users::{Mark, Users};
+
+/// A key that was looked up, and whose it is.
+pub struct Resolved<T> {
+    /// The key's row.
+    pub key: Arc<T>,
+    /// Whose it is.
+    pub user: Arc<User>,
+    /// When it was last used.
+    pub used: Used,
+    forgotten: Mark,
+}
+
+/// A row that may be kept, by the hash of its secret.
+pub(super) trait Key: Sized {
+    type Hash: Copy + Eq + Hash;
+
+    fn kept(memory: &Memory) -> &Kept<Self>;
+
+    /// Whether it opens the gate now, as far as it is up to the key.
+    fn is_live(&self, now: Timestamp) -> bool;
+
+    fn last_used_at(&self) -> Option<Timestamp>;
+}
+
+/// All that is kept of one kind.
+pub(super) type Kept<T> = Cache<<T as Key>::Hash, Arc<Resolved<T>>>;
+
+/// What is kept, and the lease on it.
+pub(super) struct Memory {
+    pub(super) sessions: Kept<SessionRow>,
+    pub(super) tokens: Kept<ApiToken>,
+    size: usize,
+    /// When the lease ends, in nanoseconds of [`Uptime`]; 0 while there is none.
+    end: AtomicU64,
+    held: Mutex<Held>,
+    given_up: Notify,
+    looked_up: AtomicU64,
+    epochs_read: AtomicU64,
+}
+
+/// What changes together.
+#[derive(Default)]
+struct Held {
+    /// The epoch for which all that is kept is true.
+    epoch: Option<Epoch>,
+    /// Whose keys are kept.
+    users: Users,
+    /// How often the lease was given up. A read of the epoch that began before the last time brings none.
+    times_given_up: u64,
+}
+
+/// What has been done since the start.
+pub(super) struct Counts {
+    pub looked_up: u64,
+    pub epochs_read: u64,
+}
+
+impl Memory {
+    /// Room for so many keys of each kind.
+    pub(super) fn new(size: usize) -> Self {
+        Self {
+            sessions: Cache::new(size),
+            tokens: Cache::new(size),
+            size,
+            end: AtomicU64::new(0),
+            held: Mutex::default(),
+            given_up: Notify::new(),
+            looked_up: AtomicU64::new(0),
+            epochs_read: AtomicU64::new(0),
+        }
+    }
+
+    /// The key with this hash, if it is kept and may speak. If not, the database is asked.
+    pub(super) fn recall<T: Key>(&self, hash: T::Hash, now: Timestamp) -> Option<Arc<Resolved<T>>> {
+        let kept = self.find(hash, now);
+        if kept.is_none() {
+            self.looked_up.fetch_add(1, Ordering::Relaxed);
+        }
+        kept
+    }
+
+    fn find<T: Key>(&self, hash: T::Hash, now: Timestamp) -> Option<Arc<Resolved<T>>> {
+        let end = self.end.load(Ordering::Acquire);
+        if Uptime::now().nanos() >= end {
+            return None;
+        }
+        let resolved = T::kept(self).get(&hash)?;
+        // One whose time is over may have been given more of it, which changes no epoch.
+        let speaks = !resolved.forgotten.is_set() && resolved.key.is_live(now);
+        speaks.then_some(resolved)
+    }
+
+    /// What the database said of a key, and in which epoch. Kept, if that is the one of all that is kept:
+    /// whatever changed since then has not been heard of.
+    pub(super) fn learn<T: Key>(
+        &self,
+        hash: T::Hash,
+        (key, user, epoch): (T, User, Option<Epoch>),
+        now: Timestamp,
+    ) -> Arc<Resolved<T>> {
+        let of_use = user.is_active() && key.is_live(now) && self.end.load(Ordering::Relaxed) > 0;
+        let user_id = user.id.clone();
+        let resolve = |forgotten: Mark| {
+            let used = Used::at(key.last_used_at());
+            Arc::new(Resolved { used, key: Arc::new(key), user: Arc::new(user), forgotten })
+        };
+        let (true, Some(epoch)) = (of_use, epoch) else { return resolve(Mark::default()) };
+        let mut held = self.lock();
+        if held.epoch.as_ref() != Some(&epoch) {
+            return resolve(Mark::default());
+        }
+        let mark = held.users.mark_of(&user_id);
+        let resolved = resolve(mark);
+        T::kept(self).insert(hash, resolved.clone());
+        resolved
+    }
+
+    /// Nothing that is kept of this user speaks again.
+    pub(super) fn forget(&self, user_id: &str) {
+        self.lock().users.forget(user_id);
+    }
+
+    /// Gives up the lease, and every read on its way that would bring it back.
+    pub(super) fn give_up(&self) {
+        let mut held = self.lock();
+        held.times_given_up += 1;
+        self.end.store(0, Ordering::Release);
+        drop(held);
+        self.given_up.notify_one();
+    }
+
+    /// Whether anything is kept at all.
+    pub(super) fn has_room(&self) -> bool {
+        self.size > 0
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            looked_up: self.looked_up.load(Ordering::Relaxed),
+            epochs_read: self.epochs_read.load(Ordering::Relaxed),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

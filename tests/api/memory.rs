@@ -1,0 +1,287 @@
+//! Keys that are remembered: what is answered without the database, and what is not any more the moment
+//! that a lock-out has been answered. Several instances are in `instances.rs`.
+
+use std::time::{Duration, Instant};
+
+use portcullis::store::lease;
+
+use crate::{
+    auth::{CHANGE_PASSWORD, SIGN_OUT},
+    store::{execute, settle},
+    support::*,
+};
+
+const LEASE: i32 = 300;
+
+/// A server that remembers. With PostgreSQL it must be told to.
+async fn start(backend: Backend) -> Server {
+    let server = backend.start().await;
+    assert_eq!(lease::set(&server.state.store, LEASE).await.unwrap().wait_ms, 330);
+    server
+}
+
+fn look_ups(server: &Server) -> u64 {
+    server.state.store.load().looked_up
+}
+
+/// Asks until it is answered from memory, so that what follows would be, too.
+async fn warm(server: &Server, caller: &Caller) {
+    bounded(async {
+        loop {
+            let before = look_ups(server);
+            caller.get("/api/me").await.expect(200);
+            if look_ups(server) == before {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[apply(both)]
+async fn what_is_known_is_answered_without_asking_the_database(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read"]).await;
+    for caller in [&ada.browser, &script] {
+        warm(&server, caller).await;
+        let before = look_ups(&server);
+        for _ in 0..20 {
+            caller.get("/api/me").await.expect(200);
+        }
+        assert_eq!(look_ups(&server), before);
+    }
+}
+
+#[apply(both)]
+async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backend) {
+    let none = backend.start_with(&["--cache-size", "0"]).await;
+    let off = start(backend).await;
+    lease::set(&off.state.store, 0).await.unwrap();
+    for server in [none, off] {
+        settle(&server).await;
+        let ada = server.sign_up("ada").await;
+        let before = look_ups(&server);
+        for _ in 0..5 {
+            ada.browser.get("/api/me").await.expect(200);
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        assert_eq!(look_ups(&server), before + 5);
+    }
+}
+
+#[apply(both)]
+async fn whoever_is_unknown_is_looked_up_again_each_time(backend: Backend) {
+    let server = start(backend).await;
+    let stranger = server.nobody.with_token(&Server::unknown_token());
+    settle(&server).await;
+    let before = look_ups(&server);
+    for _ in 0..3 {
+        stranger.get("/api/me").await.expect(401);
+    }
+    assert_eq!(look_ups(&server), before + 3);
+}
+
+/// Whatever takes rights away, and whether it takes them from the cookie and from the token.
+#[apply(both)]
+async fn no_lock_out_that_was_answered_is_forgotten(backend: Backend) {
+    let server = start(backend).await;
+    let admin = server.sign_up_admin("root").await;
+    let session =
+        async |ada: &Person| ada.browser.get("/api/me").await.expect(200)["session"]["id"].clone();
+    for (name, cookie, token) in [
+        ("deactivate", false, false),
+        ("deactivate for good", false, false),
+        ("sign out", false, true),
+        ("end sessions", false, true),
+        ("revoke session", false, true),
+        ("revoke tokens", true, false),
+        ("revoke token", true, false),
+        ("revoke own token", true, false),
+        ("change password", false, true),
+        ("delete", false, false),
+    ] {
+        let ada = server.sign_up(&name.replace(' ', "-")).await;
+        let script = ada.token(&["read", "write"]).await;
+        let tokens = ada.browser.get("/api/tokens").await.expect(200);
+        let own = tokens["items"][0]["id"].as_str().unwrap().to_owned();
+        for caller in [&ada.browser, &script] {
+            warm(&server, caller).await;
+        }
+        let user = format!("/api/admin/users/{}", ada.id);
+        let password = json!({ "password": PASSWORD });
+        let reply = match name {
+            "deactivate" => admin.browser.post(&format!("{user}/deactivate"), json!({})).await,
+            "deactivate for good" => {
+                let body = json!({ "revokeCredentials": true });
+                admin.browser.post(&format!("{user}/deactivate"), body).await
+            }
+            "sign out" => ada.browser.post(SIGN_OUT, json!({})).await,
+            "end sessions" => admin.browser.delete(&format!("{user}/sessions")).await,
+            "revoke session" => {
+                let body = json!({ "token": session(&ada).await });
+                ada.browser.post("/api/auth/revoke-session", body).await
+            }
+            "revoke tokens" => admin.browser.delete(&format!("{user}/tokens")).await,
+            "revoke token" => ada.browser.delete(&format!("/api/tokens/{own}")).await,
+            "revoke own token" => script.delete("/api/tokens/current").await,
+            "change password" => {
+                let body =
+                    json!({ "currentPassword": PASSWORD, "newPassword": "other horse battery" });
+                ada.browser.post(CHANGE_PASSWORD, body).await
+            }
+            "delete" => ada.browser.post("/api/auth/delete-user", password).await,
+            _ => unreachable!(),
+        };
+        assert!(reply.status.is_success(), "{name}: {}", reply.text);
+        for (caller, works) in [(&ada.browser, cookie), (&script, token)] {
+            let status = caller.get("/api/me").await.status;
+            assert_eq!(status, if works { 200 } else { 401 }, "{name}");
+        }
+    }
+}
+
+#[apply(both)]
+async fn nobody_is_an_admin_any_more_once_that_was_answered(backend: Backend) {
+    let server = start(backend).await;
+    let (root, other) = (server.sign_up_admin("root").await, server.sign_up_admin("other").await);
+    let script = other.token(&["read", "admin"]).await;
+    for caller in [&other.browser, &script] {
+        warm(&server, caller).await;
+        caller.get("/api/admin/users").await.expect(200);
+    }
+    let user = format!("/api/admin/users/{}", other.id);
+    root.browser.patch(&user, json!({ "role": "user" })).await.expect(200);
+    for caller in [&other.browser, &script] {
+        caller.get("/api/admin/users").await.expect(403);
+    }
+}
+
+#[apply(both)]
+async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    for name in ["Augusta", "Ada again"] {
+        warm(&server, &ada.browser).await;
+        ada.browser.post("/api/auth/update-user", json!({ "name": name })).await.expect(200);
+        assert_eq!(ada.browser.get("/api/me").await.expect(200)["user"]["name"], name);
+    }
+}
+
+#[apply(both)]
+async fn whoever_else_is_remembered_stays_so(backend: Backend) {
+    let server = start(backend).await;
+    let (ada, bob) = (server.sign_up("ada").await, server.sign_up("bob").await);
+    warm(&server, &bob.browser).await;
+    warm(&server, &ada.browser).await;
+    ada.browser.post(SIGN_OUT, json!({})).await.expect(200);
+    // Once a lease is held again.
+    settle(&server).await;
+    let before = look_ups(&server);
+    bob.browser.get("/api/me").await.expect(200);
+    assert_eq!(look_ups(&server), before);
+}
+
+#[apply(both)]
+async fn what_is_changed_by_hand_counts_before_a_lease_and_a_tenth_are_over(backend: Backend) {
+    let server = start(backend).await;
+    for (name, sql) in [
+        ("ada", "UPDATE users SET deactivated_at = created_at WHERE name = 'ada'"),
+        ("bob", "DELETE FROM users WHERE name = 'bob'"),
+    ] {
+        let person = server.sign_up(name).await;
+        let script = person.token(&["read"]).await;
+        for caller in [&person.browser, &script] {
+            warm(&server, caller).await;
+        }
+        // Waits as long.
+        execute(&server, sql).await;
+        for caller in [&person.browser, &script] {
+            caller.get("/api/me").await.expect(401);
+        }
+    }
+}
+
+#[apply(both)]
+async fn a_key_ends_at_its_time_although_it_is_remembered(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.make_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+    let script = server.nobody.with_token(made["token"].as_str().unwrap());
+    warm(&server, &script).await;
+    warm(&server, &ada.browser).await;
+    server.advance(portcullis::time::days(1));
+    script.get("/api/me").await.expect(401);
+    ada.browser.get("/api/me").await.expect(200);
+    server.advance(portcullis::time::days(6));
+    ada.browser.get("/api/me").await.expect(401);
+}
+
+#[apply(both)]
+async fn a_session_that_is_refreshed_is_remembered_with_its_new_end(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    warm(&server, &ada.browser).await;
+    server.advance(portcullis::time::days(2));
+    let refreshed = ada.browser.get("/api/auth/get-session").await.expect(200);
+    let end = refreshed["session"]["expiresAt"].clone();
+    assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
+    let again = ada.browser.get("/api/auth/get-session").await;
+    assert_eq!(again.header("set-cookie"), None, "it is refreshed once");
+    server.advance(portcullis::time::days(6));
+    ada.browser.get("/api/me").await.expect(200);
+}
+
+/// A lower bound, and no measurement: others may hold a lease for as long.
+#[tokio::test]
+async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
+    let server = start(Backend::Postgres).await;
+    let root = server.sign_up_admin("root").await;
+    let ada = server.sign_up("ada").await;
+    let path = format!("/api/admin/users/{}/deactivate", ada.id);
+    for round in ["done", "found done"] {
+        let begun = Instant::now();
+        root.browser.post(&path, json!({})).await.expect(200);
+        assert!(begun.elapsed() >= Duration::from_millis(330), "{round}");
+    }
+    lease::set(&server.state.store, 0).await.unwrap();
+    assert_eq!(lease::show(&server.state.store).await.unwrap().wait_ms, 0);
+}
+
+/// An instance that is not alone must not think so: with SQLite the server's own lock-outs need no wait.
+#[tokio::test]
+async fn a_command_beside_a_server_waits_until_that_has_forgotten() {
+    let home = tempfile::TempDir::new().unwrap();
+    let server = Running::start(home.path(), &[]);
+    let ada = Witness::sign_up(&server.nobody).await;
+    for command in [["user", "deactivate", &ada.email], ["user", "reactivate", &ada.email]] {
+        for _ in 0..10 {
+            let _ = ada.browser.get("/api/me").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let begun = Instant::now();
+        succeeds(run(home.path(), &[], &command, ""));
+        assert!(begun.elapsed() >= Duration::from_millis(330));
+        let works = command[1] == "reactivate";
+        for caller in [&ada.browser, &ada.script] {
+            assert_eq!(caller.get("/api/me").await.status, if works { 200 } else { 401 });
+        }
+    }
+}
+
+#[apply(both)]
+async fn the_operator_turns_it_on_and_off(backend: Backend) {
+    let home = tempfile::TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let say = |arguments: &[&str]| succeeds(run(home.path(), &settings, arguments, ""));
+    assert_eq!(say(&["lease", "show"]).contains("from memory"), backend == Backend::Sqlite);
+    assert!(say(&["lease", "on", "--milliseconds", "1001"]).contains("1102 ms"));
+    assert!(say(&["lease", "on"]).contains("330 ms"));
+    assert!(say(&["lease", "off"]).contains("Every key is looked up"));
+    assert!(say(&["lease", "show"]).contains("Every key is looked up"));
+    let short = fails(run(home.path(), &settings, &["lease", "on", "--milliseconds", "1"], ""));
+    assert!(short.contains("20..=10000"), "{short}");
+}
