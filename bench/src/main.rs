@@ -1,5 +1,6 @@
 //! What the gate costs: one handler, bare and behind it, in one run and in turn. See README.md.
 
+mod change;
 mod cluster;
 mod jwt;
 mod load;
@@ -8,6 +9,7 @@ mod served;
 
 use std::{error::Error, fs, mem, path::PathBuf, thread, time::Duration};
 
+use actix_web::web::Data;
 use clap::Parser;
 use portcullis::{secrets::SigningKey, state::State, store::Database};
 use tempfile::TempDir;
@@ -36,6 +38,9 @@ struct Arguments {
     /// How many connections ask at once
     #[arg(long, value_delimiter = ',', default_values_t = [32, 256])]
     connections: Vec<usize>,
+    /// How many users are changed each second, whose keys nobody presents: each begins an epoch
+    #[arg(long, default_value_t = 0)]
+    changes: u32,
     /// With how many workers; without it one, and one for each core
     #[arg(long, value_delimiter = ',')]
     workers: Vec<usize>,
@@ -46,6 +51,8 @@ struct Row {
     name: String,
     url: String,
     headers: PathBuf,
+    /// Where keys are remembered, whose memory it is.
+    state: Option<Data<State>>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -60,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let workers = if arguments.workers.is_empty() { &[1, cores][..] } else { &arguments.workers };
     for &workers in workers {
-        let rows = bench.serve(workers, arguments.users)?;
+        let rows = bench.serve(workers, arguments.users, arguments.changes)?;
         for &connections in &arguments.connections {
             let ask = |row: &Row, seconds| {
                 let time = Duration::from_secs(seconds);
@@ -71,15 +78,26 @@ fn main() -> Result<(), Box<dyn Error>> {
                 ask(row, 1)?;
             }
             let mut seen = vec![Vec::new(); rows.len()];
+            let asked: Vec<_> = rows.iter().map(Row::look_ups).collect();
             for _ in 0..arguments.rounds {
                 for (row, seen) in rows.iter().zip(&mut seen) {
                     seen.push(ask(row, arguments.seconds)?);
                 }
             }
             print(&rows, &seen, workers, connections);
+            for (row, before) in rows.iter().zip(asked).filter(|(row, _)| row.state.is_some()) {
+                println!("\n{}: {} look-ups on this server meanwhile", row.name, row.look_ups() - before);
+            }
         }
     }
     Ok(())
+}
+
+impl Row {
+    /// What its server has asked its database about so far.
+    fn look_ups(&self) -> u64 {
+        self.state.as_ref().map_or(0, |state| state.store.load().looked_up)
+    }
 }
 
 /// What the whole run shares.
@@ -93,22 +111,33 @@ struct Bench {
 
 impl Bench {
     /// Starts a server on each database, with the people in it, and says what to ask of them.
-    fn serve(&mut self, workers: usize, users: usize) -> Result<Vec<Row>, Box<dyn Error>> {
+    fn serve(
+        &mut self,
+        workers: usize,
+        users: usize,
+        changes: u32,
+    ) -> Result<Vec<Row>, Box<dyn Error>> {
         let data = self.folder.path().join(workers.to_string());
         fs::create_dir(&data)?;
         let sqlite = format!("sqlite:{}", data.join("portcullis.db").display());
         let mut rows = Vec::new();
-        for (name, database) in [
-            ("SQLite", sqlite),
-            ("PostgreSQL by TCP", self.cluster.tcp.clone()),
-            ("PostgreSQL by socket", self.cluster.socket.clone()),
+        let tcp = &self.cluster.tcp.clone();
+        for (name, database, remembers) in [
+            ("SQLite", &sqlite, false),
+            ("PostgreSQL by TCP", tcp, false),
+            ("PostgreSQL by socket", &self.cluster.socket.clone(), false),
+            ("remembered, SQLite", &sqlite.replace(".db", "-2.db"), true),
+            ("remembered, PostgreSQL", tcp, true),
         ] {
-            let served = Served::start(&database, &data, &self.key, workers)?;
+            let room = if remembers { users * 2 } else { 0 };
+            let served = Served::start(database, &data, &self.key, workers, room)?;
             let mut row = |name: String, path: &str, headers: &str| {
                 let url = format!("{}/{path}", served.url);
-                rows.push(Row { name, url, headers: self.folder.path().join(headers) });
+                let headers = self.folder.path().join(headers);
+                let state = remembers.then(|| served.state.clone());
+                rows.push(Row { name, url, headers, state });
             };
-            if name == "SQLite" {
+            if rows.is_empty() {
                 row("bare".to_owned(), "bare", NOTHING);
                 row("JWT (HS256)".to_owned(), "jwt", JWTS);
                 row("actix-session alone".to_owned(), "cookie", COOKIES);
@@ -116,8 +145,13 @@ impl Bench {
             }
             row(format!("gate, cookie, {name}"), "gate", COOKIES);
             row(format!("gate, token, {name}"), "gate", TOKENS);
-            row(format!("the same, and a row written, {name}"), "write", TOKENS);
+            if !remembers {
+                row(format!("the same, and a row written, {name}"), "write", TOKENS);
+            }
             self.fill(users, &served.state)?;
+            if remembers {
+                change::begin(served.state.clone(), changes)?;
+            }
         }
         Ok(rows)
     }

@@ -44,8 +44,10 @@ impl Served {
         folder: &Path,
         key: &SigningKey,
         workers: usize,
+        room: usize,
     ) -> io::Result<Self> {
-        let (workers_text, secret) = (workers.to_string(), key.reveal());
+        let (workers_text, room, secret) =
+            (workers.to_string(), room.to_string(), key.reveal());
         let settings = [
             "bench",
             "--database-url",
@@ -58,6 +60,8 @@ impl Served {
             &secret,
             "--workers",
             &workers_text,
+            "--cache-size",
+            &room,
             "--limit-requests",
             "off",
             // Those who are added before the load are many, and in one transaction.
@@ -124,7 +128,7 @@ async fn write(session: Session, state: Data<State>) -> Result<HttpResponse, Err
     let now = state.clock.now();
     let project = ProjectRow {
         id: new_id(),
-        user_id: session.user.id,
+        user_id: session.user.id.clone(),
         name: "bench".to_owned(),
         description: None,
         created_at: now,

@@ -144,8 +144,15 @@ fn number(connection: &mut Connection) -> Option<i64> {
 mod tests {
     use super::*;
 
+    impl Epoch {
+        /// One of a history that tests share.
+        pub(in crate::store) fn test(number: i64) -> Self {
+            Self { number, nonce: format!("nonce {number}") }
+        }
+    }
+
     fn epoch(number: i64) -> Epoch {
-        Epoch { number, nonce: format!("nonce {number}") }
+        Epoch::test(number)
     }
 
     fn change(number: i64, user: &str) -> Change {

@@ -168,3 +168,163 @@ impl Memory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::epoch::Seen, *};
+    use crate::{
+        secrets::{SessionHash, SessionSecret},
+        store::users::Role,
+        time::{days, seconds},
+    };
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000_000_000);
+    const LEASE: Duration = Duration::from_mins(1);
+
+    /// The epochs of one history, by number.
+    fn epoch(number: i64) -> Epoch {
+        Epoch::test(number)
+    }
+
+    fn user(name: &str) -> User {
+        User::new(name.to_owned(), format!("{name}@example.com"), Role::User, NOW)
+    }
+
+    fn session(user: &User) -> SessionRow {
+        SessionRow {
+            id: "session".to_owned(),
+            user_id: user.id.clone(),
+            expires_at: NOW + days(1),
+            authenticated_at: NOW,
+            last_seen_at: NOW,
+            remember: true,
+            ip_address: None,
+            user_agent: None,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    struct Known(Memory);
+
+    impl Known {
+        fn in_epoch(number: i64) -> Self {
+            let known = Self(Memory::new(100));
+            known.hear(number, None);
+            known
+        }
+
+        /// A read of the epoch brings this one.
+        fn hear(&self, number: i64, concerned: Option<Vec<String>>) {
+            let seen = Seen { epoch: epoch(number), lease: LEASE };
+            self.0.begin_lease(self.0.begin_reading(), seen, concerned);
+        }
+
+        /// A look-up saw this user's session in that epoch.
+        fn learn(&self, user: &User, number: i64) -> SessionHash {
+            let hash = SessionSecret::generate().hash();
+            self.0.learn(hash, (session(user), user.clone(), Some(epoch(number))), NOW);
+            hash
+        }
+
+        fn speaks(&self, hash: SessionHash) -> bool {
+            self.0.recall::<SessionRow>(hash, NOW).is_some()
+        }
+    }
+
+    #[test]
+    fn what_was_learned_in_the_epoch_of_the_lease_speaks() {
+        let known = Known::in_epoch(1);
+        let ada = known.learn(&user("ada"), 1);
+        assert!(known.speaks(ada));
+        known.hear(1, Some(vec![]));
+        assert!(known.speaks(ada));
+        assert!(!known.speaks(SessionSecret::generate().hash()));
+    }
+
+    #[test]
+    fn what_was_seen_in_another_epoch_never_speaks() {
+        let known = Known::in_epoch(2);
+        let (before, after) = (known.learn(&user("ada"), 1), known.learn(&user("bob"), 3));
+        assert!(!known.speaks(before) && !known.speaks(after));
+        known.hear(3, Some(vec![]));
+        assert!(!known.speaks(before) && !known.speaks(after));
+    }
+
+    #[test]
+    fn a_change_makes_forgotten_whom_it_concerns_and_nobody_else() {
+        let known = Known::in_epoch(1);
+        let (ada, bob) = (user("ada"), user("bob"));
+        let (of_ada, of_bob) = (known.learn(&ada, 1), known.learn(&bob, 1));
+        known.hear(2, Some(vec![ada.id]));
+        assert!(!known.speaks(of_ada) && known.speaks(of_bob));
+        known.hear(3, None);
+        assert!(!known.speaks(of_bob), "what has changed is not known");
+    }
+
+    #[test]
+    fn without_a_lease_nothing_speaks() {
+        let known = Known::in_epoch(1);
+        let ada = known.learn(&user("ada"), 1);
+        known.0.give_up();
+        assert!(!known.speaks(ada));
+        known.hear(1, Some(vec![]));
+        assert!(known.speaks(ada));
+    }
+
+    #[test]
+    fn a_lease_that_was_given_up_is_not_brought_back_by_a_read_on_its_way() {
+        let known = Known::in_epoch(1);
+        let ada = known.learn(&user("ada"), 1);
+        let reading = known.0.begin_reading();
+        known.0.give_up();
+        let seen = Seen { epoch: epoch(1), lease: LEASE };
+        known.0.begin_lease(reading, seen, Some(vec![]));
+        assert!(!known.speaks(ada));
+    }
+
+    #[test]
+    fn a_lease_runs_from_before_its_read() {
+        let known = Known::in_epoch(1);
+        let ada = known.learn(&user("ada"), 1);
+        let reading = known.0.begin_reading();
+        std::thread::sleep(Duration::from_millis(2));
+        let seen = Seen { epoch: epoch(1), lease: Duration::from_millis(1) };
+        known.0.begin_lease(reading, seen, Some(vec![]));
+        assert!(!known.speaks(ada));
+    }
+
+    #[test]
+    fn what_opens_nothing_is_not_kept() {
+        let known = Known::in_epoch(1);
+        let ada = user("ada");
+        let hash = SessionSecret::generate().hash();
+        let locked_out = User { deactivated_at: Some(NOW), ..ada.clone() };
+        let over = SessionRow { expires_at: NOW, ..session(&ada) };
+        for found in [(session(&ada), locked_out), (over, ada)] {
+            known.0.learn(hash, (found.0, found.1, Some(epoch(1))), NOW);
+            assert_eq!(known.0.sessions.len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_key_whose_time_is_over_is_asked_for_again() {
+        let known = Known::in_epoch(1);
+        let ada = known.learn(&user("ada"), 1);
+        let last = NOW + days(1) - seconds(1);
+        assert!(known.0.recall::<SessionRow>(ada, last).is_some());
+        assert!(known.0.recall::<SessionRow>(ada, NOW + days(1)).is_none());
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_no_more() {
+        let known = Known::in_epoch(1);
+        for number in 0..1000 {
+            known.learn(&user(&number.to_string()), 1);
+        }
+        assert!(known.0.sessions.len() <= 100, "{}", known.0.sessions.len());
+    }
+}

@@ -5,8 +5,11 @@ use std::{sync::atomic::Ordering, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{Error, Store, epoch},
-    Memory,
+    super::{
+        Error, Store,
+        epoch::{self, Epoch, Seen},
+    },
+    Held, Memory,
 };
 use crate::time::Uptime;
 
@@ -48,42 +51,55 @@ impl Store {
     }
 }
 
+/// A read of the epoch that is on its way.
+pub(super) struct Reading {
+    /// The epoch of all that is kept.
+    before: Option<Epoch>,
+    /// When it began, by a clock that never stands still: so long the lease runs.
+    began: Uptime,
+    times_given_up: u64,
+}
+
 impl Memory {
-    /// Reads the epoch, forgets what has changed since the last one, and begins the lease; says how long
-    /// leases are. The lease runs from before the statement began, by a clock that never stands still.
+    /// Reads the epoch and begins the lease; says how long leases are.
     async fn renew(&self, store: &Store) -> Result<Duration, Error> {
-        let (before, times_given_up) = {
-            let held = self.lock();
-            (held.epoch.clone(), held.times_given_up)
-        };
-        let began = Uptime::now();
+        let reading = self.begin_reading();
         let seen = epoch::read(store).await?;
         self.epochs_read.fetch_add(1, Ordering::Relaxed);
         let Some(seen) = seen.filter(|seen| !seen.lease.is_zero()) else {
             self.end_lease();
             return Ok(Duration::ZERO);
         };
-        let concerned = match before {
-            Some(before) if before == seen.epoch => Some(Vec::new()),
-            Some(before) => epoch::concerned(store, &before, &seen.epoch).await?,
+        let concerned = match &reading.before {
+            Some(before) if *before == seen.epoch => Some(Vec::new()),
+            Some(before) => epoch::concerned(store, before, &seen.epoch).await?,
             None => None,
         };
+        let lease = seen.lease;
+        self.begin_lease(reading, seen, concerned);
+        Ok(lease)
+    }
+
+    pub(super) fn begin_reading(&self) -> Reading {
+        let held = self.lock();
+        let (before, times_given_up) = (held.epoch.clone(), held.times_given_up);
+        Reading { before, began: Uptime::now(), times_given_up }
+    }
+
+    /// Forgets whom the changes concern since the last epoch, everybody where that is not known, and only
+    /// then begins the lease.
+    pub(super) fn begin_lease(&self, reading: Reading, seen: Seen, concerned: Option<Vec<String>>) {
         let mut held = self.lock();
         // Given up meanwhile: what this read saw may be what was to be forgotten.
-        if held.times_given_up != times_given_up {
-            return Ok(seen.lease);
+        if held.times_given_up != reading.times_given_up {
+            return;
         }
         match concerned {
             Some(users) => users.iter().for_each(|user| held.users.forget(user)),
-            None => {
-                held.users.forget_all();
-                self.sessions.clear();
-                self.tokens.clear();
-            }
+            None => self.forget_all(&mut held),
         }
         held.epoch = Some(seen.epoch);
-        self.end.store((began + seen.lease).nanos(), Ordering::Release);
-        Ok(seen.lease)
+        self.end.store((reading.began + seen.lease).nanos(), Ordering::Release);
     }
 
     /// Leases are off: nothing is kept.
@@ -91,9 +107,13 @@ impl Memory {
         let mut held = self.lock();
         self.end.store(0, Ordering::Release);
         if held.epoch.take().is_some() {
-            held.users.forget_all();
-            self.sessions.clear();
-            self.tokens.clear();
+            self.forget_all(&mut held);
         }
+    }
+
+    fn forget_all(&self, held: &mut Held) {
+        held.users.forget_all();
+        self.sessions.clear();
+        self.tokens.clear();
     }
 }
