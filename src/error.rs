@@ -381,6 +381,16 @@ impl From<store::Error> for Error {
     }
 }
 
+impl From<store::Refusal> for Error {
+    fn from(refusal: store::Refusal) -> Self {
+        match refusal {
+            store::Refusal::LockedOut => Code::Unauthorized,
+            store::Refusal::NotAnAdmin => Code::AdminRequired,
+        }
+        .into()
+    }
+}
+
 impl From<Busy> for Error {
     fn from(_: Busy) -> Self {
         Code::Busy.into()

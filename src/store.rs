@@ -3,6 +3,7 @@
 //! Every query is written once, in the file of its table, and `read!` and `write!` expand it for
 //! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
 
+mod actor;
 mod alive;
 mod compatibility;
 mod error;
@@ -41,6 +42,7 @@ use std::{
 
 use diesel::sql_types::Text;
 
+pub use actor::Refusal;
 pub use error::Error;
 pub use migrate::Applied;
 pub use postgres::Target;

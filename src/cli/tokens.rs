@@ -62,7 +62,7 @@ pub(super) async fn run(
                 let detail = json!({ "tokenId": token.id });
                 Event::new(None, Action::TokenRevoked, &token.user_id, &detail, now)
             });
-            let token = revoked.await?.ok_or("there is no token of that id")?;
+            let token = revoked.await??.ok_or("there is no token of that id")?;
             println!("{} ({}…) works no more.", token.name, token.display_prefix);
             Ok(())
         }

@@ -194,8 +194,7 @@ fn done(outcome: Written) -> Result<User, Failure> {
         Written::Done(user) => Ok(user),
         Written::NotFound => Err("this user was deleted just now".into()),
         Written::LastAdmin => Err("this would leave the site without an active admin".into()),
-        // The operator is nobody in the tables.
-        Written::LockedOut | Written::NotAnAdmin => Err("only an admin may do this".into()),
+        Written::Refused(refusal) => Err(refusal.into()),
     }
 }
 

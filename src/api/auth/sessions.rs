@@ -134,8 +134,7 @@ pub async fn revoke_session(
     ProtocolJson(body): ProtocolJson<RevokeSession>,
 ) -> Result<Json<Status>, Error> {
     let is_own = own.id == body.token;
-    sessions::end(&state.store, session.user.id, Which::One(body.token), state.clock.now(), None)
-        .await?;
+    sessions::end(&state.store, session.user.id, Which::One(body.token), state.clock.now()).await?;
     if is_own {
         cookie.remove();
     }
@@ -152,7 +151,7 @@ pub async fn revoke_sessions(
     cookie: SessionCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(&state.store, session.user.id, Which::All, state.clock.now(), None).await?;
+    sessions::end(&state.store, session.user.id, Which::All, state.clock.now()).await?;
     cookie.remove();
     Ok(Json(DONE))
 }
@@ -164,7 +163,6 @@ pub async fn revoke_other_sessions(
     ByCookie(own): ByCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(&state.store, session.user.id, Which::AllBut(own.id), state.clock.now(), None)
-        .await?;
+    sessions::end(&state.store, session.user.id, Which::AllBut(own.id), state.clock.now()).await?;
     Ok(Json(DONE))
 }
