@@ -4,6 +4,7 @@ pub mod log;
 
 mod backup;
 mod serve;
+mod sessions;
 mod tokens;
 mod users;
 
@@ -27,6 +28,7 @@ use crate::{
     time::Clock,
 };
 
+pub use sessions::SessionCommand;
 pub use tokens::TokenCommand;
 pub use users::UserCommand;
 
@@ -61,6 +63,9 @@ enum Command {
     /// Make users, lock them out, let them in again
     #[command(subcommand)]
     User(UserCommand),
+    /// End sessions
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Make and revoke API tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -125,6 +130,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::User(command) => users::run(command, &open(&config).await?, &config).await,
+        Command::Session(command) => sessions::run(command, &open(&config).await?).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
         Command::Secret => {
             println!("{}", SigningKey::generate().reveal());

@@ -27,6 +27,7 @@ pub mod page;
 pub mod passwords;
 pub mod projects;
 pub mod purge;
+pub mod revocation;
 pub mod schema;
 pub mod sessions;
 pub mod setup;

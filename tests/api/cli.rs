@@ -138,6 +138,96 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     );
 }
 
+/// The day when something has leaked, rehearsed.
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let server = Running::start(home.path(), &settings);
+    let run = |arguments: &[&str], input: &str| run(home.path(), &settings, arguments, input);
+    let sign_in = async |email: &str| {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let reply = server.nobody.post("/api/auth/sign-in/email", body).await;
+        server.nobody.with_cookie(&reply.cookie().unwrap())
+    };
+    let mut keys = Vec::new();
+    for (email, admin) in [
+        ("ada@example.com", None),
+        ("bob@example.com", None),
+        ("root@example.com", Some("--admin")),
+    ] {
+        let create = ["user", "create", "--name", "x", "--email", email];
+        succeeds(run(&create.into_iter().chain(admin).collect::<Vec<_>>(), PASSWORD));
+        let token = succeeds(run(&["token", "create", "--name", "t", "--email", email], ""));
+        keys.push((sign_in(email).await, server.nobody.with_token(token.trim())));
+    }
+    let live = async || {
+        let mut live = Vec::new();
+        for (browser, script) in &keys {
+            live.push([browser.get("/api/me").await, script.get("/api/me").await].map(|reply| {
+                assert!([200, 401].contains(&reply.status.as_u16()), "{reply:?}");
+                reply.status == 200
+            }));
+        }
+        live
+    };
+    let links = async |email: &str| {
+        let ask = json!({ "email": email });
+        server.nobody.post("/api/auth/request-password-reset", ask).await.expect(200);
+        Letter::wait_in(&home.path().join("data/outbox"), email, 1).await.secret()
+    };
+    let follow = async |token: &str| {
+        let body = json!({ "newPassword": PASSWORD, "token": token });
+        server.nobody.post("/api/auth/reset-password", body).await
+    };
+
+    for vague in [
+        &["session", "end"][..],
+        &["session", "end", "--all", "--email", "ada@example.com"],
+        &["token", "revoke"],
+        &["token", "revoke", "x", "--all"],
+    ] {
+        fails(run(vague, ""));
+    }
+    assert!(fails(run(&["session", "end", "--email", "eve@example.com"], "")).contains("nobody"));
+    assert_eq!(live().await, [[true, true]; 3]);
+
+    let (of_ada, of_bob) = (links("ada@example.com").await, links("bob@example.com").await);
+    let told = succeeds(run(&["session", "end", "--email", "ADA@example.com"], ""));
+    assert!(told.contains("Ended 1 sessions of ada@example.com"), "{told}");
+    follow(&of_ada).await.refused(400, "INVALID_TOKEN");
+    assert_eq!(live().await, [[false, true], [true, true], [true, true]]);
+    let told = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));
+    assert!(told.contains("Revoked 1 tokens of ada@example.com"), "{told}");
+    assert_eq!(live().await, [[false, false], [true, true], [true, true]]);
+
+    let told = succeeds(run(&["session", "end", "--all"], ""));
+    assert!(told.contains("Ended 2 sessions of everybody"), "{told}");
+    follow(&of_bob).await.refused(400, "INVALID_TOKEN");
+    assert_eq!(live().await, [[false, false], [false, true], [false, true]]);
+    let told = succeeds(run(&["token", "revoke", "--all"], ""));
+    assert!(told.contains("Revoked 2 tokens of everybody"), "{told}");
+    assert_eq!(live().await, [[false, false]; 3]);
+
+    let root = sign_in("root@example.com").await;
+    let log = root.get("/api/admin/audit-events?limit=4").await.expect(200);
+    let seen = |name: &str| {
+        let items = log["items"].as_array().unwrap();
+        items.iter().map(|event| event[name].clone()).collect::<Vec<_>>()
+    };
+    let actions = ["tokens-revoked", "sessions-ended", "tokens-revoked", "sessions-ended"];
+    assert_eq!(seen("action"), actions);
+    assert_eq!(seen("subjectId")[..2], ["everybody", "everybody"]);
+    assert_eq!(seen("actorId"), [const { Value::Null }; 4]);
+    let page = root.navigate("/admin/audit-events").await;
+    assert!(page.text.contains("on everybody"), "{}", page.text);
+}
+
 #[tokio::test]
 async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
     let home = TempDir::new().unwrap();

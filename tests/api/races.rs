@@ -5,9 +5,9 @@
 use portcullis::store::{
     Refusal,
     accounts::{self, Opening},
-    audit_events::{Action, Event},
+    audit_events::{Action, EVERYBODY, Event},
     jobs::{self, NewJob},
-    sessions, tokens,
+    revocation, sessions, tokens,
     users::{self, Role, Written},
 };
 use reqwest::StatusCode;
@@ -283,5 +283,29 @@ async fn what_an_admin_ends_who_is_locked_out_meanwhile_is_ended_or_refused(back
         assert_eq!(browser.get(ME).await.status, lives(is_done(&ended)), "round {round}");
         assert_eq!(script.get(ME).await.status, lives(is_done(&revoked)), "round {round}");
         let_in_again(&admin, &mallory).await;
+    }
+}
+
+#[apply(both)]
+async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let store = &server.state.store;
+    for _ in 0..rounds(20) {
+        let browser = server.sign_in(&ada).await;
+        let now = server.now();
+        let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+        let end = async {
+            let ended = event(Action::SessionsEnded);
+            revocation::end_sessions(store, None, now, ended).await.unwrap();
+            let revoked = event(Action::TokensRevoked);
+            revocation::revoke_tokens(store, None, now, revoked).await.unwrap();
+        };
+        let (made, ()) = tokio::join!(browser.post("/api/tokens", json!({ "name": "raced" })), end);
+        browser.get(ME).await.refused(401, "UNAUTHORIZED");
+        if is_done(&made) {
+            let token = made.expect(201)["token"].as_str().unwrap().to_owned();
+            server.nobody.with_token(&token).get(ME).await.refused(401, "token_invalid");
+        }
     }
 }
