@@ -23,7 +23,7 @@ use crate::{
     config::Config,
     gate::cookie,
     openapi,
-    secrets::{Password, SigningKey},
+    secrets::{Context, Password, SigningKey},
     store::{Location, Store},
     time::Clock,
 };
@@ -157,7 +157,7 @@ fn now() -> crate::time::Timestamp {
 
 /// A password from the terminal, typed twice, or from standard input; never from an argument, which
 /// the list of processes would show.
-fn read_password() -> Result<Password, Failure> {
+fn read_password(of: &Context) -> Result<Password, Failure> {
     let text = if io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ")?;
         if first != rpassword::prompt_password("Once more: ")? {
@@ -170,6 +170,6 @@ fn read_password() -> Result<Password, Failure> {
         text.trim_end_matches(['\r', '\n']).to_owned()
     };
     let password = Password::new(text);
-    password.acceptable()?;
+    password.acceptable(of)?;
     Ok(password)
 }
