@@ -122,8 +122,7 @@ pub async fn register(
     write!(store, |conn| {
         let added = diesel::insert_into(users::table)
             .values(&user)
-            .on_conflict(users::email)
-            .do_nothing()
+            .on_conflict_do_nothing()
             .execute(conn)
             .await?;
         let mail = if added == 1 {
