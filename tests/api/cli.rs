@@ -59,6 +59,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     assert!(succeeds(run(&["token", "list"], "")).contains("No tokens."));
     assert!(fails(run(&create, "short\n")).contains("at least 8 characters"));
     assert!(fails(run(&create, "password123\n")).contains("attackers try first"));
+    assert!(fails(run(&create, "root@example.com\n")).contains("made of the user's name"));
     assert!(succeeds(run(&create, PASSWORD)).contains("Made root@example.com (admin)"));
     assert!(fails(run(&create, PASSWORD)).contains("somebody has this address already"));
     succeeds(run(&["user", "create", "--email", "ada@example.com", "--name", "Ada"], PASSWORD));
@@ -117,7 +118,9 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
         }
     };
     let cookie = sign_in(PASSWORD).await.cookie().unwrap();
-    succeeds(run(&["user", "password", "ada@example.com"], "another fine password\n"));
+    let password = ["user", "password", "ada@example.com"];
+    assert!(fails(run(&password, "Portcullis\n")).contains("name of this site"));
+    succeeds(run(&password, "another fine password\n"));
     server.nobody.with_cookie(&cookie).get("/api/me").await.refused(401, "UNAUTHORIZED");
     sign_in(PASSWORD).await.refused(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in("another fine password").await.expect(200);
@@ -241,6 +244,29 @@ async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
     succeeds(run(home.path(), &[], &arguments, PASSWORD));
     let second = Running::start(home.path(), &[]);
     assert!(!second.banner.contains("no admin"), "{}", second.banner);
+}
+
+const LISTEN_EVERYWHERE: (&str, &str) = ("PORTCULLIS_LISTEN", "0.0.0.0:0");
+
+#[rstest]
+#[case::nothing_set(&[], false)]
+#[case::localhost(&[("PORTCULLIS_PUBLIC_URL", "http://localhost:8080")], false)]
+#[case::ipv4(&[("PORTCULLIS_PUBLIC_URL", "http://127.0.0.1:8080")], false)]
+#[case::ipv6(&[("PORTCULLIS_PUBLIC_URL", "http://[::1]:8080")], false)]
+#[case::https(&[("PORTCULLIS_PUBLIC_URL", "https://example.com"), LISTEN_EVERYWHERE], false)]
+#[case::listens(&[LISTEN_EVERYWHERE], true)]
+#[case::http(&[("PORTCULLIS_PUBLIC_URL", "http://example.com")], true)]
+#[case::look_alike(&[("PORTCULLIS_PUBLIC_URL", "http://localhost.example.com")], true)]
+#[tokio::test]
+async fn the_banner_warns_of_a_cookie_that_leaves_this_machine_without_https(
+    #[case] settings: &[(&str, &str)],
+    #[case] warns: bool,
+) {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), settings);
+    let warned =
+        server.banner.contains("warning   the session cookie crosses a network without https");
+    assert_eq!(warned, warns, "{}", server.banner);
 }
 
 #[rstest]
