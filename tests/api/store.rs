@@ -1,6 +1,7 @@
 //! The store where HTTP does not reach, and what tests do to it behind the server's back.
 
 mod groups;
+mod last_use;
 mod pipeline;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -290,10 +291,11 @@ async fn many_at_once_are_all_served(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
-    let calls = (0..200).map(|number| {
+    // 64 who write, and 256 who read.
+    let calls = (0..320).map(|number| {
         let script = script.clone();
         tokio::spawn(async move {
-            if number % 3 == 0 {
+            if number % 5 == 0 {
                 script.post("/api/projects", json!({ "name": "x" })).await.status.as_u16()
             } else {
                 script.get("/api/projects").await.status.as_u16()
