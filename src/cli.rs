@@ -5,6 +5,7 @@ pub mod log;
 mod backup;
 mod lease;
 mod serve;
+mod sessions;
 mod tokens;
 mod users;
 
@@ -23,12 +24,13 @@ use crate::{
     config::Config,
     gate::cookie,
     openapi,
-    secrets::{Password, SigningKey},
+    secrets::{Context, Password, SigningKey},
     store::{Location, Store},
     time::Clock,
 };
 
 pub use lease::LeaseCommand;
+pub use sessions::SessionCommand;
 pub use tokens::TokenCommand;
 pub use users::UserCommand;
 
@@ -63,6 +65,9 @@ enum Command {
     /// Make users, lock them out, let them in again
     #[command(subcommand)]
     User(UserCommand),
+    /// End sessions
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Make and revoke API tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -130,6 +135,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::User(command) => users::run(command, &open(&config).await?, &config).await,
+        Command::Session(command) => sessions::run(command, &open(&config).await?).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
         Command::Lease(command) => lease::run(command, &open(&config).await?).await,
         Command::Secret => {
@@ -158,7 +164,7 @@ fn now() -> crate::time::Timestamp {
 
 /// A password from the terminal, typed twice, or from standard input; never from an argument, which
 /// the list of processes would show.
-fn read_password() -> Result<Password, Failure> {
+fn read_password(of: &Context) -> Result<Password, Failure> {
     let text = if io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ")?;
         if first != rpassword::prompt_password("Once more: ")? {
@@ -171,6 +177,6 @@ fn read_password() -> Result<Password, Failure> {
         text.trim_end_matches(['\r', '\n']).to_owned()
     };
     let password = Password::new(text);
-    password.acceptable()?;
+    password.acceptable(of)?;
     Ok(password)
 }

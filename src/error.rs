@@ -44,6 +44,7 @@ pub enum Code {
     PasswordTooShort,
     PasswordTooLong,
     PasswordTooCommon,
+    PasswordTooObvious,
     InvalidPassword,
     NoPassword,
     InvalidLink,
@@ -105,6 +106,7 @@ impl Code {
             Self::PasswordTooShort => (S::BAD_REQUEST, "PASSWORD_TOO_SHORT", "A password has at least 8 characters."),
             Self::PasswordTooLong => (S::BAD_REQUEST, "PASSWORD_TOO_LONG", "A password has at most 128 characters."),
             Self::PasswordTooCommon => (S::BAD_REQUEST, "PASSWORD_TOO_COMMON", "This password is on the lists that attackers try first. Choose another."),
+            Self::PasswordTooObvious => (S::BAD_REQUEST, "PASSWORD_TOO_OBVIOUS", "This password is made of your name or address, or of the name of this site. Choose another."),
             Self::InvalidPassword => (S::BAD_REQUEST, "INVALID_PASSWORD", "This is not the password."),
             Self::NoPassword => (S::BAD_REQUEST, "CREDENTIAL_ACCOUNT_NOT_FOUND", "This account has no password. Ask for a link to choose one."),
             Self::InvalidLink => (S::BAD_REQUEST, "INVALID_TOKEN", "This link has been used or has expired. Ask for a new one."),
@@ -381,6 +383,16 @@ impl From<store::Error> for Error {
     }
 }
 
+impl From<store::Refusal> for Error {
+    fn from(refusal: store::Refusal) -> Self {
+        match refusal {
+            store::Refusal::LockedOut => Code::Unauthorized,
+            store::Refusal::NotAnAdmin => Code::AdminRequired,
+        }
+        .into()
+    }
+}
+
 impl From<Busy> for Error {
     fn from(_: Busy) -> Self {
         Code::Busy.into()
@@ -393,6 +405,7 @@ impl From<PasswordFault> for Error {
             PasswordFault::TooShort => Code::PasswordTooShort,
             PasswordFault::TooLong => Code::PasswordTooLong,
             PasswordFault::TooCommon => Code::PasswordTooCommon,
+            PasswordFault::TooObvious => Code::PasswordTooObvious,
         }
         .into()
     }

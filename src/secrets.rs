@@ -4,12 +4,14 @@
 //! belongs. No type here shows its secret through `Debug`, `Display` or `Serialize`; each has one
 //! method by which it leaves, and that method's name says so.
 
+mod context;
 mod hash;
 mod password;
 mod random;
 mod signing;
 mod token;
 
+pub use context::Context;
 pub use hash::HashOf;
 pub use password::{Busy, Hashing, Password, PasswordFault, PasswordHash, Verdict};
 pub use random::{LinkSecret, SessionSecret};

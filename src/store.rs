@@ -3,6 +3,7 @@
 //! Every query is written once, in the file of its table, and `read!` and `write!` expand it for
 //! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
 
+mod actor;
 mod alive;
 mod compatibility;
 mod epoch;
@@ -31,6 +32,7 @@ pub mod page;
 pub mod passwords;
 pub mod projects;
 pub mod purge;
+pub mod revocation;
 pub mod schema;
 pub mod sessions;
 pub mod setup;
@@ -46,6 +48,7 @@ use std::{
 
 use diesel::sql_types::Text;
 
+pub use actor::Refusal;
 pub use error::Error;
 pub use memory::Resolved;
 pub use migrate::Applied;

@@ -58,7 +58,6 @@ fn written(outcome: Written) -> Result<AdminUser, Error> {
         Written::Done(user) => Ok(user.into()),
         Written::NotFound => Err(Code::NotFound.into()),
         Written::LastAdmin => Err(Code::LastAdmin.into()),
-        Written::LockedOut => Err(Code::Unauthorized.into()),
-        Written::NotAnAdmin => Err(Code::AdminRequired.into()),
+        Written::Refused(refusal) => Err(refusal.into()),
     }
 }

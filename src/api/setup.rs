@@ -15,7 +15,7 @@ use crate::{
     error::{Code, Error, Problem},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
-    secrets::{LinkSecret, Password, SessionSecret},
+    secrets::{Context, LinkSecret, Password, SessionSecret},
     state::State,
     store::{
         self,
@@ -40,7 +40,7 @@ pub struct SetUp {
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     email: String,
-    /// 8 to 128 characters, any characters, none of the common ones.
+    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
 }
@@ -70,7 +70,7 @@ pub async fn set_up(
     state: Data<State>,
     ValidJson(body): ValidJson<SetUp>,
 ) -> Result<impl Responder, Error> {
-    body.password.acceptable()?;
+    body.password.acceptable(&Context::new(&state.site.name, &body.email, &body.name))?;
     let link = LinkSecret::presented(body.token).hash();
     let hash = state.hashing.hash(body.password).await?;
     let now = state.clock.now();

@@ -27,3 +27,21 @@ pub(super) fn bound_writing(connection: &dyn Any, _: &mut Extensions) {
         tracing::warn!(%fault, "a connection has no limit on writing");
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use actix_web::{
+        dev::Extensions,
+        rt::net::{TcpListener, TcpStream},
+    };
+
+    #[actix_web::test]
+    async fn a_client_who_takes_nothing_has_half_a_minute() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (ours, _) = listener.accept().await.unwrap();
+        super::bound_writing(&ours, &mut Extensions::new());
+        assert_eq!(rustix::net::sockopt::tcp_user_timeout(&ours).unwrap(), 30_000);
+    }
+}

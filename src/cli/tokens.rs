@@ -1,4 +1,4 @@
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Failure, now, users::find};
@@ -8,8 +8,9 @@ use crate::{
     secrets::PlainToken,
     store::{
         Store,
-        audit_events::{Action, Event},
+        audit_events::{Action, EVERYBODY, Event},
         page::Window,
+        revocation,
         tokens::{self, Filter, Made, Maker, NewToken, State},
     },
 };
@@ -38,11 +39,22 @@ pub enum TokenCommand {
         #[arg(long)]
         email: Option<String>,
     },
-    /// Revoke a token: it stops with the next request
-    Revoke {
-        /// Its id, as `token list` has it
-        id: String,
-    },
+    /// Revoke tokens: they stop with the next request
+    Revoke(Which),
+}
+
+/// One token, one user's, or everybody's.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// The id of one, as `token list` has it
+    id: Option<String>,
+    /// Those of the user with this address
+    #[arg(long)]
+    email: Option<String>,
+    /// Everybody's
+    #[arg(long)]
+    all: bool,
 }
 
 /// Does it.
@@ -56,17 +68,32 @@ pub(super) async fn run(
             create(store, config, &email, name, scopes, expires_in_days).await
         }
         TokenCommand::List { email } => list(store, email).await,
-        TokenCommand::Revoke { id } => {
-            let now = now();
-            let revoked = tokens::revoke_as_admin(store, id, now, move |token| {
-                let detail = json!({ "tokenId": token.id });
-                Event::new(None, Action::TokenRevoked, &token.user_id, &detail, now)
-            });
-            let token = revoked.await?.ok_or("there is no token of that id")?;
-            println!("{} ({}…) works no more.", token.name, token.display_prefix);
-            Ok(())
+        TokenCommand::Revoke(Which { id: Some(id), .. }) => revoke(store, id).await,
+        TokenCommand::Revoke(Which { email: Some(email), .. }) => {
+            let user = find(store, &email).await?;
+            revoke_all(store, Some(user.id), &user.email).await
         }
+        TokenCommand::Revoke(_) => revoke_all(store, None, "everybody").await,
     }
+}
+
+async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
+    let now = now();
+    let revoked = tokens::revoke_as_admin(store, id, now, move |token| {
+        let detail = json!({ "tokenId": token.id });
+        Event::new(None, Action::TokenRevoked, &token.user_id, &detail, now)
+    });
+    let token = revoked.await??.ok_or("there is no token of that id")?;
+    println!("{} ({}…) works no more.", token.name, token.display_prefix);
+    Ok(())
+}
+
+async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result<(), Failure> {
+    let subject = user_id.as_deref().unwrap_or(EVERYBODY);
+    let event = Event::new(None, Action::TokensRevoked, subject, &json!({}), now());
+    let revoked = revocation::revoke_tokens(store, user_id, now(), event).await?;
+    println!("Revoked {revoked} tokens of {who}.");
+    Ok(())
 }
 
 async fn create(

@@ -5,7 +5,7 @@ use super::{Failure, now, read_password};
 use crate::{
     config::Config,
     fields,
-    secrets::Hashing,
+    secrets::{Context, Hashing},
     store::{
         self, Store,
         accounts::{self, NewAccount, Opening},
@@ -100,7 +100,8 @@ pub(super) async fn run(
         }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;
-            let hash = Hashing::new(1).hash(read_password()?).await?;
+            let context = Context::new(&config.name, &user.email, &user.name);
+            let hash = Hashing::new(1).hash(read_password(&context)?).await?;
             let account = NewAccount::password(&user.id, &hash, now());
             let event = event(Action::PasswordSet, &user, &json!({}));
             passwords::set(store, account, event).await?;
@@ -129,7 +130,8 @@ async fn create(
     name: String,
     role: Role,
 ) -> Result<(), Failure> {
-    let hash = Hashing::new(config.hash_concurrency()).hash(read_password()?).await?;
+    let password = read_password(&Context::new(&config.name, &email, &name))?;
+    let hash = Hashing::new(config.hash_concurrency()).hash(password).await?;
     let now = now();
     // The operator vouches for the address: there may be no mail server yet.
     let user = User { email_verified: true, ..User::new(name, email, role, now) };
@@ -194,8 +196,7 @@ fn done(outcome: Written) -> Result<User, Failure> {
         Written::Done(user) => Ok(user),
         Written::NotFound => Err("this user was deleted just now".into()),
         Written::LastAdmin => Err("this would leave the site without an active admin".into()),
-        // The operator is nobody in the tables.
-        Written::LockedOut | Written::NotAnAdmin => Err("only an admin may do this".into()),
+        Written::Refused(refusal) => Err(refusal.into()),
     }
 }
 

@@ -14,6 +14,8 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::Context;
+
 /// The shortest password that is taken, in characters ([NIST SP 800-63B], 3.1.1.2).
 ///
 /// [NIST SP 800-63B]: https://pages.nist.gov/800-63-4/sp800-63b.html
@@ -40,6 +42,9 @@ pub enum PasswordFault {
     /// On the list of passwords that are tried first.
     #[error("this password is on the lists that attackers try first")]
     TooCommon,
+    /// Made of what everybody knows of its user and of the site.
+    #[error("this password is made of the user's name or address, or of the name of this site")]
+    TooObvious,
 }
 
 impl Password {
@@ -53,7 +58,7 @@ impl Password {
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn acceptable(&self) -> Result<(), PasswordFault> {
+    pub fn acceptable(&self, of: &Context) -> Result<(), PasswordFault> {
         let text = self.0.expose_secret();
         match text.chars().count() {
             0..SHORTEST => Err(PasswordFault::TooShort),
@@ -61,7 +66,7 @@ impl Password {
                 if is_common_password(text) || is_common_password(text.to_lowercase()) {
                     return Err(PasswordFault::TooCommon);
                 }
-                Ok(())
+                if of.makes_up(text) { Err(PasswordFault::TooObvious) } else { Ok(()) }
             }
             _ => Err(PasswordFault::TooLong),
         }
@@ -247,7 +252,7 @@ mod tests {
     use super::*;
 
     fn chosen(text: &str) -> Result<(), PasswordFault> {
-        Password::new(text.into()).acceptable()
+        Password::new(text.into()).acceptable(&Context::new("Portcullis", "ada@example.com", "Ada"))
     }
 
     #[test]
@@ -268,6 +273,13 @@ mod tests {
     fn what_attackers_try_first_is_refused_in_any_case() {
         for common in ["password", "PASSWORD", "Password1", "qwertyuiop", "12345678", "iloveyou"] {
             assert_eq!(chosen(common), Err(PasswordFault::TooCommon), "{common}");
+        }
+    }
+
+    #[test]
+    fn what_everybody_knows_is_refused_in_any_case() {
+        for known in ["ada@example.com", "ADA-Portcullis", "Portcullis1"] {
+            assert_eq!(chosen(known), Err(PasswordFault::TooObvious), "{known}");
         }
     }
 

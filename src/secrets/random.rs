@@ -51,3 +51,11 @@ random_secret! {
     /// What makes a mailed or handed-over link work once.
     LinkSecret
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LinkSecret, SessionSecret};
+
+    static_assertions::assert_not_impl_any!(SessionSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    static_assertions::assert_not_impl_any!(LinkSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+}

@@ -96,3 +96,10 @@ impl SigningKey {
         self.0.expose_secret()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SigningKey;
+
+    static_assertions::assert_not_impl_any!(SigningKey: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+}

@@ -5,13 +5,14 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
+    actor::refusal_of_actor,
     audit_events::Event,
     jobs::NewJob,
     locks::lock_admins,
     page::new_id,
     read,
     schema::{accounts, audit_events, jobs, users},
-    users::{User, Written, refusal_of_actor},
+    users::{User, Written},
     write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
@@ -85,7 +86,7 @@ pub async fn open(store: &Store, user: User, with: Opening) -> Result<Written, E
         if let Some(event) = &with.event {
             lock_admins!(conn);
             if let Some(refused) = refusal_of_actor!(conn, event) {
-                return Ok(refused);
+                return Ok(refused.into());
             }
         }
         let user = diesel::insert_into(users::table)
@@ -121,8 +122,7 @@ pub async fn register(
     write!(store, |conn| {
         let added = diesel::insert_into(users::table)
             .values(&user)
-            .on_conflict(users::email)
-            .do_nothing()
+            .on_conflict_do_nothing()
             .execute(conn)
             .await?;
         let mail = if added == 1 {

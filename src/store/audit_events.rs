@@ -13,6 +13,9 @@ use super::{
 };
 use crate::time::Timestamp;
 
+/// The subject of what was done to everybody at once.
+pub const EVERYBODY: &str = "everybody";
+
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
@@ -27,9 +30,9 @@ pub enum Action {
     UserReactivated,
     /// A user's password was set by the operator.
     PasswordSet,
-    /// All sessions of a user were ended.
+    /// All sessions of a user, or of everybody, were ended.
     SessionsEnded,
-    /// All tokens of a user were revoked.
+    /// All tokens of a user, or of everybody, were revoked.
     TokensRevoked,
     /// One token was revoked.
     TokenRevoked,
@@ -53,7 +56,7 @@ pub struct Event {
     pub actor_id: Option<String>,
     /// The [`Action`]'s name.
     pub action: String,
-    /// The user whom it concerns; for a job that is nobody's, the job.
+    /// The user whom it concerns; for a job that is nobody's, the job; or [`EVERYBODY`].
     pub subject_id: String,
     /// The particulars, as JSON; no address and no secret.
     pub detail: String,

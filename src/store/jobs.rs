@@ -8,8 +8,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store,
+    Error, Refusal, Store,
+    actor::refusal_of_actor,
     audit_events::Event,
+    locks::lock_admins,
     page::{Page, Window, new_id},
     read,
     schema::{audit_events, jobs},
@@ -222,7 +224,8 @@ pub async fn count(store: &Store) -> Result<(i64, i64), Error> {
     })
 }
 
-/// Makes a job due at once, as if it had never been tried. None when there is no such job.
+/// Makes a job due at once, as if it had never been tried, by an admin who is still one. None when there is
+/// no such job.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -231,11 +234,15 @@ pub async fn retry(
     id: String,
     now: Timestamp,
     event: impl FnOnce(&JobRow) -> Event + Send + 'static,
-) -> Result<Option<JobRow>, Error> {
+) -> Result<Result<Option<JobRow>, Refusal>, Error> {
     let Some(event) = find(store, id.clone()).await?.map(|job| event(&job)) else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
     write!(store, |conn| {
+        lock_admins!(conn);
+        if let Some(refusal) = refusal_of_actor!(conn, &event) {
+            return Ok(Err(refusal));
+        }
         let job: Option<JobRow> = diesel::update(jobs::table.find(&id))
             .set((
                 jobs::run_at.eq(now),
@@ -249,11 +256,12 @@ pub async fn retry(
         if job.is_some() {
             diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         }
-        Ok(job)
+        Ok(Ok(job))
     })
 }
 
-/// Deletes a job that is not to be done after all. None when there is no such job.
+/// Deletes a job that is not to be done after all, by an admin who is still one. None when there is no such
+/// job.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -261,18 +269,22 @@ pub async fn discard(
     store: &Store,
     id: String,
     event: impl FnOnce(&JobRow) -> Event + Send + 'static,
-) -> Result<Option<JobRow>, Error> {
-    let Some(job) = find(store, id).await? else { return Ok(None) };
+) -> Result<Result<Option<JobRow>, Refusal>, Error> {
+    let Some(job) = find(store, id).await? else { return Ok(Ok(None)) };
     let event = event(&job);
     let id = job.id.clone();
     let discarded = write!(store, |conn| {
+        lock_admins!(conn);
+        if let Some(refusal) = refusal_of_actor!(conn, &event) {
+            return Ok(Err(refusal));
+        }
         let deleted = diesel::delete(jobs::table.find(&id)).execute(conn).await?;
         if deleted == 1 {
             diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         }
-        Ok(deleted == 1)
+        Ok(Ok(deleted == 1))
     })?;
-    Ok(discarded.then_some(job))
+    Ok(discarded.map(|discarded| discarded.then_some(job)))
 }
 
 async fn find(store: &Store, id: String) -> Result<Option<JobRow>, Error> {

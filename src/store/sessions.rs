@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store,
+    Error, Refusal, Store,
     accounts::{Credential, NewAccount},
+    actor::refusal_of_actor,
     audit_events::Event,
     epoch::Epoch,
     jobs::NewJob,
     lock_out,
-    locks::lock_user,
+    locks::{lock_admins, lock_user},
     look_up,
     memory::{self, Kept, Memory, Resolved},
     page::new_id,
@@ -347,7 +348,7 @@ pub enum Which {
     All,
 }
 
-/// Ends sessions of one user, with an event where an admin does it; says how many had not ended yet.
+/// Ends sessions of one user's own.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -356,28 +357,54 @@ pub async fn end(
     user_id: String,
     which: Which,
     now: Timestamp,
-    event: Option<Event>,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     lock_out!(store, |conn| {
+        end_in!(conn, &user_id, &which, now);
+        Ok(())
+    })
+}
+
+/// Ends every session of a user, by an admin, if they are still one; says how many had not ended yet.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn end_as_admin(
+    store: &Store,
+    user_id: String,
+    now: Timestamp,
+    event: Event,
+) -> Result<Result<usize, Refusal>, Error> {
+    lock_out!(store, |conn| {
+        lock_admins!(conn);
+        if let Some(refusal) = refusal_of_actor!(conn, &event) {
+            return Ok(Err(refusal));
+        }
+        let ended = end_in!(conn, &user_id, &Which::All, now);
+        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        Ok(Ok(ended))
+    })
+}
+
+/// Within a transaction: ends sessions of one user, and says how many had not ended by themselves.
+macro_rules! end_in {
+    ($conn:ident, $user_id:expr, $which:expr, $now:expr) => {{
         diesel::delete(sessions::table)
-            .filter(sessions::user_id.eq(&user_id))
-            .filter(sessions::expires_at.le(now))
-            .execute(conn)
+            .filter(sessions::user_id.eq($user_id))
+            .filter(sessions::expires_at.le($now))
+            .execute($conn)
             .await?;
-        let mut query =
-            diesel::delete(sessions::table).filter(sessions::user_id.eq(&user_id)).into_boxed();
-        query = match &which {
+        let query =
+            diesel::delete(sessions::table).filter(sessions::user_id.eq($user_id)).into_boxed();
+        let query = match $which {
             Which::One(id) => query.filter(sessions::id.eq(id)),
             Which::AllBut(id) => query.filter(sessions::id.ne(id)),
             Which::All => query,
         };
-        let ended = query.execute(conn).await?;
-        if let Some(event) = &event {
-            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
-        }
-        Ok(ended)
-    })
+        query.execute($conn).await?
+    }};
 }
+
+use end_in;
 
 /// Within a transaction: a session begins, and takes the place of the one that the browser had.
 ///

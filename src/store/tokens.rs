@@ -7,12 +7,13 @@ use diesel_async::RunQueryDsl;
 use strum::{EnumString, IntoStaticStr};
 
 use super::{
-    Error, Store,
+    Error, Refusal, Store,
+    actor::refusal_of_actor,
     alive::alive,
     audit_events::Event,
     epoch::Epoch,
     lock_out,
-    locks::lock_user,
+    locks::{lock_admins, lock_user},
     look_up,
     memory::{self, Kept, Memory, Resolved},
     page::{Page, Window, new_id},
@@ -323,7 +324,8 @@ pub async fn revoke(
     Ok(revoked == 1)
 }
 
-/// Revokes anybody's token, by an admin or the operator. None when there is none of that id.
+/// Revokes anybody's token, by an admin, if they are still one, or the operator. None when there is none of
+/// that id.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -332,27 +334,35 @@ pub async fn revoke_as_admin(
     id: String,
     now: Timestamp,
     event: impl Fn(&ApiToken) -> Event + Send + 'static,
-) -> Result<Option<ApiToken>, Error> {
+) -> Result<Result<Option<ApiToken>, Refusal>, Error> {
     lock_out!(store, |conn| {
-        diesel::update(api_tokens::table.find(&id))
-            .filter(api_tokens::revoked_at.is_null())
-            .set(api_tokens::revoked_at.eq(now))
-            .execute(conn)
-            .await?;
+        lock_admins!(conn);
         let token: Option<ApiToken> = api_tokens::table
             .find(&id)
             .select(ApiToken::as_select())
             .get_result(conn)
             .await
             .optional()?;
-        if let Some(token) = &token {
-            diesel::insert_into(audit_events::table).values(event(token)).execute(conn).await?;
+        let Some(token) = token else { return Ok(Ok(None)) };
+        let event = event(&token);
+        if let Some(refusal) = refusal_of_actor!(conn, &event) {
+            return Ok(Err(refusal));
         }
-        Ok(token)
+        diesel::update(api_tokens::table.find(&id))
+            .filter(api_tokens::revoked_at.is_null())
+            .set(api_tokens::revoked_at.eq(now))
+            .execute(conn)
+            .await?;
+        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        Ok(Ok(Some(token)))
     })
 }
 
-/// Revokes every token of a user; says how many worked until then.
+/// Revokes every token of a user, by an admin, if they are still one, or the operator; says how many worked
+/// until then.
+///
+/// The user's row is locked: a token that they are just making is made before this, and revoked, or is
+/// asked for after it.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -361,8 +371,13 @@ pub async fn revoke_all(
     user_id: String,
     now: Timestamp,
     event: Event,
-) -> Result<usize, Error> {
+) -> Result<Result<usize, Refusal>, Error> {
     lock_out!(store, |conn| {
+        lock_admins!(conn);
+        if let Some(refusal) = refusal_of_actor!(conn, &event) {
+            return Ok(Err(refusal));
+        }
+        lock_user!(conn, &user_id);
         let revoked = diesel::update(api_tokens::table)
             .filter(api_tokens::user_id.eq(&user_id))
             .filter(alive(now))
@@ -370,6 +385,6 @@ pub async fn revoke_all(
             .execute(conn)
             .await?;
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(revoked)
+        Ok(Ok(revoked))
     })
 }

@@ -4,7 +4,8 @@ use diesel::{prelude::*, sql_types::Text};
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store,
+    Error, Refusal, Store,
+    actor::refusal_of_actor,
     alive::alive,
     audit_events::Event,
     lock_out,
@@ -109,10 +110,14 @@ pub enum Written {
     NotFound,
     /// It would have left the site without an active admin.
     LastAdmin,
-    /// The admin who asks was locked out meanwhile.
-    LockedOut,
-    /// Whoever asks is no admin any more.
-    NotAnAdmin,
+    /// The admin who asks may not do this any more.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Written {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// The user with this id.
@@ -207,7 +212,7 @@ pub async fn update(
     lock_out!(store, |conn| {
         lock_admins!(conn);
         if let Some(refused) = refusal_of_actor!(conn, &event) {
-            return Ok(refused);
+            return Ok(refused.into());
         }
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         let demoted = changes.role == Some(Role::User);
@@ -254,7 +259,7 @@ pub async fn deactivate(
     lock_out!(store, |conn| {
         lock_admins!(conn);
         if let Some(refused) = refusal_of_actor!(conn, &event) {
-            return Ok(refused);
+            return Ok(refused.into());
         }
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         if is_last_admin!(conn, &before) {
@@ -298,7 +303,7 @@ pub async fn reactivate(
     lock_out!(store, |conn| {
         lock_admins!(conn);
         if let Some(refused) = refusal_of_actor!(conn, &event) {
-            return Ok(refused);
+            return Ok(refused.into());
         }
         let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
         let user = if before.deactivated_at.is_none() {
@@ -318,25 +323,13 @@ pub async fn reactivate(
 // Macros, as the statements must be expanded for each backend.
 macro_rules! find_in {
     ($conn:ident, $id:expr) => {
-        users::table.find($id).select(User::as_select()).get_result($conn).await.optional()?
+        users::table
+            .find($id)
+            .select($crate::store::users::User::as_select())
+            .get_result($conn)
+            .await
+            .optional()?
     };
-}
-
-/// Why whoever asks may not do this any more. What the gate saw may have changed since: a request that
-/// was on its way when its sender was locked out or demoted must not undo that. The operator always may.
-/// The admins' lock is held.
-macro_rules! refusal_of_actor {
-    ($conn:ident, $event:expr) => {{
-        use $crate::store::users::{Role, Written};
-        match &$event.actor_id {
-            None => None,
-            Some(actor) => match $crate::store::users::find_in!($conn, actor) {
-                Some(actor) if actor.is_active() && actor.role == Role::Admin => None,
-                Some(actor) if actor.is_active() => Some(Written::NotAnAdmin),
-                _ => Some(Written::LockedOut),
-            },
-        }
-    }};
 }
 
 macro_rules! is_last_admin {
@@ -367,4 +360,4 @@ macro_rules! any_active_admin_in {
     }};
 }
 
-pub(super) use {any_active_admin_in, find_in, is_last_admin, refusal_of_actor};
+pub(super) use {any_active_admin_in, find_in, is_last_admin};

@@ -213,6 +213,26 @@ pub async fn is_live(
     Ok(live == 1)
 }
 
+/// Whose link this is, in whatever state; it is not spent.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn holder(
+    store: &Store,
+    hash: LinkHash,
+    purpose: Purpose,
+) -> Result<Option<User>, Error> {
+    let purpose: &'static str = purpose.into();
+    read!(store, |conn| verifications::table
+        .inner_join(users::table)
+        .filter(verifications::secret_hash.eq(hash))
+        .filter(verifications::purpose.eq(purpose))
+        .select(User::as_select())
+        .get_result(conn)
+        .await
+        .optional())
+}
+
 /// Spends a link within a transaction: its user, locked, and its row, which is gone; or why not.
 ///
 /// Of two who try at once, the second waits for the user's row, and then finds the link gone. An

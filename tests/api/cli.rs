@@ -59,6 +59,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     assert!(succeeds(run(&["token", "list"], "")).contains("No tokens."));
     assert!(fails(run(&create, "short\n")).contains("at least 8 characters"));
     assert!(fails(run(&create, "password123\n")).contains("attackers try first"));
+    assert!(fails(run(&create, "root@example.com\n")).contains("made of the user's name"));
     assert!(succeeds(run(&create, PASSWORD)).contains("Made root@example.com (admin)"));
     assert!(fails(run(&create, PASSWORD)).contains("somebody has this address already"));
     succeeds(run(&["user", "create", "--email", "ada@example.com", "--name", "Ada"], PASSWORD));
@@ -117,7 +118,9 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
         }
     };
     let cookie = sign_in(PASSWORD).await.cookie().unwrap();
-    succeeds(run(&["user", "password", "ada@example.com"], "another fine password\n"));
+    let password = ["user", "password", "ada@example.com"];
+    assert!(fails(run(&password, "Portcullis\n")).contains("name of this site"));
+    succeeds(run(&password, "another fine password\n"));
     server.nobody.with_cookie(&cookie).get("/api/me").await.refused(401, "UNAUTHORIZED");
     sign_in(PASSWORD).await.refused(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in("another fine password").await.expect(200);
@@ -138,6 +141,96 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     );
 }
 
+/// The day when something has leaked, rehearsed.
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let server = Running::start(home.path(), &settings);
+    let run = |arguments: &[&str], input: &str| run(home.path(), &settings, arguments, input);
+    let sign_in = async |email: &str| {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let reply = server.nobody.post("/api/auth/sign-in/email", body).await;
+        server.nobody.with_cookie(&reply.cookie().unwrap())
+    };
+    let mut keys = Vec::new();
+    for (email, admin) in [
+        ("ada@example.com", None),
+        ("bob@example.com", None),
+        ("root@example.com", Some("--admin")),
+    ] {
+        let create = ["user", "create", "--name", "x", "--email", email];
+        succeeds(run(&create.into_iter().chain(admin).collect::<Vec<_>>(), PASSWORD));
+        let token = succeeds(run(&["token", "create", "--name", "t", "--email", email], ""));
+        keys.push((sign_in(email).await, server.nobody.with_token(token.trim())));
+    }
+    let live = async || {
+        let mut live = Vec::new();
+        for (browser, script) in &keys {
+            live.push([browser.get("/api/me").await, script.get("/api/me").await].map(|reply| {
+                assert!([200, 401].contains(&reply.status.as_u16()), "{reply:?}");
+                reply.status == 200
+            }));
+        }
+        live
+    };
+    let links = async |email: &str| {
+        let ask = json!({ "email": email });
+        server.nobody.post("/api/auth/request-password-reset", ask).await.expect(200);
+        Letter::wait_in(&home.path().join("data/outbox"), email, 1).await.secret()
+    };
+    let follow = async |token: &str| {
+        let body = json!({ "newPassword": PASSWORD, "token": token });
+        server.nobody.post("/api/auth/reset-password", body).await
+    };
+
+    for vague in [
+        &["session", "end"][..],
+        &["session", "end", "--all", "--email", "ada@example.com"],
+        &["token", "revoke"],
+        &["token", "revoke", "x", "--all"],
+    ] {
+        fails(run(vague, ""));
+    }
+    assert!(fails(run(&["session", "end", "--email", "eve@example.com"], "")).contains("nobody"));
+    assert_eq!(live().await, [[true, true]; 3]);
+
+    let (of_ada, of_bob) = (links("ada@example.com").await, links("bob@example.com").await);
+    let told = succeeds(run(&["session", "end", "--email", "ADA@example.com"], ""));
+    assert!(told.contains("Ended 1 sessions of ada@example.com"), "{told}");
+    follow(&of_ada).await.refused(400, "INVALID_TOKEN");
+    assert_eq!(live().await, [[false, true], [true, true], [true, true]]);
+    let told = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));
+    assert!(told.contains("Revoked 1 tokens of ada@example.com"), "{told}");
+    assert_eq!(live().await, [[false, false], [true, true], [true, true]]);
+
+    let told = succeeds(run(&["session", "end", "--all"], ""));
+    assert!(told.contains("Ended 2 sessions of everybody"), "{told}");
+    follow(&of_bob).await.refused(400, "INVALID_TOKEN");
+    assert_eq!(live().await, [[false, false], [false, true], [false, true]]);
+    let told = succeeds(run(&["token", "revoke", "--all"], ""));
+    assert!(told.contains("Revoked 2 tokens of everybody"), "{told}");
+    assert_eq!(live().await, [[false, false]; 3]);
+
+    let root = sign_in("root@example.com").await;
+    let log = root.get("/api/admin/audit-events?limit=4").await.expect(200);
+    let seen = |name: &str| {
+        let items = log["items"].as_array().unwrap();
+        items.iter().map(|event| event[name].clone()).collect::<Vec<_>>()
+    };
+    let actions = ["tokens-revoked", "sessions-ended", "tokens-revoked", "sessions-ended"];
+    assert_eq!(seen("action"), actions);
+    assert_eq!(seen("subjectId")[..2], ["everybody", "everybody"]);
+    assert_eq!(seen("actorId"), [const { Value::Null }; 4]);
+    let page = root.navigate("/admin/audit-events").await;
+    assert!(page.text.contains("on everybody"), "{}", page.text);
+}
+
 #[tokio::test]
 async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
     let home = TempDir::new().unwrap();
@@ -151,6 +244,29 @@ async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
     succeeds(run(home.path(), &[], &arguments, PASSWORD));
     let second = Running::start(home.path(), &[]);
     assert!(!second.banner.contains("no admin"), "{}", second.banner);
+}
+
+const LISTEN_EVERYWHERE: (&str, &str) = ("PORTCULLIS_LISTEN", "0.0.0.0:0");
+
+#[rstest]
+#[case::nothing_set(&[], false)]
+#[case::localhost(&[("PORTCULLIS_PUBLIC_URL", "http://localhost:8080")], false)]
+#[case::ipv4(&[("PORTCULLIS_PUBLIC_URL", "http://127.0.0.1:8080")], false)]
+#[case::ipv6(&[("PORTCULLIS_PUBLIC_URL", "http://[::1]:8080")], false)]
+#[case::https(&[("PORTCULLIS_PUBLIC_URL", "https://example.com"), LISTEN_EVERYWHERE], false)]
+#[case::listens(&[LISTEN_EVERYWHERE], true)]
+#[case::http(&[("PORTCULLIS_PUBLIC_URL", "http://example.com")], true)]
+#[case::look_alike(&[("PORTCULLIS_PUBLIC_URL", "http://localhost.example.com")], true)]
+#[tokio::test]
+async fn the_banner_warns_of_a_cookie_that_leaves_this_machine_without_https(
+    #[case] settings: &[(&str, &str)],
+    #[case] warns: bool,
+) {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), settings);
+    let warned =
+        server.banner.contains("warning   the session cookie crosses a network without https");
+    assert_eq!(warned, warns, "{}", server.banner);
 }
 
 #[rstest]

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +16,7 @@ use crate::{support::*, tokens::dump_of};
 const DOCS: &str = include_str!("../../docs/events.md");
 
 /// Every source file.
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
@@ -51,13 +53,22 @@ fn every_line_that_is_logged_is_in_the_catalogue() {
 
 /// A server that logs everything as JSON, on this database.
 async fn talkative(backend: Backend, home: &Path, level: &str) -> (Running, String) {
+    talkative_in(backend, home, level, "json").await
+}
+
+async fn talkative_in(
+    backend: Backend,
+    home: &Path,
+    level: &str,
+    format: &str,
+) -> (Running, String) {
     let url = backend.database(home).await;
     let secret = SigningKey::generate().reveal();
     let settings = [
         ("DATABASE_URL", url.as_str()),
         ("PORTCULLIS_SECRET", secret.as_str()),
         ("PORTCULLIS_LOG", level),
-        ("PORTCULLIS_LOG_FORMAT", "json"),
+        ("PORTCULLIS_LOG_FORMAT", format),
         ("PORTCULLIS_METRICS_LISTEN", "127.0.0.1:0"),
     ];
     (Running::start_logging(home, &settings), url)
@@ -252,23 +263,59 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
         .are_not_in("the log", &log);
 }
 
-#[tokio::test]
-async fn nobody_forges_a_line() {
-    let home = TempDir::new().unwrap();
-    let (server, _) = talkative(Backend::Sqlite, home.path(), "info").await;
-    let forged = "x\"}\r\n{\"message\":\"forged\"}";
-    for (name, value) in
-        [("User-Agent", "a\tb{\"message\":\"forged\"}"), ("X-Forwarded-For", "forged")]
-    {
+/// Puts this wherever a stranger may write something: headers, path, method, body. So many answers there are.
+async fn write_everywhere(server: &Running, forged: &str) -> usize {
+    for name in ["User-Agent", "X-Forwarded-For", "X-Request-Id", "Referer"] {
+        let value = forged.replace(['\r', '\n', '\u{1b}'], "\t");
         let request = server.nobody.request(Method::GET, "/api/me").header(name, value);
         Reply::of(request).await.expect(401);
     }
     let encoded: String = url::form_urlencoded::byte_serialize(forged.as_bytes()).collect();
     server.nobody.get(&format!("/{encoded}%1b[31m")).await.expect(404);
-    let body =
-        json!({ "name": forged, "email": format!("{forged}@example.com"), "password": forged });
+    let email = format!("{forged}@example.com");
+    let body = json!({ "name": forged, "email": email, "password": forged });
     server.nobody.post("/api/auth/sign-up/email", body).await.expect(400);
+    // What no client sends and a server may be sent: quotes as they are.
+    let bare: String = forged.chars().filter(char::is_ascii_graphic).collect();
+    let head = format!("GET /{bare} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let address = server.nobody.base.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    7
+}
+
+#[tokio::test]
+async fn nobody_forges_a_line() {
+    let home = TempDir::new().unwrap();
+    let (server, _) = talkative(Backend::Sqlite, home.path(), "info").await;
+    let answers = write_everywhere(&server, "x\"}\r\n{\"message\":\"forged\"}").await;
     let log = log_of(server, home.path());
-    assert!(parsed(&log).iter().all(|line| line["message"] != "forged"), "{log}");
+    let lines = parsed(&log);
+    assert!(lines.iter().all(|line| line["message"] != "forged"), "{log}");
+    assert_eq!(lines.iter().filter(|line| line["message"] == "answered").count(), answers);
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
+async fn nobody_forges_a_line_for_people() {
+    let home = TempDir::new().unwrap();
+    let (server, _) = talkative_in(Backend::Sqlite, home.path(), "info", "human").await;
+    let line = "2026-01-01T00:00:00Z  INFO request{id=1 method=GET path=\"/\"}: answered";
+    let forged = format!("x\"user=\"forged\"\r\n\u{1b}[2K{line}");
+    let answers = write_everywhere(&server, &forged).await;
+    let log = log_of(server, home.path());
+    let said = log.lines().filter(|line| line.contains("answered")).count();
+    assert_eq!(said, answers, "{log}");
+    let day = portcullis::time::Clock::System.now().to_string();
+    for line in log.lines() {
+        assert!(line.starts_with(&day[..4]), "begun by us, with its time: {line}");
+        assert!(!line.starts_with("2026-01-01"), "{line}");
+        // A quote that is the stranger's stands behind a backslash.
+        assert!(!line.contains(r#""user="forged"#) && !line.contains(" user="), "{line}");
+    }
+    assert!(log.contains(r#"\"user=\"forged"#), "it was tried: {log}");
     assert!(!log.contains('\u{1b}'), "{log}");
 }

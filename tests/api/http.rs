@@ -58,11 +58,8 @@ async fn every_operation_says_which_methods_it_takes(backend: Backend) {
     let document = server.nobody.get("/openapi.json").await.expect(200);
     for operation in operations(&document) {
         let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-000000000000");
-        for method in ["TRACE", "CONNECT", "PUT", "BREW"] {
+        for method in ["TRACE", "PUT", "BREW"] {
             let method: Method = method.parse().unwrap();
-            if method == Method::CONNECT {
-                continue;
-            }
             let reply = Reply::of(server.nobody.request(method, &path)).await;
             let allowed = reply.header("allow").expect("405 says what is allowed").to_owned();
             assert!(
@@ -194,6 +191,67 @@ async fn a_browsers_navigation_is_led_to_the_login_page_and_back(backend: Backen
     Reply::of(json).await.refused(401, "UNAUTHORIZED");
     let head = server.nobody.request(Method::HEAD, "/api/settings").header("Accept", "text/html");
     assert_eq!(Reply::of(head).await.status, 302);
+}
+
+/// Every combination of what a request may say of itself.
+#[apply(both)]
+async fn only_a_navigation_without_authorization_is_led_to_the_login_page(backend: Backend) {
+    const ID: &str = "/api/projects/019ab000-0000-7000-8000-000000000000";
+    let server = backend.start().await;
+    let unknown = format!("Bearer {}", Server::unknown_token());
+    let methods = [
+        ("GET", "/api/settings", true),
+        ("HEAD", "/api/settings", true),
+        ("POST", "/api/projects", false),
+        ("PATCH", ID, false),
+        ("DELETE", ID, false),
+    ];
+    let accepts = [
+        (None, false),
+        (Some("*/*"), false),
+        (Some("text/*"), false),
+        (Some("application/json"), false),
+        (Some("text/html"), true),
+        (Some("Text/HTML; charset=utf-8"), true),
+        (Some("application/xhtml+xml, text/html;q=0.9, */*;q=0.8"), true),
+    ];
+    let authorizations = [
+        (None, true),
+        (Some(""), false),
+        (Some("Basic eDp5"), false),
+        (Some("Bearer junk"), false),
+        (Some(unknown.as_str()), false),
+    ];
+    // These decide nothing.
+    let others = [
+        None,
+        Some(("Cookie", "portcullis=junk")),
+        Some(("Sec-Fetch-Mode", "navigate")),
+        Some(("Sec-Fetch-Mode", "cors")),
+        Some(("X-Requested-With", "XMLHttpRequest")),
+    ];
+    for (method, path, reads) in methods {
+        for (accept, html) in accepts {
+            for (authorization, none) in authorizations {
+                for other in others {
+                    let mut request = server.nobody.request(method.parse().unwrap(), path);
+                    let said = [
+                        accept.map(|value| ("Accept", value)),
+                        authorization.map(|value| ("Authorization", value)),
+                        other,
+                    ];
+                    for (name, value) in said.into_iter().flatten() {
+                        request = request.header(name, value);
+                    }
+                    let reply = Reply::of(request).await;
+                    let led = reply.header("location");
+                    let expected = if reads && html && none { 302 } else { 401 };
+                    assert_eq!(reply.status, expected, "{method} {said:?}");
+                    assert_eq!(led, (expected == 302).then_some("/login?next=%2Fapi%2Fsettings"));
+                }
+            }
+        }
+    }
 }
 
 #[apply(both)]

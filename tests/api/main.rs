@@ -47,6 +47,7 @@ mod schemathesis;
 mod security;
 mod setup;
 mod slow;
+mod source;
 mod store;
 mod support;
 mod tokens;

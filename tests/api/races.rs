@@ -3,8 +3,11 @@
 //! Other races stand beside the operations that they belong to. `just races` runs all of them for long.
 
 use portcullis::store::{
+    Refusal,
     accounts::{self, Opening},
-    audit_events::{Action, Event},
+    audit_events::{Action, EVERYBODY, Event},
+    jobs::{self, NewJob},
+    revocation, sessions, tokens,
     users::{self, Role, Written},
 };
 use reqwest::StatusCode;
@@ -198,9 +201,111 @@ async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
     };
     assert!(matches!(make("1@example.com").await, Written::Done(_)));
     server.set_role(&mallory, Role::User).await;
-    assert!(matches!(make("2@example.com").await, Written::NotAnAdmin));
+    assert!(matches!(make("2@example.com").await, Written::Refused(Refusal::NotAnAdmin)));
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
-    assert!(matches!(make("3@example.com").await, Written::LockedOut));
+    assert!(matches!(make("3@example.com").await, Written::Refused(Refusal::LockedOut)));
     let made = admin.browser.get("/api/admin/users?search=@example.com").await.expect(200);
     assert_eq!(made["items"].as_array().unwrap().len(), 3, "{made}");
+}
+
+/// Requests that the gate has let pass, and that come too late to the store.
+#[apply(both)]
+async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.make_token(json!({ "name": "hers" })).await;
+    let script = server.nobody.with_token(made["token"].as_str().unwrap());
+    let token = made["id"].as_str().unwrap();
+    server.jobs_done().await;
+    let job = NewJob::new("foreign", "{}".to_owned(), None, server.now());
+    let job_id = job.id().to_owned();
+    let store = &server.state.store;
+    jobs::add(store, job).await.unwrap();
+    let late = async || {
+        let (now, owner) = (server.now(), ada.id.clone());
+        let (actor, subject) = (mallory.id.clone(), ada.id.clone());
+        let event = move |action| Event::new(Some(&actor), action, &subject, &json!({}), now);
+        let (one, retried, discarded) = (event.clone(), event.clone(), event.clone());
+        let one = move |_: &tokens::ApiToken| one(Action::TokenRevoked);
+        let retried = move |_: &jobs::JobRow| retried(Action::JobRetried);
+        let discarded = move |_: &jobs::JobRow| discarded(Action::JobDiscarded);
+        let ended = event(Action::SessionsEnded);
+        let ended = sessions::end_as_admin(store, owner.clone(), now, ended).await;
+        let revoked = tokens::revoke_all(store, owner, now, event(Action::TokensRevoked)).await;
+        [
+            ended.unwrap().err(),
+            revoked.unwrap().err(),
+            tokens::revoke_as_admin(store, token.to_owned(), now, one).await.unwrap().err(),
+            jobs::retry(store, job_id.clone(), now, retried).await.unwrap().err(),
+            jobs::discard(store, job_id.clone(), discarded).await.unwrap().err(),
+        ]
+    };
+    let audited = async || {
+        let log = admin.browser.get("/api/admin/audit-events?limit=100").await.expect(200);
+        log["items"].as_array().unwrap().len()
+    };
+    server.set_role(&mallory, Role::User).await;
+    let before = audited().await;
+    assert_eq!(late().await, [Some(Refusal::NotAnAdmin); 5]);
+    assert_eq!(audited().await, before);
+    admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
+    assert_eq!(late().await, [Some(Refusal::LockedOut); 5]);
+    assert_eq!(audited().await, before + 1, "the lock-out itself");
+    ada.browser.get(ME).await.expect(200);
+    script.get(ME).await.expect(200);
+    assert_eq!(jobs::count(store).await.unwrap(), (1, 0));
+    let_in_again(&admin, &mallory).await;
+    server.set_role(&mallory, Role::Admin).await;
+    assert_eq!(late().await, [None; 5]);
+}
+
+#[apply(both)]
+async fn what_an_admin_ends_who_is_locked_out_meanwhile_is_ended_or_refused(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let friend = server.sign_up("friend").await;
+    let lock_out = path(&mallory, "/deactivate");
+    let (sessions, tokens) = (path(&friend, "/sessions"), path(&friend, "/tokens"));
+    for round in 0..rounds(20) {
+        let browser = server.sign_in(&friend).await;
+        let made = browser.post("/api/tokens", json!({ "name": "raced" })).await.expect(201);
+        let script = server.nobody.with_token(made["token"].as_str().unwrap());
+        let (locked, ended, revoked) = tokio::join!(
+            admin.browser.post(&lock_out, json!({})),
+            mallory.browser.delete(&sessions),
+            mallory.browser.delete(&tokens)
+        );
+        locked.expect(200);
+        let lives = |done| if done { 401 } else { 200 };
+        assert_eq!(browser.get(ME).await.status, lives(is_done(&ended)), "round {round}");
+        assert_eq!(script.get(ME).await.status, lives(is_done(&revoked)), "round {round}");
+        let_in_again(&admin, &mallory).await;
+    }
+}
+
+#[apply(both)]
+async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let store = &server.state.store;
+    for _ in 0..rounds(20) {
+        let browser = server.sign_in(&ada).await;
+        let now = server.now();
+        let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+        let end = async {
+            let ended = event(Action::SessionsEnded);
+            revocation::end_sessions(store, None, now, ended).await.unwrap();
+            let revoked = event(Action::TokensRevoked);
+            revocation::revoke_tokens(store, None, now, revoked).await.unwrap();
+        };
+        let (made, ()) = tokio::join!(browser.post("/api/tokens", json!({ "name": "raced" })), end);
+        browser.get(ME).await.refused(401, "UNAUTHORIZED");
+        if is_done(&made) {
+            let token = made.expect(201)["token"].as_str().unwrap().to_owned();
+            server.nobody.with_token(&token).get(ME).await.refused(401, "token_invalid");
+        }
+    }
 }

@@ -143,6 +143,7 @@ async fn a_body_that_is_unfit_does_not_spend_the_link(backend: Backend) {
         ("short", "PASSWORD_TOO_SHORT"),
         (&"x".repeat(129), "PASSWORD_TOO_LONG"),
         ("password123", "PASSWORD_TOO_COMMON"),
+        ("portcullis1", "PASSWORD_TOO_OBVIOUS"),
     ] {
         let mut unfit = body(&token);
         unfit["password"] = json!(password);

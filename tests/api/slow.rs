@@ -3,6 +3,7 @@
 //! The long form: `SLOW_SOCKETS=2000 cargo test --test api slow -- --nocapture`
 
 use std::{
+    net::SocketAddr,
     path::Path,
     process::Command,
     sync::{
@@ -47,10 +48,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     let address = server.nobody.base.trim_start_matches("http://").parse().unwrap();
     let mut reading = Vec::new();
     for _ in 0..READERS {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        let socket = socket.connect(address).await.unwrap();
-        reading.push(tokio::spawn(bounded_long(ask_only(socket))));
+        reading.push(tokio::spawn(bounded_long(ask_only(hardly_reading(address).await))));
     }
     let mut wasting = Vec::new();
     for waste in WASTES.into_iter().cycle().take(sockets) {
@@ -85,6 +83,22 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     // Far from what it takes, and far from what it would if they waited for the slow.
     assert!(worst < Duration::from_secs(5), "{worst:?}");
     witness.is_served_again().await;
+}
+
+/// One is enough: it waits for the system to give up on it, which takes half a minute and a little.
+#[tokio::test]
+async fn who_takes_no_answer_is_shut_out() {
+    let server = Backend::Sqlite.start().await;
+    let address = server.nobody.base.trim_start_matches("http://").parse().unwrap();
+    bounded_long(ask_only(hardly_reading(address).await)).await;
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
+/// A client that has little room for answers.
+async fn hardly_reading(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(address).await.unwrap()
 }
 
 /// As a service is started by default: 1024 files, and more for the asking; fewer, to see it sooner.

@@ -1,6 +1,7 @@
 //! The store where HTTP does not reach, and what tests do to it behind the server's back.
 
 mod groups;
+mod last_use;
 mod pipeline;
 
 use std::time::Duration;
@@ -10,11 +11,14 @@ use portcullis::{
     jobs::{About, Job, Mail},
     secrets::{LinkSecret, PasswordHash},
     store::{
-        Database, Location, Store,
+        Database, Error, Location, Store,
+        accounts::{self, NewAccount, Opening},
         last_use::{Key, LastUse, Used},
-        lease, passwords,
+        lease,
+        page::Window,
+        passwords,
         schema::verifications,
-        users,
+        users::{self, Filter, Role},
         verifications::{NewVerification, Purpose},
     },
     time::days,
@@ -133,6 +137,24 @@ async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
     let Err(refusal) = Store::open(&location, options).await else { panic!("it opened") };
     let text = refusal.to_string();
     assert!(text.contains("needs Portcullis 99.0.0 or newer"), "{text}");
+}
+
+/// Past the code, which writes lower case.
+#[apply(both)]
+async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
+    let server = backend.start().await;
+    server.sign_up("ada").await;
+    let (store, now) = (&server.state.store, server.now());
+    let second = || users::User::new("x".into(), "ADA@example.com".into(), Role::User, now);
+    let with = Opening { account: None, mail: None, event: None };
+    let opened = accounts::open(store, second(), with).await;
+    assert!(matches!(opened, Err(Error::Taken)), "{opened:?}");
+
+    let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
+    let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);
+    accounts::register(store, second(), account, mail(), mail()).await.unwrap();
+    let all = users::list(store, Filter::default(), Window { after: None, limit: 9 }).await;
+    assert_eq!(all.unwrap().rows.len(), 1, "whoever registers is told the same");
 }
 
 #[tokio::test]
@@ -284,10 +306,11 @@ async fn many_at_once_are_all_served(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
-    let calls = (0..200).map(|number| {
+    // 64 who write, and 256 who read.
+    let calls = (0..320).map(|number| {
         let script = script.clone();
         tokio::spawn(async move {
-            if number % 3 == 0 {
+            if number % 5 == 0 {
                 script.post("/api/projects", json!({ "name": "x" })).await.status.as_u16()
             } else {
                 script.get("/api/projects").await.status.as_u16()

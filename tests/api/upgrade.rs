@@ -3,7 +3,8 @@
 use std::{
     collections::HashSet,
     fs,
-    process::Stdio,
+    net::{TcpListener, TcpStream},
+    process::{Child, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -342,6 +343,22 @@ async fn a_migration_that_fails_leaves_the_tables_as_they_were(backend: Backend)
     assert_eq!(tables.shape().await, whole);
 }
 
+/// How many connections of ours there are of which this is true.
+async fn portcullis_at(watcher: &tokio_postgres::Client, condition: &str) -> i64 {
+    let sql = format!(
+        "SELECT count(*) FROM pg_stat_activity
+        WHERE application_name = 'portcullis' AND datname = current_database() {condition}"
+    );
+    watcher.query_one(&sql, &[]).await.unwrap().get(0)
+}
+
+async fn until_it_waits(watcher: &tokio_postgres::Client, process: &mut Child) {
+    while portcullis_at(watcher, "AND wait_event_type = 'Lock'").await == 0 {
+        assert!(process.try_wait().unwrap().is_none(), "it waits");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
     let home = TempDir::new().unwrap();
@@ -359,21 +376,11 @@ async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
     let mut migrate = portcullis(home.path(), &settings);
     let mut migrate = migrate.arg("migrate").stdout(Stdio::null()).spawn().unwrap();
     let watcher = client(&url).await;
-    let others = |condition: &str| {
-        format!(
-            "SELECT count(*) FROM pg_stat_activity
-            WHERE application_name = 'portcullis' AND datname = current_database() {condition}"
-        )
-    };
-    let count = async |sql: &str| watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
-    while count(&others("AND wait_event_type = 'Lock'")).await == 0 {
-        assert!(migrate.try_wait().unwrap().is_none(), "it waits");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_it_waits(&watcher, &mut migrate).await;
     migrate.kill().unwrap();
     migrate.wait().unwrap();
     holder.batch_execute("ROLLBACK").await.unwrap();
-    while count(&others("")).await > 0 {
+    while portcullis_at(&watcher, "").await > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(tables.shape().await, before);
@@ -381,6 +388,31 @@ async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
     let server = Running::start(home.path(), &settings);
     server.nobody.get("/health/ready").await.expect(200);
     assert_eq!(tables.shape().await, whole);
+}
+
+#[tokio::test]
+async fn nobody_is_served_before_the_tables_are_up_to_date() {
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let secret = SigningKey::generate().reveal();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = port.to_string();
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("PORTCULLIS_SECRET", secret.as_str()),
+        ("PORTCULLIS_LISTEN", address.as_str()),
+    ];
+    Tables::of(&url).await.execute(&newest(Backend::Postgres).1).await;
+    let holder = client(&url).await;
+    holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
+    let mut serve = portcullis(home.path(), &settings).spawn().unwrap();
+    let watcher = client(&url).await;
+    until_it_waits(&watcher, &mut serve).await;
+    assert!(TcpStream::connect(port).is_err(), "while it migrates, nobody listens");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    let server = Running::of(serve);
+    assert_eq!(server.nobody.base, format!("http://{address}"));
+    server.nobody.get("/health/ready").await.expect(200);
 }
 
 #[tokio::test]

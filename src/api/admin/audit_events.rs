@@ -31,7 +31,7 @@ pub struct AuditEvent {
     /// What was done.
     #[schema(example = "user-deactivated")]
     action: String,
-    /// The user whom it concerns.
+    /// The user whom it concerns; a job that is nobody's; or `everybody`.
     subject_id: String,
     /// The particulars.
     #[schema(value_type = Object)]

@@ -13,8 +13,7 @@ use crate::{
     state::State,
     store::{
         audit_events::{Action, Event},
-        sessions::{self, Which},
-        tokens, users,
+        sessions, tokens, users,
     },
 };
 
@@ -50,7 +49,7 @@ pub async fn end_user_sessions(
 ) -> Result<Json<Ended>, Error> {
     let id = existing(&state, &id).await?;
     let event = event(&admin, Action::SessionsEnded, &id, &state);
-    let ended = sessions::end(&state.store, id, Which::All, state.clock.now(), Some(event)).await?;
+    let ended = sessions::end_as_admin(&state.store, id, state.clock.now(), event).await??;
     Ok(Json(Ended { ended }))
 }
 
@@ -66,7 +65,7 @@ pub async fn revoke_user_tokens(
 ) -> Result<Json<Ended>, Error> {
     let id = existing(&state, &id).await?;
     let event = event(&admin, Action::TokensRevoked, &id, &state);
-    let ended = tokens::revoke_all(&state.store, id, state.clock.now(), event).await?;
+    let ended = tokens::revoke_all(&state.store, id, state.clock.now(), event).await??;
     Ok(Json(Ended { ended }))
 }
 

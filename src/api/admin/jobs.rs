@@ -130,7 +130,7 @@ pub async fn retry_job(
     id: Path<Uuid>,
 ) -> Result<Json<JobView>, Error> {
     let event = event(&admin, Action::JobRetried, &state);
-    let job = jobs::retry(&state.store, id.to_string(), state.clock.now(), event).await?;
+    let job = jobs::retry(&state.store, id.to_string(), state.clock.now(), event).await??;
     state.job_added.notify_one();
     Ok(Json(job.ok_or(Code::NotFound)?.into()))
 }
@@ -146,7 +146,7 @@ pub async fn discard_job(
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
     let event = event(&admin, Action::JobDiscarded, &state);
-    let discarded = jobs::discard(&state.store, id.to_string(), event).await?;
+    let discarded = jobs::discard(&state.store, id.to_string(), event).await??;
     discarded.ok_or(Code::NotFound)?;
     Ok(HttpResponse::NoContent().finish())
 }

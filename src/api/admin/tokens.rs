@@ -91,6 +91,6 @@ pub async fn revoke_any_token(
         let detail = json!({ "tokenId": token.id });
         Event::new(Some(&actor), Action::TokenRevoked, &token.user_id, &detail, now)
     });
-    revoked.await?.ok_or(Code::NotFound)?;
+    revoked.await??.ok_or(Code::NotFound)?;
     Ok(HttpResponse::NoContent().finish())
 }

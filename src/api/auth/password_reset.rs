@@ -18,7 +18,7 @@ use crate::{
     fields::{self, normal_email},
     gate::NotByToken,
     jobs::{About, Job, Mail},
-    secrets::{LinkSecret, Password},
+    secrets::{Context, LinkSecret, Password},
     state::State,
     store::{
         passwords,
@@ -115,7 +115,7 @@ pub async fn follow_reset_link(
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"newPassword": "correct horse battery staple", "token": "the part of the link after token="}))]
 pub struct ResetPassword {
-    /// 8 to 128 characters, any characters, none of the common ones.
+    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: Password,
     /// What the link carries.
@@ -135,8 +135,10 @@ pub async fn reset_password(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ResetPassword>,
 ) -> Result<Json<Status>, Error> {
-    body.new_password.acceptable()?;
     let link = LinkSecret::presented(body.token).hash();
+    let holder = verifications::holder(&state.store, link, Purpose::SetPassword).await?;
+    let (email, name) = holder.map(|user| (user.email, user.name)).unwrap_or_default();
+    body.new_password.acceptable(&Context::new(&state.site.name, &email, &name))?;
     let hash = state.hashing.hash(body.new_password).await?;
     let now = state.clock.now();
     let notice = move |user: &User| {

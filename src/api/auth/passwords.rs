@@ -14,7 +14,7 @@ use crate::{
     error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie},
     jobs::{About, Job, Mail},
-    secrets::{Password, SessionSecret, Verdict},
+    secrets::{Context, Password, SessionSecret, Verdict},
     state::State,
     store::{
         accounts::{self, Credential},
@@ -99,7 +99,7 @@ pub(super) async fn verify(
 pub struct ChangePassword {
     #[schema(value_type = String, format = Password)]
     current_password: Password,
-    /// 8 to 128 characters, any characters, none of the common ones.
+    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: Password,
     /// Whether every other session ends.
@@ -134,8 +134,9 @@ pub async fn change_password(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ChangePassword>,
 ) -> Result<Json<PasswordChanged>, Error> {
-    body.new_password.acceptable()?;
     let user = session.user;
+    let context = Context::new(&state.site.name, &user.email, &user.name);
+    body.new_password.acceptable(&context)?;
     // Hashed anew by a sign-in just now, or really changed: the second look tells.
     for _ in 0..2 {
         let password = body.current_password.clone();

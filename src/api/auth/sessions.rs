@@ -137,14 +137,8 @@ pub async fn revoke_session(
     ProtocolJson(body): ProtocolJson<RevokeSession>,
 ) -> Result<Json<Status>, Error> {
     let is_own = own.id == body.token;
-    sessions::end(
-        &state.store,
-        session.user.id.clone(),
-        Which::One(body.token),
-        state.clock.now(),
-        None,
-    )
-    .await?;
+    let which = Which::One(body.token);
+    sessions::end(&state.store, session.user.id.clone(), which, state.clock.now()).await?;
     if is_own {
         cookie.remove();
     }
@@ -161,8 +155,7 @@ pub async fn revoke_sessions(
     cookie: SessionCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(&state.store, session.user.id.clone(), Which::All, state.clock.now(), None)
-        .await?;
+    sessions::end(&state.store, session.user.id.clone(), Which::All, state.clock.now()).await?;
     cookie.remove();
     Ok(Json(DONE))
 }
@@ -174,13 +167,7 @@ pub async fn revoke_other_sessions(
     ByCookie(own): ByCookie,
     state: Data<State>,
 ) -> Result<Json<Status>, Error> {
-    sessions::end(
-        &state.store,
-        session.user.id.clone(),
-        Which::AllBut(own.id.clone()),
-        state.clock.now(),
-        None,
-    )
-    .await?;
+    let which = Which::AllBut(own.id.clone());
+    sessions::end(&state.store, session.user.id.clone(), which, state.clock.now()).await?;
     Ok(Json(DONE))
 }

@@ -17,7 +17,7 @@ use crate::{
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
     jobs::{About, Job, Mail},
-    secrets::{Password, SessionSecret},
+    secrets::{Context, Password, SessionSecret},
     state::State,
     store::{
         self,
@@ -39,7 +39,7 @@ pub struct SignUp {
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     email: String,
-    /// 8 to 128 characters, any characters, none of the common ones.
+    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
     /// Where a picture of you is.
@@ -93,7 +93,7 @@ pub async fn sign_up_email(
     if state.config.sign_up == Policy::Closed {
         return Err(Code::SignUpClosed.into());
     }
-    body.password.acceptable()?;
+    body.password.acceptable(&Context::new(&state.site.name, &body.email, &body.name))?;
     not_allowed(body.role.as_ref())?;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let email = normal_email(&body.email);

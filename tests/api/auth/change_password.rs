@@ -49,7 +49,7 @@ async fn a_field_that_does_not_fit_is_named(backend: Backend) {
 }
 
 #[apply(both)]
-async fn a_new_password_that_is_short_long_or_common_is_refused(backend: Backend) {
+async fn a_new_password_that_is_short_long_common_or_obvious_is_refused(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for (new, code) in [
@@ -58,6 +58,8 @@ async fn a_new_password_that_is_short_long_or_common_is_refused(backend: Backend
         (&"x".repeat(129), "PASSWORD_TOO_LONG"),
         ("iloveyou", "PASSWORD_TOO_COMMON"),
         ("PassWord1", "PASSWORD_TOO_COMMON"),
+        ("Portcullis-Ada", "PASSWORD_TOO_OBVIOUS"),
+        ("ADA@EXAMPLE.COM", "PASSWORD_TOO_OBVIOUS"),
     ] {
         let reply = change_password(&ada.browser, PASSWORD, new).await;
         assert_eq!(reply.header("set-cookie"), None);

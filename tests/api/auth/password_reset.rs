@@ -389,6 +389,7 @@ async fn a_password_that_is_refused_does_not_spend_the_link(backend: Backend) {
     choose(&server, &link, "short").await.refused(400, "PASSWORD_TOO_SHORT");
     choose(&server, &link, &"x".repeat(129)).await.refused(400, "PASSWORD_TOO_LONG");
     choose(&server, &link, "iloveyou").await.refused(400, "PASSWORD_TOO_COMMON");
+    choose(&server, &link, "ada@example").await.refused(400, "PASSWORD_TOO_OBVIOUS");
     assert!(is_signed_in(&ada.browser).await, "nor end a session");
     choose(&server, &link, NEW).await.expect(200);
 }

@@ -83,6 +83,18 @@ async fn a_password_that_is_short_long_or_common_is_refused(backend: Backend) {
 }
 
 #[apply(both)]
+async fn a_password_that_everybody_knows_is_refused(backend: Backend) {
+    let server = backend.start_with(&["--name", "Analytical Engines"]).await;
+    for password in ["ada@example.com", "ADA-example1", "Analytical Engines", "enginesAda2024"] {
+        let reply = server.nobody.post(SIGN_UP, with(newcomer("ada"), "password", password)).await;
+        assert_eq!(reply.header("set-cookie"), None);
+        reply.refused(400, "PASSWORD_TOO_OBVIOUS");
+    }
+    let body = with(newcomer("ada"), "password", "analytical battery");
+    server.nobody.post(SIGN_UP, body).await.expect(200);
+}
+
+#[apply(both)]
 async fn an_address_is_taken_in_whatever_letters(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;

@@ -80,3 +80,32 @@ async fn pages_and_documents_take_get_and_head_alone() {
         }
     }
 }
+
+/// Invariant: nobody is connected to anything, here or elsewhere. Clients send CONNECT to proxies alone, so
+/// these are the bytes.
+#[tokio::test]
+async fn connect_is_a_method_like_any_other_and_opens_no_way() {
+    let server = Backend::Sqlite.start().await;
+    let ada = server.sign_up("ada").await;
+    let key = format!("Cookie: {}\r\n", ada.browser.cookie.as_deref().unwrap());
+    for (target, status) in [
+        ("/api/me", "405"),
+        ("/api/auth/sign-in/email", "405"),
+        ("/health/live", "405"),
+        ("/login", "405"),
+        ("/openapi.json", "405"),
+        ("/nowhere", "404"),
+        ("example.com:443", "404"),
+        ("127.0.0.1:1", "404"),
+        ("http://example.com/api/me", "405"),
+    ] {
+        for key in ["", &key] {
+            // What would go through, if there were a way.
+            let inner = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+            let head = format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n{key}\r\n{inner}");
+            let seen = crate::http::raw(&server, &head).await;
+            assert_eq!(seen.split(' ').nth(1), Some(status), "{target}: {seen}");
+            assert!(!seen.contains("HTTP/1.1 200"), "{target}: {seen}");
+        }
+    }
+}

@@ -183,6 +183,11 @@ impl Server {
         tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap();
     }
 
+    /// Writes what is noted of last uses, as it does every few seconds.
+    pub async fn write_last_uses(&self) {
+        self.state.last_use.flush(&self.state.store).await.unwrap();
+    }
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

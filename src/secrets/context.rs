@@ -1,0 +1,106 @@
+/// What whoever guesses a password knows before the first try: whose it is, and where (OWASP ASVS 5.0,
+/// 6.2.11).
+pub struct Context(Vec<String>);
+
+impl Context {
+    /// The words of the site's name, of the user's address and of their name.
+    #[must_use]
+    pub fn new(site: &str, email: &str, name: &str) -> Self {
+        Self([site, email, name].into_iter().flat_map(words).collect())
+    }
+
+    /// Whether a password is made of nothing else: of these words in any order and case, with figures,
+    /// signs and spaces around them, which guessing programs put there by themselves.
+    pub(super) fn makes_up(&self, password: &str) -> bool {
+        let words = words(password);
+        !words.is_empty() && words.iter().all(|word| self.joins_to(word))
+    }
+
+    /// From the front: behind each place that is reached, whatever fits there leads on to another. One way
+    /// after the other would take for ever where somebody's name is `a aa aaa`.
+    fn joins_to(&self, text: &str) -> bool {
+        let mut reached = vec![false; text.len() + 1];
+        reached[0] = true;
+        for at in 0..text.len() {
+            if !reached[at] {
+                continue;
+            }
+            for word in &self.0 {
+                if text[at..].starts_with(word.as_str()) {
+                    reached[at + word.len()] = true;
+                }
+            }
+        }
+        reached[text.len()]
+    }
+}
+
+/// Every run of letters, in lower case.
+fn words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let runs = lower.split(|letter: char| !letter.is_alphabetic());
+    runs.filter(|run| !run.is_empty()).map(ToOwned::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Context;
+
+    fn ada() -> Context {
+        Context::new("Portcullis", "ada.byron99@example.com", "Ada Lovelace")
+    }
+
+    #[test]
+    fn words_of_the_context_make_no_password_however_they_are_put_together() {
+        for password in [
+            "ada.byron99@example.com",
+            "ADA.BYRON99@EXAMPLE.COM",
+            "ada.byron",
+            "Ada Lovelace",
+            "lovelaceada",
+            "Portcullis",
+            "portcullis2024!",
+            "1-2-3-Portcullis-Lovelace",
+            "adaadaada",
+            "@example.com",
+        ] {
+            assert!(ada().makes_up(password), "{password}");
+        }
+    }
+
+    #[test]
+    fn a_word_more_makes_another_password() {
+        for password in [
+            "correct horse battery staple",
+            "ada loves engines",
+            "portcullises",
+            "adam.byron99",
+            "lovelac",
+            "8273649182736491",
+            "🦀🦀🦀🦀🦀🦀🦀🦀",
+        ] {
+            assert!(!ada().makes_up(password), "{password}");
+        }
+    }
+
+    #[test]
+    fn words_have_any_letters() {
+        let context = Context::new("Großmarkt", "zoe@xn--bcher-kva.example", "Zoë Öztürk");
+        assert!(context.makes_up("ÖZTÜRK-zoë"));
+        assert!(context.makes_up("großmarkt 1"));
+        assert!(!context.makes_up("öztürks"));
+    }
+
+    #[test]
+    fn whoever_has_no_name_yet_may_choose_anything() {
+        assert!(!Context::new("", "", "").makes_up("anything"));
+    }
+
+    #[test]
+    fn words_that_fit_in_many_ways_are_compared_once() {
+        let name = (1..=13).map(|length| "a".repeat(length)).collect::<Vec<_>>().join(" ");
+        let context = Context::new("", "", &name);
+        assert!(context.makes_up(&"a".repeat(128)));
+        assert!(!context.makes_up(&format!("{}b", "a".repeat(127))));
+    }
+}

@@ -1,0 +1,69 @@
+//! What the source says only where it may.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::events::sources;
+
+/// By these names a header that opens the gate is read, or the crate that carries the cookie.
+const NAMES: [&str; 4] = ["AUTHORIZATION", "COOKIE", "SessionExt", "actix_session"];
+/// In small letters: a header by its text, and actix's own way to cookies.
+const TEXTS: [&str; 4] = ["\"authorization\"", "\"cookie\"", ".cookie(", ".cookies("];
+
+/// Who names one and does not read it.
+const OTHERS: [(&str, &str); 4] = [
+    // Browsers on trusted origins may send it.
+    ("src/app/cors.rs", "AUTHORIZATION"),
+    // Its warnings are left out of the log.
+    ("src/cli/log.rs", "actix_session"),
+    // A security scheme is called so in the document.
+    ("src/openapi.rs", "COOKIE"),
+    ("src/openapi.rs", "\"cookie\""),
+];
+
+/// What of all that a source names outside of its comments.
+fn named(source: &str) -> BTreeSet<&'static str> {
+    let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let words: BTreeSet<&str> =
+        code.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').collect();
+    let small = code.to_ascii_lowercase();
+    let names = NAMES.into_iter().filter(|name| words.contains(name));
+    names.chain(TEXTS.into_iter().filter(|text| small.contains(text))).collect()
+}
+
+#[test]
+fn nobody_but_the_gate_reads_what_opens_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut at_the_gate, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+    for file in sources(&root.join("src")) {
+        let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let gate = path == "src/gate.rs" || path.starts_with("src/gate/");
+        let found = if gate { &mut at_the_gate } else { &mut elsewhere };
+        found.extend(
+            named(&fs::read_to_string(&file).unwrap()).into_iter().map(|it| (path.clone(), it)),
+        );
+    }
+    for reader in [("src/gate/bearer.rs", "AUTHORIZATION"), ("src/gate/cookie.rs", "SessionExt")] {
+        assert!(at_the_gate.contains(&(reader.0.to_owned(), reader.1)), "{reader:?} is not found");
+    }
+    let others = OTHERS.map(|(path, name)| (path.to_owned(), name));
+    assert_eq!(elsewhere, BTreeSet::from(others));
+}
+
+#[test]
+fn whoever_reads_what_opens_the_gate_is_found() {
+    for code in [
+        "use actix_web::http::header::{ACCEPT, AUTHORIZATION};",
+        "request.headers().get(header::COOKIE)",
+        "request.headers().get(\"Authorization\")",
+        "headers.get_all(\"cookie\")",
+        "request.cookie(\"portcullis\")",
+        "for cookie in request.cookies()?.iter() {}",
+        "use actix_session::SessionExt as _;",
+    ] {
+        assert!(!named(code).is_empty(), "{code}");
+    }
+    for code in ["// AUTHORIZATION decides", "header::SET_COOKIE", "let cookie = secret();"] {
+        assert!(named(code).is_empty(), "{code}");
+    }
+}
