@@ -43,7 +43,6 @@ use crate::{
 };
 
 pub use access::{Access, Body, Declares};
-pub(crate) use count::{by_account, by_address};
 pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::{guard_the_unguarded, is_navigation};
 
@@ -52,6 +51,7 @@ pub use told::{Told, told};
 
 use bearer::Authorization;
 use cookie::Cookie;
+use count::Counted;
 use session::{Anonymous, Finding};
 
 /// Resolves a request and lets it pass with what was found, or answers in the handler's place.
@@ -64,20 +64,38 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    match resolve(access, &request).await {
-        Ok(finding) => {
-            if finding.is_stale_cookie() && is_navigation(request.request()) {
-                cookie::remove(&request);
-            }
-            request.extensions_mut().insert(finding);
-            next.call(request).await.map(ServiceResponse::map_into_left_body)
-        }
-        Err(refusal) => Ok(request.into_response(refusal.error_response()).map_into_right_body()),
-    }
+    let mut counted = Counted::by(access.limit);
+    let mut response = match admit(access, &request, &mut counted).await {
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Err(refusal) => request.into_response(refusal.error_response()).map_into_right_body(),
+    };
+    counted.tell(response.headers_mut());
+    Ok(response)
 }
 
-async fn resolve(access: Access, request: &ServiceRequest) -> Result<Finding, Error> {
+/// Counts and resolves, and leaves what was found to the extractors: by its address first, so that nothing
+/// is looked up for whoever asks too often.
+async fn admit(
+    access: Access,
+    request: &ServiceRequest,
+    counted: &mut Counted,
+) -> Result<(), Error> {
     let state = State::of(request.request())?;
+    counted.address(state, request)?;
+    let finding = resolve(state, access, request).await?;
+    if finding.is_stale_cookie() && is_navigation(request.request()) {
+        cookie::remove(request);
+    }
+    let within = counted.account(state, &finding);
+    request.extensions_mut().insert(finding);
+    Ok(within?)
+}
+
+async fn resolve(
+    state: &State,
+    access: Access,
+    request: &ServiceRequest,
+) -> Result<Finding, Error> {
     let finding = match bearer::presented(request.headers(), &state.config.token_prefix) {
         Authorization::Absent => {
             let cookie = cookie::presented(request, state);

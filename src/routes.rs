@@ -142,15 +142,8 @@ impl Operation {
     {
         const { assert!(Args::ACCESS.gated, "this handler asks for nobody") }
         let access = Args::ACCESS;
-        let limit = access.limit;
-        let pass = from_fn(move |request, next: Next<_>| gate::pass(access, request, next));
-        let account = from_fn(move |request, next: Next<_>| gate::by_account(limit, request, next));
-        let address = from_fn(move |request, next: Next<_>| gate::by_address(limit, request, next));
-        Self {
-            id: id(path),
-            access,
-            route: web::to(handler).wrap(account).wrap(pass).wrap(address),
-        }
+        let gate = from_fn(move |request, next: Next<_>| gate::pass(access, request, next));
+        Self { id: id(path), access, route: web::to(handler).wrap(gate) }
     }
 }
 

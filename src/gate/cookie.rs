@@ -15,7 +15,7 @@ use actix_web::{
     body::MessageBody,
     cookie::{Key, SameSite, time::Duration},
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header::{AUTHORIZATION, CLEAR_SITE_DATA, HeaderValue},
+    http::header::{AUTHORIZATION, CLEAR_SITE_DATA, COOKIE, HeaderValue},
     middleware::Next,
 };
 
@@ -108,6 +108,10 @@ pub async fn finish<B: MessageBody>(
 
 /// What cookie a request presents.
 pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
+    // Most programs that present nothing present no cookie of anybody's.
+    if !request.headers().contains_key(COOKIE) {
+        return Cookie::Absent;
+    }
     match read(&request.get_session()) {
         Some(hash) => Cookie::Secret(hash),
         None if request.cookie(name(state.site.is_secure())).is_none() => Cookie::Absent,

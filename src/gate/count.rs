@@ -1,16 +1,12 @@
-//! The counters, around the gate and behind it.
+//! What is counted of a request, and what its answer says of that.
 
 use actix_web::{
-    HttpMessage, ResponseError,
-    body::{EitherBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
-    middleware::Next,
+    dev::ServiceRequest,
+    http::header::{HeaderMap, HeaderName, HeaderValue},
 };
 
 use super::{client, session::Finding};
 use crate::{
-    error::Error,
     limits::{Exceeded, Limit, Standing, Whom},
     state::State,
 };
@@ -18,77 +14,58 @@ use crate::{
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Counts a request by its address, before anything is looked up for it.
-pub(crate) async fn by_address<B: MessageBody + 'static>(
+/// The count of one request.
+pub(super) struct Counted {
     limit: Option<Limit>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let whom = Whom::at(client::address(request.request()));
-    count(limit, &whom, request, next).await
+    standing: Option<Standing>,
 }
 
-/// Counts a request by whose it is, once the gate has said so.
-pub(crate) async fn by_account<B: MessageBody + 'static>(
-    limit: Option<Limit>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let account = match request.extensions().get::<Finding>() {
-        Some(Finding::Known { session, .. }) => Some(session.user.id.clone()),
-        _ => None,
-    };
-    match account {
-        Some(account) => count(limit, &Whom::Account(account), request, next).await,
-        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+impl Counted {
+    /// What is counted of it, besides that it is a request.
+    pub(super) fn by(limit: Option<Limit>) -> Self {
+        Self { limit, standing: None }
     }
-}
 
-async fn count<B: MessageBody + 'static>(
-    limit: Option<Limit>,
-    whom: &Whom,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    match check(limit, whom, &request) {
-        Ok(standing) => {
-            let mut response = next.call(request).await?.map_into_left_body();
-            // The inner of two says more.
-            if let Some(standing) = standing
-                && !response.headers().contains_key(RATE_LIMIT)
-            {
-                tell(&mut response, &standing);
+    /// Counts it by its address, before anything is looked up for it.
+    pub(super) fn address(
+        &mut self,
+        state: &State,
+        request: &ServiceRequest,
+    ) -> Result<(), Exceeded> {
+        self.check(state, &Whom::at(client::address(request.request())))
+    }
+
+    /// Counts it by whose it is, once that is known.
+    pub(super) fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Exceeded> {
+        match finding {
+            Finding::Known { session, .. } => {
+                self.check(state, &Whom::Account(session.user.id.clone()))
             }
-            Ok(response)
-        }
-        Err(exceeded) => {
-            let refusal = Error::from(exceeded).error_response();
-            let mut response = request.into_response(refusal).map_into_right_body();
-            tell(&mut response, &exceeded.0);
-            Ok(response)
+            Finding::Anonymous(_) => Ok(()),
         }
     }
-}
 
-/// Where somebody stands with what is counted on its own: of what is for everything nothing is said
-/// until it is too much.
-fn check(
-    limit: Option<Limit>,
-    whom: &Whom,
-    request: &ServiceRequest,
-) -> Result<Option<Standing>, Exceeded> {
-    let Ok(state) = State::of(request.request()) else { return Ok(None) };
-    state.limits.check(Limit::Requests, whom)?;
-    match limit {
-        Some(limit) => state.limits.check(limit, whom),
-        None => Ok(None),
+    /// Where somebody stands with what is counted on its own is told: of what is for everything nothing is
+    /// said until it is too much. The account comes last, and says more.
+    fn check(&mut self, state: &State, whom: &Whom) -> Result<(), Exceeded> {
+        let mut check = |limit| {
+            state.limits.check(limit, whom).inspect_err(|exceeded| self.standing = Some(exceeded.0))
+        };
+        check(Limit::Requests)?;
+        if let Some(limit) = self.limit {
+            self.standing = check(limit)?;
+        }
+        Ok(())
     }
-}
 
-fn tell<B>(response: &mut ServiceResponse<B>, standing: &Standing) {
-    for (name, value) in [(RATE_LIMIT, standing.now()), (RATE_LIMIT_POLICY, standing.policy())] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
+    /// Says so in the answer.
+    pub(super) fn tell(&self, headers: &mut HeaderMap) {
+        let Some(standing) = &self.standing else { return };
+        for (name, value) in [(RATE_LIMIT, standing.now()), (RATE_LIMIT_POLICY, standing.policy())]
+        {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
         }
     }
 }
