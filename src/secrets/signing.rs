@@ -96,3 +96,18 @@ impl SigningKey {
         self.0.expose_secret()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_as_text_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        fs::write(&file, [0xff]).unwrap();
+        assert!(matches!(SigningKey::kept_in(&file), Err(SigningKeyError::File { .. })));
+        assert_eq!(fs::read(&file).unwrap(), [0xff]);
+    }
+}
