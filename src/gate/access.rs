@@ -139,3 +139,34 @@ arguments! { A B C D }
 arguments! { A B C D E }
 arguments! { A B C D E F }
 arguments! { A B C D E F G }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_demand_together_what_any_demands_and_take_what_all_take() {
+        let all = Access {
+            gated: true,
+            required: true,
+            cookie: false,
+            token: false,
+            admin: true,
+            any_scope: true,
+            fresh: true,
+            body: Body::Own,
+            query: true,
+            once: true,
+            limit: Some(Limit::SignIn),
+        };
+        assert_eq!(Access::OPEN.and(all), all);
+        assert_eq!(all.and(Access::OPEN), all);
+        assert_eq!(Access::OPEN.and(Access::OPEN), Access::OPEN);
+    }
+
+    #[test]
+    fn somebody_is_found_by_the_gate_and_so_is_anybody() {
+        assert_eq!(Access::ANYBODY, Access { gated: true, ..Access::OPEN });
+        assert_eq!(Access::SOMEBODY, Access { gated: true, required: true, ..Access::OPEN });
+    }
+}

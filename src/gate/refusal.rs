@@ -5,7 +5,7 @@ use actix_web::{
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method, StatusCode,
+        Method,
         header::{ACCEPT, AUTHORIZATION, LOCATION},
     },
     middleware::Next,
@@ -22,21 +22,14 @@ use crate::{
 };
 
 /// Why an extractor has nothing to give.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Sign in there first.
+    #[error("sign in first")]
     Login(String),
     /// This error.
+    #[error(transparent)]
     Error(Error),
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Login(_) => f.write_str("sign in first"),
-            Self::Error(error) => error.fmt(f),
-        }
-    }
 }
 
 impl From<Code> for Refusal {
@@ -46,13 +39,6 @@ impl From<Code> for Refusal {
 }
 
 impl ResponseError for Refusal {
-    fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Login(_) => StatusCode::FOUND,
-            Self::Error(error) => error.status_code(),
-        }
-    }
-
     fn error_response(&self) -> HttpResponse {
         match self {
             Self::Login(url) => {

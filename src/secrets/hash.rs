@@ -64,3 +64,14 @@ where
         self.0[..].to_sql(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_not_shown() {
+        let hash: HashOf<()> = HashOf::of(b"secret");
+        assert_eq!(format!("{hash:?}"), "HashOf(…)");
+    }
+}

@@ -98,8 +98,18 @@ impl SigningKey {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::SigningKey;
+    use super::*;
 
     static_assertions::assert_not_impl_any!(SigningKey: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+
+    #[test]
+    fn a_file_that_cannot_be_read_as_text_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        fs::write(&file, [0xff]).unwrap();
+        assert!(matches!(SigningKey::kept_in(&file), Err(SigningKeyError::File { .. })));
+        assert_eq!(fs::read(&file).unwrap(), [0xff]);
+    }
 }

@@ -466,6 +466,16 @@ fn the_document_is_printed() {
     assert!(!home.path().join("data").exists(), "printing needs no data");
 }
 
+#[rstest]
+#[case("https://api.example.com", "__Host-portcullis")]
+#[case("http://localhost:8080", "portcullis")]
+fn the_document_names_the_cookie_that_is_set(#[case] url: &str, #[case] name: &str) {
+    let home = TempDir::new().unwrap();
+    let printed = succeeds(run(home.path(), &[("PORTCULLIS_PUBLIC_URL", url)], &["openapi"], ""));
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(document["components"]["securitySchemes"]["cookie"]["name"], name);
+}
+
 #[test]
 fn help_and_version_are_there() {
     let home = TempDir::new().unwrap();

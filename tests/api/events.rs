@@ -149,6 +149,18 @@ async fn a_limit_that_is_reached_is_told() {
     assert_eq!(lines[1].get("user"), None);
 }
 
+#[tokio::test]
+async fn of_many_tampered_cookies_one_is_told() {
+    let home = TempDir::new().unwrap();
+    let server = Running::start_logging(home.path(), &[]);
+    let tampered = server.nobody.with_cookie("portcullis=junk");
+    for _ in 0..3 {
+        tampered.get("/api/me").await.refused(401, "UNAUTHORIZED");
+    }
+    let log = log_of(server, home.path());
+    assert_eq!(log.matches("a session cookie with a bad signature").count(), 1, "{log}");
+}
+
 #[apply(both)]
 async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     let home = TempDir::new().unwrap();

@@ -64,6 +64,9 @@ async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
         }
         caller.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
         caller.get(ANYBODY).await.expect(200);
+        // What sends a cookie is a browser, whatever the cookie is worth.
+        let sign_out = caller.bare(Method::POST, "/api/auth/sign-out").header("Cookie", &tampered);
+        Reply::of(sign_out).await.refused(403, "MISSING_OR_NULL_ORIGIN");
     }
 }
 
@@ -334,6 +337,13 @@ async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend)
     ask(&[("Authorization", &bearer), with_cookie, ("Origin", "http://evil.example")])
         .await
         .expect(201);
+    // No browser sends it of itself, so a bad one is told what is wrong with it.
+    ask(&[("Authorization", "Bearer junk"), ("Origin", "http://evil.example")])
+        .await
+        .refused(401, "token_malformed");
+    let sign_out = server.nobody.bare(Method::POST, "/api/auth/sign-out");
+    let sign_out = sign_out.bearer_auth(&token).header("Origin", "http://evil.example");
+    Reply::of(sign_out).await.refused(403, "cookie_required");
 }
 
 #[apply(both)]
