@@ -43,6 +43,6 @@ pub(super) async fn run(command: SessionCommand, store: &Store) -> Result<(), Fa
     let subject = id.as_deref().unwrap_or(EVERYBODY);
     let event = Event::new(None, Action::SessionsEnded, subject, &json!({ "links": true }), now());
     let ended = revocation::end_sessions(store, id, now(), event).await?;
-    println!("Ended {ended} sessions of {who}, and every mailed link.");
+    println!("Ended every session of {who} ({ended} until now), and every mailed link.");
     Ok(())
 }

@@ -92,7 +92,7 @@ async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result
     let subject = user_id.as_deref().unwrap_or(EVERYBODY);
     let event = Event::new(None, Action::TokensRevoked, subject, &json!({}), now());
     let revoked = revocation::revoke_tokens(store, user_id, now(), event).await?;
-    println!("Revoked {revoked} tokens of {who}.");
+    println!("Revoked every token of {who} ({revoked} until now).");
     Ok(())
 }
 

@@ -2,13 +2,19 @@
 //!
 //! Other races stand beside the operations that they belong to. `just races` runs all of them for long.
 
-use portcullis::store::{
-    Refusal,
-    accounts::{self, Opening},
-    audit_events::{Action, EVERYBODY, Event},
-    jobs::{self, NewJob},
-    revocation, sessions, tokens,
-    users::{self, Role, Written},
+use portcullis::{
+    secrets::LinkSecret,
+    store::{
+        Refusal,
+        accounts::{self, Opening},
+        audit_events::{Action, EVERYBODY, Event},
+        jobs::{self, NewJob},
+        purge::purge,
+        revocation, sessions, tokens,
+        users::{self, Role, Written},
+        verifications::{NewVerification, Purpose},
+    },
+    time::days,
 };
 use reqwest::StatusCode;
 
@@ -291,15 +297,16 @@ async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let store = &server.state.store;
-    for _ in 0..rounds(20) {
+    for round in 0..rounds(20) {
         let browser = server.sign_in(&ada).await;
         let now = server.now();
+        let of = (round % 2 == 0).then(|| ada.id.clone());
         let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
         let end = async {
             let ended = event(Action::SessionsEnded);
-            revocation::end_sessions(store, None, now, ended).await.unwrap();
+            revocation::end_sessions(store, of.clone(), now, ended).await.unwrap();
             let revoked = event(Action::TokensRevoked);
-            revocation::revoke_tokens(store, None, now, revoked).await.unwrap();
+            revocation::revoke_tokens(store, of.clone(), now, revoked).await.unwrap();
         };
         let (made, ()) = tokio::join!(browser.post("/api/tokens", json!({ "name": "raced" })), end);
         browser.get(ME).await.refused(401, "UNAUTHORIZED");
@@ -307,5 +314,42 @@ async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend
             let token = made.expect(201)["token"].as_str().unwrap().to_owned();
             server.nobody.with_token(&token).get(ME).await.refused(401, "token_invalid");
         }
+    }
+}
+
+/// All who write sessions, links and tokens, in whatever order they lock them.
+#[apply(both)]
+async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Backend) {
+    let server = backend.start().await;
+    let (ada, grace) = (server.sign_up("ada").await, server.sign_up("grace").await);
+    let (store, nobody) = (&server.state.store, &server.nobody);
+    for round in 0..rounds(8) {
+        let (phone, desk) = (server.sign_in(&ada).await, server.sign_in(&grace).await);
+        let (secret, now) = (LinkSecret::generate(), server.now());
+        let purpose = Purpose::SetPassword;
+        let link = NewVerification::new(purpose, &ada.id, &ada.email, secret.hash(), days(1), now);
+        crate::store::add_link(&server, link).await;
+        let reset = json!({ "newPassword": PASSWORD, "token": secret.reveal() });
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+        let sign_in = json!({ "email": grace.email, "password": PASSWORD });
+        let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+        let (reset, changed, begun, entered, made, left, ended, revoked, purged) = tokio::join!(
+            nobody.post("/api/auth/reset-password", reset),
+            phone.post("/api/auth/change-password", change),
+            nobody.post("/api/auth/sign-in/email", sign_in),
+            desk.post("/api/auth/verify-password", json!({ "password": PASSWORD })),
+            desk.post("/api/tokens", json!({ "name": "raced" })),
+            desk.post("/api/auth/revoke-other-sessions", json!({})),
+            revocation::end_sessions(store, None, now, event(Action::SessionsEnded)),
+            revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)),
+            purge(store, days(365), now)
+        );
+        for reply in [reset, changed, begun, entered, made, left] {
+            assert!(reply.status.as_u16() < 500, "round {round}: {reply:?}");
+        }
+        assert!(
+            ended.is_ok() && revoked.is_ok() && purged.is_ok(),
+            "{ended:?} {revoked:?} {purged:?}"
+        );
     }
 }

@@ -20,6 +20,7 @@ async fn nobody_learns_whether_it_was_the_address_or_the_password(backend: Backe
     let wrong = "not the password";
     let first = server.nobody.post(SIGN_IN, attempt("ada@example.com", wrong)).await;
     for (email, password) in [
+        ("ada@example.com", wrong),
         ("unknown@example.com", wrong),
         ("unknown@example.com", PASSWORD),
         ("locked@example.com", wrong),
