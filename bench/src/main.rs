@@ -131,13 +131,14 @@ impl Bench {
         ] {
             let room = if remembers { users * 2 } else { 0 };
             let served = Served::start(database, &data, &self.key, workers, room)?;
+            let first = rows.is_empty();
             let mut row = |name: String, path: &str, headers: &str| {
                 let url = format!("{}/{path}", served.url);
                 let headers = self.folder.path().join(headers);
                 let state = remembers.then(|| served.state.clone());
                 rows.push(Row { name, url, headers, state });
             };
-            if rows.is_empty() {
+            if first {
                 row("bare".to_owned(), "bare", NOTHING);
                 row("JWT (HS256)".to_owned(), "jwt", JWTS);
                 row("actix-session alone".to_owned(), "cookie", COOKIES);
