@@ -83,7 +83,8 @@ impl Cache {
         let instance = &state.instances[0];
         let (Some(age), Some(lease)) = (request.clock, instance.lease) else { return false };
         // The clock was read so long ago, and the lease had so much more left then.
-        lease.left > -age && self.speaks(instance, request.held.unwrap_or(lease.saw))
+        request.end.unwrap_or(lease.left) > -age
+            && self.speaks(instance, request.held.unwrap_or(lease.saw))
     }
 
     /// The answer of a read arrives: the lease begins anew, or goes on.
@@ -190,8 +191,14 @@ impl Cache {
             }
             // What was over when the request's clock was read is over: how long ago does not matter.
             let back = clock.filter(|_| at == 0).unwrap_or(0);
+            let older = |left: Ticks| (left - 1).max(-back);
             if let Some(lease) = &mut instance.lease {
-                lease.left = (lease.left - 1).max(-back);
+                lease.left = older(lease.left);
+            }
+            if let Some(request) = &mut state.request
+                && at == 0
+            {
+                request.end = request.end.map(older);
             }
             for read in &mut instance.reads {
                 read.age += 1;

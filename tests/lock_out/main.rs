@@ -106,6 +106,14 @@ fn the_order_of_answers_does_not_matter_where_each_counts_whole() {
 }
 
 #[test]
+fn the_end_may_be_read_before_the_entry_is_asked() {
+    holds(Rules::EndFirst, ONE);
+    holds(Rules::EndFirst, LOGGED);
+    holds(Rules::EndFirst, FORGIVEN);
+    holds(Rules::EndFirst, ALONE);
+}
+
+#[test]
 fn an_answer_that_does_not_wait_is_too_early() {
     breaks(Rules::NoWait, ONE);
 }

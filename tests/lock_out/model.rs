@@ -61,6 +61,8 @@ pub enum Step {
     ReadClock,
     /// The epoch is read for it, apart from the lease's end.
     ReadEpoch,
+    /// The lease's end is read for it, before the entry is asked.
+    ReadEnd,
     /// Memory answers it.
     FromMemory,
     /// It waits for a look-up that is on its way, and takes what that brings.
@@ -104,6 +106,7 @@ impl Cache {
             Request { held: None, .. } if self.rules == Rules::ReadApart => {
                 steps.push(Step::ReadEpoch);
             }
+            Request { end: None, .. } if self.rules == Rules::EndFirst => steps.push(Step::ReadEnd),
             Request { clock: None, .. } => steps.push(Step::ReadClock),
             _ if self.accepts(state, request) => steps.push(Step::FromMemory),
             _ => {}
@@ -238,6 +241,7 @@ impl Model for Cache {
             }
             Step::ReadClock => request.get_or_insert_default().clock = Some(0),
             Step::ReadEpoch => request.as_mut()?.held = Some(instances[0].lease?.saw),
+            Step::ReadEnd => request.as_mut()?.end = Some(instances[0].lease?.left),
             Step::FromMemory | Step::Join | Step::FromStore => next.accepted = true,
         }
         // Two histories are one in which the instances have only changed places: names mean nothing.

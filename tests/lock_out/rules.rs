@@ -55,6 +55,9 @@ pub enum Rules {
     /// Alone: it gives its lease up, and gets it again by a read that ran before the lock-out.
     AloneKeepsRead,
 
+    /// A request reads the lease's end, and later, under whatever lease there is by then, asks the entry.
+    /// Breaks nothing.
+    EndFirst,
     /// Two reads of the epoch run at a time, and an older answer is discarded. Breaks nothing.
     TwoReads,
     /// Two reads run at a time, and an older answer counts, epoch and end together. Breaks nothing.

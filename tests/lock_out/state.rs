@@ -118,6 +118,8 @@ pub struct Request {
     pub clock: Option<Ticks>,
     /// The epoch, where it is read apart from the lease's end.
     pub held: Option<Saw>,
+    /// How long the lease still ran, where its end is read apart from the entry.
+    pub end: Option<Ticks>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
