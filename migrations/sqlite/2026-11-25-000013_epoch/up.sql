@@ -81,15 +81,15 @@ END;
 -- What REPLACE deletes fires no trigger of its own, and is looked for before it goes. With users it counts
 -- once it has gone, since a sign-up with an address that somebody has adds nothing and deletes nobody.
 CREATE TABLE replaced (
-    user_id TEXT NOT NULL PRIMARY KEY
+    concerns TEXT NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER users_replace BEFORE INSERT ON users BEGIN
-    INSERT OR IGNORE INTO replaced (user_id)
+    INSERT OR IGNORE INTO replaced (concerns)
     SELECT id FROM users WHERE id = NEW.id OR email = NEW.email;
 END;
 CREATE TRIGGER users_replaced AFTER INSERT ON users WHEN EXISTS (SELECT 1 FROM replaced) BEGIN
     INSERT INTO changed (user_id)
-    SELECT user_id FROM replaced WHERE user_id = NEW.id OR user_id NOT IN (SELECT id FROM users);
+    SELECT concerns FROM replaced WHERE concerns = NEW.id OR concerns NOT IN (SELECT id FROM users);
     DELETE FROM replaced;
 END;
 CREATE TRIGGER users_update_replace BEFORE UPDATE ON users

@@ -16,7 +16,11 @@ use crate::support::*;
 const PATIENCE: (&str, &str) = ("PORTCULLIS_DATABASE_TIMEOUT", "1");
 
 async fn witnessed(home: &Path) -> (Running, Witness) {
-    let server = Running::start(home, &[PATIENCE]);
+    witnessed_with(home, &[PATIENCE]).await
+}
+
+async fn witnessed_with(home: &Path, settings: &[(&str, &str)]) -> (Running, Witness) {
+    let server = Running::start(home, settings);
     let witness = Witness::sign_up(&server.nobody).await;
     (server, witness)
 }
@@ -106,7 +110,9 @@ async fn on_a_full_disk_reads_go_on_and_writes_do_again_when_there_is_room() {
 #[tokio::test]
 async fn a_file_that_is_overwritten_is_an_outage_until_it_is_put_back(#[case] from: usize) {
     let home = TempDir::new().unwrap();
-    let (_server, witness) = witnessed(home.path()).await;
+    // Who remembers the epoch's page, and keys, does not notice at once.
+    let settings = [PATIENCE, ("PORTCULLIS_CACHE_SIZE", "0")];
+    let (_server, witness) = witnessed_with(home.path(), &settings).await;
     // A write from outside, after which no connection trusts what it remembers of the file.
     beside(home.path())
         .batch_execute("UPDATE locks SET name = name; PRAGMA wal_checkpoint(TRUNCATE)")
