@@ -1,7 +1,9 @@
 //! The store where HTTP does not reach, and what tests do to it behind the server's back.
 
 mod groups;
+mod load;
 mod pipeline;
+mod retries;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use portcullis::{
@@ -12,7 +14,7 @@ use portcullis::{
         last_use::{Key, LastUse},
         passwords,
         schema::verifications,
-        users,
+        sessions, users,
         verifications::{NewVerification, Purpose},
     },
     time::days,
@@ -310,6 +312,23 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
         second.unwrap();
         revoked.expect(200);
     }
+}
+
+#[apply(both)]
+async fn a_last_use_is_written_once(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let store = &server.state.store;
+    let row = async || sessions::list(store, ada.id.clone(), server.now()).await.unwrap().remove(0);
+    let begun = row().await;
+    server.advance(portcullis::time::seconds(120));
+    let uses = LastUse::default();
+    uses.note(None, server.now(), || Key::Session(begun.id.clone()));
+    uses.flush(store).await.unwrap();
+    assert_eq!(row().await.last_seen_at, server.now());
+    execute(&server, "UPDATE sessions SET last_seen_at = created_at").await;
+    uses.flush(store).await.unwrap();
+    assert_eq!(row().await.last_seen_at, begun.created_at);
 }
 
 #[apply(both)]
