@@ -108,3 +108,21 @@ async fn write_uses(store: &Store, uses: Vec<(Key, Timestamp)>) -> Result<(), Er
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_use_is_noted_when_the_one_that_was_written_is_a_minute_old() {
+        let now = Timestamp::from_micros(0) + seconds(1_000_000);
+        let notes = |written| {
+            let uses = LastUse::default();
+            uses.note(&Used::at(written), now, || Key::Token("x".to_owned()));
+            !uses.lock().is_empty()
+        };
+        assert!(notes(None));
+        assert!(notes(Some(now - seconds(60))));
+        assert!(!notes(Some(now - seconds(59))));
+    }
+}

@@ -252,8 +252,8 @@ impl Postgres {
 
     /// Runs a body in one transaction, READ COMMITTED. What must not interleave locks a row first.
     ///
-    /// A lost connection is replaced before the BEGIN only: once a statement was sent, nobody can
-    /// know what became of it. A victim of a deadlock is known to be rolled back, and runs again.
+    /// A connection is replaced before anything but BEGIN was sent: from then on, nobody can know what
+    /// became of it. A victim of a deadlock is known to be rolled back, and runs again.
     ///
     /// # Errors
     /// As for [`read`](Self::read), and what the body returned, after a rollback.
@@ -263,14 +263,13 @@ impl Postgres {
     ) -> Result<T, Error> {
         self.in_time(async {
             let mut pooled = self.pool.get().await.map_err(Error::unavailable)?;
-            let result = match begin(&mut pooled).await {
-                Ok(()) => finish(&mut pooled, &mut body).await,
-                Err(error) if is_lost(&error) => {
-                    let mut fresh = self.fresh().await?;
-                    begin(&mut fresh).await?;
-                    finish(&mut fresh, &mut body).await
-                }
-                Err(error) => Err(error),
+            let result = if begin(&mut pooled).await.is_ok() {
+                finish(&mut pooled, &mut body).await
+            } else {
+                // Whatever BEGIN failed of, nothing was done, and this connection is no good.
+                let mut fresh = self.fresh().await?;
+                begin(&mut fresh).await?;
+                finish(&mut fresh, &mut body).await
             };
             match result {
                 Err(error) if is_deadlock(&error) => {
@@ -409,4 +408,41 @@ fn is_lost(error: &QueryError) -> bool {
 /// Whether PostgreSQL chose this transaction to end a deadlock (40P01): Diesel has no kind for it.
 fn is_deadlock(error: &QueryError) -> bool {
     matches!(error, QueryError::DatabaseError(_, info) if info.message() == "deadlock detected")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target::parse(url, None).unwrap()
+    }
+
+    #[test]
+    fn what_crosses_a_network_in_clear_is_exposed() {
+        for own in [
+            "postgres://u:secret@localhost/app",
+            "postgres://u:secret@127.0.0.1/app",
+            "postgres://u:secret@[::1]/app",
+            "postgres://u:secret@%2Fvar%2Frun%2Fpostgresql/app",
+            "postgres://u:secret@db.example.com/app?sslmode=require",
+        ] {
+            assert!(!target(own).is_exposed(), "{own}");
+        }
+        for open in [
+            "postgres://u:secret@db.example.com/app",
+            "postgres://u:secret@db.example.com/app?sslmode=prefer",
+            "postgres://u:secret@localhost,db.example.com/app",
+        ] {
+            assert!(target(open).is_exposed(), "{open}");
+        }
+    }
+
+    #[test]
+    fn a_description_names_host_and_database_and_no_more() {
+        let described = target("postgres://u:secret@db.example.com:5433/app").describe();
+        assert_eq!(described, "PostgreSQL app at db.example.com");
+        assert_eq!(target("postgres:///?user=u").describe(), "PostgreSQL (default) at localhost");
+    }
 }

@@ -139,6 +139,11 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
         fails(run(&["user", "role", "nobody@example.com", "user"], ""))
             .contains("nobody has the address")
     );
+    let admin = sign_in("another fine password").await.cookie().unwrap();
+    let events = server.nobody.with_cookie(&admin).get("/api/admin/audit-events").await.expect(200);
+    let mut events = events["items"].as_array().unwrap().iter();
+    let made = events.find(|event| event["action"] == "token-created").unwrap();
+    assert_eq!(made["detail"]["tokenId"], id);
 }
 
 /// The day when something has leaked, rehearsed.
@@ -396,11 +401,17 @@ fn a_wrong_setting_refuses_to_start_and_says_which(
 async fn a_database_that_is_away_is_named_without_its_password() {
     let home = TempDir::new().unwrap();
     let secret = portcullis::secrets::SigningKey::generate().reveal();
-    let settings =
-        [("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x"), ("PORTCULLIS_SECRET", &secret)];
-    let refusal = fails(run(home.path(), &settings, &[], ""));
-    assert!(refusal.contains("refused"), "{refusal}");
-    assert!(!refusal.contains("hunter2"), "{refusal}");
+    let settings = [
+        ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x"),
+        ("PORTCULLIS_DATABASE_TIMEOUT", "1"),
+        ("PORTCULLIS_SECRET", &secret),
+    ];
+    for arguments in [&["serve"][..], &["serve", "--no-migrate"]] {
+        let refusal = fails(run(home.path(), &settings, arguments, ""));
+        assert!(refusal.contains("refused"), "{refusal}");
+        assert!(!refusal.contains("hunter2"), "{refusal}");
+        assert!(!refusal.contains("portcullis migrate"), "{refusal}");
+    }
 }
 
 #[tokio::test]

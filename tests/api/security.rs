@@ -98,8 +98,13 @@ fn has_test(source: &str, test: &str) -> bool {
         let is_it = [&head, &format!("async {head}")].iter().any(|head| line.starts_with(*head));
         let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
         let mut marks = attributes.filter(|line| !line.starts_with("#[case"));
-        is_it && marks.any(|line| ["test]", "apply(both)]"].iter().any(|mark| line.ends_with(mark)))
+        is_it && marks.any(|line| is_a_tests(line))
     })
+}
+
+fn is_a_tests(attribute: &str) -> bool {
+    ["test]", "apply(both)]"].iter().any(|mark| attribute.ends_with(mark))
+        || attribute.starts_with("#[tokio::test(")
 }
 
 /// All that is wrong with a page.

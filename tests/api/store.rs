@@ -2,7 +2,9 @@
 
 mod groups;
 mod last_use;
+mod load;
 mod pipeline;
+mod retries;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use portcullis::{
         page::Window,
         passwords,
         schema::verifications,
+        sessions,
         users::{self, Filter, Role},
         verifications::{NewVerification, Purpose},
     },
@@ -347,6 +350,23 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
         second.unwrap();
         revoked.expect(200);
     }
+}
+
+#[apply(both)]
+async fn a_last_use_is_written_once(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let store = &server.state.store;
+    let row = async || sessions::list(store, ada.id.clone(), server.now()).await.unwrap().remove(0);
+    let begun = row().await;
+    server.advance(portcullis::time::seconds(120));
+    let uses = LastUse::default();
+    uses.note(&Used::at(None), server.now(), || Key::Session(begun.id.clone()));
+    uses.flush(store).await.unwrap();
+    assert_eq!(row().await.last_seen_at, server.now());
+    execute(&server, "UPDATE sessions SET last_seen_at = created_at").await;
+    uses.flush(store).await.unwrap();
+    assert_eq!(row().await.last_seen_at, begun.created_at);
 }
 
 #[apply(both)]

@@ -1,7 +1,7 @@
 //! /api/admin/jobs
 
 use portcullis::{
-    store::jobs::{NewJob, add},
+    store::jobs::{NewJob, add, count},
     time::{days, seconds},
 };
 
@@ -187,6 +187,7 @@ async fn pages_show_each_job_once_and_the_newest_first(backend: Backend) {
     let given_up = pages(&admin.browser, &format!("{PATH}?limit=4&state=given-up")).await;
     assert_eq!(given_up.iter().map(Vec::len).collect::<Vec<_>>(), [4, 1]);
     assert_eq!(pages(&admin.browser, &format!("{PATH}?limit=5")).await.len(), 2);
+    assert_eq!(count(&server.state.store).await.unwrap(), (5, 5));
 }
 
 #[apply(both)]

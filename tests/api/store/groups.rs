@@ -137,6 +137,7 @@ async fn an_answer_comes_after_the_commit_and_not_before() {
 #[case::at_the_commit("PRAGMA defer_foreign_keys = ON; INSERT INTO leaves VALUES (99)")]
 // As SQLite does on its own where a disk is full.
 #[case::in_the_midst_of_it("ROLLBACK")]
+#[case::but_for_a_savepoint("RELEASE diesel_savepoint_1")]
 #[tokio::test]
 async fn a_group_whose_transaction_is_lost_is_told_so_and_none_is_half_done(
     #[case] sql: &'static str,

@@ -1,0 +1,59 @@
+//! How much the store says that it has to do.
+
+use std::sync::{Arc, Barrier};
+
+use portcullis::store::{Database, Location, Store};
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// A store that nobody else asks for anything.
+async fn quiet(backend: Backend) -> (Store, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let url = backend.database(folder.path()).await;
+    let options = config(&url, folder.path(), &[]).store_options(true);
+    let location = Location::parse(&url, None).unwrap();
+    (Store::open(&location, options).await.unwrap(), folder)
+}
+
+#[tokio::test]
+async fn what_waits_for_any_of_sqlites_threads_is_counted() {
+    let (store, _folder) = quiet(Backend::Sqlite).await;
+    let Database::Sqlite(sqlite) = store.database() else { unreachable!() };
+    assert_eq!(store.load().queue, 0);
+    // One occupies each thread, and one waits behind it.
+    let (begun, go_on) = (Arc::new(Barrier::new(4)), Arc::new(Barrier::new(4)));
+    let occupy = || {
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        move || {
+            begun.wait();
+            go_on.wait();
+            Ok(())
+        }
+    };
+    let (lane, reader, writer) = (occupy(), occupy(), occupy());
+    let count = async {
+        begun.wait();
+        let queue = store.load().queue;
+        go_on.wait();
+        queue
+    };
+    let (.., queue) = tokio::join!(
+        sqlite.look_up(move |_| lane()),
+        sqlite.look_up(|_| Ok(())),
+        sqlite.read(move |_| reader()),
+        sqlite.read(|_| Ok(())),
+        sqlite.write(move |_| writer()),
+        sqlite.write(|_| Ok(())),
+        count
+    );
+    assert_eq!(queue, 3);
+}
+
+#[tokio::test]
+async fn connections_to_postgresql_are_counted() {
+    let (store, _folder) = quiet(Backend::Postgres).await;
+    store.ping().await.unwrap();
+    let load = store.load();
+    assert!(load.connections >= 1 && load.idle >= 1, "{load:?}");
+}
