@@ -321,7 +321,7 @@ async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
     let by_secret = by_secret.replace("x'7334'", "x'7331'");
     for (sql, users) in [
         (user.as_str(), vec!["ada"]),
-        (&user.replace("'ada', 'ada'", "'new', 'new'"), vec!["ada"]),
+        (&user.replace("'ada', 'ada', 'ada@", "'new', 'new', 'Ada@"), vec!["ada"]),
         (&session, vec!["bob"]),
         (&by_secret, vec!["ada"]),
         (&token, vec!["bob"]),

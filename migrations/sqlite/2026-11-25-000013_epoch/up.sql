@@ -85,7 +85,7 @@ CREATE TABLE replaced (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER users_replace BEFORE INSERT ON users BEGIN
     INSERT OR IGNORE INTO replaced (concerns)
-    SELECT id FROM users WHERE id = NEW.id OR email = NEW.email;
+    SELECT id FROM users WHERE id = NEW.id OR lower(email) = lower(NEW.email);
 END;
 CREATE TRIGGER users_replaced AFTER INSERT ON users WHEN EXISTS (SELECT 1 FROM replaced) BEGIN
     INSERT INTO changed (user_id)
@@ -96,7 +96,8 @@ CREATE TRIGGER users_update_replace BEFORE UPDATE ON users
 WHEN OLD.id IS NOT NEW.id OR OLD.email IS NOT NEW.email
 BEGIN
     INSERT INTO changed (user_id)
-    SELECT id FROM users WHERE (id = NEW.id OR email = NEW.email) AND id <> OLD.id;
+    SELECT id FROM users
+    WHERE (id = NEW.id OR lower(email) = lower(NEW.email)) AND id <> OLD.id;
 END;
 CREATE TRIGGER sessions_replace BEFORE INSERT ON sessions BEGIN
     INSERT INTO changed (user_id)
