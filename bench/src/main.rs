@@ -5,9 +5,18 @@ mod cluster;
 mod jwt;
 mod load;
 mod people;
+mod process;
 mod served;
+mod size;
 
-use std::{error::Error, fs, mem, path::PathBuf, thread, time::Duration};
+use std::{
+    error::Error,
+    fs, mem,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use actix_web::web::Data;
 use clap::Parser;
@@ -41,6 +50,9 @@ struct Arguments {
     /// How many users are changed each second, whose keys nobody presents: each begins an epoch
     #[arg(long, default_value_t = 0)]
     changes: u32,
+    /// Measure this program instead: its start, its memory, its sign-ins, and its rows on the disk
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// With how many workers; without it one, and one for each core
     #[arg(long, value_delimiter = ',')]
     workers: Vec<usize>,
@@ -65,6 +77,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         people: None,
         postgres_is_filled: false,
     };
+    if let Some(program) = &arguments.program {
+        return bench.program(program, arguments.users);
+    }
     let workers = if arguments.workers.is_empty() { &[1, cores][..] } else { &arguments.workers };
     for &workers in workers {
         let rows = bench.serve(workers, arguments.users, arguments.changes)?;
@@ -86,7 +101,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             print(&rows, &seen, workers, connections);
             for (row, before) in rows.iter().zip(asked).filter(|(row, _)| row.state.is_some()) {
-                println!("\n{}: {} look-ups on this server meanwhile", row.name, row.look_ups() - before);
+                println!(
+                    "\n{}: {} look-ups on this server meanwhile",
+                    row.name,
+                    row.look_ups() - before
+                );
             }
         }
     }
@@ -155,6 +174,33 @@ impl Bench {
             }
         }
         Ok(rows)
+    }
+
+    /// The people are made by a server of ours, and go to the program in a copy of their database.
+    fn program(&mut self, program: &Path, users: usize) -> Result<(), Box<dyn Error>> {
+        let rows = self.serve(1, users, 0)?;
+        let copy = self.folder.path().join("copy.db");
+        let database = self.folder.path().join("1/portcullis.db");
+        let status = Command::new(program)
+            .args(["backup", "--database-url", &format!("sqlite:{}", database.display())])
+            .arg(&copy)
+            .stdout(Stdio::null())
+            .status()?;
+        if !status.success() {
+            return Err("the database cannot be copied".into());
+        }
+        let secret = self.key.reveal();
+        let cookies = self.folder.path().join(COOKIES);
+        process::measure(program, self.folder.path(), (&copy, &secret, &cookies, users))?;
+        for (name, state) in rows.iter().filter_map(|row| Some((&row.name, row.state.as_ref()?))) {
+            if name.contains("cookie") {
+                let system = actix_web::rt::System::new();
+                let bytes = system.block_on(size::of_sessions(&state.store))?;
+                let million = bytes as f64 / users as f64;
+                println!("| a million sessions on the disk, {name} | {million:.0} MB |");
+            }
+        }
+        Ok(())
     }
 
     /// One PostgreSQL serves all, and each SQLite file a single server.

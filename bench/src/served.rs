@@ -46,8 +46,7 @@ impl Served {
         workers: usize,
         room: usize,
     ) -> io::Result<Self> {
-        let (workers_text, room, secret) =
-            (workers.to_string(), room.to_string(), key.reveal());
+        let (workers_text, room, secret) = (workers.to_string(), room.to_string(), key.reveal());
         let settings = [
             "bench",
             "--database-url",

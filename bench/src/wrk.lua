@@ -1,4 +1,5 @@
--- Sends requests with the headers of a file, one a line, in turn. Each thread begins elsewhere.
+-- Sends requests with the headers of a file, one a line, in turn; or, where it holds one in JSON, a body.
+-- Each thread begins elsewhere.
 local threads = 0
 
 function setup(thread)
@@ -9,6 +10,10 @@ end
 function init(arguments)
   requests = {}
   for line in io.lines(arguments[1]) do
+    if line:sub(1, 1) == "{" then
+      requests[1] = wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, line)
+      break
+    end
     local name, value = line:match("^([^:]+): (.+)$")
     requests[#requests + 1] = wrk.format("GET", nil, name and { [name] = value } or {})
   end
