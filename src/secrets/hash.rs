@@ -67,11 +67,21 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
     use super::*;
 
     #[test]
     fn a_hash_is_not_shown() {
         let hash: HashOf<()> = HashOf::of(b"secret");
         assert_eq!(format!("{hash:?}"), "HashOf(…)");
+    }
+
+    #[test]
+    fn two_secrets_are_told_apart_in_memory_too() {
+        let [one, other]: [HashOf<()>; 2] = [HashOf::of(b"one"), HashOf::of(b"other")];
+        assert_ne!(one, other);
+        let state = RandomState::new();
+        assert_ne!(state.hash_one(one), state.hash_one(other));
     }
 }

@@ -311,6 +311,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_learned_without_a_lease_is_not_kept() {
+        let known = Known::in_epoch(1);
+        known.0.give_up();
+        known.learn(&user("ada"), 1);
+        assert_eq!(known.0.sessions.len(), 0);
+    }
+
+    #[test]
     fn a_key_whose_time_is_over_is_asked_for_again() {
         let known = Known::in_epoch(1);
         let ada = known.learn(&user("ada"), 1);

@@ -352,6 +352,22 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
     }
 }
 
+/// Where tests are built: what takes rights away has to wait for those who remember them.
+#[tokio::test]
+async fn a_write_that_begins_an_epoch_is_refused_and_undone() {
+    let server = Backend::Sqlite.start().await;
+    let ada = server.sign_up("ada").await;
+    let Database::Sqlite(sqlite) = server.state.store.database() else { unreachable!() };
+    let end_all = "DELETE FROM sessions";
+    let ended = sqlite
+        .write(move |connection| {
+            portcullis::store::in_place(async move { connection.batch_execute(end_all).await })
+        })
+        .await;
+    assert!(ended.is_err());
+    ada.browser.get("/api/me").await.expect(200);
+}
+
 #[apply(both)]
 async fn a_last_use_is_written_once(backend: Backend) {
     let server = backend.start().await;

@@ -2,23 +2,25 @@
 
 use std::sync::{Arc, Barrier};
 
+use diesel_async::SimpleAsyncConnection;
+use futures_util::future::{join, join_all};
 use portcullis::store::{Database, Location, Store};
 use tempfile::TempDir;
 
 use crate::support::*;
 
 /// A store that nobody else asks for anything.
-async fn quiet(backend: Backend) -> (Store, TempDir) {
+async fn quiet(backend: Backend, settings: &[&str]) -> (Store, TempDir) {
     let folder = TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
-    let options = config(&url, folder.path(), &[]).store_options(true);
+    let options = config(&url, folder.path(), settings).store_options(true);
     let location = Location::parse(&url, None).unwrap();
     (Store::open(&location, options).await.unwrap(), folder)
 }
 
 #[tokio::test]
 async fn what_waits_for_any_of_sqlites_threads_is_counted() {
-    let (store, _folder) = quiet(Backend::Sqlite).await;
+    let (store, _folder) = quiet(Backend::Sqlite, &[]).await;
     let Database::Sqlite(sqlite) = store.database() else { unreachable!() };
     assert_eq!(store.load().queue, 0);
     // One occupies each thread, and one waits behind it.
@@ -51,9 +53,24 @@ async fn what_waits_for_any_of_sqlites_threads_is_counted() {
 }
 
 #[tokio::test]
-async fn connections_to_postgresql_are_counted() {
-    let (store, _folder) = quiet(Backend::Postgres).await;
+async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
+    let settings = ["--database-pool-size", "1", "--database-timeout", "1"];
+    let (store, _folder) = quiet(Backend::Postgres, &settings).await;
+    let Database::Postgres(postgres) = store.database() else { unreachable!() };
+    let occupy = async |seconds: f32| {
+        let sql = format!("SELECT pg_sleep({seconds})");
+        postgres.read(async |connection| connection.batch_execute(&sql).await).await
+    };
     store.ping().await.unwrap();
-    let load = store.load();
-    assert!(load.connections >= 1 && load.idle >= 1, "{load:?}");
+    let before = store.load();
+    let (occupied, waited) = join(occupy(0.1), store.ping()).await;
+    assert!(occupied.is_ok() && waited.is_ok());
+    let after = store.load();
+    assert_eq!((after.connections, after.idle, after.timeouts), (1, 1, 0));
+    assert_eq!(after.waits, before.waits + 1);
+    assert!(after.wait_micros > before.wait_micros);
+
+    let (occupied, waited) = join(occupy(3.0), join_all((0..5).map(|_| store.ping()))).await;
+    assert!(occupied.is_err() && waited.iter().all(Result::is_err));
+    assert!(store.load().timeouts > 0);
 }
