@@ -326,11 +326,10 @@ impl Store {
 
 /// Makes a database's folder, open to us alone: it will hold addresses and hashes.
 fn make_parent(file: &Path) -> Result<(), Error> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => private_folder(folder),
-        _ => Ok(()),
-    }
-    .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
+    // Of a mere name the folder is the empty path, and there is nothing to make.
+    file.parent()
+        .map_or(Ok(()), private_folder)
+        .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
 }
 
 /// Makes a folder, and those above it, that only we may enter; one that is there stays as it is.
@@ -342,4 +341,41 @@ pub fn private_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(folder)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_says_where_the_data_lives() {
+        for (url, place) in [
+            ("sqlite:data/app.db", "SQLite in data/app.db"),
+            ("sqlite://data/app.db", "SQLite in data/app.db"),
+            ("sqlite:///var/app.db", "SQLite in /var/app.db"),
+            ("postgres://u:secret@db.example.com/app", "PostgreSQL app at db.example.com"),
+            ("postgresql://db.example.com/app", "PostgreSQL app at db.example.com"),
+        ] {
+            assert_eq!(Location::parse(url, None).map(|place| place.describe()).unwrap(), place);
+        }
+        for nowhere in ["", "sqlite:", "sqlite://", "sqlite::memory:", "mysql://localhost/app"] {
+            assert!(Location::parse(nowhere, None).is_err(), "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn a_databases_folder_is_made_for_us_alone() {
+        let home = tempfile::TempDir::new().unwrap();
+        let folder = home.path().join("new");
+        make_parent(&folder.join("app.db")).unwrap();
+        make_parent(&folder.join("app.db")).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        assert!(folder.is_dir());
+        make_parent(Path::new("app.db")).unwrap();
+    }
 }
