@@ -36,8 +36,8 @@ pub async fn show(store: &Store) -> Result<Lease, Error> {
     read!(store, |conn| epoch::table.select(Lease::as_select()).get_result(conn).await)
 }
 
-/// Changes it, so that at each moment as long is waited as any lease lasts: to make leases longer the wait
-/// comes first; to make them shorter it goes last, when the longer ones are over.
+/// Changes it, so that at each moment as long is waited as any lease lasts: to make leases longer both change
+/// in one statement; to make them shorter the wait goes last, when the longer ones are over.
 ///
 /// # Errors
 /// When the store is unavailable. What has been done until then leaves a wait that is long enough.
@@ -45,10 +45,9 @@ pub async fn set(store: &Store, lease_ms: i32) -> Result<Lease, Error> {
     let before = show(store).await?;
     let after = before.lasting(lease_ms);
     let longer = before.wait_ms.max(after.wait_ms);
-    put(store, Lease { wait_ms: longer, ..before }).await?;
     put(store, Lease { wait_ms: longer, ..after }).await?;
-    if after.wait_ms < before.wait_ms {
-        sleep(milliseconds(before.wait_ms)).await;
+    if longer != after.wait_ms {
+        sleep(milliseconds(longer)).await;
         put(store, after).await?;
     }
     Ok(after)
