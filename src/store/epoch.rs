@@ -141,8 +141,12 @@ fn number(connection: &mut Connection) -> Option<i64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use diesel::{Connection as _, connection::SimpleConnection, sql_query};
+
     use super::*;
+    use crate::store::sqlite::InPlace;
 
     impl Epoch {
         /// One of a history that tests share.
@@ -194,6 +198,20 @@ mod tests {
         assert!(
             users(vec![change(5, "ada"), other(change(6, "bob"), &epoch(5).nonce, "x")]).is_none()
         );
+    }
+
+    #[test]
+    fn what_begins_an_epoch_without_saying_so_is_refused() {
+        let mut database = SqliteConnection::establish(":memory:").unwrap();
+        database
+            .batch_execute("CREATE TABLE epoch (number); INSERT INTO epoch VALUES (3)")
+            .unwrap();
+        let mut connection = Connection::with_runtime(database, InPlace);
+        let mut write = |sql: &'static str| {
+            unchanged(&mut connection, |connection| in_place(sql_query(sql).execute(connection)))
+        };
+        assert!(write("UPDATE epoch SET number = number").is_ok());
+        assert!(write("UPDATE epoch SET number = number + 1").is_err());
     }
 
     #[test]
