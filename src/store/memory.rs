@@ -124,8 +124,12 @@ impl Memory {
         let of_use = user.is_active() && key.is_live(now) && self.end.load(Ordering::Relaxed) > 0;
         let user_id = user.id.clone();
         let resolve = |forgotten: Mark| {
-            let used = Used::at(key.last_used_at());
-            Arc::new(Resolved { used, key: Arc::new(key), user: Arc::new(user), forgotten })
+            Arc::new(Resolved {
+                used: Used::at(key.last_used_at()),
+                key: Arc::new(key),
+                user: Arc::new(user),
+                forgotten,
+            })
         };
         let (true, Some(epoch)) = (of_use, epoch) else { return resolve(Mark::default()) };
         let mut held = self.lock();
@@ -176,7 +180,8 @@ mod tests {
 
     use super::{super::epoch::Seen, *};
     use crate::{
-        secrets::{SessionHash, SessionSecret},
+        scope::Scopes,
+        secrets::{PlainToken, SessionHash, SessionSecret},
         store::users::Role,
         time::{days, seconds},
     };
@@ -208,6 +213,20 @@ mod tests {
         }
     }
 
+    fn token(user: &User) -> ApiToken {
+        ApiToken {
+            id: "token".to_owned(),
+            user_id: user.id.clone(),
+            display_prefix: String::new(),
+            name: String::new(),
+            scopes: Scopes::all(),
+            expires_at: Some(NOW + days(1)),
+            last_used_at: Some(NOW),
+            revoked_at: None,
+            created_at: NOW,
+        }
+    }
+
     struct Known(Memory);
 
     impl Known {
@@ -220,7 +239,7 @@ mod tests {
         /// A read of the epoch brings this one.
         fn hear(&self, number: i64, concerned: Option<Vec<String>>) {
             let seen = Seen { epoch: epoch(number), lease: LEASE };
-            self.0.begin_lease(self.0.begin_reading(), seen, concerned);
+            self.0.begin_lease(&self.0.begin_reading(), seen, concerned);
         }
 
         /// A look-up saw this user's session in that epoch.
@@ -276,13 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn when_leases_are_turned_off_everything_is_forgotten() {
+        let known = Known::in_epoch(1);
+        let ada = known.learn(&user("ada"), 1);
+        known.0.end_lease();
+        assert!(!known.speaks(ada));
+        assert_eq!(known.0.sessions.len(), 0);
+        known.hear(1, Some(vec![]));
+        assert!(!known.speaks(ada));
+    }
+
+    #[test]
     fn a_lease_that_was_given_up_is_not_brought_back_by_a_read_on_its_way() {
         let known = Known::in_epoch(1);
         let ada = known.learn(&user("ada"), 1);
         let reading = known.0.begin_reading();
         known.0.give_up();
         let seen = Seen { epoch: epoch(1), lease: LEASE };
-        known.0.begin_lease(reading, seen, Some(vec![]));
+        known.0.begin_lease(&reading, seen, Some(vec![]));
         assert!(!known.speaks(ada));
     }
 
@@ -293,7 +323,7 @@ mod tests {
         let reading = known.0.begin_reading();
         std::thread::sleep(Duration::from_millis(2));
         let seen = Seen { epoch: epoch(1), lease: Duration::from_millis(1) };
-        known.0.begin_lease(reading, seen, Some(vec![]));
+        known.0.begin_lease(&reading, seen, Some(vec![]));
         assert!(!known.speaks(ada));
     }
 
@@ -325,6 +355,34 @@ mod tests {
         let last = NOW + days(1) - seconds(1);
         assert!(known.0.recall::<SessionRow>(ada, last).is_some());
         assert!(known.0.recall::<SessionRow>(ada, NOW + days(1)).is_none());
+    }
+
+    #[test]
+    fn a_token_whose_time_is_over_is_asked_for_again() {
+        let known = Known::in_epoch(1);
+        let ada = user("ada");
+        let hash = PlainToken::generate("test").hash();
+        let revoked = ApiToken { revoked_at: Some(NOW), ..token(&ada) };
+        known.0.learn(hash, (revoked, ada.clone(), Some(epoch(1))), NOW);
+        assert_eq!(known.0.tokens.len(), 0);
+        known.0.learn(hash, (token(&ada), ada, Some(epoch(1))), NOW);
+        let last = NOW + days(1) - seconds(1);
+        assert!(known.0.recall::<ApiToken>(hash, last).is_some());
+        assert!(known.0.recall::<ApiToken>(hash, NOW + days(1)).is_none());
+    }
+
+    #[test]
+    fn a_use_that_is_written_already_is_not_noted_again() {
+        let known = Known::in_epoch(1);
+        let ada = user("ada");
+        let by_cookie = SessionSecret::generate().hash();
+        let by_cookie = known.0.learn(by_cookie, (session(&ada), ada.clone(), None), NOW);
+        let by_token = PlainToken::generate("test").hash();
+        let by_token = known.0.learn(by_token, (token(&ada), ada, None), NOW);
+        for used in [&by_cookie.used, &by_token.used] {
+            assert!(!used.is_worth_noting(NOW + seconds(59)));
+            assert!(used.is_worth_noting(NOW + seconds(60)));
+        }
     }
 
     #[test]

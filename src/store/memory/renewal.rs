@@ -30,11 +30,6 @@ impl Store {
         let renewing = async {
             loop {
                 let renewed = self.memory.renew(self).await;
-                let pause = match &renewed {
-                    Ok(Duration::ZERO) => PAUSE,
-                    Ok(lease) => *lease / READS_IN_A_LEASE,
-                    Err(_) => RETRY,
-                };
                 match &renewed {
                     Err(fault) if !failing => {
                         tracing::warn!(%fault, "the lease cannot be renewed: every key is looked up");
@@ -43,11 +38,21 @@ impl Store {
                     _ => {}
                 }
                 failing = renewed.is_err();
-                let _ = tokio::time::timeout(pause, self.memory.given_up.notified()).await;
+                let given_up = self.memory.given_up.notified();
+                let _ = tokio::time::timeout(until_the_next(&renewed), given_up).await;
             }
         };
         stop.run_until_cancelled(renewing).await;
         self.memory.give_up();
+    }
+}
+
+/// How long to wait after a read that brought this.
+fn until_the_next(renewed: &Result<Duration, Error>) -> Duration {
+    match renewed {
+        Ok(Duration::ZERO) => PAUSE,
+        Ok(lease) => *lease / READS_IN_A_LEASE,
+        Err(_) => RETRY,
     }
 }
 
@@ -76,7 +81,7 @@ impl Memory {
             None => None,
         };
         let lease = seen.lease;
-        self.begin_lease(reading, seen, concerned);
+        self.begin_lease(&reading, seen, concerned);
         Ok(lease)
     }
 
@@ -88,7 +93,12 @@ impl Memory {
 
     /// Forgets whom the changes concern since the last epoch, everybody where that is not known, and only
     /// then begins the lease.
-    pub(super) fn begin_lease(&self, reading: Reading, seen: Seen, concerned: Option<Vec<String>>) {
+    pub(super) fn begin_lease(
+        &self,
+        reading: &Reading,
+        seen: Seen,
+        concerned: Option<Vec<String>>,
+    ) {
         let mut held = self.lock();
         // Given up meanwhile: what this read saw may be what was to be forgotten.
         if held.times_given_up != reading.times_given_up {
@@ -103,7 +113,7 @@ impl Memory {
     }
 
     /// Leases are off: nothing is kept.
-    fn end_lease(&self) {
+    pub(super) fn end_lease(&self) {
         let mut held = self.lock();
         self.end.store(0, Ordering::Release);
         if held.epoch.take().is_some() {
@@ -115,5 +125,17 @@ impl Memory {
         held.users.forget_all();
         self.sessions.clear();
         self.tokens.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_reads_may_be_lost_before_a_lease_ends() {
+        let lease = Duration::from_millis(300);
+        let pause = until_the_next(&Ok(lease));
+        assert!(pause > Duration::ZERO && pause * 3 <= lease, "{pause:?}");
     }
 }

@@ -83,4 +83,11 @@ mod tests {
         users.forget("ada");
         assert!(kept.is_set());
     }
+
+    #[test]
+    fn the_more_users_there_are_the_less_often_it_is_looked_who_is_gone() {
+        let mut users = Users::default();
+        let kept: Vec<_> = (0..3000).map(|number| users.mark_of(&number.to_string())).collect();
+        assert!(users.room > kept.len() + 1000, "{}", users.room);
+    }
 }
