@@ -5,6 +5,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use portcullis::secrets::SigningKey;
@@ -159,6 +160,37 @@ async fn of_many_tampered_cookies_one_is_told() {
     }
     let log = log_of(server, home.path());
     assert_eq!(log.matches("a session cookie with a bad signature").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_lease_that_cannot_be_renewed_is_told_once() {
+    let home = TempDir::new().unwrap();
+    let (wire, url) = Proxy::to(&Backend::Postgres.database(home.path()).await).await;
+    let secret = SigningKey::generate().reveal();
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("PORTCULLIS_SECRET", secret.as_str()),
+        ("PORTCULLIS_DATABASE_TIMEOUT", "1"),
+    ];
+    let server = Running::start_logging(home.path(), &settings);
+    let told = |sentence: &str| {
+        fs::read_to_string(home.path().join("log")).unwrap().matches(sentence).count()
+    };
+    let soon = Duration::from_millis(20);
+    let (fault, end) = ("the lease cannot be renewed", "the lease can be renewed again");
+    for (does, sentence) in [(Wire::Refuse, fault), (Wire::Pass, end)] {
+        wire.set(does);
+        bounded(async {
+            while told(sentence) == 0 {
+                tokio::time::sleep(soon).await;
+            }
+        })
+        .await;
+        // It is tried a few times more.
+        tokio::time::sleep(soon * 50).await;
+    }
+    assert_eq!((told(fault), told(end)), (1, 1));
+    drop(server);
 }
 
 #[apply(both)]
