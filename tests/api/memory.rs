@@ -76,7 +76,7 @@ async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backe
     let none = backend.start_with(&["--cache-size", "0"]).await;
     let off = start(backend).await;
     lease::set(&off.state.store, 0).await.unwrap();
-    for server in [none, off] {
+    for (server, looks) in [(none, false), (off, true)] {
         settle(&server).await;
         let ada = server.sign_up("ada").await;
         let before = look_ups(&server);
@@ -85,6 +85,7 @@ async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backe
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
         assert_eq!(look_ups(&server), before + 5);
+        assert_eq!(server.state.store.load().epochs_read > 0, looks, "whether leases are on");
     }
 }
 
@@ -189,6 +190,8 @@ async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backe
 #[apply(both)]
 async fn whoever_else_is_remembered_stays_so(backend: Backend) {
     let server = start(backend).await;
+    // However many epochs there have been.
+    execute(&server, "UPDATE epoch SET number = 1000000").await;
     let bob = server.sign_up("bob").await;
     let mut others = 0;
     some_time(&server, async || {
@@ -253,6 +256,25 @@ async fn a_session_that_is_refreshed_is_remembered_with_its_new_end(backend: Bac
     assert_eq!(again.header("set-cookie"), None, "it is refreshed once");
     server.advance(portcullis::time::days(6));
     ada.browser.get("/api/me").await.expect(200);
+}
+
+#[apply(both)]
+async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are_over(
+    backend: Backend,
+) {
+    let server = start(backend).await;
+    let store = &server.state.store;
+    assert_eq!(lease::set(store, 10_000).await.unwrap().wait_ms, 11_000);
+    let shorter = async {
+        while lease::show(store).await.unwrap().lease_ms != 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        _ = lease::set(store, 20) => unreachable!("a lease of ten seconds may be held"),
+        () = bounded(shorter) => {}
+    }
+    assert_eq!(lease::show(store).await.unwrap().wait_ms, 11_000);
 }
 
 /// A lower bound, and no measurement: others may hold a lease for as long.
