@@ -76,6 +76,9 @@ pub(super) async fn concerned(
     from: &Epoch,
     to: &Epoch,
 ) -> Result<Option<Vec<String>>, Error> {
+    if from == to {
+        return Ok(Some(Vec::new()));
+    }
     let (after, until) = (from.number, to.number);
     if !(0..=MANY).contains(&(until - after)) {
         return Ok(None);

@@ -154,7 +154,8 @@ impl Backend {
     }
 
     fn bytes(self, text: &str) -> String {
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex.concat();
         match self {
             Self::Sqlite => format!("x'{hex}'"),
             Self::Postgres => format!("'\\x{hex}'::bytea"),

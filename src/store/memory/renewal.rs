@@ -76,7 +76,6 @@ impl Memory {
             return Ok(Duration::ZERO);
         };
         let concerned = match &reading.before {
-            Some(before) if *before == seen.epoch => Some(Vec::new()),
             Some(before) => epoch::concerned(store, before, &seen.epoch).await?,
             None => None,
         };
