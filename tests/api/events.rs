@@ -162,7 +162,7 @@ async fn of_many_tampered_cookies_one_is_told() {
     assert_eq!(log.matches("a session cookie with a bad signature").count(), 1, "{log}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_cannot_be_renewed_is_told_once() {
     let home = TempDir::new().unwrap();
     let (wire, url) = Proxy::to(&Backend::Postgres.database(home.path()).await).await;
@@ -171,6 +171,7 @@ async fn a_lease_that_cannot_be_renewed_is_told_once() {
         ("DATABASE_URL", url.as_str()),
         ("PORTCULLIS_SECRET", secret.as_str()),
         ("PORTCULLIS_DATABASE_TIMEOUT", "1"),
+        ("PORTCULLIS_LOG", "info"),
     ];
     let server = Running::start_logging(home.path(), &settings);
     let told = |sentence: &str| {

@@ -18,7 +18,7 @@ use watched::{Bystanders, Seen, watch};
 const INSTANCES: usize = 3;
 
 /// How many rounds the short form has.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 4;
 
 /// What is waited for where nobody does: 1.1 leases.
 const WAIT: Duration = Duration::from_millis(330);
