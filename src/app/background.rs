@@ -13,8 +13,8 @@ const FORGET: Duration = Duration::from_mins(1);
 /// How often rows whose time is over are deleted.
 const PURGE: Duration = Duration::from_hours(1);
 
-/// Does jobs, keeps the lease, writes last uses, forgets and purges, until it is told to stop. A fault is logged and
-/// tried again the next time.
+/// Does jobs, keeps the lease, writes last uses, forgets and purges, until it is told to stop. A fault is
+/// logged and tried again the next time.
 pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
         jobs::run(state),

@@ -122,23 +122,19 @@ impl Memory {
         now: Timestamp,
     ) -> Arc<Resolved<T>> {
         let of_use = user.is_active() && key.is_live(now) && self.end.load(Ordering::Relaxed) > 0;
-        let user_id = user.id.clone();
-        let resolve = |forgotten: Mark| {
-            Arc::new(Resolved {
-                used: Used::at(key.last_used_at()),
-                key: Arc::new(key),
-                user: Arc::new(user),
-                forgotten,
-            })
-        };
-        let (true, Some(epoch)) = (of_use, epoch) else { return resolve(Mark::default()) };
-        let mut held = self.lock();
-        if held.epoch.as_ref() != Some(&epoch) {
-            return resolve(Mark::default());
+        let mut held =
+            of_use.then(|| self.lock()).filter(|held| epoch.is_some() && held.epoch == epoch);
+        let forgotten = held.as_mut().map(|held| held.users.mark_of(&user.id)).unwrap_or_default();
+        let resolved = Arc::new(Resolved {
+            used: Used::at(key.last_used_at()),
+            key: Arc::new(key),
+            user: Arc::new(user),
+            forgotten,
+        });
+        // Still locked: no epoch begins between the look at it and this.
+        if held.is_some() {
+            T::kept(self).insert(hash, resolved.clone());
         }
-        let mark = held.users.mark_of(&user_id);
-        let resolved = resolve(mark);
-        T::kept(self).insert(hash, resolved.clone());
         resolved
     }
 
