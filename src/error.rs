@@ -18,7 +18,7 @@ use utoipa::{
 
 use crate::{
     request_id,
-    scope::Scope,
+    scope::Scopes,
     secrets::{Busy, PasswordFault},
     store,
 };
@@ -272,8 +272,8 @@ impl Error {
 
     /// A token has not all of these scopes, which the operation needs (RFC 6750, 3.1).
     #[must_use]
-    pub fn lacks(needed: &[Scope]) -> Self {
-        let needed = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+    pub fn lacks(needed: Scopes) -> Self {
+        let needed = needed.to_text();
         let detail = format!("The operation needs a token with these scopes: {needed}.");
         Self { scope: Some(needed), ..Code::InsufficientScope.because(detail) }
     }

@@ -116,7 +116,7 @@ async fn resolve(
         }
     };
     match finding.lacks(access, Scope::of_method(request.method().is_safe())) {
-        Some(needed) => Err(Error::lacks(&needed)),
+        Some(needed) => Err(Error::lacks(needed)),
         None => Ok(finding),
     }
 }
@@ -142,7 +142,7 @@ async fn by_cookie(state: &State, cookie: Cookie) -> Result<Finding, Error> {
 
 async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Error> {
     let hash = match presented {
-        Authorization::Token(token) => token.hash(),
+        Authorization::Token(hash) => hash,
         Authorization::Malformed => return Ok(Anonymous::TokenMalformed.into()),
         Authorization::Other | Authorization::Absent => return Ok(Anonymous::TokenInvalid.into()),
     };

@@ -142,7 +142,11 @@ impl Limits {
     ///
     /// # Errors
     /// When it is one too many; it is not counted then.
-    pub fn check(&self, limit: Limit, whom: &Whom) -> Result<Option<Standing>, Exceeded> {
+    pub fn check(
+        &self,
+        limit: Limit,
+        whom: impl FnOnce() -> Whom,
+    ) -> Result<Option<Standing>, Exceeded> {
         let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == limit) else {
             return Ok(None);
         };
@@ -153,7 +157,7 @@ impl Limits {
             left,
             wait,
         };
-        match counter.check_key(whom) {
+        match counter.check_key(&whom()) {
             Ok(state) => {
                 let (quota, left) = (state.quota(), state.remaining_burst_capacity());
                 let next = quota.replenish_interval().as_secs_f64().ceil();
@@ -177,7 +181,7 @@ impl Limits {
     /// # Errors
     /// When it is one too many.
     pub fn check_mailbox(&self, email: &str) -> Result<(), Exceeded> {
-        self.check(Limit::Mailbox, &Whom::Mailbox(email.to_owned())).map(drop)
+        self.check(Limit::Mailbox, || Whom::Mailbox(email.to_owned())).map(drop)
     }
 
     /// Forgets whoever has not asked for long enough to count as new.

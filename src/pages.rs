@@ -31,7 +31,7 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) 
     }
     macro_rules! pages {
         ($($path:literal => $handler:path),* $(,)?) => {
-            $(config.service(routes::read_only($path, routes::page($handler, state, key)));)*
+            $(config.service(routes::page($path, $handler, state, key));)*
         };
     }
     pages! {

@@ -118,7 +118,7 @@ pub struct Operation {
     pub id: &'static str,
     /// Who may call, from the handler's arguments.
     pub access: Access,
-    route: Route,
+    route: Box<dyn Fn() -> Route>,
 }
 
 impl Operation {
@@ -130,7 +130,8 @@ impl Operation {
         F::Output: Responder + 'static,
     {
         const { assert!(!Args::ACCESS.gated, "this handler belongs behind the gate") }
-        Self { id: id(path), access: Args::ACCESS, route: web::to(handler) }
+        let route = Box::new(move || web::to(handler.clone()));
+        Self { id: id(path), access: Args::ACCESS, route }
     }
 
     /// A handler behind the gate. One whose arguments ask for nobody does not compile here.
@@ -142,8 +143,9 @@ impl Operation {
     {
         const { assert!(Args::ACCESS.gated, "this handler asks for nobody") }
         let access = Args::ACCESS;
-        let gate = from_fn(move |request, next: Next<_>| gate::pass(access, request, next));
-        Self { id: id(path), access, route: web::to(handler).wrap(gate) }
+        let gate = move |request, next: Next<_>| gate::pass(access, request, next);
+        let route = Box::new(move || web::to(handler.clone()).wrap(from_fn(gate)));
+        Self { id: id(path), access, route }
     }
 }
 
@@ -174,7 +176,7 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
             if takes_head(&method, row.access) {
                 allowed.push(Method::HEAD.to_string());
             }
-            resource = serve(resource, &method, row, state, key);
+            resource = serve(resource, &method, &row, state, key);
             allowed.push(method.to_string());
         }
         config.service(refusing_others(resource, allowed.join(", ")));
@@ -183,7 +185,22 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
 
 /// What is no operation takes GET and HEAD, and says so to any other method.
 pub(crate) fn read_only(path: &str, route: Route) -> Resource {
-    refusing_others(web::resource(path).route(route.guard(get_or_head())), "HEAD, GET".to_owned())
+    reading(web::resource(path).route(route.guard(get_or_head())))
+}
+
+/// A page for people, behind the gate, which is no operation of the document.
+pub fn page<F, Args>(path: &str, handler: F, state: &Data<State>, key: &SigningKey) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + Declares + 'static,
+    F::Output: Responder + 'static,
+{
+    let row = Operation::gated("", handler);
+    reading(serve(web::resource(path), &Method::GET, &row, state, key))
+}
+
+fn reading(resource: Resource) -> Resource {
+    refusing_others(resource, "HEAD, GET".to_owned())
 }
 
 fn refusing_others(resource: Resource, allowed: String) -> Resource {
@@ -194,32 +211,27 @@ fn refusing_others(resource: Resource, allowed: String) -> Resource {
 fn serve(
     resource: Resource,
     method: &Method,
-    row: Operation,
+    row: &Operation,
     state: &Data<State>,
     key: &SigningKey,
 ) -> Resource {
-    let route = if takes_head(method, row.access) {
-        row.route.guard(get_or_head())
-    } else {
-        row.route.method(method.clone())
+    let route = || {
+        let route = (row.route)();
+        if takes_head(method, row.access) {
+            route.guard(get_or_head())
+        } else {
+            route.method(method.clone())
+        }
     };
-    resource.route(if row.access.gated { with_cookie(route, state, key) } else { route })
-}
-
-/// A route of the gate's, with what signs and carries the cookie around it.
-fn with_cookie(route: Route, state: &Data<State>, key: &SigningKey) -> Route {
-    route.wrap(cookie::middleware(&state.site, key)).wrap(from_fn(cookie::finish))
-}
-
-/// A page for people, behind the gate, which is no operation of the document.
-pub fn page<F, Args>(handler: F, state: &Data<State>, key: &SigningKey) -> Route
-where
-    F: Handler<Args>,
-    Args: FromRequest + Declares + 'static,
-    F::Output: Responder + 'static,
-{
-    let row = Operation::gated("", handler);
-    with_cookie(row.route, state, key)
+    if !row.access.gated {
+        return resource.route(route());
+    }
+    let with_cookie = route().wrap(cookie::middleware(&state.site, key));
+    if row.access.sets_cookie {
+        return resource.route(with_cookie.wrap(from_fn(cookie::finish)));
+    }
+    // What comes without a cookie and will get none takes the shorter way.
+    resource.route(route().guard(cookie::absent())).route(with_cookie)
 }
 
 /// Programs that look at mails before people do send HEAD to what a link leads to.

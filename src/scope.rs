@@ -81,6 +81,12 @@ impl Scopes {
         self.0 & scope.bit() != 0
     }
 
+    /// Whether all of these are among them.
+    #[must_use]
+    pub fn contain(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+
     /// The scopes, in the order in which they are declared.
     #[must_use]
     pub fn to_vec(self) -> Vec<Scope> {

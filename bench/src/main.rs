@@ -2,11 +2,8 @@
 
 mod change;
 mod cluster;
-mod jwt;
 mod load;
-mod people;
 mod process;
-mod served;
 mod size;
 
 use std::{
@@ -21,12 +18,14 @@ use std::{
 use actix_web::web::Data;
 use clap::Parser;
 use portcullis::{secrets::SigningKey, state::State, store::Database};
+use portcullis_bench::{
+    people::{COOKIES, JWTS, NOTHING, People, TOKENS},
+    served::Served,
+};
 use tempfile::TempDir;
 
 use cluster::Cluster;
 use load::Seen;
-use people::{COOKIES, JWTS, NOTHING, People, TOKENS};
-use served::Served;
 
 /// The product's.
 #[global_allocator]

@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::mpsc, thread};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
-    web::{self, Data},
+    web::{self, Data, ServiceConfig},
 };
 use clap::Parser;
 use portcullis::{
@@ -80,18 +80,7 @@ impl Served {
                 let server = {
                     let state = state.clone();
                     HttpServer::new(move || {
-                        App::new()
-                            .app_data(state.clone())
-                            .app_data(Data::new(Check::with(&key)))
-                            .route("/bare", web::get().to(greet))
-                            .route("/jwt", web::get().to(greet_claims))
-                            .service(
-                                web::resource("/cookie")
-                                    .route(web::get().to(greet))
-                                    .wrap(cookie::middleware(&state.site, &key)),
-                            )
-                            .route("/gate", routes::page(greet_session, &state, &key))
-                            .route("/write", routes::page(write, &state, &key))
+                        App::new().configure(|config| configure(config, &state, &key))
                     })
                     .workers(workers)
                     .disable_signals()
@@ -108,6 +97,22 @@ impl Served {
             _ => io::Error::other("the server ended before it began"),
         })
     }
+}
+
+/// Puts all that is asked for into an application.
+pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) {
+    config
+        .app_data(state.clone())
+        .app_data(Data::new(Check::with(key)))
+        .route("/bare", web::get().to(greet))
+        .route("/jwt", web::get().to(greet_claims))
+        .service(
+            web::resource("/cookie")
+                .route(web::get().to(greet))
+                .wrap(cookie::middleware(&state.site, key)),
+        )
+        .service(routes::page("/gate", greet_session, state, key))
+        .service(routes::page("/write", write, state, key));
 }
 
 async fn greet() -> HttpResponse {

@@ -1,6 +1,9 @@
 use actix_web::web::{Data, Path};
 
-use crate::{limits::Limit, scope::Scope};
+use crate::{
+    limits::Limit,
+    scope::{Scope, Scopes},
+};
 
 /// Who may call an operation, read off the arguments of its handler.
 ///
@@ -31,6 +34,8 @@ pub struct Access {
     pub once: bool,
     /// What is counted of it, besides that it is a request.
     pub limit: Option<Limit>,
+    /// Whether its answer may set the session cookie.
+    pub sets_cookie: bool,
 }
 
 /// What an operation takes as a body.
@@ -58,6 +63,7 @@ impl Access {
         query: false,
         once: false,
         limit: None,
+        sets_cookie: false,
     };
 
     /// Anybody, but the gate is asked who it is.
@@ -87,16 +93,17 @@ impl Access {
                 Some(limit) => Some(limit),
                 None => other.limit,
             },
+            sets_cookie: self.sets_cookie || other.sets_cookie,
         }
     }
 
     /// The scopes that a token needs here; none where it is not taken, or whatever it has will do.
     #[must_use]
-    pub fn scopes(self, method: Scope) -> Vec<Scope> {
+    pub fn scopes(self, method: Scope) -> Scopes {
         match self {
-            Self { token: false, .. } | Self { any_scope: true, .. } => vec![],
-            Self { admin: true, .. } => vec![method, Scope::Admin],
-            _ => vec![method],
+            Self { token: false, .. } | Self { any_scope: true, .. } => Scopes::default(),
+            Self { admin: true, .. } => [method, Scope::Admin].into_iter().collect(),
+            _ => [method].into_iter().collect(),
         }
     }
 }
@@ -158,6 +165,7 @@ mod tests {
             query: true,
             once: true,
             limit: Some(Limit::SignIn),
+            sets_cookie: true,
         };
         assert_eq!(Access::OPEN.and(all), all);
         assert_eq!(all.and(Access::OPEN), all);

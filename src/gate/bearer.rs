@@ -2,14 +2,14 @@
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
-use crate::secrets::PlainToken;
+use crate::secrets::{PlainToken, TokenHash};
 
 /// What the header holds.
 pub(super) enum Authorization {
     /// There is none.
     Absent,
-    /// A token that passes its checksum.
-    Token(PlainToken),
+    /// The hash of a token that passes its checksum.
+    Token(TokenHash),
     /// A bearer token that does not, or a header that cannot be read.
     Malformed,
     /// Another scheme.
@@ -30,8 +30,8 @@ pub(super) fn presented(headers: &HeaderMap, prefix: &str) -> Authorization {
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Authorization::Other;
     }
-    match PlainToken::parse(prefix, credentials.trim_matches(' ')) {
-        Ok(token) => Authorization::Token(token),
+    match PlainToken::presented(prefix, credentials.trim_matches(' ')) {
+        Ok(hash) => Authorization::Token(hash),
         Err(_) => Authorization::Malformed,
     }
 }

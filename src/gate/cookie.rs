@@ -15,6 +15,7 @@ use actix_web::{
     body::MessageBody,
     cookie::{Key, SameSite, time::Duration},
     dev::{Payload, ServiceRequest, ServiceResponse},
+    guard::{Guard, fn_guard},
     http::header::{AUTHORIZATION, CLEAR_SITE_DATA, COOKIE, HeaderValue},
     middleware::Next,
 };
@@ -104,6 +105,11 @@ pub async fn finish<B: MessageBody>(
         }
     }
     Ok(response)
+}
+
+/// Whether a request comes without any cookie, anybody's.
+pub fn absent() -> impl Guard {
+    fn_guard(|context| !context.head().headers().contains_key(COOKIE))
 }
 
 /// What cookie a request presents.
@@ -208,7 +214,7 @@ impl FromRequest for SessionCookie {
 }
 
 impl Declares for SessionCookie {
-    const ACCESS: Access = Access::ANYBODY;
+    const ACCESS: Access = Access { sets_cookie: true, ..Access::ANYBODY };
 }
 
 /// The cookie's name under these settings.

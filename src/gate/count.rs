@@ -32,14 +32,14 @@ impl Counted {
         state: &State,
         request: &ServiceRequest,
     ) -> Result<(), Exceeded> {
-        self.check(state, &Whom::at(client::address(request.request())))
+        self.check(state, || Whom::at(client::address(request.request())))
     }
 
     /// Counts it by whose it is, once that is known.
     pub(super) fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Exceeded> {
         match finding {
             Finding::Known { session, .. } => {
-                self.check(state, &Whom::Account(session.user.id.clone()))
+                self.check(state, || Whom::Account(session.user.id.clone()))
             }
             Finding::Anonymous(_) => Ok(()),
         }
@@ -47,9 +47,10 @@ impl Counted {
 
     /// Where somebody stands with what is counted on its own is told: of what is for everything nothing is
     /// said until it is too much. The account comes last, and says more.
-    fn check(&mut self, state: &State, whom: &Whom) -> Result<(), Exceeded> {
+    fn check(&mut self, state: &State, whom: impl Fn() -> Whom) -> Result<(), Exceeded> {
         let mut check = |limit| {
-            state.limits.check(limit, whom).inspect_err(|exceeded| self.standing = Some(exceeded.0))
+            let checked = state.limits.check(limit, &whom);
+            checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))
         };
         check(Limit::Requests)?;
         if let Some(limit) = self.limit {

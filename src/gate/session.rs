@@ -97,10 +97,9 @@ impl Finding {
 
     /// The scopes that are needed here, if a token has not all of them. Where no token is taken at all, the
     /// handler's own arguments say so, which helps more than a missing scope.
-    pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Vec<Scope>> {
+    pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Scopes> {
         let Self::Known { session, token: Some(_) } = self else { return None };
         let needed = access.scopes(method);
-        let lacks = needed.iter().any(|scope| !session.scopes.contains(*scope));
-        lacks.then_some(needed)
+        (!session.scopes.contain(needed)).then_some(needed)
     }
 }

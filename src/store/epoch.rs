@@ -59,11 +59,11 @@ pub(super) async fn read(store: &Store) -> Result<Option<Seen>, Error> {
     }))
 }
 
-/// How long whoever took rights away has to wait before saying so.
+/// How long whoever took rights away has to wait before saying so. Where the row is gone nobody can tell, and
+/// that is a fault.
 pub(super) async fn wait(store: &Store) -> Result<Duration, Error> {
-    let wait: Option<i32> =
-        read!(store, |conn| epoch::table.select(epoch::wait_ms).get_result(conn).await.optional())?;
-    Ok(wait.map(milliseconds).unwrap_or_default())
+    read!(store, |conn| epoch::table.select(epoch::wait_ms).get_result(conn).await)
+        .map(milliseconds)
 }
 
 pub(super) fn milliseconds(number: i32) -> Duration {

@@ -1,0 +1,92 @@
+//! How many instructions one pass takes, by Valgrind: a figure that does not know the machine's mood.
+
+use std::hint::black_box;
+
+use actix_web::{
+    App,
+    rt::System,
+    test::{self, TestRequest},
+    web::Data,
+};
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use portcullis::{secrets::SigningKey, state::State};
+use portcullis_bench::{
+    people::{COOKIES, JWTS, NOTHING, People, TOKENS},
+    served::{self, Served},
+};
+use tempfile::TempDir;
+
+/// The product's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const PASSES: usize = 1000;
+
+/// Asks again and again, and returns whom the store was asked about meanwhile.
+type Asking = Box<dyn FnOnce() -> Asked>;
+
+struct Asked {
+    state: Data<State>,
+    before: u64,
+    _folder: TempDir,
+}
+
+/// A server with one person, who asks for this path with what stands in that file, and whose keys are
+/// remembered.
+fn ask(path: &str, presented: &str) -> Asking {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = SigningKey::generate();
+    let database = format!("sqlite:{}", folder.path().join("portcullis.db").display());
+    let served = Served::start(&database, folder.path(), &key, 1, 100).expect("it starts");
+    let (state, system) = (served.state, System::new());
+    let (app, line) = system.block_on(async {
+        let people = People::make(1, &state, &key, folder.path()).await.expect("they are made");
+        people.join(&state.store).await.expect("they join");
+        let app = App::new().configure(|config| served::configure(config, &state, &key));
+        let line = std::fs::read_to_string(folder.path().join(presented)).expect("a header");
+        (test::init_service(app).await, line)
+    });
+    let header = line.trim().split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let uri = format!("/{path}");
+    let pass = move |times| {
+        system.block_on(async {
+            for _ in 0..times {
+                let request = TestRequest::get().uri(&uri);
+                let request = header.iter().fold(request, |request, (name, value)| {
+                    request.insert_header((name.as_str(), value.as_str()))
+                });
+                let response = test::call_service(&app, request.to_request()).await;
+                assert_eq!(black_box(response).status(), 200);
+            }
+        });
+    };
+    // Until the key is remembered, and the first use noted.
+    let mut before = u64::MAX;
+    while before != state.store.load().looked_up {
+        before = state.store.load().looked_up;
+        pass(1);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    Box::new(move || {
+        pass(PASSES);
+        Asked { state, before, _folder: folder }
+    })
+}
+
+fn remembered(asked: Asked) {
+    assert_eq!(asked.state.store.load().looked_up, asked.before, "the store was asked");
+}
+
+#[library_benchmark(setup = ask, teardown = remembered)]
+#[bench::bare("bare", NOTHING)]
+#[bench::jwt("jwt", JWTS)]
+#[bench::actix_session_alone("cookie", COOKIES)]
+#[bench::nothing_presented("gate", NOTHING)]
+#[bench::cookie("gate", COOKIES)]
+#[bench::token("gate", TOKENS)]
+fn a_thousand_passes(asking: Asking) -> Asked {
+    asking()
+}
+
+library_benchmark_group!(name = gate, benchmarks = a_thousand_passes);
+main!(library_benchmark_groups = gate);
