@@ -59,10 +59,14 @@ schemathesis examples="100":
 
 # Change the gate, the secrets and the store in every way that a test must notice; takes hours
 mutants *arguments:
-    cargo mutants -f src/gate.rs -f 'src/gate/*' -f 'src/secrets/*' -f 'src/store/**' {{ arguments }} -- \
+    cargo mutants -f src/gate.rs -f 'src/gate/*' -f 'src/secrets/*' -f src/store.rs -f 'src/store/**' {{ arguments }} -- \
         --lib --test api -- --skip pages:: --skip better_auth:: \
         --skip schemathesis:: --skip docs:: --skip readme:: --skip security:: --skip slow:: --skip drain::
 
 # Measure what the gate costs; --help lists what may be asked of it
 bench *arguments:
     cargo run --release --locked --manifest-path bench/Cargo.toml --target-dir target -- {{ arguments }}
+
+# Count the instructions of one pass, with Valgrind
+instructions:
+    cargo bench --locked --manifest-path bench/Cargo.toml --target-dir target

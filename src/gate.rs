@@ -30,7 +30,7 @@ mod told;
 
 use actix_web::{
     HttpMessage, ResponseError,
-    body::{EitherBody, MessageBody},
+    body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
 };
@@ -59,15 +59,15 @@ use session::{Anonymous, Finding};
 /// A fault is answered here, before extraction, because actix's `Option<T>` takes every error of `T`
 /// for `None`: a database that is down would read as "signed out". And it is answered as a response,
 /// not as an `Err`, since actix-session writes no cookie after one.
-pub(crate) async fn pass<B: MessageBody + 'static>(
+pub(crate) async fn pass(
     access: Access,
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
     let mut counted = Counted::by(access.limit);
     let mut response = match admit(access, &request, &mut counted).await {
-        Ok(()) => next.call(request).await?.map_into_left_body(),
-        Err(refusal) => request.into_response(refusal.error_response()).map_into_right_body(),
+        Ok(()) => next.call(request).await?,
+        Err(refusal) => request.into_response(refusal.error_response()),
     };
     counted.tell(response.headers_mut());
     Ok(response)

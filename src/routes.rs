@@ -9,7 +9,7 @@ use actix_web::{
     FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route,
     guard::{self, Guard},
     http::{Method, header::ALLOW},
-    middleware::{Next, from_fn},
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Documentation};
@@ -143,7 +143,7 @@ impl Operation {
     {
         const { assert!(Args::ACCESS.gated, "this handler asks for nobody") }
         let access = Args::ACCESS;
-        let gate = move |request, next: Next<_>| gate::pass(access, request, next);
+        let gate = move |request, next| gate::pass(access, request, next);
         let route = Box::new(move || web::to(handler.clone()).wrap(from_fn(gate)));
         Self { id: id(path), access, route }
     }
@@ -185,7 +185,8 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
 
 /// What is no operation takes GET and HEAD, and says so to any other method.
 pub(crate) fn read_only(path: &str, route: Route) -> Resource {
-    reading(web::resource(path).route(route.guard(get_or_head())))
+    let is_read = asked_by(|method| matches!(*method, Method::GET | Method::HEAD));
+    reading(web::resource(path).route(route.guard(is_read)))
 }
 
 /// A page for people, behind the gate, which is no operation of the document.
@@ -216,12 +217,9 @@ fn serve(
     key: &SigningKey,
 ) -> Resource {
     let route = || {
-        let route = (row.route)();
-        if takes_head(method, row.access) {
-            route.guard(get_or_head())
-        } else {
-            route.method(method.clone())
-        }
+        let (method, head) = (method.clone(), takes_head(method, row.access));
+        (row.route)()
+            .guard(asked_by(move |asked| *asked == method || head && *asked == Method::HEAD))
     };
     if !row.access.gated {
         return resource.route(route());
@@ -234,14 +232,16 @@ fn serve(
     resource.route(route().guard(cookie::absent())).route(with_cookie)
 }
 
-/// Programs that look at mails before people do send HEAD to what a link leads to.
+/// What is read with GET answers HEAD too (RFC 9110, 9.1), but programs that look at mails before people do
+/// send HEAD to what a link leads to.
 fn takes_head(method: &Method, access: Access) -> bool {
     *method == Method::GET && !access.once
 }
 
-/// What is read with GET answers HEAD too (RFC 9110, 9.1); actix's own `get()` does not.
-fn get_or_head() -> impl Guard {
-    guard::Any(guard::Get()).or(guard::Head())
+/// Which methods a route takes. actix's own guards note each in the request for the answer that names them,
+/// which costs more than to find the route, and ours knows them.
+fn asked_by(takes: impl Fn(&Method) -> bool + 'static) -> impl Guard {
+    guard::fn_guard(move |context| takes(&context.head().method))
 }
 
 /// The operations of a path, each with its method.

@@ -170,10 +170,11 @@ macro_rules! read {
 }
 
 /// Runs the gate's one statement, which every request waits for, past everything else that is asked.
-/// As with `read!`, the body must be repeatable.
+/// As with `read!`, the body must be repeatable. Boxed, lest a request that memory answers is moved about
+/// together with room for it.
 macro_rules! look_up {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, look_up, |$connection| $body)
+        Box::pin(async move { $crate::store::run!($store, look_up, |$connection| $body) }).await
     };
 }
 

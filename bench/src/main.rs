@@ -20,7 +20,7 @@ use clap::Parser;
 use portcullis::{secrets::SigningKey, state::State, store::Database};
 use portcullis_bench::{
     people::{COOKIES, JWTS, NOTHING, People, TOKENS},
-    served::Served,
+    served::{Behind, Served},
 };
 use tempfile::TempDir;
 
@@ -49,6 +49,9 @@ struct Arguments {
     /// How many users are changed each second, whose keys nobody presents: each begins an epoch
     #[arg(long, default_value_t = 0)]
     changes: u32,
+    /// Only rows with one of these words in their names, beside the bare handler
+    #[arg(long, value_delimiter = ',', value_name = "WORDS")]
+    only: Vec<String>,
     /// Measure this program instead: its start, its memory, its sign-ins, and its rows on the disk
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -56,6 +59,8 @@ struct Arguments {
     #[arg(long, value_delimiter = ',')]
     workers: Vec<usize>,
 }
+
+const BARE: &str = "bare";
 
 /// A row of a table: what is asked, and with what.
 struct Row {
@@ -81,7 +86,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let workers = if arguments.workers.is_empty() { &[1, cores][..] } else { &arguments.workers };
     for &workers in workers {
-        let rows = bench.serve(workers, arguments.users, arguments.changes)?;
+        let mut rows = bench.serve(workers, arguments.users, arguments.changes)?;
+        let only = &arguments.only;
+        rows.retain(|Row { name, .. }| {
+            only.is_empty() || name == BARE || only.iter().any(|word| name.contains(word))
+        });
         for &connections in &arguments.connections {
             let ask = |row: &Row, seconds| {
                 let time = Duration::from_secs(seconds);
@@ -150,22 +159,22 @@ impl Bench {
             let room = if remembers { users * 2 } else { 0 };
             let served = Served::start(database, &data, &self.key, workers, room)?;
             let first = rows.is_empty();
-            let mut row = |name: String, path: &str, headers: &str| {
-                let url = format!("{}/{path}", served.url);
+            let mut row = |name: String, behind: Behind, headers: &str| {
+                let url = served.url(behind).to_owned();
                 let headers = self.folder.path().join(headers);
                 let state = remembers.then(|| served.state.clone());
                 rows.push(Row { name, url, headers, state });
             };
             if first {
-                row("bare".to_owned(), "bare", NOTHING);
-                row("JWT (HS256)".to_owned(), "jwt", JWTS);
-                row("actix-session alone".to_owned(), "cookie", COOKIES);
-                row("gate, nothing presented".to_owned(), "gate", NOTHING);
+                row(BARE.to_owned(), Behind::Nothing, NOTHING);
+                row("JWT (HS256)".to_owned(), Behind::Jwt, JWTS);
+                row("actix-session alone".to_owned(), Behind::ActixSession, COOKIES);
+                row("gate, nothing presented".to_owned(), Behind::Gate, NOTHING);
             }
-            row(format!("gate, cookie, {name}"), "gate", COOKIES);
-            row(format!("gate, token, {name}"), "gate", TOKENS);
+            row(format!("gate, cookie, {name}"), Behind::Gate, COOKIES);
+            row(format!("gate, token, {name}"), Behind::Gate, TOKENS);
             if !remembers {
-                row(format!("the same, and a row written, {name}"), "write", TOKENS);
+                row(format!("the same, and a row written, {name}"), Behind::GateWriting, TOKENS);
             }
             self.fill(users, &served.state)?;
             if remembers {

@@ -1,6 +1,6 @@
 //! One handler, served bare, behind the gate, and behind what it is compared with.
 
-use std::{io, path::Path, sync::mpsc, thread};
+use std::{collections::HashMap, io, path::Path, sync::mpsc, thread};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
@@ -26,10 +26,40 @@ use crate::jwt::{Check, Claims};
 
 const GREETING: &str = r#"{"message":"Hello"}"#;
 
-/// A server on a database, until this process ends.
+/// What the handler is served behind. Each has an application of its own, lest one be found among the routes
+/// sooner than another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Behind {
+    Nothing,
+    Jwt,
+    ActixSession,
+    Gate,
+    /// And a row is written.
+    GateWriting,
+}
+
+impl Behind {
+    pub const ALL: [Self; 5] =
+        [Self::Nothing, Self::Jwt, Self::ActixSession, Self::Gate, Self::GateWriting];
+
+    /// Puts it into an application.
+    pub fn serve(self, config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) {
+        config.app_data(state.clone()).app_data(Data::new(Check::with(key)));
+        config.service(match self {
+            Self::Nothing => web::resource("/").route(web::get().to(greet)),
+            Self::Jwt => web::resource("/").route(web::get().to(greet_claims)),
+            Self::ActixSession => web::resource("/")
+                .route(web::get().to(greet).wrap(cookie::middleware(&state.site, key))),
+            Self::Gate => routes::page("/", greet_session, state, key),
+            Self::GateWriting => routes::page("/", write, state, key),
+        });
+    }
+}
+
+/// Servers on a database, until this process ends.
 pub struct Served {
-    pub url: String,
     pub state: Data<State>,
+    urls: HashMap<Behind, String>,
 }
 
 #[derive(Parser)]
@@ -77,19 +107,18 @@ impl Served {
                 let whole = app::Server::start(config, Clock::System, true).await;
                 let whole = whole.map_err(io::Error::other)?;
                 let state = whole.state.clone();
-                let server = {
-                    let state = state.clone();
-                    HttpServer::new(move || {
-                        App::new().configure(|config| configure(config, &state, &key))
-                    })
-                    .workers(workers)
-                    .disable_signals()
-                    .bind("127.0.0.1:0")?
-                };
-                let url = format!("http://{}", server.addrs()[0]);
-                let _ = tell.send(Self { url, state });
-                let (own, rest) = tokio::join!(server.run(), whole.run());
-                own.and(rest)
+                let mut urls = HashMap::new();
+                for behind in Behind::ALL {
+                    let (state, key) = (state.clone(), key.clone());
+                    let server = HttpServer::new(move || {
+                        App::new().configure(|config| behind.serve(config, &state, &key))
+                    });
+                    let server = server.workers(workers).disable_signals().bind("127.0.0.1:0")?;
+                    urls.insert(behind, format!("http://{}/", server.addrs()[0]));
+                    actix_web::rt::spawn(server.run());
+                }
+                let _ = tell.send(Self { state, urls });
+                whole.run().await
             })
         });
         told.recv().map_err(|_| match thread.join() {
@@ -97,22 +126,12 @@ impl Served {
             _ => io::Error::other("the server ended before it began"),
         })
     }
-}
 
-/// Puts all that is asked for into an application.
-pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) {
-    config
-        .app_data(state.clone())
-        .app_data(Data::new(Check::with(key)))
-        .route("/bare", web::get().to(greet))
-        .route("/jwt", web::get().to(greet_claims))
-        .service(
-            web::resource("/cookie")
-                .route(web::get().to(greet))
-                .wrap(cookie::middleware(&state.site, key)),
-        )
-        .service(routes::page("/gate", greet_session, state, key))
-        .service(routes::page("/write", write, state, key));
+    /// Where the handler is behind this.
+    #[must_use]
+    pub fn url(&self, behind: Behind) -> &str {
+        &self.urls[&behind]
+    }
 }
 
 async fn greet() -> HttpResponse {

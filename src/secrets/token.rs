@@ -105,7 +105,10 @@ mod tests {
                     continue;
                 }
                 let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
-                assert!(PlainToken::presented(PREFIX, &changed).is_err(), "position {at}, {other:?}");
+                assert!(
+                    PlainToken::presented(PREFIX, &changed).is_err(),
+                    "position {at}, {other:?}"
+                );
             }
         }
     }
