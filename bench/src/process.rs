@@ -12,6 +12,8 @@ use std::{
 
 use crate::load;
 
+/// How many sign in at once.
+const AT_ONCE: usize = 16;
 const PASSWORD: &str = "correct horse battery staple";
 
 /// The program, running, until this is dropped.
@@ -80,21 +82,26 @@ pub fn measure(
     let server = Running::start(program, &data[0], &["--workers", "2"])?;
     thread::sleep(Duration::from_secs(3));
     println!("| memory, idle | {:.0} MiB |", server.memory("VmRSS")?);
-    let mut create = Command::new(program)
-        .env_clear()
-        .args(["user", "create", "--email", "ada@example.com", "--name", "Ada", "--data-dir"])
-        .arg(&data[0])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()?;
-    create.stdin.take().ok_or("no input")?.write_all(PASSWORD.as_bytes())?;
-    create.wait()?;
-    let body = format!(r#"{{"email":"ada@example.com","password":"{PASSWORD}"}}"#);
-    let request = folder.join("sign-in");
-    fs::write(&request, body)?;
+    // Many, since of one account no more are let try at once than wrong passwords are borne.
+    let mut bodies = Vec::new();
+    for number in 0..4 * AT_ONCE {
+        let email = format!("{number}@example.org");
+        let mut create = Command::new(program)
+            .env_clear()
+            .args(["user", "create", "--email", &email, "--name", "Ada", "--data-dir"])
+            .arg(&data[0])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        create.stdin.take().ok_or("no input")?.write_all(PASSWORD.as_bytes())?;
+        create.wait()?;
+        bodies.push(format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#));
+    }
+    let requests = folder.join("sign-ins");
+    fs::write(&requests, bodies.join("\n"))?;
     let url = format!("{}/api/auth/sign-in/email", server.url);
-    let seen = load::ask(&url, &request, 16, 1, Duration::from_secs(10))?;
-    println!("| sign-ins, 16 at once | {:.1} a second |", seen.rate);
+    let seen = load::ask(&url, &requests, AT_ONCE, 1, Duration::from_secs(10))?;
+    println!("| sign-ins, {AT_ONCE} at once | {:.1} a second |", seen.rate);
     println!("| memory at the most meanwhile | {:.0} MiB |", server.memory("VmHWM")?);
     drop(server);
 

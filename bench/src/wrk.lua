@@ -1,4 +1,4 @@
--- Sends requests with the headers of a file, one a line, in turn; or, where it holds one in JSON, a body.
+-- Sends requests with what a file holds, one a line, in turn: a header, or a body in JSON.
 -- Each thread begins elsewhere.
 local threads = 0
 
@@ -11,11 +11,12 @@ function init(arguments)
   requests = {}
   for line in io.lines(arguments[1]) do
     if line:sub(1, 1) == "{" then
-      requests[1] = wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, line)
-      break
+      local headers = { ["Content-Type"] = "application/json" }
+      requests[#requests + 1] = wrk.format("POST", nil, headers, line)
+    else
+      local name, value = line:match("^([^:]+): (.+)$")
+      requests[#requests + 1] = wrk.format("GET", nil, name and { [name] = value } or {})
     end
-    local name, value = line:match("^([^:]+): (.+)$")
-    requests[#requests + 1] = wrk.format("GET", nil, name and { [name] = value } or {})
   end
   at = math.floor(number * #requests / 2)
 end

@@ -121,7 +121,7 @@ impl Memory {
         (key, user, epoch): (T, User, Option<Epoch>),
         now: Timestamp,
     ) -> Arc<Resolved<T>> {
-        let of_use = user.is_active() && key.is_live(now) && self.end.load(Ordering::Relaxed) > 0;
+        let of_use = user.is_active() && key.is_live(now) && self.holds_lease();
         let mut held =
             of_use.then(|| self.lock()).filter(|held| epoch.is_some() && held.epoch == epoch);
         let forgotten = held.as_mut().map(|held| held.users.mark_of(&user.id)).unwrap_or_default();
@@ -141,6 +141,11 @@ impl Memory {
     /// Nothing that is kept of this user speaks again.
     pub(super) fn forget(&self, user_id: &str) {
         self.lock().users.forget(user_id);
+    }
+
+    /// Whether there is one, or was until just now: what is learned without one is not kept.
+    pub(super) fn holds_lease(&self) -> bool {
+        self.end.load(Ordering::Relaxed) > 0
     }
 
     /// Gives up the lease, and every read on its way that would bring it back.

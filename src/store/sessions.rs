@@ -10,7 +10,6 @@ use super::{
     accounts::{Credential, NewAccount},
     actor::refusal_of_actor,
     audit_events::Event,
-    epoch::Epoch,
     jobs::NewJob,
     lock_out,
     locks::{lock_admins, lock_user},
@@ -18,7 +17,7 @@ use super::{
     memory::{self, Kept, Memory, Resolved},
     page::new_id,
     read,
-    schema::{accounts, audit_events, epoch, jobs, sessions, users},
+    schema::{accounts, audit_events, jobs, sessions, users},
     users::User,
     write,
 };
@@ -149,18 +148,7 @@ pub async fn by_secret(
     hash: SessionHash,
     now: Timestamp,
 ) -> Result<Option<Arc<Resolved<SessionRow>>>, Error> {
-    if let Some(kept) = store.memory.recall(hash, now) {
-        return Ok(Some(kept));
-    }
-    let found = look_up!(store, |conn| sessions::table
-        .inner_join(users::table)
-        .left_join(epoch::table.on(epoch::id.eq(1)))
-        .filter(sessions::secret_hash.eq(hash))
-        .select((SessionRow::as_select(), User::as_select(), Option::<Epoch>::as_select()))
-        .get_result(conn)
-        .await
-        .optional())?;
-    Ok(found.map(|found| store.memory.learn(hash, found, now)))
+    look_up!(store, sessions.secret_hash == hash, SessionRow, now)
 }
 
 /// Adds a user together with the way they sign in, their first session, which takes the place of the

@@ -11,14 +11,13 @@ use super::{
     actor::refusal_of_actor,
     alive::alive,
     audit_events::Event,
-    epoch::Epoch,
     lock_out,
     locks::{lock_admins, lock_user},
     look_up,
     memory::{self, Kept, Memory, Resolved},
     page::{Page, Window, new_id},
     read,
-    schema::{api_tokens, audit_events, epoch, users},
+    schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
     users::{Role, User},
     verifications::asker_is_signed_in,
@@ -148,18 +147,7 @@ pub async fn by_hash(
     hash: TokenHash,
     now: Timestamp,
 ) -> Result<Option<Arc<Resolved<ApiToken>>>, Error> {
-    if let Some(kept) = store.memory.recall(hash, now) {
-        return Ok(Some(kept));
-    }
-    let found = look_up!(store, |conn| api_tokens::table
-        .inner_join(users::table)
-        .left_join(epoch::table.on(epoch::id.eq(1)))
-        .filter(api_tokens::token_hash.eq(hash))
-        .select((ApiToken::as_select(), User::as_select(), Option::<Epoch>::as_select()))
-        .get_result(conn)
-        .await
-        .optional())?;
-    Ok(found.map(|found| store.memory.learn(hash, found, now)))
+    look_up!(store, api_tokens.token_hash == hash, ApiToken, now)
 }
 
 /// Who makes a token.
