@@ -211,7 +211,8 @@ impl Bench {
                 let system = actix_web::rt::System::new();
                 let bytes = system.block_on(size::of_sessions(&state.store))?;
                 let million = bytes as f64 / users as f64;
-                println!("| a million sessions on the disk, {name} | {million:.0} MB |");
+                let database = name.rsplit(", ").next().unwrap_or_default();
+                println!("| a million sessions on the disk, {database} | {million:.0} MB |");
             }
         }
         Ok(())
@@ -260,7 +261,10 @@ fn draw(rows: &[Row], seen: &[Vec<Seen>]) {
     let ratios = seen.iter().map(|own| format!("{:.2}", ratio(own, &seen[0])[1]));
     let height = 60 + 36 * rows.len();
     println!("\n```mermaid");
-    println!("---\nconfig:\n    xyChart:\n        width: 900\n        height: {height}\n---");
+    println!("---\nconfig:\n    xyChart:\n        width: 900\n        height: {height}");
+    println!(
+        "    themeVariables:\n        xyChart:\n            plotColorPalette: \"#2f6f9f\"\n---"
+    );
     println!("xychart-beta horizontal");
     println!("    x-axis [{}]", names.join(", "));
     println!("    y-axis \"requests a second, as a ratio to the bare handler\" 0 --> 1");
