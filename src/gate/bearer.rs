@@ -23,7 +23,7 @@ pub(super) enum Authorization {
 pub(super) fn presented(headers: &HeaderMap, prefix: &str) -> Authorization {
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Authorization::Absent };
-    // Not `to_str`, which goes through it byte by byte to no purpose: what a token is made of is looked at below.
+    // Not `to_str`, which looks at each byte to no purpose: so does what reads the token.
     let (None, Ok(text)) = (values.next(), str::from_utf8(value.as_bytes())) else {
         return Authorization::Malformed;
     };
