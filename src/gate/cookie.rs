@@ -108,6 +108,7 @@ pub async fn finish<B: MessageBody>(
 }
 
 /// Whether a request comes without any cookie, anybody's.
+#[must_use]
 pub fn absent() -> impl Guard {
     fn_guard(|context| !context.head().headers().contains_key(COOKIE))
 }
