@@ -125,5 +125,18 @@ mod tests {
         assert!(PlainToken::presented("sk_test_", text).is_err());
     }
 
+    #[test]
+    fn a_right_checksum_does_not_make_a_token_of_something_else() {
+        let summed = |random: &str| {
+            let text = format!("{PREFIX}{random}");
+            let checksum = checksum(&text);
+            PlainToken::presented(PREFIX, &(text + &checksum))
+        };
+        assert!(summed(&"a".repeat(RANDOM)).is_ok());
+        assert!(summed(&"a".repeat(RANDOM + 1)).is_err());
+        assert!(summed(&"a".repeat(RANDOM - 1)).is_err());
+        assert!(summed(&format!("{}-", "a".repeat(RANDOM - 1))).is_err());
+    }
+
     static_assertions::assert_not_impl_any!(PlainToken: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
 }
