@@ -172,21 +172,18 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
         for (method, documented) in methods(&mut item) {
             let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
             let Some(row) = row else { continue };
-            let method = actix_method(&method);
-            if takes_head(&method, row.access) {
-                allowed.push(Method::HEAD.to_string());
-            }
-            resource = serve(resource, &method, &row, state, key);
-            allowed.push(method.to_string());
+            let taken = taken(actix_method(&method), row.access);
+            resource = serve(resource, &taken, &row, state, key);
+            allowed.extend(taken);
         }
-        config.service(refusing_others(resource, allowed.join(", ")));
+        config.service(refusing_others(resource, &allowed));
     }
 }
 
 /// What is no operation takes GET and HEAD, and says so to any other method.
 pub(crate) fn read_only(path: &str, route: Route) -> Resource {
-    let is_read = asked_by(|method| matches!(*method, Method::GET | Method::HEAD));
-    reading(web::resource(path).route(route.guard(is_read)))
+    let taken = taken(Method::GET, Access::OPEN);
+    refusing_others(web::resource(path).route(route.guard(asked_by(&taken))), &taken)
 }
 
 /// A page for people, behind the gate, which is no operation of the document.
@@ -197,30 +194,24 @@ where
     F::Output: Responder + 'static,
 {
     let row = Operation::gated("", handler);
-    reading(serve(web::resource(path), &Method::GET, &row, state, key))
+    let taken = taken(Method::GET, row.access);
+    refusing_others(serve(web::resource(path), &taken, &row, state, key), &taken)
 }
 
-fn reading(resource: Resource) -> Resource {
-    refusing_others(resource, "HEAD, GET".to_owned())
-}
-
-fn refusing_others(resource: Resource, allowed: String) -> Resource {
+fn refusing_others(resource: Resource, taken: &[Method]) -> Resource {
+    let allowed = taken.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     resource.default_service(web::to(move || std::future::ready(wrong_method(&allowed))))
 }
 
-/// Adds a row's route; GET answers HEAD as well, with the same gate and the same handler.
+/// Adds a row's route for these methods.
 fn serve(
     resource: Resource,
-    method: &Method,
+    taken: &[Method],
     row: &Operation,
     state: &Data<State>,
     key: &SigningKey,
 ) -> Resource {
-    let route = || {
-        let (method, head) = (method.clone(), takes_head(method, row.access));
-        (row.route)()
-            .guard(asked_by(move |asked| *asked == method || head && *asked == Method::HEAD))
-    };
+    let route = || (row.route)().guard(asked_by(taken));
     if !row.access.gated {
         return resource.route(route());
     }
@@ -232,16 +223,17 @@ fn serve(
     resource.route(route().guard(cookie::absent())).route(with_cookie)
 }
 
-/// What is read with GET answers HEAD too (RFC 9110, 9.1), but programs that look at mails before people do
-/// send HEAD to what a link leads to.
-fn takes_head(method: &Method, access: Access) -> bool {
-    *method == Method::GET && !access.once
+/// The methods that a row takes. What is read with GET answers HEAD too (RFC 9110, 9.1), with the same gate and
+/// the same handler; but programs that look at mails before people do send HEAD to what a link leads to.
+fn taken(method: Method, access: Access) -> Vec<Method> {
+    if method == Method::GET && !access.once { vec![Method::HEAD, method] } else { vec![method] }
 }
 
-/// Which methods a route takes. actix's own guards note each in the request for the answer that names them,
-/// which costs more than to find the route, and ours knows them.
-fn asked_by(takes: impl Fn(&Method) -> bool + 'static) -> impl Guard {
-    guard::fn_guard(move |context| takes(&context.head().method))
+/// Lets these methods pass. actix's own guards note each in the request for the answer that names them, which
+/// costs more than to find the route, and ours knows them.
+fn asked_by(taken: &[Method]) -> impl Guard + use<> {
+    let taken = taken.to_vec();
+    guard::fn_guard(move |context| taken.contains(&context.head().method))
 }
 
 /// The operations of a path, each with its method.
