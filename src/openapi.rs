@@ -166,7 +166,7 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
     }
     if access.token {
         let scopes = access.scopes(Scope::of_method(safe));
-        keys.push(SecurityRequirement::new(BEARER, scopes.to_vec().into_iter().map(Scope::name)));
+        keys.push(SecurityRequirement::new(BEARER, scopes.names()));
     }
     keys
 }

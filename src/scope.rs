@@ -93,10 +93,16 @@ impl Scopes {
         Scope::VARIANTS.iter().copied().filter(|scope| self.contains(*scope)).collect()
     }
 
+    /// Their names, in the same order.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        self.to_vec().into_iter().map(Scope::name).collect()
+    }
+
     /// Their names with a space between, as OAuth writes them (RFC 6749, 3.3).
     #[must_use]
     pub fn to_text(self) -> String {
-        self.to_vec().into_iter().map(Scope::name).collect::<Vec<_>>().join(" ")
+        self.names().join(" ")
     }
 }
 

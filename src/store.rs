@@ -173,7 +173,11 @@ macro_rules! read {
 /// request waits for, past everything else that is asked.
 macro_rules! look_up {
     ($store:ident, $table:ident.$column:ident == $hash:ident, $row:ty, $now:ident) => {{
-        use $crate::store::{epoch::Epoch, schema::epoch};
+        use $crate::store::{
+            epoch::Epoch,
+            schema::{epoch, users},
+            users::User,
+        };
         if let Some(kept) = $store.memory.recall($hash, $now) {
             return Ok(Some(kept));
         }
@@ -187,13 +191,14 @@ macro_rules! look_up {
                     let asked = asked.left_join(epoch::table.on(epoch::id.eq(1)));
                     let all =
                         (<$row>::as_select(), User::as_select(), Option::<Epoch>::as_select());
-                    return asked.select(all).get_result(conn).await.optional();
+                    asked.select(all).get_result(conn).await.optional()
+                } else {
+                    // What is not kept needs no epoch, which costs a tenth on PostgreSQL.
+                    let both = (<$row>::as_select(), User::as_select());
+                    let found: Option<($row, User)> =
+                        asked.select(both).get_result(conn).await.optional()?;
+                    Ok(found.map(|(key, user)| (key, user, None)))
                 }
-                // What is not kept needs no epoch, which costs a tenth on PostgreSQL.
-                let both = (<$row>::as_select(), User::as_select());
-                let found: Option<($row, User)> =
-                    asked.select(both).get_result(conn).await.optional()?;
-                Ok(found.map(|(key, user)| (key, user, None)))
             })
         })
         .await?;

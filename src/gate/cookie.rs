@@ -16,7 +16,7 @@ use actix_web::{
     cookie::{Key, SameSite, time::Duration},
     dev::{Payload, ServiceRequest, ServiceResponse},
     guard::{Guard, fn_guard},
-    http::header::{AUTHORIZATION, CLEAR_SITE_DATA, COOKIE, HeaderValue},
+    http::header::{AUTHORIZATION, CLEAR_SITE_DATA, COOKIE, HeaderMap, HeaderValue},
     middleware::Next,
 };
 
@@ -110,13 +110,17 @@ pub async fn finish<B: MessageBody>(
 /// Whether a request comes without any cookie, anybody's.
 #[must_use]
 pub fn absent() -> impl Guard {
-    fn_guard(|context| !context.head().headers().contains_key(COOKIE))
+    fn_guard(|context| has_none(context.head().headers()))
+}
+
+fn has_none(headers: &HeaderMap) -> bool {
+    !headers.contains_key(COOKIE)
 }
 
 /// What cookie a request presents.
 pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
     // Most programs that present nothing present no cookie of anybody's.
-    if !request.headers().contains_key(COOKIE) {
+    if has_none(request.headers()) {
         return Cookie::Absent;
     }
     match read(&request.get_session()) {

@@ -143,7 +143,7 @@ impl Memory {
         self.lock().users.forget(user_id);
     }
 
-    /// Whether there is one, or was until just now: what is learned without one is not kept.
+    /// Whether there is a lease, or was until just now: what is learned without one is not kept.
     pub(super) fn holds_lease(&self) -> bool {
         self.end.load(Ordering::Relaxed) > 0
     }

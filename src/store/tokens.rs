@@ -17,7 +17,7 @@ use super::{
     memory::{self, Kept, Memory, Resolved},
     page::{Page, Window, new_id},
     read,
-    schema::{api_tokens, audit_events, users},
+    schema::{api_tokens, audit_events},
     scopes::StoredScopes,
     users::{Role, User},
     verifications::asker_is_signed_in,
