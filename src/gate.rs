@@ -83,7 +83,7 @@ async fn admit(
     let state = State::of(request.request())?;
     counted.address(state, request)?;
     let finding = resolve(state, access, request).await?;
-    if finding.is_stale_cookie() && is_navigation(request.request()) {
+    if finding.is_stale_cookie() && is_navigation(request.head()) {
         cookie::remove(request);
     }
     let within = counted.account(state, &finding);

@@ -219,8 +219,8 @@ fn serve(
     if row.access.sets_cookie {
         return resource.route(with_cookie.wrap(from_fn(cookie::finish)));
     }
-    // What comes without a cookie and will get none takes the shorter way.
-    resource.route(route().guard(cookie::absent())).route(with_cookie)
+    // What comes without a cookie, or with one that is known, takes the shorter way.
+    resource.route(route().guard(cookie::is_settled(state))).route(with_cookie)
 }
 
 /// The methods that a row takes. What is read with GET answers HEAD too (RFC 9110, 9.1), with the same gate and

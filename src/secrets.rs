@@ -5,6 +5,7 @@
 //! method by which it leaves, and that method's name says so.
 
 mod context;
+mod cookies;
 mod hash;
 mod password;
 mod random;
@@ -12,6 +13,7 @@ mod signing;
 mod token;
 
 pub use context::Context;
+pub use cookies::CheckedCookies;
 pub use hash::HashOf;
 pub use password::{Busy, Hashing, Password, PasswordFault, PasswordHash, Verdict};
 pub use random::{LinkSecret, SessionSecret};

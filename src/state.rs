@@ -10,7 +10,7 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
-    secrets::Hashing,
+    secrets::{CheckedCookies, Hashing},
     site::Site,
     store::{Store, last_use::LastUse},
     time::Clock,
@@ -36,6 +36,8 @@ pub struct State {
     pub mailer: Mailer,
     /// Told when a job was added, so that it need not wait to be found.
     pub job_added: Notify,
+    /// Cookies that need no second check of their signature.
+    pub checked_cookies: CheckedCookies,
     /// When each key was last used.
     pub last_use: LastUse,
     /// Whether the server is on its way out: it still answers, and says that it is not ready.

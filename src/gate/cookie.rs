@@ -14,17 +14,18 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     body::MessageBody,
     cookie::{Key, SameSite, time::Duration},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    dev::{Payload, RequestHead, ServiceRequest, ServiceResponse},
     guard::{Guard, fn_guard},
     http::header::{AUTHORIZATION, CLEAR_SITE_DATA, COOKIE, HeaderMap, HeaderValue},
     middleware::Next,
+    web::Data,
 };
 
-use super::{Access, Declares, session::Finding, told::Actor};
+use super::{Access, Declares, is_navigation, session::Finding, told::Actor};
 use crate::{
     config::{self, Config},
     error::{Code, Error},
-    secrets::{SessionHash, SessionSecret, SigningKey},
+    secrets::{CheckedCookies, SessionHash, SessionSecret, SigningKey},
     site::Site,
     state::State,
     store::users::User,
@@ -107,14 +108,46 @@ pub async fn finish<B: MessageBody>(
     Ok(response)
 }
 
-/// Whether a request comes without any cookie, anybody's.
+/// Lets pass what actix-session has nothing to do for, where no cookie is set: a request without any cookie,
+/// anybody's, and one whose cookie was checked before and stays with the browser, whatever becomes of it here.
 #[must_use]
-pub fn absent() -> impl Guard {
-    fn_guard(|context| has_none(context.head().headers()))
+pub fn is_settled(state: &Data<State>) -> impl Guard + use<> {
+    let state = state.clone();
+    fn_guard(move |context| {
+        if has_none(context.head().headers()) {
+            return true;
+        }
+        match checked(context.head(), &state.checked_cookies) {
+            Some(secret) => {
+                context.req_data_mut().insert(Checked(secret));
+                true
+            }
+            None => false,
+        }
+    })
 }
 
 fn has_none(headers: &HeaderMap) -> bool {
     !headers.contains_key(COOKIE)
+}
+
+/// Left in a request whose cookie was checked before.
+struct Checked(SessionHash);
+
+/// What a request's cookie carries, if that is known. A navigation's is read again, since its answer may
+/// remove it.
+fn checked(head: &RequestHead, known: &CheckedCookies) -> Option<SessionHash> {
+    if is_navigation(head) {
+        return None;
+    }
+    known.find(only_header(head.headers())?)
+}
+
+/// The header, if it is the only one: two are left to actix-session.
+fn only_header(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(COOKIE);
+    let first = values.next()?;
+    values.next().is_none().then_some(first.as_bytes())
 }
 
 /// What cookie a request presents.
@@ -123,8 +156,16 @@ pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
     if has_none(request.headers()) {
         return Cookie::Absent;
     }
+    if let Some(Checked(secret)) = request.extensions().get() {
+        return Cookie::Secret(*secret);
+    }
     match read(&request.get_session()) {
-        Some(hash) => Cookie::Secret(hash),
+        Some(secret) => {
+            if let Some(header) = only_header(request.headers()) {
+                state.checked_cookies.keep(header, secret);
+            }
+            Cookie::Secret(secret)
+        }
         None if request.cookie(name(state.site.is_secure())).is_none() => Cookie::Absent,
         None => {
             log_tampering(state.clock.now());
@@ -226,4 +267,41 @@ impl Declares for SessionCookie {
 #[must_use]
 pub fn name_for(config: &Config) -> &'static str {
     name(config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{http::header::ACCEPT, test::TestRequest};
+
+    use super::*;
+
+    /// Whether this is known, where one header was checked before.
+    fn is_known(request: TestRequest) -> bool {
+        let known = CheckedCookies::new(10);
+        known.keep(b"portcullis=x", SessionSecret::generate().hash());
+        checked(request.to_srv_request().head(), &known).is_some()
+    }
+
+    fn with(cookie: &'static str) -> TestRequest {
+        TestRequest::default().append_header((COOKIE, cookie))
+    }
+
+    #[test]
+    fn a_header_that_was_checked_is_known_and_no_other() {
+        assert!(is_known(with("portcullis=x")));
+        assert!(!is_known(with("portcullis=y")));
+        assert!(!is_known(with("portcullis=x; a=b")));
+        assert!(!is_known(TestRequest::default()));
+    }
+
+    #[test]
+    fn of_two_headers_none_is_known() {
+        assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=x"))));
+        assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=y"))));
+    }
+
+    #[test]
+    fn a_navigations_cookie_is_read_again() {
+        assert!(!is_known(with("portcullis=x").append_header((ACCEPT, "text/html"))));
+    }
 }

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::{EitherBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{RequestHead, ServiceRequest, ServiceResponse},
     http::{
         Method,
         header::{ACCEPT, AUTHORIZATION, LOCATION},
@@ -51,18 +51,18 @@ impl ResponseError for Refusal {
 
 /// Whether a browser is on its way to show a page, so that it can be sent to another.
 #[must_use]
-pub fn is_navigation(request: &HttpRequest) -> bool {
+pub fn is_navigation(request: &RequestHead) -> bool {
     let accepts_html = request.headers().get_all(ACCEPT).any(|value| {
         value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("text/html"))
     });
-    matches!(*request.method(), Method::GET | Method::HEAD)
+    matches!(request.method, Method::GET | Method::HEAD)
         && accepts_html
         && !request.headers().contains_key(AUTHORIZATION)
 }
 
 /// What somebody unknown is answered where somebody known is needed.
 pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Refusal {
-    if is_navigation(request) {
+    if is_navigation(request.head()) {
         return match State::of(request) {
             Ok(state) => Refusal::Login(login_url(request, state)),
             Err(error) => Refusal::Error(error),

@@ -1,0 +1,59 @@
+use quick_cache::sync::Cache;
+
+use super::{HashOf, SessionHash};
+
+/// Cookie headers whose signature was checked, and whose secret each of them carries.
+///
+/// What a header carries depends on its bytes and on the signing key, which lives as long as this does, so
+/// nothing here grows old: whether the session is alive is no part of it. A header is kept as its SHA-256,
+/// and found by nothing else, so whoever is found here sent, to the byte, what was checked.
+pub struct CheckedCookies(Cache<HashOf<Header>, SessionHash>);
+
+struct Header;
+
+impl CheckedCookies {
+    /// Room for so many.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        Self(Cache::new(size))
+    }
+
+    /// Whose secret a header carries, if it was checked before.
+    pub(crate) fn find(&self, header: &[u8]) -> Option<SessionHash> {
+        self.0.get(&HashOf::of(header))
+    }
+
+    /// Keeps what a header carries.
+    pub(crate) fn keep(&self, header: &[u8], secret: SessionHash) {
+        self.0.insert(HashOf::of(header), secret);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::SessionSecret;
+
+    #[test]
+    fn a_header_is_found_as_it_was_kept_and_not_otherwise() {
+        let checked = CheckedCookies::new(10);
+        let secret = SessionSecret::generate().hash();
+        checked.keep(b"a=1; b=2", secret);
+        assert_eq!(checked.find(b"a=1; b=2"), Some(secret));
+        for other in ["a=1; b=3", "a=1; b=2 ", "a=1;b=2", "b=2; a=1", "a=1", ""] {
+            assert_eq!(checked.find(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_no_more() {
+        for (size, most) in [(10, 10), (0, 0)] {
+            let checked = CheckedCookies::new(size);
+            for number in 0..1000 {
+                let header = format!("a={number}");
+                checked.keep(header.as_bytes(), SessionSecret::generate().hash());
+            }
+            assert!(checked.0.len() <= most, "{}", checked.0.len());
+        }
+    }
+}
