@@ -184,26 +184,46 @@ macro_rules! look_up {
         let keeps = $store.memory.holds_lease();
         // Boxed, lest a request that memory answers is moved about together with room for this.
         let found: Option<($row, User, Option<Epoch>)> = Box::pin(async move {
-            $crate::store::run!($store, look_up, |conn| {
-                let asked =
-                    $table::table.inner_join(users::table).filter($table::$column.eq($hash));
-                if keeps {
-                    let asked = asked.left_join(epoch::table.on(epoch::id.eq(1)));
-                    let all =
-                        (<$row>::as_select(), User::as_select(), Option::<Epoch>::as_select());
-                    asked.select(all).get_result(conn).await.optional()
-                } else {
-                    // What is not kept needs no epoch, which costs a tenth on PostgreSQL.
-                    let both = (<$row>::as_select(), User::as_select());
-                    let found: Option<($row, User)> =
-                        asked.select(both).get_result(conn).await.optional()?;
-                    Ok(found.map(|(key, user)| (key, user, None)))
-                }
-            })
+            let asked = $table::table.inner_join(users::table).filter($table::$column.eq($hash));
+            if keeps {
+                let asked = asked.left_join(epoch::table.on(epoch::id.eq(1)));
+                $crate::store::find!(
+                    $store,
+                    asked.select((
+                        <$row>::as_select(),
+                        User::as_select(),
+                        Option::<Epoch>::as_select()
+                    ))
+                )
+            } else {
+                // What is not kept needs no epoch, which costs a tenth on PostgreSQL.
+                let found = $crate::store::find!(
+                    $store,
+                    asked.select((<$row>::as_select(), User::as_select()))
+                )?;
+                Ok(found.map(|(key, user)| (key, user, None)))
+            }
         })
         .await?;
         Ok(found.map(|found| $store.memory.learn($hash, found, $now)))
     }};
+}
+
+/// The one row of a query, or none.
+macro_rules! find {
+    ($store:expr, $query:expr) => {
+        match $store.database() {
+            $crate::store::Database::Postgres(postgres) => {
+                postgres.look_up(async |conn| $query.get_result(conn).await.optional()).await
+            }
+            $crate::store::Database::Sqlite(sqlite) => {
+                let found = move |conn: &mut diesel::SqliteConnection| {
+                    diesel::RunQueryDsl::get_result($query, conn).optional()
+                };
+                sqlite.look_up(found).await
+            }
+        }
+    };
 }
 
 /// Reads the epoch, on a connection that nothing else is done on. As with `read!`, the body must be repeatable.
@@ -253,7 +273,7 @@ macro_rules! run {
     };
 }
 
-use {lock_out, look_up, read, run, watch, write};
+use {find, lock_out, look_up, read, run, watch, write};
 
 use memory::{Counts, Memory};
 

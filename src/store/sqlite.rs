@@ -93,14 +93,16 @@ impl Sqlite {
         lanes + self.readers.len() + self.writer.len()
     }
 
-    /// Runs one statement that reads, and finishes at once, on the thread that is the worker's own.
+    /// Runs one statement that reads, and finishes at once, on the thread that is the worker's own: by Diesel
+    /// itself, since diesel-async writes a statement's text anew each time before it looks whether it is known.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
     pub async fn look_up<T: Send + 'static>(
         &self,
-        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+        body: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
+        let body = |connection: &mut Connection| in_place(connection.spawn_blocking(body));
         self.ask(lane::own(&self.lanes)?, body).await
     }
 
