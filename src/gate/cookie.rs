@@ -295,6 +295,12 @@ mod tests {
     }
 
     #[test]
+    fn anybodys_cookie_is_a_cookie() {
+        assert!(has_none(TestRequest::default().to_srv_request().headers()));
+        assert!(!has_none(with("theirs=x").to_srv_request().headers()));
+    }
+
+    #[test]
     fn of_two_headers_none_is_known() {
         assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=x"))));
         assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=y"))));

@@ -4,25 +4,24 @@
 //! writes what was noted every few seconds and at shutdown. A crash loses seconds of it, and two
 //! instances agree, since a time only ever moves forward and by a minute at least.
 
+mod postgres;
+mod sqlite;
+
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-
-use super::{
-    Database, Error, Store,
-    schema::{api_tokens, sessions},
-    write,
-};
+use super::{Database, Error, Store, in_place};
 use crate::time::{Span, Timestamp, seconds};
 
 pub use super::used::Used;
 
 /// A use is worth writing when the last one written is this old.
 pub(super) const RESOLUTION: Span = seconds(60);
+
+/// How many rows are written in one transaction: for so long, whoever takes their keys away may wait.
+const AT_ONCE: usize = 1000;
 
 /// A key whose use is noted, by its row's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,27 +46,29 @@ impl LastUse {
         }
     }
 
-    /// Writes what was noted.
-    ///
-    /// On PostgreSQL one row a transaction: one that held many would deadlock with a revocation of
-    /// the same rows, and the revocation could be the one to fail. SQLite has one writer and nothing
-    /// to deadlock with, and there each transaction costs a sync of the disk.
+    /// Writes what was noted, many rows a transaction. What somebody else has locked just now waits for the next
+    /// time.
     ///
     /// # Errors
     /// When the store is unavailable; what was noted is then kept for the next time.
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
         let noted: Vec<(Key, Timestamp)> =
             self.lock().iter().map(|(key, at)| (key.clone(), *at)).collect();
-        let at_once = match store.database() {
-            Database::Postgres(_) => 1,
-            Database::Sqlite(_) => 1000,
-        };
-        for uses in noted.chunks(at_once) {
-            write_uses(store, uses.to_vec()).await?;
+        for uses in noted.chunks(AT_ONCE) {
+            let behind = match store.database() {
+                Database::Postgres(postgres) => {
+                    postgres.write(async |conn| postgres::write(conn, uses).await).await?
+                }
+                Database::Sqlite(sqlite) => {
+                    let uses = uses.to_vec();
+                    sqlite.write(move |conn| in_place(sqlite::write(conn, uses))).await?;
+                    HashSet::new()
+                }
+            };
             // Only now, and only what has not moved on: a flush that is cut off loses nothing.
             let mut noted = self.lock();
             for (key, at) in uses {
-                if noted.get(key) == Some(at) {
+                if !behind.contains(key) && noted.get(key) == Some(at) {
                     noted.remove(key);
                 }
             }
@@ -78,35 +79,6 @@ impl LastUse {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Timestamp>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn write_uses(store: &Store, uses: Vec<(Key, Timestamp)>) -> Result<(), Error> {
-    write!(store, |conn| {
-        for (key, at) in &uses {
-            let (at, behind) = (*at, *at - RESOLUTION);
-            match key {
-                Key::Session(id) => {
-                    diesel::update(sessions::table.find(id))
-                        .filter(sessions::last_seen_at.le(behind))
-                        .set(sessions::last_seen_at.eq(at))
-                        .execute(conn)
-                        .await?
-                }
-                Key::Token(id) => {
-                    diesel::update(api_tokens::table.find(id))
-                        .filter(
-                            api_tokens::last_used_at
-                                .is_null()
-                                .or(api_tokens::last_used_at.le(behind).assume_not_null()),
-                        )
-                        .set(api_tokens::last_used_at.eq(at))
-                        .execute(conn)
-                        .await?
-                }
-            };
-        }
-        Ok(())
-    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What it costs to know when a key was last used.
 
 use futures_util::future::{join, join_all};
-use portcullis::time::seconds;
+use portcullis::{
+    store::last_use::{Key, Used},
+    time::seconds,
+};
 use tempfile::TempDir;
 
 use super::execute;
@@ -61,4 +64,69 @@ async fn a_key_that_is_used_all_the_time_costs_one_write_a_minute(backend: Backe
         keys.dedup();
         assert_eq!((keys.len(), writes.len()), (2, 2 * minute), "{writes:?}");
     }
+}
+
+/// Somebody who revokes many keys at once holds their rows: the uses of others' are written, and nobody waits.
+#[tokio::test]
+async fn what_is_locked_just_now_is_written_next_time() {
+    let folder = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let server = Server::on(&url, folder, &[]).await;
+    let (ada, bob) = (server.sign_up("ada").await, server.sign_up("bob").await);
+    for person in [&ada, &bob] {
+        person.token(&["read"]).await.get("/api/me").await.expect(200);
+    }
+    let (holder, driver) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let lock = format!("BEGIN; SELECT FROM api_tokens WHERE user_id = '{}' FOR UPDATE", ada.id);
+    holder.batch_execute(&lock).await.unwrap();
+
+    let used = "SELECT user_id AS value FROM api_tokens WHERE last_used_at IS NOT NULL";
+    server.write_last_uses().await;
+    assert_eq!(select(&server, used).await, std::slice::from_ref(&bob.id));
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    server.write_last_uses().await;
+    let mut all = select(&server, used).await;
+    all.sort();
+    let mut both = [ada.id, bob.id];
+    both.sort();
+    assert_eq!(all, both);
+}
+
+#[apply(both)]
+async fn more_keys_than_one_statement_takes_are_all_written(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let row = match backend {
+        Backend::Sqlite => "lower(hex(randomblob(16))), :user, randomblob(32), 'x', 'x', 'read', 0",
+        Backend::Postgres => {
+            "gen_random_uuid()::text, :user, sha256(n::text::bytea), 'x', 'x', 'read', now()"
+        }
+    };
+    let numbers = match backend {
+        Backend::Sqlite => {
+            "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 2500)"
+        }
+        Backend::Postgres => "WITH s AS (SELECT n FROM generate_series(1, 2500) AS n)",
+    };
+    let row = row.replace(":user", &format!("'{}'", ada.id));
+    execute(
+        &server,
+        &format!(
+            "INSERT INTO api_tokens
+             (id, user_id, token_hash, display_prefix, name, scopes, created_at)
+             {numbers} SELECT {row} FROM s"
+        ),
+    )
+    .await;
+    let now = server.now();
+    for id in select(&server, "SELECT id AS value FROM api_tokens").await {
+        let uses = &server.state.last_use;
+        uses.note(&Used::at(None), now, || Key::Token(id));
+    }
+    server.write_last_uses().await;
+    let unused = "SELECT id AS value FROM api_tokens WHERE last_used_at IS NULL";
+    assert_eq!(select(&server, unused).await.len(), 0);
+    let used = "SELECT id AS value FROM api_tokens WHERE last_used_at IS NOT NULL";
+    assert_eq!(select(&server, used).await.len(), 2500);
 }

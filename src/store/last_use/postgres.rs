@@ -1,0 +1,80 @@
+//! Many rows in one statement, which waits for no lock: one that did would deadlock with a revocation of the same
+//! rows, and the revocation could be the one to fail.
+
+use std::collections::HashSet;
+
+use diesel::{
+    QueryResult, QueryableByName, sql_query,
+    sql_types::{Array, Text},
+};
+use diesel_async::RunQueryDsl;
+
+use super::{super::postgres::Connection, Key, RESOLUTION};
+use crate::time::{Moment, Timestamp};
+
+/// Writes what nobody else has locked, and returns the keys that are behind all the same.
+pub(super) async fn write(
+    conn: &mut Connection,
+    uses: &[(Key, Timestamp)],
+) -> QueryResult<HashSet<Key>> {
+    let (mut sessions, mut tokens) = (Columns::default(), Columns::default());
+    for (key, at) in uses {
+        match key {
+            Key::Session(id) => sessions.add(id, *at),
+            Key::Token(id) => tokens.add(id, *at),
+        }
+    }
+    let sessions = sessions.write(conn, "sessions", "last_seen_at").await?;
+    let tokens = tokens.write(conn, "api_tokens", "last_used_at").await?;
+    Ok(sessions.map(Key::Session).chain(tokens.map(Key::Token)).collect())
+}
+
+/// Uses of one table's keys, column by column, as `unnest` takes them.
+#[derive(Default)]
+struct Columns<'a> {
+    ids: Vec<&'a str>,
+    at: Vec<Timestamp>,
+    behind: Vec<Timestamp>,
+}
+
+#[derive(QueryableByName)]
+struct Behind {
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+impl<'a> Columns<'a> {
+    fn add(&mut self, id: &'a str, at: Timestamp) {
+        self.ids.push(id);
+        self.at.push(at);
+        self.behind.push(at - RESOLUTION);
+    }
+
+    /// Writes them, and shows the ids of rows that were locked.
+    async fn write(
+        &self,
+        conn: &mut Connection,
+        table: &str,
+        column: &str,
+    ) -> QueryResult<impl Iterator<Item = String> + use<>> {
+        let behind = format!(
+            "SELECT id, noted.at FROM {table}
+             JOIN unnest($1, $2, $3) AS noted (id, at, behind) USING (id)
+             WHERE {column} IS NULL OR {column} <= noted.behind"
+        );
+        let update = format!(
+            "UPDATE {table} SET {column} = used.at
+             FROM ({behind} FOR NO KEY UPDATE OF {table} SKIP LOCKED) AS used
+             WHERE {table}.id = used.id"
+        );
+        let asked = |text| {
+            sql_query(text)
+                .bind::<Array<Text>, _>(&self.ids)
+                .bind::<Array<Moment>, _>(&self.at)
+                .bind::<Array<Moment>, _>(&self.behind)
+        };
+        asked(update).execute(conn).await?;
+        let left: Vec<Behind> = asked(behind).load(conn).await?;
+        Ok(left.into_iter().map(|row| row.id))
+    }
+}

@@ -1,0 +1,40 @@
+//! Row by row: a statement costs SQLite little, and a transaction a sync of the disk.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    super::{
+        schema::{api_tokens, sessions},
+        sqlite::Connection,
+    },
+    Key, RESOLUTION,
+};
+use crate::time::Timestamp;
+
+pub(super) async fn write(conn: &mut Connection, uses: Vec<(Key, Timestamp)>) -> QueryResult<()> {
+    for (key, at) in uses {
+        let behind = at - RESOLUTION;
+        match key {
+            Key::Session(id) => {
+                diesel::update(sessions::table.find(id))
+                    .filter(sessions::last_seen_at.le(behind))
+                    .set(sessions::last_seen_at.eq(at))
+                    .execute(conn)
+                    .await?
+            }
+            Key::Token(id) => {
+                diesel::update(api_tokens::table.find(id))
+                    .filter(
+                        api_tokens::last_used_at
+                            .is_null()
+                            .or(api_tokens::last_used_at.le(behind).assume_not_null()),
+                    )
+                    .set(api_tokens::last_used_at.eq(at))
+                    .execute(conn)
+                    .await?
+            }
+        };
+    }
+    Ok(())
+}
