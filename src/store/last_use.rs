@@ -24,7 +24,7 @@ pub(super) const RESOLUTION: Span = seconds(60);
 const AT_ONCE: usize = 1000;
 
 /// A key whose use is noted, by its row's id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
     /// A session.
     Session(String),
@@ -52,8 +52,10 @@ impl LastUse {
     /// # Errors
     /// When the store is unavailable; what was noted is then kept for the next time.
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
-        let noted: Vec<(Key, Timestamp)> =
+        let mut noted: Vec<(Key, Timestamp)> =
             self.lock().iter().map(|(key, at)| (key.clone(), *at)).collect();
+        // Ids are in the order of their making, as rows are: neighbours share pages, which are written once.
+        noted.sort_unstable();
         for uses in noted.chunks(AT_ONCE) {
             let behind = match store.database() {
                 Database::Postgres(postgres) => {
