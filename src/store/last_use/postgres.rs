@@ -73,8 +73,9 @@ impl<'a> Columns<'a> {
                 .bind::<Array<Moment>, _>(&self.at)
                 .bind::<Array<Moment>, _>(&self.behind)
         };
-        asked(update).execute(conn).await?;
-        let left: Vec<Behind> = asked(behind).load(conn).await?;
+        let written = asked(update).execute(conn).await?;
+        let left: Vec<Behind> =
+            if written < self.ids.len() { asked(behind).load(conn).await? } else { Vec::new() };
         Ok(left.into_iter().map(|row| row.id))
     }
 }
