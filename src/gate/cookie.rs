@@ -117,13 +117,9 @@ pub fn is_settled(state: &Data<State>) -> impl Guard + use<> {
         if has_none(context.head().headers()) {
             return true;
         }
-        match checked(context.head(), &state.checked_cookies) {
-            Some(secret) => {
-                context.req_data_mut().insert(Checked(secret));
-                true
-            }
-            None => false,
-        }
+        let Some(secret) = checked(context.head(), &state.checked_cookies) else { return false };
+        context.req_data_mut().insert(Checked(secret));
+        true
     })
 }
 

@@ -97,28 +97,24 @@ async fn what_is_locked_just_now_is_written_next_time() {
 async fn more_keys_than_one_statement_takes_are_all_written(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let row = match backend {
-        Backend::Sqlite => "lower(hex(randomblob(16))), :user, randomblob(32), 'x', 'x', 'read', 0",
-        Backend::Postgres => {
-            "gen_random_uuid()::text, :user, sha256(n::text::bytea), 'x', 'x', 'read', now()"
-        }
-    };
-    let numbers = match backend {
-        Backend::Sqlite => {
-            "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 2500)"
-        }
-        Backend::Postgres => "WITH s AS (SELECT n FROM generate_series(1, 2500) AS n)",
-    };
-    let row = row.replace(":user", &format!("'{}'", ada.id));
-    execute(
-        &server,
-        &format!(
-            "INSERT INTO api_tokens
-             (id, user_id, token_hash, display_prefix, name, scopes, created_at)
-             {numbers} SELECT {row} FROM s"
+    let (numbers, hash, now) = match backend {
+        Backend::Sqlite => (
+            "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 2500)",
+            "randomblob(32)",
+            "0",
         ),
-    )
-    .await;
+        Backend::Postgres => (
+            "WITH s AS (SELECT n FROM generate_series(1, 2500) AS n)",
+            "sha256(n::text::bytea)",
+            "now()",
+        ),
+    };
+    let tokens = format!(
+        "INSERT INTO api_tokens (id, user_id, token_hash, display_prefix, name, scopes, created_at)
+         {numbers} SELECT 'token-' || n, '{}', {hash}, 'x', 'x', 'read', {now} FROM s",
+        ada.id
+    );
+    execute(&server, &tokens).await;
     let now = server.now();
     for id in select(&server, "SELECT id AS value FROM api_tokens").await {
         let uses = &server.state.last_use;
