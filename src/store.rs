@@ -26,6 +26,7 @@ pub mod deletion;
 pub mod emails;
 pub mod guesses;
 pub mod jobs;
+mod key;
 pub mod last_use;
 pub mod lease;
 pub mod page;
@@ -169,63 +170,6 @@ macro_rules! read {
     };
 }
 
-/// The key whose row has this hash, and whose it is: from memory, or by the gate's one statement, which every
-/// request waits for, past everything else that is asked.
-macro_rules! look_up {
-    ($store:ident, $table:ident.$column:ident == $hash:ident, $row:ty, $now:ident) => {{
-        use $crate::store::{
-            epoch::Epoch,
-            schema::{epoch, users},
-            users::User,
-        };
-        if let Some(kept) = $store.memory.recall($hash, $now) {
-            return Ok(Some(kept));
-        }
-        let keeps = $store.memory.holds_lease();
-        // Boxed, lest a request that memory answers is moved about together with room for this.
-        let found: Option<($row, User, Option<Epoch>)> = Box::pin(async move {
-            let asked = $table::table.inner_join(users::table).filter($table::$column.eq($hash));
-            if keeps {
-                let asked = asked.left_join(epoch::table.on(epoch::id.eq(1)));
-                $crate::store::find!(
-                    $store,
-                    asked.select((
-                        <$row>::as_select(),
-                        User::as_select(),
-                        Option::<Epoch>::as_select()
-                    ))
-                )
-            } else {
-                // What is not kept needs no epoch, which costs a tenth on PostgreSQL.
-                let found = $crate::store::find!(
-                    $store,
-                    asked.select((<$row>::as_select(), User::as_select()))
-                )?;
-                Ok(found.map(|(key, user)| (key, user, None)))
-            }
-        })
-        .await?;
-        Ok(found.map(|found| $store.memory.learn($hash, found, $now)))
-    }};
-}
-
-/// The one row of a query, or none.
-macro_rules! find {
-    ($store:expr, $query:expr) => {
-        match $store.database() {
-            $crate::store::Database::Postgres(postgres) => {
-                postgres.look_up(async |conn| $query.get_result(conn).await.optional()).await
-            }
-            $crate::store::Database::Sqlite(sqlite) => {
-                let found = move |conn: &mut diesel::SqliteConnection| {
-                    diesel::RunQueryDsl::get_result($query, conn).optional()
-                };
-                sqlite.look_up(found).await
-            }
-        }
-    };
-}
-
 /// Reads the epoch, on a connection that nothing else is done on. As with `read!`, the body must be repeatable.
 macro_rules! watch {
     ($store:expr, |$connection:ident| $body:expr) => {
@@ -273,7 +217,7 @@ macro_rules! run {
     };
 }
 
-use {find, lock_out, look_up, read, run, watch, write};
+use {lock_out, read, run, watch, write};
 
 use memory::{Counts, Memory};
 

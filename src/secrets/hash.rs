@@ -6,6 +6,7 @@ use std::{
 
 use diesel::{
     backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
     serialize::{self, Output, ToSql},
     sql_types::Binary,
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 /// A plain hash is enough because each secret has at least 190 random bits (OWASP ASVS 5.0, 6.5.2);
 /// passwords have not, and go through argon2id. Secrets are never compared, only their hashes are looked
 /// up: what the time of that could tell is a part of a hash, from which no secret can be made.
-#[derive(AsExpression)]
+#[derive(AsExpression, FromSqlRow)]
 #[diesel(sql_type = Binary)]
 pub struct HashOf<T: 'static>([u8; 32], PhantomData<fn() -> T>);
 
@@ -62,6 +63,18 @@ where
 {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
         self.0[..].to_sql(out)
+    }
+}
+
+impl<T, DB> FromSql<Binary, DB> for HashOf<T>
+where
+    DB: Backend,
+    Vec<u8>: FromSql<Binary, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        let bytes = Vec::from_sql(bytes)?;
+        let hash = bytes.try_into().map_err(|_| "a hash has 32 bytes")?;
+        Ok(Self(hash, PhantomData))
     }
 }
 

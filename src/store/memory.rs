@@ -7,18 +7,22 @@
 mod renewal;
 mod users;
 
-use std::{
-    hash::Hash,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 
-use super::{epoch::Epoch, last_use::Used, sessions::SessionRow, tokens::ApiToken, users::User};
+use super::{
+    epoch::Epoch,
+    key::{Found, Key},
+    last_use::Used,
+    sessions::SessionRow,
+    tokens::ApiToken,
+    users::User,
+};
 use crate::time::{Timestamp, Uptime};
 use users::{Mark, Users};
 
@@ -31,18 +35,6 @@ pub struct Resolved<T> {
     /// When it was last used.
     pub used: Used,
     forgotten: Mark,
-}
-
-/// A row that may be kept, by the hash of its secret.
-pub(super) trait Key: Sized {
-    type Hash: Copy + Eq + Hash;
-
-    fn kept(memory: &Memory) -> &Kept<Self>;
-
-    /// Whether it opens the gate now, as far as it is up to the key.
-    fn is_live(&self, now: Timestamp) -> bool;
-
-    fn last_used_at(&self) -> Option<Timestamp>;
 }
 
 /// All that is kept of one kind.
@@ -118,7 +110,7 @@ impl Memory {
     pub(super) fn learn<T: Key>(
         &self,
         hash: T::Hash,
-        (key, user, epoch): (T, User, Option<Epoch>),
+        (key, user, epoch): Found<T>,
         now: Timestamp,
     ) -> Arc<Resolved<T>> {
         let of_use = user.is_active() && key.is_live(now) && self.holds_lease();

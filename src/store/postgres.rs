@@ -1,5 +1,6 @@
 //! PostgreSQL through a pool of connections, with bounded waits and TLS where the URL asks for it.
 
+mod loader;
 mod pipeline;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -19,8 +20,16 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Error, Load, lane};
+use super::{
+    Error, Load,
+    key::{Found, Key},
+    lane,
+    sessions::SessionRow,
+    tokens::ApiToken,
+};
 use pipeline::Pipeline;
+
+pub(super) use loader::Loader;
 
 /// How long a host may take to let us in, where the URL does not say it.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -158,10 +167,19 @@ fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
+type Pool = bb8::Pool<AsyncPgConnection>;
+
+/// What each worker has of its own.
+pub(super) struct Lane {
+    pipeline: Arc<Pipeline>,
+    pub(super) sessions: Loader<SessionRow>,
+    pub(super) tokens: Loader<ApiToken>,
+}
+
 /// A pool of connections, and beside it one for each worker and one for the epoch.
 pub struct Postgres {
-    pool: bb8::Pool<AsyncPgConnection>,
-    pipelines: Vec<Pipeline>,
+    pool: Pool,
+    lanes: Vec<Lane>,
     watch: Pipeline,
     patience: Duration,
 }
@@ -201,21 +219,27 @@ impl Postgres {
             .build(manager)
             .await
             .map_err(|error: PoolError| Error::unavailable(error))?;
-        let pipelines = std::iter::repeat_with(Pipeline::default).take(workers).collect();
-        Ok(Self { pool, pipelines, watch: Pipeline::default(), patience })
+        let lane = || Lane {
+            pipeline: Arc::new(Pipeline::new(pool.clone(), patience, loader::SETTINGS)),
+            sessions: Loader::default(),
+            tokens: Loader::default(),
+        };
+        let lanes = std::iter::repeat_with(lane).take(workers).collect();
+        let watch = Pipeline::new(pool.clone(), patience, "");
+        Ok(Self { pool, lanes, watch, patience })
     }
 
-    /// Runs one statement that reads, and finishes at once, on the worker's own connection, beside all
-    /// others of that worker. The pool would cost more than the statement.
+    /// Looks up a key, with one statement for all that are asked for at once on this worker.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
-    pub async fn look_up<T>(
+    pub(super) async fn look_up<T: Key>(
         &self,
-        body: impl AsyncFnMut(&mut &Connection) -> QueryResult<T>,
-    ) -> Result<T, Error> {
-        let pipeline = lane::own(&self.pipelines)?;
-        self.in_time(pipeline.ask(self.patience, async || self.fresh().await, body)).await
+        hash: T::Hash,
+        with_epoch: bool,
+    ) -> Result<Option<Found<T>>, Error> {
+        let lane = lane::own(&self.lanes)?;
+        in_time(self.patience, T::loader(lane).ask(hash, with_epoch, &lane.pipeline)).await
     }
 
     /// Runs one statement that reads, where no other statement is ever before it.
@@ -224,9 +248,10 @@ impl Postgres {
     /// As for [`read`](Self::read).
     pub async fn watch<T>(
         &self,
-        body: impl AsyncFnMut(&mut &Connection) -> QueryResult<T>,
+        body: impl AsyncFn(&mut &Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        self.in_time(self.watch.ask(self.patience, async || self.fresh().await, body)).await
+        let body = &body;
+        self.watch.ask(|connection| async move { body(&mut &*connection).await }).await
     }
 
     /// Runs a body on a connection, outside any transaction: one statement sees one state.
@@ -237,12 +262,12 @@ impl Postgres {
         &self,
         mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        self.in_time(async {
+        in_time(self.patience, async {
             let mut connection = self.pool.get().await.map_err(Error::unavailable)?;
             match Asked::of(&mut connection).answer(&mut body).await {
                 Err(error) if is_lost(&error) => {
                     drop(connection);
-                    body(&mut self.fresh().await?).await.map_err(Error::from)
+                    body(&mut fresh(&self.pool).await?).await.map_err(Error::from)
                 }
                 result => result.map_err(Error::from),
             }
@@ -261,19 +286,19 @@ impl Postgres {
         &self,
         mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        self.in_time(async {
+        in_time(self.patience, async {
             let mut pooled = self.pool.get().await.map_err(Error::unavailable)?;
             let result = if begin(&mut pooled).await.is_ok() {
                 finish(&mut pooled, &mut body).await
             } else {
                 // Whatever BEGIN failed of, nothing was done, and this connection is no good.
-                let mut fresh = self.fresh().await?;
+                let mut fresh = fresh(&self.pool).await?;
                 begin(&mut fresh).await?;
                 finish(&mut fresh, &mut body).await
             };
             match result {
                 Err(error) if is_deadlock(&error) => {
-                    let mut fresh = self.fresh().await?;
+                    let mut fresh = fresh(&self.pool).await?;
                     begin(&mut fresh).await?;
                     finish(&mut fresh, &mut body).await.map_err(Error::from)
                 }
@@ -308,16 +333,19 @@ impl Postgres {
             ..Load::default()
         }
     }
+}
 
-    async fn fresh(&self) -> Result<Connection, Error> {
-        self.pool.dedicated_connection().await.map_err(Error::unavailable)
-    }
+async fn fresh(pool: &Pool) -> Result<Connection, Error> {
+    pool.dedicated_connection().await.map_err(Error::unavailable)
+}
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        tokio::time::timeout(self.patience, work)
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("PostgreSQL did not answer in time")))
-    }
+async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::time::timeout(patience, work)
+        .await
+        .unwrap_or_else(|_| Err(Error::unavailable("PostgreSQL did not answer in time")))
 }
 
 /// A connection that is given up before its answer came goes no further than this: whoever took it from

@@ -11,11 +11,12 @@ use super::{
     actor::refusal_of_actor,
     audit_events::Event,
     jobs::NewJob,
+    key::{Key, found_by},
     lock_out,
     locks::{lock_admins, lock_user},
-    look_up,
-    memory::{self, Kept, Memory, Resolved},
+    memory::{Kept, Memory, Resolved},
     page::new_id,
+    postgres::{Lane, Loader},
     read,
     schema::{accounts, audit_events, jobs, sessions, users},
     users::User,
@@ -123,11 +124,15 @@ impl NewSession {
     }
 }
 
-impl memory::Key for SessionRow {
+impl Key for SessionRow {
     type Hash = SessionHash;
 
     fn kept(memory: &Memory) -> &Kept<Self> {
         &memory.sessions
+    }
+
+    fn loader(lane: &Lane) -> &Loader<Self> {
+        &lane.sessions
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
@@ -137,6 +142,8 @@ impl memory::Key for SessionRow {
     fn last_used_at(&self) -> Option<Timestamp> {
         Some(self.last_seen_at)
     }
+
+    found_by!(sessions.secret_hash);
 }
 
 /// What the gate asks: the session with this secret, expired or not, and its user.
@@ -148,7 +155,7 @@ pub async fn by_secret(
     hash: SessionHash,
     now: Timestamp,
 ) -> Result<Option<Arc<Resolved<SessionRow>>>, Error> {
-    look_up!(store, sessions.secret_hash == hash, SessionRow, now)
+    store.look_up(hash, now).await
 }
 
 /// Adds a user together with the way they sign in, their first session, which takes the place of the

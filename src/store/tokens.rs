@@ -11,11 +11,12 @@ use super::{
     actor::refusal_of_actor,
     alive::alive,
     audit_events::Event,
+    key::{Key, found_by},
     lock_out,
     locks::{lock_admins, lock_user},
-    look_up,
-    memory::{self, Kept, Memory, Resolved},
+    memory::{Kept, Memory, Resolved},
     page::{Page, Window, new_id},
+    postgres::{Lane, Loader},
     read,
     schema::{api_tokens, audit_events},
     scopes::StoredScopes,
@@ -122,11 +123,15 @@ impl ApiToken {
     }
 }
 
-impl memory::Key for ApiToken {
+impl Key for ApiToken {
     type Hash = TokenHash;
 
     fn kept(memory: &Memory) -> &Kept<Self> {
         &memory.tokens
+    }
+
+    fn loader(lane: &Lane) -> &Loader<Self> {
+        &lane.tokens
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
@@ -136,6 +141,8 @@ impl memory::Key for ApiToken {
     fn last_used_at(&self) -> Option<Timestamp> {
         self.last_used_at
     }
+
+    found_by!(api_tokens.token_hash);
 }
 
 /// What the gate asks: the token with this hash, in whatever state, and its user.
@@ -147,7 +154,7 @@ pub async fn by_hash(
     hash: TokenHash,
     now: Timestamp,
 ) -> Result<Option<Arc<Resolved<ApiToken>>>, Error> {
-    look_up!(store, api_tokens.token_hash == hash, ApiToken, now)
+    store.look_up(hash, now).await
 }
 
 /// Who makes a token.

@@ -3,6 +3,7 @@
 mod groups;
 mod last_use;
 mod load;
+mod loader;
 mod pipeline;
 mod retries;
 

@@ -10,9 +10,10 @@ use std::{
 };
 
 use diesel::QueryResult;
+use diesel_async::SimpleAsyncConnection;
 use tokio::sync::OnceCell;
 
-use super::{super::Error, Connection, is_lost};
+use super::{super::Error, Connection, Pool, fresh, in_time, is_lost};
 
 /// How long a connection is used, which is what bb8 gives those of the pool: the address may lead
 /// elsewhere by now.
@@ -20,7 +21,7 @@ const LIFE: Duration = Duration::from_mins(30);
 
 /// A connection to be, made by whoever needs it first. Its driver lives on the runtime of that thread,
 /// which is why each has its own: an answer need not cross over.
-type Line = Arc<OnceCell<Connection>>;
+type Line = Arc<OnceCell<Arc<Connection>>>;
 
 /// The connection in use, since when it is, and since when it owes an answer.
 struct Current {
@@ -36,37 +37,53 @@ impl Default for Current {
 }
 
 /// One connection, and the next when that is lost.
-#[derive(Default)]
-pub(super) struct Pipeline(Mutex<Current>);
+pub(super) struct Pipeline {
+    pool: Pool,
+    patience: Duration,
+    settings: &'static str,
+    current: Mutex<Current>,
+}
 
 impl Pipeline {
+    /// Its connection is made as those of the pool are, and is none of them; it is given these settings besides.
+    pub(super) fn new(pool: Pool, patience: Duration, settings: &'static str) -> Self {
+        Self { pool, patience, settings, current: Mutex::default() }
+    }
+
     /// Sends a statement; once more on a fresh connection, if this one turns out to be lost.
-    pub(super) async fn ask<T>(
+    pub(super) async fn ask<T, F: Future<Output = QueryResult<T>>>(
         &self,
-        patience: Duration,
-        connect: impl AsyncFn() -> Result<Connection, Error>,
-        mut body: impl AsyncFnMut(&mut &Connection) -> QueryResult<T>,
+        body: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, Error> {
-        let mut again = true;
-        loop {
-            let line = self.line(patience);
-            let connection = line.get_or_try_init(|| connect()).await?;
-            let result = body(&mut &*connection).await;
-            let lost = result.as_ref().is_err_and(is_lost);
-            self.heard(&line, lost);
-            if !(lost && again) {
-                return result.map_err(Error::from);
+        in_time(self.patience, async {
+            let mut again = true;
+            loop {
+                let line = self.line();
+                let connection = line.get_or_try_init(|| self.connect()).await?;
+                let result = body(connection.clone()).await;
+                let lost = result.as_ref().is_err_and(is_lost);
+                self.heard(&line, lost);
+                if !(lost && again) {
+                    return result.map_err(Error::from);
+                }
+                again = false;
             }
-            again = false;
-        }
+        })
+        .await
+    }
+
+    async fn connect(&self) -> Result<Arc<Connection>, Error> {
+        let mut connection = fresh(&self.pool).await?;
+        connection.batch_execute(self.settings).await?;
+        Ok(Arc::new(connection))
     }
 
     /// The connection to use. One that owes an answer for as long as anybody waits for one is given up:
     /// behind a cut line it would never fail, and those who leave early would never notice.
-    fn line(&self, patience: Duration) -> Line {
+    fn line(&self) -> Line {
         let now = Instant::now();
         let mut current = self.lock();
-        let silent = current.silent_since.is_some_and(|since| now - since >= patience);
+        let silent = current.silent_since.is_some_and(|since| now - since >= self.patience);
         if silent || now - current.since >= LIFE {
             *current = Current::default();
         }
@@ -85,6 +102,6 @@ impl Pipeline {
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

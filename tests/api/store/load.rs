@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::*;
 
 /// A store that nobody else asks for anything.
-async fn quiet(backend: Backend, settings: &[&str]) -> (Store, TempDir) {
+pub async fn quiet(backend: Backend, settings: &[&str]) -> (Store, TempDir) {
     let folder = TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     let options = config(&url, folder.path(), settings).store_options(true);

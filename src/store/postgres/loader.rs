@@ -1,0 +1,98 @@
+//! Keys that are asked for at once are looked up with one statement: whoever comes while one is under way
+//! goes with the next. Most of what a look-up costs PostgreSQL is the statement, not the row.
+//!
+//! Nobody is told what was seen before they asked: a statement begins when all who share it are there.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{
+    mpsc::{self, UnboundedReceiver, UnboundedSender, error::SendError},
+    oneshot,
+};
+
+use super::{
+    super::{
+        Error,
+        key::{Found, Key},
+    },
+    pipeline::Pipeline,
+};
+
+/// The most keys of one statement, so that nobody's answer waits for very many others.
+const MOST: usize = 64;
+
+/// Keys are found by their indexes, however few there are, and the statement is planned once: left to itself,
+/// PostgreSQL plans it anew for each number of keys, and reads small tables whole.
+pub(super) const SETTINGS: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
+     WHERE name IN ('enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'); \
+     SELECT set_config('plan_cache_mode', 'force_generic_plan', false)";
+
+/// Somebody who asks for a key.
+struct Asker<T: Key> {
+    hash: T::Hash,
+    with_epoch: bool,
+    answer: oneshot::Sender<Result<Option<Found<T>>, Error>>,
+}
+
+/// Those who ask for one kind of key, in line.
+pub struct Loader<T: Key>(Mutex<UnboundedSender<Asker<T>>>);
+
+impl<T: Key> Default for Loader<T> {
+    fn default() -> Self {
+        let (line, _nobody_serves_it) = mpsc::unbounded_channel();
+        Self(Mutex::new(line))
+    }
+}
+
+impl<T: Key> Loader<T> {
+    /// The key with this hash.
+    pub(super) async fn ask(
+        &self,
+        hash: T::Hash,
+        with_epoch: bool,
+        pipeline: &Arc<Pipeline>,
+    ) -> Result<Option<Found<T>>, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.stand_in_line(Asker { hash, with_epoch, answer }, pipeline);
+        answered.await.unwrap_or_else(|_| Err(Error::unavailable("a look-up was given up")))
+    }
+
+    /// Whoever finds the line unserved has it served, on the runtime of this thread: by nobody yet, or no
+    /// more, since a panic ends that task like any other.
+    fn stand_in_line(&self, asker: Asker<T>, pipeline: &Arc<Pipeline>) {
+        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(SendError(asker)) = line.send(asker) {
+            let (new, askers) = mpsc::unbounded_channel();
+            *line = new;
+            let _ = line.send(asker);
+            tokio::spawn(serve(askers, pipeline.clone()));
+        }
+    }
+}
+
+async fn serve<T: Key>(mut line: UnboundedReceiver<Asker<T>>, pipeline: Arc<Pipeline>) {
+    let mut askers = Vec::new();
+    while line.recv_many(&mut askers, MOST).await > 0 {
+        askers.retain(|asker| !asker.answer.is_closed());
+        if !askers.is_empty() {
+            answer(mem::take(&mut askers), &pipeline).await;
+        }
+    }
+}
+
+async fn answer<T: Key>(askers: Vec<Asker<T>>, pipeline: &Pipeline) {
+    let hashes: Vec<_> = askers.iter().map(|asker| asker.hash).collect();
+    let with_epoch = askers.iter().any(|asker| asker.with_epoch);
+    let found =
+        pipeline.ask(|connection| T::find_all(connection, hashes.clone(), with_epoch)).await;
+    let found: Result<HashMap<_, _>, _> = found.map(|rows| rows.into_iter().collect());
+    for Asker { hash, answer, .. } in askers {
+        let key = found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone);
+        // Whoever left does not mind.
+        let _ = answer.send(key);
+    }
+}

@@ -1,0 +1,166 @@
+//! Keys that are asked for at once are looked up with one statement on PostgreSQL.
+
+use std::{thread, time::Duration};
+
+use diesel::sql_query;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use futures_util::future::join_all;
+use portcullis::{
+    scope::Scopes,
+    secrets::{PlainToken, TokenHash},
+    store::{
+        Database, Error, Store,
+        accounts::{self, Opening},
+        audit_events::{Action, Event},
+        tokens::{self, Maker, NewToken},
+        users::{Role, User},
+    },
+    time::Clock,
+};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use super::load::quiet;
+use crate::support::*;
+
+/// So many have a token.
+const PEOPLE: usize = 30;
+
+/// A store that nobody else asks for anything, and the tokens of some people.
+struct Known {
+    store: Store,
+    tokens: Vec<(String, TokenHash)>,
+    _folder: TempDir,
+}
+
+impl Known {
+    async fn some() -> Self {
+        let (store, folder) = quiet(Backend::Postgres, &[]).await;
+        let now = Clock::System.now();
+        let mut tokens = Vec::new();
+        for number in 0..PEOPLE {
+            let email = format!("{number}@example.com");
+            let owner = User::new("x".to_owned(), email, Role::Admin, now);
+            let id = owner.id.clone();
+            let nothing = Opening { account: None, mail: None, event: None };
+            accounts::open(&store, owner, nothing).await.unwrap();
+            let token = PlainToken::generate("sk_live_");
+            let scopes = Scopes::all();
+            let row = NewToken::new(&id, &token, "x".to_owned(), scopes, None, now);
+            let event = Event::new(None, Action::TokenCreated, row.id(), &json!({}), now);
+            tokens::create(&store, row, scopes, Maker::Operator(event)).await.unwrap();
+            tokens.push((id, token.hash()));
+        }
+        Self { store, tokens, _folder: folder }
+    }
+
+    /// Whose token this is.
+    async fn ask(&self, hash: TokenHash) -> Result<Option<String>, Error> {
+        let found = tokens::by_hash(&self.store, hash, Clock::System.now()).await?;
+        Ok(found.map(|found| {
+            assert_eq!(found.key.user_id, found.user.id);
+            found.user.id.clone()
+        }))
+    }
+
+    async fn alter(&self, sql: &str) {
+        let Database::Postgres(postgres) = self.store.database() else { unreachable!() };
+        postgres.write(async |connection| connection.batch_execute(sql).await).await.unwrap();
+    }
+
+    /// Has each statement that reads tokens counted.
+    async fn count_statements(&self) {
+        self.alter(
+            "CREATE SEQUENCE statements;
+             ALTER TABLE api_tokens RENAME TO kept;
+             CREATE VIEW api_tokens AS
+                 WITH statement AS MATERIALIZED (SELECT nextval('statements'))
+                 SELECT kept.* FROM statement, kept;",
+        )
+        .await;
+    }
+
+    async fn statements(&self) -> i64 {
+        let Database::Postgres(postgres) = self.store.database() else { unreachable!() };
+        let count = postgres
+            .read(async |connection| {
+                sql_query("SELECT last_value AS count FROM statements")
+                    .get_result::<Count>(connection)
+                    .await
+            })
+            .await;
+        count.unwrap().count
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
+}
+
+#[tokio::test]
+async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
+    let known = Known::some().await;
+    known.count_statements().await;
+    let unknown = (0..PEOPLE).map(|_| (None, PlainToken::generate("sk_live_").hash()));
+    let each = known.tokens.iter().map(|(id, hash)| (Some(id.clone()), *hash));
+    let twice = each.clone().chain(each);
+    let asked: Vec<_> = twice.chain(unknown).collect();
+    let answers = join_all(asked.iter().map(|(_, hash)| known.ask(*hash))).await;
+    for ((owner, _), answer) in asked.into_iter().zip(answers) {
+        assert_eq!(answer.unwrap(), owner);
+    }
+    // 64 keys go with one.
+    assert_eq!(known.statements().await, 2);
+}
+
+#[tokio::test]
+async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
+    let known = Known::some().await;
+    let Database::Postgres(postgres) = known.store.database() else { unreachable!() };
+    let (first, second) = (&known.tokens[0], &known.tokens[1]);
+    let moment = Duration::from_millis(100);
+    for _ in 0..5 {
+        let held = postgres.write(async |connection| {
+            let lock = "LOCK TABLE api_tokens; SELECT pg_sleep(0.3)";
+            connection.batch_execute(lock).await
+        });
+        let asked = async {
+            tokio::time::sleep(moment).await;
+            let leaves = timeout(moment, known.ask(first.1));
+            let also_leaves = timeout(moment, known.ask(second.1));
+            tokio::join!(leaves, known.ask(second.1), also_leaves, known.ask(first.1))
+        };
+        let (held, (left, one, also_left, other)) = tokio::join!(held, asked);
+        held.unwrap();
+        assert!(left.is_err() && also_left.is_err());
+        assert_eq!(one.unwrap().as_ref(), Some(&second.0));
+        assert_eq!(other.unwrap().as_ref(), Some(&first.0));
+    }
+}
+
+#[tokio::test]
+async fn what_fails_fails_for_all_who_share_it_and_for_nobody_after_them() {
+    let known = Known::some().await;
+    known.alter("ALTER TABLE api_tokens RENAME TO gone").await;
+    for answer in join_all(known.tokens.iter().map(|(_, hash)| known.ask(*hash))).await {
+        assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    }
+    known.alter("ALTER TABLE gone RENAME TO api_tokens").await;
+    let (owner, hash) = &known.tokens[0];
+    assert_eq!(known.ask(*hash).await.unwrap().as_ref(), Some(owner));
+}
+
+#[tokio::test]
+async fn keys_are_looked_up_though_the_thread_that_served_them_is_gone() {
+    let known = Known::some().await;
+    let (owner, hash) = &known.tokens[0];
+    let elsewhere = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(known.ask(*hash)).unwrap()
+    };
+    let found = thread::scope(|scope| scope.spawn(elsewhere).join().unwrap());
+    assert_eq!(found.as_ref(), Some(owner));
+    assert_eq!(known.ask(*hash).await.unwrap().as_ref(), Some(owner));
+}
