@@ -5,10 +5,10 @@
 
 use std::{
     collections::HashMap,
-    mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures_util::{StreamExt, stream};
 use tokio::sync::{
     mpsc::{self, UnboundedReceiver, UnboundedSender, error::SendError},
     oneshot,
@@ -24,6 +24,9 @@ use super::{
 
 /// The most keys of one statement, so that nobody's answer waits for very many others.
 const MOST: usize = 64;
+
+/// So many statements are under way at most: PostgreSQL works on one while the answers to the other are used.
+const AT_ONCE: usize = 2;
 
 /// Keys are found by their indexes, however few there are, and the statement is planned once: left to itself,
 /// PostgreSQL plans it anew for each number of keys, and reads small tables whole.
@@ -75,16 +78,17 @@ impl<T: Key> Loader<T> {
 }
 
 async fn serve<T: Key>(mut line: UnboundedReceiver<Asker<T>>, pipeline: Arc<Pipeline>) {
-    let mut askers = Vec::new();
-    while line.recv_many(&mut askers, MOST).await > 0 {
-        askers.retain(|asker| !asker.answer.is_closed());
-        if !askers.is_empty() {
-            answer(mem::take(&mut askers), &pipeline).await;
-        }
-    }
+    stream::poll_fn(|cx| line.poll_recv(cx))
+        .ready_chunks(MOST)
+        .for_each_concurrent(AT_ONCE, |askers| answer(askers, &pipeline))
+        .await;
 }
 
-async fn answer<T: Key>(askers: Vec<Asker<T>>, pipeline: &Pipeline) {
+async fn answer<T: Key>(mut askers: Vec<Asker<T>>, pipeline: &Pipeline) {
+    askers.retain(|asker| !asker.answer.is_closed());
+    if askers.is_empty() {
+        return;
+    }
     let hashes: Vec<_> = askers.iter().map(|asker| asker.hash).collect();
     let with_epoch = askers.iter().any(|asker| asker.with_epoch);
     let found =
