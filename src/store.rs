@@ -8,7 +8,9 @@ mod alive;
 mod compatibility;
 mod epoch;
 mod error;
+mod key;
 mod lane;
+mod loader;
 mod locks;
 mod memory;
 mod migrate;
@@ -26,7 +28,6 @@ pub mod deletion;
 pub mod emails;
 pub mod guesses;
 pub mod jobs;
-mod key;
 pub mod last_use;
 pub mod lease;
 pub mod page;
@@ -150,6 +151,8 @@ pub struct Load {
 pub struct Store {
     database: Database,
     memory: Memory,
+    /// One for each worker.
+    loaders: Vec<Loaders>,
     alone: bool,
 }
 
@@ -219,6 +222,7 @@ macro_rules! run {
 
 use {lock_out, read, run, watch, write};
 
+use loader::Loaders;
 use memory::{Counts, Memory};
 
 pub use sqlite::{InPlace, in_place};
@@ -250,7 +254,8 @@ impl Store {
             ),
         };
         let memory = Memory::new(options.cache_size);
-        let store = Self { database, memory, alone: options.alone };
+        let loaders = std::iter::repeat_with(Loaders::default).take(options.workers).collect();
+        let store = Self { database, memory, loaders, alone: options.alone };
         compatibility::check(&store).await?;
         Ok(store)
     }

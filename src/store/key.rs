@@ -8,8 +8,9 @@ use diesel_async::AsyncPgConnection;
 use super::{
     Database, Error, Store,
     epoch::Epoch,
+    lane,
+    loader::{Loader, Loaders},
     memory::{Kept, Memory, Resolved},
-    postgres::{Lane, Loader},
     users::User,
 };
 use crate::time::Timestamp;
@@ -24,7 +25,7 @@ pub(super) trait Key: Clone + Send + Sync + 'static {
 
     fn kept(memory: &Memory) -> &Kept<Self>;
 
-    fn loader(lane: &Lane) -> &Loader<Self>;
+    fn loader(loaders: &Loaders) -> &Loader<Self>;
 
     /// Whether it opens the gate now, as far as it is up to the key.
     fn is_live(&self, now: Timestamp) -> bool;
@@ -125,7 +126,10 @@ impl Store {
     async fn find<T: Key>(&self, hash: T::Hash) -> Result<Option<Found<T>>, Error> {
         let with_epoch = self.memory.holds_lease();
         match &self.database {
-            Database::Postgres(postgres) => postgres.look_up(hash, with_epoch).await,
+            Database::Postgres(postgres) => {
+                let (loaders, lane) = (lane::own(&self.loaders)?, postgres.lane()?);
+                T::loader(loaders).ask(hash, with_epoch, lane).await
+            }
             Database::Sqlite(sqlite) => {
                 sqlite.look_up(move |connection| T::find_one(connection, hash, with_epoch)).await
             }

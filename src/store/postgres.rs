@@ -1,6 +1,5 @@
 //! PostgreSQL through a pool of connections, with bounded waits and TLS where the URL asks for it.
 
-mod loader;
 mod pipeline;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -20,16 +19,9 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{
-    Error, Load,
-    key::{Found, Key},
-    lane,
-    sessions::SessionRow,
-    tokens::ApiToken,
-};
-use pipeline::Pipeline;
+use super::{Error, Load, lane};
 
-pub(super) use loader::Loader;
+pub(super) use pipeline::Pipeline;
 
 /// How long a host may take to let us in, where the URL does not say it.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -169,17 +161,16 @@ fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
 
 type Pool = bb8::Pool<AsyncPgConnection>;
 
-/// What each worker has of its own.
-pub(super) struct Lane {
-    pipeline: Arc<Pipeline>,
-    pub(super) sessions: Loader<SessionRow>,
-    pub(super) tokens: Loader<ApiToken>,
-}
+/// Keys are found by their indexes, however few there are, and the statement is planned once: left to itself,
+/// PostgreSQL plans it anew for each number of keys, and reads small tables whole.
+const BY_INDEX: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
+     WHERE name IN ('enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'); \
+     SELECT set_config('plan_cache_mode', 'force_generic_plan', false)";
 
 /// A pool of connections, and beside it one for each worker and one for the epoch.
 pub struct Postgres {
     pool: Pool,
-    lanes: Vec<Lane>,
+    lanes: Vec<Arc<Pipeline>>,
     watch: Pipeline,
     patience: Duration,
 }
@@ -219,27 +210,18 @@ impl Postgres {
             .build(manager)
             .await
             .map_err(|error: PoolError| Error::unavailable(error))?;
-        let lane = || Lane {
-            pipeline: Arc::new(Pipeline::new(pool.clone(), patience, loader::SETTINGS)),
-            sessions: Loader::default(),
-            tokens: Loader::default(),
-        };
+        let lane = || Arc::new(Pipeline::new(pool.clone(), patience, BY_INDEX));
         let lanes = std::iter::repeat_with(lane).take(workers).collect();
         let watch = Pipeline::new(pool.clone(), patience, "");
         Ok(Self { pool, lanes, watch, patience })
     }
 
-    /// Looks up a key, with one statement for all that are asked for at once on this worker.
+    /// The worker's own connection, for single statements that read, find by an index, and finish at once.
     ///
     /// # Errors
-    /// As for [`read`](Self::read).
-    pub(super) async fn look_up<T: Key>(
-        &self,
-        hash: T::Hash,
-        with_epoch: bool,
-    ) -> Result<Option<Found<T>>, Error> {
-        let lane = lane::own(&self.lanes)?;
-        in_time(self.patience, T::loader(lane).ask(hash, with_epoch, &lane.pipeline)).await
+    /// When there is none at all.
+    pub(super) fn lane(&self) -> Result<&Arc<Pipeline>, Error> {
+        lane::own(&self.lanes)
     }
 
     /// Runs one statement that reads, where no other statement is ever before it.

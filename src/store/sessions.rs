@@ -12,11 +12,11 @@ use super::{
     audit_events::Event,
     jobs::NewJob,
     key::{Key, found_by},
+    loader::{Loader, Loaders},
     lock_out,
     locks::{lock_admins, lock_user},
     memory::{Kept, Memory, Resolved},
     page::new_id,
-    postgres::{Lane, Loader},
     read,
     schema::{accounts, audit_events, jobs, sessions, users},
     users::User,
@@ -131,8 +131,8 @@ impl Key for SessionRow {
         &memory.sessions
     }
 
-    fn loader(lane: &Lane) -> &Loader<Self> {
-        &lane.sessions
+    fn loader(loaders: &Loaders) -> &Loader<Self> {
+        &loaders.sessions
     }
 
     fn is_live(&self, now: Timestamp) -> bool {

@@ -12,11 +12,11 @@ use super::{
     alive::alive,
     audit_events::Event,
     key::{Key, found_by},
+    loader::{Loader, Loaders},
     lock_out,
     locks::{lock_admins, lock_user},
     memory::{Kept, Memory, Resolved},
     page::{Page, Window, new_id},
-    postgres::{Lane, Loader},
     read,
     schema::{api_tokens, audit_events},
     scopes::StoredScopes,
@@ -130,8 +130,8 @@ impl Key for ApiToken {
         &memory.tokens
     }
 
-    fn loader(lane: &Lane) -> &Loader<Self> {
-        &lane.tokens
+    fn loader(loaders: &Loaders) -> &Loader<Self> {
+        &loaders.tokens
     }
 
     fn is_live(&self, now: Timestamp) -> bool {

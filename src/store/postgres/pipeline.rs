@@ -37,7 +37,7 @@ impl Default for Current {
 }
 
 /// One connection, and the next when that is lost.
-pub(super) struct Pipeline {
+pub struct Pipeline {
     pool: Pool,
     patience: Duration,
     settings: &'static str,
@@ -51,11 +51,11 @@ impl Pipeline {
     }
 
     /// Sends a statement; once more on a fresh connection, if this one turns out to be lost.
-    pub(super) async fn ask<T, F: Future<Output = QueryResult<T>>>(
+    pub(in super::super) async fn ask<T, F: Future<Output = QueryResult<T>>>(
         &self,
         body: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, Error> {
-        in_time(self.patience, async {
+        self.in_time(async {
             let mut again = true;
             loop {
                 let line = self.line();
@@ -99,6 +99,14 @@ impl Pipeline {
             }
             current.silent_since = None;
         }
+    }
+
+    /// Waits no longer than anybody does.
+    pub(in super::super) async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        in_time(self.patience, work).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {

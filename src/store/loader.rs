@@ -1,5 +1,5 @@
-//! Keys that are asked for at once are looked up with one statement: whoever comes while one is under way
-//! goes with the next. Most of what a look-up costs PostgreSQL is the statement, not the row.
+//! Keys that are asked for at once are looked up with one statement on PostgreSQL: whoever comes while two are
+//! under way goes with the next. Most of what a look-up costs PostgreSQL is the statement, not the row.
 //!
 //! Nobody is told what was seen before they asked: a statement begins when all who share it are there.
 
@@ -8,18 +8,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryFutureExt, stream};
 use tokio::sync::{
     mpsc::{self, UnboundedReceiver, UnboundedSender, error::SendError},
     oneshot,
 };
 
 use super::{
-    super::{
-        Error,
-        key::{Found, Key},
-    },
-    pipeline::Pipeline,
+    Error,
+    key::{Found, Key},
+    postgres::Pipeline,
+    sessions::SessionRow,
+    tokens::ApiToken,
 };
 
 /// The most keys of one statement, so that nobody's answer waits for very many others.
@@ -28,11 +28,12 @@ const MOST: usize = 64;
 /// So many statements are under way at most: PostgreSQL works on one while the answers to the other are used.
 const AT_ONCE: usize = 2;
 
-/// Keys are found by their indexes, however few there are, and the statement is planned once: left to itself,
-/// PostgreSQL plans it anew for each number of keys, and reads small tables whole.
-pub(super) const SETTINGS: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
-     WHERE name IN ('enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'); \
-     SELECT set_config('plan_cache_mode', 'force_generic_plan', false)";
+/// Those who ask for keys on one worker.
+#[derive(Default)]
+pub(super) struct Loaders {
+    pub(super) sessions: Loader<SessionRow>,
+    pub(super) tokens: Loader<ApiToken>,
+}
 
 /// Somebody who asks for a key.
 struct Asker<T: Key> {
@@ -42,7 +43,7 @@ struct Asker<T: Key> {
 }
 
 /// Those who ask for one kind of key, in line.
-pub struct Loader<T: Key>(Mutex<UnboundedSender<Asker<T>>>);
+pub(super) struct Loader<T: Key>(Mutex<UnboundedSender<Asker<T>>>);
 
 impl<T: Key> Default for Loader<T> {
     fn default() -> Self {
@@ -61,7 +62,8 @@ impl<T: Key> Loader<T> {
     ) -> Result<Option<Found<T>>, Error> {
         let (answer, answered) = oneshot::channel();
         self.stand_in_line(Asker { hash, with_epoch, answer }, pipeline);
-        answered.await.unwrap_or_else(|_| Err(Error::unavailable("a look-up was given up")))
+        let given_up = |_| Err(Error::unavailable("a look-up was given up"));
+        pipeline.in_time(answered.unwrap_or_else(given_up)).await
     }
 
     /// Whoever finds the line unserved has it served, on the runtime of this thread: by nobody yet, or no
