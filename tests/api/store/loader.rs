@@ -18,7 +18,7 @@ use portcullis::{
     time::Clock,
 };
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 
 use super::load::quiet;
 use crate::support::*;
@@ -120,21 +120,28 @@ async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
     let known = Known::some().await;
     let Database::Postgres(postgres) = known.store.database() else { unreachable!() };
     let (first, second) = (&known.tokens[0], &known.tokens[1]);
-    let moment = Duration::from_millis(100);
+    let moment = Duration::from_millis(20);
     for _ in 0..5 {
+        let (locked, left) = (Notify::new(), Notify::new());
         let held = postgres.write(async |connection| {
-            let lock = "LOCK TABLE api_tokens; SELECT pg_sleep(0.3)";
-            connection.batch_execute(lock).await
+            connection.batch_execute("LOCK TABLE api_tokens").await?;
+            locked.notify_one();
+            left.notified().await;
+            Ok(())
         });
         let asked = async {
-            tokio::time::sleep(moment).await;
-            let leaves = timeout(moment, known.ask(first.1));
-            let also_leaves = timeout(moment, known.ask(second.1));
-            tokio::join!(leaves, known.ask(second.1), also_leaves, known.ask(first.1))
+            locked.notified().await;
+            let leave = async {
+                let one = timeout(moment, known.ask(first.1));
+                let leaving = tokio::join!(one, timeout(moment, known.ask(second.1)));
+                left.notify_one();
+                leaving
+            };
+            tokio::join!(leave, known.ask(second.1), known.ask(first.1))
         };
-        let (held, (left, one, also_left, other)) = tokio::join!(held, asked);
+        let (held, (leaving, one, other)) = tokio::join!(held, asked);
         held.unwrap();
-        assert!(left.is_err() && also_left.is_err());
+        assert!(leaving.0.is_err() && leaving.1.is_err());
         assert_eq!(one.unwrap().as_ref(), Some(&second.0));
         assert_eq!(other.unwrap().as_ref(), Some(&first.0));
     }
