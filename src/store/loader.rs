@@ -5,9 +5,11 @@
 
 use std::{
     collections::HashMap,
+    slice,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use diesel::result::Error as QueryError;
 use futures_util::{StreamExt, TryFutureExt, stream};
 use tokio::sync::{
     mpsc::{self, UnboundedReceiver, UnboundedSender, error::SendError},
@@ -91,14 +93,51 @@ async fn answer<T: Key>(mut askers: Vec<Asker<T>>, pipeline: &Pipeline) {
     if askers.is_empty() {
         return;
     }
-    let hashes: Vec<_> = askers.iter().map(|asker| asker.hash).collect();
-    let with_epoch = askers.iter().any(|asker| asker.with_epoch);
-    let found =
-        pipeline.ask(|connection| T::find_all(connection, hashes.clone(), with_epoch)).await;
-    let found: Result<HashMap<_, _>, _> = found.map(|rows| rows.into_iter().collect());
+    match find(&askers, pipeline).await {
+        // It is the fault of one row, and the others do not suffer from it.
+        Ok(Rows::Unreadable(_)) => {
+            for asker in askers {
+                let found = find(slice::from_ref(&asker), pipeline).await;
+                tell([asker], found);
+            }
+        }
+        found => tell(askers, found),
+    }
+}
+
+fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: Result<Rows<T>, Error>) {
+    let found = match found {
+        Ok(Rows::Read(rows)) => Ok(rows),
+        Ok(Rows::Unreadable(error)) | Err(error) => Err(error),
+    };
     for Asker { hash, answer, .. } in askers {
         let key = found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone);
         // Whoever left does not mind.
         let _ = answer.send(key);
     }
+}
+
+/// What a statement brings.
+enum Rows<T: Key> {
+    Read(HashMap<T::Hash, Found<T>>),
+    /// One of them is none that this binary knows how to read.
+    Unreadable(Error),
+}
+
+async fn find<T: Key>(askers: &[Asker<T>], pipeline: &Pipeline) -> Result<Rows<T>, Error> {
+    let hashes: Vec<_> = askers.iter().map(|asker| asker.hash).collect();
+    let with_epoch = askers.iter().any(|asker| asker.with_epoch);
+    let read = |connection| {
+        let rows = T::find_all(connection, hashes.clone(), with_epoch);
+        async {
+            match rows.await {
+                Ok(rows) => Ok(Rows::Read(rows.into_iter().collect())),
+                Err(QueryError::DeserializationError(error)) => {
+                    Ok(Rows::Unreadable(Error::unavailable(error)))
+                }
+                Err(error) => Err(error),
+            }
+        }
+    };
+    pipeline.ask(read).await
 }

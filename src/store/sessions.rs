@@ -36,7 +36,7 @@ pub const REFRESH_AFTER: Span = days(1);
 /// However often it is refreshed, a session ends after this.
 pub const LONGEST_LIFE: Span = days(30);
 
-/// A row of `sessions`, without its secret's hash: nobody needs to read that.
+/// A row of `sessions`, without its secret's hash: nobody needs that beside it.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub struct SessionRow {

@@ -30,7 +30,7 @@ use crate::{
     time::{Timestamp, days},
 };
 
-/// A row of `api_tokens`, without its hash: nobody needs to read that.
+/// A row of `api_tokens`, without its hash: nobody needs that beside it.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = api_tokens)]
 pub struct ApiToken {

@@ -51,25 +51,31 @@ impl Pipeline {
     }
 
     /// Sends a statement; once more on a fresh connection, if this one turns out to be lost.
-    pub(in super::super) async fn ask<T, F: Future<Output = QueryResult<T>>>(
+    pub(in crate::store) async fn ask<T, F: Future<Output = QueryResult<T>>>(
         &self,
         body: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, Error> {
+        // Before the wait begins, so that when it is over this line has been silent for as long.
+        let line = self.line();
         self.in_time(async {
-            let mut again = true;
-            loop {
-                let line = self.line();
-                let connection = line.get_or_try_init(|| self.connect()).await?;
-                let result = body(connection.clone()).await;
-                let lost = result.as_ref().is_err_and(is_lost);
-                self.heard(&line, lost);
-                if !(lost && again) {
-                    return result.map_err(Error::from);
-                }
-                again = false;
+            match self.ask_on(&line, &body).await? {
+                Err(error) if is_lost(&error) => self.ask_on(&self.line(), &body).await?,
+                result => result,
             }
+            .map_err(Error::from)
         })
         .await
+    }
+
+    async fn ask_on<T, F: Future<Output = QueryResult<T>>>(
+        &self,
+        line: &Line,
+        body: &impl Fn(Arc<Connection>) -> F,
+    ) -> Result<QueryResult<T>, Error> {
+        let connection = line.get_or_try_init(|| self.connect()).await?;
+        let result = body(connection.clone()).await;
+        self.heard(line, result.as_ref().is_err_and(is_lost));
+        Ok(result)
     }
 
     async fn connect(&self) -> Result<Arc<Connection>, Error> {
@@ -102,7 +108,7 @@ impl Pipeline {
     }
 
     /// Waits no longer than anybody does.
-    pub(in super::super) async fn in_time<T>(
+    pub(in crate::store) async fn in_time<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {

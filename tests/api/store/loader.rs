@@ -65,7 +65,7 @@ impl Known {
 
     async fn alter(&self, sql: &str) {
         let Database::Postgres(postgres) = self.store.database() else { unreachable!() };
-        postgres.write(async |connection| connection.batch_execute(sql).await).await.unwrap();
+        postgres.lock_out(async |connection| connection.batch_execute(sql).await).await.unwrap();
     }
 
     /// Has each statement that reads tokens counted.
@@ -105,8 +105,7 @@ async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
     known.count_statements().await;
     let unknown = (0..PEOPLE).map(|_| (None, PlainToken::generate("sk_live_").hash()));
     let each = known.tokens.iter().map(|(id, hash)| (Some(id.clone()), *hash));
-    let twice = each.clone().chain(each);
-    let asked: Vec<_> = twice.chain(unknown).collect();
+    let asked: Vec<_> = each.clone().chain(unknown).chain(each).collect();
     let answers = join_all(asked.iter().map(|(_, hash)| known.ask(*hash))).await;
     for ((owner, _), answer) in asked.into_iter().zip(answers) {
         assert_eq!(answer.unwrap(), owner);
@@ -157,6 +156,44 @@ async fn what_fails_fails_for_all_who_share_it_and_for_nobody_after_them() {
     known.alter("ALTER TABLE gone RENAME TO api_tokens").await;
     let (owner, hash) = &known.tokens[0];
     assert_eq!(known.ask(*hash).await.unwrap().as_ref(), Some(owner));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_a_fault_of_its_own_key_and_of_no_other() {
+    let known = Known::some().await;
+    let (strange, _) = &known.tokens[3];
+    known.alter(&format!("UPDATE api_tokens SET scopes = 'new' WHERE user_id = '{strange}'")).await;
+    let answers = join_all(known.tokens.iter().map(|(_, hash)| known.ask(*hash))).await;
+    for ((owner, _), answer) in known.tokens.iter().zip(answers) {
+        if owner == strange {
+            assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+        } else {
+            assert_eq!(answer.unwrap().as_ref(), Some(owner));
+        }
+    }
+}
+
+/// Else somebody could be let in by what was true before they came.
+#[tokio::test]
+async fn nobody_is_told_what_a_statement_saw_that_began_before_they_asked() {
+    let known = Known::some().await;
+    let slow = "ALTER TABLE api_tokens RENAME TO kept;
+         CREATE VIEW api_tokens AS
+             WITH pause AS MATERIALIZED (SELECT pg_sleep(0.3))
+             SELECT kept.* FROM pause, kept;";
+    known.alter(slow).await;
+    let (_, hash) = known.tokens[0];
+    let is_revoked = async || {
+        let found = tokens::by_hash(&known.store, hash, Clock::System.now()).await.unwrap();
+        found.unwrap().key.revoked_at.is_some()
+    };
+    is_revoked().await;
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        known.alter("UPDATE kept SET revoked_at = now()").await;
+        assert!(is_revoked().await);
+    };
+    tokio::join!(is_revoked(), later);
 }
 
 #[tokio::test]
