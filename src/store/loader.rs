@@ -41,7 +41,7 @@ pub(super) struct Loaders {
 struct Asker<T: Key> {
     hash: T::Hash,
     with_epoch: bool,
-    answer: oneshot::Sender<Result<Option<Found<T>>, Error>>,
+    answer: oneshot::Sender<Result<Option<Arc<Found<T>>>, Error>>,
 }
 
 /// Those who ask for one kind of key, in line.
@@ -65,7 +65,9 @@ impl<T: Key> Loader<T> {
         let (answer, answered) = oneshot::channel();
         self.stand_in_line(Asker { hash, with_epoch, answer }, pipeline);
         let given_up = |_| Err(Error::unavailable("a look-up was given up"));
-        pipeline.in_time(answered.unwrap_or_else(given_up)).await
+        let found = pipeline.in_time(answered.unwrap_or_else(given_up)).await?;
+        // Mostly nobody else asked for the same key, and nothing is cloned.
+        Ok(found.map(Arc::unwrap_or_clone))
     }
 
     /// Whoever finds the line unserved has it served, on the runtime of this thread: by nobody yet, or no
@@ -119,7 +121,7 @@ fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: Result<Rows<T
 
 /// What a statement brings.
 enum Rows<T: Key> {
-    Read(HashMap<T::Hash, Found<T>>),
+    Read(HashMap<T::Hash, Arc<Found<T>>>),
     /// One of them is none that this binary knows how to read.
     Unreadable(Error),
 }
@@ -131,7 +133,10 @@ async fn find<T: Key>(askers: &[Asker<T>], pipeline: &Pipeline) -> Result<Rows<T
         let rows = T::find_all(connection, hashes.clone(), with_epoch);
         async {
             match rows.await {
-                Ok(rows) => Ok(Rows::Read(rows.into_iter().collect())),
+                Ok(rows) => {
+                    let shared = rows.into_iter().map(|(hash, found)| (hash, Arc::new(found)));
+                    Ok(Rows::Read(shared.collect()))
+                }
                 Err(QueryError::DeserializationError(error)) => {
                     Ok(Rows::Unreadable(Error::unavailable(error)))
                 }
