@@ -30,6 +30,15 @@ use portcullis::{
 
 use crate::support::*;
 
+/// A store that nobody else asks for anything.
+async fn quiet(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = backend.database(folder.path()).await;
+    let options = config(&url, folder.path(), settings).store_options(true);
+    let location = Location::parse(&url, None).unwrap();
+    (Store::open(&location, options).await.unwrap(), folder)
+}
+
 /// Executes a statement on a test's database. What it changes of somebody's rights the server need not have
 /// heard of before its lease is over.
 pub async fn execute(server: &Server, sql: &str) {

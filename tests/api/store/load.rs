@@ -4,19 +4,10 @@ use std::sync::{Arc, Barrier};
 
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::{join, join_all};
-use portcullis::store::{Database, Location, Store};
-use tempfile::TempDir;
+use portcullis::store::Database;
 
+use super::quiet;
 use crate::support::*;
-
-/// A store that nobody else asks for anything.
-pub async fn quiet(backend: Backend, settings: &[&str]) -> (Store, TempDir) {
-    let folder = TempDir::new().unwrap();
-    let url = backend.database(folder.path()).await;
-    let options = config(&url, folder.path(), settings).store_options(true);
-    let location = Location::parse(&url, None).unwrap();
-    (Store::open(&location, options).await.unwrap(), folder)
-}
 
 #[tokio::test]
 async fn what_waits_for_any_of_sqlites_threads_is_counted() {
@@ -72,6 +63,6 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
 
     let (occupied, waited) = join(occupy(3.0), join_all((0..5).map(|_| store.ping()))).await;
     // One of them may just get the connection's successor.
-    assert!(occupied.is_err() && waited.iter().any(Result::is_err));
+    assert!(occupied.is_err() && waited.iter().filter(|ping| ping.is_ok()).count() <= 1);
     assert!(store.load().timeouts > 0);
 }

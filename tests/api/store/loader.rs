@@ -20,7 +20,7 @@ use portcullis::{
 use tempfile::TempDir;
 use tokio::{sync::Notify, time::timeout};
 
-use super::load::quiet;
+use super::quiet;
 use crate::support::*;
 
 /// So many have a token.
@@ -68,15 +68,14 @@ impl Known {
         postgres.lock_out(async |connection| connection.batch_execute(sql).await).await.unwrap();
     }
 
-    /// Has each statement that reads tokens counted.
-    async fn count_statements(&self) {
-        self.alter(
-            "CREATE SEQUENCE statements;
-             ALTER TABLE api_tokens RENAME TO kept;
+    /// Has each statement that reads tokens do this first.
+    async fn do_first(&self, what: &str) {
+        self.alter(&format!(
+            "ALTER TABLE api_tokens RENAME TO kept;
              CREATE VIEW api_tokens AS
-                 WITH statement AS MATERIALIZED (SELECT nextval('statements'))
-                 SELECT kept.* FROM statement, kept;",
-        )
+                 WITH first AS MATERIALIZED (SELECT {what})
+                 SELECT kept.* FROM first, kept;"
+        ))
         .await;
     }
 
@@ -102,7 +101,8 @@ struct Count {
 #[tokio::test]
 async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
     let known = Known::some().await;
-    known.count_statements().await;
+    known.alter("CREATE SEQUENCE statements").await;
+    known.do_first("nextval('statements')").await;
     let unknown = (0..PEOPLE).map(|_| (None, PlainToken::generate("sk_live_").hash()));
     let each = known.tokens.iter().map(|(id, hash)| (Some(id.clone()), *hash));
     let asked: Vec<_> = each.clone().chain(unknown).chain(each).collect();
@@ -177,11 +177,7 @@ async fn a_row_that_cannot_be_read_is_a_fault_of_its_own_key_and_of_no_other() {
 #[tokio::test]
 async fn nobody_is_told_what_a_statement_saw_that_began_before_they_asked() {
     let known = Known::some().await;
-    let slow = "ALTER TABLE api_tokens RENAME TO kept;
-         CREATE VIEW api_tokens AS
-             WITH pause AS MATERIALIZED (SELECT pg_sleep(0.3))
-             SELECT kept.* FROM pause, kept;";
-    known.alter(slow).await;
+    known.do_first("pg_sleep(0.3)").await;
     let (_, hash) = known.tokens[0];
     let is_revoked = async || {
         let found = tokens::by_hash(&known.store, hash, Clock::System.now()).await.unwrap();

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::future::{join, join_all};
 use portcullis::store::{Database, Error, Store};
 
-use super::load::quiet;
+use super::quiet;
 use crate::support::*;
 
 #[derive(diesel::QueryableByName)]
