@@ -436,9 +436,7 @@ async fn secrets_are_read_from_files_too() {
 async fn postgresql_is_reached_over_a_socket_too() {
     let home = TempDir::new().unwrap();
     let url = url::Url::parse(&Backend::Postgres.database(home.path()).await).unwrap();
-    let (client, driver) =
-        tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let client = connect(url.as_str()).await;
     let row =
         client.query_one("SELECT current_setting('unix_socket_directories')", &[]).await.unwrap();
     let folder: String = row.get(0);

@@ -8,7 +8,7 @@ use diesel::{
 };
 use portcullis::store::{Location, Store};
 use tempfile::TempDir;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::support::*;
 
@@ -31,12 +31,6 @@ struct Count {
 struct Name {
     #[diesel(sql_type = Text)]
     value: String,
-}
-
-async fn connect(url: &str) -> Client {
-    let (client, driver) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(driver);
-    client
 }
 
 impl Shell {

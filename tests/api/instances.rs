@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use rand::RngExt;
 use tempfile::TempDir;
-use tokio_postgres::NoTls;
 
 use crate::support::*;
 use watched::{Bystanders, Seen, watch};
@@ -101,15 +100,9 @@ impl Deployment {
         .await;
     }
 
-    async fn shell(&self) -> tokio_postgres::Client {
-        let (client, driver) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
-        tokio::spawn(driver);
-        client
-    }
-
     async fn by_hand(&self, sql: &str) {
         let sql = sql.replace("ADA", &format!("'{}'", self.id));
-        self.shell().await.batch_execute(&sql).await.unwrap();
+        connect(&self.url).await.batch_execute(&sql).await.unwrap();
     }
 
     /// Lets Ada in again, and waits until every instance has remembered both of her keys.

@@ -98,8 +98,7 @@ fn sqlite_columns(url: &str) -> BTreeSet<Column> {
 }
 
 async fn postgres_columns(url: &str) -> BTreeSet<Column> {
-    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let client = connect(url).await;
     let rows = client
         .query(
             "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES'

@@ -7,7 +7,7 @@ mod loader;
 mod pipeline;
 mod retries;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use portcullis::{
@@ -34,9 +34,12 @@ use crate::support::*;
 async fn quiet(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
-    let options = config(&url, folder.path(), settings).store_options(true);
-    let location = Location::parse(&url, None).unwrap();
-    (Store::open(&location, options).await.unwrap(), folder)
+    (open(&url, folder.path(), settings).await, folder)
+}
+
+async fn open(url: &str, folder: &Path, settings: &[&str]) -> Store {
+    let options = config(url, folder, settings).store_options(true);
+    Store::open(&Location::parse(url, None).unwrap(), options).await.unwrap()
 }
 
 /// Executes a statement on a test's database. What it changes of somebody's rights the server need not have
@@ -251,9 +254,7 @@ async fn a_dead_connection_is_replaced_without_an_error() {
     let ada = server.sign_up("ada").await;
     for _ in 0..3 {
         let killer = Backend::Postgres.database(&server.folder).await;
-        let (client, driver) =
-            tokio_postgres::connect(&killer, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(driver);
+        let client = connect(&killer).await;
         let name = database_name(&server).await;
         let sql = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'portcullis' AND datname = '{name}'"
@@ -297,9 +298,7 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
             let name = database_name(&server).await;
             let mut own = url::Url::parse(&url).unwrap();
             own.set_path(&name);
-            let (client, driver) =
-                tokio_postgres::connect(own.as_str(), tokio_postgres::NoTls).await.unwrap();
-            tokio::spawn(driver);
+            let client = connect(own.as_str()).await;
             client
                 .batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE")
                 .await

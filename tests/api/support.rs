@@ -12,7 +12,7 @@ mod smtp;
 mod witness;
 
 pub use caller::{Caller, Reply};
-pub use cluster::Restartable;
+pub use cluster::{Restartable, connect};
 pub use npm::Package;
 pub use outbox::Letter;
 pub use proxy::{Proxy, Wire};

@@ -70,8 +70,7 @@ pub async fn dump_of(url: &str) -> String {
         let files = [read(file.to_owned()), read(format!("{file}-wal"))].concat();
         return String::from_utf8_lossy(&files).into_owned();
     }
-    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let client = connect(url).await;
     let tables = "SELECT table_name::text FROM information_schema.tables \
                   WHERE table_schema = 'public'";
     let mut rows = Vec::new();

@@ -168,12 +168,6 @@ impl Balancer {
     }
 }
 
-async fn client(url: &str) -> tokio_postgres::Client {
-    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(driver);
-    client
-}
-
 /// Tells a server to stop, and waits until it has.
 async fn drain(server: Running) {
     server.signal("TERM");
@@ -210,7 +204,7 @@ async fn a_release_goes_forward_and_back_and_no_request_fails() {
     }
     let looking = Arc::clone(&balancer);
     tasks.push(tokio::spawn(async move { looking.look().await }));
-    let operator = client(&url).await;
+    let operator = connect(&url).await;
 
     balancer.sees_work_of(&at_old).await;
     operator.batch_execute(FORWARD).await.unwrap();
@@ -257,7 +251,7 @@ impl Tables {
     async fn of(url: &str) -> Self {
         match url.strip_prefix("sqlite:") {
             Some(file) => Self::Sqlite(file.to_owned()),
-            None => Self::Postgres(client(url).await),
+            None => Self::Postgres(connect(url).await),
         }
     }
 
@@ -371,11 +365,11 @@ async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
     let before = tables.shape().await;
 
     // It waits before its last statement, with all others done.
-    let holder = client(&url).await;
+    let holder = connect(&url).await;
     holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
     let mut migrate = portcullis(home.path(), &settings);
     let mut migrate = migrate.arg("migrate").stdout(Stdio::null()).spawn().unwrap();
-    let watcher = client(&url).await;
+    let watcher = connect(&url).await;
     until_it_waits(&watcher, &mut migrate).await;
     migrate.kill().unwrap();
     migrate.wait().unwrap();
@@ -403,10 +397,10 @@ async fn nobody_is_served_before_the_tables_are_up_to_date() {
         ("PORTCULLIS_LISTEN", address.as_str()),
     ];
     Tables::of(&url).await.execute(&newest(Backend::Postgres).1).await;
-    let holder = client(&url).await;
+    let holder = connect(&url).await;
     holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
     let mut serve = portcullis(home.path(), &settings).spawn().unwrap();
-    let watcher = client(&url).await;
+    let watcher = connect(&url).await;
     until_it_waits(&watcher, &mut serve).await;
     assert!(TcpStream::connect(port).is_err(), "while it migrates, nobody listens");
     holder.batch_execute("ROLLBACK").await.unwrap();

@@ -190,7 +190,6 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
 
 /// A connection of our own to a database, and that database's name.
 async fn beside(url: &str) -> (tokio_postgres::Client, String) {
-    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let client = connect(url).await;
     (client, url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned())
 }

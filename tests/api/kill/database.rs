@@ -4,7 +4,7 @@ use diesel::{
     Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::Text,
 };
 
-use crate::faults::integrity;
+use crate::{faults::integrity, support::connect};
 
 /// The database behind the server's back.
 pub enum Database {
@@ -59,8 +59,7 @@ impl Database {
         if let Some(file) = url.strip_prefix("sqlite:") {
             return Self::Sqlite(file.to_owned());
         }
-        let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(driver);
+        let client = connect(url).await;
         Self::Postgres(client)
     }
 

@@ -76,8 +76,7 @@ async fn what_is_locked_just_now_is_written_next_time() {
     for person in [&ada, &bob] {
         person.token(&["read"]).await.get("/api/me").await.expect(200);
     }
-    let (holder, driver) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let holder = connect(&url).await;
     let lock = format!("BEGIN; SELECT FROM api_tokens WHERE user_id = '{}' FOR UPDATE", ada.id);
     holder.batch_execute(&lock).await.unwrap();
 

@@ -161,6 +161,13 @@ impl Cluster {
     }
 }
 
+/// A connection of a test's own to this database.
+pub async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    client
+}
+
 /// A certificate for this host that vouches for itself, so that TLS is tested with a real check.
 pub fn make_certificate(folder: &Path, host: &str) -> (PathBuf, PathBuf) {
     let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
