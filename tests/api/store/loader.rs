@@ -1,6 +1,6 @@
 //! Keys that are asked for at once are looked up with one statement on PostgreSQL.
 
-use std::{thread, time::Duration};
+use std::{pin::pin, thread, time::Duration};
 
 use diesel::sql_query;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -18,10 +18,13 @@ use portcullis::{
     time::Clock,
 };
 use tempfile::TempDir;
-use tokio::{sync::Notify, time::timeout};
+use tokio::time::{sleep, timeout};
 
-use super::quiet;
+use super::open;
 use crate::support::*;
+
+/// Long enough for a question to be on its way.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// So many have a token.
 const PEOPLE: usize = 30;
@@ -29,13 +32,20 @@ const PEOPLE: usize = 30;
 /// A store that nobody else asks for anything, and the tokens of some people.
 struct Known {
     store: Store,
+    url: String,
     tokens: Vec<(String, TokenHash)>,
     _folder: TempDir,
 }
 
 impl Known {
     async fn some() -> Self {
-        let (store, folder) = quiet(Backend::Postgres, &[]).await;
+        Self::with(&[]).await
+    }
+
+    async fn with(settings: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = Backend::Postgres.database(folder.path()).await;
+        let store = open(&url, folder.path(), settings).await;
         let now = Clock::System.now();
         let mut tokens = Vec::new();
         for number in 0..PEOPLE {
@@ -51,7 +61,7 @@ impl Known {
             tokens::create(&store, row, scopes, Maker::Operator(event)).await.unwrap();
             tokens.push((id, token.hash()));
         }
-        Self { store, tokens, _folder: folder }
+        Self { store, url, tokens, _folder: folder }
     }
 
     /// Whose token this is.
@@ -77,6 +87,14 @@ impl Known {
                  SELECT kept.* FROM first, kept;"
         ))
         .await;
+    }
+
+    /// Does something while this table cannot be read.
+    async fn while_locked(&self, table: &str, meanwhile: impl Future<Output = ()>) {
+        let holder = connect(&self.url).await;
+        holder.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
+        meanwhile.await;
+        holder.batch_execute("COMMIT").await.unwrap();
     }
 
     async fn statements(&self) -> i64 {
@@ -117,33 +135,94 @@ async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
 #[tokio::test]
 async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
     let known = Known::some().await;
-    let Database::Postgres(postgres) = known.store.database() else { unreachable!() };
     let (first, second) = (&known.tokens[0], &known.tokens[1]);
-    let moment = Duration::from_millis(20);
     for _ in 0..5 {
-        let (locked, left) = (Notify::new(), Notify::new());
-        let held = postgres.write(async |connection| {
-            connection.batch_execute("LOCK TABLE api_tokens").await?;
-            locked.notify_one();
-            left.notified().await;
-            Ok(())
-        });
-        let asked = async {
-            locked.notified().await;
-            let leave = async {
-                let one = timeout(moment, known.ask(first.1));
-                let leaving = tokio::join!(one, timeout(moment, known.ask(second.1)));
-                left.notify_one();
-                leaving
-            };
-            tokio::join!(leave, known.ask(second.1), known.ask(first.1))
+        let mut stay = pin!(async { tokio::join!(known.ask(second.1), known.ask(first.1)) });
+        let meanwhile = async {
+            let one = timeout(MOMENT, known.ask(first.1));
+            let leave = async { tokio::join!(one, timeout(MOMENT, known.ask(second.1))) };
+            tokio::select! {
+                biased;
+                (one, other) = leave => assert!(one.is_err() && other.is_err()),
+                answers = &mut stay => panic!("they could not be read: {answers:?}"),
+            }
         };
-        let (held, (leaving, one, other)) = tokio::join!(held, asked);
-        held.unwrap();
-        assert!(leaving.0.is_err() && leaving.1.is_err());
+        known.while_locked("api_tokens", meanwhile).await;
+        let (one, other) = stay.await;
         assert_eq!(one.unwrap().as_ref(), Some(&second.0));
         assert_eq!(other.unwrap().as_ref(), Some(&first.0));
     }
+}
+
+/// PostgreSQL would rather read a small table whole, until it has grown.
+#[tokio::test]
+async fn keys_are_found_by_their_index_however_few_there_are() {
+    let known = Known::some().await;
+    let watcher = connect(&known.url).await;
+    watcher.batch_execute("VACUUM ANALYZE").await.unwrap();
+    let scans = "SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = 'api_tokens'";
+    let scans = async || {
+        let row = watcher.query_one(scans, &[]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
+    };
+    let (whole, by_index) = scans().await;
+    // PostgreSQL does not count them at once.
+    bounded(async {
+        while scans().await == (whole, by_index) {
+            known.ask(known.tokens[0].1).await.unwrap();
+            sleep(MOMENT).await;
+        }
+    })
+    .await;
+    assert_eq!(scans().await.0, whole);
+}
+
+/// Else what a slow database is asked in vain would make it slower.
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_asked() {
+    let known = Known::some().await;
+    known.alter("CREATE SEQUENCE statements").await;
+    known.do_first("nextval('statements')").await;
+    let [first, second, third] = [0, 1, 2].map(|number| known.tokens[number].1);
+    let mut under_way = pin!(async {
+        let later = async {
+            sleep(MOMENT).await;
+            known.ask(second).await
+        };
+        tokio::join!(known.ask(first), later)
+    });
+    let meanwhile = async {
+        let leave = async {
+            sleep(2 * MOMENT).await;
+            timeout(MOMENT, known.ask(third)).await
+        };
+        tokio::select! {
+            biased;
+            left = leave => assert!(left.is_err()),
+            answers = &mut under_way => panic!("they could not be read: {answers:?}"),
+        }
+    };
+    known.while_locked("kept", meanwhile).await;
+    let (one, other) = under_way.await;
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(known.statements().await, 2);
+}
+
+#[tokio::test]
+async fn nobody_waits_in_line_and_for_an_answer_longer_than_for_an_answer() {
+    let known = Known::with(&["--database-timeout", "2"]).await;
+    let ask = async |place: u32| {
+        sleep(place * MOMENT).await;
+        known.ask(known.tokens[0].1).await
+    };
+    let meanwhile = async {
+        // Two are under way, so the third is in line.
+        let all = timeout(Duration::from_secs(3), join_all([ask(0), ask(1), ask(2)]));
+        for answer in all.await.expect("nobody waits for two answers") {
+            assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+        }
+    };
+    known.while_locked("api_tokens", meanwhile).await;
 }
 
 #[tokio::test]
@@ -185,7 +264,7 @@ async fn nobody_is_told_what_a_statement_saw_that_began_before_they_asked() {
     };
     is_revoked().await;
     let later = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
         known.alter("UPDATE kept SET revoked_at = now()").await;
         assert!(is_revoked().await);
     };

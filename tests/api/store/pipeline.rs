@@ -36,6 +36,14 @@ async fn statements_share_a_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_that_answers_is_kept_for_longer_than_anybody_waits() {
+    let (store, _folder) = quiet(Backend::Postgres, &["--database-timeout", "2"]).await;
+    let pid = process(&store, 0.0).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    assert_eq!(process(&store, 0.0).await.unwrap(), pid);
+}
+
+#[tokio::test]
 async fn whoever_leaves_early_spoils_it_for_nobody() {
     let (store, _folder) = quiet(Backend::Postgres, &[]).await;
     let pid = process(&store, 0.0).await.unwrap();
