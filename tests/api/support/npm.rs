@@ -3,20 +3,18 @@
 use std::{path::Path, process::Command};
 
 use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 /// A folder with a `package.json`, and a lock file that says all the rest.
 pub struct Package {
     folder: &'static str,
     installed: OnceCell<()>,
-    // Browsers take every core that there is: suites that ran beside each other would time out.
-    running: Mutex<()>,
 }
 
 impl Package {
     /// The one in this folder of the repository.
     pub const fn of(folder: &'static str) -> Self {
-        Self { folder, installed: OnceCell::const_new(), running: Mutex::const_new(()) }
+        Self { folder, installed: OnceCell::const_new() }
     }
 
     /// Runs one of its scripts, which are tests, with these settings as JSON in its environment. What it
@@ -24,7 +22,6 @@ impl Package {
     pub async fn run(&self, script: &str, settings: &[(&str, &Value)]) {
         let install = || self.npm(&["ci", "--no-audit", "--no-fund"], &[]);
         self.installed.get_or_init(install).await;
-        let _alone = self.running.lock().await;
         self.npm(&["run", script], settings).await;
     }
 
