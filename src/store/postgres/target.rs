@@ -1,0 +1,172 @@
+//! How a PostgreSQL server is reached: the URL, how long that may take, and TLS where the URL asks for it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How long a host may take to let us in, where the URL does not say it.
+const CONNECTING: Duration = Duration::from_secs(5);
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct Target {
+    config: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Target {
+    /// Reads a connection URL; `sslmode=require` means TLS with a verified certificate.
+    ///
+    /// # Errors
+    /// What is wrong with the URL or the certificate file; never the URL itself, which may hold a password.
+    pub fn parse(url: &str, authority: Option<PathBuf>) -> Result<Self, String> {
+        let mut config: tokio_postgres::Config =
+            url.parse().map_err(|error: tokio_postgres::Error| format!("DATABASE_URL: {error}"))?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECTING);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("portcullis");
+        }
+        let tls = if config.get_ssl_mode() == SslMode::Require {
+            Some(MakeRustlsConnect::new(tls_config(authority)?))
+        } else {
+            config.ssl_mode(SslMode::Disable);
+            None
+        };
+        Ok(Self { config, tls })
+    }
+
+    /// Where the password and the data would cross a network in clear.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let local = |host: &Host| match host {
+            Host::Tcp(name) => matches!(name.as_str(), "localhost" | "127.0.0.1" | "::1"),
+            Host::Unix(_) => true,
+        };
+        self.tls.is_none() && !self.config.get_hosts().iter().all(local)
+    }
+
+    /// Host and database, for a banner: no user, no password.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => "localhost".to_owned(),
+        };
+        format!("PostgreSQL {} at {host}", self.config.get_dbname().unwrap_or("(default)"))
+    }
+
+    /// Opens one connection outside any pool.
+    ///
+    /// `connect_timeout` bounds only the way to each host; a host that accepts and says nothing would
+    /// hold a place in the pool for ever.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses, or does not answer in time.
+    pub async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
+        let hosts = self.config.get_hosts().len().max(1);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECTING);
+        let patience = each.saturating_mul(hosts.try_into().unwrap_or(u32::MAX));
+        tokio::time::timeout(patience, self.open()).await.unwrap_or_else(|_| {
+            Err(ConnectionError::BadConnection("PostgreSQL did not answer in time".to_owned()))
+        })
+    }
+
+    async fn open(&self) -> ConnectionResult<AsyncPgConnection> {
+        let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
+        let mut connection = if let Some(tls) = self.tls.clone() {
+            let (client, driver) = self.config.connect(tls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+        } else {
+            let (client, driver) = self.config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+        };
+        connection
+            .batch_execute(DURABLE)
+            .await
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    }
+}
+
+/// An acknowledged lock-out must survive a crash, whatever the server's default; a stricter one stays.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+     WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+
+fn describe(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let Some(file) = authority else {
+        let builder = builder.with_platform_verifier().map_err(|error| error.to_string())?;
+        return Ok(builder.with_no_client_auth());
+    };
+    let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&file).map_err(|error| fail(&error))? {
+        let certificate = certificate.map_err(|error| fail(&error))?;
+        roots.add(certificate).map_err(|error| fail(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(fail(&"no certificate in this file"));
+    }
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target::parse(url, None).unwrap()
+    }
+
+    #[test]
+    fn what_crosses_a_network_in_clear_is_exposed() {
+        for own in [
+            "postgres://u:secret@localhost/app",
+            "postgres://u:secret@127.0.0.1/app",
+            "postgres://u:secret@[::1]/app",
+            "postgres://u:secret@%2Fvar%2Frun%2Fpostgresql/app",
+            "postgres://u:secret@db.example.com/app?sslmode=require",
+        ] {
+            assert!(!target(own).is_exposed(), "{own}");
+        }
+        for open in [
+            "postgres://u:secret@db.example.com/app",
+            "postgres://u:secret@db.example.com/app?sslmode=prefer",
+            "postgres://u:secret@localhost,db.example.com/app",
+        ] {
+            assert!(target(open).is_exposed(), "{open}");
+        }
+    }
+
+    #[test]
+    fn a_description_names_host_and_database_and_no_more() {
+        let described = target("postgres://u:secret@db.example.com:5433/app").describe();
+        assert_eq!(described, "PostgreSQL app at db.example.com");
+        assert_eq!(target("postgres:///?user=u").describe(), "PostgreSQL (default) at localhost");
+    }
+}
