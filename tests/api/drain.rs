@@ -21,7 +21,7 @@ const BETWEEN: Duration = Duration::from_secs(1);
 
 /// How long servers are replaced, each once at least.
 fn long() -> Duration {
-    Duration::from_secs(as_many_as("DRAIN_SECONDS").unwrap_or(0))
+    as_many_as("DRAIN_SECONDS").map_or(Duration::ZERO, Duration::from_secs)
 }
 
 /// One place for a server, and whether the one in it said that it is ready.

@@ -37,6 +37,7 @@ async fn quiet(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir
     (open(&url, folder.path(), settings).await, folder)
 }
 
+/// Opens a store on this database, which has its tables.
 async fn open(url: &str, folder: &Path, settings: &[&str]) -> Store {
     let options = config(url, folder, settings).store_options(true);
     Store::open(&Location::parse(url, None).unwrap(), options).await.unwrap()

@@ -92,7 +92,7 @@ async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
     let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
         unreachable!()
     };
-    let (holder, _) = beside(&url).await;
+    let holder = connect(&url).await;
     holder.batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND wait_event_type = 'Lock'";
@@ -158,7 +158,8 @@ async fn a_start_at_a_database_that_says_nothing_ends_in_a_refusal() {
 #[tokio::test]
 async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     let Wired { server, proxy: _proxy, witness, url } = wired().await;
-    let (operator, name) = beside(&url).await;
+    let operator = connect(&url).await;
+    let name = url::Url::parse(&url).unwrap().path().trim_start_matches('/').to_owned();
     let read_only = async |state: &str| {
         let sql = format!(
             "ALTER DATABASE {name} SET default_transaction_read_only = {state};
@@ -186,10 +187,4 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     witness.is_served_again().await;
     last_use.flush(store).await.unwrap();
     assert!(used().await.is_string(), "what was noted meanwhile is written");
-}
-
-/// A connection of our own to a database, and that database's name.
-async fn beside(url: &str) -> (tokio_postgres::Client, String) {
-    let client = connect(url).await;
-    (client, url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned())
 }

@@ -2,8 +2,7 @@
 
 use std::{pin::pin, thread, time::Duration};
 
-use diesel::sql_query;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use portcullis::{
     scope::Scopes,
@@ -97,30 +96,22 @@ impl Known {
         holder.batch_execute("COMMIT").await.unwrap();
     }
 
-    async fn statements(&self) -> i64 {
-        let Database::Postgres(postgres) = self.store.database() else { unreachable!() };
-        let count = postgres
-            .read(async |connection| {
-                sql_query("SELECT last_value AS count FROM statements")
-                    .get_result::<Count>(connection)
-                    .await
-            })
-            .await;
-        count.unwrap().count
+    /// Has each statement that reads tokens counted.
+    async fn count_statements(&self) {
+        self.alter("CREATE SEQUENCE statements").await;
+        self.do_first("nextval('statements')").await;
     }
-}
 
-#[derive(diesel::QueryableByName)]
-struct Count {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    count: i64,
+    async fn statements(&self) -> i64 {
+        let counter = connect(&self.url).await;
+        counter.query_one("SELECT last_value FROM statements", &[]).await.unwrap().get(0)
+    }
 }
 
 #[tokio::test]
 async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
     let known = Known::some().await;
-    known.alter("CREATE SEQUENCE statements").await;
-    known.do_first("nextval('statements')").await;
+    known.count_statements().await;
     let unknown = (0..PEOPLE).map(|_| (None, PlainToken::generate("sk_live_").hash()));
     let each = known.tokens.iter().map(|(id, hash)| (Some(id.clone()), *hash));
     let asked: Vec<_> = each.clone().chain(unknown).chain(each).collect();
@@ -181,8 +172,7 @@ async fn keys_are_found_by_their_index_however_few_there_are() {
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_not_asked() {
     let known = Known::some().await;
-    known.alter("CREATE SEQUENCE statements").await;
-    known.do_first("nextval('statements')").await;
+    known.count_statements().await;
     let [first, second, third] = [0, 1, 2].map(|number| known.tokens[number].1);
     let mut under_way = pin!(async {
         let later = async {
