@@ -38,6 +38,7 @@ pub mod revocation;
 pub mod schema;
 pub mod sessions;
 pub mod setup;
+pub mod shared_clock;
 pub mod tokens;
 pub mod users;
 pub mod verifications;

@@ -1,15 +1,10 @@
 //! Time as data: one type for a moment, and one place that asks what time it is.
 
+mod manual;
 mod sql;
 mod uptime;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use diesel::{deserialize::FromSqlRow, expression::AsExpression};
 use serde::{Serialize, Serializer};
@@ -21,6 +16,7 @@ use utoipa::{
     },
 };
 
+pub use manual::ManualClock;
 pub use sql::Moment;
 pub use uptime::Uptime;
 
@@ -119,36 +115,56 @@ impl PartialSchema for Timestamp {
 
 impl ToSchema for Timestamp {}
 
-/// What tells the time. Whoever decides anything by time is handed `now`, read from here once.
+/// What tells the time. A decision by time is handed `now`, read from here once.
+///
+/// Two clocks that must not be confused: calendar time ([`Timestamp`]), which an operator or a time server may
+/// set forward and back, and the time since the machine started ([`Uptime`]), which only runs. How long
+/// something lasts within this process is a matter of the second.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The machine's clocks.
     #[default]
     System,
-    /// A clock that moves only when told to, so that an expiry can be met at its exact edge.
-    Manual(Arc<AtomicI64>),
+    /// Clocks that move only when told to, so that an expiry can be met at its exact edge.
+    Manual(Arc<ManualClock>),
 }
 
 impl Clock {
     /// A clock that stands at this moment until it is set again.
     #[must_use]
     pub fn manual(at: Timestamp) -> Self {
-        Self::Manual(Arc::new(AtomicI64::new(at.0)))
+        Self::Manual(Arc::new(ManualClock::new(at)))
     }
 
-    /// Moves a manual clock; the machine's own is left alone.
+    /// Lets time pass on a manual clock until it shows this; the machine's own is left alone.
     pub fn set(&self, to: Timestamp) {
-        if let Self::Manual(micros) = self {
-            micros.store(to.0, Ordering::SeqCst);
+        if let Self::Manual(clock) = self {
+            clock.advance_to(to);
         }
     }
 
-    /// The present moment.
+    /// Sets a manual clock's calendar time, as a time server does: no time passes.
+    pub fn step(&self, to: Timestamp) {
+        if let Self::Manual(clock) = self {
+            clock.step(to);
+        }
+    }
+
+    /// The present moment, by the calendar.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp(jiff::Timestamp::now().as_microsecond()),
-            Self::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// The present moment, by a clock that is never set.
+    #[must_use]
+    pub fn uptime(&self) -> Uptime {
+        match self {
+            Self::System => Uptime::now(),
+            Self::Manual(clock) => clock.uptime(),
         }
     }
 }

@@ -17,6 +17,17 @@ impl Uptime {
         Self(Duration::new(seconds, nanos))
     }
 
+    /// So long after the machine started.
+    pub(super) fn after(duration: Duration) -> Self {
+        Self(duration)
+    }
+
+    /// The time that has passed since an earlier moment.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// In nanoseconds, which fill 64 bits after 584 years.
     #[must_use]
     pub fn nanos(self) -> u64 {
