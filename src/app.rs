@@ -108,6 +108,7 @@ impl Server {
             limits: Limits::new(&config, &clock),
             clock,
             job_added: Notify::new(),
+            retention_due: Notify::new(),
             hashing: Hashing::new(config.hash_concurrency()),
             checked_cookies: CheckedCookies::new(config.cache_size),
             last_use: LastUse::default(),

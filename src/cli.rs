@@ -13,6 +13,7 @@ use std::{
     env,
     io::{self, IsTerminal, Read},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{
@@ -145,6 +146,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
+/// How long a command waits for the database. Nobody is put off by that, as by a request that waits.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 /// The store, for a command beside the server: one worker's, and one connection. A file of our own is
 /// migrated on the way, so that the first admin can be made before the first start; a server that
 /// others share is not.
@@ -154,6 +158,7 @@ async fn open(config: &Config) -> Result<Store, Failure> {
     options.workers = 1;
     options.pool_size = 1;
     options.cache_size = 0;
+    options.patience = PATIENCE;
     Ok(Store::open(&location, options).await?)
 }
 

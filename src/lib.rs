@@ -8,6 +8,7 @@
 //! - [`api`] answers, one file a resource
 //! - [`pages`] are the same for people, and a thin client of the API: without them it stands unchanged
 //! - [`jobs`] does afterwards what need not be waited for, and [`mail`] is what most of them send
+//! - [`retention`] deletes what is over
 //! - [`store`] keeps the data, in SQLite or in PostgreSQL
 //!
 //! Beside them [`cli`] holds the commands, [`config`] every setting, [`state`] what requests share,
@@ -29,6 +30,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod pages;
 pub mod request_id;
+pub mod retention;
 pub mod routes;
 pub mod scope;
 pub mod secrets;

@@ -36,6 +36,8 @@ pub struct State {
     pub mailer: Mailer,
     /// Told when a job was added, so that it need not wait to be found.
     pub job_added: Notify,
+    /// Told when there are rows to delete that need not wait for the next hour.
+    pub retention_due: Notify,
     /// Cookies that need no second check of their signature.
     pub checked_cookies: CheckedCookies,
     /// When each key was last used.

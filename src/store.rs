@@ -33,7 +33,7 @@ pub mod lease;
 pub mod page;
 pub mod passwords;
 pub mod projects;
-pub mod purge;
+pub mod retention;
 pub mod revocation;
 pub mod schema;
 pub mod sessions;
@@ -113,8 +113,10 @@ impl Location {
 /// How the store is opened.
 #[derive(Clone, Copy)]
 pub struct Options {
-    /// The longest that anybody waits for an answer.
+    /// The longest wait for an answer: a request's, or a command's.
     pub patience: Duration,
+    /// The longest wait for a connection to PostgreSQL.
+    pub connecting: Duration,
     /// The most connections to PostgreSQL.
     pub pool_size: u32,
     /// How many threads serve requests.
@@ -147,6 +149,10 @@ pub struct Load {
     /// Epochs that were read.
     pub epochs_read: u64,
 }
+
+/// The longest wait for an answer where no request waits: retention's batches, which are small, on tables of any
+/// size.
+const MAINTENANCE: Duration = Duration::from_mins(1);
 
 /// The store: a database, and what is kept in memory of it.
 pub struct Store {
@@ -195,6 +201,13 @@ macro_rules! lock_out {
     }};
 }
 
+/// Runs a body in one transaction, as `write!` does, that no request waits for: it may take longer than a request.
+macro_rules! maintain {
+    ($store:expr, |$connection:ident| $body:expr) => {
+        $crate::store::run!($store, maintain, |$connection| $body)
+    };
+}
+
 /// Runs a body in one transaction: all of it or nothing.
 macro_rules! write {
     ($store:expr, |$connection:ident| $body:expr) => {
@@ -221,7 +234,7 @@ macro_rules! run {
     };
 }
 
-use {lock_out, read, run, watch, write};
+use {lock_out, maintain, read, run, watch, write};
 
 use loader::Loaders;
 use memory::{Counts, Memory};
@@ -249,7 +262,7 @@ impl Store {
                     target.as_ref().clone(),
                     options.pool_size,
                     options.workers,
-                    options.patience,
+                    postgres::Patience { answer: options.patience, connection: options.connecting },
                 )
                 .await?,
             ),

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{jobs, state::State, store::purge::purge};
+use crate::{jobs, retention, state::State};
 
 /// How often the last uses of keys are written.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How often those are forgotten who have not asked for long.
 const FORGET: Duration = Duration::from_mins(1);
-/// How often rows whose time is over are deleted.
-const PURGE: Duration = Duration::from_hours(1);
 
-/// Does jobs, keeps the lease, writes last uses, forgets and purges, until it is told to stop. A fault is
+/// Does jobs, keeps the lease, writes last uses, forgets and deletes old rows, until it is told to stop. A fault is
 /// logged and tried again the next time.
 pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
@@ -25,14 +23,7 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
             }
         }),
         every(FORGET, stop, async || state.limits.forget()),
-        every(PURGE, stop, async || {
-            let keep = state.config.keep_audit_events();
-            match purge(&state.store, keep, state.clock.now()).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "purged what had expired"),
-                Err(fault) => tracing::warn!(%fault, "expired rows could not be purged"),
-            }
-        }),
+        retention::run(state),
     );
 }
 

@@ -1,6 +1,6 @@
 //! A copy of the embedded database, taken while others write to it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
@@ -16,7 +16,7 @@ use super::{Error, sqlite};
 /// # Errors
 /// When the database cannot be read or the copy not be written.
 pub fn copy(database: &Path, into: &Path) -> Result<(), Error> {
-    let mut connection = sqlite::connect(database)?;
+    let mut connection = sqlite::connect(database, Duration::MAX)?;
     sql_query("VACUUM INTO ?").bind::<Text, _>(text(into)?).execute(&mut connection)?;
     Ok(())
 }

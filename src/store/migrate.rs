@@ -1,9 +1,9 @@
 //! Brings the tables up to date.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use diesel::{sql_query, sql_types::BigInt};
-use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
+use diesel_async::{AsyncMigrationHarness, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{Error, Location, postgres::Target, sqlite};
@@ -13,6 +13,10 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// "portcull" as a number: the advisory lock that starters of one database meet at.
 const ADVISORY_LOCK: i64 = 0x706f_7274_6375_6c6c;
+
+/// A migration takes as long as the tables are large, whatever a role or database allows a request.
+const UNLIMITED: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
+     SET idle_in_transaction_session_timeout = 0";
 
 /// The versions of the migrations that were applied just now.
 pub type Applied = Vec<String>;
@@ -35,9 +39,9 @@ pub(super) async fn run(location: Location) -> Result<Applied, Error> {
         .map_err(|_| Error::unavailable("the migration panicked"))?
 }
 
-/// All in one immediate transaction: a second starter waits, and then finds nothing to do.
+/// All in one immediate transaction: a second starter waits, as long as that takes, and then finds nothing to do.
 fn migrate_sqlite(file: &Path) -> Result<Applied, Error> {
-    let mut connection = sqlite::connect(file)?;
+    let mut connection = sqlite::connect(file, Duration::MAX)?;
     let mut failure = None;
     let applied = connection.immediate_transaction(|connection| {
         apply(connection, SQLITE).map_err(|error| {
@@ -50,6 +54,7 @@ fn migrate_sqlite(file: &Path) -> Result<Applied, Error> {
 
 async fn migrate_postgres(target: &Target) -> Result<Applied, Error> {
     let mut connection = target.connect().await.map_err(Error::unavailable)?;
+    connection.batch_execute(UNLIMITED).await?;
     // Held until this connection closes, which is when this function returns.
     sql_query("SELECT pg_advisory_lock($1)")
         .bind::<BigInt, _>(ADVISORY_LOCK)

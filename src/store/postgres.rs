@@ -13,7 +13,7 @@ use diesel_async::{
     },
 };
 
-use super::{Error, Load, lane};
+use super::{Error, Load, MAINTENANCE, lane};
 
 pub(super) use pipeline::Pipeline;
 pub use target::Target;
@@ -46,10 +46,20 @@ pub struct Postgres {
     lanes: Vec<Arc<Pipeline>>,
     watch: Pipeline,
     patience: Duration,
+    begin_maintenance: String,
+}
+
+/// The longest waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For an answer.
+    pub answer: Duration,
+    /// For a connection.
+    pub connection: Duration,
 }
 
 impl Postgres {
-    /// Opens the pool: at most `size` connections, each answer within `patience`.
+    /// Opens the pool: at most `size` connections.
     ///
     /// # Errors
     /// None as yet: connections are made when they are needed.
@@ -57,7 +67,7 @@ impl Postgres {
         target: Target,
         size: u32,
         workers: usize,
-        patience: Duration,
+        Patience { answer: patience, connection: connecting }: Patience,
     ) -> Result<Self, Error> {
         let mut config = ManagerConfig::default();
         config.custom_setup = Box::new(move |_| {
@@ -78,7 +88,7 @@ impl Postgres {
         let pool = bb8::Pool::builder()
             .max_size(size)
             .test_on_check_out(false)
-            .connection_timeout(patience)
+            .connection_timeout(connecting)
             .error_sink(Box::new(LogConnectionErrors))
             .build(manager)
             .await
@@ -86,7 +96,8 @@ impl Postgres {
         let lane = || Arc::new(Pipeline::new(pool.clone(), patience, BY_INDEX));
         let lanes = std::iter::repeat_with(lane).take(workers).collect();
         let watch = Pipeline::new(pool.clone(), patience, "");
-        Ok(Self { pool, lanes, watch, patience })
+        let begin_maintenance = begin_longer(patience, MAINTENANCE);
+        Ok(Self { pool, lanes, watch, patience, begin_maintenance })
     }
 
     /// The worker's own connection, for single statements that read, find by an index, and finish at once.
@@ -139,22 +150,42 @@ impl Postgres {
     /// As for [`read`](Self::read), and what the body returned, after a rollback.
     pub async fn write<T>(
         &self,
+        body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        self.transact(BEGIN, self.patience, body).await
+    }
+
+    /// As [`write`](Self::write), where no request waits for the answer.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn maintain<T>(
+        &self,
+        body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        self.transact(&self.begin_maintenance, self.patience.max(MAINTENANCE), body).await
+    }
+
+    async fn transact<T>(
+        &self,
+        start: &str,
+        patience: Duration,
         mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        in_time(self.patience, async {
+        in_time(patience, async {
             let mut pooled = self.pool.get().await.map_err(Error::unavailable)?;
-            let result = if begin(&mut pooled).await.is_ok() {
+            let result = if begin(&mut pooled, start).await.is_ok() {
                 finish(&mut pooled, &mut body).await
             } else {
                 // Whatever BEGIN failed of, nothing was done, and this connection is no good.
                 let mut fresh = fresh(&self.pool).await?;
-                begin(&mut fresh).await?;
+                begin(&mut fresh, start).await?;
                 finish(&mut fresh, &mut body).await
             };
             match result {
                 Err(error) if is_deadlock(&error) => {
                     let mut fresh = fresh(&self.pool).await?;
-                    begin(&mut fresh).await?;
+                    begin(&mut fresh, start).await?;
                     finish(&mut fresh, &mut body).await.map_err(Error::from)
                 }
                 result => result.map_err(Error::from),
@@ -248,12 +279,20 @@ impl ::bb8::ErrorSink<PoolError> for LogConnectionErrors {
     }
 }
 
-async fn begin(connection: &mut Connection) -> QueryResult<()> {
-    AnsiTransactionManager::begin_transaction_sql(
-        connection,
-        "BEGIN ISOLATION LEVEL READ COMMITTED",
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Begins a transaction that may take longer than others. A limit that is not ours, and stricter, stays.
+fn begin_longer(patience: Duration, longer: Duration) -> String {
+    let (ours, longer) = (patience.as_millis(), longer.max(patience).as_millis());
+    format!(
+        "{BEGIN}; SELECT set_config(name, '{longer}', true) FROM pg_settings \
+         WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') \
+         AND setting = '{ours}'"
     )
-    .await
+}
+
+async fn begin(connection: &mut Connection, start: &str) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction_sql(connection, start).await
 }
 
 async fn finish<T>(

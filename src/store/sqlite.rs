@@ -18,7 +18,7 @@ use diesel::{
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::{Error, epoch, lane};
+use super::{Error, MAINTENANCE, epoch, lane};
 use job::{Asked, Job};
 
 /// How many jobs may wait for a thread. A full queue means more work than the disk can take.
@@ -67,7 +67,7 @@ impl Sqlite {
     /// When a connection cannot be opened.
     pub fn open(file: &Path, workers: usize, patience: Duration) -> Result<Self, Error> {
         let read_on = |name: String, queue: Queue| -> Result<(), Error> {
-            let connection = connect_reader(file)?;
+            let connection = connect_reader(file, patience)?;
             start(&name, move || reader::serve(connection, &queue))
         };
         let (read_jobs, read_queue) = flume::bounded(QUEUE);
@@ -81,7 +81,7 @@ impl Sqlite {
         let (watch_jobs, watch_queue) = flume::bounded(QUEUE);
         read_on("sqlite-watch".to_owned(), watch_queue)?;
         let (write_jobs, write_queue) = flume::bounded(QUEUE);
-        let connection = Connection::with_runtime(connect(file)?, InPlace);
+        let connection = Connection::with_runtime(connect(file, patience)?, InPlace);
         start("sqlite-writer", move || writer::serve(connection, &write_queue))?;
         Ok(Self { lanes, readers: read_jobs, watch: watch_jobs, writer: write_jobs, patience })
     }
@@ -139,6 +139,18 @@ impl Sqlite {
         self.lock_out(move |connection| epoch::unchanged(connection, body)).await
     }
 
+    /// As [`write`](Self::write), where no request waits for the answer.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn maintain<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let body = move |connection: &mut Connection| epoch::unchanged(connection, body);
+        ask_within(MAINTENANCE, &self.writer, body).await
+    }
+
     /// As [`write`](Self::write), for what changes the epoch: its triggers do that.
     ///
     /// # Errors
@@ -155,14 +167,22 @@ impl Sqlite {
         jobs: &Jobs,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let (job, answered) = Asked::new(body);
-        let full = |_| Error::unavailable("the queue to SQLite is full");
-        jobs.try_send(Box::new(job)).map_err(full)?;
-        match tokio::time::timeout(self.patience, answered).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Error::unavailable("SQLite's thread has ended")),
-            Err(_) => Err(Error::unavailable("SQLite did not answer in time")),
-        }
+        ask_within(self.patience, jobs, body).await
+    }
+}
+
+async fn ask_within<T: Send + 'static>(
+    patience: Duration,
+    jobs: &Jobs,
+    body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+) -> Result<T, Error> {
+    let (job, answered) = Asked::new(body);
+    let full = |_| Error::unavailable("the queue to SQLite is full");
+    jobs.try_send(Box::new(job)).map_err(full)?;
+    match tokio::time::timeout(patience, answered).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Error::unavailable("SQLite's thread has ended")),
+        Err(_) => Err(Error::unavailable("SQLite did not answer in time")),
     }
 }
 
@@ -182,21 +202,24 @@ pub fn in_place<T>(future: impl Future<Output = QueryResult<T>>) -> QueryResult<
     })
 }
 
-/// Opens a connection with the settings that every connection of ours has.
+/// Opens a connection with the settings that every connection of ours has. Where another process writes, each
+/// statement waits so long for it.
 ///
 /// Turning on the write-ahead log does not wait for the time-out where another starter of a new file is
 /// just doing the same: it is tried again.
 /// `synchronous = FULL`: a lost power supply must not bring back a session that was ended.
-pub(super) fn connect(file: &Path) -> Result<SqliteConnection, Error> {
+pub(super) fn connect(file: &Path, wait: Duration) -> Result<SqliteConnection, Error> {
+    // SQLite counts milliseconds in 31 bits.
+    let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
     let open = || -> Result<SqliteConnection, Box<dyn StdError>> {
         let path = file.to_str().ok_or("the path is not UTF-8")?;
         let mut connection = SqliteConnection::establish(path)?;
-        connection.batch_execute(
-            "PRAGMA busy_timeout = 5000;
+        connection.batch_execute(&format!(
+            "PRAGMA busy_timeout = {wait};
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
-             PRAGMA foreign_keys = ON;",
-        )?;
+             PRAGMA foreign_keys = ON;"
+        ))?;
         Ok(connection)
     };
     open.retry(ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(100))
@@ -205,8 +228,8 @@ pub(super) fn connect(file: &Path) -> Result<SqliteConnection, Error> {
         .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
 }
 
-fn connect_reader(file: &Path) -> Result<Connection, Error> {
-    let mut connection = connect(file)?;
+fn connect_reader(file: &Path, wait: Duration) -> Result<Connection, Error> {
+    let mut connection = connect(file, wait)?;
     connection.batch_execute("PRAGMA query_only = ON")?;
     Ok(Connection::with_runtime(connection, InPlace))
 }

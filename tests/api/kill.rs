@@ -2,7 +2,7 @@
 //!
 //! The long form: `KILL_ROUNDS=500 cargo test --test api kill -- --nocapture`
 
-mod database;
+pub mod database;
 mod journal;
 mod writers;
 

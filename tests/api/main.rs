@@ -42,6 +42,7 @@ mod pages;
 mod projects;
 mod races;
 mod readme;
+mod retention;
 mod schema;
 mod schemathesis;
 mod security;

@@ -9,7 +9,7 @@ use portcullis::{
         accounts::{self, Opening},
         audit_events::{Action, EVERYBODY, Event},
         jobs::{self, NewJob},
-        purge::purge,
+        retention::{self, Due},
         revocation, sessions, tokens,
         users::{self, Role, Written},
         verifications::{NewVerification, Purpose},
@@ -333,7 +333,7 @@ async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Ba
         let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
         let sign_in = json!({ "email": grace.email, "password": PASSWORD });
         let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
-        let (reset, changed, begun, entered, made, left, ended, revoked, purged) = tokio::join!(
+        let (reset, changed, begun, entered, made, left, ended, revoked, deleted) = tokio::join!(
             nobody.post("/api/auth/reset-password", reset),
             phone.post("/api/auth/change-password", change),
             nobody.post("/api/auth/sign-in/email", sign_in),
@@ -342,14 +342,14 @@ async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Ba
             desk.post("/api/auth/revoke-other-sessions", json!({})),
             revocation::end_sessions(store, None, now, event(Action::SessionsEnded)),
             revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)),
-            purge(store, days(365), now)
+            retention::complete(store, Due { now, keep_audit_events: days(365) }, 2)
         );
         for reply in [reset, changed, begun, entered, made, left] {
             assert!(reply.status.as_u16() < 500, "round {round}: {reply:?}");
         }
         assert!(
-            ended.is_ok() && revoked.is_ok() && purged.is_ok(),
-            "{ended:?} {revoked:?} {purged:?}"
+            ended.is_ok() && revoked.is_ok() && deleted.is_ok(),
+            "{ended:?} {revoked:?} {deleted:?}"
         );
     }
 }

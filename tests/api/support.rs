@@ -3,6 +3,7 @@
 mod caller;
 mod cluster;
 mod npm;
+mod old_rows;
 mod outbox;
 mod proxy;
 mod running;
@@ -14,6 +15,7 @@ mod witness;
 pub use caller::{Caller, Reply};
 pub use cluster::{Restartable, connect};
 pub use npm::Package;
+pub use old_rows::{add_sessions, moment};
 pub use outbox::Letter;
 pub use proxy::{Proxy, Wire};
 pub use rstest::rstest;

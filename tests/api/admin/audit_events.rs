@@ -1,6 +1,9 @@
 //! /api/admin/audit-events, and how long anything is kept
 
-use portcullis::{store::purge::purge, time::days};
+use portcullis::{
+    store::retention::CERTAIN,
+    time::{days, seconds},
+};
 use reqwest::Method;
 
 use super::*;
@@ -180,6 +183,7 @@ async fn an_event_holds_no_address_and_no_secret(backend: Backend) {
 #[apply(both)]
 async fn a_purge_takes_what_is_over_and_nothing_else(backend: Backend) {
     let server = backend.start().await;
+    server.clock.set(server.now() - days(30));
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     make_user(&admin.browser, "early", "early@example.com").await;
@@ -190,8 +194,9 @@ async fn a_purge_takes_what_is_over_and_nothing_else(backend: Backend) {
     let late = make_user(&desk, "late", "late@example.com").await;
     server.jobs_done().await;
     server.advance(days(2));
+    server.advance(CERTAIN);
 
-    let tidy = async || purge(&server.state.store, days(3), server.now()).await.unwrap();
+    let tidy = async || server.delete_old_rows(days(3)).await;
     assert_eq!(count(&server, "sessions").await, "4");
     assert_eq!(count(&server, "verifications").await, "4");
     assert_eq!(old.len(), 2);
@@ -211,19 +216,21 @@ async fn a_purge_takes_what_is_over_and_nothing_else(backend: Backend) {
 #[apply(both)]
 async fn an_event_is_kept_to_its_last_instant(backend: Backend) {
     let server = backend.start().await;
+    server.clock.set(server.now() - days(400));
     let admin = server.sign_up_admin("admin").await;
     let reader = admin.token(&["read", "admin"]).await;
     server.advance(days(365));
-    purge(&server.state.store, days(365), server.now()).await.unwrap();
+    server.delete_old_rows(days(365)).await;
     assert_eq!(events(&reader).await.len(), 1);
-    server.advance(portcullis::time::seconds(1));
-    purge(&server.state.store, days(365), server.now()).await.unwrap();
+    server.advance(seconds(1));
+    server.delete_old_rows(days(365)).await;
     assert_eq!(events(&reader).await.len(), 0);
 }
 
 #[apply(both)]
 async fn a_dead_token_stays_in_the_list_for_30_days(backend: Backend) {
     let server = backend.start().await;
+    server.clock.set(server.now() - days(500));
     let ada = server.sign_up("ada").await;
     let reader = ada.token(&["read"]).await;
     ada.make_token(json!({ "name": "expires", "expiresInDays": 1 })).await;
@@ -231,7 +238,7 @@ async fn a_dead_token_stays_in_the_list_for_30_days(backend: Backend) {
     let path = format!("/api/tokens/{}", gone["id"].as_str().unwrap());
     ada.browser.delete(&path).await.expect(204);
     let left = async || {
-        purge(&server.state.store, days(365), server.now()).await.unwrap();
+        server.delete_old_rows(days(365)).await;
         let list = reader.get("/api/tokens").await.expect(200);
         each(list["items"].as_array().unwrap(), "name")
     };

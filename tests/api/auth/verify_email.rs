@@ -1,4 +1,4 @@
-use portcullis::{store::purge::purge, time::days};
+use portcullis::time::days;
 
 use super::*;
 
@@ -224,14 +224,13 @@ async fn a_link_works_for_an_hour_and_is_remembered_for_a_day(backend: Backend) 
     confirm(&server.nobody, &link).await.expect(200);
     assert!(is_verified(&ada).await);
 
-    let purge = async || purge(&server.state.store, days(365), server.now()).await.unwrap();
     for at in [until, until + days(1) - seconds(1)] {
         server.clock.set(at);
-        purge().await;
+        server.delete_old_rows(days(365)).await;
         confirm(&server.nobody, &late).await.refused(401, "TOKEN_EXPIRED");
     }
     server.clock.set(until + days(1));
-    purge().await;
+    server.delete_old_rows(days(365)).await;
     confirm(&server.nobody, &late).await.refused(401, "INVALID_TOKEN");
     assert!(!is_verified(&grace).await);
     send(&server.nobody, &grace.email).await.expect(200);

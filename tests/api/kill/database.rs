@@ -91,7 +91,7 @@ impl Database {
         }
     }
 
-    async fn rows(&self, sql: &str) -> Vec<(String, String)> {
+    pub async fn rows(&self, sql: &str) -> Vec<(String, String)> {
         match self {
             Self::Sqlite(file) => {
                 let rows: Vec<Row> = diesel::sql_query(sql).load(&mut open(file)).unwrap();

@@ -1,0 +1,90 @@
+//! What is deleted, table after table, and when.
+
+use diesel::{prelude::*, sql_query, sql_types::BigInt};
+use diesel_async::RunQueryDsl;
+
+use super::{
+    super::{
+        Error, Store,
+        epoch::MANY,
+        guesses as wrong_passwords, maintain, read,
+        schema::{
+            api_tokens, audit_events, epoch, familiar_networks, guesses, jobs, sessions,
+            setup_links, verifications,
+        },
+        verifications::MEMORY,
+    },
+    Step,
+};
+use crate::time::{Span, days, seconds};
+
+/// A session is deleted so long after its end. The database's triggers ignore one that ended an hour ago or
+/// more; the second hour is for clocks that differ.
+pub const CERTAIN: Span = seconds(2 * 60 * 60);
+
+/// A token that does not work any more stays in its owner's list for this long.
+const TOKEN_MEMORY: Span = days(30);
+
+/// A job that was given up waits for an admin for this long.
+const JOB_MEMORY: Span = days(30);
+
+/// A step that deletes a table's rows when a column of theirs, which has an index, reaches a moment. In the order
+/// of that index, so that the database stops after the last row of a batch.
+macro_rules! by_time {
+    ($rows:literal, $table:ident.$key:ident where $column:ident $before:ident |$due:ident| $moment:expr) => {
+        Step {
+            rows: $rows,
+            found_by: (stringify!($table), stringify!($column)),
+            batch: |store, $due, limit| {
+                Box::pin(async move {
+                    let moment = $moment;
+                    maintain!(store, |conn| {
+                        let old = diesel::alias!($table as old);
+                        let batch = old
+                            .filter(old.field($table::$column).$before(moment))
+                            .order(old.field($table::$column))
+                            .select(old.field($table::$key))
+                            .limit(limit);
+                        diesel::delete($table::table.filter($table::$key.eq_any(batch)))
+                            .execute(conn)
+                            .await
+                    })
+                })
+            },
+        }
+    };
+}
+
+/// All that retention deletes, in the order in which it does so.
+pub const STEPS: &[Step] = &[
+    by_time!("sessions", sessions.id where expires_at le |due| due.now - CERTAIN),
+    by_time!("links", verifications.id where expires_at le |due| due.now - MEMORY),
+    by_time!("setup links", setup_links.secret_hash where expires_at le |due| due.now),
+    by_time!("wrong passwords", guesses.key where last_at le |due| due.now - wrong_passwords::MEMORY),
+    by_time!("known networks", familiar_networks.key where seen_at le |due| due.now - wrong_passwords::FAMILIAR),
+    by_time!("jobs", jobs.id where given_up_at le |due| due.now - JOB_MEMORY),
+    by_time!("revoked tokens", api_tokens.id where revoked_at le |due| due.now - TOKEN_MEMORY),
+    by_time!("expired tokens", api_tokens.id where expires_at le |due| due.now - TOKEN_MEMORY),
+    by_time!("audit events", audit_events.id where created_at lt |due| due.now - due.keep_audit_events),
+    Step {
+        rows: "changes",
+        found_by: ("changes", "number"),
+        batch: |store, _, limit| Box::pin(changes(store, limit)),
+    },
+];
+
+/// Deletes changes that no instance goes through any more. Diesel has no comparison of two columns with a list.
+async fn changes(store: &Store, limit: i64) -> Result<usize, Error> {
+    let number: Option<i64> =
+        read!(store, |conn| epoch::table.select(epoch::number).get_result(conn).await.optional())?;
+    let old = number.unwrap_or(0).saturating_sub(MANY);
+    maintain!(store, |conn| sql_query(
+        "DELETE FROM changes WHERE (number, concerns) IN (
+            SELECT number, concerns FROM changes WHERE number <= $1
+            ORDER BY number, concerns LIMIT $2)"
+    )
+    .bind::<BigInt, _>(old)
+    .bind::<BigInt, _>(limit)
+    .execute(conn)
+    .await)
+}

@@ -1,0 +1,66 @@
+use std::{thread, time::Duration};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use portcullis::store::{Location, Store};
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// Longer than a request waits, with the settings below.
+const HELD: Duration = Duration::from_millis(2500);
+
+/// Holds the row that a command needs, for so long.
+async fn hold(url: &str) -> thread::JoinHandle<()> {
+    let hold = "UPDATE locks SET name = name";
+    let runtime = tokio::runtime::Handle::current();
+    let url = url.to_owned();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let holding = thread::spawn(move || {
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            let mut connection = SqliteConnection::establish(file).unwrap();
+            connection.batch_execute(&format!("BEGIN IMMEDIATE; {hold}")).unwrap();
+            tell.send(()).unwrap();
+            thread::sleep(HELD);
+            connection.batch_execute("COMMIT").unwrap();
+        } else {
+            runtime.block_on(async {
+                let client = connect(&url).await;
+                client.batch_execute(&format!("BEGIN; {hold}")).await.unwrap();
+                tell.send(()).unwrap();
+                tokio::time::sleep(HELD).await;
+                client.batch_execute("COMMIT").await.unwrap();
+            });
+        }
+    });
+    told.await.unwrap();
+    holding
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_waits_for_longer_than_a_request_does(#[case] backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_DATABASE_TIMEOUT", "1")];
+    let command = |arguments: &[&str]| run(home.path(), &settings, arguments, PASSWORD);
+    succeeds(command(&["user", "create", "--name", "Ada", "--email", "ada@example.com"]));
+    let holding = hold(&url).await;
+    succeeds(command(&["user", "deactivate", "ada@example.com"]));
+    holding.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_takes_as_long_as_it_needs() {
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.empty_database(home.path()).await;
+    let client = connect(&url).await;
+    let name: String =
+        client.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+    for limit in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
+        let set = format!("ALTER DATABASE {name} SET {limit} = 1");
+        client.batch_execute(&set).await.unwrap();
+    }
+    Store::migrate(&Location::parse(&url, None).unwrap()).await.unwrap();
+}
