@@ -204,6 +204,10 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_MAX_TOKEN_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
     pub max_token_days: Option<u32>,
 
+    /// The most sessions that one user may have; one more ends the oldest
+    #[arg(long, env = "PORTCULLIS_MAX_SESSIONS", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), global = true)]
+    pub max_sessions: u32,
+
     /// How many days audit events are kept
     #[arg(long, env = "PORTCULLIS_AUDIT_DAYS", default_value_t = 365, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500), global = true)]
     pub audit_days: u32,
@@ -493,6 +497,7 @@ impl Config {
             migrate,
             cache_size: self.cache_size,
             alone: false,
+            max_sessions: self.max_sessions,
         }
     }
 

@@ -8,13 +8,18 @@ use pace::Pace;
 
 use crate::{
     state::State,
-    store::retention::{Due, STEPS, Step},
+    store::{
+        retention::{Due, STEPS, Step},
+        revocation_cleanup,
+    },
 };
 
 /// How often everything is gone through.
 const EVERY: Duration = Duration::from_hours(1);
 /// When that is tried again if the store could not answer.
 const AGAIN: Duration = Duration::from_mins(1);
+/// How often to look for what a revocation has left, which another instance or a command may have done.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Deletes what is over, every hour and whenever it is told to, until the server drains.
 pub async fn run(state: &State) {
@@ -24,6 +29,17 @@ pub async fn run(state: &State) {
             () = state.draining.cancelled() => {}
             () = state.retention_due.notified() => {}
             () = tokio::time::sleep(next) => {}
+            () = revoked(state) => {}
+        }
+    }
+}
+
+/// Returns when a revocation has left rows to remove.
+async fn revoked(state: &State) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if revocation_cleanup::is_due(&state.store).await.unwrap_or(false) {
+            return;
         }
     }
 }

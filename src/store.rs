@@ -8,6 +8,7 @@ mod alive;
 mod compatibility;
 mod epoch;
 mod error;
+mod generation;
 mod key;
 mod lane;
 mod loader;
@@ -35,6 +36,7 @@ pub mod passwords;
 pub mod projects;
 pub mod retention;
 pub mod revocation;
+pub mod revocation_cleanup;
 pub mod schema;
 pub mod sessions;
 pub mod setup;
@@ -127,6 +129,8 @@ pub struct Options {
     pub cache_size: usize,
     /// Whether nobody else keeps any: the holder of a file's lock knows that.
     pub alone: bool,
+    /// The most sessions that one user may have.
+    pub max_sessions: u32,
 }
 
 /// How much the store has to do.
@@ -161,6 +165,7 @@ pub struct Store {
     /// One for each worker.
     loaders: Vec<Loaders>,
     alone: bool,
+    max_sessions: u32,
 }
 
 /// A database, in one of its two forms.
@@ -269,7 +274,8 @@ impl Store {
         };
         let memory = Memory::new(options.cache_size);
         let loaders = std::iter::repeat_with(Loaders::default).take(options.workers).collect();
-        let store = Self { database, memory, loaders, alone: options.alone };
+        let Options { alone, max_sessions, .. } = options;
+        let store = Self { database, memory, loaders, alone, max_sessions };
         compatibility::check(&store).await?;
         Ok(store)
     }

@@ -38,11 +38,11 @@ pub(super) async fn run(command: SessionCommand, store: &Store) -> Result<(), Fa
     };
     let (id, who) = match user {
         Some(user) => (Some(user.id), user.email),
-        None => (None, "everybody".to_owned()),
+        None => (None, "all users".to_owned()),
     };
     let subject = id.as_deref().unwrap_or(EVERYBODY);
     let event = Event::new(None, Action::SessionsEnded, subject, &json!({ "links": true }), now());
-    let ended = revocation::end_sessions(store, id, now(), event).await?;
-    println!("Ended every session of {who} ({ended} until now), and every mailed link.");
+    revocation::end_sessions(store, id, now(), event).await?;
+    println!("Ended every session of {who}, and every mailed link.");
     Ok(())
 }

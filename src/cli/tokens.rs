@@ -73,7 +73,7 @@ pub(super) async fn run(
             let user = find(store, &email).await?;
             revoke_all(store, Some(user.id), &user.email).await
         }
-        TokenCommand::Revoke(_) => revoke_all(store, None, "everybody").await,
+        TokenCommand::Revoke(_) => revoke_all(store, None, "all users").await,
     }
 }
 
@@ -91,8 +91,8 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
 async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result<(), Failure> {
     let subject = user_id.as_deref().unwrap_or(EVERYBODY);
     let event = Event::new(None, Action::TokensRevoked, subject, &json!({}), now());
-    let revoked = revocation::revoke_tokens(store, user_id, now(), event).await?;
-    println!("Revoked every token of {who} ({revoked} until now).");
+    revocation::revoke_tokens(store, user_id, now(), event).await?;
+    println!("Revoked every token of {who}.");
     Ok(())
 }
 

@@ -1,15 +1,18 @@
-//! Whether this binary may run on these tables.
+//! Whether this binary may run on these tables, and beside the binaries that do.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use semver::Version;
 
-use super::{Error, Store, read, schema::schema_compatibility};
+use super::{Database, Error, Store, read, schema::schema_compatibility};
 
 /// Refuses when a migration that this binary does not know has said that it is too old for it.
 ///
 /// Migrations that it does not know but may run beside are what a rolling upgrade looks like.
 pub(super) async fn check(store: &Store) -> Result<(), Error> {
+    if let Database::Postgres(postgres) = store.database() {
+        refuse_older(postgres.read(older_instances).await?)?;
+    }
     let rows: Vec<(String, String)> = read!(store, |conn| schema_compatibility::table
         .order(schema_compatibility::migration)
         .select((schema_compatibility::migration, schema_compatibility::oldest_binary))
@@ -33,6 +36,30 @@ pub(super) async fn check(store: &Store) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// How many connections to this database instances of 0.2 or older have.
+///
+/// They look at the tables' version only at their own start, so a migration cannot stop one that runs. One that
+/// `DATABASE_URL` gives another name is not seen, nor one that holds no connection just now; but each looks for
+/// jobs every two seconds.
+pub(super) async fn older_instances(conn: &mut AsyncPgConnection) -> QueryResult<i64> {
+    let older = "count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'portcullis'";
+    diesel::select(sql::<BigInt>(older)).get_result(conn).await
+}
+
+/// Refuses to run beside instances of 0.2: they would go on accepting credentials that this binary revokes, since
+/// they know no generations. On SQLite the lock on the file tells.
+pub(super) fn refuse_older(instances: i64) -> Result<(), Error> {
+    if instances == 0 {
+        return Ok(());
+    }
+    Err(Error::Incompatible(format!(
+        "an instance of Portcullis 0.2 or older is connected to this database \
+         ({instances} connections), and would not see what this version revokes: \
+         stop every older instance first"
+    )))
 }
 
 /// A version that cannot be read counts as too new: it was written by somebody who knows better.

@@ -5,11 +5,13 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
+    generation::next_generation,
     jobs::NewJob,
     lock_out,
-    schema::{jobs, sessions, users, verifications},
+    schema::{jobs, users, verifications},
+    sessions::{keep_session, remove_sessions},
     users::User,
-    verifications::{Purpose, Refused, Verification, redeem},
+    verifications::{Purpose, Refused, Verification, redeem, remove_links},
 };
 use crate::{secrets::LinkHash, time::Timestamp};
 
@@ -58,13 +60,12 @@ pub async fn verify(
             .returning(User::as_returning())
             .get_result(conn)
             .await?;
-        diesel::delete(sessions::table.filter(sessions::user_id.eq(&user.id)))
-            .filter(sessions::id.ne(held.session_id.unwrap_or_default()))
-            .execute(conn)
-            .await?;
-        diesel::delete(verifications::table.filter(verifications::user_id.eq(&user.id)))
-            .execute(conn)
-            .await?;
+        next_generation!(conn, &user.id, session_generation, link_generation);
+        if let Some(asker) = &held.session_id {
+            keep_session!(conn, &user.id, asker);
+        }
+        remove_sessions!(conn, &user.id, now);
+        remove_links!(conn, &user.id, now);
         Ok(Ok(Verified::Changed(Box::new(user))))
     })
 }

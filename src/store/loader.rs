@@ -40,7 +40,6 @@ pub(super) struct Loaders {
 /// Somebody who asks for a key.
 struct Asker<T: Key> {
     hash: T::Hash,
-    with_epoch: bool,
     answer: oneshot::Sender<Result<Option<Arc<Found<T>>>, Error>>,
 }
 
@@ -59,11 +58,10 @@ impl<T: Key> Loader<T> {
     pub(super) async fn ask(
         &self,
         hash: T::Hash,
-        with_epoch: bool,
         pipeline: &Arc<Pipeline>,
     ) -> Result<Option<Found<T>>, Error> {
         let (answer, answered) = oneshot::channel();
-        self.stand_in_line(Asker { hash, with_epoch, answer }, pipeline);
+        self.stand_in_line(Asker { hash, answer }, pipeline);
         let given_up = |_| Err(Error::unavailable("a look-up was given up"));
         let found = pipeline.in_time(answered.unwrap_or_else(given_up)).await?;
         // Mostly nobody else asked for the same key, and nothing is cloned.
@@ -128,9 +126,8 @@ enum Rows<T: Key> {
 
 async fn find<T: Key>(askers: &[Asker<T>], pipeline: &Pipeline) -> Result<Rows<T>, Error> {
     let hashes: Vec<_> = askers.iter().map(|asker| asker.hash).collect();
-    let with_epoch = askers.iter().any(|asker| asker.with_epoch);
     let read = |connection| {
-        let rows = T::find_all(connection, hashes.clone(), with_epoch);
+        let rows = T::find_all(connection, hashes.clone());
         async {
             match rows.await {
                 Ok(rows) => {

@@ -29,27 +29,4 @@ macro_rules! lock_user {
     }};
 }
 
-/// What locks every user at once.
-pub(super) trait LocksEverybody {
-    const STATEMENT: &str;
-}
-
-/// It waits for whoever has locked a row or added one, and stands in nobody's way who only reads.
-impl LocksEverybody for diesel::pg::Pg {
-    const STATEMENT: &str = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
-}
-
-/// There is one writer, and whoever writes is it.
-impl LocksEverybody for diesel::sqlite::Sqlite {
-    const STATEMENT: &str = "SELECT 1";
-}
-
-/// All users, as [`lock_user!`] does one; in the same order among the other locks.
-macro_rules! lock_every_user {
-    ($conn:ident) => {{
-        use $crate::store::locks::LocksEverybody;
-        diesel::sql_query(Backend::STATEMENT).execute($conn).await?;
-    }};
-}
-
-pub(super) use {lock_admins, lock_every_user, lock_user};
+pub(super) use {lock_admins, lock_user};

@@ -115,7 +115,7 @@ impl Memory {
     ) -> Arc<Resolved<T>> {
         let of_use = user.is_active() && key.is_live(now) && self.holds_lease();
         let mut held =
-            of_use.then(|| self.lock()).filter(|held| epoch.is_some() && held.epoch == epoch);
+            of_use.then(|| self.lock()).filter(|held| held.epoch.as_ref() == Some(&epoch));
         let forgotten = held.as_mut().map(|held| held.users.mark_of(&user.id)).unwrap_or_default();
         let resolved = Arc::new(Resolved {
             used: Used::at(key.last_used_at()),
@@ -217,6 +217,7 @@ mod tests {
             last_used_at: Some(NOW),
             revoked_at: None,
             created_at: NOW,
+            current: true,
         }
     }
 
@@ -238,7 +239,7 @@ mod tests {
         /// A look-up saw this user's session in that epoch.
         fn learn(&self, user: &User, number: i64) -> SessionHash {
             let hash = SessionSecret::generate().hash();
-            self.0.learn(hash, (session(user), user.clone(), Some(epoch(number))), NOW);
+            self.0.learn(hash, (session(user), user.clone(), epoch(number)), NOW);
             hash
         }
 
@@ -328,7 +329,7 @@ mod tests {
         let locked_out = User { deactivated_at: Some(NOW), ..ada.clone() };
         let over = SessionRow { expires_at: NOW, ..session(&ada) };
         for found in [(session(&ada), locked_out), (over, ada)] {
-            known.0.learn(hash, (found.0, found.1, Some(epoch(1))), NOW);
+            known.0.learn(hash, (found.0, found.1, epoch(1)), NOW);
             assert_eq!(known.0.sessions.len(), 0);
         }
     }
@@ -356,9 +357,9 @@ mod tests {
         let ada = user("ada");
         let hash = PlainToken::generate("test").hash();
         let revoked = ApiToken { revoked_at: Some(NOW), ..token(&ada) };
-        known.0.learn(hash, (revoked, ada.clone(), Some(epoch(1))), NOW);
+        known.0.learn(hash, (revoked, ada.clone(), epoch(1)), NOW);
         assert_eq!(known.0.tokens.len(), 0);
-        known.0.learn(hash, (token(&ada), ada, Some(epoch(1))), NOW);
+        known.0.learn(hash, (token(&ada), ada, epoch(1)), NOW);
         let last = NOW + days(1) - seconds(1);
         assert!(known.0.recall::<ApiToken>(hash, last).is_some());
         assert!(known.0.recall::<ApiToken>(hash, NOW + days(1)).is_none());
@@ -369,9 +370,9 @@ mod tests {
         let known = Known::in_epoch(1);
         let ada = user("ada");
         let by_cookie = SessionSecret::generate().hash();
-        let by_cookie = known.0.learn(by_cookie, (session(&ada), ada.clone(), None), NOW);
+        let by_cookie = known.0.learn(by_cookie, (session(&ada), ada.clone(), epoch(1)), NOW);
         let by_token = PlainToken::generate("test").hash();
-        let by_token = known.0.learn(by_token, (token(&ada), ada, None), NOW);
+        let by_token = known.0.learn(by_token, (token(&ada), ada, epoch(1)), NOW);
         for used in [&by_cookie.used, &by_token.used] {
             assert!(!used.is_worth_noting(NOW + seconds(59)));
             assert!(used.is_worth_noting(NOW + seconds(60)));

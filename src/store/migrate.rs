@@ -6,7 +6,7 @@ use diesel::{sql_query, sql_types::BigInt};
 use diesel_async::{AsyncMigrationHarness, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Error, Location, postgres::Target, sqlite};
+use super::{Error, Location, compatibility, postgres::Target, sqlite};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -60,6 +60,7 @@ async fn migrate_postgres(target: &Target) -> Result<Applied, Error> {
         .bind::<BigInt, _>(ADVISORY_LOCK)
         .execute(&mut connection)
         .await?;
+    compatibility::refuse_older(compatibility::older_instances(&mut connection).await?)?;
     apply(&mut AsyncMigrationHarness::new(connection), POSTGRES)
 }
 

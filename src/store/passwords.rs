@@ -6,19 +6,20 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     accounts::{Credential, NewAccount},
-    alive::alive,
     audit_events::Event,
+    generation::next_generation,
     guesses::forget_guesses,
     jobs::NewJob,
     lock_out,
     locks::lock_user,
-    schema::{accounts, api_tokens, audit_events, jobs, sessions, users, verifications},
-    sessions::{NewSession, Renewal, SessionRow, renew},
+    schema::{accounts, audit_events, jobs, sessions, users, verifications},
+    sessions::{NewSession, Renewal, SessionRow, begin_session, remove_sessions, renew},
+    tokens::mark_tokens,
     users::User,
-    verifications::{Purpose, Refused, Verification, redeem},
+    verifications::{Purpose, Refused, Verification, redeem, remove_links},
 };
 use crate::{
-    secrets::{LinkHash, PasswordHash},
+    secrets::{LinkHash, PasswordHash, SessionHash},
     time::Timestamp,
 };
 
@@ -40,7 +41,10 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
             forget_guesses!(conn, &email);
         }
         put_password!(conn, &account);
-        end_sessions_and_links!(conn, &account.user_id);
+        let now = account.updated_at;
+        next_generation!(conn, &account.user_id, session_generation, link_generation);
+        remove_sessions!(conn, &account.user_id, now);
+        remove_links!(conn, &account.user_id, now);
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(())
     })
@@ -74,14 +78,12 @@ pub async fn reset(
             .await?;
         put_password!(conn, &NewAccount::password(&user.id, &hash, now));
         forget_guesses!(conn, &user.email);
-        end_sessions_and_links!(conn, &user.id);
+        next_generation!(conn, &user.id, session_generation, token_generation, link_generation);
+        remove_sessions!(conn, &user.id, now);
+        mark_tokens!(conn, &user.id, now);
+        remove_links!(conn, &user.id, now);
         diesel::update(users::table.find(&user.id))
             .set((users::email_verified.eq(true), users::updated_at.eq(now)))
-            .execute(conn)
-            .await?;
-        diesel::update(api_tokens::table.filter(api_tokens::user_id.eq(&user.id)))
-            .filter(alive(now))
-            .set(api_tokens::revoked_at.eq(now))
             .execute(conn)
             .await?;
         if had_one > 0 {
@@ -135,6 +137,7 @@ pub async fn change(
     change: Change,
     now: Timestamp,
 ) -> Result<Changed, Error> {
+    let max_sessions = store.max_sessions;
     lock_out!(store, |conn| {
         let Some(user) = lock_user!(conn, &user_id).filter(User::is_active) else {
             return Ok(Changed::Deactivated);
@@ -148,19 +151,14 @@ pub async fn change(
             return Ok(Changed::CredentialChanged);
         }
         let session = if let Some(session) = &change.sole_session {
-            end_sessions_and_links!(conn, &user_id);
-            let session = diesel::insert_into(sessions::table)
-                .values(session)
-                .returning(SessionRow::as_returning())
-                .get_result(conn)
-                .await?;
-            Some(session)
+            next_generation!(conn, &user_id, session_generation, link_generation);
+            remove_sessions!(conn, &user_id, now);
+            Some(begin_session!(conn, session, None::<SessionHash>, max_sessions))
         } else {
-            diesel::delete(verifications::table.filter(verifications::user_id.eq(&user_id)))
-                .execute(conn)
-                .await?;
+            next_generation!(conn, &user_id, link_generation);
             None
         };
+        remove_links!(conn, &user_id, now);
         let renewed = session.is_some() || renew!(conn, &change.renewal, now);
         diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;
         Ok(Changed::Done(Box::new(Done { user, session, renewed })))
@@ -184,16 +182,4 @@ macro_rules! put_password {
     }};
 }
 
-macro_rules! end_sessions_and_links {
-    ($conn:ident, $user_id:expr) => {{
-        let user_id: &str = $user_id;
-        diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id)))
-            .execute($conn)
-            .await?;
-        diesel::delete(verifications::table.filter(verifications::user_id.eq(user_id)))
-            .execute($conn)
-            .await?
-    }};
-}
-
-use {end_sessions_and_links, put_password};
+use put_password;

@@ -1,20 +1,22 @@
-//! What the operator ends, of one user or of everybody, on the day when something has leaked.
+//! What the operator revokes, of one user or of all, on the day when something has leaked.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
-    alive::alive,
     audit_events::Event,
+    generation::{next_generation, next_site_generation},
     lock_out,
-    locks::{lock_every_user, lock_user},
-    schema::{api_tokens, audit_events, sessions, verifications},
+    revocation_cleanup::{Kind, note_cleanup},
+    schema::audit_events,
+    sessions::remove_sessions,
+    tokens::mark_tokens,
+    verifications::remove_links,
 };
 use crate::time::Timestamp;
 
-/// Ends every session, and with them every mailed link, which could begin others: of this user, or of
-/// everybody. Says how many sessions had not ended by themselves.
+/// Ends every session, and with them every mailed link, which could begin others: of this user, or of all.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -23,24 +25,23 @@ pub async fn end_sessions(
     user_id: Option<String>,
     now: Timestamp,
     event: Event,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     lock_out!(store, |conn| {
-        lock!(conn, &user_id);
-        diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn).await?;
-        let mut ended = diesel::delete(sessions::table).into_boxed();
-        let mut links = diesel::delete(verifications::table).into_boxed();
         if let Some(user_id) = &user_id {
-            ended = ended.filter(sessions::user_id.eq(user_id));
-            links = links.filter(verifications::user_id.eq(user_id));
+            next_generation!(conn, user_id, session_generation, link_generation);
+            remove_sessions!(conn, user_id, now);
+            remove_links!(conn, user_id, now);
+        } else {
+            next_site_generation!(conn, session_generation, link_generation);
+            note_cleanup!(conn, Kind::Sessions, None, now);
+            note_cleanup!(conn, Kind::Links, None, now);
         }
-        let ended = ended.execute(conn).await?;
-        links.execute(conn).await?;
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(ended)
+        Ok(())
     })
 }
 
-/// Revokes every token: of this user, or of everybody. Says how many worked until now.
+/// Revokes every token: of this user, or of all.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -49,27 +50,16 @@ pub async fn revoke_tokens(
     user_id: Option<String>,
     now: Timestamp,
     event: Event,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     lock_out!(store, |conn| {
-        lock!(conn, &user_id);
-        let mut revoked = diesel::update(api_tokens::table).filter(alive(now)).into_boxed();
         if let Some(user_id) = &user_id {
-            revoked = revoked.filter(api_tokens::user_id.eq(user_id));
+            next_generation!(conn, user_id, token_generation);
+            mark_tokens!(conn, user_id, now);
+        } else {
+            next_site_generation!(conn, token_generation);
+            note_cleanup!(conn, Kind::Tokens, None, now);
         }
-        let revoked = revoked.set(api_tokens::revoked_at.eq(now)).execute(conn).await?;
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(revoked)
+        Ok(())
     })
 }
-
-/// Whoever is just signing in or making a token is waited for, and what they have made ends too.
-macro_rules! lock {
-    ($conn:ident, $user_id:expr) => {
-        match $user_id {
-            Some(user_id) => drop(lock_user!($conn, user_id)),
-            None => lock_every_user!($conn),
-        }
-    };
-}
-
-use lock;

@@ -6,7 +6,7 @@
 )]
 
 diesel::table! {
-    use diesel::sql_types::{Bool, Nullable, Text};
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
     use crate::time::Moment;
 
     users (id) {
@@ -19,6 +19,9 @@ diesel::table! {
         deactivated_at -> Nullable<Moment>,
         created_at -> Moment,
         updated_at -> Moment,
+        session_generation -> BigInt,
+        token_generation -> BigInt,
+        link_generation -> BigInt,
     }
 }
 
@@ -38,7 +41,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Bool, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
     use crate::time::Moment;
 
     sessions (id) {
@@ -53,6 +56,7 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         created_at -> Moment,
         updated_at -> Moment,
+        generation -> BigInt,
     }
 }
 
@@ -88,7 +92,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use crate::time::Moment;
 
     api_tokens (id) {
@@ -102,6 +106,7 @@ diesel::table! {
         last_used_at -> Nullable<Moment>,
         revoked_at -> Nullable<Moment>,
         created_at -> Moment,
+        generation -> BigInt,
     }
 }
 
@@ -134,7 +139,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use crate::time::Moment;
 
     verifications (id) {
@@ -147,6 +152,20 @@ diesel::table! {
         job_id -> Text,
         expires_at -> Moment,
         created_at -> Moment,
+        generation -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::time::Moment;
+
+    revocation_cleanup (id) {
+        id -> Text,
+        kind -> Text,
+        user_id -> Nullable<Text>,
+        cursor -> Text,
+        revoked_at -> Moment,
     }
 }
 
@@ -190,6 +209,9 @@ diesel::table! {
         previous -> Text,
         lease_ms -> Integer,
         wait_ms -> Integer,
+        session_generation -> BigInt,
+        token_generation -> BigInt,
+        link_generation -> BigInt,
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     accounts::{Credential, NewAccount},
     actor::refusal_of_actor,
     audit_events::Event,
+    generation::{self, next_generation},
     jobs::NewJob,
     key::{Key, found_by},
     loader::{Loader, Loaders},
@@ -122,6 +123,10 @@ impl NewSession {
             updated_at: now,
         }
     }
+
+    pub(super) fn user_id(&self) -> &str {
+        &self.user_id
+    }
 }
 
 impl Key for SessionRow {
@@ -143,7 +148,7 @@ impl Key for SessionRow {
         Some(self.last_seen_at)
     }
 
-    found_by!(sessions.secret_hash);
+    found_by!(sessions.secret_hash, generation::session_is_current);
 }
 
 /// What the gate asks: the session with this secret, expired or not, and its user.
@@ -171,6 +176,7 @@ pub async fn sign_up(
     replaced: Option<SessionHash>,
     mail: NewJob,
 ) -> Result<(User, SessionRow), Error> {
+    let max_sessions = store.max_sessions;
     lock_out!(store, if replaced.is_some(), |conn| {
         let user = diesel::insert_into(users::table)
             .values(&user)
@@ -179,7 +185,7 @@ pub async fn sign_up(
             .await?;
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
-        let session = begin_session!(conn, &session, replaced);
+        let session = begin_session!(conn, &session, replaced, max_sessions);
         Ok((user, session))
     })
 }
@@ -222,6 +228,7 @@ pub async fn sign_in(
 ) -> Result<SignedIn, Error> {
     let SigningIn { rehashed, session, replaced, verified_only } = with;
     let keep = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
+    let max_sessions = store.max_sessions;
     lock_out!(store, if replaced.is_some(), |conn| {
         let Some(user) = lock_user!(conn, &session.user_id).filter(User::is_active) else {
             return Ok(SignedIn::Deactivated);
@@ -237,7 +244,7 @@ pub async fn sign_in(
         if verified_only && !user.email_verified {
             return Ok(SignedIn::NotVerified);
         }
-        let session = begin_session!(conn, &session, replaced);
+        let session = begin_session!(conn, &session, replaced, max_sessions);
         Ok(SignedIn::Begun(Box::new((user, session))))
     })
 }
@@ -252,6 +259,9 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Vec<SessionRow>, Error> {
     read!(store, |conn| sessions::table
+        .inner_join(users::table)
+        .inner_join(generation::site())
+        .filter(generation::session_is_current())
         .filter(sessions::user_id.eq(&user_id))
         .filter(sessions::expires_at.gt(now))
         .order(sessions::id.desc())
@@ -354,12 +364,27 @@ pub async fn end(
     now: Timestamp,
 ) -> Result<(), Error> {
     lock_out!(store, |conn| {
-        end_in!(conn, &user_id, &which, now);
+        match &which {
+            Which::One(id) => {
+                let one = sessions::table.find(id).filter(sessions::user_id.eq(&user_id));
+                diesel::delete(one).execute(conn).await?;
+            }
+            Which::AllBut(id) => {
+                next_generation!(conn, &user_id, session_generation);
+                keep_session!(conn, &user_id, id);
+                remove_sessions!(conn, &user_id, now);
+            }
+            Which::All => {
+                next_generation!(conn, &user_id, session_generation);
+                remove_sessions!(conn, &user_id, now);
+            }
+        }
         Ok(())
     })
 }
 
-/// Ends every session of a user, by an admin, if they are still one; says how many had not ended yet.
+/// Ends every session of a user, by an admin, if they are still one; says how many of the newest thousand had
+/// not ended yet.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -374,51 +399,96 @@ pub async fn end_as_admin(
         if let Some(refusal) = refusal_of_actor!(conn, &event) {
             return Ok(Err(refusal));
         }
-        let ended = end_in!(conn, &user_id, &Which::All, now);
+        next_generation!(conn, &user_id, session_generation);
+        let ended = remove_sessions!(conn, &user_id, now);
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Ok(ended))
     })
 }
 
-/// Within a transaction: ends sessions of one user, and says how many had not ended by themselves.
-macro_rules! end_in {
-    ($conn:ident, $user_id:expr, $which:expr, $now:expr) => {{
-        diesel::delete(sessions::table)
+/// Within a transaction that has just incremented a user's generation of sessions: this one goes on.
+///
+/// Incremented as the user's number was, not set to what that is now: a session that was revoked before stays
+/// revoked, and so does one that the site's number revokes at the same time.
+macro_rules! keep_session {
+    ($conn:ident, $user_id:expr, $id:expr) => {{
+        use $crate::store::schema::sessions;
+        diesel::update(sessions::table.find($id))
             .filter(sessions::user_id.eq($user_id))
-            .filter(sessions::expires_at.le($now))
+            .set(sessions::generation.eq(sessions::generation + 1))
             .execute($conn)
-            .await?;
-        let query =
-            diesel::delete(sessions::table).filter(sessions::user_id.eq($user_id)).into_boxed();
-        let query = match $which {
-            Which::One(id) => query.filter(sessions::id.eq(id)),
-            Which::AllBut(id) => query.filter(sessions::id.ne(id)),
-            Which::All => query,
-        };
-        query.execute($conn).await?
+            .await?
     }};
 }
 
-use end_in;
+/// Within a transaction that has just incremented a user's generation of sessions: removes the newest of those
+/// that this revoked, and notes if there may be more. Says how many of the removed were valid until then.
+macro_rules! remove_sessions {
+    ($conn:ident, $user_id:expr, $now:expr) => {{
+        use $crate::store::{
+            generation::{FIRST_BATCH, generation},
+            revocation_cleanup::{Kind, note_cleanup},
+            schema::sessions,
+        };
+        let user_id: &str = $user_id;
+        let generation = generation!($conn, user_id, session_generation);
+        let newest: Vec<(String, i64, $crate::time::Timestamp)> = sessions::table
+            .filter(sessions::user_id.eq(user_id))
+            .filter(sessions::generation.lt(generation))
+            .order(sessions::id.desc())
+            .select((sessions::id, sessions::generation, sessions::expires_at))
+            .limit(FIRST_BATCH)
+            .load($conn)
+            .await?;
+        let was_valid = |(_, of, until): &&(_, i64, _)| *of == generation - 1 && *until > $now;
+        let ended = newest.iter().filter(was_valid).count();
+        let ids = newest.iter().map(|(id, ..)| id);
+        diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute($conn).await?;
+        if newest.len() == FIRST_BATCH as usize {
+            note_cleanup!($conn, Kind::Sessions, Some(user_id), $now);
+        }
+        ended
+    }};
+}
 
-/// Within a transaction: a session begins, and takes the place of the one that the browser had.
+/// Within a transaction: a session begins, and takes the place of the one that the browser had. Where its user has
+/// more sessions than they may have, the oldest end; no answer reports that, so none waits for it.
 ///
 /// A macro, as the statements must be expanded for each backend.
 macro_rules! begin_session {
-    ($conn:ident, $session:expr, $replaced:expr) => {{
-        use $crate::store::{schema::sessions, sessions::SessionRow};
+    ($conn:ident, $session:expr, $replaced:expr, $max:expr) => {{
+        use $crate::store::{
+            generation::{FIRST_BATCH, generation},
+            schema::sessions,
+            sessions::{NewSession, SessionRow},
+        };
+        let new: &NewSession = $session;
         if let Some(replaced) = $replaced {
             diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
                 .execute($conn)
                 .await?;
         }
+        let generation = generation!($conn, new.user_id(), session_generation);
         let session: SessionRow = diesel::insert_into(sessions::table)
-            .values($session)
+            .values((new, sessions::generation.eq(generation)))
             .returning(SessionRow::as_returning())
             .get_result($conn)
             .await?;
+        // Not the new one, which is not the last by its id if the clock was set back.
+        let surplus: Vec<String> = sessions::table
+            .filter(sessions::user_id.eq(&session.user_id))
+            .filter(sessions::generation.eq(generation))
+            .filter(sessions::expires_at.gt(session.created_at))
+            .filter(sessions::id.ne(&session.id))
+            .order(sessions::id.desc())
+            .select(sessions::id)
+            .offset(i64::from($max) - 1)
+            .limit(FIRST_BATCH)
+            .load($conn)
+            .await?;
+        diesel::delete(sessions::table.filter(sessions::id.eq_any(surplus))).execute($conn).await?;
         session
     }};
 }
 
-pub(super) use begin_session;
+pub(super) use {begin_session, keep_session, remove_sessions};

@@ -67,6 +67,7 @@ pub enum Claimed {
 /// # Errors
 /// [`Error::Taken`] when the address belongs to somebody; the link stays.
 pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<Claimed, Error> {
+    let max_sessions = store.max_sessions;
     lock_out!(store, if first.replaced.is_some(), |conn| {
         lock_admins!(conn);
         if any_active_admin_in!(conn) {
@@ -87,7 +88,7 @@ pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<C
             .await?;
         diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
         diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
-        let session = begin_session!(conn, &first.session, first.replaced);
+        let session = begin_session!(conn, &first.session, first.replaced, max_sessions);
         Ok(Claimed::Done(Box::new((user, session))))
     })
 }

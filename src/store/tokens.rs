@@ -11,6 +11,7 @@ use super::{
     actor::refusal_of_actor,
     alive::alive,
     audit_events::Event,
+    generation::{self, generation, next_generation},
     key::{Key, found_by},
     loader::{Loader, Loaders},
     lock_out,
@@ -18,7 +19,7 @@ use super::{
     memory::{Kept, Memory, Resolved},
     page::{Page, Window, new_id},
     read,
-    schema::{api_tokens, audit_events},
+    schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
     users::{Role, User},
     verifications::asker_is_signed_in,
@@ -53,6 +54,11 @@ pub struct ApiToken {
     pub revoked_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it has not been revoked together with all of its user's, or of the site's. It takes a moment
+    /// until such a token's own row says so.
+    #[diesel(select_expression = generation::token_is_current())]
+    #[diesel(select_expression_type = generation::token_is_current)]
+    pub current: bool,
 }
 
 /// A row of `api_tokens` to add.
@@ -118,6 +124,7 @@ impl ApiToken {
         match (self.revoked_at, self.expires_at) {
             (Some(_), _) => State::Revoked,
             (None, Some(end)) if end <= now => State::Expired,
+            _ if !self.current => State::Revoked,
             _ => State::Active,
         }
     }
@@ -142,7 +149,7 @@ impl Key for ApiToken {
         self.last_used_at
     }
 
-    found_by!(api_tokens.token_hash);
+    found_by!(api_tokens.token_hash, generation::token_is_current);
 }
 
 /// What the gate asks: the token with this hash, in whatever state, and its user.
@@ -197,6 +204,8 @@ pub async fn create(
             }
             Some(_) => {}
         }
+        // Before the session is looked at: a revocation that comes in between revokes this token too.
+        let generation = generation!(conn, &token.user_id, token_generation);
         match &maker {
             Maker::Owner(session_id) => {
                 if !asker_is_signed_in!(conn, Some(session_id), token.created_at) {
@@ -207,9 +216,13 @@ pub async fn create(
                 diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
             }
         }
-        let token = diesel::insert_into(api_tokens::table)
-            .values(&token)
-            .returning(ApiToken::as_returning())
+        diesel::insert_into(api_tokens::table)
+            .values((&token, api_tokens::generation.eq(generation)))
+            .execute(conn)
+            .await?;
+        let token = with_generations()
+            .filter(api_tokens::id.eq(&token.id))
+            .select(ApiToken::as_select())
             .get_result(conn)
             .await?;
         Ok(Made::Token(Box::new(token)))
@@ -238,7 +251,7 @@ pub async fn list(
     let fetch = window.fetch();
     let after = window.after.clone();
     let rows = read!(store, |conn| {
-        let mut query = api_tokens::table.select(ApiToken::as_select()).into_boxed::<Backend>();
+        let mut query = with_generations().select(ApiToken::as_select()).into_boxed::<Backend>();
         if let Some(after) = &after {
             query = query.filter(api_tokens::id.lt(after));
         }
@@ -252,7 +265,7 @@ pub async fn list(
             Some(State::Expired) => {
                 query.filter(api_tokens::revoked_at.is_null()).filter(expired().assume_not_null())
             }
-            Some(State::Active) => query.filter(alive(now)),
+            Some(State::Active) => query.filter(alive(now)).filter(generation::token_is_current()),
         };
         query.order(api_tokens::id.desc()).limit(fetch).load(conn).await
     })?;
@@ -264,10 +277,10 @@ pub async fn list(
 /// # Errors
 /// When the store is unavailable.
 pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ApiToken>, Error> {
-    read!(store, |conn| api_tokens::table
-        .find(&id)
-        .filter(api_tokens::user_id.eq(&user_id))
+    read!(store, |conn| with_generations()
         .select(ApiToken::as_select())
+        .filter(api_tokens::id.eq(&id))
+        .filter(api_tokens::user_id.eq(&user_id))
         .get_result(conn)
         .await
         .optional())
@@ -283,13 +296,20 @@ pub async fn rename(
     id: String,
     name: String,
 ) -> Result<Option<ApiToken>, Error> {
-    lock_out!(store, |conn| diesel::update(api_tokens::table.find(&id))
-        .filter(api_tokens::user_id.eq(&user_id))
-        .set(api_tokens::name.eq(&name))
-        .returning(ApiToken::as_returning())
-        .get_result(conn)
-        .await
-        .optional())
+    lock_out!(store, |conn| {
+        diesel::update(api_tokens::table.find(&id))
+            .filter(api_tokens::user_id.eq(&user_id))
+            .set(api_tokens::name.eq(&name))
+            .execute(conn)
+            .await?;
+        with_generations()
+            .select(ApiToken::as_select())
+            .filter(api_tokens::id.eq(&id))
+            .filter(api_tokens::user_id.eq(&user_id))
+            .get_result(conn)
+            .await
+            .optional()
+    })
 }
 
 /// Revokes a user's own token. False when there is none of that id; doing it again is no error.
@@ -332,9 +352,9 @@ pub async fn revoke_as_admin(
 ) -> Result<Result<Option<ApiToken>, Refusal>, Error> {
     lock_out!(store, |conn| {
         lock_admins!(conn);
-        let token: Option<ApiToken> = api_tokens::table
-            .find(&id)
+        let token: Option<ApiToken> = with_generations()
             .select(ApiToken::as_select())
+            .filter(api_tokens::id.eq(&id))
             .get_result(conn)
             .await
             .optional()?;
@@ -353,11 +373,8 @@ pub async fn revoke_as_admin(
     })
 }
 
-/// Revokes every token of a user, by an admin, if they are still one, or the operator; says how many worked
+/// Revokes every token of a user, by an admin, if they are still one; says how many of the newest thousand worked
 /// until then.
-///
-/// The user's row is locked: a token that they are just making is made before this, and revoked, or is
-/// asked for after it.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -372,14 +389,52 @@ pub async fn revoke_all(
         if let Some(refusal) = refusal_of_actor!(conn, &event) {
             return Ok(Err(refusal));
         }
-        lock_user!(conn, &user_id);
-        let revoked = diesel::update(api_tokens::table)
-            .filter(api_tokens::user_id.eq(&user_id))
-            .filter(alive(now))
-            .set(api_tokens::revoked_at.eq(now))
-            .execute(conn)
-            .await?;
+        next_generation!(conn, &user_id, token_generation);
+        let revoked = mark_tokens!(conn, &user_id, now);
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Ok(revoked))
     })
 }
+
+/// Tokens, with all that says whether they work. None is read without it: an [`ApiToken`] cannot be selected from
+/// `api_tokens` alone.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn with_generations() -> _ {
+    api_tokens::table.inner_join(users::table).inner_join(generation::site())
+}
+
+/// Within a transaction that has just incremented a user's generation of tokens: has the newest of those that this
+/// revoked say when, and notes if there may be more. Says how many of them worked until then.
+macro_rules! mark_tokens {
+    ($conn:ident, $user_id:expr, $now:expr) => {{
+        use $crate::store::{
+            alive::alive,
+            generation::{FIRST_BATCH, generation},
+            revocation_cleanup::{Kind, note_cleanup},
+            schema::api_tokens,
+        };
+        let user_id: &str = $user_id;
+        let generation = generation!($conn, user_id, token_generation);
+        let newest: Vec<(String, i64)> = api_tokens::table
+            .filter(api_tokens::user_id.eq(user_id))
+            .filter(api_tokens::generation.lt(generation))
+            .order(api_tokens::id.desc())
+            .select((api_tokens::id, api_tokens::generation))
+            .limit(FIRST_BATCH)
+            .load($conn)
+            .await?;
+        // One that was revoked with others before has yet to say when that was.
+        let ids = newest.iter().filter(|(_, of)| *of == generation - 1).map(|(id, _)| id);
+        let revoked = diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(ids)))
+            .filter(alive($now))
+            .set(api_tokens::revoked_at.eq($now))
+            .execute($conn)
+            .await?;
+        if newest.len() == FIRST_BATCH as usize {
+            note_cleanup!($conn, Kind::Tokens, Some(user_id), $now);
+        }
+        revoked
+    }};
+}
+
+pub(super) use mark_tokens;

@@ -6,13 +6,16 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Refusal, Store,
     actor::refusal_of_actor,
-    alive::alive,
     audit_events::Event,
+    generation::next_generation,
     lock_out,
     locks::lock_admins,
     page::{Page, Window, new_id},
     read,
-    schema::{api_tokens, audit_events, sessions, users, verifications},
+    schema::{audit_events, users},
+    sessions::remove_sessions,
+    tokens::mark_tokens,
+    verifications::remove_links,
 };
 use crate::time::Timestamp;
 
@@ -225,7 +228,8 @@ pub async fn update(
             .get_result(conn)
             .await?;
         if user.role == Role::Admin && before.role != Role::Admin {
-            diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(conn).await?;
+            next_generation!(conn, &id, session_generation);
+            remove_sessions!(conn, &id, changes.updated_at);
         }
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Written::Done(user))
@@ -275,15 +279,10 @@ pub async fn deactivate(
                 .await?
         };
         if revoke {
-            diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(conn).await?;
-            diesel::update(api_tokens::table.filter(api_tokens::user_id.eq(&id)))
-                .filter(alive(now))
-                .set(api_tokens::revoked_at.eq(now))
-                .execute(conn)
-                .await?;
-            diesel::delete(verifications::table.filter(verifications::user_id.eq(&id)))
-                .execute(conn)
-                .await?;
+            next_generation!(conn, &id, session_generation, token_generation, link_generation);
+            remove_sessions!(conn, &id, now);
+            mark_tokens!(conn, &id, now);
+            remove_links!(conn, &id, now);
         }
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Written::Done(user))

@@ -7,6 +7,7 @@ use strum::IntoStaticStr;
 
 use super::{
     Error, Store,
+    generation::{self, generation},
     locks::lock_user,
     page::new_id,
     read,
@@ -127,6 +128,8 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
         let Some(user) = lock_user!(conn, &link.user_id).filter(User::is_active) else {
             return Ok(false);
         };
+        // Before all else that decides on it: a revocation that comes in between revokes this link too.
+        let generation = generation!(conn, &user.id, link_generation);
         let others: i64 = users::table
             .filter(users::email.eq(&link.email))
             .filter(users::id.ne(&user.id))
@@ -142,7 +145,10 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
         if !wanted || !asker_is_signed_in!(conn, &link.session_id, link.created_at) {
             return Ok(false);
         }
-        diesel::insert_into(verifications::table).values(&link).execute(conn).await?;
+        diesel::insert_into(verifications::table)
+            .values((&link, verifications::generation.eq(generation)))
+            .execute(conn)
+            .await?;
         diesel::update(jobs::table.find(&link.job_id))
             .set(jobs::user_id.eq(&user.id))
             .execute(conn)
@@ -203,6 +209,8 @@ pub async fn is_live(
     let purpose: &'static str = purpose.into();
     let live: i64 = read!(store, |conn| verifications::table
         .inner_join(users::table)
+        .inner_join(generation::site())
+        .filter(generation::link_is_current())
         .filter(verifications::secret_hash.eq(hash))
         .filter(verifications::purpose.eq(purpose))
         .filter(verifications::email.eq(users::email))
@@ -225,6 +233,8 @@ pub async fn holder(
     let purpose: &'static str = purpose.into();
     read!(store, |conn| verifications::table
         .inner_join(users::table)
+        .inner_join(generation::site())
+        .filter(generation::link_is_current())
         .filter(verifications::secret_hash.eq(hash))
         .filter(verifications::purpose.eq(purpose))
         .select(User::as_select())
@@ -243,6 +253,9 @@ macro_rules! redeem {
     ($conn:ident, $hash:expr, $purposes:expr, $now:expr) => {{
         let names: Vec<&'static str> = $purposes.iter().map(<&'static str>::from).collect();
         let held: Option<Verification> = verifications::table
+            .inner_join($crate::store::schema::users::table)
+            .inner_join($crate::store::generation::site())
+            .filter($crate::store::generation::link_is_current())
             .filter(verifications::secret_hash.eq($hash))
             .filter(verifications::purpose.eq_any(names))
             .select(Verification::as_select())
@@ -305,6 +318,9 @@ macro_rules! asker_is_signed_in {
             None => true,
             Some(session_id) => {
                 let live: i64 = sessions::table
+                    .inner_join($crate::store::schema::users::table)
+                    .inner_join($crate::store::generation::site())
+                    .filter($crate::store::generation::session_is_current())
                     .filter(sessions::id.eq(session_id))
                     .filter(sessions::expires_at.gt($now))
                     .count()
@@ -316,4 +332,31 @@ macro_rules! asker_is_signed_in {
     }};
 }
 
-pub(super) use {asker_is_signed_in, redeem};
+/// Within a transaction that has just incremented a user's generation of links: removes the newest of those that
+/// this revoked, and notes if there may be more.
+macro_rules! remove_links {
+    ($conn:ident, $user_id:expr, $now:expr) => {{
+        use $crate::store::{
+            generation::{FIRST_BATCH, generation},
+            revocation_cleanup::{Kind, note_cleanup},
+            schema::verifications,
+        };
+        let user_id: &str = $user_id;
+        let generation = generation!($conn, user_id, link_generation);
+        let newest: Vec<String> = verifications::table
+            .filter(verifications::user_id.eq(user_id))
+            .filter(verifications::generation.lt(generation))
+            .select(verifications::id)
+            .limit(FIRST_BATCH)
+            .load($conn)
+            .await?;
+        diesel::delete(verifications::table.filter(verifications::id.eq_any(&newest)))
+            .execute($conn)
+            .await?;
+        if newest.len() == FIRST_BATCH as usize {
+            note_cleanup!($conn, Kind::Links, Some(user_id), $now);
+        }
+    }};
+}
+
+pub(super) use {asker_is_signed_in, redeem, remove_links};

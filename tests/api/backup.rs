@@ -284,7 +284,8 @@ fn without_a_database_or_a_folder_it_says_so_and_makes_nothing() {
 fn a_copy_that_is_not_whole_is_no_backup() {
     let (home, mut connection) = with_a_database();
     let odd = "PRAGMA ignore_check_constraints = ON;
-        INSERT INTO users VALUES ('x', 'x', 'x@example.com', 7, NULL, 'user', NULL, 0, 0);";
+        INSERT INTO users (id, name, email, email_verified, role, created_at, updated_at)
+            VALUES ('x', 'x', 'x@example.com', 7, 'user', 0, 0);";
     connection.batch_execute(odd).unwrap();
     let refusal = fails(run(home.path(), &[], &["backup", "copy"], ""));
     assert!(refusal.contains("damaged") && refusal.contains("users"), "{refusal}");

@@ -112,21 +112,25 @@ impl Shell {
     fn insert_session(&self, id: &str, user: &str) -> String {
         let (secret, text) = (self.backend.bytes(id), "'x'");
         format!(
-            "INSERT INTO sessions VALUES ('{id}', '{user}', {secret}, FUTURE, PAST, PAST, TRUE, {text}, {text}, PAST, PAST)"
+            "INSERT INTO sessions (id, user_id, secret_hash, expires_at, authenticated_at, last_seen_at,
+                remember, ip_address, user_agent, created_at, updated_at)
+            VALUES ('{id}', '{user}', {secret}, FUTURE, PAST, PAST, TRUE, {text}, {text}, PAST, PAST)"
         )
     }
 
     fn insert_token(&self, id: &str, user: &str) -> String {
         let hash = self.backend.bytes(id);
         format!(
-            "INSERT INTO api_tokens VALUES ('{id}', '{user}', {hash}, 'x', 'x', 'read', FUTURE, NULL, NULL, PAST)"
+            "INSERT INTO api_tokens (id, user_id, token_hash, display_prefix, name, scopes, expires_at, created_at)
+            VALUES ('{id}', '{user}', {hash}, 'x', 'x', 'read', FUTURE, PAST)"
         )
     }
 }
 
 fn insert_user(id: &str) -> String {
     format!(
-        "INSERT INTO users VALUES ('{id}', '{id}', '{id}@example.com', TRUE, NULL, 'user', NULL, PAST, PAST)"
+        "INSERT INTO users (id, name, email, email_verified, role, created_at, updated_at)
+        VALUES ('{id}', '{id}', '{id}@example.com', TRUE, 'user', PAST, PAST)"
     )
 }
 
@@ -158,7 +162,7 @@ impl Backend {
 }
 
 /// What to set each column to, and whether that begins an epoch.
-const COLUMNS: [(&str, &str, &str, bool); 36] = [
+const COLUMNS: [(&str, &str, &str, bool); 41] = [
     ("users", "id", "'adam'", true),
     ("users", "name", "'Adam'", true),
     ("users", "email", "'adam@example.com'", true),
@@ -168,6 +172,9 @@ const COLUMNS: [(&str, &str, &str, bool); 36] = [
     ("users", "deactivated_at", "PAST", true),
     ("users", "created_at", "created_at + SECOND", true),
     ("users", "updated_at", "updated_at + SECOND", true),
+    ("users", "session_generation", "session_generation + 1", true),
+    ("users", "token_generation", "token_generation + 1", true),
+    ("users", "link_generation", "link_generation + 1", true),
     ("sessions", "id", "'other'", true),
     ("sessions", "user_id", "'eve'", true),
     ("sessions", "secret_hash", "BYTES", true),
@@ -180,6 +187,7 @@ const COLUMNS: [(&str, &str, &str, bool); 36] = [
     ("sessions", "user_agent", "NULL", true),
     ("sessions", "created_at", "created_at + SECOND", true),
     ("sessions", "updated_at", "updated_at + SECOND", false),
+    ("sessions", "generation", "generation + 1", true),
     ("api_tokens", "id", "'other'", true),
     ("api_tokens", "user_id", "'eve'", true),
     ("api_tokens", "token_hash", "BYTES", true),
@@ -195,6 +203,7 @@ const COLUMNS: [(&str, &str, &str, bool); 36] = [
     ("api_tokens", "created_at", "created_at + SECOND", true),
     ("api_tokens", "expires_at", "NULL", false),
     ("api_tokens", "revoked_at", "NULL", true),
+    ("api_tokens", "generation", "generation + 1", true),
 ];
 
 #[apply(both)]
@@ -269,6 +278,66 @@ async fn what_has_long_been_over_can_be_deleted_without_an_epoch(backend: Backen
 }
 
 #[apply(both)]
+async fn revoking_all_of_a_users_credentials_begins_one_epoch(backend: Backend) {
+    let mut shell = Shell::new(backend).await;
+    let all = "UPDATE users SET session_generation = session_generation + 1,
+        token_generation = token_generation + 1, link_generation = link_generation + 1
+        WHERE id = 'ada'";
+    assert_eq!(shell.concerned(all).await, ["ada"]);
+    assert_eq!(shell.number().await, 1);
+}
+
+#[apply(both)]
+async fn revoking_the_credentials_of_all_users_affects_all(backend: Backend) {
+    let mut shell = Shell::new(backend).await;
+    for column in ["session_generation", "token_generation"] {
+        let sql = format!("UPDATE epoch SET {column} = {column} + 1");
+        assert_eq!(shell.concerned(&sql).await, [""], "{sql}");
+    }
+    let links = "UPDATE epoch SET link_generation = link_generation + 1";
+    assert!(shell.concerned(links).await.is_empty(), "links are not cached");
+}
+
+#[apply(both)]
+async fn removing_rows_of_an_old_generation_begins_no_epoch(backend: Backend) {
+    let mut shell = Shell::new(backend).await;
+    shell.run("UPDATE users SET session_generation = 1, token_generation = 1").await;
+    for sql in [
+        "UPDATE sessions SET remember = FALSE WHERE id = 's1'",
+        "DELETE FROM sessions WHERE id = 's1'",
+        "UPDATE api_tokens SET revoked_at = PAST WHERE id = 't1'",
+        "UPDATE api_tokens SET revoked_at = NULL WHERE id = 't1'",
+        "DELETE FROM api_tokens WHERE id = 't1'",
+    ] {
+        assert!(shell.concerned(sql).await.is_empty(), "{sql}");
+    }
+    // To be made valid again counts, and what is valid does.
+    for (sql, user) in [
+        ("UPDATE sessions SET generation = 1 WHERE id = 's3'", "bob"),
+        ("DELETE FROM sessions WHERE id = 's3'", "bob"),
+        ("UPDATE api_tokens SET generation = 1 WHERE id = 't2'", "bob"),
+        ("UPDATE api_tokens SET revoked_at = PAST WHERE id = 't2'", "bob"),
+    ] {
+        assert_eq!(shell.concerned(sql).await, [user], "{sql}");
+    }
+}
+
+#[apply(both)]
+async fn the_row_of_the_epoch_cannot_be_deleted(backend: Backend) {
+    let mut shell = Shell::new(backend).await;
+    let refused = match (&mut shell.sqlite, &shell.postgres) {
+        (Some(sqlite), _) => sqlite.batch_execute("DELETE FROM epoch").is_err(),
+        (_, Some(client)) => {
+            client.batch_execute("TRUNCATE epoch").await.is_err()
+                && client.batch_execute("DELETE FROM epoch").await.is_err()
+        }
+        _ => unreachable!(),
+    };
+    assert!(refused, "no credential could be told from a revoked one");
+    assert_eq!(shell.number().await, 0);
+}
+
+#[apply(both)]
 async fn what_is_rolled_back_has_begun_no_epoch(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     let all = "DELETE FROM sessions; UPDATE users SET deactivated_at = PAST;";
@@ -324,11 +393,9 @@ async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
             "UPDATE OR REPLACE users SET email = 'eve@example.com' WHERE id = 'bob'",
             vec!["bob", "eve"],
         ),
-        ("UPDATE OR REPLACE sessions SET id = 's2' WHERE id = 's3'", vec!["ada", "eve"]),
-        (
-            "UPDATE OR REPLACE api_tokens SET token_hash = x'7431' WHERE id = 't2'",
-            vec!["ada", "eve"],
-        ),
+        // What belonged to eve has no rights to lose since she was replaced.
+        ("UPDATE OR REPLACE sessions SET id = 's2' WHERE id = 's3'", vec!["ada"]),
+        ("UPDATE OR REPLACE api_tokens SET token_hash = x'7431' WHERE id = 't2'", vec!["ada"]),
     ] {
         assert_eq!(shell.concerned(sql).await, users, "{sql}");
     }

@@ -293,17 +293,6 @@ async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
     assert_eq!(lease::show(&server.state.store).await.unwrap().wait_ms, 0);
 }
 
-#[tokio::test]
-async fn where_nobody_can_tell_how_long_to_wait_a_lock_out_is_a_fault() {
-    let server = start(Backend::Postgres).await;
-    let root = server.sign_up_admin("root").await;
-    let ada = server.sign_up("ada").await;
-    execute(&server, "DELETE FROM epoch").await;
-    let path = format!("/api/admin/users/{}/deactivate", ada.id);
-    root.browser.post(&path, json!({})).await.refused(503, "store_unavailable");
-    ada.browser.get("/api/me").await.refused(401, "UNAUTHORIZED");
-}
-
 /// An instance that is not alone must not think so: with SQLite the server's own lock-outs need no wait.
 #[tokio::test]
 async fn a_command_beside_a_server_waits_until_that_has_forgotten() {

@@ -110,7 +110,15 @@ async fn each_change_of_an_epoch_counts_as_one_row(backend: Backend) {
     execute(&server, add).await;
     let due = Due { now: server.now(), keep_audit_events: days(365) };
     let batch = async || (step("changes").batch)(&server.state.store, due, 2).await.unwrap();
-    assert_eq!([batch().await, batch().await, batch().await], [2, 1, 0]);
+    // The server's own worker may have deleted some of them already.
+    loop {
+        match batch().await {
+            0 => break,
+            deleted => assert!(deleted <= 2, "{deleted}"),
+        }
+    }
+    let left = select(&server, "SELECT CAST(number AS TEXT) AS value FROM changes").await;
+    assert_eq!(left, ["15000"]);
 }
 
 #[apply(both)]

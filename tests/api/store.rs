@@ -6,6 +6,7 @@ mod load;
 mod loader;
 mod pipeline;
 mod retries;
+mod revocation;
 
 use std::{path::Path, time::Duration};
 
@@ -258,7 +259,7 @@ async fn a_dead_connection_is_replaced_without_an_error() {
         let client = connect(&killer).await;
         let name = database_name(&server).await;
         let sql = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'portcullis' AND datname = '{name}'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'portcullis %' AND datname = '{name}'"
         );
         client.batch_execute(&sql).await.unwrap();
         ada.browser.get("/api/me").await.expect(200);

@@ -341,7 +341,7 @@ async fn a_migration_that_fails_leaves_the_tables_as_they_were(backend: Backend)
 async fn portcullis_at(watcher: &tokio_postgres::Client, condition: &str) -> i64 {
     let sql = format!(
         "SELECT count(*) FROM pg_stat_activity
-        WHERE application_name = 'portcullis' AND datname = current_database() {condition}"
+        WHERE application_name LIKE 'portcullis %' AND datname = current_database() {condition}"
     );
     watcher.query_one(&sql, &[]).await.unwrap().get(0)
 }

@@ -15,6 +15,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// How long a host may take to let us in, where the URL does not say it.
 const CONNECTING: Duration = Duration::from_secs(5);
 
+/// What this binary is called in `pg_stat_activity`, where the URL does not say it.
+const APPLICATION_NAME: &str = concat!("portcullis ", env!("CARGO_PKG_VERSION"));
+
 /// How to reach the database.
 #[derive(Clone)]
 pub struct Target {
@@ -34,7 +37,7 @@ impl Target {
             config.connect_timeout(CONNECTING);
         }
         if config.get_application_name().is_none() {
-            config.application_name("portcullis");
+            config.application_name(APPLICATION_NAME);
         }
         let tls = if config.get_ssl_mode() == SslMode::Require {
             Some(MakeRustlsConnect::new(tls_config(authority)?))

@@ -7,7 +7,7 @@ use super::{
     super::{
         Error, Store,
         epoch::MANY,
-        guesses as wrong_passwords, maintain, read,
+        guesses as wrong_passwords, maintain, read, revocation_cleanup,
         schema::{
             api_tokens, audit_events, epoch, familiar_networks, guesses, jobs, sessions,
             setup_links, verifications,
@@ -57,6 +57,11 @@ macro_rules! by_time {
 
 /// All that retention deletes, in the order in which it does so.
 pub const STEPS: &[Step] = &[
+    Step {
+        rows: "revoked credentials",
+        found_by: ("revocation_cleanup", "id"),
+        batch: |store, _, limit| Box::pin(revocation_cleanup::run_batch(store, limit)),
+    },
     by_time!("sessions", sessions.id where expires_at le |due| due.now - CERTAIN),
     by_time!("links", verifications.id where expires_at le |due| due.now - MEMORY),
     by_time!("setup links", setup_links.secret_hash where expires_at le |due| due.now),

@@ -1,0 +1,154 @@
+//! Removes the rows of credentials that were revoked together with many others: garbage collection.
+//!
+//! A revocation takes effect by the generation ([`super::generation`]); what it leaves behind is noted in the same
+//! transaction, and removed here in batches, each a transaction that also notes how far it came. So a crash loses
+//! nothing, and to do a batch twice does no harm.
+
+use diesel::{dsl, prelude::*};
+use diesel_async::RunQueryDsl;
+use strum::{EnumString, IntoStaticStr};
+
+use super::{
+    Error, Store, generation, maintain, read,
+    schema::{api_tokens, revocation_cleanup, sessions, users, verifications},
+};
+use crate::time::Timestamp;
+
+/// Which credentials were revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum Kind {
+    /// Sessions: their rows are deleted.
+    Sessions,
+    /// API tokens: their rows say when they were revoked, and stay in their owner's list for a while.
+    Tokens,
+    /// Mailed links: their rows are deleted.
+    Links,
+}
+
+/// A row of `revocation_cleanup`.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = revocation_cleanup)]
+struct Cleanup {
+    id: String,
+    kind: String,
+    user_id: Option<String>,
+    cursor: String,
+    revoked_at: Timestamp,
+}
+
+/// Within a transaction that has revoked credentials: notes that rows of this user's, or of all users', are left.
+macro_rules! note_cleanup {
+    ($conn:ident, $kind:expr, $user_id:expr, $now:expr) => {{
+        use $crate::store::{page::new_id, schema::revocation_cleanup};
+        let kind: &'static str = $kind.into();
+        let user_id: Option<&str> = $user_id;
+        diesel::insert_into(revocation_cleanup::table)
+            .values((
+                revocation_cleanup::id.eq(new_id()),
+                revocation_cleanup::kind.eq(kind),
+                revocation_cleanup::user_id.eq(user_id),
+                revocation_cleanup::cursor.eq(""),
+                revocation_cleanup::revoked_at.eq($now),
+            ))
+            .execute($conn)
+            .await?
+    }};
+}
+
+pub(super) use note_cleanup;
+
+/// Goes through so many rows more of the oldest revocation that has left any. Says how many that were; none, when
+/// nothing is left to do.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
+    maintain!(store, |conn| {
+        let cleanup: Option<Cleanup> = revocation_cleanup::table
+            .order(revocation_cleanup::id)
+            .select(Cleanup::as_select())
+            .limit(1)
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(cleanup) = cleanup else { return Ok(0) };
+        let (seen, last) = match cleanup.kind.parse() {
+            Ok(Kind::Sessions) => remove!(conn, &cleanup, limit, sessions, session_is_current),
+            Ok(Kind::Links) => remove!(conn, &cleanup, limit, verifications, link_is_current),
+            Ok(Kind::Tokens) => {
+                let (rows, seen, last) =
+                    revoked!(conn, &cleanup, limit, api_tokens, token_is_current);
+                let lasting = api_tokens::expires_at.is_null();
+                let lasted: dsl::AssumeNotNull<dsl::Gt<api_tokens::expires_at, Timestamp>> =
+                    api_tokens::expires_at.gt(cleanup.revoked_at).assume_not_null();
+                diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(rows)))
+                    .filter(api_tokens::revoked_at.is_null())
+                    .filter(lasting.or(lasted))
+                    .set(api_tokens::revoked_at.eq(cleanup.revoked_at))
+                    .execute(conn)
+                    .await?;
+                (seen, last)
+            }
+            // A kind that a newer binary knows waits for it behind what this one can do.
+            Err(_) => return Ok(0),
+        };
+        let this = revocation_cleanup::table.find(&cleanup.id);
+        match last {
+            Some(last) if seen as i64 == limit => {
+                diesel::update(this).set(revocation_cleanup::cursor.eq(last)).execute(conn).await?
+            }
+            _ => diesel::delete(this).execute(conn).await?,
+        };
+        Ok(seen.max(1))
+    })
+}
+
+/// Whether a revocation has left rows that are still to be removed.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn is_due(store: &Store) -> Result<bool, Error> {
+    let oldest: Option<String> = read!(store, |conn| revocation_cleanup::table
+        .order(revocation_cleanup::id)
+        .select(revocation_cleanup::id)
+        .limit(1)
+        .get_result(conn)
+        .await
+        .optional())?;
+    Ok(oldest.is_some())
+}
+
+/// Within a transaction: of the next rows of this table those that are revoked, how many were looked at, and the
+/// last of them.
+macro_rules! revoked {
+    ($conn:ident, $cleanup:expr, $limit:expr, $table:ident, $is_current:ident) => {{
+        let cleanup: &Cleanup = $cleanup;
+        let mut query = $table::table
+            .inner_join(users::table)
+            .inner_join(generation::site())
+            .filter($table::id.gt(&cleanup.cursor))
+            .order($table::id)
+            .select(($table::id, generation::$is_current()))
+            .limit($limit)
+            .into_boxed::<Backend>();
+        if let Some(user_id) = &cleanup.user_id {
+            query = query.filter($table::user_id.eq(user_id));
+        }
+        let rows: Vec<(String, bool)> = query.load($conn).await?;
+        let (seen, last) = (rows.len(), rows.last().map(|(id, _)| id.clone()));
+        let revoked: Vec<String> =
+            rows.into_iter().filter(|(_, current)| !current).map(|(id, _)| id).collect();
+        (revoked, seen, last)
+    }};
+}
+
+macro_rules! remove {
+    ($conn:ident, $cleanup:expr, $limit:expr, $table:ident, $is_current:ident) => {{
+        let (rows, seen, last) = revoked!($conn, $cleanup, $limit, $table, $is_current);
+        diesel::delete($table::table.filter($table::id.eq_any(rows))).execute($conn).await?;
+        (seen, last)
+    }};
+}
+
+use {remove, revoked};
