@@ -1,4 +1,4 @@
-use portcullis::time::{Clock, days};
+use portcullis::time::{Clock, Timestamp, days};
 use tempfile::TempDir;
 
 use super::until;
@@ -12,6 +12,34 @@ const KILLS: usize = 3;
 async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_restarts(
     backend: Backend,
 ) {
+    let killed = kill_while_rows_are_removed(backend, Clock::System.now() - days(1), &[]).await;
+    killed.browser.get("/api/me").await.expect(200);
+}
+
+/// The rows of a revocation are valid in all but their generation, and noted in `revocation_cleanup`.
+#[apply(both)]
+async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend) {
+    let end_all = ["session", "end", "--all"];
+    let killed =
+        kill_while_rows_are_removed(backend, Clock::System.now() + days(1), &end_all).await;
+    killed.browser.get("/api/me").await.expect(401);
+    until("nothing is noted any more", async || {
+        let noted = "SELECT kind, id FROM revocation_cleanup";
+        killed.database.rows(noted).await.is_empty()
+    })
+    .await;
+}
+
+/// A server that has removed all rows after it was killed while it did so.
+struct Killed {
+    browser: Caller,
+    database: Database,
+    _server: Running,
+    _home: TempDir,
+}
+
+/// Adds sessions that end at this moment, runs a command, and kills the server several times while it removes them.
+async fn kill_while_rows_are_removed(backend: Backend, end: Timestamp, command: &[&str]) -> Killed {
     let home = TempDir::new().unwrap();
     let url = backend.empty_database(home.path()).await;
     let secret = portcullis::secrets::SigningKey::generate().reveal();
@@ -23,8 +51,10 @@ async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_res
     let id = reply.expect(200)["user"]["id"].as_str().unwrap().to_owned();
     drop(server);
     let database = Database::at(&url).await;
-    let end = Clock::System.now() - days(1);
     database.execute(&add_sessions(backend, &id, ROWS, end)).await;
+    if !command.is_empty() {
+        succeeds(run(home.path(), &settings, command, ""));
+    }
     let left = async || -> usize {
         let sql = "SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM sessions \
                    WHERE id LIKE 'old-%'";
@@ -43,6 +73,7 @@ async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_res
     }
     assert!(halfway > 0, "no kill was between two batches");
     let server = Running::start(home.path(), &settings);
-    until("all are deleted", async || left().await == 0).await;
-    server.nobody.with_cookie(&cookie).get("/api/me").await.expect(200);
+    until("all are removed", async || left().await == 0).await;
+    let browser = server.nobody.with_cookie(&cookie);
+    Killed { browser, database, _server: server, _home: home }
 }
