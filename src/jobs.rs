@@ -8,12 +8,20 @@
 mod failure;
 mod mail;
 
-use std::{panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use crate::{
     error::Error,
     state::State,
-    store::jobs::{self, Claim, JobRow, NewJob, Outcome},
+    store::{
+        self,
+        jobs::{self, Claim, JobRow, NewJob, Outcome},
+        shared_clock,
+    },
     time::{Span, Timestamp, seconds},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -50,6 +58,11 @@ const HOPELESS: i32 = 40;
 const LEASE: Span = seconds(5 * 60);
 /// How often to look for jobs that nobody told us of: other instances', and those to be tried again.
 const POLL: Duration = Duration::from_secs(2);
+
+/// How long a job waits after a failure at the most.
+const LONGEST_WAIT: Span = seconds(60 * 60);
+/// How often to look for jobs that wait for longer than they may.
+const SHORTEN: Duration = Duration::from_mins(1);
 
 /// When the next try is: after half a minute, then later each time, up to an hour; 30 times, which
 /// is about a day.
@@ -88,10 +101,14 @@ impl Job {
 pub async fn run(state: &State) {
     let stop = &state.draining;
     let mut running = FuturesUnordered::new();
+    let mut shortened: Option<Instant> = None;
     loop {
+        if shortened.is_none_or(|at| at.elapsed() >= SHORTEN) {
+            beside(&mut running, shorten_waits(state)).await;
+            shortened = Some(Instant::now());
+        }
         while running.len() < AT_ONCE && !stop.is_cancelled() {
-            let claim = jobs::claim(&state.store, Job::VARIANTS, LEASE, state.clock.now());
-            match beside(&mut running, claim).await {
+            match beside(&mut running, claim(state)).await {
                 Ok(Claim::Taken(row)) => running.push(attempt(state, row)),
                 Ok(Claim::Contended) => {}
                 Ok(Claim::NothingDue) => break,
@@ -112,6 +129,24 @@ pub async fn run(state: &State) {
     // What is cut off here is tried again after its lease, by whoever runs then.
     let patience = Duration::from_secs(state.config.shutdown_timeout);
     let _ = tokio::time::timeout(patience, ending).await;
+}
+
+/// By the clock that all instances share.
+async fn claim(state: &State) -> Result<Claim, store::Error> {
+    let now = shared_clock::now(&state.store, &state.clock).await?;
+    jobs::claim(&state.store, Job::VARIANTS, LEASE, now).await
+}
+
+async fn shorten_waits(state: &State) {
+    let shortened = async {
+        let now = shared_clock::now(&state.store, &state.clock).await?;
+        jobs::shorten_waits(&state.store, LEASE, LONGEST_WAIT, now).await
+    };
+    match shortened.await {
+        Ok(0) => {}
+        Ok(jobs) => tracing::warn!(jobs, "jobs are due sooner: the clock was set back"),
+        Err(fault) => tracing::warn!(%fault, "jobs cannot be looked for"),
+    }
 }
 
 /// Waits for this while what was begun goes on. Left alone meanwhile, it would keep its transaction open,
@@ -145,7 +180,13 @@ async fn attempt(state: &State, row: JobRow) {
         |_| Err(Failure::Transient("it took too long".to_owned())),
         |caught| caught.unwrap_or_else(|_| Err(Failure::Transient("it panicked".to_owned()))),
     );
-    let now = state.clock.now();
+    let now = match shared_clock::now(&state.store, &state.clock).await {
+        Ok(now) => now,
+        Err(fault) => {
+            tracing::warn!(job = row.id, %fault, "how a job ended could not be noted: it runs again");
+            return;
+        }
+    };
     let outcome = outcome(result, row.attempts, now);
     // Not why: what a mail server says may hold an address. Admins see it with the job.
     match &outcome {
@@ -206,6 +247,7 @@ mod tests {
         }
         assert_eq!(delays.len(), 30);
         assert_eq!(delays[0], 30_000_000);
+        assert_eq!(start + LONGEST_WAIT, Timestamp::from_micros(delays[29]));
         assert!(delays.is_sorted() && delays[29] == 3_600_000_000, "{delays:?}");
         assert!(start + days(1) - seconds(3600) < now && now < start + days(1) + seconds(3600));
     }

@@ -3,6 +3,13 @@
 //! A row is written in the transaction that makes the work necessary, and deleted when the work is
 //! done. Whoever takes a job moves its `run_at` on by a lease: a worker that dies gives it back by
 //! doing nothing. A job can therefore run twice, and never not at all.
+//!
+//! `run_at` is compared with the clock that all instances share (`shared_clock`), so that it does not matter whose own
+//! clock is ahead; and where that clock is set back, [`shorten_waits`] keeps a job from waiting for it.
+//!
+//! Each time a job is taken its `fence` grows by one. The number that a worker was given is its right to say how the
+//! job ended: once the lease is over and another worker has taken the job, the number is the other one's, and what
+//! the first says is refused. Neither clock nor number of tries can be equal for two of them.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -17,7 +24,7 @@ use super::{
     schema::{audit_events, jobs},
     write,
 };
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, seconds};
 
 /// A row of `jobs`.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -41,7 +48,20 @@ pub struct JobRow {
     pub given_up_at: Option<Timestamp>,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// Which taking of it this is, and with that whose.
+    pub fence: i64,
 }
+
+impl JobRow {
+    /// When it is tried next, for people: a new job has been due for a while, and not since before it was made.
+    #[must_use]
+    pub fn next_attempt_at(&self) -> Timestamp {
+        self.run_at.max(self.created_at)
+    }
+}
+
+/// By so much the clock of the instance that adds a job may be ahead of the shared one, and the job is due at once.
+const HEAD_START: Span = seconds(60 * 60);
 
 /// A row of `jobs` to add.
 #[derive(Debug, Clone, Insertable)]
@@ -66,9 +86,15 @@ impl NewJob {
             payload,
             user_id: user_id.map(ToOwned::to_owned),
             attempts: 0,
-            run_at: now,
+            run_at: now - HEAD_START,
             created_at: now,
         }
+    }
+
+    /// The same, due then.
+    #[must_use]
+    pub fn due_at(self, run_at: Timestamp) -> Self {
+        Self { run_at, ..self }
     }
 
     /// Which job.
@@ -102,21 +128,26 @@ pub async fn claim(
     lease: Span,
     now: Timestamp,
 ) -> Result<Claim, Error> {
-    let due: Option<(String, Timestamp)> = read!(store, |conn| jobs::table
+    let due: Option<(String, i64)> = read!(store, |conn| jobs::table
         .filter(jobs::kind.eq_any(kinds.iter().copied()))
         .filter(jobs::given_up_at.is_null())
         .filter(jobs::run_at.le(now))
         .order((jobs::run_at, jobs::id))
-        .select((jobs::id, jobs::run_at))
+        .select((jobs::id, jobs::fence))
         .limit(1)
         .get_result(conn)
         .await
         .optional())?;
-    let Some((id, run_at)) = due else { return Ok(Claim::NothingDue) };
+    let Some((id, fence)) = due else { return Ok(Claim::NothingDue) };
     let claimed: Option<JobRow> = write!(store, |conn| diesel::update(jobs::table.find(&id))
-        .filter(jobs::run_at.eq(run_at))
+        .filter(jobs::fence.eq(fence))
         .filter(jobs::given_up_at.is_null())
-        .set((jobs::run_at.eq(now + lease), jobs::attempts.eq(jobs::attempts + 1)))
+        .set((
+            jobs::run_at.eq(now + lease),
+            jobs::leased.eq(true),
+            jobs::fence.eq(jobs::fence + 1),
+            jobs::attempts.eq(jobs::attempts + 1),
+        ))
         .returning(JobRow::as_returning())
         .get_result(conn)
         .await
@@ -146,7 +177,7 @@ pub enum Outcome {
     GivenUp(String),
 }
 
-/// Notes how a try ended, unless another worker has taken the job since.
+/// Notes how a try ended, unless another worker has taken the job since, which its fence tells.
 ///
 /// # Errors
 /// When the store is unavailable; the job is then tried again when its lease is over.
@@ -156,32 +187,78 @@ pub async fn settle(
     outcome: Outcome,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (id, lease) = (job.id.clone(), job.run_at);
+    let (id, fence) = (job.id.clone(), job.fence);
     write!(store, |conn| {
         match &outcome {
             Outcome::Done => {
                 diesel::delete(jobs::table.find(&id))
-                    .filter(jobs::run_at.eq(lease))
+                    .filter(jobs::fence.eq(fence))
                     .execute(conn)
                     .await?
             }
             Outcome::Again(at, reason) => {
                 diesel::update(jobs::table.find(&id))
-                    .filter(jobs::run_at.eq(lease))
-                    .set((jobs::run_at.eq(*at), jobs::last_error.eq(reason)))
+                    .filter(jobs::fence.eq(fence))
+                    .set((
+                        jobs::run_at.eq(*at),
+                        jobs::leased.eq(false),
+                        jobs::last_error.eq(reason),
+                    ))
                     .execute(conn)
                     .await?
             }
             Outcome::GivenUp(reason) => {
                 diesel::update(jobs::table.find(&id))
-                    .filter(jobs::run_at.eq(lease))
-                    .set((jobs::given_up_at.eq(now), jobs::last_error.eq(reason)))
+                    .filter(jobs::fence.eq(fence))
+                    .set((
+                        jobs::given_up_at.eq(now),
+                        jobs::leased.eq(false),
+                        jobs::last_error.eq(reason),
+                    ))
                     .execute(conn)
                     .await?
             }
         };
         Ok(())
     })
+}
+
+/// So many jobs at once wait no longer than they may.
+const AT_ONCE: i64 = 1000;
+
+/// Lets no job wait for longer than a lease, if a worker has it, or than the longest wait after a failure: longer
+/// waits are of a clock that was ahead, and has been set back since. Returns the number of jobs that are due sooner now.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn shorten_waits(
+    store: &Store,
+    lease: Span,
+    longest: Span,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let mut shortened = 0;
+    for (leased, wait) in [(true, lease), (false, longest)] {
+        let latest = now + wait;
+        shortened += write!(store, |conn| {
+            let too_long = diesel::alias!(jobs as too_long);
+            let mut query = too_long
+                .filter(too_long.field(jobs::run_at).gt(latest))
+                .filter(too_long.field(jobs::given_up_at).is_null())
+                .order(too_long.field(jobs::run_at).desc())
+                .select(too_long.field(jobs::id))
+                .limit(AT_ONCE)
+                .into_boxed::<Backend>();
+            if leased {
+                query = query.filter(too_long.field(jobs::leased));
+            }
+            diesel::update(jobs::table.filter(jobs::id.eq_any(query)))
+                .set(jobs::run_at.eq(latest))
+                .execute(conn)
+                .await
+        })?;
+    }
+    Ok(shortened)
 }
 
 /// A page of jobs, newest first: all of them, or only those given up, or only those that wait.
@@ -246,6 +323,9 @@ pub async fn retry(
         let job: Option<JobRow> = diesel::update(jobs::table.find(&id))
             .set((
                 jobs::run_at.eq(now),
+                jobs::leased.eq(false),
+                // A worker that has it just now has it no longer.
+                jobs::fence.eq(jobs::fence + 1),
                 jobs::attempts.eq(0),
                 jobs::given_up_at.eq(None::<Timestamp>),
             ))

@@ -22,6 +22,7 @@ diesel::table! {
         session_generation -> BigInt,
         token_generation -> BigInt,
         link_generation -> BigInt,
+        deleted_at -> Nullable<Moment>,
     }
 }
 
@@ -153,6 +154,7 @@ diesel::table! {
         expires_at -> Moment,
         created_at -> Moment,
         generation -> BigInt,
+        number -> BigInt,
     }
 }
 
@@ -170,7 +172,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Integer, Nullable, Text};
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
     use crate::time::Moment;
 
     jobs (id) {
@@ -183,6 +185,21 @@ diesel::table! {
         last_error -> Nullable<Text>,
         given_up_at -> Nullable<Moment>,
         created_at -> Moment,
+        leased -> Bool,
+        fence -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable};
+    use crate::time::Moment;
+
+    retention_clock (id) {
+        id -> Integer,
+        mark -> Moment,
+        jump -> Nullable<BigInt>,
+        steady_from -> Nullable<Moment>,
+        corrections -> BigInt,
     }
 }
 

@@ -22,7 +22,7 @@ const FOREIGN: &[&str] = &["foreign"];
 
 /// Adds a job of a kind that no binary does.
 async fn add_foreign(server: &Server, due: Timestamp) -> String {
-    let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, due);
+    let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, due).due_at(due);
     let id = job.id().to_owned();
     queue::add(&server.state.store, job).await.unwrap();
     id
@@ -135,9 +135,13 @@ async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
 #[apply(both)]
 async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
     let server = backend.start().await;
+    // Its worker has begun: it takes what waits for too long, by its clock, for a mistake.
+    write_to(&server, "first@example.com").await;
+    all_done(&server).await;
     // Not due for the server, whose worker would be faster.
-    let later = server.now() + days(1);
-    let job = Job::from(Mail::new(About::PasswordChanged, "ada@example.com")).row(None, later);
+    let later = server.now() + seconds(30 * 60);
+    let job = Job::from(Mail::new(About::PasswordChanged, "ada@example.com"));
+    let job = job.row(None, later).due_at(later);
     queue::add(&server.state.store, job).await.unwrap();
     let taken = claim(&server, &["mail"], later).await.unwrap();
     assert_eq!((taken.attempts, taken.run_at), (1, later + LEASE));
@@ -179,17 +183,88 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
     assert!(jobs(&server).await.is_empty());
 }
 
+/// Not even the end of the lease tells two workers apart, where the clock was set back in between.
+#[apply(both)]
+async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: Backend) {
+    let server = backend.start().await;
+    let (store, now) = (&server.state.store, server.now());
+    add_foreign(&server, now).await;
+    let late = claim(&server, FOREIGN, now).await.unwrap();
+    let due = moment(backend, now);
+    crate::store::execute(&server, &format!("UPDATE jobs SET run_at = {due}")).await;
+    let taken = claim(&server, FOREIGN, now).await.unwrap();
+    assert_eq!((taken.run_at, taken.fence), (late.run_at, late.fence + 1));
+    queue::settle(store, &late, Outcome::Done, now).await.unwrap();
+    assert_eq!(jobs(&server).await.len(), 1, "what the first says is refused");
+    queue::settle(store, &taken, Outcome::Done, now).await.unwrap();
+    assert!(jobs(&server).await.is_empty());
+}
+
+/// Claims go by the shared clock; `created_at` and with it the first `run_at` is of the instance that adds the job.
+#[apply(both)]
+async fn a_job_is_due_at_once_although_its_instances_clock_is_an_hour_off(backend: Backend) {
+    let server = backend.start().await;
+    let shared = server.now();
+    for now in [shared + seconds(3600), shared - seconds(3600)] {
+        let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, now);
+        let id = job.id().to_owned();
+        queue::add(&server.state.store, job).await.unwrap();
+        let taken = claim(&server, FOREIGN, shared).await.unwrap();
+        assert_eq!((taken.id, taken.run_at), (id, shared + LEASE));
+    }
+}
+
+#[apply(both)]
+async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
+    let server = backend.start().await;
+    let (store, now) = (&server.state.store, server.now());
+    add_foreign(&server, now).await;
+    let ahead = now + days(365);
+    let shorten = async || queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
+    let taken = claim(&server, FOREIGN, ahead).await.unwrap();
+    assert_eq!([shorten().await, shorten().await], [1, 0]);
+    assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "it is leased");
+    queue::settle(store, &taken, Outcome::Again(ahead, String::new()), ahead).await.unwrap();
+    assert_eq!([shorten().await, shorten().await], [1, 0]);
+    assert!(claim(&server, FOREIGN, now + seconds(3599)).await.is_none(), "it was put off");
+    assert!(claim(&server, FOREIGN, now + seconds(3600)).await.is_some());
+}
+
+#[apply(both)]
+async fn a_start_shortens_the_waits_that_a_clock_ahead_has_left(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let mail = MailServer::start(Security::None);
+    let server = later(&url, &mail).await;
+    mail.set(Mood::Answers("RCPT", "451 4.3.0 later"));
+    server.clock.step(server.now() + days(365));
+    write_to(&server, "ada@example.com").await;
+    failed(&server, "ada@example.com", 1).await;
+    server.stop().await;
+    mail.set(Mood::Takes);
+    let server = later(&url, &mail).await;
+    until("the wait is shortened", async || {
+        let job = job_for(&server, "ada@example.com").await;
+        job.is_some_and(|job| job.run_at <= server.now() + seconds(3600))
+    })
+    .await;
+    advance(&server, seconds(3600));
+    all_done(&server).await;
+    assert_eq!(written_to(&mail), ["ada@example.com"]);
+}
+
 #[apply(both)]
 async fn a_job_that_takes_every_worker_down_is_given_up(backend: Backend) {
     let server = backend.start().await;
-    let later = server.now() + days(1);
+    let later = server.now() + seconds(30 * 60);
     for (email, attempts) in [("last@example.com", 39), ("never@example.com", 40)] {
-        let job = Job::from(Mail::new(About::PasswordChanged, email)).row(None, later);
+        let job = Job::from(Mail::new(About::PasswordChanged, email));
+        let job = job.row(None, later).due_at(later);
         let sql = format!("UPDATE jobs SET attempts = {attempts} WHERE id = '{}'", job.id());
         queue::add(&server.state.store, job).await.unwrap();
         crate::store::execute(&server, &sql).await;
     }
-    advance(&server, days(1));
+    advance(&server, seconds(30 * 60));
     assert_eq!(server.mail_to("last@example.com").await.len(), 1);
     let job = failed(&server, "never@example.com", 41).await;
     assert_eq!(job.last_error.as_deref(), Some("it never came to an end"));

@@ -4,4 +4,43 @@ CREATE INDEX api_tokens_by_revocation ON api_tokens (revoked_at) WHERE revoked_a
 CREATE INDEX api_tokens_by_expiry ON api_tokens (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX setup_links_by_expiry ON setup_links (expires_at);
 
+-- How far retention trusts the clock: README, "Retention". `mark` runs by the uptime of whatever instance looks at it,
+-- and not by the calendar. While the clock is ahead of it without an explanation, `jump` says by how many
+-- microseconds, and `steady_from` what the mark was when that began. `corrections` counts how often an operator
+-- has set the mark: what an instance remembers of it from before is void.
+--
+-- A database that is in use gives as its first mark the time of its newest row, since the clock may be wrong just now.
+CREATE TABLE retention_clock (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    mark TIMESTAMPTZ NOT NULL,
+    jump BIGINT,
+    steady_from TIMESTAMPTZ,
+    corrections BIGINT NOT NULL
+);
+INSERT INTO retention_clock (id, mark, corrections)
+SELECT 1, LEAST(now(), coalesce(max(at), now())), 0
+FROM (
+    SELECT max(created_at) AS at FROM audit_events
+    UNION ALL SELECT (SELECT created_at FROM users ORDER BY id DESC LIMIT 1)
+    UNION ALL SELECT (SELECT last_seen_at FROM sessions ORDER BY id DESC LIMIT 1)
+) AS newest;
+
+-- Whether the time until `run_at` is a worker's, and not a wait after a failure; and how often the job was taken.
+ALTER TABLE jobs ADD COLUMN leased BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE jobs ADD COLUMN fence BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX jobs_leased ON jobs (run_at) WHERE leased;
+
+-- The order in which a user's links were made, which no clock decides.
+ALTER TABLE verifications ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+UPDATE verifications SET number = earlier.number
+FROM (
+    SELECT id AS link, row_number() OVER (PARTITION BY user_id ORDER BY id) AS number
+    FROM verifications
+) AS earlier
+WHERE id = earlier.link;
+
+-- Who has deleted their account: what is theirs is deleted in batches, and their row last. Until then nothing shows it.
+ALTER TABLE users ADD COLUMN deleted_at TIMESTAMPTZ;
+CREATE INDEX users_deleted ON users (deleted_at) WHERE deleted_at IS NOT NULL;
+
 INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('2026-11-28-000015_retention', '0.3.0');

@@ -1,3 +1,13 @@
+DROP TRIGGER users_mark;
+-- A binary of before would take them for people.
+DELETE FROM users WHERE deleted_at IS NOT NULL;
+DROP INDEX users_deleted;
+ALTER TABLE users DROP COLUMN deleted_at;
+ALTER TABLE verifications DROP COLUMN number;
+DROP INDEX jobs_leased;
+ALTER TABLE jobs DROP COLUMN fence;
+ALTER TABLE jobs DROP COLUMN leased;
+DROP TABLE retention_clock;
 DROP INDEX setup_links_by_expiry;
 DROP INDEX api_tokens_by_expiry;
 DROP INDEX api_tokens_by_revocation;

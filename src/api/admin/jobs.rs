@@ -58,6 +58,7 @@ pub struct JobView {
 
 impl From<JobRow> for JobView {
     fn from(row: JobRow) -> Self {
+        let next = row.next_attempt_at();
         Self {
             id: row.id,
             kind: row.kind,
@@ -65,7 +66,7 @@ impl From<JobRow> for JobView {
             user_id: row.user_id,
             attempts: row.attempts,
             last_error: row.last_error,
-            next_attempt_at: row.given_up_at.is_none().then_some(row.run_at),
+            next_attempt_at: row.given_up_at.is_none().then_some(next),
             given_up_at: row.given_up_at,
             created_at: row.created_at,
         }
