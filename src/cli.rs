@@ -4,6 +4,7 @@ pub mod log;
 
 mod backup;
 mod lease;
+mod retention;
 mod serve;
 mod sessions;
 mod tokens;
@@ -31,6 +32,7 @@ use crate::{
 };
 
 pub use lease::LeaseCommand;
+pub use retention::RetentionCommand;
 pub use sessions::SessionCommand;
 pub use tokens::TokenCommand;
 pub use users::UserCommand;
@@ -75,6 +77,9 @@ enum Command {
     /// Say whether instances may answer from memory, and for how long
     #[command(subcommand)]
     Lease(LeaseCommand),
+    /// Say whether old rows are deleted, and confirm the clock
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Make a signing secret for PORTCULLIS_SECRET
     Secret,
 }
@@ -139,6 +144,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Session(command) => sessions::run(command, &open(&config).await?).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
         Command::Lease(command) => lease::run(command, &open(&config).await?).await,
+        Command::Retention(command) => retention::run(command, &open(&config).await?).await,
         Command::Secret => {
             println!("{}", SigningKey::generate().reveal());
             Ok(())

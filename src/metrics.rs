@@ -49,6 +49,7 @@ pub struct Metrics {
     hashes_made: Gauge,
     jobs_waiting: Gauge,
     jobs_given_up: Gauge,
+    retention_paused: Gauge,
 }
 
 /// What is read at the moment of the scrape.
@@ -62,6 +63,8 @@ pub struct Now {
     pub hashes_made: u64,
     /// Jobs that are still tried, and those that are not; none while the store cannot say.
     pub jobs: Option<(i64, i64)>,
+    /// Whether retention does not trust the clock; none while the store cannot say.
+    pub retention_paused: Option<bool>,
 }
 
 impl Default for Metrics {
@@ -92,6 +95,7 @@ impl Default for Metrics {
             hashes_made: gauge("hashes_made", "Passwords that have been hashed"),
             jobs_waiting: gauge("jobs_waiting", "Jobs that are due or put off"),
             jobs_given_up: gauge("jobs_given_up", "Jobs that nobody tries any more"),
+            retention_paused: gauge("retention_paused", "Whether the clock has jumped ahead"),
             registry,
             requests,
             request_seconds,
@@ -138,6 +142,9 @@ impl Metrics {
         if let Some((waiting, given_up)) = now.jobs {
             self.jobs_waiting.set(waiting);
             self.jobs_given_up.set(given_up);
+        }
+        if let Some(paused) = now.retention_paused {
+            self.retention_paused.set(i64::from(paused));
         }
         let mut written = String::new();
         text::encode(&mut written, &self.registry)?;

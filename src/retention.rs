@@ -9,27 +9,52 @@ use pace::Pace;
 use crate::{
     state::State,
     store::{
-        retention::{Due, STEPS, Step},
+        retention::{
+            Due, STEPS, Step,
+            clock::{Jump, Standing, Watch},
+        },
         revocation_cleanup,
     },
+    time::Timestamp,
 };
 
 /// How often everything is gone through.
 const EVERY: Duration = Duration::from_hours(1);
-/// When that is tried again if the store could not answer.
-const AGAIN: Duration = Duration::from_mins(1);
+/// How often the mark is moved on; and when a round is tried again that the store could not answer.
+const LOOK: Duration = Duration::from_mins(1);
 /// How often to look for what a revocation has left, which another instance or a command may have done.
-const LOOK: Duration = Duration::from_secs(10);
+const REVOKED: Duration = Duration::from_secs(10);
 
-/// Deletes what is over, every hour and whenever it is told to, until the server drains.
+/// Deletes what is over, every hour and whenever it is told to, until the server drains; unless the clock has jumped.
 pub async fn run(state: &State) {
+    let mut watch = Watch::default();
+    let mut trusted = true;
+    let mut last: Option<Instant> = None;
     while !state.draining.is_cancelled() {
-        let next = if round(state).await { EVERY } else { AGAIN };
+        match watch.look(&state.store, &state.clock).await {
+            Ok(Standing::Trusted(now)) => {
+                if !trusted {
+                    tracing::info!("the clock is trusted again: old rows are deleted");
+                }
+                if !trusted || last.is_none_or(|last| last.elapsed() >= EVERY) {
+                    last = round(state, Some(now)).await.then(Instant::now);
+                }
+                trusted = true;
+            }
+            Ok(Standing::Ahead(jump)) => {
+                if trusted {
+                    warn(&jump);
+                }
+                trusted = false;
+                round(state, None).await;
+            }
+            Err(fault) => tracing::warn!(%fault, "the mark of retention could not be moved on"),
+        }
         tokio::select! {
             () = state.draining.cancelled() => {}
-            () = state.retention_due.notified() => {}
-            () = tokio::time::sleep(next) => {}
-            () = revoked(state) => {}
+            () = state.retention_due.notified() => last = None,
+            () = revoked(state) => last = None,
+            () = tokio::time::sleep(LOOK) => {}
         }
     }
 }
@@ -37,18 +62,30 @@ pub async fn run(state: &State) {
 /// Returns when a revocation has left rows to remove.
 async fn revoked(state: &State) {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(REVOKED).await;
         if revocation_cleanup::is_due(&state.store).await.unwrap_or(false) {
             return;
         }
     }
 }
 
-/// Goes through all steps once; false if one of them failed. A step that fails keeps no other from its work.
-async fn round(state: &State) -> bool {
-    let due = Due { now: state.clock.now(), keep_audit_events: state.config.keep_audit_events() };
+fn warn(jump: &Jump) {
+    let Jump { mark, now, left } = jump;
+    tracing::warn!(
+        expected = %mark,
+        clock = %now,
+        hours = left.as_secs().div_ceil(3600),
+        "the clock has jumped ahead: nothing is deleted until it has been steady for a day or is confirmed"
+    );
+}
+
+/// Goes through all steps once, without a trusted moment only through those that no clock decides; false if one of them
+/// failed. A step that fails keeps no other from its work.
+async fn round(state: &State, now: Option<Timestamp>) -> bool {
+    let keep_audit_events = state.config.keep_audit_events();
+    let due = Due { now: now.unwrap_or(Timestamp::from_micros(0)), keep_audit_events };
     let mut whole = true;
-    for step in STEPS {
+    for step in STEPS.iter().filter(|step| now.is_some() || !step.by_clock) {
         whole &= finish(state, step, due).await;
     }
     whole

@@ -14,7 +14,10 @@ use crate::{
     metrics::Now,
     routes,
     state::State,
-    store::jobs,
+    store::{
+        jobs,
+        retention::clock::{self, Standing},
+    },
 };
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -48,6 +51,10 @@ async fn show(state: Data<State>) -> Result<HttpResponse, Error> {
         hashes: state.hashing.waiting(),
         hashes_made: state.hashing.made(),
         jobs: jobs::count(&state.store).await.ok(),
+        retention_paused: clock::status(&state.store, &state.clock)
+            .await
+            .ok()
+            .map(|status| matches!(status.standing, Standing::Ahead(_))),
     };
     let text = state.metrics.text(now).map_err(|_| Code::Internal)?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, OPEN_METRICS)).body(text))

@@ -2,13 +2,16 @@ use std::io::IsTerminal;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, log};
+use super::{Failure, log, retention};
 use crate::{
     app::Server,
     config::{Config, Switch},
     secrets::LinkSecret,
     state::State,
-    store::setup,
+    store::{
+        retention::clock::{self, Standing},
+        setup,
+    },
     time::{Clock, seconds},
 };
 
@@ -61,7 +64,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     }
     let warnings = state.store.warnings().await?;
     let settings = exposed(server).into_iter().chain(insecure(server)).chain(clear_mail(server));
-    for warning in warnings.into_iter().chain(settings) {
+    for warning in warnings.into_iter().chain(settings).chain(jumped(state).await?) {
         lines.push(format!("  warning   {warning}"));
     }
     if let Some(secret) = setup_link(state).await? {
@@ -78,6 +81,13 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     }
     println!("{}\n", lines.join("\n"));
     Ok(())
+}
+
+/// A clock that retention does not trust.
+async fn jumped(state: &State) -> Result<Option<String>, Failure> {
+    let status = clock::status(&state.store, &state.clock).await?;
+    let odd = matches!(status.standing, Standing::Ahead(_)) || status.mark_is_ahead();
+    Ok(odd.then(|| retention::describe(&status)))
 }
 
 /// A link that makes its holder the first admin, while there is none.

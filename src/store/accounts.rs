@@ -12,7 +12,7 @@ use super::{
     page::new_id,
     read,
     schema::{accounts, audit_events, jobs, users},
-    users::{User, Written},
+    users::{User, Written, present},
     write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
@@ -169,6 +169,7 @@ pub async fn by_email(
     email: String,
 ) -> Result<Option<(User, Option<Credential>)>, Error> {
     let row: Option<(User, Option<Held>)> = read!(store, |conn| users::table
+        .filter(present())
         .left_join(
             accounts::table
                 .on(accounts::user_id.eq(users::id).and(accounts::provider_id.eq(PASSWORD)))

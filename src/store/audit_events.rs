@@ -44,6 +44,8 @@ pub enum Action {
     JobRetried,
     /// A job was thrown away.
     JobDiscarded,
+    /// The operator found the clock right after it had jumped.
+    ClockConfirmed,
 }
 
 /// A row of `audit_events`.

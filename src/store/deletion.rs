@@ -1,4 +1,6 @@
-//! Leaving for good. Everything that is a user's goes with their row: the tables say ON DELETE CASCADE.
+//! Leaving for good. It is done with one small transaction, however much a user owns: no key works any more, the
+//! address is free, and no list or look-up shows them. What is theirs is deleted afterwards, in batches, and their row
+//! last: `retention::leavers`.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -8,11 +10,25 @@ use super::{
     audit_events::Event,
     lock_out,
     locks::lock_admins,
-    schema::{audit_events, users, verifications},
-    users::{Role, User, find_in, is_last_admin},
+    schema::{accounts, audit_events, jobs, users, verifications},
+    users::{Role, User, find_in, is_last_admin, present},
     verifications::{Purpose, Refused, Verification, redeem},
 };
 use crate::{secrets::LinkHash, time::Timestamp};
+
+/// What is left of a user until their row goes: nothing personal.
+#[derive(AsChangeset)]
+#[diesel(table_name = users, treat_none_as_null = true)]
+struct Left {
+    email: String,
+    name: &'static str,
+    email_verified: bool,
+    image: Option<String>,
+    role: Role,
+    deactivated_at: Timestamp,
+    updated_at: Timestamp,
+    deleted_at: Timestamp,
+}
 
 /// How a deletion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +80,31 @@ pub async fn delete(
                 return Ok(Deleted::Refused(refused));
             }
         }
-        diesel::delete(users::table.find(&user.id)).execute(conn).await?;
+        // Few, and what they let happen must not: a sign-in, and a mail.
+        diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
+            .execute(conn)
+            .await?;
+        diesel::delete(jobs::table.filter(jobs::user_id.eq(&user.id))).execute(conn).await?;
+        diesel::update(users::table.filter(present()).find(&user.id))
+            .set((
+                // What is deleted of them later has no rights left, and begins no epoch.
+                users::session_generation.eq(users::session_generation + 1),
+                users::token_generation.eq(users::token_generation + 1),
+                users::link_generation.eq(users::link_generation + 1),
+                Left {
+                    // No address has no @.
+                    email: format!("deleted {}", user.id),
+                    name: "",
+                    email_verified: false,
+                    image: None,
+                    role: Role::User,
+                    deactivated_at: now,
+                    updated_at: now,
+                    deleted_at: now,
+                },
+            ))
+            .execute(conn)
+            .await?;
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Deleted::Done)
     })

@@ -10,7 +10,7 @@ use super::{
     lock_out,
     schema::{jobs, users, verifications},
     sessions::{keep_session, remove_sessions},
-    users::User,
+    users::{User, present},
     verifications::{Purpose, Refused, Verification, redeem, remove_links},
 };
 use crate::{secrets::LinkHash, time::Timestamp};
@@ -44,14 +44,14 @@ pub async fn verify(
                 Err(refused) => return Ok(Err(refused)),
             };
         if !held.changes_email() {
-            diesel::update(users::table.find(&user.id))
+            diesel::update(users::table.filter(present()).find(&user.id))
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))
                 .execute(conn)
                 .await?;
             return Ok(Ok(Verified::Present));
         }
         diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
-        let user = diesel::update(users::table.find(&user.id))
+        let user = diesel::update(users::table.filter(present()).find(&user.id))
             .set((
                 users::email.eq(&held.email),
                 users::email_verified.eq(true),

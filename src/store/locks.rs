@@ -19,12 +19,13 @@ macro_rules! lock_admins {
 macro_rules! lock_user {
     ($conn:ident, $id:expr) => {{
         use $crate::store::schema::users;
-        let user: Option<$crate::store::users::User> = diesel::update(users::table.find($id))
-            .set(users::updated_at.eq(users::updated_at))
-            .returning($crate::store::users::User::as_returning())
-            .get_result($conn)
-            .await
-            .optional()?;
+        let user: Option<$crate::store::users::User> =
+            diesel::update(users::table.filter($crate::store::users::present()).find($id))
+                .set(users::updated_at.eq(users::updated_at))
+                .returning($crate::store::users::User::as_returning())
+                .get_result($conn)
+                .await
+                .optional()?;
         user
     }};
 }

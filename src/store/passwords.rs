@@ -15,7 +15,7 @@ use super::{
     schema::{accounts, audit_events, jobs, sessions, users, verifications},
     sessions::{NewSession, Renewal, SessionRow, begin_session, remove_sessions, renew},
     tokens::mark_tokens,
-    users::User,
+    users::{User, present},
     verifications::{Purpose, Refused, Verification, redeem, remove_links},
 };
 use crate::{
@@ -31,12 +31,13 @@ use crate::{
 /// When the store is unavailable.
 pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
     lock_out!(store, |conn| {
-        let email: Option<String> = diesel::update(users::table.find(&account.user_id))
-            .set(users::updated_at.eq(account.updated_at))
-            .returning(users::email)
-            .get_result(conn)
-            .await
-            .optional()?;
+        let email: Option<String> =
+            diesel::update(users::table.filter(present()).find(&account.user_id))
+                .set(users::updated_at.eq(account.updated_at))
+                .returning(users::email)
+                .get_result(conn)
+                .await
+                .optional()?;
         if let Some(email) = email {
             forget_guesses!(conn, &email);
         }
@@ -82,7 +83,7 @@ pub async fn reset(
         remove_sessions!(conn, &user.id, now);
         mark_tokens!(conn, &user.id, now);
         remove_links!(conn, &user.id, now);
-        diesel::update(users::table.find(&user.id))
+        diesel::update(users::table.filter(present()).find(&user.id))
             .set((users::email_verified.eq(true), users::updated_at.eq(now)))
             .execute(conn)
             .await?;

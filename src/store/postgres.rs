@@ -166,6 +166,17 @@ impl Postgres {
         self.transact(&self.begin_maintenance, self.patience.max(MAINTENANCE), body).await
     }
 
+    /// As [`maintain`](Self::maintain), for what may begin an epoch although it takes nobody's rights.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn sweep<T>(
+        &self,
+        body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        self.maintain(body).await
+    }
+
     async fn transact<T>(
         &self,
         start: &str,

@@ -7,6 +7,9 @@
 //! No batch takes a right away, so none begins an epoch (`docs/lock-out.md`): with thousands of them, memory would
 //! be emptied thousands of times. Sessions therefore wait [`CERTAIN`] after their end.
 
+pub mod clock;
+mod leavers;
+mod owned;
 mod steps;
 
 use futures_util::future::LocalBoxFuture;
@@ -35,6 +38,8 @@ pub struct Step {
     pub rows: &'static str,
     /// The table, and the column by whose index it finds them.
     pub found_by: (&'static str, &'static str),
+    /// Whether a clock decides what is deleted: then nothing is while the clock is not trusted.
+    pub by_clock: bool,
     /// Deletes the next of them; when it deletes none, none is left.
     pub batch: Batch,
 }

@@ -147,8 +147,18 @@ impl Sqlite {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let body = move |connection: &mut Connection| epoch::unchanged(connection, body);
-        ask_within(MAINTENANCE, &self.writer, body).await
+        self.sweep(move |connection| epoch::unchanged(connection, body)).await
+    }
+
+    /// As [`maintain`](Self::maintain), for what may begin an epoch although it takes nobody's rights.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn sweep<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        ask_within(MAINTENANCE.max(self.patience), &self.writer, body).await
     }
 
     /// As [`write`](Self::write), for what changes the epoch: its triggers do that.

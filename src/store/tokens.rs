@@ -21,7 +21,7 @@ use super::{
     read,
     schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
-    users::{Role, User},
+    users::{Role, User, present},
     verifications::asker_is_signed_in,
     write,
 };
@@ -400,7 +400,7 @@ pub async fn revoke_all(
 /// `api_tokens` alone.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn with_generations() -> _ {
-    api_tokens::table.inner_join(users::table).inner_join(generation::site())
+    api_tokens::table.inner_join(users::table).inner_join(generation::site()).filter(present())
 }
 
 /// Within a transaction that has just incremented a user's generation of tokens: has the newest of those that this

@@ -21,6 +21,13 @@ use crate::time::Timestamp;
 
 pub use super::role::Role;
 
+/// Those who have not deleted their account. Of the others nothing is to be seen, and their row is only kept until all
+/// that is theirs has been deleted: every query of users says this, and a test goes through all of them.
+#[diesel::dsl::auto_type]
+pub(super) fn present() -> _ {
+    users::deleted_at.is_null()
+}
+
 /// A row of `users`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = users)]
@@ -129,6 +136,7 @@ impl From<Refusal> for Written {
 /// When the store is unavailable.
 pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
     read!(store, |conn| users::table
+        .filter(present())
         .find(&id)
         .select(User::as_select())
         .get_result(conn)
@@ -142,6 +150,7 @@ pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
 /// When the store is unavailable.
 pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>, Error> {
     read!(store, |conn| users::table
+        .filter(present())
         .filter(users::email.eq(&email))
         .select(User::as_select())
         .get_result(conn)
@@ -162,7 +171,8 @@ pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<Page<
         format!("%{}%", escaped.replace('_', r"\_"))
     });
     let rows = read!(store, |conn| {
-        let mut query = users::table.select(User::as_select()).into_boxed::<Backend>();
+        let mut query =
+            users::table.filter(present()).select(User::as_select()).into_boxed::<Backend>();
         if let Some(after) = &after {
             query = query.filter(users::id.lt(after));
         }
@@ -222,7 +232,7 @@ pub async fn update(
         if demoted && is_last_admin!(conn, &before) {
             return Ok(Written::LastAdmin);
         }
-        let user = diesel::update(users::table.find(&id))
+        let user = diesel::update(users::table.filter(present()).find(&id))
             .set(&changes)
             .returning(User::as_returning())
             .get_result(conn)
@@ -242,7 +252,10 @@ pub async fn update(
 /// When the store is unavailable.
 pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
     lock_out!(store, |conn| {
-        diesel::update(users::table.find(&id)).set(&profile).execute(conn).await?;
+        diesel::update(users::table.filter(present()).find(&id))
+            .set(&profile)
+            .execute(conn)
+            .await?;
         Ok(())
     })
 }
@@ -272,7 +285,7 @@ pub async fn deactivate(
         let user = if before.deactivated_at.is_some() {
             before
         } else {
-            diesel::update(users::table.find(&id))
+            diesel::update(users::table.filter(present()).find(&id))
                 .set((users::deactivated_at.eq(now), users::updated_at.eq(now)))
                 .returning(User::as_returning())
                 .get_result(conn)
@@ -308,7 +321,7 @@ pub async fn reactivate(
         let user = if before.deactivated_at.is_none() {
             before
         } else {
-            diesel::update(users::table.find(&id))
+            diesel::update(users::table.filter(present()).find(&id))
                 .set((users::deactivated_at.eq(None::<Timestamp>), users::updated_at.eq(now)))
                 .returning(User::as_returning())
                 .get_result(conn)
@@ -323,6 +336,7 @@ pub async fn reactivate(
 macro_rules! find_in {
     ($conn:ident, $id:expr) => {
         users::table
+            .filter($crate::store::users::present())
             .find($id)
             .select($crate::store::users::User::as_select())
             .get_result($conn)
@@ -336,6 +350,7 @@ macro_rules! is_last_admin {
         let user: &User = $user;
         user.role == Role::Admin && user.is_active() && {
             let others: i64 = users::table
+                .filter($crate::store::users::present())
                 .filter(users::role.eq(Role::Admin))
                 .filter(users::deactivated_at.is_null())
                 .filter(users::id.ne(&user.id))
@@ -350,6 +365,7 @@ macro_rules! is_last_admin {
 macro_rules! any_active_admin_in {
     ($conn:ident) => {{
         let admins: i64 = users::table
+            .filter($crate::store::users::present())
             .filter(users::role.eq($crate::store::users::Role::Admin))
             .filter(users::deactivated_at.is_null())
             .count()

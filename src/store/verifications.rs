@@ -1,7 +1,7 @@
 //! Links that may be used once. Their secret is stored hashed; what a link does is done where that
 //! is at home, by `redeem!`.
 
-use diesel::prelude::*;
+use diesel::{dsl::max, prelude::*};
 use diesel_async::RunQueryDsl;
 use strum::IntoStaticStr;
 
@@ -12,7 +12,7 @@ use super::{
     page::new_id,
     read,
     schema::{jobs, users, verifications},
-    users::User,
+    users::{User, present},
     write,
 };
 use crate::{
@@ -70,6 +70,7 @@ pub struct NewVerification {
     job_id: String,
     expires_at: Timestamp,
     created_at: Timestamp,
+    number: i64,
 }
 
 impl NewVerification {
@@ -94,6 +95,7 @@ impl NewVerification {
             job_id: String::new(),
             expires_at: now + life,
             created_at: now,
+            number: 0,
         }
     }
 
@@ -131,6 +133,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
         // Before all else that decides on it: a revocation that comes in between revokes this link too.
         let generation = generation!(conn, &user.id, link_generation);
         let others: i64 = users::table
+            .filter(present())
             .filter(users::email.eq(&link.email))
             .filter(users::id.ne(&user.id))
             .count()
@@ -145,6 +148,13 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
         if !wanted || !asker_is_signed_in!(conn, &link.session_id, link.created_at) {
             return Ok(false);
         }
+        // The user's row is locked, so no two links get one number.
+        let last: Option<i64> = verifications::table
+            .filter(verifications::user_id.eq(&user.id))
+            .select(max(verifications::number))
+            .get_result(conn)
+            .await?;
+        let link = NewVerification { number: last.unwrap_or(0) + 1, ..link.clone() };
         diesel::insert_into(verifications::table)
             .values((&link, verifications::generation.eq(generation)))
             .execute(conn)
@@ -157,8 +167,11 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
     })
 }
 
-/// Ends the links that a mailed one takes the place of: older ones for the same purpose that another
-/// job mailed, unless they last longer, as an invitation does.
+/// Ends the links that a mailed one takes the place of: older ones for the same purpose that another job mailed,
+/// unless they were made to last longer and still do, as an invitation.
+///
+/// Which of two is older their numbers say. By the clock, which may have been set back in between, the older one
+/// could be taken for the newer, or for one that lasts longer.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -174,26 +187,42 @@ pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
         let Some(mailed) = mailed else { return Ok(()) };
         lock_user!(conn, &mailed.user_id);
         // Of two that were asked for at once, this may be the older one.
-        let newest: Option<(String, String, Timestamp)> = verifications::table
+        let links: Vec<Dated> = verifications::table
             .filter(verifications::user_id.eq(&mailed.user_id))
             .filter(verifications::purpose.eq(&mailed.purpose))
-            .order(verifications::id.desc())
-            .select((verifications::id, verifications::job_id, verifications::expires_at))
-            .limit(1)
-            .get_result(conn)
-            .await
-            .optional()?;
-        let Some((newest, newest_job, until)) = newest else { return Ok(()) };
-        diesel::delete(verifications::table)
-            .filter(verifications::user_id.eq(mailed.user_id))
-            .filter(verifications::purpose.eq(mailed.purpose))
-            .filter(verifications::id.lt(newest))
-            .filter(verifications::expires_at.le(until))
-            .filter(verifications::job_id.ne(newest_job))
+            .order(verifications::number.desc())
+            .select(Dated::as_select())
+            .load(conn)
+            .await?;
+        let Some((newest, older)) = links.split_first() else { return Ok(()) };
+        let ended: Vec<&str> = older
+            .iter()
+            .filter(|link| link.job_id != newest.job_id && !link.outlasts(newest))
+            .map(|link| link.id.as_str())
+            .collect();
+        diesel::delete(verifications::table.filter(verifications::id.eq_any(ended)))
             .execute(conn)
             .await?;
         Ok(())
     })
+}
+
+/// When a link was made and ends.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = verifications)]
+struct Dated {
+    id: String,
+    job_id: String,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+}
+
+impl Dated {
+    /// Whether a link was made to last longer than another, and still does.
+    fn outlasts(&self, other: &Self) -> bool {
+        let life = |link: &Self| link.expires_at.micros() - link.created_at.micros();
+        life(self) > life(other) && self.expires_at > other.expires_at
+    }
 }
 
 /// Whether a link would work now; it is not spent.

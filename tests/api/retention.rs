@@ -1,7 +1,9 @@
 //! Rows whose time is over are deleted in small batches, while others write.
 
+mod clocks;
 mod commands;
 mod kills;
+mod leavers;
 
 use std::collections::BTreeSet;
 

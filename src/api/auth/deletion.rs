@@ -127,7 +127,11 @@ async fn delete(state: &State, user_id: String, link: Option<LinkHash>) -> Resul
     let now = state.clock.now();
     let event = Event::new(Some(&user_id), Action::UserDeleted, &user_id, &json!({}), now);
     match deletion::delete(&state.store, user_id, link, event, now).await? {
-        Deleted::Done => Ok(()),
+        Deleted::Done => {
+            // What is theirs goes in batches, beginning now.
+            state.retention_due.notify_one();
+            Ok(())
+        }
         Deleted::LastAdmin => Err(Code::LastAdmin.into()),
         Deleted::Refused(Refused::Deactivated) => Err(Code::UserDeactivated.into()),
         Deleted::Refused(Refused::Unknown | Refused::Expired) => {

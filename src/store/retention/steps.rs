@@ -14,7 +14,7 @@ use super::{
         },
         verifications::MEMORY,
     },
-    Step,
+    Step, leavers,
 };
 use crate::time::{Span, days, seconds};
 
@@ -35,6 +35,7 @@ macro_rules! by_time {
         Step {
             rows: $rows,
             found_by: (stringify!($table), stringify!($column)),
+            by_clock: true,
             batch: |store, $due, limit| {
                 Box::pin(async move {
                     let moment = $moment;
@@ -60,7 +61,14 @@ pub const STEPS: &[Step] = &[
     Step {
         rows: "revoked credentials",
         found_by: ("revocation_cleanup", "id"),
+        by_clock: false,
         batch: |store, _, limit| Box::pin(revocation_cleanup::run_batch(store, limit)),
+    },
+    Step {
+        rows: "deleted accounts",
+        found_by: ("users", "deleted_at"),
+        by_clock: false,
+        batch: |store, _, limit| Box::pin(leavers::batch(store, limit)),
     },
     by_time!("sessions", sessions.id where expires_at le |due| due.now - CERTAIN),
     by_time!("links", verifications.id where expires_at le |due| due.now - MEMORY),
@@ -74,6 +82,7 @@ pub const STEPS: &[Step] = &[
     Step {
         rows: "changes",
         found_by: ("changes", "number"),
+        by_clock: false,
         batch: |store, _, limit| Box::pin(changes(store, limit)),
     },
 ];

@@ -320,6 +320,7 @@ async fn nothing_is_left_of_who_is_gone(backend: Backend) {
 
     let seen = server.now();
     delete_with(&ada.browser, by_password()).await.expect(200);
+    server.deletions_done().await;
     let after = rows_of(&server, &ada.id).await;
     assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
     assert_eq!(rows_of(&server, &grace.id).await, others, "others' are left alone");
@@ -372,6 +373,7 @@ async fn what_changes_an_account_that_is_just_leaving_is_done_or_refused(backend
         for reply in [renamed, confirmed, ended] {
             assert!([200, 401].contains(&reply.status.as_u16()), "{}", reply.text);
         }
+        server.deletions_done().await;
         let after = rows_of(&server, &ada.id).await;
         assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
     }
@@ -394,6 +396,7 @@ async fn what_is_made_while_its_owner_leaves_is_made_or_refused(backend: Backend
         for reply in [project, token, mail] {
             assert!([200, 201, 401].contains(&reply.status.as_u16()), "{}", reply.text);
         }
+        server.deletions_done().await;
         let after = rows_of(&server, &ada.id).await;
         assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
     }

@@ -246,6 +246,21 @@ async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
     choose(&server, &new, NEW).await.expect(200);
 }
 
+/// Neither the ids nor the ends of two links say which is newer: both are of a clock.
+#[apply(both)]
+async fn of_two_links_the_newer_works_although_the_clock_was_set_back_in_between(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let old = reset_link(&server, &ada.email).await;
+    let ahead = "UPDATE verifications SET id = 'ffffffff' WHERE purpose = 'set-password'";
+    crate::store::execute(&server, ahead).await;
+    server.clock.step(server.now() - seconds(90 * 60));
+    let new = reset_link(&server, &ada.email).await;
+    assert!(!leads_on(&server, &old).await);
+    choose(&server, &old, NEW).await.refused(400, "INVALID_TOKEN");
+    choose(&server, &new, NEW).await.expect(200);
+}
+
 #[apply(both)]
 async fn of_links_asked_for_at_once_one_works(backend: Backend) {
     let server = backend.start().await;

@@ -1,4 +1,4 @@
-use std::{env, ffi::OsString, path::PathBuf, thread};
+use std::{env, ffi::OsString, path::PathBuf, thread, time::Duration};
 
 use actix_web::web::Data;
 use clap::Parser;
@@ -194,6 +194,18 @@ impl Server {
     pub async fn delete_old_rows(&self, keep_audit_events: Span) -> usize {
         let due = Due { now: self.now(), keep_audit_events };
         retention::complete(&self.state.store, due, 2).await.unwrap()
+    }
+
+    /// Waits until all that belonged to deleted accounts is gone.
+    pub async fn deletions_done(&self) {
+        let sql = "SELECT id AS value FROM users WHERE deleted_at IS NOT NULL";
+        for _ in 0..1500 {
+            if crate::tokens::select(self, sql).await.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("there are rows of deleted accounts after 30 seconds");
     }
 
     pub fn now(&self) -> Timestamp {

@@ -1,0 +1,56 @@
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Failure, now};
+use crate::{
+    store::{
+        Store,
+        audit_events::{Action, EVERYBODY, Event},
+        retention::clock::{self, Standing, Status},
+    },
+    time::Clock,
+};
+
+/// What an operator decides about deleting old rows.
+#[derive(Subcommand, Debug)]
+pub enum RetentionCommand {
+    /// Say whether old rows are deleted, and by which time
+    Status,
+    /// Say that the clock is right: old rows are deleted by it from now on
+    ///
+    /// After the clock has jumped ahead, or to set back a mark that was taken from a wrong clock. Check the date first:
+    /// what is deleted does not come back.
+    Confirm,
+}
+
+/// Does it.
+pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), Failure> {
+    let status = match command {
+        RetentionCommand::Status => clock::status(store, &Clock::System).await?,
+        RetentionCommand::Confirm => {
+            let before = clock::status(store, &Clock::System).await?;
+            let detail = json!({ "mark": before.mark, "clock": before.now });
+            let event = Event::new(None, Action::ClockConfirmed, EVERYBODY, &detail, now());
+            clock::confirm(store, &Clock::System, event).await?
+        }
+    };
+    println!("{}", describe(&status));
+    Ok(())
+}
+
+/// How it stands, in sentences.
+pub(super) fn describe(status: &Status) -> String {
+    let Status { mark, now, standing } = status;
+    match standing {
+        Standing::Ahead(jump) => format!(
+            "Old rows are not deleted: the clock says {now}, and {mark} was expected. They are again after \
+             {} hours if it does not jump again, or when `portcullis retention confirm` says that it is right.",
+            jump.left.as_secs().div_ceil(3600)
+        ),
+        Standing::Trusted(_) if status.mark_is_ahead() => format!(
+            "Old rows are deleted by the clock, which says {now}. The mark of a clock that was ahead is {mark}: \
+             `portcullis retention confirm` sets it back."
+        ),
+        Standing::Trusted(by) => format!("Old rows are deleted, by {by}."),
+    }
+}

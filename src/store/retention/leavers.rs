@@ -1,0 +1,42 @@
+//! What is left of users who have deleted their account. They have lost every right with that; this is only cleaning up,
+//! a few rows at a time, and the user's own row last.
+
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Text},
+};
+use diesel_async::RunQueryDsl;
+
+use super::{
+    super::{Error, Store, maintain, read, schema::users, sweep},
+    owned,
+};
+
+/// Deletes the next rows of a user who has left: of the first table that has any.
+pub(super) async fn batch(store: &Store, limit: i64) -> Result<usize, Error> {
+    let left: Option<String> = read!(store, |conn| users::table
+        .filter(users::deleted_at.is_not_null())
+        .order(users::deleted_at)
+        .select(users::id)
+        .limit(1)
+        .get_result(conn)
+        .await
+        .optional())?;
+    let Some(user_id) = left else { return Ok(0) };
+    for statement in owned::statements(store).await? {
+        let (user_id, statement) = (user_id.clone(), statement.clone());
+        let deleted = maintain!(store, |conn| sql_query(&statement)
+            .bind::<Text, _>(&user_id)
+            .bind::<BigInt, _>(limit)
+            .execute(conn)
+            .await)?;
+        if deleted > 0 {
+            return Ok(deleted);
+        }
+    }
+    sweep!(store, |conn| {
+        let row = users::table.find(&user_id).filter(users::deleted_at.is_not_null());
+        diesel::delete(row).execute(conn).await
+    })
+}
