@@ -7,7 +7,7 @@ pub mod admin;
 pub mod auth;
 pub mod dashboard;
 pub mod health;
-mod json;
+pub(crate) mod json;
 mod limited;
 pub mod me;
 pub(crate) mod page;

@@ -7,6 +7,7 @@ mod log;
 mod metrics;
 mod panics;
 mod sockets;
+mod unread_body;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -121,6 +122,8 @@ impl Server {
                 .workers(workers)
                 .on_connect(sockets::bound_writing)
                 .client_request_timeout(SLOWEST_HEAD)
+                // `unread_body` sees to that, and bounds what is read meanwhile.
+                .client_disconnect_timeout(Duration::ZERO)
                 .keep_alive(IDLE)
                 .shutdown_timeout(shutdown_timeout)
                 .disable_signals()
@@ -220,6 +223,7 @@ fn build(
         .wrap(cors::middleware(&state.site))
         .wrap(from_fn(cors::tidy))
         .wrap(from_fn(envelope::wrap))
+        .wrap(from_fn(unread_body::bound))
 }
 
 #[cfg(test)]

@@ -1,14 +1,19 @@
 //! The metrics, on a listener of their own: who may read them is for the network to say.
 
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
     dev::Server,
     http::header::CONTENT_TYPE,
+    middleware::from_fn,
     web::{self, Data},
 };
 
+use super::unread_body;
 use crate::{
     error::{Code, Error},
     metrics::Now,
@@ -35,7 +40,9 @@ pub(super) fn listen(
             .app_data(state.clone())
             .route("/metrics", web::get().to(show))
             .default_service(web::to(routes::nothing))
+            .wrap(from_fn(unread_body::bound))
     })
+    .client_disconnect_timeout(Duration::ZERO)
     .workers(1)
     .shutdown_timeout(1)
     .disable_signals()

@@ -31,9 +31,13 @@ enum Waste {
     Head,
     /// It never comes to the end of the body.
     Body,
+    /// It never comes to the end of a body in chunks.
+    Chunks,
+    /// The same, of one that is answered unread.
+    Unread,
 }
 
-const WASTES: [Waste; 3] = [Waste::Nothing, Waste::Head, Waste::Body];
+const WASTES: [Waste; 5] = [Waste::Nothing, Waste::Head, Waste::Body, Waste::Chunks, Waste::Unread];
 
 /// How many ask for much and read none of it. That is work, for a moment, so there are few of them.
 const READERS: usize = 10;
@@ -116,13 +120,24 @@ async fn until_shut_out(mut socket: TcpStream, waste: Waste) {
             "POST /api/auth/sign-up/email HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
              Content-Length: 1000\r\n\r\n{"
         }
+        Waste::Chunks => {
+            "POST /api/auth/sign-up/email HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+        }
+        Waste::Unread => {
+            "POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+        }
         Waste::Nothing => "",
+    };
+    let more = match waste {
+        Waste::Chunks | Waste::Unread => "1\r\n \r\n",
+        Waste::Nothing | Waste::Head | Waste::Body => " ",
     };
     let _ = socket.write_all(opening.as_bytes()).await;
     let (mut from, mut to) = socket.split();
     let mut answer = Vec::new();
     let trickle = async {
-        while !matches!(waste, Waste::Nothing) && to.write_all(b" ").await.is_ok() {
+        while !matches!(waste, Waste::Nothing) && to.write_all(more.as_bytes()).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         std::future::pending::<()>().await;
@@ -133,7 +148,8 @@ async fn until_shut_out(mut socket: TcpStream, waste: Waste) {
         () = trickle => {}
     }
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let status = if matches!(waste, Waste::Unread) { "HTTP/1.1 404" } else { "HTTP/1.1 408" };
+    assert!(answer.is_empty() || answer.starts_with(status), "{answer}");
 }
 
 /// Asks for more than the wire holds, and reads nothing of it until the server has given up.
@@ -161,4 +177,84 @@ async fn ask_honestly(caller: Caller, over: Arc<AtomicBool>) -> Vec<Duration> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     waits
+}
+
+/// A body that no handler reads, by how it is announced.
+const ENDLESS: [&str; 2] = ["Transfer-Encoding: chunked", "Content-Length: 1000000000000"];
+
+/// More than all buffers on the way hold, and far less than a second of reading on this machine.
+const TOO_MUCH: usize = 64 * 1024 * 1024;
+
+#[tokio::test]
+async fn an_endless_body_that_no_handler_reads_is_cut_off_after_its_answer() {
+    let server = Backend::Sqlite.start().await;
+    let address: SocketAddr = server.nobody.base.trim_start_matches("http://").parse().unwrap();
+    for announced in ENDLESS {
+        for (path, status) in [("/nothing", 404), ("/api/me", 405), ("/api/projects", 401)] {
+            let socket = TcpStream::connect(address).await.unwrap();
+            let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n");
+            let (sent, answer) = bounded(send_without_end(socket, &head)).await;
+            assert!(sent < TOO_MUCH, "{announced}, {path}: {sent} bytes were taken");
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{announced}: {answer}");
+            assert!(answer.to_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
+            assert!(answer.ends_with('}'), "the answer came whole: {answer}");
+        }
+    }
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
+/// Sends chunks as fast as they are taken: how much was, and what was answered.
+async fn send_without_end(mut socket: TcpStream, head: &str) -> (usize, String) {
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).into_bytes();
+    let (mut from, mut to) = socket.split();
+    to.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let receive = async {
+        let _ = from.read_to_end(&mut answer).await;
+    };
+    let mut sent = 0;
+    let send = async {
+        while sent < TOO_MUCH && to.write_all(&chunk).await.is_ok() {
+            sent += chunk.len();
+        }
+    };
+    tokio::join!(receive, send);
+    (sent, String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn a_client_that_stops_in_a_body_that_no_handler_reads_is_shut_out() {
+    let server = Backend::Sqlite.start().await;
+    let address: SocketAddr = server.nobody.base.trim_start_matches("http://").parse().unwrap();
+    for announced in ENDLESS {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST /nothing HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        bounded(socket.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404"), "{announced}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_small_body_that_no_handler_reads_leaves_its_connection_open() {
+    let server = Backend::Sqlite.start().await;
+    let address: SocketAddr = server.nobody.base.trim_start_matches("http://").parse().unwrap();
+    for (announced, body) in
+        [("Transfer-Encoding: chunked", "2\r\n{}\r\n0\r\n\r\n"), ("Content-Length: 2", "{}")]
+    {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        for path in ["/nothing", "/api/projects", "/health/live"] {
+            let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n");
+            socket.write_all(head.as_bytes()).await.unwrap();
+            // In a packet of its own, as clients send it that compute it meanwhile.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            socket.write_all(body.as_bytes()).await.unwrap();
+            let mut answer = vec![0; 4096];
+            let length = bounded(socket.read(&mut answer)).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+            assert!(answer.starts_with("http/1.1 40"), "{announced}, {path}: {answer}");
+            assert!(!answer.contains("connection: close"), "{announced}, {path}: {answer}");
+        }
+    }
 }
