@@ -3,6 +3,7 @@
 mod background;
 mod cors;
 mod envelope;
+mod limit;
 mod log;
 mod metrics;
 mod panics;
@@ -219,9 +220,11 @@ fn build(
         .default_service(web::to(routes::nothing))
         .wrap(from_fn(gate::guard_the_unguarded))
         .wrap(from_fn(panics::catch))
+        .wrap(from_fn(limit::refuse))
         .wrap(from_fn(pages::dress))
         .wrap(cors::middleware(&state.site))
         .wrap(from_fn(cors::tidy))
+        .wrap(from_fn(limit::count))
         .wrap(from_fn(envelope::wrap))
         .wrap(from_fn(unread_body::bound))
 }

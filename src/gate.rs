@@ -43,6 +43,7 @@ use crate::{
 };
 
 pub use access::{Access, Body, Declares};
+pub(crate) use count::show_standing;
 pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::{guard_the_unguarded, is_navigation};
 

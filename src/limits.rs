@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Limit {
-    /// Everything that passes the gate.
+    /// Every request but the probes'.
     Requests,
     /// Passwords that are tried.
     SignIn,

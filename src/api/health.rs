@@ -12,6 +12,9 @@ use crate::{
     state::State,
 };
 
+/// Where these are.
+pub const PATHS: [&str; 2] = ["/health/live", "/health/ready"];
+
 /// Shorter than a request's own patience: a probe wants to know now.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -26,20 +26,24 @@ impl Counted {
         Self { limit, standing: None }
     }
 
-    /// Counts it by its address, before anything is looked up for it.
+    /// Counts what is limited apart by its address, before anything is looked up for it. That it is a
+    /// request was counted for its address before it came here (`app::limit`).
     pub(super) fn address(
         &mut self,
         state: &State,
         request: &ServiceRequest,
     ) -> Result<(), Exceeded> {
-        self.check(state, || Whom::at(client::address(request.request())))
+        self.check_limit(state, || Whom::at(client::address(request.request())))
     }
 
     /// Counts it by whose it is, once that is known.
     pub(super) fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Exceeded> {
         match finding {
             Finding::Known { session, .. } => {
-                self.check(state, || Whom::Account(session.user.id.clone()))
+                let account = || Whom::Account(session.user.id.clone());
+                let requests = state.limits.check(Limit::Requests, account);
+                requests.inspect_err(|exceeded| self.standing = Some(exceeded.0))?;
+                self.check_limit(state, account)
             }
             Finding::Anonymous(_) => Ok(()),
         }
@@ -47,26 +51,27 @@ impl Counted {
 
     /// Where somebody stands with what is counted on its own is told: of what is for everything nothing is
     /// said until it is too much. The account comes last, and says more.
-    fn check(&mut self, state: &State, whom: impl Fn() -> Whom) -> Result<(), Exceeded> {
-        let mut check = |limit| {
-            let checked = state.limits.check(limit, &whom);
-            checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))
-        };
-        check(Limit::Requests)?;
+    fn check_limit(&mut self, state: &State, whom: impl FnOnce() -> Whom) -> Result<(), Exceeded> {
         if let Some(limit) = self.limit {
-            self.standing = check(limit)?;
+            let checked = state.limits.check(limit, whom);
+            self.standing = checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))?;
         }
         Ok(())
     }
 
     /// Says so in the answer.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        let Some(standing) = &self.standing else { return };
-        for (name, value) in [(RATE_LIMIT, standing.now()), (RATE_LIMIT_POLICY, standing.policy())]
-        {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(name, value);
-            }
+        if let Some(standing) = &self.standing {
+            show_standing(headers, standing);
+        }
+    }
+}
+
+/// Shows in an answer how much of a limit is left.
+pub(crate) fn show_standing(headers: &mut HeaderMap, standing: &Standing) {
+    for (name, value) in [(RATE_LIMIT, standing.now()), (RATE_LIMIT_POLICY, standing.policy())] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
         }
     }
 }

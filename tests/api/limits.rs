@@ -246,3 +246,57 @@ async fn of_many_guesses_at_once_no_more_are_made_than_are_borne(backend: Backen
     assert_eq!(seen.iter().filter(|status| **status == 401).count(), 3, "{seen:?}");
     assert_eq!(seen.iter().filter(|status| **status == 429).count(), 9, "{seen:?}");
 }
+
+/// Each from an address of its own: a path, its method, and what it is answered until it is too much.
+const COUNTED: [(&str, &str, u16); 13] = [
+    ("GET", "/nothing", 404),
+    ("BREW", "/api/me", 405),
+    ("POST", "/openapi.json", 405),
+    ("POST", "/health/live", 405),
+    ("GET", "/health/%6cive", 200),
+    ("GET", "/openapi.json", 200),
+    ("GET", "/docs/", 200),
+    ("GET", "/assets/app.js", 200),
+    ("GET", "/api/auth/ok", 200),
+    ("GET", "/login", 200),
+    ("GET", "/", 302),
+    ("GET", "/api/dashboard", 200),
+    ("OPTIONS", "/api/me", 200),
+];
+
+#[tokio::test]
+async fn every_request_but_a_probe_is_counted_once_for_its_address() {
+    let trusted = ["--trusted-origins", "https://app.example.com"];
+    let limits = ["--limit-requests", "3/1m", "--trusted-proxies", "127.0.0.1"];
+    let server = Backend::Sqlite.start_with(&[&trusted[..], &limits].concat()).await;
+    let ask = async |client: &str, method: &str, path: &str| {
+        let request = server.nobody.bare(Method::from_bytes(method.as_bytes()).unwrap(), path);
+        let request = request
+            .header("X-Forwarded-For", client)
+            .header("Origin", "https://app.example.com")
+            .header("Access-Control-Request-Method", "GET");
+        Reply::of(request).await
+    };
+    for (number, (method, path, status)) in COUNTED.into_iter().enumerate() {
+        let client = format!("192.0.2.{number}");
+        for _ in 0..3 {
+            let reply = ask(&client, method, path).await;
+            assert_eq!(reply.status, status, "{method} {path}: {}", reply.text);
+        }
+        let reply = ask(&client, method, path).await;
+        assert_eq!(waits(&reply), 20, "{method} {path}");
+        assert_eq!(reply.header("ratelimit"), Some(r#""requests";r=0;t=20"#), "{method} {path}");
+        if method != "OPTIONS" {
+            // So that a page of another origin may learn why.
+            let origin = reply.header("access-control-allow-origin");
+            assert_eq!(origin, Some("https://app.example.com"), "{method} {path}");
+        }
+        for path in ["/health/live", "/health/ready"] {
+            ask(&client, "GET", path).await.expect(200);
+        }
+    }
+    let page = server.nobody.request(Method::GET, "/nothing").header("Accept", "text/html");
+    let page = Reply::of(page.header("X-Forwarded-For", "192.0.2.0")).await;
+    assert_eq!(page.status, 429);
+    assert!(page.text.contains("<html"), "a browser is shown a page: {}", page.text);
+}

@@ -1,0 +1,86 @@
+//! The rate of requests from one address: counted here for every request, whatever it asks for, so that no
+//! route can be left out. Only the probes are not counted, as a supervisor must never be refused.
+
+use actix_web::{
+    HttpMessage, ResponseError,
+    body::{EitherBody, MessageBody},
+    dev::{RequestHead, ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::Next,
+};
+
+use crate::{
+    api::health,
+    error::Error,
+    gate::{client, show_standing},
+    limits::{Exceeded, Limit, Whom},
+    state::State,
+};
+
+/// Left in a request that is over the limit of its address.
+pub(super) struct OverLimit(Exceeded);
+
+/// Whether a request is a probe. In any other spelling it is a request like all others.
+pub(super) fn is_probe(request: &RequestHead) -> bool {
+    matches!(request.method, Method::GET | Method::HEAD)
+        && health::PATHS.contains(&request.uri.path())
+}
+
+/// Counts a request. One over the limit is answered by [`refuse`], further inside, where its answer gets
+/// what the pages and CORS add; a preflight does not come that far.
+pub(super) async fn count<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    if !is_probe(request.head())
+        && let Ok(state) = State::of(request.request())
+    {
+        let address = || Whom::at(client::address(request.request()));
+        if let Err(exceeded) = state.limits.check(Limit::Requests, address) {
+            request.extensions_mut().insert(OverLimit(exceeded));
+            if request.method() == Method::OPTIONS {
+                return Ok(refusal(request, exceeded).map_into_right_body());
+            }
+        }
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// Answers what is over the limit.
+pub(super) async fn refuse<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let over = request.extensions().get::<OverLimit>().map(|over| over.0);
+    match over {
+        Some(exceeded) => Ok(refusal(request, exceeded).map_into_right_body()),
+        None => Ok(next.call(request).await?.map_into_left_body()),
+    }
+}
+
+fn refusal(request: ServiceRequest, exceeded: Exceeded) -> ServiceResponse {
+    let mut response = Error::from(exceeded).error_response();
+    show_standing(response.headers_mut(), &exceeded.0);
+    request.into_response(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn probe(method: Method, uri: &str) -> bool {
+        is_probe(TestRequest::default().method(method).uri(uri).to_srv_request().head())
+    }
+
+    #[test]
+    fn a_probe_is_a_read_of_a_health_path_spelt_as_documented() {
+        assert!(probe(Method::GET, "/health/live"));
+        assert!(probe(Method::HEAD, "/health/ready?x=1"));
+        assert!(!probe(Method::POST, "/health/live"));
+        assert!(!probe(Method::GET, "/health/%6cive"));
+        assert!(!probe(Method::GET, "/health/live/"));
+        assert!(!probe(Method::GET, "/api/auth/ok"));
+    }
+}
