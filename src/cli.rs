@@ -7,6 +7,7 @@ mod lease;
 mod retention;
 mod serve;
 mod sessions;
+mod signals;
 mod tokens;
 mod users;
 

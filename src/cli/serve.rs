@@ -1,8 +1,9 @@
 use std::io::IsTerminal;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use super::{Failure, log, retention};
+use super::{
+    Failure, log, retention,
+    signals::{self, Stop},
+};
 use crate::{
     app::Server,
     config::{Config, Switch},
@@ -22,27 +23,27 @@ const SETUP_MINUTES: u32 = 30;
 pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
     let stderr = std::io::stderr;
     log::begin(&config.log, config.log_format, stderr().is_terminal(), stderr)?;
+    signals::ignore_others()?;
     let server = Server::start(config, Clock::System, migrate).await?;
     let handle = server.handle();
     // Whoever has read the banner may send one.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stop = Stop::listen()?;
     banner(&server).await?;
     let mut running = std::pin::pin!(server.run());
     tokio::select! {
         stopped = &mut running => return Ok(stopped?),
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = stop.first() => {}
     }
-    tracing::info!("finishing what runs; a second signal stops at once");
+    tracing::info!(
+        "finishing what runs; a signal that is sent a second later or more stops at once"
+    );
     let drained = async {
         let ((), stopped) = tokio::join!(handle.drain(), &mut running);
         stopped
     };
     tokio::select! {
         stopped = drained => Ok(stopped?),
-        _ = terminate.recv() => Err("stopped before all requests were finished".into()),
-        _ = interrupt.recv() => Err("stopped before all requests were finished".into()),
+        () = stop.another() => Err("stopped before all requests were finished".into()),
     }
 }
 

@@ -47,6 +47,7 @@ mod schema;
 mod schemathesis;
 mod security;
 mod setup;
+mod signals;
 mod slow;
 mod source;
 mod store;
