@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use portcullis::cli;
+use portcullis::{
+    cli::{self, Closed},
+    output,
+};
 
 /// glibc's keeps what a burst of hashing took, 19 MiB at a time, for each thread and several times over.
 #[global_allocator]
@@ -14,11 +17,14 @@ async fn main() -> ExitCode {
         Ok(asked) => Box::pin(cli::run(asked)).await,
         Err(failure) => Err(failure),
     };
-    match done {
+    let status = match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is::<Closed>() => ExitCode::from(Closed::STATUS),
         Err(failure) => {
-            eprintln!("portcullis: {failure}");
+            output::error_line(&format!("portcullis: {failure}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    output::flush();
+    status
 }

@@ -1,7 +1,7 @@
 //! What is measured, for Prometheus. Labels are routes, codes and outcomes: nothing that a caller may
 //! choose, and nobody's name.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::atomic::Ordering, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::store::Load;
+use crate::{output::Dropped, store::Load};
 
 /// Bounds of a request's time, in seconds.
 const BOUNDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
@@ -50,6 +50,8 @@ pub struct Metrics {
     jobs_waiting: Gauge,
     jobs_given_up: Gauge,
     retention_paused: Gauge,
+    log_dropped_lines: Counter,
+    log_dropped_bytes: Counter,
 }
 
 /// What is read at the moment of the scrape.
@@ -65,6 +67,8 @@ pub struct Now {
     pub jobs: Option<(i64, i64)>,
     /// Whether retention does not trust the clock; none while the store cannot say.
     pub retention_paused: Option<bool>,
+    /// Of the log.
+    pub log_dropped: Dropped,
 }
 
 impl Default for Metrics {
@@ -77,6 +81,13 @@ impl Default for Metrics {
         registry.register("requests", "Requests that were answered", requests.clone());
         registry.register("request_seconds", "How long answers took", request_seconds.clone());
         registry.register("gate", "What the gate found, or why it refused", gate.clone());
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let log_dropped_lines = counter("log_dropped_lines", "Lines of the log that were dropped");
+        let log_dropped_bytes = counter("log_dropped_bytes", "Bytes of the log that were dropped");
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -96,6 +107,8 @@ impl Default for Metrics {
             jobs_waiting: gauge("jobs_waiting", "Jobs that are due or put off"),
             jobs_given_up: gauge("jobs_given_up", "Jobs that nobody tries any more"),
             retention_paused: gauge("retention_paused", "Whether the clock has jumped ahead"),
+            log_dropped_lines,
+            log_dropped_bytes,
             registry,
             requests,
             request_seconds,
@@ -146,6 +159,8 @@ impl Metrics {
         if let Some(paused) = now.retention_paused {
             self.retention_paused.set(i64::from(paused));
         }
+        self.log_dropped_lines.inner().store(now.log_dropped.lines, Ordering::Relaxed);
+        self.log_dropped_bytes.inner().store(now.log_dropped.bytes, Ordering::Relaxed);
         let mut written = String::new();
         text::encode(&mut written, &self.registry)?;
         Ok(written)

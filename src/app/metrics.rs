@@ -17,7 +17,7 @@ use super::unread_body;
 use crate::{
     error::{Code, Error},
     metrics::Now,
-    routes,
+    output, routes,
     state::State,
     store::{
         jobs,
@@ -62,6 +62,7 @@ async fn show(state: Data<State>) -> Result<HttpResponse, Error> {
             .await
             .ok()
             .map(|status| matches!(status.standing, Standing::Ahead(_))),
+        log_dropped: output::dropped(),
     };
     let text = state.metrics.text(now).map_err(|_| Code::Internal)?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, OPEN_METRICS)).body(text))

@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Failure;
+use super::{Failure, print};
 use crate::{
     config::Config,
     store::{Location, backup},
@@ -16,8 +16,7 @@ const NOT_HERE: &str = "PostgreSQL makes its own backups, with pg_dump: \
 pub(super) fn run(config: &Config, file: &Path) -> Result<(), Failure> {
     let Location::Sqlite(database) = config.location()? else { return Err(NOT_HERE.into()) };
     let bytes = write(&database, file).map_err(|error| format!("{}: {error}", file.display()))?;
-    println!("Wrote {bytes} bytes to {}, and checked them.", file.display());
-    Ok(())
+    print(format_args!("Wrote {bytes} bytes to {}, and checked them.", file.display()))
 }
 
 /// Under another name first, beside the one it is to have: what is found under that is always whole.

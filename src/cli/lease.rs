@@ -1,6 +1,6 @@
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, print};
 use crate::store::{
     Database, Store,
     lease::{self, Lease},
@@ -30,8 +30,7 @@ pub(super) async fn run(command: LeaseCommand, store: &Store) -> Result<(), Fail
         LeaseCommand::On { milliseconds } => lease::set(store, milliseconds).await?,
         LeaseCommand::Off => lease::set(store, 0).await?,
     };
-    println!("{}", describe(store, lease));
-    Ok(())
+    print(describe(store, lease))
 }
 
 fn describe(store: &Store, Lease { lease_ms, wait_ms, .. }: Lease) -> String {

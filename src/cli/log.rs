@@ -1,5 +1,10 @@
 //! The log: what is asked for, but for what must never be in one.
 
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    panic::PanicHookInfo,
+};
+
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -11,6 +16,9 @@ use tracing_subscriber::{
 
 use super::Failure;
 use crate::config::LogFormat;
+
+/// How much of a panic's message is logged: it may hold what a client sent.
+const LONGEST_PANIC: usize = 256;
 
 /// Begins the log of this process, with `tracing`'s directives for what is asked for.
 ///
@@ -24,7 +32,8 @@ where
 {
     let asked = EnvFilter::try_new(format!("{asked},actix_session=error,actix_server=warn"))
         .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
-    let lines = fmt::layer().with_ansi(ansi).with_writer(to);
+    // Its own errors it would print to standard error, which may block and panic.
+    let lines = fmt::layer().with_ansi(ansi).with_writer(to).log_internal_errors(false);
     let lines = match format {
         LogFormat::Human => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -37,4 +46,20 @@ where
 /// among directives the one that names a module of it most exactly would win.
 fn holds_no_values(of: &Metadata<'_>) -> bool {
     *of.level() <= Level::INFO || !of.target().starts_with("tokio_postgres")
+}
+
+/// Makes a panic a line of the log. By default it is printed to standard error, which may block.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or_default();
+    let message = &message[..message.floor_char_boundary(LONGEST_PANIC)];
+    let location = panic.location().map(ToString::to_string);
+    // Captured where RUST_BACKTRACE asks for it.
+    let backtrace = Backtrace::capture();
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(location, message_of_panic = message, backtrace, "a thread panicked");
 }

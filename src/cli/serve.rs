@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::Server,
     config::{Config, Switch},
+    output::{self, LogLine},
     secrets::LinkSecret,
     state::State,
     store::{
@@ -21,8 +22,10 @@ const SETUP_MINUTES: u32 = 30;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
-    let stderr = std::io::stderr;
-    log::begin(&config.log, config.log_format, stderr().is_terminal(), stderr)?;
+    output::start()?;
+    let ansi = std::io::stderr().is_terminal();
+    log::begin(&config.log, config.log_format, ansi, || LogLine)?;
+    log::log_panics();
     signals::ignore_others()?;
     let server = Server::start(config, Clock::System, migrate).await?;
     let handle = server.handle();
@@ -80,7 +83,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
             "  no admin  make one: {program} user create --admin --name Ada --email ada@example.com"
         ));
     }
-    println!("{}\n", lines.join("\n"));
+    output::line(&format!("{}\n", lines.join("\n")));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Failure, now, users::find};
+use super::{Failure, now, print, users::find};
 use crate::store::{
     Store,
     audit_events::{Action, EVERYBODY, Event},
@@ -43,6 +43,5 @@ pub(super) async fn run(command: SessionCommand, store: &Store) -> Result<(), Fa
     let subject = id.as_deref().unwrap_or(EVERYBODY);
     let event = Event::new(None, Action::SessionsEnded, subject, &json!({ "links": true }), now());
     revocation::end_sessions(store, id, now(), event).await?;
-    println!("Ended every session of {who}, and every mailed link.");
-    Ok(())
+    print(format_args!("Ended every session of {who}, and every mailed link."))
 }

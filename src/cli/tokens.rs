@@ -1,7 +1,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Failure, now, users::find};
+use super::{Failure, now, print, users::find};
 use crate::{
     config::Config,
     scope::{Scope, Scopes},
@@ -84,16 +84,14 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
         Event::new(None, Action::TokenRevoked, &token.user_id, &detail, now)
     });
     let token = revoked.await??.ok_or("there is no token of that id")?;
-    println!("{} ({}…) works no more.", token.name, token.display_prefix);
-    Ok(())
+    print(format_args!("{} ({}…) works no more.", token.name, token.display_prefix))
 }
 
 async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result<(), Failure> {
     let subject = user_id.as_deref().unwrap_or(EVERYBODY);
     let event = Event::new(None, Action::TokensRevoked, subject, &json!({}), now());
     revocation::revoke_tokens(store, user_id, now(), event).await?;
-    println!("Revoked every token of {who}.");
-    Ok(())
+    print(format_args!("Revoked every token of {who}."))
 }
 
 async fn create(
@@ -125,8 +123,7 @@ async fn create(
         Made::Deactivated => return Err("its owner is deactivated".into()),
         Made::NotAnAdmin => return Err("its owner is no admin, and `admin` is for admins".into()),
     }
-    println!("{}", token.reveal());
-    Ok(())
+    print(token.reveal())
 }
 
 async fn list(store: &Store, email: Option<String>) -> Result<(), Failure> {
@@ -147,21 +144,20 @@ async fn list(store: &Store, email: Option<String>) -> Result<(), Failure> {
                 State::Expired => "expired",
                 State::Revoked => "revoked",
             };
-            println!(
+            print(format_args!(
                 "{}  {}…  {state:<7}  {:<16}  {}  of {}",
                 token.id,
                 token.display_prefix,
                 token.scopes.to_text(),
                 token.name,
                 token.user_id
-            );
+            ))?;
         }
         match page.next {
             Some(next) => window.after = Some(next),
             None if any => return Ok(()),
             None => {
-                println!("No tokens.");
-                return Ok(());
+                return print("No tokens.");
             }
         }
     }

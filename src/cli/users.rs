@@ -1,7 +1,7 @@
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Failure, now, read_password};
+use super::{Failure, now, print, read_password};
 use crate::{
     config::Config,
     fields,
@@ -105,8 +105,10 @@ pub(super) async fn run(
             let account = NewAccount::password(&user.id, &hash, now());
             let event = event(Action::PasswordSet, &user, &json!({}));
             passwords::set(store, account, event).await?;
-            println!("{} has a new password, and every session of theirs has ended.", user.email);
-            Ok(())
+            print(format_args!(
+                "{} has a new password, and every session of theirs has ended.",
+                user.email
+            ))
         }
         UserCommand::Role { email, role } => {
             let user = find(store, &email).await?;
@@ -146,8 +148,7 @@ async fn create(
         other => other.into(),
     })?;
     let user = done(made)?;
-    println!("Made {} ({role}), id {}.", user.email, user.id);
-    Ok(())
+    print(format_args!("Made {} ({role}), id {}.", user.email, user.id))
 }
 
 async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
@@ -163,14 +164,13 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
                 Some(at) => format!("deactivated {at}"),
                 None => "active".to_owned(),
             };
-            println!("{}  {role:<5}  {}  {}  {state}", user.id, user.email, user.name);
+            print(format_args!("{}  {role:<5}  {}  {}  {state}", user.id, user.email, user.name))?;
         }
         match page.next {
             Some(next) => window.after = Some(next),
             None if any => return Ok(()),
             None => {
-                println!("No users.");
-                return Ok(());
+                return print("No users.");
             }
         }
     }
@@ -187,8 +187,7 @@ fn event(action: Action, user: &User, detail: &serde_json::Value) -> Event {
 }
 
 fn report(outcome: Written, what: &str) -> Result<(), Failure> {
-    println!("{} {what}.", done(outcome)?.email);
-    Ok(())
+    print(format_args!("{} {what}.", done(outcome)?.email))
 }
 
 fn done(outcome: Written) -> Result<User, Failure> {
