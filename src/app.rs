@@ -32,7 +32,7 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
-    pages, routes,
+    output, pages, routes,
     secrets::{CheckedCookies, Hashing, SigningKey},
     site::Site,
     state::State,
@@ -176,6 +176,7 @@ impl Server {
         if let Err(fault) = state.last_use.flush(&state.store).await {
             tracing::warn!(%fault, "the last uses of keys could not be written");
         }
+        output::report();
         served.and(measured)
     }
 }

@@ -4,6 +4,7 @@ pub mod log;
 
 mod backup;
 mod lease;
+mod print;
 mod retention;
 mod serve;
 mod sessions;
@@ -23,6 +24,8 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
+use print::print;
+
 use crate::{
     config::Config,
     gate::cookie,
@@ -33,6 +36,7 @@ use crate::{
 };
 
 pub use lease::LeaseCommand;
+pub use print::Closed;
 pub use retention::RetentionCommand;
 pub use sessions::SessionCommand;
 pub use tokens::TokenCommand;
@@ -107,7 +111,10 @@ pub fn parse() -> Result<Cli, Failure> {
                 format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
             }
             // Help, the version, and mistakes in a command: clap says it as people are used to.
-            None => error.exit(),
+            None => match error.print() {
+                Err(fault) if !error.use_stderr() => print::failure(&fault),
+                Ok(()) | Err(_) => std::process::exit(error.exit_code()),
+            },
         }
     })
 }
@@ -131,25 +138,18 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Migrate => {
             let applied = Store::migrate(&config.location()?).await?;
             match applied.len() {
-                0 => println!("The tables are up to date."),
-                _ => println!("Applied {}.", applied.join(", ")),
+                0 => print("The tables are up to date."),
+                _ => print(format_args!("Applied {}.", applied.join(", "))),
             }
-            Ok(())
         }
         Command::Backup { file } => backup::run(&config, &file),
-        Command::Openapi => {
-            print!("{}", openapi::text(cookie::name_for(&config))?);
-            Ok(())
-        }
+        Command::Openapi => print(openapi::text(cookie::name_for(&config))?.trim_end()),
         Command::User(command) => users::run(command, &open(&config).await?, &config).await,
         Command::Session(command) => sessions::run(command, &open(&config).await?).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
         Command::Lease(command) => lease::run(command, &open(&config).await?).await,
         Command::Retention(command) => retention::run(command, &open(&config).await?).await,
-        Command::Secret => {
-            println!("{}", SigningKey::generate().reveal());
-            Ok(())
-        }
+        Command::Secret => print(SigningKey::generate().reveal()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! it appends to a [`Queue`] for each, which a thread of its own empties, and which drops what does not fit.
 
 mod queue;
+mod repeats;
 
 use std::{
     fs::File,
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use queue::{Dropped, Queue};
+pub use repeats::{OncePerReport, count_refused, report};
 
 /// How much of the log may wait to be written.
 const CAPACITY: usize = 4 * 1024 * 1024;

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{jobs, retention, state::State};
+use crate::{jobs, output, retention, state::State};
 
 /// How often the last uses of keys are written.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How often those are forgotten who have not asked for long.
 const FORGET: Duration = Duration::from_mins(1);
+/// How often it is reported what the log has left out.
+const REPORT: Duration = Duration::from_secs(10);
 
-/// Does jobs, keeps the lease, writes last uses, forgets and deletes old rows, until it is told to stop. A fault is
+/// Does jobs, keeps the lease, writes last uses, forgets, reports and deletes old rows, until it is told to stop. A fault is
 /// logged and tried again the next time.
 pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
@@ -23,6 +25,7 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
             }
         }),
         every(FORGET, stop, async || state.limits.forget()),
+        every(REPORT, stop, async || output::report()),
         retention::run(state),
     );
 }

@@ -19,8 +19,6 @@ use super::log;
 use crate::{docs, pages, request_id, state::State};
 
 /// Gives a request its id, its span and its line in the log, and its answer the headers that all have.
-///
-/// The log has the path and not the query string: links of all kinds carry secrets there.
 pub(super) async fn wrap<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -28,10 +26,9 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let id = request_id::generate();
     let started = Instant::now();
     let method = request.method().clone();
-    let path = without_secret(request.path());
     let place = Place::of(request.path());
     let secure = State::of(request.request()).is_ok_and(|state| state.site.is_secure());
-    let span = tracing::info_span!("request", id, %method, path);
+    let span = tracing::info_span!("request", id, method = log::short(&method));
     let answer = async {
         // An error becomes its response here, where its body can still learn the request's id.
         let answered = next.call(request).await.map_err(|error| error.error_response());
@@ -44,14 +41,6 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
         Err(response) => complete(response.headers_mut(), &id, secure, place),
     }
     answered.map_err(|response| InternalError::from_response("answered", response).into())
-}
-
-/// One link carries its secret in the path, whether or not that leads anywhere.
-fn without_secret(path: &str) -> String {
-    match path.split_once("/reset-password/") {
-        Some((before, _)) => format!("{before}/reset-password/{{token}}"),
-        None => path.to_owned(),
-    }
 }
 
 /// What an answer may be to a browser: for most, data and nothing else.

@@ -1,21 +1,30 @@
 //! The one line that the log gets of a request, and what the metrics count of it.
 //!
-//! `docs/events.md` says what its fields mean. It names nobody but by id, and holds nothing that a
-//! caller has written but the path, which the formatter escapes.
+//! `docs/events.md` says what its fields mean. It names users by their id alone, and of what a client has
+//! written it holds the method and, where there is no route, a shortened path.
 
 use std::time::Instant;
 
 use actix_web::{
-    HttpResponse,
+    HttpMessage, HttpRequest, HttpResponse,
     dev::ServiceResponse,
     http::{Method, StatusCode},
 };
 
+use super::limit::{OverLimit, is_probe};
 use crate::{
     error::Code,
     gate::{Told, told},
+    output,
     state::State,
 };
+
+/// How much of a method is logged.
+const LONGEST_METHOD: usize = 32;
+/// How long a segment of a path may be to be logged; a link's secret has 43 characters.
+const LONGEST_SEGMENT: usize = 24;
+/// How many segments of a path are logged.
+const MOST_SEGMENTS: usize = 8;
 
 /// Notes an answer. One that left the application as an error has lost its request on the way.
 pub(super) fn answered<B>(
@@ -24,31 +33,51 @@ pub(super) fn answered<B>(
     started: Instant,
 ) {
     let took = started.elapsed();
-    let (status, code, told, route) = match answer {
-        Ok(response) => (
-            response.status(),
-            response.response().extensions().get::<Code>().copied(),
-            told(response.request()),
-            response.request().match_pattern(),
-        ),
-        Err(response) => {
-            (response.status(), response.extensions().get::<Code>().copied(), Told::default(), None)
-        }
+    let request = answer.as_ref().ok().map(ServiceResponse::request);
+    let (status, code) = match answer {
+        Ok(answer) => (answer.status(), answer.response().extensions().get::<Code>().copied()),
+        Err(answer) => (answer.status(), answer.extensions().get::<Code>().copied()),
     };
+    let Told { outcome, user } = request.map_or_else(Told::default, told);
+    let route = request.and_then(HttpRequest::match_pattern);
     let reason = code.map(Code::name);
-    tracing::info!(
-        status = status.as_u16(),
-        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        route,
-        gate = told.outcome,
-        user = told.user,
-        reason,
-        "answered"
-    );
-    let Ok(response) = answer else { return };
-    let Ok(state) = State::of(response.request()) else { return };
-    state.metrics.answered(known(method), route.as_deref(), status.as_u16(), took);
-    if let Some(outcome) = told.outcome.or_else(|| reason.filter(|_| stands(status))) {
+    let is_over_limit = request.is_some_and(|request| request.extensions().contains::<OverLimit>());
+    let status_code = status.as_u16();
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let path = match &route {
+        Some(_) => None,
+        None => request.map(|request| shortened(request.path())),
+    };
+    if is_over_limit {
+        output::count_refused();
+    }
+    // What comes without a limit, or is beyond it, must not fill the log.
+    if is_over_limit || request.is_some_and(|request| is_probe(request.head())) {
+        tracing::debug!(
+            status = status_code,
+            micros,
+            route,
+            path,
+            gate = outcome,
+            user,
+            reason,
+            "answered"
+        );
+    } else {
+        tracing::info!(
+            status = status_code,
+            micros,
+            route,
+            path,
+            gate = outcome,
+            user,
+            reason,
+            "answered"
+        );
+    }
+    let Some(Ok(state)) = request.map(State::of) else { return };
+    state.metrics.answered(known(method), route.as_deref(), status_code, took);
+    if let Some(outcome) = outcome.or_else(|| reason.filter(|_| stands(status))) {
         state.metrics.found(outcome);
     }
 }
@@ -71,5 +100,64 @@ fn known(method: &Method) -> &str {
         | Method::DELETE
         | Method::OPTIONS => method.as_str(),
         _ => "other",
+    }
+}
+
+/// A method as the log has it. It is ASCII, of the characters of a token (RFC 9110, 5.6.2).
+pub(super) fn short(method: &Method) -> &str {
+    let text = method.as_str();
+    &text[..text.floor_char_boundary(LONGEST_METHOD)]
+}
+
+/// What of a path that leads nowhere may be logged: it may be a link with a mistake in it, and hold the
+/// secret, or an email address. `*` stands for each segment that is long, or holds anything but plain
+/// letters, digits, `-`, `_` and `.`, an escape sequence for example; and for all that follow the first few.
+fn shortened(path: &str) -> String {
+    let mut short = String::new();
+    for (at, segment) in path.split('/').skip(1).enumerate() {
+        short.push('/');
+        if at == MOST_SEGMENTS {
+            short.push('*');
+            break;
+        }
+        short.push_str(if is_plain(segment) { segment } else { "*" });
+    }
+    short
+}
+
+fn is_plain(segment: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    segment.len() <= LONGEST_SEGMENT && segment.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_logged_without_what_may_be_secret() {
+        for (path, logged) in [
+            ("/", "/"),
+            ("/wp-login.php", "/wp-login.php"),
+            ("/api//me/", "/api//me/"),
+            (
+                "/api/auth/Reset-Password/u3jX0p2mT9bQ7cLrV1nWk5sYd8fHg6aEoZtJiKqPxCM",
+                "/api/auth/Reset-Password/*",
+            ),
+            ("/api/auth/reset%2Dpassword/short", "/api/auth/*/short"),
+            ("/x;token=1/ada@example.com/a%0ab/\u{1b}[31m", "/*/*/*/*"),
+            ("/a/b/c/d/e/f/g/h/i/j", "/a/b/c/d/e/f/g/h/*"),
+        ] {
+            assert_eq!(shortened(path), logged);
+        }
+        assert!(shortened(&"/a".repeat(30_000)).len() < 256);
+        assert_eq!(shortened(&format!("/{}", "a".repeat(60_000))), "/*");
+    }
+
+    #[test]
+    fn a_method_is_logged_up_to_a_length() {
+        let long = Method::from_bytes("M".repeat(60_000).as_bytes()).unwrap_or_default();
+        assert_eq!(short(&long), "M".repeat(32));
+        assert_eq!(short(&Method::GET), "GET");
     }
 }

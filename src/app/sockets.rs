@@ -1,6 +1,6 @@
 //! What the system is told about our sockets.
 
-use std::any::Any;
+use std::{any::Any, sync::Once};
 
 use actix_web::{dev::Extensions, rt::net::TcpStream};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -24,7 +24,9 @@ pub(super) fn bound_writing(connection: &dyn Any, _: &mut Extensions) {
     if let Some(socket) = connection.downcast_ref::<TcpStream>()
         && let Err(fault) = rustix::net::sockopt::set_tcp_user_timeout(socket, SLOWEST_READER)
     {
-        tracing::warn!(%fault, "a connection has no limit on writing");
+        // Where the system cannot do it, it cannot for any connection.
+        static LOGGED: Once = Once::new();
+        LOGGED.call_once(|| tracing::warn!(%fault, "connections have no limit on writing"));
     }
 }
 

@@ -15,7 +15,7 @@ use tracing_subscriber::{
 };
 
 use super::Failure;
-use crate::config::LogFormat;
+use crate::{config::LogFormat, output::OncePerReport};
 
 /// How much of a panic's message is logged: it may hold what a client sent.
 const LONGEST_PANIC: usize = 256;
@@ -38,7 +38,7 @@ where
         LogFormat::Human => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let lines = lines.with_filter(asked.and(filter_fn(holds_no_values)));
+    let lines = lines.with_filter(asked.and(filter_fn(holds_no_values)).and(OncePerReport));
     Ok(tracing_subscriber::registry().with(lines).try_init()?)
 }
 

@@ -349,7 +349,7 @@ async fn the_log_can_be_one_json_object_a_line_and_has_no_query_string() {
         text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let answered = lines.iter().find(|line| line["message"] == "answered").expect(&text);
     assert_eq!(answered["span"]["id"], id.as_str());
-    assert_eq!(answered["span"]["path"], "/api/dashboard");
+    assert_eq!(answered["route"], "/api/dashboard");
     assert_eq!(answered["status"], 200);
     assert!(!text.contains("marker"), "{text}");
 }

@@ -128,6 +128,7 @@ async fn a_line_says_who_did_what_and_how_it_ended(backend: Backend) {
     assert_eq!(mine[1]["gate"], "stale-cookie");
     let nowhere = log.iter().find(|line| line["status"] == 404).unwrap();
     assert_eq!(nowhere.get("route"), None);
+    assert_eq!(nowhere["path"], "/nowhere/*");
 }
 
 #[tokio::test]
@@ -362,6 +363,5 @@ async fn nobody_forges_a_line_for_people() {
         // A quote that is the stranger's stands behind a backslash.
         assert!(!line.contains(r#""user="forged"#) && !line.contains(" user="), "{line}");
     }
-    assert!(log.contains(r#"\"user=\"forged"#), "it was tried: {log}");
     assert!(!log.contains('\u{1b}'), "{log}");
 }

@@ -36,6 +36,7 @@ mod instances;
 mod jobs;
 mod kill;
 mod limits;
+mod log_output;
 mod mail;
 mod memory;
 mod pages;
