@@ -36,7 +36,7 @@ use crate::{
     secrets::{CheckedCookies, Hashing, SigningKey},
     site::Site,
     state::State,
-    store::{self, Location, Options, Store, last_use::LastUse},
+    store::{self, Location, Store, last_use::LastUse},
     time::Clock,
 };
 
@@ -79,8 +79,6 @@ pub struct Server {
     pub location: Location,
     listening: ActixServer,
     measuring: Option<ActixServer>,
-    // Held for as long as the server is: no other may use the same file.
-    _lock: Option<std::fs::File>,
 }
 
 impl Server {
@@ -93,8 +91,7 @@ impl Server {
         // The lock first: of two that start at once, one must not sign with a key that it lost.
         let lock = location.lock()?;
         let key = config.signing_key(&location)?;
-        let options = Options { alone: lock.is_some(), ..config.store_options(migrate) };
-        let store = Store::open(&location, options).await?;
+        let store = Store::open_locked(&location, config.store_options(migrate), lock).await?;
         let listen = |source| StartError::Listen { address: config.listen, source };
         sockets::allow_many();
         let listener = TcpListener::bind(config.listen).map_err(listen)?;
@@ -139,7 +136,7 @@ impl Server {
             None => None,
         };
         let (metrics_address, measuring) = measured.unzip();
-        Ok(Self { address, metrics_address, state, location, listening, measuring, _lock: lock })
+        Ok(Self { address, metrics_address, state, location, listening, measuring })
     }
 
     /// How to stop it from elsewhere.

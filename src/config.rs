@@ -15,8 +15,9 @@ use lettre::message::Mailbox;
 use url::Url;
 
 use crate::{
+    private_files,
     secrets::{SigningKey, SigningKeyError},
-    store::{Location, Options, private_folder},
+    store::{Location, Options},
     time::{Span, days},
 };
 
@@ -468,10 +469,12 @@ impl Config {
             (Some(secret), _) => Ok(SigningKey::parse(secret.expose())?),
             (None, Location::Postgres(_)) => Err(ConfigError::SecretMissing),
             (None, Location::Sqlite(_)) => {
-                private_folder(&self.data_dir).map_err(|source| ConfigError::File {
-                    name: "PORTCULLIS_DATA_DIR",
-                    path: self.data_dir.clone(),
-                    source,
+                private_files::create_folder(&self.data_dir).map_err(|source| {
+                    ConfigError::File {
+                        name: "PORTCULLIS_DATA_DIR",
+                        path: self.data_dir.clone(),
+                        source,
+                    }
                 })?;
                 Ok(SigningKey::kept_in(&self.data_dir.join("secret"))?)
             }
@@ -496,7 +499,6 @@ impl Config {
             workers: self.workers(),
             migrate,
             cache_size: self.cache_size,
-            alone: false,
             max_sessions: self.max_sessions,
         }
     }

@@ -13,8 +13,9 @@
 //!
 //! Beside them [`cli`] holds the commands, [`config`] every setting, [`state`] what requests share,
 //! [`site`] what this server is to the world, [`error`] everything that can go wrong, [`secrets`]
-//! what nobody may read, [`limits`] how often somebody may ask, [`metrics`] what is measured, [`output`] what is written to the
-//! standard streams, [`scope`] what a token may do, and [`time`] what time it is.
+//! what nobody may read, [`limits`] how often somebody may ask, [`private_files`] how files are kept
+//! from other users, [`metrics`] what is measured, [`output`] what is written to the standard streams,
+//! [`scope`] what a token may do, and [`time`] what time it is.
 
 pub mod api;
 pub mod app;
@@ -31,6 +32,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod output;
 pub mod pages;
+pub mod private_files;
 pub mod request_id;
 pub mod retention;
 pub mod routes;

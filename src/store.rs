@@ -8,6 +8,7 @@ mod alive;
 mod compatibility;
 mod epoch;
 mod error;
+mod file_lock;
 mod generation;
 mod key;
 mod lane;
@@ -45,16 +46,13 @@ pub mod tokens;
 pub mod users;
 pub mod verifications;
 
-use std::{
-    fs::{self, File, TryLockError},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::sql_types::Text;
 
 pub use actor::Refusal;
 pub use error::Error;
+pub use file_lock::{FileLock, files_of};
 pub use memory::Resolved;
 pub use migrate::Applied;
 pub use postgres::Target;
@@ -97,17 +95,10 @@ impl Location {
     ///
     /// # Errors
     /// When another server holds the file, or the lock cannot be made.
-    pub fn lock(&self) -> Result<Option<File>, Error> {
-        let Self::Sqlite(file) = self else { return Ok(None) };
-        let fail = |error: &dyn std::fmt::Display| {
-            Error::unavailable(format!("{}: {error}", file.display()))
-        };
-        make_parent(file)?;
-        let lock = File::create(file.with_extension("lock")).map_err(|error| fail(&error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(lock)),
-            Err(TryLockError::WouldBlock) => Err(fail(&"another server is running on this file")),
-            Err(TryLockError::Error(error)) => Err(fail(&error)),
+    pub fn lock(&self) -> Result<Option<FileLock>, Error> {
+        match self {
+            Self::Sqlite(file) => FileLock::acquire(file).map(Some),
+            Self::Postgres(_) => Ok(None),
         }
     }
 }
@@ -127,8 +118,6 @@ pub struct Options {
     pub migrate: bool,
     /// How many keys are kept in memory, cookies and tokens each; with 0 none is.
     pub cache_size: usize,
-    /// Whether nobody else keeps any: the holder of a file's lock knows that.
-    pub alone: bool,
     /// The most sessions that one user may have.
     pub max_sessions: u32,
 }
@@ -164,6 +153,7 @@ pub struct Store {
     memory: Memory,
     /// One for each worker.
     loaders: Vec<Loaders>,
+    /// Whether no other process keeps any in memory, as whoever holds a file's lock knows.
     alone: bool,
     max_sessions: u32,
 }
@@ -259,16 +249,33 @@ impl Store {
     /// # Errors
     /// When it cannot be reached or opened, or a newer Portcullis has made it its own.
     pub async fn open(location: &Location, options: Options) -> Result<Self, Error> {
-        if let Location::Sqlite(file) = location {
-            make_parent(file)?;
-        }
+        Self::open_locked(location, options, None).await
+    }
+
+    /// As [`open`](Self::open), for the server that holds the lock on SQLite's file, which is kept until the
+    /// last connection is closed.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub async fn open_locked(
+        location: &Location,
+        options: Options,
+        lock: Option<FileLock>,
+    ) -> Result<Self, Error> {
+        let lock = lock.map(Arc::new);
+        let alone = lock.is_some();
         if options.migrate {
             Self::migrate(location).await?;
+        } else if let Location::Sqlite(file) = location {
+            file_lock::prepare(file)?;
         }
         let database = match location {
-            Location::Sqlite(file) => {
-                Database::Sqlite(sqlite::Sqlite::open(file, options.workers, options.patience)?)
-            }
+            Location::Sqlite(file) => Database::Sqlite(sqlite::Sqlite::open(
+                file,
+                options.workers,
+                options.patience,
+                lock.as_ref(),
+            )?),
             Location::Postgres(target) => Database::Postgres(
                 postgres::Postgres::open(
                     target.as_ref().clone(),
@@ -281,7 +288,7 @@ impl Store {
         };
         let memory = Memory::new(options.cache_size);
         let loaders = std::iter::repeat_with(Loaders::default).take(options.workers).collect();
-        let Options { alone, max_sessions, .. } = options;
+        let max_sessions = options.max_sessions;
         let store = Self { database, memory, loaders, alone, max_sessions };
         compatibility::check(&store).await?;
         Ok(store)
@@ -292,9 +299,14 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached, or a migration fails; what came before it stays applied.
     pub async fn migrate(location: &Location) -> Result<Applied, Error> {
-        if let Location::Sqlite(file) = location {
-            make_parent(file)?;
-        }
+        let _held_until_migrated = match location {
+            Location::Sqlite(file) => {
+                let held = file_lock::refuse_beside_older_server(file)?;
+                file_lock::prepare(file)?;
+                held
+            }
+            Location::Postgres(_) => Vec::new(),
+        };
         migrate::run(location.clone()).await
     }
 
@@ -349,25 +361,6 @@ impl Store {
     }
 }
 
-/// Makes a database's folder, open to us alone: it will hold addresses and hashes.
-fn make_parent(file: &Path) -> Result<(), Error> {
-    // Of a mere name the folder is the empty path, and there is nothing to make.
-    file.parent()
-        .map_or(Ok(()), private_folder)
-        .map_err(|error| Error::unavailable(format!("{}: {error}", file.display())))
-}
-
-/// Makes a folder, and those above it, that only we may enter; one that is there stays as it is.
-///
-/// # Errors
-/// What the system says.
-pub fn private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -387,20 +380,5 @@ mod tests {
         for nowhere in ["", "sqlite:", "sqlite://", "sqlite::memory:", "mysql://localhost/app"] {
             assert!(Location::parse(nowhere, None).is_err(), "{nowhere}");
         }
-    }
-
-    #[test]
-    fn a_databases_folder_is_made_for_us_alone() {
-        let home = tempfile::TempDir::new().unwrap();
-        let folder = home.path().join("new");
-        make_parent(&folder.join("app.db")).unwrap();
-        make_parent(&folder.join("app.db")).unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        }
-        assert!(folder.is_dir());
-        make_parent(Path::new("app.db")).unwrap();
     }
 }

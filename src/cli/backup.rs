@@ -1,11 +1,13 @@
 use std::{
-    fs::File,
-    path::{Path, PathBuf},
+    fs::{File, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
 };
 
 use super::{Failure, print};
 use crate::{
     config::Config,
+    private_files::folder_of,
     store::{Location, backup},
 };
 
@@ -28,12 +30,14 @@ fn write(database: &Path, file: &Path) -> Result<u64, Failure> {
     if !database.try_exists()? {
         return Err(format!("there is no database in {}", database.display()).into());
     }
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    // For our eyes only, as it holds addresses and hashes; removed if anything below fails.
-    let copy = tempfile::Builder::new().prefix(".portcullis-backup-").tempfile_in(&folder)?;
+    let folder = folder_of(file);
+    // Private, whatever the umask, as it holds addresses and hashes; removed if anything below fails.
+    let private = Permissions::from_mode(0o600);
+    let copy = tempfile::Builder::new()
+        .prefix(".portcullis-backup-")
+        .permissions(private.clone())
+        .tempfile_in(&folder)?;
+    copy.as_file().set_permissions(private)?;
     backup::copy(database, copy.path())?;
     let faults = backup::faults(copy.path())?;
     if !faults.is_empty() {

@@ -8,9 +8,11 @@ use crate::{
     app::Server,
     config::{Config, Switch},
     output::{self, LogLine},
+    private_files::exposed as exposed_file,
     secrets::LinkSecret,
     state::State,
     store::{
+        Location, files_of,
         retention::clock::{self, Standing},
         setup,
     },
@@ -67,7 +69,11 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         lines.push(format!("  metrics   http://{address}/metrics"));
     }
     let warnings = state.store.warnings().await?;
-    let settings = exposed(server).into_iter().chain(insecure(server)).chain(clear_mail(server));
+    let settings = exposed(server)
+        .into_iter()
+        .chain(insecure(server))
+        .chain(clear_mail(server))
+        .chain(readable_files(server));
     for warning in warnings.into_iter().chain(settings).chain(jumped(state).await?) {
         lines.push(format!("  warning   {warning}"));
     }
@@ -103,11 +109,26 @@ async fn setup_link(state: &State) -> Result<Option<LinkSecret>, Failure> {
 }
 
 fn exposed(server: &Server) -> Option<String> {
-    let crate::store::Location::Postgres(target) = &server.location else { return None };
+    let Location::Postgres(target) = &server.location else { return None };
     target.is_exposed().then(|| {
         "the connection to PostgreSQL is not encrypted: add ?sslmode=require to DATABASE_URL"
             .to_owned()
     })
+}
+
+/// Files of ours that other users can read, such as those that an older version created.
+fn readable_files(server: &Server) -> Vec<String> {
+    let data = &server.state.config.data_dir;
+    let mut files = vec![data.join("secret"), data.join("outbox")];
+    if let Location::Sqlite(database) = &server.location {
+        files.extend(files_of(database));
+    }
+    let mut warnings: Vec<String> = files.iter().filter_map(|file| exposed_file(file)).collect();
+    if let Ok(mails) = data.join("outbox").read_dir() {
+        // One for all of them: there may be many.
+        warnings.extend(mails.flatten().find_map(|mail| exposed_file(&mail.path())));
+    }
+    warnings
 }
 
 fn clear_mail(server: &Server) -> Option<String> {

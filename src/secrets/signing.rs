@@ -1,12 +1,13 @@
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretSlice};
 use thiserror::Error;
+
+use crate::private_files;
 
 /// How many bytes sign a cookie: HMAC-SHA256's block size.
 const LENGTH: usize = 64;
@@ -64,24 +65,13 @@ impl SigningKey {
             Ok(text) => Self::parse(&text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = Self::generate();
-                key.write(path).map_err(fail)?;
+                let text = format!("{}\n", key.reveal());
+                private_files::write(path, text.as_bytes())
+                    .map_err(|error| fail(private_files::explain_denied(path, error)))?;
                 Ok(key)
             }
-            Err(error) => Err(fail(error)),
+            Err(error) => Err(fail(private_files::explain_denied(path, error))),
         }
-    }
-
-    /// Through a second name, so that a crash never leaves half a key under the right one.
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let draft = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&draft)?;
-        writeln!(file, "{}", self.reveal())?;
-        file.sync_all()?;
-        fs::rename(draft, path)
     }
 
     /// The key as text, for the command that makes one and the file that keeps it.

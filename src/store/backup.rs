@@ -6,7 +6,7 @@ use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
 };
 
-use super::{Error, sqlite};
+use super::{Error, file_lock, sqlite};
 
 /// Copies a database into a file that is empty or not there.
 ///
@@ -16,6 +16,7 @@ use super::{Error, sqlite};
 /// # Errors
 /// When the database cannot be read or the copy not be written.
 pub fn copy(database: &Path, into: &Path) -> Result<(), Error> {
+    file_lock::check_access(database)?;
     let mut connection = sqlite::connect(database, Duration::MAX)?;
     sql_query("VACUUM INTO ?").bind::<Text, _>(text(into)?).execute(&mut connection)?;
     Ok(())

@@ -6,9 +6,10 @@
 
 mod job;
 mod reader;
+mod threads;
 mod writer;
 
-use std::{error::Error as StdError, path::Path, thread, time::Duration};
+use std::{error::Error as StdError, path::Path, sync::Arc, time::Duration};
 
 use backon::{BlockingRetryable, ConstantBuilder};
 use diesel::{
@@ -18,8 +19,9 @@ use diesel::{
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::{Error, MAINTENANCE, epoch, lane};
+use super::{Error, FileLock, MAINTENANCE, epoch, lane};
 use job::{Asked, Job};
+use threads::Threads;
 
 /// How many jobs may wait for a thread. A full queue means more work than the disk can take.
 const QUEUE: usize = 1024;
@@ -58,6 +60,8 @@ pub struct Sqlite {
     watch: Jobs,
     writer: Jobs,
     patience: Duration,
+    // Dropped last: it waits until the threads have closed their connections.
+    _threads: Threads,
 }
 
 impl Sqlite {
@@ -65,10 +69,16 @@ impl Sqlite {
     ///
     /// # Errors
     /// When a connection cannot be opened.
-    pub fn open(file: &Path, workers: usize, patience: Duration) -> Result<Self, Error> {
-        let read_on = |name: String, queue: Queue| -> Result<(), Error> {
+    pub fn open(
+        file: &Path,
+        workers: usize,
+        patience: Duration,
+        lock: Option<&Arc<FileLock>>,
+    ) -> Result<Self, Error> {
+        let mut threads = Threads::new(lock.cloned());
+        let mut read_on = |name: String, queue: Queue| -> Result<(), Error> {
             let connection = connect_reader(file, patience)?;
-            start(&name, move || reader::serve(connection, &queue))
+            threads.start(name, move |lock| reader::serve(connection, &queue, lock))
         };
         let (read_jobs, read_queue) = flume::bounded(QUEUE);
         let mut lanes = Vec::new();
@@ -82,8 +92,20 @@ impl Sqlite {
         read_on("sqlite-watch".to_owned(), watch_queue)?;
         let (write_jobs, write_queue) = flume::bounded(QUEUE);
         let connection = Connection::with_runtime(connect(file, patience)?, InPlace);
-        start("sqlite-writer", move || writer::serve(connection, &write_queue))?;
-        Ok(Self { lanes, readers: read_jobs, watch: watch_jobs, writer: write_jobs, patience })
+        threads.start("sqlite-writer".to_owned(), move |lock| {
+            writer::serve(connection, &write_queue, lock);
+        })?;
+        if let Some(lock) = lock {
+            lock.watch_log();
+        }
+        Ok(Self {
+            lanes,
+            readers: read_jobs,
+            watch: watch_jobs,
+            writer: write_jobs,
+            patience,
+            _threads: threads,
+        })
     }
 
     /// How many jobs wait for a thread.
@@ -242,12 +264,4 @@ fn connect_reader(file: &Path, wait: Duration) -> Result<Connection, Error> {
     let mut connection = connect(file, wait)?;
     connection.batch_execute("PRAGMA query_only = ON")?;
     Ok(Connection::with_runtime(connection, InPlace))
-}
-
-fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .map(drop)
-        .map_err(|error| Error::unavailable(format!("no thread for SQLite: {error}")))
 }

@@ -8,17 +8,22 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager},
 };
 
-use super::{super::Error, Connection, Queue, forget_pages, in_place, job::Job};
+use super::{
+    super::{Error, FileLock},
+    Connection, Queue, forget_pages, in_place,
+    job::Job,
+};
 
 /// How many jobs share a commit at the most: the first of them is not answered before it.
 const GROUP: usize = 64;
 
 /// Does what is asked, in groups.
-pub(super) fn serve(mut connection: Connection, queue: &Queue) {
+pub(super) fn serve(mut connection: Connection, queue: &Queue, lock: Option<&FileLock>) {
     while let Ok(first) = queue.recv() {
         commit_together(
             &mut connection,
             std::iter::once(first).chain(queue.try_iter()).take(GROUP),
+            lock,
         );
     }
 }
@@ -26,10 +31,16 @@ pub(super) fn serve(mut connection: Connection, queue: &Queue) {
 /// Runs jobs in one transaction, each in a savepoint of its own, and answers them when it has ended.
 ///
 /// None is answered sooner, not even one that failed: what stood in its way may be what another job of
-/// the group wrote, which is nothing yet. If the transaction is lost, all of them are told so.
-fn commit_together(connection: &mut Connection, jobs: impl Iterator<Item = Box<dyn Job>>) {
+/// the group wrote, which is nothing yet. If the transaction is lost, all of them are told so; also if it went
+/// to a file that was deleted or replaced, which is why that is checked after the commit.
+fn commit_together(
+    connection: &mut Connection,
+    jobs: impl Iterator<Item = Box<dyn Job>>,
+    lock: Option<&FileLock>,
+) {
     let mut group = Vec::new();
-    let end = run_all(connection, jobs, &mut group);
+    let end =
+        run_all(connection, jobs, &mut group).and_then(|()| lock.map_or(Ok(()), FileLock::check));
     if end.is_err() {
         abandon(connection);
         forget_pages(connection);

@@ -1,0 +1,117 @@
+//! Who may open a file: this process, which must, and other users, who must not.
+
+use std::{
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use rustix::{
+    fs::{Access, access},
+    io::Errno,
+    process::geteuid,
+};
+
+use super::folder_of;
+
+/// Checks that this process may read and write a file or folder, where it exists, without opening it: closing
+/// any descriptor of a database file would drop SQLite's locks on it.
+///
+/// A file that is immutable or on a read-only file system passes, since it can still be read.
+///
+/// # Errors
+/// Whose it is and what to do, in one line.
+pub fn check_access(path: &Path) -> io::Result<()> {
+    let mut wanted = Access::READ_OK | Access::WRITE_OK;
+    if path.is_dir() {
+        wanted |= Access::EXEC_OK;
+    }
+    match access(path, wanted) {
+        Err(Errno::ACCESS) => Err(io::Error::other(denied(path))),
+        _ => Ok(()),
+    }
+}
+
+/// Says whose the nearest folder or file is that denies access to this path, if that is the error.
+#[must_use]
+pub fn explain_denied(path: &Path, error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    let here = |path| if path == Path::new("") { Path::new(".") } else { path };
+    match path.ancestors().map(here).find(|path| path.symlink_metadata().is_ok()) {
+        Some(denying) => io::Error::other(denied(denying)),
+        None => error,
+    }
+}
+
+fn denied(path: &Path) -> String {
+    let (shown, user) = (path.display(), geteuid().as_raw());
+    match fs::metadata(path) {
+        Ok(found) if found.uid() == user => {
+            let bits = if found.is_dir() { "u+rwx" } else { "u+rw" };
+            format!(
+                "{shown} has mode {:04o}, which keeps its owner (uid {user}) from reading or writing it: chmod {bits} {shown}",
+                mode(&found),
+            )
+        }
+        Ok(found) => format!(
+            "{shown} belongs to uid {} (mode {:04o}), and this process runs as uid {user}, which may not \
+             read and write it. A command that was run as another user (sudo) may have created it: chown {user} {shown}",
+            found.uid(),
+            mode(&found),
+        ),
+        Err(error) => format!("{shown}: {error} (this process runs as uid {user})"),
+    }
+}
+
+fn mode(found: &Metadata) -> u32 {
+    found.mode() & 0o7777
+}
+
+/// A warning about a file that users other than its owner can read: its group or everyone, who may also
+/// enter its folder. None for a private file, or where there is none.
+#[must_use]
+pub fn exposed(file: &Path) -> Option<String> {
+    let (found, folder) = (fs::metadata(file).ok()?, fs::metadata(folder_of(file)).ok()?);
+    let group = found.mode() & 0o040 != 0 && folder.mode() & 0o010 != 0;
+    let everyone = found.mode() & 0o004 != 0 && folder.mode() & 0o001 != 0;
+    (group || everyone).then(|| {
+        let bits = if found.is_dir() { "700" } else { "600" };
+        let shown = file.display();
+        format!("other users can read {shown} (mode {:04o}): chmod {bits} {shown}", mode(&found))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_exposed_when_others_may_read_it_and_enter_its_folder() {
+        let home = tempfile::TempDir::new().unwrap();
+        let file = home.path().join("secret");
+        fs::write(&file, "x").unwrap();
+        for (folder, mode, expected) in [
+            (0o755, 0o644, true),
+            (0o750, 0o640, true),
+            (0o755, 0o600, false),
+            (0o700, 0o644, false),
+            (0o750, 0o604, false),
+        ] {
+            fs::set_permissions(home.path(), Permissions::from_mode(folder)).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            let warning = exposed(&file);
+            assert_eq!(warning.is_some(), expected, "{folder:o} {mode:o}");
+            if let Some(warning) = warning {
+                let shown = file.display();
+                assert!(warning.contains(&format!("(mode {mode:04o}): chmod 600 {shown}")));
+            }
+        }
+        assert_eq!(exposed(&home.path().join("none")), None);
+    }
+}

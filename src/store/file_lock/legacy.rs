@@ -1,0 +1,51 @@
+//! The lock of servers up to version 0.2: a file beside the database, whose name is the database's with the
+//! extension `lock`.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use super::{super::Error, FileId};
+
+/// Refuses while an older server runs on this database. What is returned keeps one from starting for as long
+/// as it is held: it is a shared lock, which servers and commands of this version do not keep from each other.
+///
+/// The file is neither created nor changed.
+///
+/// # Errors
+/// When an older server holds its lock.
+pub(in crate::store) fn refuse_beside_older_server(database: &Path) -> Result<Vec<File>, Error> {
+    let mut held = Vec::new();
+    for path in lock_files(database) {
+        let Ok(file) = File::open(&path) else { continue };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::unavailable(format!(
+                    "an older Portcullis server is running on {}: stop it first (it holds {})",
+                    database.display(),
+                    path.display(),
+                )));
+            }
+            _ => held.push(file),
+        }
+    }
+    Ok(held)
+}
+
+/// Those that exist. An older server empties its lock file, so one that holds something is another file, such
+/// as a database by that name, and is not opened.
+fn lock_files(database: &Path) -> Vec<PathBuf> {
+    let itself = FileId::at(database).ok();
+    let mut names = vec![database.with_extension("lock")];
+    if let Ok(real) = fs::canonicalize(database) {
+        names.push(real.with_extension("lock"));
+    }
+    names.dedup();
+    names.retain(|name| {
+        fs::metadata(name).is_ok_and(|found| {
+            found.is_file() && found.len() == 0 && Some(FileId::of(&found)) != itself
+        })
+    });
+    names
+}
