@@ -22,7 +22,8 @@ races rounds="1000":
         of_two_who_sign_up_with_one_address password_reset::of_two_who_use_a_link \
         no_sign_in_with_the_old_password_outlives who_is_locked_out_meanwhile_gets_no_new_session \
         a_lock_out_and_a_new_token an_admins_token_that_is_made_during_a_demotion \
-        another_tabs_late_answer a_session_that_is_revoked_during_a_refresh
+        another_tabs_late_answer a_session_that_is_revoked_while_it_is_extended \
+        tabs_that_poll_while_another_gets_a_new_cookie
 
 # Check all that is not a test, as .ci/run does
 lint:

@@ -36,7 +36,7 @@ use crate::{
     secrets::{CheckedCookies, Hashing, SigningKey},
     site::Site,
     state::State,
-    store::{self, Location, Store, last_use::LastUse},
+    store::{self, Location, Store, last_use::LastUse, session_ends::SessionEnds},
     time::Clock,
 };
 
@@ -44,6 +44,8 @@ use crate::{
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may idle between requests; a little more than load balancers keep theirs.
 const IDLE: Duration = Duration::from_secs(75);
+/// How long a server that stops may take to write ends of sessions.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +113,7 @@ impl Server {
             hashing: Hashing::new(config.hash_concurrency()),
             checked_cookies: CheckedCookies::new(config.cache_size),
             last_use: LastUse::default(),
+            session_ends: SessionEnds::default(),
             draining: CancellationToken::new(),
             config,
         });
@@ -173,6 +176,9 @@ impl Server {
         if let Err(fault) = state.last_use.flush(&state.store).await {
             tracing::warn!(%fault, "the last uses of keys could not be written");
         }
+        // What is not written by then is noted again at the next use.
+        let ends = state.session_ends.flush(&state.store);
+        let _ = tokio::time::timeout(LAST_WRITES, ends).await;
         output::report();
         served.and(measured)
     }

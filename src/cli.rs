@@ -73,7 +73,7 @@ enum Command {
     /// Make users, lock them out, let them in again
     #[command(subcommand)]
     User(UserCommand),
-    /// End sessions
+    /// List and end sessions
     #[command(subcommand)]
     Session(SessionCommand),
     /// Make and revoke API tokens

@@ -14,6 +14,8 @@
 //! | a token without the scope that the method or the route needs | 403 |
 //! | anything, while the store cannot answer | 503 |
 //!
+//! A cookie that opens nothing is never removed: the answer could come late, and remove a newer one.
+//!
 //! Nothing else reads the cookie or the Authorization header, and nothing else can make a `Session`.
 
 mod access;
@@ -34,6 +36,8 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
 };
+
+use url::form_urlencoded;
 
 use crate::{
     error::Error,
@@ -84,9 +88,6 @@ async fn admit(
     let state = State::of(request.request())?;
     counted.address(state, request)?;
     let finding = resolve(state, access, request).await?;
-    if finding.is_stale_cookie() && is_navigation(request.head()) {
-        cookie::remove(request);
-    }
     let within = counted.account(state, &finding);
     request.extensions_mut().insert(finding);
     Ok(within?)
@@ -105,7 +106,7 @@ async fn resolve(
             if sent || !access.required {
                 origin::check(request.head(), &state.site, sent)?;
             }
-            by_cookie(state, cookie).await?
+            by_cookie(state, cookie, extends(request.query_string())).await?
         }
         presented => {
             let finding = by_token(state, presented).await?;
@@ -122,7 +123,13 @@ async fn resolve(
     }
 }
 
-async fn by_cookie(state: &State, cookie: Cookie) -> Result<Finding, Error> {
+/// Whether a request extends the session that it comes with, as all do but one that asks not to.
+fn extends(query: &str) -> bool {
+    !form_urlencoded::parse(query.as_bytes())
+        .any(|(name, value)| name == "disableRefresh" && !value.is_empty())
+}
+
+async fn by_cookie(state: &State, cookie: Cookie, extends: bool) -> Result<Finding, Error> {
     let hash = match cookie {
         Cookie::Absent | Cookie::Tampered => return Ok(Anonymous::Unknown.into()),
         Cookie::Secret(hash) => hash,
@@ -131,14 +138,16 @@ async fn by_cookie(state: &State, cookie: Cookie) -> Result<Finding, Error> {
     let Some(found) = sessions::by_secret(&state.store, hash, now).await? else {
         return Ok(Anonymous::StaleCookie.into());
     };
-    if found.key.expires_at <= now {
+    let active = found.user.is_active();
+    let session = state.session_ends.used(&found.key, now, extends && active);
+    if session.expires_at <= now {
         return Ok(Anonymous::StaleCookie.into());
     }
-    if !found.user.is_active() {
+    if !active {
         return Ok(Anonymous::Unknown.into());
     }
-    state.last_use.note(&found.used, now, || Key::Session(found.key.id.clone()));
-    Ok(Finding::cookie(&found))
+    state.last_use.note(&found.used, now, || Key::Session(session.id.clone()));
+    Ok(Finding::cookie(found.user.clone(), session))
 }
 
 async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Error> {

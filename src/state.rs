@@ -12,7 +12,7 @@ use crate::{
     metrics::Metrics,
     secrets::{CheckedCookies, Hashing},
     site::Site,
-    store::{Store, last_use::LastUse},
+    store::{Store, last_use::LastUse, session_ends::SessionEnds},
     time::Clock,
 };
 
@@ -42,6 +42,8 @@ pub struct State {
     pub checked_cookies: CheckedCookies,
     /// When each key was last used.
     pub last_use: LastUse,
+    /// Ends of sessions that are to be written.
+    pub session_ends: SessionEnds,
     /// Whether the server is on its way out: it still answers, and says that it is not ready.
     pub draining: CancellationToken,
 }

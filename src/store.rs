@@ -39,6 +39,7 @@ pub mod retention;
 pub mod revocation;
 pub mod revocation_cleanup;
 pub mod schema;
+pub mod session_ends;
 pub mod sessions;
 pub mod setup;
 pub mod shared_clock;

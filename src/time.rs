@@ -43,6 +43,10 @@ pub const fn days(n: u32) -> Span {
     Span(n as i64 * 86_400_000_000)
 }
 
+/// How far the clocks of instances may differ: a time that is further ahead than this was set by a clock that was
+/// wrong.
+pub const CLOCK_TOLERANCE: Span = seconds(300);
+
 impl Timestamp {
     /// From microseconds since 1970.
     #[must_use]

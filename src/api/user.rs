@@ -101,7 +101,7 @@ pub struct SessionView {
     pub user_id: String,
     pub expires_at: Timestamp,
     pub created_at: Timestamp,
-    /// When it was last refreshed.
+    /// When its end was last moved.
     pub updated_at: Timestamp,
     /// From where it was begun; empty when unknown.
     pub ip_address: String,

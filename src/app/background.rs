@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{jobs, output, retention, state::State};
 
-/// How often the last uses of keys are written.
+/// How often the last uses of keys, and the ends of sessions that are used, are written.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How often those are forgotten who have not asked for long.
 const FORGET: Duration = Duration::from_mins(1);
@@ -22,6 +22,11 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
         every(FLUSH, stop, async || {
             if let Err(fault) = state.last_use.flush(&state.store).await {
                 tracing::warn!(%fault, "the last uses of keys could not be written");
+            }
+        }),
+        every(FLUSH, stop, async || {
+            if let Err(fault) = state.session_ends.flush(&state.store).await {
+                tracing::warn!(%fault, "the ends of sessions could not be written");
             }
         }),
         every(FORGET, stop, async || state.limits.forget()),

@@ -7,8 +7,8 @@ use actix_web::{
         Method,
         header::{
             ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN,
-            ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
-            VARY, WWW_AUTHENTICATE,
+            ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LINK,
+            RETRY_AFTER, VARY, WWW_AUTHENTICATE,
         },
     },
     middleware::{Condition, Next},
@@ -38,7 +38,7 @@ pub(super) fn middleware(site: &Site) -> Condition<Cors> {
         .supports_credentials()
         .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
         .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
-        .expose_headers([request_id::HEADER, RETRY_AFTER, X_RETRY_AFTER, WWW_AUTHENTICATE])
+        .expose_headers([request_id::HEADER, LINK, RETRY_AFTER, X_RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(PREFLIGHT_SECONDS);
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     Condition::new(!origins.is_empty(), cors)

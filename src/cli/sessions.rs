@@ -5,12 +5,19 @@ use super::{Failure, now, print, users::find};
 use crate::store::{
     Store,
     audit_events::{Action, EVERYBODY, Event},
-    revocation,
+    page::Window,
+    revocation, sessions,
 };
 
 /// What an operator does with sessions.
 #[derive(Subcommand, Debug)]
 pub enum SessionCommand {
+    /// List the sessions of a user, newest first
+    List {
+        /// The user's address
+        #[arg(long)]
+        email: String,
+    },
     /// Sign people out everywhere: their cookies and mailed links stop with the next request
     ///
     /// API tokens go on: `token revoke` ends them.
@@ -31,7 +38,41 @@ pub struct Whose {
 
 /// Does it.
 pub(super) async fn run(command: SessionCommand, store: &Store) -> Result<(), Failure> {
-    let SessionCommand::End(Whose { email, all: _ }) = command;
+    match command {
+        SessionCommand::List { email } => list(store, &email).await,
+        SessionCommand::End(Whose { email, all: _ }) => end(store, email).await,
+    }
+}
+
+async fn list(store: &Store, email: &str) -> Result<(), Failure> {
+    let user = find(store, email).await?;
+    let mut window = Window { after: None, limit: 100 };
+    let mut any = false;
+    loop {
+        let page = sessions::list(store, user.id.clone(), window.clone(), now()).await?;
+        for session in page.rows {
+            any = true;
+            println!(
+                "{}  last seen {}  until {}  {:<15}  {}",
+                session.id,
+                session.last_seen_at,
+                session.expires_at,
+                session.ip_address.unwrap_or_default(),
+                session.user_agent.unwrap_or_default(),
+            );
+        }
+        match page.next {
+            Some(next) => window.after = Some(next),
+            None if any => return Ok(()),
+            None => {
+                println!("No sessions.");
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn end(store: &Store, email: Option<String>) -> Result<(), Failure> {
     let user = match email {
         Some(email) => Some(find(store, &email).await?),
         None => None,

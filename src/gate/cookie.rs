@@ -21,14 +21,14 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Access, Declares, is_navigation, session::Finding, told::Actor};
+use super::{Access, Declares, told::Actor};
 use crate::{
     config::{self, Config},
     error::{Code, Error},
     secrets::{CheckedCookies, SessionHash, SessionSecret, SigningKey},
     site::Site,
     state::State,
-    store::users::User,
+    store::{sessions::LONGEST_LIFE, users::User},
     time::{Span, Timestamp, seconds},
 };
 
@@ -71,8 +71,14 @@ pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSess
         .cookie_path("/".to_owned())
         // Signed, not encrypted: what is inside is random, and its hash alone is stored.
         .cookie_content_security(CookieContentSecurity::Signed)
-        .session_lifecycle(PersistentSession::default().session_ttl(Duration::days(7)))
+        .session_lifecycle(PersistentSession::default().session_ttl(longest_life()))
         .build()
+}
+
+/// As long as a session can live at all, from the start: its row says when it ends, and no later answer has to
+/// send the cookie again.
+fn longest_life() -> Duration {
+    Duration::microseconds((Timestamp::from_micros(0) + LONGEST_LIFE).micros())
 }
 
 /// Marks a request whose new cookie is to be forgotten with the browser's window.
@@ -130,12 +136,8 @@ fn has_none(headers: &HeaderMap) -> bool {
 /// Left in a request whose cookie was checked before.
 struct Checked(SessionHash);
 
-/// What a request's cookie carries, if that is known. A navigation's is read again, since its answer may
-/// remove it.
+/// What a request's cookie carries, if that is known.
 fn checked(head: &RequestHead, known: &CheckedCookies) -> Option<SessionHash> {
-    if is_navigation(head) {
-        return None;
-    }
     known.find(only_header(head.headers())?)
 }
 
@@ -186,11 +188,6 @@ fn log_tampering(now: Timestamp) {
     }
 }
 
-/// Has the cookie removed by the answer.
-pub(super) fn remove(request: &ServiceRequest) {
-    request.get_session().purge();
-}
-
 /// A handler's way to set and remove the cookie.
 pub struct SessionCookie {
     carried: Carried,
@@ -205,7 +202,7 @@ impl SessionCookie {
         if self.request.headers().contains_key(AUTHORIZATION) { None } else { read(&self.carried) }
     }
 
-    /// Sets the cookie of a user's new session: for a week, or, if it is not to be remembered, until the
+    /// Sets the cookie of a user's new session: for the longest life of one, or, if it is not to be remembered, until the
     /// browser closes. The log is told whose it is.
     ///
     /// # Errors
@@ -219,29 +216,11 @@ impl SessionCookie {
         Ok(())
     }
 
-    /// Sends the same cookie again, so that the browser keeps it for another week.
-    ///
-    /// # Errors
-    /// When the secret cannot be written as JSON, which does not happen.
-    pub fn renew(&self) -> Result<(), Error> {
-        if let Ok(Some(secret)) = self.carried.get::<String>(SECRET) {
-            self.carried.insert(SECRET, secret).map_err(|_| Code::Internal)?;
-        }
-        Ok(())
-    }
-
-    /// Has the answer remove the cookie, and the browser forget what it kept beside it.
+    /// Has the answer remove the cookie, and the browser forget what it kept beside it: for what ends a session
+    /// at its user's wish, and nothing else. A cookie that merely was not found may have been replaced since.
     pub fn remove(&self) {
         self.carried.purge();
         self.request.extensions_mut().insert(Ended);
-    }
-
-    /// Has the answer remove the cookie if its session is over; that of somebody who is deactivated
-    /// stays, since it works again after reactivation.
-    pub fn remove_if_stale(&self) {
-        if self.request.extensions().get::<Finding>().is_some_and(Finding::is_stale_cookie) {
-            self.carried.purge();
-        }
     }
 }
 
@@ -267,7 +246,7 @@ pub fn name_for(config: &Config) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{http::header::ACCEPT, test::TestRequest};
+    use actix_web::test::TestRequest;
 
     use super::*;
 
@@ -300,10 +279,5 @@ mod tests {
     fn of_two_headers_none_is_known() {
         assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=x"))));
         assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=y"))));
-    }
-
-    #[test]
-    fn a_navigations_cookie_is_read_again() {
-        assert!(!is_known(with("portcullis=x").append_header((ACCEPT, "text/html"))));
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     error::Code,
     state::State,
     store::{sessions::SessionRow, tokens::ApiToken, users::Role},
-    time::Timestamp,
+    time::{CLOCK_TOLERANCE, Timestamp},
 };
 
 /// An extractor that only looks at what the gate found.
@@ -110,10 +110,12 @@ extractor!(Fresh, Access { fresh: true, ..Access::SOMEBODY }, |request| {
     }
 });
 
-/// Whether a password was entered in this session within a day.
+/// Whether a password was entered in this session within a day. A time that lies ahead was set by a clock that was
+/// wrong, and proves nothing.
 #[must_use]
 pub fn is_fresh(row: &SessionRow, now: Timestamp) -> bool {
-    now < row.authenticated_at + FRESH
+    let entered = row.authenticated_at;
+    entered <= now + CLOCK_TOLERANCE && now < entered + FRESH
 }
 
 fn known(request: &HttpRequest) -> Result<(Session, Option<Arc<ApiToken>>), Refusal> {

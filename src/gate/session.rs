@@ -56,7 +56,7 @@ pub(super) enum Anonymous {
     /// Nothing was presented that deserves an answer of its own.
     #[strum(serialize = "anonymous")]
     Unknown,
-    /// A cookie whose session is over: it may be removed.
+    /// A cookie whose session is over, or goes on under another cookie.
     StaleCookie,
     /// Not a token at all.
     TokenMalformed,
@@ -73,8 +73,7 @@ impl From<Anonymous> for Finding {
 }
 
 impl Finding {
-    pub(super) fn cookie(found: &Resolved<SessionRow>) -> Self {
-        let (user, row) = (found.user.clone(), found.key.clone());
+    pub(super) fn cookie(user: Arc<User>, row: Arc<SessionRow>) -> Self {
         Self::Known {
             session: Session { user, session: Some(row), scopes: Scopes::all() },
             token: None,
@@ -89,10 +88,6 @@ impl Finding {
 
     pub(super) fn is_known(&self) -> bool {
         matches!(self, Self::Known { .. })
-    }
-
-    pub(super) fn is_stale_cookie(&self) -> bool {
-        matches!(self, Self::Anonymous(Anonymous::StaleCookie))
     }
 
     /// The scopes that are needed here, if a token has not all of them. Where no token is taken at all, the

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    device::Device,
+    device::{Device, devices},
     frame::{Frame, html},
-    query::{filled, window},
+    query::{Paging, filled, window},
     tokens::{Token, shown},
 };
 use crate::{
@@ -91,7 +91,7 @@ struct OneUser {
     frame: Frame,
     room: &'static str,
     user: User,
-    sessions: Vec<Device>,
+    sessions: Page<Device>,
     tokens: Page<Token>,
 }
 
@@ -100,17 +100,19 @@ pub(super) async fn user(
     ByCookie(own): ByCookie,
     state: Data<State>,
     id: Path<Uuid>,
+    ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
     let user = users::find(&state.store, id.to_string()).await?.ok_or(Code::NotFound)?;
-    let sessions = sessions::list(&state.store, user.id.clone(), now).await?;
+    let shown_sessions = window(paging.sessions);
+    let sessions = sessions::list(&state.store, user.id.clone(), shown_sessions, now).await?;
     let filter = tokens::Filter { user_id: Some(user.id.clone()), state: None };
     let tokens = tokens::list(&state.store, filter, window(None), now).await?;
     html(&OneUser {
         frame: frame(&state, &admin),
         room: "users",
         user,
-        sessions: sessions.into_iter().map(|row| Device::of(row, &own.id)).collect(),
+        sessions: devices(sessions, &own.id),
         tokens: shown(tokens, now),
     })
 }

@@ -46,6 +46,8 @@ class Problem extends Error {
   }
 }
 
+const OUTAGE = { message: 'The server cannot answer just now. Nothing is lost: try again.' }
+
 async function ask(form) {
   let answer
   try {
@@ -66,7 +68,7 @@ async function ask(form) {
   }
   if (answer.ok) return body
   if (answer.status === 503) {
-    throw new Problem(503, { message: 'The server cannot answer just now. Nothing is lost: try again.' })
+    throw new Problem(503, OUTAGE)
   }
   throw new Problem(answer.status, body)
 }
@@ -192,6 +194,36 @@ async function enteredPassword() {
   return (await opened(dialog)) === 'yes'
 }
 
+// ---- Who is signed in, by the cookie that the browser has now
+
+const passed = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds))
+
+/**
+ * Another tab may just have entered the password, changed it or signed in again. Then the session has another
+ * cookie, and what was sent with the old one, or before the new one arrived, is refused: so it is asked once more.
+ * Null where nobody is signed in, and undefined where the server cannot say.
+ */
+async function signedInUser() {
+  let user
+  for (const pause of [0, 1000]) {
+    await passed(pause)
+    const answer = await fetch('/api/auth/get-session', { headers: { Accept: 'application/json' } }).catch(() => null)
+    user = answer?.ok ? ((await answer.json())?.user ?? null) : undefined
+    if (user) break
+  }
+  return user
+}
+
+/** A page that was asked for in such a moment has led here. */
+async function goOnIfSignedIn(form) {
+  if (await signedInUser()) location.replace(form.dataset.then)
+}
+
+const query = new URLSearchParams(location.search)
+if (location.pathname === '/login' && query.has('next') && !query.has('why')) {
+  goOnIfSignedIn($('[data-then]', $('main')))
+}
+
 // ---- A form on its way
 
 function signIn() {
@@ -221,16 +253,22 @@ function done(form, answer) {
   if (said) say(said)
 }
 
-async function send(form, again = true) {
+async function send(form, { askPassword = true, checkAgain = true } = {}) {
   clear(form)
   try {
     done(form, await ask(form))
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem
     const anonymous = form.dataset.anonymous !== undefined
-    if (problem.status === 401 && problem.code === 'UNAUTHORIZED' && !anonymous) return signIn()
-    if (['SESSION_NOT_FRESH', 'SESSION_EXPIRED'].includes(problem.code) && again) {
-      return (await enteredPassword()) ? send(form, false) : undefined
+    if (problem.status === 401 && problem.code === 'UNAUTHORIZED' && !anonymous) {
+      const user = checkAgain ? await signedInUser() : null
+      if (user === undefined) return show(form, new Problem(503, OUTAGE))
+      // Only for whom the page was made: another tab may have signed in somebody else.
+      if (user && user.email === $('#fresh [name=username]')?.value) return send(form, { askPassword, checkAgain: false })
+      return signIn()
+    }
+    if (['SESSION_NOT_FRESH', 'SESSION_EXPIRED'].includes(problem.code) && askPassword) {
+      return (await enteredPassword()) ? send(form, { askPassword: false, checkAgain }) : undefined
     }
     if (problem.code === 'EMAIL_NOT_VERIFIED' && $('#unverified')) return reveal($('#unverified'))
     show(form, problem)
@@ -327,7 +365,7 @@ async function copied(place) {
 /** A page that could not be shown comes back by itself, once the server says that it can. */
 async function retry(ready) {
   for (let pause = 2000; ; pause = Math.min(pause * 1.5, 30_000)) {
-    await new Promise((passed) => setTimeout(passed, pause))
+    await passed(pause)
     const answer = await fetch(ready).catch(() => null)
     if (answer?.ok) return location.reload()
   }

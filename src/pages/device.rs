@@ -2,7 +2,10 @@
 
 use woothee::parser::Parser;
 
-use crate::{store::sessions::SessionRow, time::Timestamp};
+use crate::{
+    store::{page::Page, sessions::SessionRow},
+    time::Timestamp,
+};
 
 /// A session to show.
 pub(super) struct Device {
@@ -16,7 +19,7 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn of(row: SessionRow, this: &str) -> Self {
+    fn of(row: SessionRow, this: &str) -> Self {
         Self {
             is_this: row.id == this,
             program: program(row.user_agent.as_deref().unwrap_or_default()),
@@ -26,6 +29,12 @@ impl Device {
             id: row.id,
         }
     }
+}
+
+/// A page of sessions, one of which may be the one that looks at them.
+pub(super) fn devices(page: Page<SessionRow>, this: &str) -> Page<Device> {
+    let rows = page.rows.into_iter().map(|row| Device::of(row, this)).collect();
+    Page { rows, next: page.next }
 }
 
 fn program(agent: &str) -> String {

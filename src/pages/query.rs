@@ -29,6 +29,9 @@ where
 pub(super) struct Paging {
     #[serde(default, deserialize_with = "filled")]
     pub cursor: Option<Uuid>,
+    /// The same for sessions, where a page lists those too.
+    #[serde(default, deserialize_with = "filled")]
+    pub sessions: Option<Uuid>,
 }
 
 /// The store's window for a cursor, as long as the API's when nobody says.

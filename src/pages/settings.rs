@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web::Data};
 use askama::Template;
 
 use super::{
-    device::Device,
+    device::{Device, devices},
     frame::{Frame, html},
     query::{Paging, window},
     tokens::{Token, shown},
@@ -21,7 +21,9 @@ use crate::{
 #[template(path = "pages/settings.html")]
 struct Settings<'a> {
     frame: Frame,
-    sessions: Vec<Device>,
+    sessions: Page<Device>,
+    /// Whether there are sessions beside this one.
+    others: bool,
     tokens: Page<Token>,
     token_prefix: &'a str,
     lives: Vec<Life>,
@@ -45,12 +47,15 @@ pub(super) async fn settings(
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
     let user_id = &session.user.id;
-    let sessions = sessions::list(&state.store, user_id.clone(), now).await?;
+    let shown_sessions = window(paging.sessions);
+    let sessions = sessions::list(&state.store, user_id.clone(), shown_sessions, now).await?;
+    let sessions = devices(sessions, &own.id);
     let filter = tokens::Filter { user_id: Some(user_id.clone()), state: None };
     let tokens = tokens::list(&state.store, filter, window(paging.cursor), now).await?;
     html(&Settings {
         frame: Frame::of(&state, Some(&session), "settings"),
-        sessions: sessions.into_iter().map(|row| Device::of(row, &own.id)).collect(),
+        others: sessions.next.is_some() || sessions.rows.iter().any(|row| !row.is_this),
+        sessions,
         tokens: shown(tokens, now),
         token_prefix: &state.config.token_prefix,
         lives: lives(state.config.max_token_days),

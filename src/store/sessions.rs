@@ -17,11 +17,10 @@ use super::{
     lock_out,
     locks::{lock_admins, lock_user},
     memory::{Kept, Memory, Resolved},
-    page::new_id,
+    page::{Page, Window, new_id},
     read,
     schema::{accounts, audit_events, jobs, sessions, users},
     users::User,
-    write,
 };
 use crate::{
     secrets::{PasswordHash, SessionHash},
@@ -61,16 +60,6 @@ pub struct SessionRow {
     pub created_at: Timestamp,
     /// When it was last refreshed.
     pub updated_at: Timestamp,
-}
-
-impl SessionRow {
-    /// When it would end if it were refreshed now; none while that is not due, or would gain nothing.
-    #[must_use]
-    pub fn refreshed(&self, now: Timestamp) -> Option<Timestamp> {
-        let due = self.remember && self.expires_at - LIFE + REFRESH_AFTER <= now;
-        let until = (now + LIFE).min(self.created_at + LONGEST_LIFE);
-        (due && until > self.expires_at).then_some(until)
-    }
 }
 
 /// A row of `sessions` to add.
@@ -249,45 +238,33 @@ pub async fn sign_in(
     })
 }
 
-/// A user's sessions that have not ended, newest first.
+/// A page of a user's sessions that have not ended, newest first.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn list(
     store: &Store,
     user_id: String,
+    window: Window,
     now: Timestamp,
-) -> Result<Vec<SessionRow>, Error> {
-    read!(store, |conn| sessions::table
-        .inner_join(users::table)
-        .inner_join(generation::site())
-        .filter(generation::session_is_current())
-        .filter(sessions::user_id.eq(&user_id))
-        .filter(sessions::expires_at.gt(now))
-        .order(sessions::id.desc())
-        .select(SessionRow::as_select())
-        .load(conn)
-        .await)
-}
-
-/// Moves a session's end. False when it was ended meanwhile: it must not come back.
-///
-/// # Errors
-/// When the store is unavailable.
-pub async fn refresh(
-    store: &Store,
-    row: &SessionRow,
-    until: Timestamp,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let id = row.id.clone();
-    let moved = write!(store, |conn| diesel::update(sessions::table.find(&id))
-        .set((sessions::expires_at.eq(until), sessions::updated_at.eq(now)))
-        .execute(conn)
-        .await)?;
-    // It changes no epoch. Who remembers the old end elsewhere moves it as well, or asks when it is over.
-    store.memory.forget(&row.user_id);
-    Ok(moved == 1)
+) -> Result<Page<SessionRow>, Error> {
+    let fetch = window.fetch();
+    let after = window.after.clone();
+    let rows = read!(store, |conn| {
+        let mut query = sessions::table
+            .inner_join(users::table)
+            .inner_join(generation::site())
+            .filter(generation::session_is_current())
+            .filter(sessions::user_id.eq(&user_id))
+            .filter(sessions::expires_at.gt(now))
+            .select(SessionRow::as_select())
+            .into_boxed::<Backend>();
+        if let Some(after) = &after {
+            query = query.filter(sessions::id.lt(after));
+        }
+        query.order(sessions::id.desc()).limit(fetch).load(conn).await
+    })?;
+    Ok(window.page(rows, |session: &SessionRow| &session.id))
 }
 
 /// A session goes on under another secret, as what it may do from now on nobody shall do with the old one.

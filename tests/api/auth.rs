@@ -2,6 +2,7 @@
 
 mod change_email;
 mod change_password;
+mod clocks;
 mod delete_user;
 mod list_accounts;
 mod password_reset;
@@ -10,6 +11,7 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 mod sign_up;
+mod tabs;
 mod trusted_origins;
 mod update_user;
 mod verification_required;

@@ -206,8 +206,15 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
     assert_eq!(live().await, [[true, true]; 3]);
 
     let (of_ada, of_bob) = (links("ada@example.com").await, links("bob@example.com").await);
+    assert!(fails(run(&["session", "list", "--email", "eve@example.com"], "")).contains("nobody"));
+    let listed = succeeds(run(&["session", "list", "--email", "ADA@example.com"], ""));
+    assert_eq!((listed.lines().count(), listed.contains("127.0.0.1")), (1, true), "{listed}");
     let told = succeeds(run(&["session", "end", "--email", "ADA@example.com"], ""));
     assert!(told.contains("every session of ada@example.com, and every mailed link"), "{told}");
+    assert!(
+        succeeds(run(&["session", "list", "--email", "ada@example.com"], ""))
+            .contains("No sessions.")
+    );
     follow(&of_ada).await.refused(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, true], [true, true], [true, true]]);
     let told = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));

@@ -103,6 +103,26 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
 }
 
 #[apply(both)]
+async fn sessions_beyond_the_first_page_are_behind_a_link(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    for _ in 0..20 {
+        server.sign_in(&ada).await;
+    }
+    let user = format!("/admin/users/{}", ada.id);
+    for (viewer, path) in [(&ada, "/settings"), (&admin, user.as_str())] {
+        let first = viewer.browser.navigate(path).await.text;
+        let (_, link) = first.split_once(&format!("<a href=\"{path}?sessions=")).expect(path);
+        let (cursor, _) = link.split_once('#').unwrap();
+        let seen = |page: &str| page.matches("last seen").count();
+        assert_eq!(seen(&first), 20, "{path}");
+        let second = viewer.browser.navigate(&format!("{path}?sessions={cursor}")).await.text;
+        assert_eq!((seen(&second), second.contains("Older sessions")), (1, false), "{path}");
+    }
+}
+
+#[apply(both)]
 async fn the_root_leads_to_the_start(backend: Backend) {
     let server = backend.start().await;
     let reply = server.nobody.navigate("/").await;

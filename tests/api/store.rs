@@ -384,7 +384,11 @@ async fn a_last_use_is_written_once(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let store = &server.state.store;
-    let row = async || sessions::list(store, ada.id.clone(), server.now()).await.unwrap().remove(0);
+    let newest = Window { after: None, limit: 1 };
+    let row = async || {
+        let page = sessions::list(store, ada.id.clone(), newest.clone(), server.now()).await;
+        page.unwrap().rows.remove(0)
+    };
     let begun = row().await;
     server.advance(portcullis::time::seconds(120));
     let uses = LastUse::default();

@@ -12,9 +12,9 @@ async function life(client) {
   return session.expiresAt - session.createdAt
 }
 
-test('a browser remembers a session for a week', async () => {
+test('a browser keeps the cookie for as long as a session can live, and its row decides', async () => {
   const browser = await signedIn(plain, await newcomer(plain))
-  assert.equal((await browser.cookie()).maxAge, 7 * 24 * 60 * 60)
+  assert.equal((await browser.cookie()).maxAge, 30 * 24 * 60 * 60)
   assert.equal(await life(browser.client), 7 * DAY)
 })
 

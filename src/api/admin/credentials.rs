@@ -7,7 +7,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    api::{tag, user::SessionView},
+    api::{
+        page::{Page, Paging, window},
+        query::ValidQuery,
+        tag,
+        user::SessionView,
+    },
     error::{Code, Error},
     gate::{Fresh, SiteAdmin},
     state::State,
@@ -26,15 +31,17 @@ pub struct Ended {
 }
 
 /// List a user's sessions
-#[utoipa::path(get, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "Their sessions, newest first", body = Vec<SessionView>)))]
+#[utoipa::path(get, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id"), Paging), responses((status = 200, description = "A page of their sessions, newest first", body = Page<SessionView>)))]
 pub async fn list_user_sessions(
     _: SiteAdmin,
     state: Data<State>,
     id: Path<Uuid>,
-) -> Result<Json<Vec<SessionView>>, Error> {
+    ValidQuery(paging): ValidQuery<Paging>,
+) -> Result<Json<Page<SessionView>>, Error> {
     let id = existing(&state, &id).await?;
-    let rows = sessions::list(&state.store, id, state.clock.now()).await?;
-    Ok(Json(rows.into_iter().map(SessionView::from).collect()))
+    let window = window(paging.cursor, paging.limit);
+    let page = sessions::list(&state.store, id, window, state.clock.now()).await?;
+    Ok(Json(Page::of(page, SessionView::from)))
 }
 
 /// End a user's sessions

@@ -1,20 +1,20 @@
 //! The session that asks, and its sisters.
 
-use std::sync::Arc;
-
 use actix_web::{
     Responder,
-    http::header::PRAGMA,
+    http::header::{LINK, PRAGMA},
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 use validator::Validate;
 
 use super::{DONE, Status};
 use crate::{
     api::{
         json::ProtocolJson,
+        page::window,
         query::ProtocolQuery,
         tag,
         user::{SessionView, User},
@@ -22,7 +22,7 @@ use crate::{
     error::Error,
     gate::{ByCookie, Session, cookie::SessionCookie},
     state::State,
-    store::sessions::{self, SessionRow, Which},
+    store::sessions::{self, Which},
 };
 
 /// Whoever is signed in.
@@ -39,75 +39,73 @@ pub struct Current {
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub struct Looking {
-    /// Any text: leave the session's end where it is.
+    /// Any text: this request does not extend the session.
+    #[allow(dead_code, reason = "the gate reads it")]
     disable_refresh: Option<String>,
 }
 
 /// Ask who is signed in
 ///
-/// Answers `null` when nobody is. Once a day it moves the session's end and sends the cookie again.
-/// A token is answered `{"session": null, "user": …}`.
+/// Answers `null` when nobody is. As any request does, it extends a session that is to be remembered, once a day,
+/// until it is 30 days old; `disableRefresh` prevents that. A token is answered `{"session": null, "user": …}`.
 #[utoipa::path(
     get, path = "/api/auth/get-session", tag = tag::AUTH, params(Looking),
     responses((status = 200, description = "Whoever is signed in, or null", body = Option<Current>)),
 )]
 pub async fn get_session(
     session: Option<Session>,
-    cookie: SessionCookie,
-    state: Data<State>,
-    ProtocolQuery(looking): ProtocolQuery<Looking>,
-) -> Result<impl Responder, Error> {
-    let current = match session {
-        None => {
-            cookie.remove_if_stale();
-            None
-        }
-        Some(Session { user, session: None, .. }) => {
-            Some(Current { session: None, user: user.into() })
-        }
-        Some(Session { user, session: Some(row), .. }) => {
-            let asleep = looking.disable_refresh.is_some_and(|text| !text.is_empty());
-            let row = Arc::unwrap_or_clone(row);
-            let row = if asleep { row } else { refresh(&state, &cookie, row).await? };
-            Some(Current { session: Some(row.into()), user: user.into() })
-        }
-    };
-    Ok(Json(current).customize().insert_header((PRAGMA, "no-cache")))
+    ProtocolQuery(_): ProtocolQuery<Looking>,
+) -> impl Responder {
+    let current = session.map(|Session { user, session, .. }| Current {
+        session: session.map(SessionView::from),
+        user: user.into(),
+    });
+    Json(current).customize().insert_header((PRAGMA, "no-cache"))
 }
 
-/// Moves a session's end where that is due. If it was ended meanwhile it is left at that, and the
-/// cookie is not sent again; if the store can only be read, the session is still a good one.
-async fn refresh(
-    state: &State,
-    cookie: &SessionCookie,
-    row: SessionRow,
-) -> Result<SessionRow, Error> {
-    let now = state.clock.now();
-    let Some(until) = row.refreshed(now) else { return Ok(row) };
-    match sessions::refresh(&state.store, &row, until, now).await {
-        Ok(true) => {
-            cookie.renew()?;
-            Ok(SessionRow { expires_at: until, updated_at: now, ..row })
-        }
-        Ok(false) => Ok(row),
-        Err(fault) => {
-            tracing::warn!(%fault, "a session could not be refreshed");
-            Ok(row)
-        }
-    }
+/// Which of your sessions.
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SessionPaging {
+    /// The id of the last session of the page before; without it, the first page.
+    cursor: Option<Uuid>,
+    /// How many a page holds, 1 to 100.
+    #[serde(default = "most_listed")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[param(minimum = 1, maximum = 100, default = 100)]
+    limit: u32,
+}
+
+fn most_listed() -> u32 {
+    100
 }
 
 /// List your sessions
 ///
-/// Every browser that is signed in as you, newest first.
-#[utoipa::path(get, path = "/api/auth/list-sessions", tag = tag::AUTH, responses((status = 200, description = "Your sessions", body = Vec<SessionView>)))]
+/// The browsers that are signed in as you, newest first. Where there are more than a page holds, the header `Link`
+/// leads to the next page (RFC 8288, `rel="next"`).
+#[utoipa::path(
+    get, path = "/api/auth/list-sessions", tag = tag::AUTH, params(SessionPaging),
+    responses((status = 200, description = "A page of your sessions", body = Vec<SessionView>, headers(("Link" = Option<String>, description = "The next page, if there is one")))),
+)]
 pub async fn list_sessions(
     session: Session,
     _: ByCookie,
     state: Data<State>,
-) -> Result<Json<Vec<SessionView>>, Error> {
-    let rows = sessions::list(&state.store, session.user.id.clone(), state.clock.now()).await?;
-    Ok(Json(rows.into_iter().map(SessionView::from).collect()))
+    ProtocolQuery(SessionPaging { cursor, limit }): ProtocolQuery<SessionPaging>,
+) -> Result<impl Responder, Error> {
+    let window = window(cursor, limit);
+    let page =
+        sessions::list(&state.store, session.user.id.clone(), window, state.clock.now()).await?;
+    let views: Vec<SessionView> = page.rows.into_iter().map(SessionView::from).collect();
+    let listed = Json(views).customize();
+    Ok(match page.next {
+        Some(next) => {
+            let path = format!("/api/auth/list-sessions?limit={limit}&cursor={next}");
+            listed.insert_header((LINK, format!("<{path}>; rel=\"next\"")))
+        }
+        None => listed,
+    })
 }
 
 /// Which session to end.

@@ -12,6 +12,11 @@ fn tokens(person: &Person) -> String {
     format!("{}/tokens", place(person))
 }
 
+/// What is on a page of a list, and the cursor of the next.
+fn page_of(page: &Value) -> (Vec<Value>, Value) {
+    (page["items"].as_array().unwrap().clone(), page["nextCursor"].clone())
+}
+
 #[apply(both)]
 async fn who_is_no_admin_sees_and_ends_nothing(backend: Backend) {
     let server = backend.start().await;
@@ -72,7 +77,8 @@ async fn where_there_is_nothing_nothing_ends(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let made = make_user(&admin.browser, "ada", "ada@example.com").await;
     let user = format!("{USERS}/{}", made["id"].as_str().unwrap());
-    assert_eq!(admin.browser.get(&format!("{user}/sessions")).await.expect(200), json!([]));
+    let listed = admin.browser.get(&format!("{user}/sessions")).await.expect(200);
+    assert_eq!(listed, json!({ "items": [], "nextCursor": null }));
     for what in ["sessions", "tokens"] {
         let ended = admin.browser.delete(&format!("{user}/{what}")).await.expect(200);
         assert_eq!(ended, json!({ "ended": 0 }));
@@ -87,23 +93,35 @@ async fn an_admin_sees_a_users_live_sessions_and_no_secret(backend: Backend) {
     server.advance(days(1));
     let phone = server.sign_in(&ada).await;
     let own = |me: Value| me["session"].clone();
-    let first = own(ada.browser.get("/api/me").await.expect(200));
+    let first = own(ada.browser.get("/api/me?disableRefresh=1").await.expect(200));
     let second = own(phone.get("/api/me").await.expect(200));
     let reply = admin.browser.get(&sessions(&ada)).await;
     for caller in [&ada.browser, &phone] {
         let cookie = caller.cookie.as_ref().unwrap();
         assert!(!reply.text.contains(cookie.split_once('=').unwrap().1));
     }
-    let list = reply.expect(200);
-    let ids = each(list.as_array().unwrap(), "id");
+    let (items, next) = page_of(&reply.expect(200));
+    let ids = each(&items, "id");
     assert_eq!(ids, [second["id"].as_str().unwrap(), first["id"].as_str().unwrap()]);
-    assert_eq!(list[1]["userId"], ada.id.as_str());
-    assert_eq!(list[1]["expiresAt"], first["expiresAt"]);
+    assert_eq!(next, Value::Null);
+    assert_eq!(items[1]["userId"], ada.id.as_str());
+    assert_eq!(items[1]["expiresAt"], first["expiresAt"]);
+    for (cursor, session, next) in [
+        (String::new(), &second, second["id"].clone()),
+        (format!("&cursor={}", second["id"].as_str().unwrap()), &first, Value::Null),
+    ] {
+        let page = admin.browser.get(&format!("{}?limit=1{cursor}", sessions(&ada))).await;
+        let (items, cursor) = page_of(&page.expect(200));
+        assert_eq!(each(&items, "id"), [session["id"].as_str().unwrap()]);
+        assert_eq!(cursor, next);
+    }
+    let wrong = admin.browser.get(&format!("{}?limit=101", sessions(&ada))).await;
+    wrong.refused(400, "invalid_query");
 
     server.advance(days(6));
     let colleague = server.sign_in(&admin).await;
-    let list = colleague.get(&sessions(&ada)).await.expect(200);
-    assert_eq!(each(list.as_array().unwrap(), "id"), [second["id"].as_str().unwrap()]);
+    let (items, _) = page_of(&colleague.get(&sessions(&ada)).await.expect(200));
+    assert_eq!(each(&items, "id"), [second["id"].as_str().unwrap()]);
 }
 
 #[apply(both)]
@@ -122,7 +140,8 @@ async fn a_users_sessions_end_and_their_tokens_and_other_peoples_sessions_do_not
     for caller in [&script, &grace.browser, &admin.browser] {
         caller.get("/api/me").await.expect(200);
     }
-    assert_eq!(admin.browser.get(&sessions(&ada)).await.expect(200), json!([]));
+    let (left, _) = page_of(&admin.browser.get(&sessions(&ada)).await.expect(200));
+    assert!(left.is_empty());
     let event = events(&admin.browser).await.remove(0);
     assert_eq!(event["action"], "sessions-ended");
     assert_eq!(event["actorId"], admin.id.as_str());

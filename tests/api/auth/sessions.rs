@@ -27,8 +27,9 @@ async fn revoke(browser: &Caller, id: &str) -> Reply {
     browser.post(REVOKE_SESSION, json!({ "token": id })).await
 }
 
-async fn write_last_uses(server: &Server) {
-    server.state.last_use.flush(&server.state.store).await.unwrap();
+/// The session that a browser is in, which this look does not extend.
+async fn seen(browser: &Caller) -> Value {
+    browser.get(&format!("{GET_SESSION}?disableRefresh=1")).await.expect(200)["session"].clone()
 }
 
 #[apply(both)]
@@ -152,54 +153,102 @@ async fn a_token_has_a_user_and_the_session_null(backend: Backend) {
 }
 
 #[apply(both)]
-async fn a_session_is_refreshed_when_a_day_of_it_is_over_and_no_second_sooner(backend: Backend) {
+async fn any_request_extends_a_session_when_a_day_of_it_is_over_and_no_second_sooner(
+    backend: Backend,
+) {
     let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let begun = current(&ada.browser).await;
+    for (at, (method, path)) in [
+        (Method::GET, GET_SESSION),
+        (Method::GET, ME),
+        (Method::GET, LIST_SESSIONS),
+        (Method::GET, "/api/dashboard"),
+        (Method::POST, "/api/projects"),
+        (Method::GET, "/settings"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ada = server.sign_up(&format!("ada{at}")).await;
+        let use_it = async || {
+            let request = ada.browser.request(method.clone(), path);
+            let reply = Reply::of(if method == Method::POST {
+                request.json(&json!({ "name": server.now().to_string() }))
+            } else {
+                request
+            })
+            .await;
+            assert!(reply.status.is_success(), "{path}: {}", reply.text);
+            assert_eq!(reply.header("set-cookie"), None, "{path}: the cookie lasts anyway");
+            server.write_last_uses().await;
+        };
+        let begun = seen(&ada.browser).await;
+        advance_to_the_eve(&server, days(1));
+        use_it().await;
+        assert_eq!(seen(&ada.browser).await["expiresAt"], begun["expiresAt"], "{path}");
 
-    advance_to_the_eve(&server, days(1));
-    let reply = ada.browser.get(GET_SESSION).await;
-    assert_eq!(reply.header("set-cookie"), None);
-    assert_eq!(reply.expect(200)["session"]["expiresAt"], begun["expiresAt"]);
+        server.advance(seconds(1));
+        let now = server.now();
+        use_it().await;
+        let extended = seen(&ada.browser).await;
+        assert_eq!(extended["expiresAt"], (now + days(7)).to_string(), "{path}");
+        assert_eq!(extended["updatedAt"], now.to_string(), "{path}");
+        for stays in ["id", "token", "userId", "createdAt", "authenticatedAt"] {
+            assert_eq!(extended[stays], begun[stays], "{path}");
+        }
 
-    server.advance(seconds(1));
-    let reply = ada.browser.get(GET_SESSION).await;
-    assert_eq!(reply.cookie(), ada.browser.cookie, "the same cookie, for another week");
-    assert_eq!(attributes(&reply), ["HttpOnly", "Max-Age=604800", "Path=/", "SameSite=Lax"]);
-    let refreshed = reply.expect(200)["session"].clone();
-    let now = server.now();
-    assert_eq!(refreshed["expiresAt"], (now + days(7)).to_string());
-    assert_eq!(refreshed["updatedAt"], now.to_string());
-    for stays in ["id", "token", "userId", "createdAt", "authenticatedAt"] {
-        assert_eq!(refreshed[stays], begun[stays]);
+        advance_to_the_eve(&server, days(1));
+        ada.browser.get(ME).await.expect(200);
+        server.write_last_uses().await;
+        assert_eq!(seen(&ada.browser).await["updatedAt"], extended["updatedAt"], "once a day");
+
+        server.clock.set(now + days(7) - seconds(1));
+        assert_eq!(seen(&ada.browser).await["id"], begun["id"], "{path}");
+        server.advance(seconds(1));
+        assert_eq!(seen(&ada.browser).await, Value::Null, "{path}");
     }
-
-    let reply = ada.browser.get(GET_SESSION).await;
-    assert_eq!(reply.header("set-cookie"), None, "once a day");
-    let kept = reply.expect(200)["session"].clone();
-    assert_eq!(kept["expiresAt"], refreshed["expiresAt"], "and it was written");
-    assert_eq!(kept["updatedAt"], refreshed["updatedAt"]);
-
-    server.clock.set(now + days(7) - seconds(1));
-    assert!(is_signed_in(&ada.browser).await);
-    server.advance(seconds(1));
-    assert!(!is_signed_in(&ada.browser).await);
 }
 
 #[apply(both)]
-async fn a_session_that_is_over_is_not_refreshed(backend: Backend) {
+async fn many_requests_at_once_extend_a_session_by_one_write_and_show_its_end_before(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    server.advance(days(1));
+    let (first, until) = (server.now(), (server.now() + days(7)).to_string());
+    let many: Vec<_> = (0..20)
+        .map(|_| {
+            let browser = ada.browser.clone();
+            tokio::spawn(async move { current(&browser).await["expiresAt"].clone() })
+        })
+        .collect();
+    for one in many {
+        assert_eq!(one.await.unwrap(), until);
+    }
+    server.advance(seconds(10));
+    assert_eq!(current(&ada.browser).await["expiresAt"], until, "the first of them counts");
+    server.write_last_uses().await;
+    let written = seen(&ada.browser).await;
+    assert_eq!(written["expiresAt"], until);
+    assert_eq!(written["updatedAt"], first.to_string());
+}
+
+#[apply(both)]
+async fn a_session_that_is_over_is_not_extended(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.advance(days(7));
     let reply = ada.browser.get(GET_SESSION).await;
-    assert!(reply.removes_cookie());
+    assert_eq!(reply.header("set-cookie"), None);
     assert_eq!(reply.text, "null");
+    server.write_last_uses().await;
+    assert!(!is_signed_in(&ada.browser).await);
     server.clock.set(server.now() - seconds(1));
     assert!(is_signed_in(&ada.browser).await, "its row was not touched");
 }
 
 #[apply(both)]
-async fn who_asks_not_to_refresh_leaves_the_end_where_it_is(backend: Backend) {
+async fn a_request_that_asks_not_to_refresh_does_not_extend_the_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let begun = current(&ada.browser).await;
@@ -207,12 +256,14 @@ async fn who_asks_not_to_refresh_leaves_the_end_where_it_is(backend: Backend) {
     for text in ["1", "true", "false", "0"] {
         let reply = ada.browser.get(&format!("{GET_SESSION}?disableRefresh={text}")).await;
         assert_eq!(reply.header("set-cookie"), None);
-        let session = reply.expect(200)["session"].clone();
+        server.write_last_uses().await;
+        let session = seen(&ada.browser).await;
         assert_eq!(session["expiresAt"], begun["expiresAt"]);
         assert_eq!(session["updatedAt"], begun["updatedAt"]);
     }
-    let reply = ada.browser.get(&format!("{GET_SESSION}?disableRefresh=")).await;
-    assert_eq!(reply.cookie(), ada.browser.cookie, "no text is no wish");
+    ada.browser.get(&format!("{GET_SESSION}?disableRefresh=")).await.expect(200);
+    let extended = seen(&ada.browser).await;
+    assert_eq!(extended["expiresAt"], (server.now() + days(7)).to_string(), "no text is no wish");
 }
 
 #[apply(both)]
@@ -224,36 +275,7 @@ async fn an_unknown_wish_in_the_query_is_dropped(backend: Backend) {
 }
 
 #[apply(both)]
-async fn nothing_but_a_refresh_moves_the_end_of_a_session(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let begun = current(&ada.browser).await;
-    advance_to_the_eve(&server, days(1));
-    let look = format!("{GET_SESSION}?disableRefresh=1");
-    let mut browser = ada.browser;
-    for at in 0..2 {
-        browser = browser.with_password_entered().await;
-        for reply in [
-            browser.get(ME).await,
-            browser.get(LIST_SESSIONS).await,
-            browser.get("/api/dashboard").await,
-            browser.post(REVOKE_OTHERS, json!({})).await,
-            browser.post("/api/projects", json!({ "name": format!("p{at}") })).await,
-            browser.post("/api/tokens", json!({ "name": "t" })).await,
-        ] {
-            assert!(reply.status.is_success(), "{}", reply.text);
-            assert_eq!(reply.header("set-cookie"), None);
-        }
-        write_last_uses(&server).await;
-        let session = browser.get(&look).await.expect(200)["session"].clone();
-        assert_eq!(session["expiresAt"], begun["expiresAt"]);
-        assert_eq!(session["updatedAt"], begun["updatedAt"]);
-        server.advance(days(1));
-    }
-}
-
-#[apply(both)]
-async fn a_session_for_now_is_never_refreshed_and_ends_after_a_day(backend: Backend) {
+async fn a_session_for_now_is_never_extended_and_ends_after_a_day(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let browser = sign_in_for_now(&server, &ada).await;
@@ -263,25 +285,26 @@ async fn a_session_for_now_is_never_refreshed_and_ends_after_a_day(backend: Back
     let reply = browser.get(GET_SESSION).await;
     assert_eq!(reply.header("set-cookie"), None);
     assert_eq!(reply.expect(200)["session"]["expiresAt"], end);
+    server.write_last_uses().await;
     server.advance(seconds(1));
     let reply = browser.get(GET_SESSION).await;
-    assert!(reply.removes_cookie());
+    assert_eq!(reply.header("set-cookie"), None);
     assert_eq!(reply.text, "null");
     assert!(!is_signed_in(&browser).await);
     assert!(is_signed_in(&ada.browser).await, "the one that is remembered lives");
 }
 
 #[apply(both)]
-async fn however_often_it_is_refreshed_a_session_ends_after_thirty_days(backend: Backend) {
+async fn however_often_it_is_used_a_session_ends_after_thirty_days(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let begun = server.now();
     let last = begun + days(30);
     for day in 1..30 {
         server.clock.set(begun + days(day));
-        let reply = ada.browser.get(GET_SESSION).await;
-        let moves = day <= 23;
-        assert_eq!(reply.header("set-cookie").is_some(), moves, "day {day}");
+        let reply = ada.browser.get(ME).await;
+        assert_eq!(reply.header("set-cookie"), None, "day {day}");
+        server.write_last_uses().await;
         let end = (server.now() + days(7)).min(last);
         assert_eq!(reply.expect(200)["session"]["expiresAt"], end.to_string(), "day {day}");
     }
@@ -290,12 +313,12 @@ async fn however_often_it_is_refreshed_a_session_ends_after_thirty_days(backend:
     server.clock.set(last);
     assert!(!is_signed_in(&ada.browser).await);
     let reply = ada.browser.get(GET_SESSION).await;
-    assert!(reply.removes_cookie());
+    assert_eq!(reply.header("set-cookie"), None);
     assert_eq!(reply.text, "null");
 }
 
 #[apply(both)]
-async fn a_session_that_is_revoked_during_a_refresh_is_not_revived(backend: Backend) {
+async fn a_session_that_is_revoked_while_it_is_extended_is_not_revived(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for _ in 0..rounds(8) {
@@ -303,9 +326,10 @@ async fn a_session_that_is_revoked_during_a_refresh_is_not_revived(backend: Back
         let id = id_of(&laptop).await;
         server.advance(days(1));
         let phone = server.sign_in(&ada).await;
-        let (revoked, _, _) =
-            tokio::join!(revoke(&phone, &id), laptop.get(GET_SESSION), laptop.get(GET_SESSION));
+        let (revoked, _, ()) =
+            tokio::join!(revoke(&phone, &id), laptop.get(GET_SESSION), server.write_last_uses());
         revoked.expect(200);
+        server.write_last_uses().await;
         assert_eq!(laptop.get(GET_SESSION).await.text, "null");
         assert!(!listed(&phone).await.contains(&id));
     }
@@ -330,11 +354,48 @@ async fn the_list_has_every_live_session_newest_first(backend: Backend) {
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
     server.advance(seconds(1));
     assert_eq!(listed(&phone).await, [new.as_str()], "what is over is not shown");
+    // That has extended it.
+    server.write_last_uses().await;
     let sessions = phone.get(LIST_SESSIONS).await.expect(200);
     assert_eq!(
         sessions[0],
         phone.get(&format!("{GET_SESSION}?disableRefresh=1")).await.expect(200)["session"]
     );
+}
+
+#[apply(both)]
+async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let mut made = vec![id_of(&ada.browser).await];
+    for _ in 0..4 {
+        made.insert(0, id_of(&server.sign_in(&ada).await).await);
+    }
+    let (mut path, mut found, mut pages) = (format!("{LIST_SESSIONS}?limit=2"), Vec::new(), 0);
+    loop {
+        let reply = ada.browser.get(&path).await;
+        let next = reply.header("link").map(|link| {
+            let (target, relation) = link.split_once(">; ").unwrap();
+            assert_eq!(relation, "rel=\"next\"");
+            target.trim_start_matches('<').to_owned()
+        });
+        let page = reply.expect(200);
+        let page = page.as_array().unwrap();
+        assert!(page.len() <= 2);
+        found.extend(page.iter().map(|session| session["id"].as_str().unwrap().to_owned()));
+        pages += 1;
+        let Some(next) = next else { break };
+        path = next;
+    }
+    assert_eq!((found, pages), (made, 3));
+    let all = ada.browser.get(LIST_SESSIONS).await;
+    assert_eq!(all.header("link"), None);
+    assert_eq!(all.expect(200).as_array().unwrap().len(), 5);
+    for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x"] {
+        let reply = ada.browser.get(&format!("{LIST_SESSIONS}?{wrong}")).await;
+        reply.refused(400, "VALIDATION_ERROR");
+    }
+    ada.browser.get(&format!("{LIST_SESSIONS}?unknown=1")).await.expect(200);
 }
 
 #[apply(both)]
@@ -423,7 +484,7 @@ async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
     let id = id_of(&ada.browser).await;
     let watcher = server.sign_in(&ada).await;
     let seen = async || {
-        write_last_uses(&server).await;
+        server.write_last_uses().await;
         let sessions = watcher.get(LIST_SESSIONS).await.expect(200);
         let found = sessions.as_array().unwrap().iter().find(|session| session["id"] == *id);
         found.unwrap()["lastSeenAt"].as_str().unwrap().to_owned()
@@ -456,7 +517,7 @@ async fn when_a_token_was_last_used_is_noted_once_a_minute(backend: Backend) {
     let id = made["id"].as_str().unwrap();
     let script = server.nobody.with_token(made["token"].as_str().unwrap());
     let used = async || {
-        write_last_uses(&server).await;
+        server.write_last_uses().await;
         ada.browser.get(&format!("/api/tokens/{id}")).await.expect(200)["lastUsedAt"].clone()
     };
     let begun = server.now();

@@ -53,7 +53,7 @@ async fn who_is_locked_out_is_told_so_after_the_right_password(backend: Backend)
     reply.refused(403, "USER_DEACTIVATED");
     let path = format!("/api/admin/users/{}/sessions", ada.id);
     let sessions = admin.browser.get(&path).await.expect(200);
-    assert_eq!(sessions.as_array().unwrap().len(), 1, "no session was begun");
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "no session was begun");
     let_in_again(&admin, &ada).await;
     server.nobody.post(SIGN_IN, body).await.expect(200);
 }

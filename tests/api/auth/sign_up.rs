@@ -392,12 +392,12 @@ async fn control_characters_are_refused_and_break_nothing(backend: Backend) {
 }
 
 #[apply(both)]
-async fn the_cookie_over_http_is_for_this_host_and_a_week(backend: Backend) {
+async fn the_cookie_over_http_is_for_this_host_and_thirty_days(backend: Backend) {
     let server = backend.start().await;
     for path in [SIGN_UP, SIGN_IN] {
         let reply = server.nobody.post(path, newcomer("ada")).await;
         assert_eq!(set_cookie(&reply).0, "portcullis");
-        assert_eq!(attributes(&reply), ["HttpOnly", "Max-Age=604800", "Path=/", "SameSite=Lax"]);
+        assert_eq!(attributes(&reply), ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"]);
         let (name, value, _) = set_cookie(&reply);
         assert!(name.len() + value.len() < 4096);
         reply.expect(200);
@@ -414,7 +414,7 @@ async fn the_cookie_over_https_is_a_host_cookie(backend: Backend) {
         assert_eq!(set_cookie(&reply).0, "__Host-portcullis");
         assert_eq!(
             attributes(&reply),
-            ["HttpOnly", "Max-Age=604800", "Path=/", "SameSite=Lax", "Secure"]
+            ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax", "Secure"]
         );
         let cookie = reply.cookie().unwrap();
         assert!(is_signed_in(&server.nobody.with_cookie(&cookie)).await);

@@ -496,7 +496,7 @@ async fn a_cookie_for_pages_of_other_sites_says_so_and_is_secure(backend: Backen
         assert_eq!(set_cookie(&reply).0, "__Host-portcullis");
         assert_eq!(
             attributes(&reply),
-            ["HttpOnly", "Max-Age=604800", "Path=/", "SameSite=None", "Secure"]
+            ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=None", "Secure"]
         );
         reply.expect(200);
     }

@@ -184,9 +184,11 @@ impl Server {
         tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap();
     }
 
-    /// Writes what is noted of last uses, as it does every few seconds.
+    /// Writes what is noted of uses, as it does every few seconds: when they were, and what they make of the ends
+    /// of sessions.
     pub async fn write_last_uses(&self) {
         self.state.last_use.flush(&self.state.store).await.unwrap();
+        self.state.session_ends.flush(&self.state.store).await.unwrap();
     }
 
     /// Deletes all rows whose time is over now, with audit events that are kept for so long. The databases' triggers

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { enter, part, press, says } from './support/forms.mjs'
+import { newcomer, signedIn } from './support/people.mjs'
+import { site } from './support/sites.mjs'
+
+const browser = await browserOfThisFile()
+
+/** Answers the first request as one that was sent with a cookie that has just been replaced. */
+async function refusesOnce(page, path) {
+  let asked = 0
+  await page.route(path, (route) => {
+    asked += 1
+    if (asked > 1) return route.continue()
+    const body = { status: 401, code: 'UNAUTHORIZED', message: 'Sign in first.' }
+    return route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify(body) })
+  })
+  return () => asked
+}
+
+test('a form that is refused for the old cookie is sent again with the new one', async () => {
+  const page = await visit(browser, site, '/settings', await newcomer(site))
+  const asked = await refusesOnce(page, '**/api/auth/update-user')
+  await enter(page, { 'Your name': 'Augusta' })
+  await press(part(page, 'Profile'), 'Save')
+  await says(page, 'Your profile is saved.')
+  assert.equal(asked(), 2)
+  assert.equal(await page.getByLabel('Your name').inputValue(), 'Augusta')
+})
+
+test('a form is not sent again for another user who has signed in meanwhile', async () => {
+  const page = await visit(browser, site, '/settings', await newcomer(site))
+  const asked = await refusesOnce(page, '**/api/auth/update-user')
+  const [name, value] = (await newcomer(site, { name: 'Grace' })).cookie.split(/=(.*)/s)
+  await page.context().addCookies([{ name, value, url: site.url, httpOnly: true, sameSite: 'Lax' }])
+  await enter(page, { 'Your name': 'Eve' })
+  await press(part(page, 'Profile'), 'Save')
+  await page.waitForFunction(() => document.querySelector('[name=name]')?.value === 'Grace')
+  assert.equal(asked(), 1)
+})
+
+test('a page that was asked for with the old cookie is shown when the new one has come', async () => {
+  const ada = await newcomer(site)
+  const cookie = await signedIn(site, ada)
+  const page = await visit(browser, site, '/settings')
+  await landsOn(page, '/login')
+  const [name, value] = cookie.split(/=(.*)/s)
+  await page.context().addCookies([{ name, value, url: site.url, httpOnly: true, sameSite: 'Lax' }])
+  await landsOn(page, '/settings')
+  assert.equal(await page.getByLabel('Your name').inputValue(), 'Ada')
+})
