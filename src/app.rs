@@ -21,7 +21,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data, PathConfig},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -46,6 +46,8 @@ const SLOWEST_HEAD: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
 /// How long a server that stops may take to write ends of sessions.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+/// How many sign-ins may wait for others of the same account; more are refused at once.
+const WAITING_SIGN_INS: usize = 256;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +112,7 @@ impl Server {
             clock,
             job_added: Notify::new(),
             retention_due: Notify::new(),
+            waiting_sign_ins: Semaphore::new(WAITING_SIGN_INS),
             hashing: Hashing::new(config.hash_concurrency()),
             checked_cookies: CheckedCookies::new(config.cache_size),
             last_use: LastUse::default(),

@@ -289,7 +289,8 @@ pub struct Config {
     )]
     pub limit_mail: Rate,
 
-    /// How many mails may be asked for to one mailbox
+    /// How many mails to one mailbox one address may ask for. What is over it is answered as ever, and not
+    /// sent
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_MAILBOX",
@@ -298,6 +299,17 @@ pub struct Config {
         global = true
     )]
     pub limit_mailbox: Rate,
+
+    /// How many mails to one mailbox may be asked for in all, not counting addresses from which its account
+    /// signed in before
+    #[arg(
+        long,
+        env = "PORTCULLIS_LIMIT_MAILBOX_TOTAL",
+        default_value = "50/1h",
+        value_name = "RATE",
+        global = true
+    )]
+    pub limit_mailbox_total: Rate,
 
     /// How many tokens one address, and one account, may make
     #[arg(
@@ -309,7 +321,7 @@ pub struct Config {
     )]
     pub limit_tokens: Rate,
 
-    /// How many wrong passwords in a row an account bears before it must be waited for: a minute, then
+    /// How many sign-ins of an account may fail in a row before further ones must wait: a minute, then
     /// twice as long each time, up to a day. 0 for any number
     #[arg(
         long,

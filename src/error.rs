@@ -136,7 +136,7 @@ impl Code {
             Self::MissingOrNullOrigin => (S::FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "A request that changes something with a cookie must say its Origin."),
             Self::CrossSiteNavigation => (S::FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED", "Another site may not sign you in here."),
             Self::InvalidCallbackUrl => (S::FORBIDDEN, "INVALID_CALLBACK_URL", "callbackURL must be a path here or on a trusted origin."),
-            Self::InvalidRedirectUrl => (S::FORBIDDEN, "INVALID_REDIRECT_URL", "redirectTo must be a path here or on a trusted origin."),
+            Self::InvalidRedirectUrl => (S::FORBIDDEN, "INVALID_REDIRECT_URL", "redirectTo must be a page that takes the link: /reset-password, or one on a trusted origin."),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here by that name."),
             Self::InvalidDeletionLink => (S::NOT_FOUND, "INVALID_TOKEN", "This link has been used, has expired or is not yours. Ask for a new one."),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method."),

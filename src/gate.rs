@@ -86,11 +86,11 @@ async fn admit(
     counted: &mut Counted,
 ) -> Result<(), Error> {
     let state = State::of(request.request())?;
-    counted.address(state, request)?;
+    counted.address(state, request).await?;
     let finding = resolve(state, access, request).await?;
-    let within = counted.account(state, &finding);
+    let within = counted.account(state, &finding).await;
     request.extensions_mut().insert(finding);
-    Ok(within?)
+    within
 }
 
 async fn resolve(

@@ -1,22 +1,28 @@
-//! How often somebody may ask: counted in memory, for an address and for an account.
+//! Rate limits: how often a client, an account or a mailbox may be served, and what its answers say of it.
 //!
-//! Wrong passwords are counted in the database instead (`store::guesses`), since a restart or a second
-//! instance must not forget them.
+//! Requests and new tokens are counted in each instance's memory ([`memory`]). Sign-ins, sign-ups and mails are
+//! counted in the database, for all instances together (`store::rate_limits`). Failed sign-ins of an account
+//! are another matter (`store::login_attempts`).
 
-use std::{fmt, net::IpAddr};
+mod memory;
 
-use governor::{
-    Quota, RateLimiter, clock::Clock as _, middleware::StateInformationMiddleware, nanos::Nanos,
-    state::keyed::DashMapStateStore,
-};
+use std::net::IpAddr;
+
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::{
     config::{Config, Rate},
     error::Error,
+    store::{
+        self, Store,
+        rate_limits::{self, Count, Rule},
+        shared_clock,
+    },
     time::Clock,
 };
+use memory::Counter;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
@@ -30,8 +36,10 @@ pub enum Limit {
     SignUp,
     /// Mails that are asked for.
     Mail,
-    /// Mails that are asked for to one mailbox.
+    /// Mails to one mailbox that one network asks for.
     Mailbox,
+    /// Mails to one mailbox that unknown networks ask for together.
+    MailboxTotal,
     /// Tokens that are made.
     Tokens,
 }
@@ -44,7 +52,17 @@ impl Limit {
             Self::SignUp => config.limit_sign_up,
             Self::Mail => config.limit_mail,
             Self::Mailbox => config.limit_mailbox,
+            Self::MailboxTotal => config.limit_mailbox_total,
             Self::Tokens => config.limit_tokens,
+        }
+    }
+
+    /// Whether all instances count it together, in the database.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        match self {
+            Self::Requests | Self::Tokens => false,
+            Self::SignIn | Self::SignUp | Self::Mail | Self::Mailbox | Self::MailboxTotal => true,
         }
     }
 }
@@ -58,13 +76,27 @@ pub enum Whom {
     Account(String),
     /// An e-mail address.
     Mailbox(String),
+    /// An e-mail address, as one network asks for mails to it.
+    MailboxFrom(String, IpNet),
 }
 
 impl Whom {
-    /// The network that counts for an address: whoever has an IPv6 address has the /64 around it.
+    /// The network that counts for an address: of an IPv6 address, the /64 around it.
     #[must_use]
     pub fn at(address: IpAddr) -> Self {
         Self::Network(network(address))
+    }
+
+    /// What is stored of it: a hash, so that the table holds no addresses.
+    fn key(&self, limit: Limit) -> Vec<u8> {
+        let name: &str = limit.into();
+        let text = match self {
+            Self::Network(network) => format!("{name}\nnetwork\n{network}"),
+            Self::Account(id) => format!("{name}\naccount\n{id}"),
+            Self::Mailbox(email) => format!("{name}\nmailbox\n{email}"),
+            Self::MailboxFrom(email, network) => format!("{name}\nmailbox\n{email}\n{network}"),
+        };
+        Sha256::digest(text).to_vec()
     }
 }
 
@@ -76,14 +108,14 @@ pub fn network(address: IpAddr) -> IpNet {
     IpNet::new(address, bits).map_or_else(|_| IpNet::from(address), |net| net.trunc())
 }
 
-type Counter = RateLimiter<Whom, DashMapStateStore<Whom>, Ticks, StateInformationMiddleware>;
-
-/// All counters.
+/// All limits that the settings ask for.
+#[derive(Debug)]
 pub struct Limits {
     counters: Vec<(Limit, Counter)>,
+    shared: Vec<(Limit, Rule)>,
 }
 
-/// Where somebody stands: what the fields `RateLimit` and `RateLimit-Policy` say
+/// How much of a limit is used: what the fields `RateLimit` and `RateLimit-Policy` say
 /// (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
@@ -112,7 +144,7 @@ impl Standing {
     }
 }
 
-/// Somebody asked too often.
+/// A limit was reached.
 #[derive(Debug, Clone, Copy)]
 pub struct Exceeded(pub Standing);
 
@@ -123,22 +155,22 @@ impl From<Exceeded> for Error {
 }
 
 impl Limits {
-    /// The counters that the settings ask for.
+    /// The limits that the settings ask for.
     #[must_use]
     pub fn new(config: &Config, clock: &Clock) -> Self {
-        let counter = |limit: &Limit| match limit.rate(config) {
-            Rate::Off => None,
-            Rate::Of(most, each) => {
-                let quota = Quota::with_period(each / most.get())?.allow_burst(most);
-                let counter: Counter =
-                    RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock.clone()));
-                Some((*limit, counter))
+        let (mut counters, mut shared) = (Vec::new(), Vec::new());
+        for limit in Limit::VARIANTS.iter().copied() {
+            let Rate::Of(most, each) = limit.rate(config) else { continue };
+            if limit.is_shared() {
+                shared.push((limit, Rule::new(most, each)));
+            } else if let Some(counter) = Counter::new(most, each, clock) {
+                counters.push((limit, counter));
             }
-        };
-        Self { counters: Limit::VARIANTS.iter().filter_map(counter).collect() }
+        }
+        Self { counters, shared }
     }
 
-    /// Counts one more.
+    /// Counts one more in this instance's memory. What is counted in the database is not limited by it.
     ///
     /// # Errors
     /// When it is one too many; it is not counted then.
@@ -150,65 +182,42 @@ impl Limits {
         let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == limit) else {
             return Ok(None);
         };
-        let standing = |quota: Quota, left, wait| Standing {
+        counter.check(limit, &whom()).map(Some)
+    }
+
+    /// Counts one more in the database, by the clock that all instances share.
+    ///
+    /// # Errors
+    /// When the store is unavailable; the inner error, when it is one too many: it is not counted then.
+    pub async fn check_shared(
+        &self,
+        store: &Store,
+        clock: &Clock,
+        limit: Limit,
+        whom: Whom,
+    ) -> Result<Result<Option<Standing>, Exceeded>, store::Error> {
+        let Some((_, rule)) = self.shared.iter().find(|(counted, _)| *counted == limit) else {
+            return Ok(Ok(None));
+        };
+        let now = shared_clock::now(store, clock).await?;
+        let standing = |left, wait| Standing {
             limit,
-            most: quota.burst_size().get(),
-            window: quota.burst_size_replenished_in().as_secs(),
+            most: rule.most(),
+            window: rule.window_seconds(),
             left,
             wait,
         };
-        match counter.check_key(&whom()) {
-            Ok(state) => {
-                let (quota, left) = (state.quota(), state.remaining_burst_capacity());
-                let next = quota.replenish_interval().as_secs_f64().ceil();
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "up to a day"
-                )]
-                Ok(Some(standing(quota, left, next as u64)))
-            }
-            Err(not_until) => {
-                let wait = not_until.wait_time_from(counter.clock().now());
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Err(Exceeded(standing(not_until.quota(), 0, seconds.max(1))))
-            }
-        }
+        Ok(match rate_limits::count(store, whom.key(limit), *rule, now).await? {
+            Count::Counted { left } => Ok(Some(standing(left, rule.interval_seconds()))),
+            Count::Full { wait } => Err(Exceeded(standing(0, rate_limits::seconds(wait).max(1)))),
+        })
     }
 
-    /// Counts one more mail to a mailbox, whether or not anybody has it: the answer must not tell.
-    ///
-    /// # Errors
-    /// When it is one too many.
-    pub fn check_mailbox(&self, email: &str) -> Result<(), Exceeded> {
-        self.check(Limit::Mailbox, || Whom::Mailbox(email.to_owned())).map(drop)
-    }
-
-    /// Forgets whoever has not asked for long enough to count as new.
+    /// Forgets, in memory, who has not asked for so long that they count as new.
     pub fn forget(&self) {
         for (_, counter) in &self.counters {
-            counter.retain_recent();
-            counter.shrink_to_fit();
+            counter.forget();
         }
-    }
-}
-
-impl fmt::Debug for Limits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.counters.iter().map(|(limit, _)| limit)).finish()
-    }
-}
-
-/// Our clock, as the counters read it.
-#[derive(Clone)]
-struct Ticks(Clock);
-
-impl governor::clock::Clock for Ticks {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        let micros = u64::try_from(self.0.now().micros()).unwrap_or_default();
-        Nanos::new(micros.saturating_mul(1000))
     }
 }
 

@@ -40,6 +40,7 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) 
         "/forgot-password" => account::forgot_password,
         "/reset-password" => account::reset_password,
         "/verify-email" => account::verify_email,
+        "/delete-account" => account::delete_account,
         "/setup" => account::setup,
         "/dashboard" => account::dashboard,
         "/settings" => settings::settings,

@@ -70,6 +70,7 @@ table! {
         auth::password_reset::follow_reset_link,
         auth::password_reset::reset_password,
         auth::email::send_verification_email,
+        auth::email::confirm_email,
         auth::email::verify_email,
         auth::email::change_email,
         auth::deletion::delete_account,

@@ -64,6 +64,12 @@ impl Site {
         &self.trusted
     }
 
+    /// Whether a URL is on one of the trusted origins that are not ours.
+    #[must_use]
+    pub fn is_elsewhere(&self, url: &Url) -> bool {
+        self.trusted.contains(&url.origin().ascii_serialization())
+    }
+
     /// Whether pages of this origin, or of this URL's, may act for a signed-in user.
     #[must_use]
     pub fn trusts(&self, url: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What every request may need: one value, shared by all threads.
 
 use actix_web::{HttpRequest, web::Data};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,10 +26,12 @@ pub struct State {
     pub store: Store,
     /// What time it is.
     pub clock: Clock,
-    /// How often somebody may ask.
+    /// How often something may be asked.
     pub limits: Limits,
     /// What is measured.
     pub metrics: Metrics,
+    /// Sign-ins that wait for others of the same account: this many places are left.
+    pub waiting_sign_ins: Semaphore,
     /// Where passwords are hashed.
     pub hashing: Hashing,
     /// How mail leaves.

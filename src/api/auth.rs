@@ -7,7 +7,7 @@ pub mod accounts;
 mod callback;
 pub mod deletion;
 pub mod email;
-mod guess;
+mod mailbox;
 pub mod ok;
 pub mod password_reset;
 pub mod passwords;
@@ -16,6 +16,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 pub mod sign_up;
+mod throttle;
 
 use actix_web::{HttpRequest, http::header::USER_AGENT};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Failure, now};
+use super::{Failure, now, print::print};
 use crate::{
     store::{
         Store,
@@ -34,8 +34,7 @@ pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), 
             clock::confirm(store, &Clock::System, event).await?
         }
     };
-    println!("{}", describe(&status));
-    Ok(())
+    print(describe(&status))
 }
 
 /// How it stands, in sentences.

@@ -10,6 +10,7 @@ use crate::{
         self, Store,
         accounts::{self, NewAccount, Opening},
         audit_events::{Action, Event},
+        login_attempts,
         page::Window,
         passwords,
         users::{self, Changes, Filter, Role, User, Written},
@@ -50,7 +51,13 @@ pub enum UserCommand {
         /// Their address
         email: String,
     },
-    /// Set a user's password, from the terminal or standard input; their sessions end
+    /// End the wait after failed sign-ins of a user, on all networks
+    Unlock {
+        /// Their address
+        email: String,
+    },
+    /// Set a user's password, from the terminal or standard input; their sessions end, and so does the wait
+    /// after failed sign-ins
     Password {
         /// Their address
         email: String,
@@ -97,6 +104,16 @@ pub(super) async fn run(
             let user = find(store, &email).await?;
             let event = event(Action::UserReactivated, &user, &json!({}));
             report(users::reactivate(store, user.id, now(), event).await?, "is let in again")
+        }
+        UserCommand::Unlock { email } => {
+            let user = find(store, &email).await?;
+            let event = event(Action::LoginUnlocked, &user, &json!({}));
+            let told = match login_attempts::unlock(store, user.email.clone(), event).await? {
+                true => "need not wait to sign in any more",
+                false => "had no failed sign-ins",
+            };
+            println!("{} {told}.", user.email);
+            Ok(())
         }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;

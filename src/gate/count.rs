@@ -7,6 +7,7 @@ use actix_web::{
 
 use super::{client, session::Finding};
 use crate::{
+    error::Error,
     limits::{Exceeded, Limit, Standing, Whom},
     state::State,
 };
@@ -28,35 +29,47 @@ impl Counted {
 
     /// Counts what is limited apart by its address, before anything is looked up for it. That it is a
     /// request was counted for its address before it came here (`app::limit`).
-    pub(super) fn address(
+    pub(super) async fn address(
         &mut self,
         state: &State,
         request: &ServiceRequest,
-    ) -> Result<(), Exceeded> {
-        self.check_limit(state, || Whom::at(client::address(request.request())))
+    ) -> Result<(), Error> {
+        self.check_limit(state, || Whom::at(client::address(request.request()))).await
     }
 
     /// Counts it by whose it is, once that is known.
-    pub(super) fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Exceeded> {
+    pub(super) async fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Error> {
         match finding {
             Finding::Known { session, .. } => {
                 let account = || Whom::Account(session.user.id.clone());
-                let requests = state.limits.check(Limit::Requests, account);
-                requests.inspect_err(|exceeded| self.standing = Some(exceeded.0))?;
-                self.check_limit(state, account)
+                let checked = state.limits.check(Limit::Requests, account);
+                self.told(checked)?;
+                self.check_limit(state, account).await
             }
             Finding::Anonymous(_) => Ok(()),
         }
     }
 
-    /// Where somebody stands with what is counted on its own is told: of what is for everything nothing is
-    /// said until it is too much. The account comes last, and says more.
-    fn check_limit(&mut self, state: &State, whom: impl FnOnce() -> Whom) -> Result<(), Exceeded> {
-        if let Some(limit) = self.limit {
-            let checked = state.limits.check(limit, whom);
-            self.standing = checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))?;
-        }
+    /// What is left of a limit of its own is told: of the one for everything nothing is said until it is
+    /// reached. The account comes last, and says more.
+    async fn check_limit(&mut self, state: &State, whom: impl Fn() -> Whom) -> Result<(), Error> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let checked = if limit.is_shared() {
+            // On the heap, as most requests never come here.
+            let checked = state.limits.check_shared(&state.store, &state.clock, limit, whom());
+            Box::pin(checked).await?
+        } else {
+            state.limits.check(limit, &whom)
+        };
+        self.standing = self.told(checked)?;
         Ok(())
+    }
+
+    fn told(
+        &mut self,
+        checked: Result<Option<Standing>, Exceeded>,
+    ) -> Result<Option<Standing>, Exceeded> {
+        checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))
     }
 
     /// Says so in the answer.

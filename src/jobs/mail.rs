@@ -10,9 +10,9 @@ use url::Url;
 
 use super::{Failure, Job};
 use crate::{
+    config::Switch,
     mail::{Letter, letters},
     secrets::LinkSecret,
-    site::Site,
     state::State,
     store::{
         jobs::JobRow,
@@ -120,7 +120,7 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
             let Some(secret) = make_link(state, row, &mail, purpose, life).await? else {
                 return Ok(());
             };
-            write(&site.name, url(site, purpose, &secret, mail.callback.as_deref()), lasts)
+            write(&site.name, url(state, purpose, &secret, mail.callback.as_deref()), lasts)
         }
     };
     state.mailer.send(&mail.email, &letter, &row.id, row.attempts).await?;
@@ -150,10 +150,23 @@ async fn make_link(
     Ok(issued.then_some(secret))
 }
 
-/// The link itself. Without anywhere else to go, a password is chosen on our own page, and its secret
-/// stands in the fragment, which no browser sends to anybody.
-fn url(site: &Site, purpose: Purpose, secret: &LinkSecret, callback: Option<&str>) -> Url {
+/// The link itself. It leads to a page of ours, which acts when a button is pressed: a mail scanner follows
+/// links, and must not confirm anything. The secret is in the fragment, which no browser sends.
+///
+/// A password may be chosen on another page, whose form acts. With our pages turned off, other links lead to
+/// the protocol's GET requests.
+fn url(state: &State, purpose: Purpose, secret: &LinkSecret, callback: Option<&str>) -> Url {
+    let site = &state.site;
     let secret = secret.reveal();
+    let page = |path, query: &[(&str, &str)]| {
+        let mut url = site.link(path, query);
+        url.set_fragment(Some(&format!("token={secret}")));
+        url
+    };
+    if state.config.pages == Switch::On && purpose != Purpose::SetPassword {
+        let query = callback.map(|callback| ("callbackURL", callback));
+        return page(own_page(purpose), query.as_slice());
+    }
     let onward = callback.unwrap_or(match purpose {
         Purpose::DeleteAccount => "/login?why=deleted",
         _ => "/verify-email",
@@ -164,14 +177,19 @@ fn url(site: &Site, purpose: Purpose, secret: &LinkSecret, callback: Option<&str
             let path = format!("/api/auth/reset-password/{secret}");
             site.link(&path, &[("callbackURL", callback)])
         }
-        (Purpose::SetPassword, None) => {
-            let mut url = site.link("/reset-password", &[]);
-            url.set_fragment(Some(&format!("token={secret}")));
-            url
-        }
+        (Purpose::SetPassword, None) => page(own_page(purpose), &[]),
         (Purpose::VerifyEmail | Purpose::ChangeEmail, _) => {
             site.link("/api/auth/verify-email", &query)
         }
         (Purpose::DeleteAccount, _) => site.link("/api/auth/delete-user/callback", &query),
+    }
+}
+
+/// Our page for a link.
+const fn own_page(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::SetPassword => "/reset-password",
+        Purpose::VerifyEmail | Purpose::ChangeEmail => "/verify-email",
+        Purpose::DeleteAccount => "/delete-account",
     }
 }

@@ -18,7 +18,11 @@ fn once(lasts: &str) -> String {
 pub fn verify_email(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Confirm your address for {site}"),
-        vec![format!("This address was given for an account at {site}. Is it yours?"), once(lasts)],
+        vec![
+            format!("This address was given for an account at {site}. Is it yours?"),
+            "Follow the link and press the button there.".into(),
+            once(lasts),
+        ],
         "Confirm the address",
         url,
     )
@@ -70,6 +74,7 @@ pub fn change_email(site: &str, url: Url, lasts: &str) -> Letter {
         format!("Confirm your new address for {site}"),
         vec![
             format!("Somebody wants to use this address for their account at {site}. Is it you?"),
+            "Then follow the link and press the button there.".into(),
             format!("{} Stay signed in where you asked for it until then.", once(lasts)),
         ],
         "Use this address",
@@ -83,7 +88,7 @@ pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
         format!("Delete your account at {site}?"),
         vec![
             format!("Somebody signed in to your account at {site} asked to delete it."),
-            "Everything in it would be gone for good.".into(),
+            "Everything in it would be gone for good. The link leads to a page with a button for it.".into(),
             format!("{} Open it in the browser in which you are signed in.", once(lasts)),
         ],
         "Delete the account",

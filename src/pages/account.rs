@@ -15,7 +15,10 @@ use crate::{
     api::query::ValidQuery,
     config::{SignUp, Switch},
     error::{Code, Error},
-    gate::{Session, next::own_path},
+    gate::{
+        Session,
+        next::{own_path, trusted_callback},
+    },
     state::State,
     store::users,
 };
@@ -166,17 +169,28 @@ pub(super) async fn reset_password(
     html(&ResetPassword { frame: Frame::of(&state, session.as_ref(), "login") })
 }
 
-/// How following a link ended.
+/// What a mailed link brings besides its secret, which is in the fragment; or how a link ended that was followed
+/// by GET.
 #[derive(Deserialize, Validate)]
 pub(super) struct Followed {
     error: Option<String>,
+    #[serde(rename = "callbackURL")]
+    callback_url: Option<String>,
+}
+
+impl Followed {
+    /// Where to go on to, if that is a place that a link may lead to.
+    fn callback(&self, state: &State) -> Option<&str> {
+        self.callback_url.as_deref().filter(|url| trusted_callback(url, &state.site))
+    }
 }
 
 #[derive(Template)]
 #[template(path = "pages/verify-email.html")]
-struct VerifyEmail {
+struct VerifyEmail<'a> {
     frame: Frame,
     error: Option<&'static str>,
+    callback: Option<&'a str>,
 }
 
 pub(super) async fn verify_email(
@@ -185,9 +199,30 @@ pub(super) async fn verify_email(
     ValidQuery(followed): ValidQuery<Followed>,
 ) -> Result<HttpResponse, Error> {
     // The words are ours: whoever made the link may have written the query.
-    let error =
-        followed.error.map(|name| Code::named(&name).unwrap_or(Code::InvalidEmailLink).message());
-    html(&VerifyEmail { frame: Frame::of(&state, session.as_ref(), "verify-email"), error })
+    let code = |name| Code::named(name).unwrap_or(Code::InvalidEmailLink);
+    html(&VerifyEmail {
+        frame: Frame::of(&state, session.as_ref(), "verify-email"),
+        error: followed.error.as_deref().map(|name| code(name).message()),
+        callback: followed.callback(&state),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "pages/delete-account.html")]
+struct DeleteAccount<'a> {
+    frame: Frame,
+    onward: &'a str,
+}
+
+pub(super) async fn delete_account(
+    session: Option<Session>,
+    state: Data<State>,
+    ValidQuery(followed): ValidQuery<Followed>,
+) -> Result<HttpResponse, Error> {
+    html(&DeleteAccount {
+        frame: Frame::of(&state, session.as_ref(), "delete-account"),
+        onward: followed.callback(&state).unwrap_or("/login?why=deleted"),
+    })
 }
 
 #[derive(Template)]

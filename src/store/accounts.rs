@@ -116,8 +116,7 @@ pub async fn register(
     store: &Store,
     user: User,
     account: NewAccount,
-    welcome: NewJob,
-    already_here: NewJob,
+    mails: Option<(NewJob, NewJob)>,
 ) -> Result<(), Error> {
     write!(store, |conn| {
         let added = diesel::insert_into(users::table)
@@ -125,15 +124,16 @@ pub async fn register(
             .on_conflict_do_nothing()
             .execute(conn)
             .await?;
-        let mail = if added == 1 {
+        if added == 1 {
             diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
-            &welcome
         } else {
             // As many round trips either way; this one finds nothing.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
-            &already_here
-        };
-        diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+        }
+        if let Some((welcome, already_here)) = &mails {
+            let mail = if added == 1 { welcome } else { already_here };
+            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+        }
         Ok(())
     })
 }

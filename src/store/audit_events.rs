@@ -30,6 +30,8 @@ pub enum Action {
     UserReactivated,
     /// A user's password was set by the operator.
     PasswordSet,
+    /// The wait after failed sign-ins of a user was ended by the operator.
+    LoginUnlocked,
     /// All sessions of a user, or of everybody, were ended.
     SessionsEnded,
     /// All tokens of a user, or of everybody, were revoked.

@@ -8,20 +8,48 @@ use super::{
     generation::next_generation,
     jobs::NewJob,
     lock_out,
-    schema::{jobs, users, verifications},
+    login_attempts::{clear_login_attempts, move_login_attempts},
+    schema::{jobs, used_links, users, verifications},
     sessions::{keep_session, remove_sessions},
+    tokens::mark_tokens,
+    used_links::{UsedLink, has_confirmed},
     users::{User, present},
     verifications::{Purpose, Refused, Verification, redeem, remove_links},
 };
 use crate::{secrets::LinkHash, time::Timestamp};
+
+/// How a link was followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// By a person, who has pressed a button.
+    ByButton,
+    /// By a GET request, which a mail scanner sends as well as a person's browser; the id of the user who is
+    /// signed in there, if there is one.
+    ByGet {
+        /// Who is signed in.
+        signed_in: Option<String>,
+    },
+}
 
 /// What a link to an address has shown.
 #[derive(Debug)]
 pub enum Verified {
     /// The user's address is theirs.
     Present,
+    /// This link has shown it before.
+    Already,
     /// The user has a new address, and it is theirs.
     Changed(Box<User>),
+}
+
+impl Followed {
+    /// Whether it may have been somebody else than its user.
+    fn by_a_stranger(&self, user: &User) -> bool {
+        match self {
+            Self::ByButton => false,
+            Self::ByGet { signed_in } => signed_in.as_ref() != Some(&user.id),
+        }
+    }
 }
 
 /// Redeems a link that was mailed to an address: it is now known to be its user's.
@@ -29,11 +57,15 @@ pub enum Verified {
 /// Where it is a new address, every session ends but the one that asked for it, every other link
 /// ends, and the old address is told.
 ///
+/// Where the present address is confirmed by a GET without the user's own session, sessions and tokens from
+/// before end: an attacker may have signed up with this address, and a scanner followed the link.
+///
 /// # Errors
 /// [`Error::Taken`] when the new address has become somebody else's; the link stays.
 pub async fn verify(
     store: &Store,
     link: LinkHash,
+    followed: Followed,
     notice: impl Fn(&User) -> NewJob + Send + 'static,
     now: Timestamp,
 ) -> Result<Result<Verified, Refused>, Error> {
@@ -41,9 +73,24 @@ pub async fn verify(
         let (user, held) =
             match redeem!(conn, link, [Purpose::VerifyEmail, Purpose::ChangeEmail], now) {
                 Ok(taken) => taken,
+                Err(Refused::Unknown) if has_confirmed!(conn, link, now) => {
+                    return Ok(Ok(Verified::Already));
+                }
                 Err(refused) => return Ok(Err(refused)),
             };
+        let confirming = UsedLink {
+            secret_hash: link,
+            user_id: &user.id,
+            email: &held.email,
+            expires_at: held.expires_at,
+        };
+        diesel::insert_into(used_links::table).values(&confirming).execute(conn).await?;
         if !held.changes_email() {
+            if followed.by_a_stranger(&user) {
+                next_generation!(conn, &user.id, session_generation, token_generation);
+                remove_sessions!(conn, &user.id, now);
+                mark_tokens!(conn, &user.id, now);
+            }
             diesel::update(users::table.filter(present()).find(&user.id))
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))
                 .execute(conn)
@@ -51,6 +98,7 @@ pub async fn verify(
             return Ok(Ok(Verified::Present));
         }
         diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
+        move_login_attempts!(conn, &user.email, &held.email);
         let user = diesel::update(users::table.filter(present()).find(&user.id))
             .set((
                 users::email.eq(&held.email),

@@ -8,10 +8,10 @@ use super::{
     accounts::{Credential, NewAccount},
     audit_events::Event,
     generation::next_generation,
-    guesses::forget_guesses,
     jobs::NewJob,
     lock_out,
     locks::lock_user,
+    login_attempts::clear_login_attempts,
     schema::{accounts, audit_events, jobs, sessions, users, verifications},
     sessions::{NewSession, Renewal, SessionRow, begin_session, remove_sessions, renew},
     tokens::mark_tokens,
@@ -39,7 +39,7 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
                 .await
                 .optional()?;
         if let Some(email) = email {
-            forget_guesses!(conn, &email);
+            clear_login_attempts!(conn, &email);
         }
         put_password!(conn, &account);
         let now = account.updated_at;
@@ -78,7 +78,7 @@ pub async fn reset(
             .get_result(conn)
             .await?;
         put_password!(conn, &NewAccount::password(&user.id, &hash, now));
-        forget_guesses!(conn, &user.email);
+        clear_login_attempts!(conn, &user.email);
         next_generation!(conn, &user.id, session_generation, token_generation, link_generation);
         remove_sessions!(conn, &user.id, now);
         mark_tokens!(conn, &user.id, now);
@@ -151,6 +151,7 @@ pub async fn change(
         if changed == 0 {
             return Ok(Changed::CredentialChanged);
         }
+        clear_login_attempts!(conn, &user.email);
         let session = if let Some(session) = &change.sole_session {
             next_generation!(conn, &user_id, session_generation, link_generation);
             remove_sessions!(conn, &user_id, now);

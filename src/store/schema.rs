@@ -62,13 +62,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::Binary;
+    use crate::time::Moment;
+
+    rate_limits (key) {
+        key -> Binary,
+        counted_at -> Moment,
+        empty_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{Binary, Integer};
     use crate::time::Moment;
 
-    guesses (key) {
-        key -> Binary,
-        wrong -> Integer,
+    login_attempts (account, network) {
+        account -> Binary,
+        network -> Binary,
+        failed -> Integer,
         last_at -> Moment,
+        running -> Integer,
+        begun_at -> Moment,
     }
 }
 
@@ -76,9 +90,22 @@ diesel::table! {
     use diesel::sql_types::Binary;
     use crate::time::Moment;
 
-    familiar_networks (key) {
-        key -> Binary,
+    known_networks (account, network) {
+        account -> Binary,
+        network -> Binary,
         seen_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use crate::time::Moment;
+
+    used_links (secret_hash) {
+        secret_hash -> Binary,
+        user_id -> Text,
+        email -> Text,
+        expires_at -> Moment,
     }
 }
 
@@ -247,11 +274,13 @@ diesel::joinable!(accounts -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(verifications -> users (user_id));
+diesel::joinable!(used_links -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     accounts,
     sessions,
     api_tokens,
     verifications,
+    used_links,
     epoch,
 );

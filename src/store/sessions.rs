@@ -153,7 +153,7 @@ pub async fn by_secret(
 }
 
 /// Adds a user together with the way they sign in, their first session, which takes the place of the
-/// one that the browser had, and the mail that they are sent.
+/// one that the browser had, and the mail that they are sent, if they are sent one.
 ///
 /// # Errors
 /// [`Error::Taken`] when the address belongs to somebody.
@@ -163,7 +163,7 @@ pub async fn sign_up(
     account: NewAccount,
     session: NewSession,
     replaced: Option<SessionHash>,
-    mail: NewJob,
+    mail: Option<NewJob>,
 ) -> Result<(User, SessionRow), Error> {
     let max_sessions = store.max_sessions;
     lock_out!(store, if replaced.is_some(), |conn| {
@@ -173,7 +173,9 @@ pub async fn sign_up(
             .get_result(conn)
             .await?;
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
-        diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
+        if let Some(mail) = &mail {
+            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+        }
         let session = begin_session!(conn, &session, replaced, max_sessions);
         Ok((user, session))
     })

@@ -192,8 +192,13 @@ async fn choose(server: &Server, link: &str, password: &str) -> Reply {
     server.nobody.post(RESET_PASSWORD, json!({ "newPassword": password, "token": link })).await
 }
 
-/// Confirms an address with the secret of a link.
+/// Confirms an address with the secret of a link, as the button of our page does.
 async fn confirm(caller: &Caller, link: &str) -> Reply {
+    caller.post(VERIFY_EMAIL, json!({ "token": link })).await
+}
+
+/// Confirms an address with the secret of a link, as clients of the protocol and mail scanners do.
+async fn confirm_by_get(caller: &Caller, link: &str) -> Reply {
     caller.get(&format!("{VERIFY_EMAIL}?token={link}")).await
 }
 
@@ -210,10 +215,17 @@ async fn deletion_link(server: &Server, person: &Person) -> String {
     server.last_mail_to(&person.email).await.secret()
 }
 
-/// Follows a link to its end, wherever its host may be.
+/// Follows a link by GET to its end, wherever its host may be: where it leads to a page of ours, the protocol's
+/// request in the page's place.
 async fn follow(caller: &Caller, link: &Url) -> Reply {
-    let query = link.query().expect("a link to the API has a query");
-    caller.navigate(&format!("{}?{query}", link.path())).await
+    let path = match link.path() {
+        "/verify-email" => VERIFY_EMAIL,
+        "/delete-account" => CONFIRM_DELETION,
+        path => path,
+    };
+    let query = [link.fragment(), link.query()].into_iter().flatten().collect::<Vec<_>>().join("&");
+    assert!(!query.is_empty(), "a link carries something");
+    caller.navigate(&format!("{path}?{query}")).await
 }
 
 /// Where an answer leads on to.

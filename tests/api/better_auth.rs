@@ -8,13 +8,16 @@ use crate::support::*;
 
 static CLIENT: Package = Package::of("tests/better-auth");
 
+/// A front end on another origin, which nothing is asked of.
+const APP: &str = "https://app.example.com";
+
 fn described(server: &Server) -> Value {
     json!({ "url": server.nobody.base, "outbox": server.folder.join("outbox") })
 }
 
 #[apply(both)]
 async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
-    let plain = backend.start().await;
+    let plain = backend.start_with(&["--trusted-origins", APP]).await;
     let admin = plain.sign_up_admin("admin").await;
     let verifying = backend.start_with(&["--email-verification", "required"]).await;
     let closed = backend.start_with(&["--sign-up", "closed"]).await;
@@ -29,6 +32,7 @@ async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
         "closed": described(&closed),
         "stale": described(&stale),
     });
+    servers["plain"]["app"] = json!(APP);
     servers["plain"]["admin"] = json!({ "email": admin.email, "password": PASSWORD });
     servers["stale"]["email"] = json!(sleeper.email);
     servers["stale"]["password"] = json!(PASSWORD);

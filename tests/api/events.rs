@@ -263,7 +263,7 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
     let mailbox = home.path().join("data/outbox");
     let confirm = link(Letter::wait_in(&mailbox, email, 1).await);
     secrets.push(("a link to confirm", confirm.clone()));
-    nobody.get(&format!("/api/auth/verify-email?token={confirm}")).await.expect(200);
+    browser.get(&format!("/api/auth/verify-email?token={confirm}")).await.expect(200);
 
     let wrong = json!({ "email": email, "password": "marker wrong battery" });
     nobody.post("/api/auth/sign-in/email", wrong).await.expect(401);

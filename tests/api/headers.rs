@@ -10,12 +10,13 @@ const ID: &str = "019ab000-0000-7000-8000-000000000000";
 const HTML: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
 /// Every page.
-pub const PAGES: [&str; 13] = [
+pub const PAGES: [&str; 14] = [
     "/login",
     "/signup",
     "/forgot-password",
     "/reset-password",
     "/verify-email",
+    "/delete-account",
     "/setup",
     "/dashboard",
     "/settings",

@@ -1,4 +1,9 @@
-//! How often somebody may ask, and what they are told when it was too often.
+//! Rate limits and the login throttle, and what clients are told when they reach one.
+
+mod clock;
+mod instances;
+mod mailbox;
+mod throttle;
 
 use portcullis::time::seconds;
 use reqwest::Method;
@@ -27,7 +32,11 @@ fn waits(reply: &Reply) -> u32 {
 
 /// A request that came through a proxy, for this client.
 async fn forwarded(server: &Server, client: &str, path: &str, body: &Value) -> Reply {
-    let request = server.nobody.request(Method::POST, path).header("X-Forwarded-For", client);
+    forwarded_by(&server.nobody, client, path, body).await
+}
+
+async fn forwarded_by(caller: &Caller, client: &str, path: &str, body: &Value) -> Reply {
+    let request = caller.request(Method::POST, path).header("X-Forwarded-For", client);
     Reply::of(request.json(body)).await
 }
 
@@ -75,20 +84,6 @@ async fn what_is_counted_apart_is_limited_apart(backend: Backend) {
     let body = json!({ "newEmail": "new@example.com" });
     waits(&ada.browser.post("/api/auth/change-email", body).await);
     server.sign_in(&ada).await;
-}
-
-#[apply(both)]
-async fn a_mailbox_gets_so_many_mails_whether_or_not_anybody_has_it(backend: Backend) {
-    let server = backend.start_with(&["--limit-mailbox", "2/1h"]).await;
-    let ada = server.sign_up("ada").await;
-    let ask = async |email: &str| {
-        server.nobody.post(REQUEST_RESET, json!({ "email": email })).await.status.as_u16()
-    };
-    // Signing up sent the first.
-    let known = [ask(&ada.email).await, ask("ADA@example.com").await];
-    assert_eq!(known, [200, 429]);
-    let nobodys = "nobody@example.com";
-    assert_eq!([ask(nobodys).await, ask(nobodys).await, ask(nobodys).await], [200, 200, 429]);
 }
 
 #[apply(both)]
@@ -185,20 +180,6 @@ async fn an_account_bears_so_many_wrong_passwords_and_then_is_waited_for(backend
 }
 
 #[apply(both)]
-async fn a_mailed_link_ends_the_wait(backend: Backend) {
-    let server = backend.start_with(&["--wrong-passwords", "1"]).await;
-    let ada = server.sign_up("ada").await;
-    server.nobody.post(SIGN_IN, credentials(&ada.email, WRONG)).await.expect(401);
-    waits(&server.nobody.post(SIGN_IN, credentials(&ada.email, PASSWORD)).await);
-    server.nobody.post(REQUEST_RESET, json!({ "email": ada.email })).await.expect(200);
-    let link = server.last_mail_to(&ada.email).await.secret();
-    let new = "a password of one's own choice";
-    let body = json!({ "newPassword": new, "token": link });
-    server.nobody.post("/api/auth/reset-password", body).await.expect(200);
-    server.nobody.post(SIGN_IN, credentials(&ada.email, new)).await.expect(200);
-}
-
-#[apply(both)]
 async fn whoever_has_a_cookie_cannot_guess_its_password_either(backend: Backend) {
     let server = backend.start_with(&["--wrong-passwords", "2"]).await;
     let ada = server.sign_up("ada").await;
@@ -229,22 +210,6 @@ async fn a_restart_forgets_no_wrong_password(backend: Backend) {
     first.stop().await;
     let second = Server::on(&url, tempfile::TempDir::new().unwrap(), &settings).await;
     waits(&second.nobody.post(SIGN_IN, wrong).await);
-}
-
-#[apply(both)]
-async fn of_many_guesses_at_once_no_more_are_made_than_are_borne(backend: Backend) {
-    let server = backend.start_with(&["--wrong-passwords", "3"]).await;
-    let ada = server.sign_up("ada").await;
-    let tries = (0..12).map(|_| {
-        let (nobody, body) = (server.nobody.clone(), credentials(&ada.email, WRONG));
-        tokio::spawn(async move { nobody.post(SIGN_IN, body).await.status.as_u16() })
-    });
-    let mut seen = Vec::new();
-    for each in tries.collect::<Vec<_>>() {
-        seen.push(each.await.unwrap());
-    }
-    assert_eq!(seen.iter().filter(|status| **status == 401).count(), 3, "{seen:?}");
-    assert_eq!(seen.iter().filter(|status| **status == 429).count(), 9, "{seen:?}");
 }
 
 /// Each from an address of its own: a path, its method, and what it is answered until it is too much.

@@ -193,7 +193,7 @@ async fn both_parts_hold_the_link_which_begins_with_the_public_url() {
 
     let letter = mail.taken_for("ada@example.com")[0].letter();
     let link = letter.link();
-    assert!(link.as_str().starts_with("https://portal.example.com/api/auth/verify-email?token="));
+    assert!(link.as_str().starts_with("https://portal.example.com/verify-email#token="));
     assert_eq!(href(&letter.html), link.as_str());
     let notice = mail.taken_for("grace@example.com")[0].letter();
     for part in [&notice.text, &notice.html] {

@@ -170,7 +170,7 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
 
     let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
     let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);
-    accounts::register(store, second(), account, mail(), mail()).await.unwrap();
+    accounts::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
     let all = users::list(store, Filter::default(), Window { after: None, limit: 9 }).await;
     assert_eq!(all.unwrap().rows.len(), 1, "whoever registers is told the same");
 }

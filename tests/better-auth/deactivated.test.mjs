@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted, refused } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, deactivate, newcomer } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, deactivate, newcomer, secretOf } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 test('who is locked out is told so, after the right password only', async () => {
@@ -22,7 +22,7 @@ test('who is locked out has no session', async () => {
 
 test('who is locked out verifies no address', async () => {
   const { client, mailbox, user } = await newcomer(plain)
-  const token = (await mailbox.link('/api/auth/verify-email')).searchParams.get('token')
+  const token = secretOf(await mailbox.link('/verify-email'))
   await deactivate(plain, user)
   refused(await client.verifyEmail({ query: { token } }), 403, 'USER_DEACTIVATED')
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted, pageRefused, refused, sentTo } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, isSignedIn, newcomer, signedIn } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, byGet, isSignedIn, newcomer, secretOf, signedIn } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const CALLBACK = '/api/auth/delete-user/callback'
@@ -13,8 +13,8 @@ async function asked(options) {
   const ada = await newcomer(plain)
   const answer = accepted(await ada.client.deleteUser(options))
   assert.deepEqual(answer, { success: true, message: 'Verification email sent' })
-  const link = await ada.mailbox.link(CALLBACK)
-  return { ...ada, link, token: link.searchParams.get('token') }
+  const mailed = await ada.mailbox.link('/delete-account')
+  return { ...ada, mailed, link: byGet(mailed, CALLBACK), token: secretOf(mailed) }
 }
 
 async function isGone({ email }) {
@@ -47,6 +47,8 @@ test('a wrong password deletes nobody', async () => {
 test('without a password nobody is deleted before the mailed link is followed', async () => {
   const ada = await asked()
   assert.equal(await isSignedIn(ada.client), true)
+  assert.equal((await ada.browser.open(ada.mailed)).status, 200)
+  assert.equal(await isSignedIn(ada.client), true, 'the page does nothing by itself')
   const { status } = await ada.browser.open(ada.link)
   assert.ok(status < 400)
   assert.equal(await ada.browser.cookie(), undefined)
@@ -91,7 +93,7 @@ test('the mailed link is of no use to somebody else', async () => {
 
 test('the link to verify an address deletes nobody', async () => {
   const { client, mailbox } = await newcomer(plain)
-  const token = (await mailbox.link('/api/auth/verify-email')).searchParams.get('token')
+  const token = secretOf(await mailbox.link('/verify-email'))
   refused(await client.deleteUser({ token }), 404, 'INVALID_TOKEN')
   accepted(await client.verifyEmail({ query: { token } }))
 })

@@ -112,10 +112,10 @@ for (const body of [{ email: 'nowhere' }, { redirectTo: '/' }]) {
 }
 
 test('with a page to go to, the link leads there with the token and leaves it whole', async () => {
-  const { visitor, link, token } = await forgetfulOn('/choose?from=mail')
+  const { visitor, link, token } = await forgetfulOn(`${plain.app}/choose?from=mail`)
   assert.equal(link.origin + link.pathname, `${plain.url}/api/auth/reset-password/${token}`)
-  assert.equal(link.searchParams.get('callbackURL'), '/choose?from=mail')
-  const address = `${plain.url}/choose?from=mail&token=${token}`
+  assert.equal(link.searchParams.get('callbackURL'), `${plain.app}/choose?from=mail`)
+  const address = `${plain.app}/choose?from=mail&token=${token}`
   for (let visit = 0; visit < 2; visit++) {
     assert.equal(sentTo(await visitor.open(link), address), address)
   }
@@ -123,9 +123,9 @@ test('with a page to go to, the link leads there with the token and leaves it wh
 })
 
 test('a spent link leads to the page with an error', async () => {
-  const { visitor, link, token } = await forgetfulOn('/choose')
+  const { visitor, link, token } = await forgetfulOn(`${plain.app}/choose`)
   accepted(await visitor.client.resetPassword({ newPassword: OTHER_PASSWORD, token }))
-  sentTo(await visitor.open(link), `${plain.url}/choose?error=INVALID_TOKEN`)
+  sentTo(await visitor.open(link), `${plain.app}/choose?error=INVALID_TOKEN`)
 })
 
 test('no link leads to a foreign page', async () => {
@@ -137,6 +137,14 @@ test('no link leads to a foreign page', async () => {
   const page = await browser.open('/api/auth/reset-password/unknown?callbackURL=https://foreign.example/')
   await pageRefused(page, 403, 'INVALID_CALLBACK_URL')
 })
+
+for (const redirectTo of ['/dashboard', '/']) {
+  test(`no link leads to ${redirectTo}, where no password is chosen`, async () => {
+    const { email } = await newcomer(plain)
+    const asked = await new Browser(plain).client.requestPasswordReset({ email, redirectTo })
+    refused(asked, 403, 'INVALID_REDIRECT_URL')
+  })
+}
 
 test('a link without a page to go to is refused', async () => {
   const page = await new Browser(plain).open('/api/auth/reset-password/unknown')

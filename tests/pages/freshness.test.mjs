@@ -27,7 +27,7 @@ test('what needs a fresh session asks for the password and goes on', async () =>
   await enter(asks(page), { Password: stale.password })
   await press(asks(page), 'Go on')
   await page.getByText(`a link is on its way to ${email}`).waitFor()
-  await mailedLink(stale, email, '/api/auth/verify-email')
+  await mailedLink(stale, email, '/verify-email')
 })
 
 test('so does what an admin has confirmed already', async () => {

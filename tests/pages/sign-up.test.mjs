@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { browserOfThisFile, cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, says, signInOn } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
-import { PASSWORD, newAddress, newcomer } from './support/people.mjs'
+import { PASSWORD, ask, isLetIn, newAddress, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
 const browser = await browserOfThisFile()
@@ -18,7 +18,8 @@ test('somebody signs up, confirms the address by mail, signs out and in, and lan
   await landsOn(page, '/settings')
   assert.ok(await part(page, 'Address').getByText('not confirmed').isVisible())
 
-  await page.goto(await mailedLink(site, email, '/api/auth/verify-email'))
+  await page.goto(await mailedLink(site, email, '/verify-email'))
+  await press(page, 'Confirm the address')
   await page.getByRole('heading', { name: 'Your address is confirmed' }).waitFor()
   assert.equal(page.url(), `${site.url}/verify-email`, 'the secret has left the address')
   await page.goto('/settings')
@@ -33,9 +34,61 @@ test('somebody signs up, confirms the address by mail, signs out and in, and lan
   await page.waitForURL(`${site.url}/settings#tokens`)
 })
 
+test('a page that is opened by a scanner, script and all, confirms nothing', async () => {
+  const ada = await newcomer(site)
+  const link = await mailedLink(site, ada.email, '/verify-email')
+  const scanner = await visit(browser, site, link)
+  await scanner.getByRole('button', { name: 'Confirm the address' }).waitFor()
+  await scanner.waitForLoadState('networkidle')
+  await scanner.reload()
+  await scanner.getByRole('heading', { name: 'This link is not complete' }).waitFor()
+  const page = await visit(browser, site, '/settings', ada)
+  assert.ok(await part(page, 'Address').getByText('not confirmed').isVisible())
+
+  // Its reader confirms, also after another has.
+  for (const options of [ada, {}]) {
+    const reader = await visit(browser, site, link, options)
+    await press(reader, 'Confirm the address')
+    await reader.getByRole('heading', { name: 'Your address is confirmed' }).waitFor()
+  }
+  await page.reload()
+  assert.ok(await part(page, 'Address').getByText('confirmed', { exact: true }).isVisible())
+})
+
+test('the page of a link leads on to where the sign-up said', async () => {
+  const email = newAddress()
+  const body = { name: 'Ada', email, password: PASSWORD, callbackURL: '/dashboard?welcome' }
+  await ask(site, '/api/auth/sign-up/email', { body })
+  const page = await visit(browser, site, await mailedLink(site, email, '/verify-email'))
+  await press(page, 'Confirm the address')
+  await page.waitForURL(`${site.url}/dashboard?welcome`)
+})
+
+test('a link to confirm that does not work any more says so and leads to a new one', async () => {
+  const page = await visit(browser, site, '/verify-email#token=unknown')
+  await press(page, 'Confirm the address')
+  await page.getByRole('alert').filter({ hasText: 'This link has been used' }).waitFor()
+  await page.getByRole('link', { name: 'Ask for a new link' }).click()
+  await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
+})
+
+test('an account is deleted by the button of the page that its mailed link leads to', async () => {
+  const ada = await newcomer(site)
+  await ask(site, '/api/auth/delete-user', { cookie: ada.cookie, body: {} })
+  const link = await mailedLink(site, ada.email, '/delete-account')
+  const stranger = await visit(browser, site, link)
+  await stranger.getByText('Sign in to the account first').waitFor()
+  const page = await visit(browser, site, link, ada)
+  await page.getByText(`The account of ${ada.email}`).waitFor()
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), true, 'opening it does nothing')
+  await press(page, 'Delete the account')
+  await page.getByText('Your account is deleted').waitFor()
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
+})
+
 test('a link to confirm an address that does not work leads to a new one', async () => {
   const ada = await newcomer(site)
-  await mailedLink(site, ada.email, '/api/auth/verify-email')
+  await mailedLink(site, ada.email, '/verify-email')
   const page = await visit(browser, site, '/api/auth/verify-email?token=wrong&callbackURL=/verify-email')
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
   await enter(page, { 'E-mail address': ada.email })

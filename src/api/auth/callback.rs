@@ -9,10 +9,15 @@ use utoipa::IntoParams;
 use validator::Validate;
 
 use crate::{
+    config::Switch,
     error::{Code, Error},
     gate::{Access, Declares, next::trusted_callback},
     site::Site,
+    state::State,
 };
+
+/// Our own page on which a password is chosen.
+const RESET_PAGE: &str = "/reset-password";
 
 /// What a link carries.
 #[derive(Deserialize, Validate, IntoParams)]
@@ -50,6 +55,27 @@ pub(super) fn checked(
     match callback {
         Some(url) if !trusted_callback(&url, site) => Err(refusal.into()),
         callback => Ok(callback),
+    }
+}
+
+/// The page that a mailed link to choose a password leads to; none for our own.
+///
+/// A page that does not know what to do with the link would strand its reader. Of our own pages only
+/// `/reset-password` does; with the pages turned off, whatever is served on this origin is the product's.
+pub(super) fn reset_page(
+    redirect_to: Option<String>,
+    state: &State,
+) -> Result<Option<String>, Error> {
+    let Some(page) = checked(redirect_to, &state.site, Code::InvalidRedirectUrl)? else {
+        return Ok(None);
+    };
+    let whole = absolute(&page, &state.site);
+    if state.config.pages == Switch::Off || state.site.is_elsewhere(&whole) {
+        return Ok(Some(page));
+    }
+    match whole.path() {
+        RESET_PAGE => Ok(None),
+        _ => Err(Code::InvalidRedirectUrl.into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Your address: shown to be yours, and changed for another.
 
 use actix_web::{
-    Either, HttpResponse,
+    Either, HttpRequest, HttpResponse,
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use validator::Validate;
 use super::{
     DONE, Status,
     callback::{Following, Once, checked, redirect},
+    mailbox::takes_mail,
 };
 use crate::{
     api::{json::ProtocolJson, limited, query::ProtocolQuery, tag, user::User},
@@ -18,11 +19,11 @@ use crate::{
     fields::{self, normal_email},
     gate::{ByCookie, Fresh, NotByToken, Session},
     jobs::{About, Job, Mail},
-    secrets::{LinkHash, LinkSecret},
+    secrets::LinkSecret,
     state::State,
     store::{
         self,
-        emails::{self, Verified},
+        emails::{self, Followed, Verified},
         users::User as UserRow,
         verifications::Refused,
     },
@@ -42,8 +43,8 @@ pub struct SendVerificationEmail {
 
 /// Ask for a link to confirm your address
 ///
-/// For somebody who is not signed in, the answer is the same for any address. The link works once,
-/// for an hour; a newer one takes its place.
+/// For a client that is not signed in, the answer is the same for any address, and when so many mails were
+/// asked for that none is sent. The link works once, for an hour; a newer one takes its place.
 #[utoipa::path(
     post, path = "/api/auth/send-verification-email", tag = tag::AUTH, request_body = SendVerificationEmail,
     responses((status = 200, description = "A mail goes out, if there is anything to confirm", body = Status)),
@@ -52,6 +53,7 @@ pub async fn send_verification_email(
     _: limited::Mail,
     _: NotByToken,
     session: Option<Session>,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SendVerificationEmail>,
 ) -> Result<Json<Status>, Error> {
@@ -65,9 +67,10 @@ pub async fn send_verification_email(
             return Err(Code::EmailAlreadyVerified.into());
         }
     }
-    state.limits.check_mailbox(&email)?;
-    let mail = Mail::new(About::VerifyEmail, &email).leading_to(callback);
-    Job::from(mail).add(&state, None).await?;
+    if takes_mail(&state, &request, &email).await? {
+        let mail = Mail::new(About::VerifyEmail, &email).leading_to(callback);
+        Job::from(mail).add(&state, None).await?;
+    }
     Ok(Json(DONE))
 }
 
@@ -82,32 +85,61 @@ pub struct Confirmed {
     user: Option<User>,
 }
 
-/// Follow a mailed link that confirms an address
+/// What the mailed link carries.
+#[derive(Deserialize, Validate, ToSchema)]
+#[schema(example = json!({"token": "the part of the link after token="}))]
+pub struct ConfirmEmail {
+    /// The link's secret.
+    token: String,
+}
+
+/// Confirm an address with a mailed link
 ///
-/// Works once. Where it confirms a new address, that is the user's from now on, and every session
-/// ends but the one that asked for it. With `callbackURL` it leads on there, told `?error=…` if it failed.
+/// What the page does that mailed links lead to, when its button is pressed. Where it confirms a new address,
+/// that is the user's from now on, and every session ends but the one that asked for it. Repeated, it says the
+/// same and does nothing.
+#[utoipa::path(
+    post, path = "/api/auth/verify-email", tag = tag::AUTH, request_body = ConfirmEmail,
+    responses(
+        (status = 200, description = "The address is confirmed", body = Confirmed),
+        (status = 401, description = "The link has expired, or another has taken its place", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The new address has become somebody else's", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn confirm_email(
+    _: NotByToken,
+    state: Data<State>,
+    ProtocolJson(body): ProtocolJson<ConfirmEmail>,
+) -> Result<Json<Confirmed>, Error> {
+    let user = confirm(&state, body.token, Followed::ByButton).await??;
+    Ok(Json(Confirmed { status: true, user }))
+}
+
+/// Confirm an address with a mailed link, by GET
+///
+/// For clients of the protocol; mails lead to our own page, since mail scanners send GET requests. In a browser
+/// where its user is signed in it does the same as POST. Elsewhere it also ends the sessions and revokes the
+/// tokens that the user had before: the address may have been signed up with by another. With `callbackURL` it
+/// leads on there, told `?error=…` if it failed.
 #[utoipa::path(
     get, path = "/api/auth/verify-email", tag = tag::AUTH, params(Following),
     responses(
         (status = 200, description = "The address is confirmed", body = Confirmed),
         (status = 302, description = "On to `callbackURL`", headers(("Location" = String, description = "The page"))),
-        (status = 401, description = "The link has been used or has expired", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "The link has expired, or another has taken its place", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The new address has become somebody else's", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn verify_email(
     _: NotByToken,
     _: Once,
+    session: Option<Session>,
     state: Data<State>,
     ProtocolQuery(following): ProtocolQuery<Following>,
 ) -> Result<Either<Json<Confirmed>, HttpResponse>, Error> {
     let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
-    let link = LinkSecret::presented(following.token).hash();
-    let confirmed = match confirm(&state, link).await? {
-        Ok(Verified::Present) => Ok(None),
-        Ok(Verified::Changed(user)) => Ok(Some(User::from(*user))),
-        Err(code) => Err(code),
-    };
+    let signed_in = session.map(|session| session.user.id.clone());
+    let confirmed = confirm(&state, following.token, Followed::ByGet { signed_in }).await?;
     match (confirmed, callback) {
         (Ok(user), None) => Ok(Either::Left(Json(Confirmed { status: true, user }))),
         (Err(code), None) => Err(code.into()),
@@ -118,21 +150,29 @@ pub async fn verify_email(
     }
 }
 
-async fn confirm(state: &State, link: LinkHash) -> Result<Result<Verified, Code>, Error> {
+/// Confirms; the user where the address is a new one, or why not.
+async fn confirm(
+    state: &State,
+    token: String,
+    followed: Followed,
+) -> Result<Result<Option<User>, Code>, Error> {
+    let link = LinkSecret::presented(token).hash();
     let now = state.clock.now();
     let notice = move |user: &UserRow| {
         Job::from(Mail::new(About::EmailChanged, &user.email)).row(Some(&user.id), now)
     };
-    let verified = match emails::verify(&state.store, link, notice, now).await {
+    let verified = match emails::verify(&state.store, link, followed, notice, now).await {
         Err(store::Error::Taken) => return Ok(Err(Code::UserAlreadyExists)),
         answer => answer?,
     };
     state.job_added.notify_one();
-    Ok(verified.map_err(|refused| match refused {
-        Refused::Unknown => Code::InvalidEmailLink,
-        Refused::Expired => Code::EmailLinkExpired,
-        Refused::Deactivated => Code::UserDeactivated,
-    }))
+    Ok(match verified {
+        Ok(Verified::Present | Verified::Already) => Ok(None),
+        Ok(Verified::Changed(user)) => Ok(Some(User::from(*user))),
+        Err(Refused::Unknown) => Err(Code::InvalidEmailLink),
+        Err(Refused::Expired) => Err(Code::EmailLinkExpired),
+        Err(Refused::Deactivated) => Err(Code::UserDeactivated),
+    })
 }
 
 /// The address to have from now on.
@@ -161,6 +201,7 @@ pub async fn change_email(
     session: Session,
     ByCookie(own): ByCookie,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ChangeEmail>,
 ) -> Result<Json<Status>, Error> {
@@ -169,8 +210,9 @@ pub async fn change_email(
     if email == session.user.email {
         return Err(Code::EmailUnchanged.into());
     }
-    state.limits.check_mailbox(&email)?;
-    let mail = Mail::new(About::ChangeEmail, &email).leading_to(callback).asked_for_in(&own.id);
-    Job::from(mail).add(&state, Some(&session.user.id)).await?;
+    if takes_mail(&state, &request, &email).await? {
+        let mail = Mail::new(About::ChangeEmail, &email).leading_to(callback).asked_for_in(&own.id);
+        Job::from(mail).add(&state, Some(&session.user.id)).await?;
+    }
     Ok(Json(DONE))
 }

@@ -1,7 +1,7 @@
 //! A password that was forgotten, or is yet to be chosen.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,8 @@ use validator::Validate;
 
 use super::{
     DONE, Status,
-    callback::{checked, redirect},
+    callback::{checked, redirect, reset_page},
+    mailbox::takes_mail,
 };
 use crate::{
     api::{json::ProtocolJson, limited, query::ProtocolQuery, tag},
@@ -35,8 +36,9 @@ pub struct RequestPasswordReset {
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     email: String,
-    /// A path here or a URL on a trusted origin: the page on which the password is chosen, which is
-    /// told `?token=…`, or `?error=INVALID_TOKEN`. Without it, our own.
+    /// The page on which the password is chosen: a URL on a trusted origin, which is told `?token=…`, or
+    /// `?error=INVALID_TOKEN`. Without it, or with `/reset-password`, our own page; another path here only
+    /// where the pages are turned off.
     redirect_to: Option<String>,
 }
 
@@ -56,7 +58,8 @@ const REQUESTED: Requested = Requested {
 
 /// Ask for a link to choose a new password
 ///
-/// The answer is the same for any address. The link works once, for an hour; a newer one takes its place.
+/// The answer is the same for any address, and when so many mails were asked for that none is sent. The link
+/// works once, for an hour; a newer one takes its place.
 #[utoipa::path(
     post, path = "/api/auth/request-password-reset", tag = tag::AUTH, request_body = RequestPasswordReset,
     responses((status = 200, description = "A mail goes out, if there is anybody to write to", body = Requested)),
@@ -64,15 +67,17 @@ const REQUESTED: Requested = Requested {
 pub async fn request_password_reset(
     _: limited::Mail,
     _: NotByToken,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<RequestPasswordReset>,
 ) -> Result<Json<Requested>, Error> {
-    let page = checked(body.redirect_to, &state.site, Code::InvalidRedirectUrl)?;
+    let page = reset_page(body.redirect_to, &state)?;
     let email = normal_email(&body.email);
-    state.limits.check_mailbox(&email)?;
-    let mail = Mail::new(About::ResetPassword, &email).leading_to(page);
-    // Whether anybody has this address is looked up by the job: nothing here depends on it.
-    Job::from(mail).add(&state, None).await?;
+    if takes_mail(&state, &request, &email).await? {
+        let mail = Mail::new(About::ResetPassword, &email).leading_to(page);
+        // Whether there is an account is looked up by the job: nothing here depends on it.
+        Job::from(mail).add(&state, None).await?;
+    }
     Ok(Json(REQUESTED))
 }
 

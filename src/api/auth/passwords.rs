@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{DONE, Status, device, guess::Try, sign_up::yes};
+use super::{DONE, Status, device, sign_up::yes, throttle::Attempt};
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
@@ -81,14 +81,12 @@ pub(super) async fn verify(
     }
     let credential = accounts::of_user(&state.store, user.id.clone()).await?;
     let credential = credential.ok_or(no_password)?;
-    let tried = Try::begin(state, &user.email, request).await?;
+    let throttled = Attempt::begin(state, &user.email, request).await?;
     let verdict = state.hashing.verify(password, Some(credential.hash.clone())).await;
-    match tried.made(state, verdict.map_err(Error::from)).await? {
+    let is_right = |verdict: &Verdict| !matches!(verdict, Verdict::Wrong);
+    match throttled.resolve(state, verdict.map_err(Error::from), is_right).await? {
         Verdict::Wrong => Err(Code::InvalidPassword.into()),
-        Verdict::Right | Verdict::RightButOutdated => {
-            tried.was_right(state).await?;
-            Ok(credential)
-        }
+        Verdict::Right | Verdict::RightButOutdated => Ok(credential),
     }
 }
 

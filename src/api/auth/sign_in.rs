@@ -12,8 +12,8 @@ use validator::Validate;
 use super::{
     callback::{absolute, checked},
     device,
-    guess::Try,
     sign_up::yes,
+    throttle::Attempt,
 };
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
@@ -86,38 +86,37 @@ pub async fn sign_in_email(
         return Err(Code::PasswordTooLong.into());
     }
     let callback = checked(body.callback_url.clone(), &state.site, Code::InvalidCallbackUrl)?;
-    let tried = Try::begin(&state, &normal_email(&body.email), &request).await?;
+    let throttled = Attempt::begin(&state, &normal_email(&body.email), &request).await?;
+    let secret = SessionSecret::generate();
+    let mut outcome = Ok(Outcome::CredentialChanged);
+    // Hashed again by another sign-in just now, or really changed: a second look tells.
     for _ in 0..2 {
-        let secret = SessionSecret::generate();
-        let outcome = attempt(&state, &body, &secret, device(&request), cookie.presented()).await;
-        let outcome = tried.made(&state, outcome).await?;
-        if !matches!(outcome, Outcome::CredentialChanged) {
-            tried.clone().was_right(&state).await?;
-        }
-        match outcome {
-            Outcome::Begun(begun) => {
-                let (user, session) = *begun;
-                cookie.set(&user, &secret, body.remember_me)?;
-                let place = callback.as_deref().map(|callback| absolute(callback, &state.site));
-                let signed_in = Json(SignedIn {
-                    redirect: callback.is_some(),
-                    token: session.id,
-                    url: callback,
-                    user: user.into(),
-                });
-                let answer = signed_in.customize();
-                return Ok(match place {
-                    Some(place) => answer.insert_header((LOCATION, place.as_str())),
-                    None => answer,
-                });
-            }
-            Outcome::Deactivated => return Err(Code::UserDeactivated.into()),
-            Outcome::NotVerified => return Err(Code::EmailNotVerified.into()),
-            // Hashed anew by another sign-in just now, or really changed: the second look tells.
-            Outcome::CredentialChanged => {}
+        if matches!(outcome, Ok(Outcome::CredentialChanged)) {
+            outcome = attempt(&state, &body, &secret, device(&request), cookie.presented()).await;
         }
     }
-    Err(Code::InvalidEmailOrPassword.into())
+    let is_right = |outcome: &Outcome| !matches!(outcome, Outcome::CredentialChanged);
+    match throttled.resolve(&state, outcome, is_right).await? {
+        Outcome::Begun(begun) => {
+            let (user, session) = *begun;
+            cookie.set(&user, &secret, body.remember_me)?;
+            let place = callback.as_deref().map(|callback| absolute(callback, &state.site));
+            let signed_in = Json(SignedIn {
+                redirect: callback.is_some(),
+                token: session.id,
+                url: callback,
+                user: user.into(),
+            });
+            let answer = signed_in.customize();
+            Ok(match place {
+                Some(place) => answer.insert_header((LOCATION, place.as_str())),
+                None => answer,
+            })
+        }
+        Outcome::Deactivated => Err(Code::UserDeactivated.into()),
+        Outcome::NotVerified => Err(Code::EmailNotVerified.into()),
+        Outcome::CredentialChanged => Err(Code::InvalidEmailOrPassword.into()),
+    }
 }
 
 async fn attempt(

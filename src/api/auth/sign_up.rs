@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{callback::checked, device, profile::not_allowed};
+use super::{callback::checked, device, mailbox::takes_mail, profile::not_allowed};
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     config::{EmailVerification, SignUp as Policy},
@@ -97,7 +97,8 @@ pub async fn sign_up_email(
     not_allowed(body.role.as_ref())?;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let email = normal_email(&body.email);
-    state.limits.check_mailbox(&email)?;
+    // Without a mail there is an account all the same: another link can be asked for later.
+    let mails = takes_mail(&state, &request, &email).await?;
     let hash = state.hashing.hash(body.password).await?;
     let now = state.clock.now();
     let user =
@@ -107,13 +108,15 @@ pub async fn sign_up_email(
     let welcome = Job::from(welcome).row(Some(&user.id), now);
     let signed_up = if state.config.email_verification == EmailVerification::Required {
         let already_here = Job::from(Mail::new(About::AlreadyHere, &user.email)).row(None, now);
-        accounts::register(&state.store, user.clone(), account, welcome, already_here).await?;
+        let mails = mails.then_some((welcome, already_here));
+        accounts::register(&state.store, user.clone(), account, mails).await?;
         SignedUp { token: None, user: user.into() }
     } else {
         let secret = SessionSecret::generate();
         let session =
             NewSession::begin(&user.id, secret.hash(), body.remember_me, device(&request), now);
         let replaced = cookie.presented();
+        let welcome = mails.then_some(welcome);
         let (user, session) =
             sessions::sign_up(&state.store, user, account, session, replaced, welcome)
                 .await

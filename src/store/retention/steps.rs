@@ -7,10 +7,10 @@ use super::{
     super::{
         Error, Store,
         epoch::MANY,
-        guesses as wrong_passwords, maintain, read, revocation_cleanup,
+        login_attempts as throttle, maintain, read, revocation_cleanup,
         schema::{
-            api_tokens, audit_events, epoch, familiar_networks, guesses, jobs, sessions,
-            setup_links, verifications,
+            api_tokens, audit_events, epoch, jobs, known_networks, login_attempts, rate_limits,
+            sessions, setup_links, used_links, verifications,
         },
         verifications::MEMORY,
     },
@@ -46,7 +46,9 @@ macro_rules! by_time {
                             .order(old.field($table::$column))
                             .select(old.field($table::$key))
                             .limit(limit);
+                        // The moment once more: of a key in two parts only one is named.
                         diesel::delete($table::table.filter($table::$key.eq_any(batch)))
+                            .filter($table::$column.$before(moment))
                             .execute(conn)
                             .await
                     })
@@ -73,8 +75,10 @@ pub const STEPS: &[Step] = &[
     by_time!("sessions", sessions.id where expires_at le |due| due.now - CERTAIN),
     by_time!("links", verifications.id where expires_at le |due| due.now - MEMORY),
     by_time!("setup links", setup_links.secret_hash where expires_at le |due| due.now),
-    by_time!("wrong passwords", guesses.key where last_at le |due| due.now - wrong_passwords::MEMORY),
-    by_time!("known networks", familiar_networks.key where seen_at le |due| due.now - wrong_passwords::FAMILIAR),
+    by_time!("used links", used_links.secret_hash where expires_at le |due| due.now),
+    by_time!("rate limits", rate_limits.key where empty_at le |due| due.now),
+    by_time!("failed sign-ins", login_attempts.account where last_at le |due| due.now - throttle::MEMORY),
+    by_time!("known networks", known_networks.account where seen_at le |due| due.now - throttle::KNOWN),
     by_time!("jobs", jobs.id where given_up_at le |due| due.now - JOB_MEMORY),
     by_time!("revoked tokens", api_tokens.id where revoked_at le |due| due.now - TOKEN_MEMORY),
     by_time!("expired tokens", api_tokens.id where expires_at le |due| due.now - TOKEN_MEMORY),

@@ -135,19 +135,24 @@ async fn the_mail_goes_to_the_new_address_and_its_link_leads_on(backend: Backend
     let ours = server.state.site.public_url.clone();
     let ada = server.sign_up("ada").await;
     for (callback, leads_to) in [
-        (Value::Null, format!("{ours}verify-email")),
-        (json!("/settings?tab=mail"), format!("{ours}settings?tab=mail")),
+        (Value::Null, None),
+        (json!("/settings?tab=mail"), Some(format!("{ours}settings?tab=mail"))),
     ] {
-        let wanted = format!("ada{}@new.example", leads_to.len());
+        let wanted = format!("ada{}@new.example", leads_to.is_some());
         let body = json!({ "newEmail": wanted, "callbackURL": callback });
         ada.browser.post(CHANGE_EMAIL, body).await.expect(200);
         let letter = server.last_mail_to(&wanted).await;
         assert_eq!(letter.subject, "Confirm your new address for Portcullis");
         let link = letter.link();
         assert_eq!(link.origin(), ours.origin());
-        assert_eq!(link.path(), VERIFY_EMAIL);
+        assert_eq!(link.path(), "/verify-email");
+        server.nobody.navigate(link.path()).await.expect(200);
+        assert_ne!(email_of(&ada.browser).await, wanted, "a scanner changes nothing");
         let reply = follow(&server.nobody, &link).await;
-        assert_eq!(location(&reply), leads_to);
+        match leads_to {
+            Some(leads_to) => assert_eq!(location(&reply), leads_to),
+            None => assert_eq!(reply.status, 200),
+        }
         assert_eq!(reply.header("set-cookie"), None);
         assert_eq!(email_of(&ada.browser).await, wanted);
     }
@@ -176,7 +181,8 @@ async fn the_address_is_another_from_then_on(backend: Backend) {
     }
     let reply = sign_in_with(&server, &ada.email, PASSWORD).await;
     reply.refused(401, "INVALID_EMAIL_OR_PASSWORD");
-    confirm(&server.nobody, &link).await.refused(401, "INVALID_TOKEN");
+    let again = confirm(&server.nobody, &link).await.expect(200);
+    assert_eq!(again, json!({ "status": true, "user": null }), "it is confirmed");
 }
 
 #[apply(both)]

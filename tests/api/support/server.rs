@@ -50,12 +50,13 @@ pub struct Person {
 }
 
 /// The settings that count requests, as flags and in the environment, and what leaves all of it.
-pub const UNLIMITED: [(&str, &str, &str); 7] = [
+pub const UNLIMITED: [(&str, &str, &str); 8] = [
     ("--limit-requests", "PORTCULLIS_LIMIT_REQUESTS", "off"),
     ("--limit-sign-in", "PORTCULLIS_LIMIT_SIGN_IN", "off"),
     ("--limit-sign-up", "PORTCULLIS_LIMIT_SIGN_UP", "off"),
     ("--limit-mail", "PORTCULLIS_LIMIT_MAIL", "off"),
     ("--limit-mailbox", "PORTCULLIS_LIMIT_MAILBOX", "off"),
+    ("--limit-mailbox-total", "PORTCULLIS_LIMIT_MAILBOX_TOTAL", "off"),
     ("--limit-tokens", "PORTCULLIS_LIMIT_TOKENS", "off"),
     ("--wrong-passwords", "PORTCULLIS_WRONG_PASSWORDS", "0"),
 ];

@@ -32,10 +32,23 @@ export async function isSignedIn(client) {
   return accepted(await client.getSession()) !== null
 }
 
+/** What a mailed link carries in its fragment, for the page that it leads to. */
+export function secretOf(link) {
+  return new URLSearchParams(link.hash.slice(1)).get('token')
+}
+
+/** The protocol's own address for a mailed link, which clients of another page may send their browser to. */
+export function byGet(link, path = '/api/auth/verify-email') {
+  const address = new URL(path, link)
+  address.searchParams.set('token', secretOf(link))
+  const callback = link.searchParams.get('callbackURL')
+  if (callback) address.searchParams.set('callbackURL', callback)
+  return address
+}
+
 /** Follows the link that a newcomer was sent at sign-up. */
 export async function verify({ browser, mailbox }) {
-  const link = await mailbox.link('/api/auth/verify-email')
-  accepted(await browser.client.verifyEmail({ query: { token: link.searchParams.get('token') } }))
+  accepted(await browser.client.verifyEmail({ query: { token: secretOf(await mailbox.link('/verify-email')) } }))
 }
 
 /** Has an admin lock somebody out. */

@@ -67,13 +67,17 @@ export async function tour({ site, stale }) {
     { name: 'forgot-password', path: '/forgot-password' },
     { name: 'reset-password', path: '/reset-password#token=x' },
     { name: 'reset-password-incomplete', path: '/reset-password' },
-    { name: 'verified', path: '/verify-email' },
+    { name: 'verify-email', path: '/verify-email#token=x' },
+    { name: 'verify-email-incomplete', path: '/verify-email' },
+    { name: 'delete-account-signed-out', path: '/delete-account#token=x' },
     { name: 'not-verified', path: '/verify-email?error=TOKEN_EXPIRED' },
     { name: 'set-up-already', path: '/setup' },
     { name: 'not-found', path: '/nothing', status: 404 },
   ]
   const signedInAs = [
     { name: 'dashboard', path: '/dashboard', cookie: ada.cookie },
+    { name: 'delete-account', path: '/delete-account#token=x', cookie: ada.cookie },
+    { name: 'delete-account-incomplete', path: '/delete-account', cookie: ada.cookie },
     { name: 'settings-empty', path: '/settings', cookie: ada.cookie },
     { name: 'settings', path: '/settings', cookie: full.cookie },
     { name: 'settings-failed', path: '/settings', cookie: full.cookie, act: failToChange, status: 400 },

@@ -1,0 +1,43 @@
+//! How many mails one mailbox gets: over the limit nothing is sent, and nothing is said.
+
+use actix_web::HttpRequest;
+
+use crate::{
+    error::Error,
+    gate::client,
+    limits::{Limit, Whom, network},
+    state::State,
+    store::{
+        login_attempts::{self, Origin},
+        shared_clock,
+    },
+};
+
+/// Whether a mail may be sent to this address, which counts it. Whether there is an account with the address
+/// makes no difference.
+///
+/// A refusal is not shown to the client: it would let an attacker stop the owner's requests by making some.
+/// For the same reason each network has its own number of mails, and those of networks from which the account
+/// signed in before are not counted with all others.
+pub(super) async fn takes_mail(
+    state: &State,
+    request: &HttpRequest,
+    email: &str,
+) -> Result<bool, Error> {
+    let network = network(client::address(request));
+    let count = |limit, whom| state.limits.check_shared(&state.store, &state.clock, limit, whom);
+    let own = Whom::MailboxFrom(email.to_owned(), network);
+    let mut within = count(Limit::Mailbox, own).await?.is_ok();
+    if within {
+        let now = shared_clock::now(&state.store, &state.clock).await?;
+        let origin = Origin::new(email, network);
+        if !login_attempts::is_known(&state.store, origin, now).await? {
+            let all = Whom::Mailbox(email.to_owned());
+            within = count(Limit::MailboxTotal, all).await?.is_ok();
+        }
+    }
+    if !within {
+        tracing::info!("a mail was not sent: its mailbox has had as many as it may get");
+    }
+    Ok(within)
+}

@@ -1,0 +1,126 @@
+//! The login throttle around each password that is checked.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    error::{Code, Error},
+    gate::client,
+    limits::network,
+    state::State,
+    store::{
+        login_attempts::{self, Origin, Outcome, Refused, Reservation},
+        shared_clock,
+    },
+};
+
+/// How long an attempt waits for others of the same account that run.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often it looks whether they have ended: first soon, then less often.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const RAREST_LOOK: Duration = Duration::from_millis(320);
+
+/// An attempt that may be made; without one where nothing is throttled.
+#[derive(Clone)]
+pub(super) struct Attempt(Option<Reservation>);
+
+impl Attempt {
+    /// Reserves an attempt at the account with this address. Where as many run as may still fail, it waits a
+    /// little for one of them to end.
+    ///
+    /// Refuses with 429 when the account is throttled, or when the wait was too long or too many wait.
+    pub(super) async fn begin(
+        state: &State,
+        email: &str,
+        request: &HttpRequest,
+    ) -> Result<Self, Error> {
+        let allowed = state.config.wrong_passwords;
+        if allowed == 0 {
+            return Ok(Self(None));
+        }
+        let origin = Origin::new(email, network(client::address(request)));
+        let mut waiting = None;
+        loop {
+            let now = shared_clock::now(&state.store, &state.clock).await?;
+            match login_attempts::reserve(&state.store, origin.clone(), allowed, now).await? {
+                Ok(reservation) => return Ok(Self(Some(reservation))),
+                Err(Refused::Throttled(until)) => {
+                    return Err(Error::too_many(now.seconds_until(until).max(1)));
+                }
+                Err(Refused::Occupied) if waiting.is_none() => {
+                    waiting = Some(Waiting::begin(state)?);
+                }
+                Err(Refused::Occupied) => {}
+            }
+            if let Some(waiting) = &mut waiting {
+                waiting.until_vacant(state, &origin, allowed).await?;
+            }
+        }
+    }
+
+    /// Notes what came of it; `succeeded` says whether the password was right. Where too many passwords are
+    /// checked at once, or the store failed, it was not checked to an end, and does not count.
+    pub(super) async fn resolve<T>(
+        self,
+        state: &State,
+        result: Result<T, Error>,
+        succeeded: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Error> {
+        let Some(reservation) = self.0 else { return result };
+        let outcome = match &result {
+            Ok(value) if succeeded(value) => Outcome::Succeeded,
+            Err(error) if error.is(Code::Busy) || error.is(Code::StoreUnavailable) => {
+                Outcome::NotMade
+            }
+            Ok(_) | Err(_) => Outcome::Failed,
+        };
+        let noted = async {
+            let now = shared_clock::now(&state.store, &state.clock).await?;
+            login_attempts::resolve(&state.store, reservation, outcome, now).await
+        };
+        match (noted.await, result) {
+            // What went wrong first is what is told.
+            (_, Err(error)) if outcome == Outcome::NotMade => Err(error),
+            (Err(fault), _) => Err(fault.into()),
+            (Ok(()), result) => result,
+        }
+    }
+}
+
+/// A place among the attempts that wait on this instance: a limited number.
+struct Waiting<'a> {
+    _place: tokio::sync::SemaphorePermit<'a>,
+    until: Instant,
+    pause: Duration,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(state: &'a State) -> Result<Self, Error> {
+        let place = state.waiting_sign_ins.try_acquire().map_err(|_| Error::too_many(1))?;
+        let until = Instant::now() + LONGEST_WAIT;
+        Ok(Self { _place: place, until, pause: FIRST_LOOK })
+    }
+
+    /// Looks again and again, without writing, until one of the running attempts has ended.
+    async fn until_vacant(
+        &mut self,
+        state: &State,
+        origin: &Origin,
+        allowed: u16,
+    ) -> Result<(), Error> {
+        loop {
+            if Instant::now() >= self.until {
+                return Err(Error::too_many(1));
+            }
+            sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(RAREST_LOOK);
+            let now = shared_clock::now(&state.store, &state.clock).await?;
+            let origin = origin.clone();
+            if !login_attempts::is_occupied(&state.store, origin, allowed, now).await? {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Rate limits that all instances share, as the generic cell rate algorithm counts: a bucket that leaks at a
+//! steady rate, kept as the moment at which it will be empty.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Error, Store, read, schema::rate_limits, write};
+use crate::time::Timestamp;
+
+/// How many at once, and how long until there is room for one more.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    most: u32,
+    /// In microseconds.
+    interval: i64,
+}
+
+/// What counting one more came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// It was counted; there is room for so many more at once.
+    Counted {
+        /// How many.
+        left: u32,
+    },
+    /// There is no room for it, and it was not counted: there will be after this time.
+    Full {
+        /// In microseconds.
+        wait: i64,
+    },
+}
+
+/// A bucket as it is stored: how full it was when, and so when it will be empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable)]
+struct Bucket {
+    counted_at: Timestamp,
+    empty_at: Timestamp,
+}
+
+impl Rule {
+    /// So many at once, and as many again in each such time.
+    #[must_use]
+    pub fn new(most: NonZeroU32, each: Duration) -> Self {
+        let interval = i64::try_from((each / most.get()).as_micros()).unwrap_or(i64::MAX);
+        Self { most: most.get(), interval: interval.max(1) }
+    }
+
+    /// How many at once.
+    #[must_use]
+    pub const fn most(self) -> u32 {
+        self.most
+    }
+
+    /// How long it takes until there is room for one more, in seconds, rounded up.
+    #[must_use]
+    pub fn interval_seconds(self) -> u64 {
+        seconds(self.interval)
+    }
+
+    /// How long a full bucket takes to become empty, in seconds.
+    #[must_use]
+    pub fn window_seconds(self) -> u64 {
+        u64::try_from(self.capacity() / 1_000_000).unwrap_or_default()
+    }
+
+    const fn capacity(self) -> i64 {
+        self.interval.saturating_mul(self.most as i64)
+    }
+
+    /// Adds one to a bucket, or leaves it as it is; either way the bucket to store.
+    ///
+    /// Between two counts a bucket leaks for as long as the clock says, and not at all where the clock was set
+    /// back. It is never fuller than it can become by counting. So no wait is longer than the rule's own, and a
+    /// clock that is set back makes nobody wait who would not have waited.
+    fn count(self, bucket: Bucket, now: Timestamp) -> (Bucket, Count) {
+        let Bucket { counted_at, empty_at } = bucket;
+        let from = if counted_at > now { counted_at } else { now };
+        let level = empty_at.micros().saturating_sub(from.micros()).clamp(0, self.capacity());
+        let filled = level.saturating_add(self.interval);
+        let (level, count) = if filled <= self.capacity() {
+            let left = (self.capacity() - filled) / self.interval;
+            (filled, Count::Counted { left: u32::try_from(left).unwrap_or(self.most) })
+        } else {
+            (level, Count::Full { wait: filled - self.capacity() })
+        };
+        let empty_at = Timestamp::from_micros(now.micros().saturating_add(level));
+        (Bucket { counted_at: now, empty_at }, count)
+    }
+}
+
+/// Microseconds in seconds, rounded up.
+pub(crate) fn seconds(micros: i64) -> u64 {
+    u64::try_from(micros).unwrap_or_default().div_ceil(1_000_000)
+}
+
+/// Counts one more under this key, by the shared clock. A full bucket costs one read and no write, so that a
+/// client who goes on asking writes nothing.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn count(
+    store: &Store,
+    key: Vec<u8>,
+    rule: Rule,
+    now: Timestamp,
+) -> Result<Count, Error> {
+    let looked_up = key.clone();
+    let stored: Option<Bucket> = read!(store, |conn| rate_limits::table
+        .find(&looked_up)
+        .select((rate_limits::counted_at, rate_limits::empty_at))
+        .get_result(conn)
+        .await
+        .optional())?;
+    if let Some(bucket) = stored
+        && bucket.counted_at <= now
+        && let (_, full @ Count::Full { .. }) = rule.count(bucket, now)
+    {
+        return Ok(full);
+    }
+    write!(store, |conn| {
+        // Touched even where it is there, which locks it.
+        let bucket: Bucket = diesel::insert_into(rate_limits::table)
+            .values((
+                rate_limits::key.eq(&key),
+                rate_limits::counted_at.eq(now),
+                rate_limits::empty_at.eq(now),
+            ))
+            .on_conflict(rate_limits::key)
+            .do_update()
+            .set(rate_limits::empty_at.eq(rate_limits::empty_at))
+            .returning((rate_limits::counted_at, rate_limits::empty_at))
+            .get_result(conn)
+            .await?;
+        let (bucket, count) = rule.count(bucket, now);
+        diesel::update(rate_limits::table.find(&key))
+            .set((
+                rate_limits::counted_at.eq(bucket.counted_at),
+                rate_limits::empty_at.eq(bucket.empty_at),
+            ))
+            .execute(conn)
+            .await?;
+        Ok(count)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{days, seconds as span};
+
+    const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+    const SECOND: i64 = 1_000_000;
+
+    fn rule() -> Rule {
+        Rule::new(NonZeroU32::MIN.saturating_add(2), Duration::from_secs(60))
+    }
+
+    /// A bucket that was filled now, as far as it goes.
+    fn full(now: Timestamp) -> Bucket {
+        let mut bucket = Bucket { counted_at: now, empty_at: now };
+        for left in [2, 1, 0] {
+            let (next, count) = rule().count(bucket, now);
+            assert_eq!(count, Count::Counted { left });
+            bucket = next;
+        }
+        bucket
+    }
+
+    #[test]
+    fn a_bucket_takes_a_burst_and_then_one_for_each_interval() {
+        let bucket = full(START);
+        assert_eq!(rule().count(bucket, START).1, Count::Full { wait: 20 * SECOND });
+        assert_eq!(rule().count(bucket, START + span(19)).1, Count::Full { wait: SECOND });
+        let (bucket, count) = rule().count(bucket, START + span(20));
+        assert_eq!(count, Count::Counted { left: 0 });
+        assert_eq!(rule().count(bucket, START + span(20)).1, Count::Full { wait: 20 * SECOND });
+        assert_eq!(rule().count(bucket, START + span(90)).1, Count::Counted { left: 2 });
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_adds_nothing_to_a_wait() {
+        for back in [span(90), span(3600), days(400)] {
+            let (bucket, count) = rule().count(full(START), START - back);
+            assert_eq!(count, Count::Full { wait: 20 * SECOND });
+            // It has been stored anew, and leaks from then on.
+            let later = START - back + span(20);
+            assert_eq!(rule().count(bucket, later).1, Count::Counted { left: 0 });
+            let used = Bucket { counted_at: START, empty_at: START + span(20) };
+            assert_eq!(rule().count(used, START - back).1, Count::Counted { left: 1 });
+        }
+    }
+
+    #[test]
+    fn no_stored_moment_makes_a_wait_longer_than_the_rules_own() {
+        for (counted, empty) in [(START, days(400)), (START + days(400), days(800))] {
+            let odd = Bucket { counted_at: counted, empty_at: START + empty };
+            let (bucket, count) = rule().count(odd, START);
+            assert_eq!(count, Count::Full { wait: 20 * SECOND });
+            let count = rule().count(bucket, START + span(20)).1;
+            assert_eq!(count, Count::Counted { left: 0 });
+        }
+        let odd = Bucket { counted_at: START, empty_at: START - days(1) };
+        assert_eq!(rule().count(odd, START).1, Count::Counted { left: 2 });
+    }
+}

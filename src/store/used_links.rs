@@ -1,0 +1,37 @@
+//! Links that have confirmed an address, until they would have expired: followed once more, they say that it
+//! is confirmed. They grant nothing.
+
+use diesel::prelude::*;
+
+use super::schema::used_links;
+use crate::{secrets::LinkHash, time::Timestamp};
+
+/// A row of `used_links` to add.
+#[derive(Insertable)]
+#[diesel(table_name = used_links)]
+pub(super) struct UsedLink<'a> {
+    pub secret_hash: LinkHash,
+    pub user_id: &'a str,
+    /// The address that it has confirmed.
+    pub email: &'a str,
+    pub expires_at: Timestamp,
+}
+
+/// Within a transaction: whether this link has confirmed the address that its user still has.
+macro_rules! has_confirmed {
+    ($conn:ident, $link:expr, $now:expr) => {{
+        use $crate::store::schema::{used_links, users};
+        let used: i64 = used_links::table
+            .inner_join(users::table)
+            .filter(used_links::secret_hash.eq($link))
+            .filter(used_links::expires_at.gt($now))
+            .filter(used_links::email.eq(users::email))
+            .filter(users::email_verified.eq(true))
+            .count()
+            .get_result($conn)
+            .await?;
+        used == 1
+    }};
+}
+
+pub(super) use has_confirmed;
