@@ -57,7 +57,8 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_DATABASE_CA_FILE", value_name = "FILE", global = true)]
     pub database_ca_file: Option<PathBuf>,
 
-    /// The most connections that one instance opens to PostgreSQL, besides one for each worker
+    /// The most connections that one instance opens to PostgreSQL, besides one for each worker; a quarter of
+    /// them is for lists and searches, and there is at least one for these and one for the rest
     #[arg(long, env = "PORTCULLIS_DATABASE_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
     pub database_pool_size: u32,
 

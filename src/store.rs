@@ -46,6 +46,7 @@ pub mod setup;
 pub mod shared_clock;
 pub mod tokens;
 pub mod used_links;
+pub mod user_search;
 pub mod users;
 pub mod verifications;
 
@@ -178,6 +179,14 @@ macro_rules! read {
     };
 }
 
+/// As `read!`, for a list, a search or a count: on threads and connections of their own, so that none of them,
+/// however slow, is ever before a short read.
+macro_rules! read_list {
+    ($store:expr, |$connection:ident| $body:expr) => {
+        $crate::store::run!($store, read_list, |$connection| $body)
+    };
+}
+
 /// Reads the epoch, on a connection that nothing else is done on. As with `read!`, the body must be repeatable.
 macro_rules! watch {
     ($store:expr, |$connection:ident| $body:expr) => {
@@ -194,7 +203,7 @@ macro_rules! lock_out {
     };
     ($store:expr, if $takes:expr, |$connection:ident| $body:expr) => {{
         let takes = $takes;
-        let done = $crate::store::run!($store, lock_out, |$connection| $body);
+        let done = $crate::store::run!($store, lock_out, checked, |$connection| $body);
         if takes { $store.settled(done).await } else { done }
     }};
 }
@@ -216,12 +225,15 @@ macro_rules! sweep {
 /// Runs a body in one transaction: all of it or nothing.
 macro_rules! write {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, write, |$connection| $body)
+        $crate::store::run!($store, write, checked, |$connection| $body)
     };
 }
 
 macro_rules! run {
     ($store:expr, $how:ident, |$connection:ident| $body:expr) => {
+        $crate::store::run!($store, $how, unchecked, |$connection| $body)
+    };
+    ($store:expr, $how:ident, $check:ident, |$connection:ident| $body:expr) => {
         match $store.database() {
             $crate::store::Database::Postgres(postgres) => {
                 #[allow(dead_code, reason = "a body names its backend where it boxes a query")]
@@ -232,14 +244,18 @@ macro_rules! run {
                 #[allow(dead_code, reason = "a body names its backend where it boxes a query")]
                 type Backend = diesel::sqlite::Sqlite;
                 sqlite
-                    .$how(move |$connection| $crate::store::sqlite::in_place(async move { $body }))
+                    .$how(move |connection| {
+                        $crate::store::user_search::$check(connection, move |$connection| {
+                            $crate::store::sqlite::in_place(async move { $body })
+                        })
+                    })
                     .await
             }
         }
     };
 }
 
-use {lock_out, maintain, read, run, sweep, watch, write};
+use {lock_out, maintain, read, read_list, run, sweep, watch, write};
 
 use loader::Loaders;
 use memory::{Counts, Memory};

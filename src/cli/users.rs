@@ -108,9 +108,11 @@ pub(super) async fn run(
         UserCommand::Unlock { email } => {
             let user = find(store, &email).await?;
             let event = event(Action::LoginUnlocked, &user, &json!({}));
-            let told = match login_attempts::unlock(store, user.email.clone(), event).await? {
-                true => "need not wait to sign in any more",
-                false => "had no failed sign-ins",
+            let was_throttled = login_attempts::unlock(store, user.email.clone(), event).await?;
+            let told = if was_throttled {
+                "need not wait to sign in any more"
+            } else {
+                "had no failed sign-ins"
             };
             println!("{} {told}.", user.email);
             Ok(())
@@ -174,6 +176,14 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
     loop {
         let filter = Filter { search: search.clone(), ..Filter::default() };
         let page = users::list(store, filter, window.clone()).await?;
+        if window.after.is_none() && page.truncated {
+            eprintln!("1,000+ results, narrow your search. Not all of them are shown.");
+        }
+        if window.after.is_none() && page.indexing {
+            eprintln!(
+                "Some users are not in the search index yet, and cannot be found before they are."
+            );
+        }
         for user in page.rows {
             any = true;
             let role: &'static str = user.role.into();

@@ -28,9 +28,9 @@ use crate::{
     store::{
         audit_events::{self, Event},
         jobs::{self, JobRow},
-        page::Page,
+        page::{Page, Window},
         sessions, tokens,
-        users::{self, Role, User},
+        users::{self, Role, User, UserPage},
     },
 };
 
@@ -60,7 +60,7 @@ struct UserList {
     search: String,
     role: &'static str,
     state: &'static str,
-    users: Page<User>,
+    users: UserPage,
 }
 
 pub(super) async fn users(
@@ -125,7 +125,7 @@ pub(super) struct TokenFilter {
     #[serde(default, deserialize_with = "filled")]
     state: Option<tokens::State>,
     #[serde(default, deserialize_with = "filled")]
-    cursor: Option<Uuid>,
+    cursor: Option<tokens::Cursor>,
 }
 
 #[derive(Template)]
@@ -147,7 +147,9 @@ pub(super) async fn tokens(
     let now = state.clock.now();
     let user = filter.user.map(|id| id.to_string());
     let wanted = tokens::Filter { user_id: user.clone(), state: filter.state };
-    let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
+    let after = filter.cursor.map(|cursor| cursor.to_string());
+    let window = Window { after, ..window(None) };
+    let tokens = tokens::list(&state.store, wanted, window, now).await?;
     html(&TokenList {
         frame: frame(&state, &admin),
         room: "tokens",

@@ -12,6 +12,7 @@ use super::{
     page::new_id,
     read,
     schema::{accounts, audit_events, jobs, users},
+    user_search::{insert_user, insert_user_unless_taken},
     users::{User, Written, present},
     write,
 };
@@ -89,11 +90,7 @@ pub async fn open(store: &Store, user: User, with: Opening) -> Result<Written, E
                 return Ok(refused.into());
             }
         }
-        let user = diesel::insert_into(users::table)
-            .values(&user)
-            .returning(User::as_returning())
-            .get_result(conn)
-            .await?;
+        let user = insert_user!(conn, &user);
         if let Some(account) = &with.account {
             diesel::insert_into(accounts::table).values(account).execute(conn).await?;
         }
@@ -119,19 +116,15 @@ pub async fn register(
     mails: Option<(NewJob, NewJob)>,
 ) -> Result<(), Error> {
     write!(store, |conn| {
-        let added = diesel::insert_into(users::table)
-            .values(&user)
-            .on_conflict_do_nothing()
-            .execute(conn)
-            .await?;
-        if added == 1 {
+        let added = insert_user_unless_taken!(conn, &user);
+        if added {
             diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         } else {
             // As many round trips either way; this one finds nothing.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
         }
         if let Some((welcome, already_here)) = &mails {
-            let mail = if added == 1 { welcome } else { already_here };
+            let mail = if added { welcome } else { already_here };
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use strum::{EnumString, IntoStaticStr};
 use super::{
     Error, Store,
     page::{Page, Window, new_id},
-    read,
+    read_list,
     schema::audit_events,
 };
 use crate::time::Timestamp;
@@ -100,7 +100,7 @@ pub async fn list(
 ) -> Result<Page<Event>, Error> {
     let fetch = window.fetch();
     let after = window.after.clone();
-    let rows = read!(store, |conn| {
+    let rows = read_list!(store, |conn| {
         let mut query = audit_events::table.select(Event::as_select()).into_boxed::<Backend>();
         if let Some(after) = &after {
             query = query.filter(audit_events::id.lt(after));

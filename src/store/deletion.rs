@@ -11,6 +11,7 @@ use super::{
     lock_out,
     locks::lock_admins,
     schema::{accounts, audit_events, jobs, users, verifications},
+    user_search::unindex_user,
     users::{Role, User, find_in, is_last_admin, present},
     verifications::{Purpose, Refused, Verification, redeem},
 };
@@ -105,6 +106,7 @@ pub async fn delete(
             ))
             .execute(conn)
             .await?;
+        unindex_user!(conn, &user.id);
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(Deleted::Done)
     })

@@ -13,6 +13,7 @@ use super::{
     sessions::{keep_session, remove_sessions},
     tokens::mark_tokens,
     used_links::{UsedLink, has_confirmed},
+    user_search::index_user,
     users::{User, present},
     verifications::{Purpose, Refused, Verification, redeem, remove_links},
 };
@@ -108,6 +109,7 @@ pub async fn verify(
             .returning(User::as_returning())
             .get_result(conn)
             .await?;
+        index_user!(conn, &user);
         next_generation!(conn, &user.id, session_generation, link_generation);
         if let Some(asker) = &held.session_id {
             keep_session!(conn, &user.id, asker);

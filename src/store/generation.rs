@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use super::schema::{api_tokens, epoch, sessions, users, verifications};
 
 /// How many of a user's rows are removed, newest first, by the revocation itself: all of them, as a rule.
-pub(super) const FIRST_BATCH: i64 = 1000;
+pub(super) const FIRST_BATCH: u16 = 1000;
 
 /// Sessions that have not been revoked.
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -42,19 +42,21 @@ pub(super) fn site() -> _ {
 
 // Macros, as the statements must be expanded for each backend.
 
-/// Within a transaction: the generation of a credential of this kind that is issued now.
+/// Within a transaction: the generation of a credential of this kind that is issued now; 0 where the
+/// user is gone, and nothing can be issued.
 ///
 /// Read before whatever else decides on issuing it, so that a revocation in between revokes it.
 macro_rules! generation {
     ($conn:ident, $user_id:expr, $kind:ident) => {{
         use $crate::store::schema::{epoch, users};
-        let generation: i64 = users::table
+        let generation: Option<i64> = users::table
             .inner_join($crate::store::generation::site())
             .filter(users::id.eq($user_id))
             .select(users::$kind + epoch::$kind)
             .get_result($conn)
-            .await?;
-        generation
+            .await
+            .optional()?;
+        generation.unwrap_or_default()
     }};
 }
 

@@ -11,7 +11,7 @@
 //! job ended: once the lease is over and another worker has taken the job, the number is the other one's, and what
 //! the first says is refused. Neither clock nor number of tries can be equal for two of them.
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_query, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     audit_events::Event,
     locks::lock_admins,
     page::{Page, Window, new_id},
-    read,
+    read, read_list,
     schema::{audit_events, jobs},
     write,
 };
@@ -272,7 +272,7 @@ pub async fn list(
 ) -> Result<Page<JobRow>, Error> {
     let fetch = window.fetch();
     let after = window.after.clone();
-    let rows = read!(store, |conn| {
+    let rows = read_list!(store, |conn| {
         let mut query = jobs::table.select(JobRow::as_select()).into_boxed::<Backend>();
         if let Some(after) = &after {
             query = query.filter(jobs::id.lt(after));
@@ -287,18 +287,32 @@ pub async fn list(
     Ok(window.page(rows, |job: &JobRow| &job.id))
 }
 
-/// How many jobs are still tried, and how many are not.
+/// The most jobs that are counted: a longer queue is as alarming, and would be read whole at each scrape.
+pub const MOST_COUNTED: i64 = 1000;
+
+/// How many jobs are still tried, and how many are not, up to [`MOST_COUNTED`] of each.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn count(store: &Store) -> Result<(i64, i64), Error> {
-    read!(store, |conn| {
-        let waiting: i64 =
-            jobs::table.filter(jobs::given_up_at.is_null()).count().get_result(conn).await?;
-        let given_up: i64 =
-            jobs::table.filter(jobs::given_up_at.is_not_null()).count().get_result(conn).await?;
-        Ok((waiting, given_up))
+    let counted = |state: &str| {
+        format!(
+            "SELECT count(*) AS jobs FROM \
+             (SELECT 1 FROM jobs WHERE given_up_at IS {state} LIMIT {MOST_COUNTED}) AS counted"
+        )
+    };
+    let (waiting, given_up) = (counted("NULL"), counted("NOT NULL"));
+    read_list!(store, |conn| {
+        let waiting: Counted = sql_query(&waiting).get_result(conn).await?;
+        let given_up: Counted = sql_query(&given_up).get_result(conn).await?;
+        Ok((waiting.jobs, given_up.jobs))
     })
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    jobs: i64,
 }
 
 /// Makes a job due at once, as if it had never been tried, by an admin who is still one. None when there is

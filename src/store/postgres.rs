@@ -40,9 +40,21 @@ const BY_INDEX: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
      WHERE name IN ('enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'); \
      SELECT set_config('plan_cache_mode', 'force_generic_plan', false)";
 
+/// A list is planned for its own values, since it may be of few rows or of most; and by the indexes that are
+/// in its order, since a plan that reads a small table whole would still be used when it has grown.
+const FOR_LISTS: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
+     WHERE name IN ('enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'); \
+     SELECT set_config('random_page_cost', '1.1', false), \
+     set_config('plan_cache_mode', 'force_custom_plan', false)";
+
+/// One connection in so many is for lists, searches and counts, and there is at least one: however many long
+/// reads there are, short ones have the rest.
+const LISTS: u32 = 4;
+
 /// A pool of connections, and beside it one for each worker and one for the epoch.
 pub struct Postgres {
     pool: Pool,
+    lists: Pool,
     lanes: Vec<Arc<Pipeline>>,
     watch: Pipeline,
     patience: Duration,
@@ -69,35 +81,17 @@ impl Postgres {
         workers: usize,
         Patience { answer: patience, connection: connecting }: Patience,
     ) -> Result<Self, Error> {
-        let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(move |_| {
-            let target = target.clone();
-            Box::pin(async move {
-                let mut connection = target.connect().await?;
-                connection
-                    .batch_execute(&limits(patience))
-                    .await
-                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
-                Ok(connection)
-            })
-        });
-        // bb8's ping at each check-out costs a quarter of the throughput. A connection that died is
-        // noticed when it is used, and `read` and `write` then take a fresh one, once.
-        config.recycling_method = RecyclingMethod::Fast;
-        let manager = AsyncDieselConnectionManager::new_with_config("", config);
-        let pool = bb8::Pool::builder()
-            .max_size(size)
-            .test_on_check_out(false)
-            .connection_timeout(connecting)
-            .error_sink(Box::new(LogConnectionErrors))
-            .build(manager)
-            .await
-            .map_err(|error: PoolError| Error::unavailable(error))?;
+        let lists = (size / LISTS).max(1);
+        let target = Arc::new(target);
+        let limits = limits(patience);
+        let rest = size.saturating_sub(lists).max(1);
+        let pool = open_pool(&target, rest, connecting, limits.clone()).await?;
+        let lists = open_pool(&target, lists, connecting, format!("{limits}; {FOR_LISTS}")).await?;
         let lane = || Arc::new(Pipeline::new(pool.clone(), patience, BY_INDEX));
         let lanes = std::iter::repeat_with(lane).take(workers).collect();
         let watch = Pipeline::new(pool.clone(), patience, "");
         let begin_maintenance = begin_longer(patience, MAINTENANCE);
-        Ok(Self { pool, lanes, watch, patience, begin_maintenance })
+        Ok(Self { pool, lists, lanes, watch, patience, begin_maintenance })
     }
 
     /// The worker's own connection, for single statements that read, find by an index, and finish at once.
@@ -126,19 +120,20 @@ impl Postgres {
     /// [`Error::Unavailable`] when there is no connection, or no answer in time.
     pub async fn read<T>(
         &self,
-        mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+        body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        in_time(self.patience, async {
-            let mut connection = self.pool.get().await.map_err(Error::unavailable)?;
-            match Asked::of(&mut connection).answer(&mut body).await {
-                Err(error) if is_lost(&error) => {
-                    drop(connection);
-                    body(&mut fresh(&self.pool).await?).await.map_err(Error::from)
-                }
-                result => result.map_err(Error::from),
-            }
-        })
-        .await
+        read_from(&self.pool, self.patience, body).await
+    }
+
+    /// As [`read`](Self::read), on connections that short reads do not wait for.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn read_list<T>(
+        &self,
+        body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        read_from(&self.lists, self.patience, body).await
     }
 
     /// Runs a body in one transaction, READ COMMITTED. What must not interleave locks a row first.
@@ -219,17 +214,69 @@ impl Postgres {
     /// How much the pool has to do just now.
     #[must_use]
     pub fn load(&self) -> Load {
-        let state = self.pool.state();
-        let waited = state.statistics;
-        Load {
-            connections: state.connections.into(),
-            idle: state.idle_connections.into(),
-            waits: waited.get_waited,
-            timeouts: waited.get_timed_out,
-            wait_micros: u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX),
-            ..Load::default()
+        let mut load = Load::default();
+        for pool in [&self.pool, &self.lists] {
+            let state = pool.state();
+            let waited = state.statistics;
+            load.connections += u64::from(state.connections);
+            load.idle += u64::from(state.idle_connections);
+            load.waits += waited.get_waited;
+            load.timeouts += waited.get_timed_out;
+            load.wait_micros += u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX);
         }
+        load
     }
+}
+
+async fn open_pool(
+    target: &Arc<Target>,
+    size: u32,
+    connecting: Duration,
+    settings: String,
+) -> Result<Pool, Error> {
+    let (target, settings) = (target.clone(), Arc::<str>::from(settings));
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(move |_| {
+        let (target, settings) = (target.clone(), settings.clone());
+        Box::pin(async move {
+            let mut connection = target.connect().await?;
+            connection
+                .batch_execute(&settings)
+                .await
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            Ok(connection)
+        })
+    });
+    // bb8's ping at each check-out costs a quarter of the throughput. A connection that died is
+    // noticed when it is used, and `read` and `write` then take a fresh one, once.
+    config.recycling_method = RecyclingMethod::Fast;
+    let manager = AsyncDieselConnectionManager::new_with_config("", config);
+    bb8::Pool::builder()
+        .max_size(size)
+        .test_on_check_out(false)
+        .connection_timeout(connecting)
+        .error_sink(Box::new(LogConnectionErrors))
+        .build(manager)
+        .await
+        .map_err(|error: PoolError| Error::unavailable(error))
+}
+
+async fn read_from<T>(
+    pool: &Pool,
+    patience: Duration,
+    mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
+) -> Result<T, Error> {
+    in_time(patience, async {
+        let mut connection = pool.get().await.map_err(Error::unavailable)?;
+        match Asked::of(&mut connection).answer(&mut body).await {
+            Err(error) if is_lost(&error) => {
+                drop(connection);
+                body(&mut fresh(pool).await?).await.map_err(Error::from)
+            }
+            result => result.map_err(Error::from),
+        }
+    })
+    .await
 }
 
 async fn fresh(pool: &Pool) -> Result<Connection, Error> {

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     page::{Page, Window},
-    read,
+    read, read_list,
     schema::projects,
     write,
 };
@@ -53,7 +53,7 @@ pub async fn list(
 ) -> Result<Page<ProjectRow>, Error> {
     let fetch = window.fetch();
     let after = window.after.clone();
-    let rows = read!(store, |conn| {
+    let rows = read_list!(store, |conn| {
         let mut query = projects::table
             .filter(projects::user_id.eq(&user_id))
             .select(ProjectRow::as_select())

@@ -154,7 +154,7 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     fn rule() -> Rule {
-        Rule::new(NonZeroU32::MIN.saturating_add(2), Duration::from_secs(60))
+        Rule::new(NonZeroU32::MIN.saturating_add(2), Duration::from_mins(1))
     }
 
     /// A bucket that was filled now, as far as it goes.

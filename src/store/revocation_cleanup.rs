@@ -95,7 +95,7 @@ pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
         };
         let this = revocation_cleanup::table.find(&cleanup.id);
         match last {
-            Some(last) if seen as i64 == limit => {
+            Some(last) if i64::try_from(seen).is_ok_and(|seen| seen >= limit) => {
                 diesel::update(this).set(revocation_cleanup::cursor.eq(last)).execute(conn).await?
             }
             _ => diesel::delete(this).execute(conn).await?,

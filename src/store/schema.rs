@@ -23,6 +23,16 @@ diesel::table! {
         token_generation -> BigInt,
         link_generation -> BigInt,
         deleted_at -> Nullable<Moment>,
+        search_indexed -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    user_words (word, user_id) {
+        word -> Text,
+        user_id -> Text,
     }
 }
 

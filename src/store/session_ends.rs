@@ -203,7 +203,8 @@ mod tests {
         assert_eq!(at(&last, days(25)), Some(Change::Extended { until }));
         let over = SessionRow { expires_at: until, ..row.clone() };
         assert_eq!(at(&over, days(29)), None);
-        assert_eq!(at(&SessionRow { remember: false, ..row }, days(2)), None);
+        let short = SessionRow { remember: false, ..created(NOW, SHORT_LIFE) };
+        assert_eq!(at(&short, seconds(86_399)), None);
     }
 
     #[test]

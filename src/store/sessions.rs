@@ -18,8 +18,9 @@ use super::{
     locks::{lock_admins, lock_user},
     memory::{Kept, Memory, Resolved},
     page::{Page, Window, new_id},
-    read,
+    read_list,
     schema::{accounts, audit_events, jobs, sessions, users},
+    user_search::insert_user,
     users::User,
 };
 use crate::{
@@ -167,11 +168,7 @@ pub async fn sign_up(
 ) -> Result<(User, SessionRow), Error> {
     let max_sessions = store.max_sessions;
     lock_out!(store, if replaced.is_some(), |conn| {
-        let user = diesel::insert_into(users::table)
-            .values(&user)
-            .returning(User::as_returning())
-            .get_result(conn)
-            .await?;
+        let user = insert_user!(conn, &user);
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         if let Some(mail) = &mail {
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
@@ -252,7 +249,7 @@ pub async fn list(
 ) -> Result<Page<SessionRow>, Error> {
     let fetch = window.fetch();
     let after = window.after.clone();
-    let rows = read!(store, |conn| {
+    let rows = read_list!(store, |conn| {
         let mut query = sessions::table
             .inner_join(users::table)
             .inner_join(generation::site())
@@ -416,14 +413,14 @@ macro_rules! remove_sessions {
             .filter(sessions::generation.lt(generation))
             .order(sessions::id.desc())
             .select((sessions::id, sessions::generation, sessions::expires_at))
-            .limit(FIRST_BATCH)
+            .limit(i64::from(FIRST_BATCH))
             .load($conn)
             .await?;
         let was_valid = |(_, of, until): &&(_, i64, _)| *of == generation - 1 && *until > $now;
         let ended = newest.iter().filter(was_valid).count();
         let ids = newest.iter().map(|(id, ..)| id);
         diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute($conn).await?;
-        if newest.len() == FIRST_BATCH as usize {
+        if newest.len() >= usize::from(FIRST_BATCH) {
             note_cleanup!($conn, Kind::Sessions, Some(user_id), $now);
         }
         ended
@@ -462,7 +459,7 @@ macro_rules! begin_session {
             .order(sessions::id.desc())
             .select(sessions::id)
             .offset(i64::from($max) - 1)
-            .limit(FIRST_BATCH)
+            .limit(i64::from(FIRST_BATCH))
             .load($conn)
             .await?;
         diesel::delete(sessions::table.filter(sessions::id.eq_any(surplus))).execute($conn).await?;

@@ -11,6 +11,7 @@ use super::{
     locks::lock_admins,
     schema::{accounts, audit_events, setup_links, users},
     sessions::{NewSession, SessionRow, begin_session},
+    user_search::insert_user,
     users::{User, any_active_admin_in},
     write,
 };
@@ -81,11 +82,7 @@ pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<C
             return Ok(Claimed::InvalidLink);
         }
         diesel::delete(setup_links::table).execute(conn).await?;
-        let user = diesel::insert_into(users::table)
-            .values(&first.user)
-            .returning(User::as_returning())
-            .get_result(conn)
-            .await?;
+        let user = insert_user!(conn, &first.user);
         diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
         diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
         let session = begin_session!(conn, &first.session, first.replaced, max_sessions);

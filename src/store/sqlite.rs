@@ -57,6 +57,8 @@ pub struct Sqlite {
     /// One for each worker, for what every request waits for: nothing slow is ever before it.
     lanes: Vec<Jobs>,
     readers: Jobs,
+    /// For lists, searches and counts: a thread for each worker, beside those for short reads.
+    lists: Jobs,
     watch: Jobs,
     writer: Jobs,
     patience: Duration,
@@ -81,9 +83,11 @@ impl Sqlite {
             threads.start(name, move |lock| reader::serve(connection, &queue, lock))
         };
         let (read_jobs, read_queue) = flume::bounded(QUEUE);
+        let (list_jobs, list_queue) = flume::bounded(QUEUE);
         let mut lanes = Vec::new();
         for number in 0..workers {
             read_on(format!("sqlite-reader-{number}"), read_queue.clone())?;
+            read_on(format!("sqlite-lists-{number}"), list_queue.clone())?;
             let (lane_jobs, lane_queue) = flume::bounded(QUEUE);
             read_on(format!("sqlite-lane-{number}"), lane_queue)?;
             lanes.push(lane_jobs);
@@ -101,6 +105,7 @@ impl Sqlite {
         Ok(Self {
             lanes,
             readers: read_jobs,
+            lists: list_jobs,
             watch: watch_jobs,
             writer: write_jobs,
             patience,
@@ -112,7 +117,7 @@ impl Sqlite {
     #[must_use]
     pub fn queue(&self) -> usize {
         let lanes: usize = self.lanes.iter().map(Jobs::len).sum();
-        lanes + self.readers.len() + self.writer.len()
+        lanes + self.readers.len() + self.lists.len() + self.writer.len()
     }
 
     /// Runs one statement that reads, and finishes at once, on the thread that is the worker's own: by Diesel
@@ -148,6 +153,17 @@ impl Sqlite {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         self.ask(&self.readers, body).await
+    }
+
+    /// As [`read`](Self::read), on threads that short reads do not wait for.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn read_list<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(&self.lists, body).await
     }
 
     /// Runs a body on the writer, all of it or nothing, and answers when what it did is on the disk.

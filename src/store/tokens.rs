@@ -1,5 +1,7 @@
 //! API tokens: what scripts hold instead of a cookie.
 
+mod list;
+
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -9,7 +11,6 @@ use strum::{EnumString, IntoStaticStr};
 use super::{
     Error, Refusal, Store,
     actor::refusal_of_actor,
-    alive::alive,
     audit_events::Event,
     generation::{self, generation, next_generation},
     key::{Key, found_by},
@@ -17,7 +18,7 @@ use super::{
     lock_out,
     locks::{lock_admins, lock_user},
     memory::{Kept, Memory, Resolved},
-    page::{Page, Window, new_id},
+    page::new_id,
     read,
     schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
@@ -30,6 +31,8 @@ use crate::{
     secrets::{PlainToken, TokenHash},
     time::{Timestamp, days},
 };
+
+pub use list::{Cursor, Filter, NoCursor, list};
 
 /// A row of `api_tokens`, without its hash: nobody needs that beside it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -229,49 +232,6 @@ pub async fn create(
     })
 }
 
-/// Which tokens a list shows.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only this user's.
-    pub user_id: Option<String>,
-    /// Only those in this state.
-    pub state: Option<State>,
-}
-
-/// A page of tokens, newest first.
-///
-/// # Errors
-/// When the store is unavailable.
-pub async fn list(
-    store: &Store,
-    filter: Filter,
-    window: Window,
-    now: Timestamp,
-) -> Result<Page<ApiToken>, Error> {
-    let fetch = window.fetch();
-    let after = window.after.clone();
-    let rows = read!(store, |conn| {
-        let mut query = with_generations().select(ApiToken::as_select()).into_boxed::<Backend>();
-        if let Some(after) = &after {
-            query = query.filter(api_tokens::id.lt(after));
-        }
-        if let Some(user_id) = &filter.user_id {
-            query = query.filter(api_tokens::user_id.eq(user_id));
-        }
-        let expired = || api_tokens::expires_at.is_not_null().and(api_tokens::expires_at.le(now));
-        query = match filter.state {
-            None => query,
-            Some(State::Revoked) => query.filter(api_tokens::revoked_at.is_not_null()),
-            Some(State::Expired) => {
-                query.filter(api_tokens::revoked_at.is_null()).filter(expired().assume_not_null())
-            }
-            Some(State::Active) => query.filter(alive(now)).filter(generation::token_is_current()),
-        };
-        query.order(api_tokens::id.desc()).limit(fetch).load(conn).await
-    })?;
-    Ok(window.page(rows, |token: &ApiToken| &token.id))
-}
-
 /// A user's token by its id.
 ///
 /// # Errors
@@ -420,7 +380,7 @@ macro_rules! mark_tokens {
             .filter(api_tokens::generation.lt(generation))
             .order(api_tokens::id.desc())
             .select((api_tokens::id, api_tokens::generation))
-            .limit(FIRST_BATCH)
+            .limit(i64::from(FIRST_BATCH))
             .load($conn)
             .await?;
         // One that was revoked with others before has yet to say when that was.
@@ -430,7 +390,7 @@ macro_rules! mark_tokens {
             .set(api_tokens::revoked_at.eq($now))
             .execute($conn)
             .await?;
-        if newest.len() == FIRST_BATCH as usize {
+        if newest.len() >= usize::from(FIRST_BATCH) {
             note_cleanup!($conn, Kind::Tokens, Some(user_id), $now);
         }
         revoked

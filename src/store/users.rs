@@ -1,6 +1,8 @@
 //! People. Whoever is deactivated keeps every row and loses every right, at the gate.
 
-use diesel::{prelude::*, sql_types::Text};
+mod list;
+
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
@@ -10,16 +12,19 @@ use super::{
     generation::next_generation,
     lock_out,
     locks::lock_admins,
-    page::{Page, Window, new_id},
+    page::new_id,
     read,
     schema::{audit_events, users},
     sessions::remove_sessions,
     tokens::mark_tokens,
+    user_search::index_user,
     verifications::remove_links,
 };
 use crate::time::Timestamp;
 
 pub use super::role::Role;
+pub(super) use list::ACTIVE_ADMIN;
+pub use list::{Filter, UserPage, list};
 
 /// Those who have not deleted their account. Of the others nothing is to be seen, and their row is only kept until all
 /// that is theirs has been deleted: every query of users says this, and a test goes through all of them.
@@ -74,17 +79,6 @@ impl User {
     pub fn is_active(&self) -> bool {
         self.deactivated_at.is_none()
     }
-}
-
-/// Which users a list shows.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Part of the name or address; upper and lower case of A to Z are one.
-    pub search: Option<String>,
-    /// Only this role.
-    pub role: Option<Role>,
-    /// Only those locked out, or only those who are not.
-    pub deactivated: Option<bool>,
 }
 
 /// What an admin changes of a user.
@@ -158,51 +152,6 @@ pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>,
         .optional())
 }
 
-/// A page of users, newest first.
-///
-/// # Errors
-/// When the store is unavailable.
-pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<Page<User>, Error> {
-    let fetch = window.fetch();
-    let after = window.after.clone();
-    // SQLite folds A to Z in LIKE and PostgreSQL folds nothing, so both are given lower case.
-    let pattern = filter.search.as_deref().map(|text| {
-        let escaped = text.to_ascii_lowercase().replace('\\', r"\\").replace('%', r"\%");
-        format!("%{}%", escaped.replace('_', r"\_"))
-    });
-    let rows = read!(store, |conn| {
-        let mut query =
-            users::table.filter(present()).select(User::as_select()).into_boxed::<Backend>();
-        if let Some(after) = &after {
-            query = query.filter(users::id.lt(after));
-        }
-        if let Some(pattern) = &pattern {
-            query = query.filter(
-                lower(users::name)
-                    .like(pattern)
-                    .escape('\\')
-                    .or(users::email.like(pattern).escape('\\')),
-            );
-        }
-        if let Some(role) = filter.role {
-            query = query.filter(users::role.eq(role));
-        }
-        query = match filter.deactivated {
-            Some(true) => query.filter(users::deactivated_at.is_not_null()),
-            Some(false) => query.filter(users::deactivated_at.is_null()),
-            None => query,
-        };
-        query.order(users::id.desc()).limit(fetch).load(conn).await
-    })?;
-    Ok(window.page(rows, |user: &User| &user.id))
-}
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// A to Z in lower case; what else it folds is each database's own business.
-    fn lower(text: Text) -> Text;
-}
-
 /// Whether anybody runs this site.
 ///
 /// # Errors
@@ -237,6 +186,9 @@ pub async fn update(
             .returning(User::as_returning())
             .get_result(conn)
             .await?;
+        if changes.name.is_some() {
+            index_user!(conn, &user);
+        }
         if user.role == Role::Admin && before.role != Role::Admin {
             next_generation!(conn, &id, session_generation);
             remove_sessions!(conn, &id, changes.updated_at);
@@ -252,10 +204,15 @@ pub async fn update(
 /// When the store is unavailable.
 pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
     lock_out!(store, |conn| {
-        diesel::update(users::table.filter(present()).find(&id))
+        let user: Option<User> = diesel::update(users::table.filter(present()).find(&id))
             .set(&profile)
-            .execute(conn)
-            .await?;
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+        if let Some(user) = user.filter(|_| profile.name.is_some()) {
+            index_user!(conn, &user);
+        }
         Ok(())
     })
 }
@@ -349,29 +306,33 @@ macro_rules! is_last_admin {
     ($conn:ident, $user:expr) => {{
         let user: &User = $user;
         user.role == Role::Admin && user.is_active() && {
-            let others: i64 = users::table
+            let other: Option<String> = users::table
                 .filter($crate::store::users::present())
-                .filter(users::role.eq(Role::Admin))
-                .filter(users::deactivated_at.is_null())
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
+                    $crate::store::users::ACTIVE_ADMIN,
+                ))
                 .filter(users::id.ne(&user.id))
-                .count()
+                .select(users::id)
+                .limit(1)
                 .get_result($conn)
-                .await?;
-            others == 0
+                .await
+                .optional()?;
+            other.is_none()
         }
     }};
 }
 
 macro_rules! any_active_admin_in {
     ($conn:ident) => {{
-        let admins: i64 = users::table
+        let admin: Option<String> = users::table
             .filter($crate::store::users::present())
-            .filter(users::role.eq($crate::store::users::Role::Admin))
-            .filter(users::deactivated_at.is_null())
-            .count()
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>($crate::store::users::ACTIVE_ADMIN))
+            .select(users::id)
+            .limit(1)
             .get_result($conn)
-            .await?;
-        admins > 0
+            .await
+            .optional()?;
+        admin.is_some()
     }};
 }
 

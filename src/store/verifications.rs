@@ -376,13 +376,13 @@ macro_rules! remove_links {
             .filter(verifications::user_id.eq(user_id))
             .filter(verifications::generation.lt(generation))
             .select(verifications::id)
-            .limit(FIRST_BATCH)
+            .limit(i64::from(FIRST_BATCH))
             .load($conn)
             .await?;
         diesel::delete(verifications::table.filter(verifications::id.eq_any(&newest)))
             .execute($conn)
             .await?;
-        if newest.len() == FIRST_BATCH as usize {
+        if newest.len() >= usize::from(FIRST_BATCH) {
             note_cleanup!($conn, Kind::Links, Some(user_id), $now);
         }
     }};

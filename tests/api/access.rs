@@ -190,6 +190,20 @@ async fn what_the_document_declares_is_what_is_enforced(backend: Backend) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Has every operation succeed once, with fresh people and fresh things, but for the one that needs a site
+/// without an admin.
+pub async fn succeed_at_every_operation(server: &Server) {
+    let document = server.nobody.get("/openapi.json").await.expect(200);
+    let operations = operations(&document);
+    for operation in operations.iter().filter(|operation| operation.id != "set_up") {
+        let mut reply = call(server, operation, &operations, Case::AdminCookie).await;
+        if reply.status != operation.success() {
+            reply = call(server, operation, &operations, Case::Token).await;
+        }
+        assert_eq!(reply.status, operation.success(), "{}: {}", operation.id, reply.text);
+    }
+}
+
 /// Calls an operation with fresh people and fresh things.
 async fn call(
     server: &Server,
@@ -394,7 +408,13 @@ async fn every_example_succeeds_as_it_stands(backend: Backend) {
             // One of them may leave.
             server.sign_up_admin("colleague").await;
             if let Some(secret) = example.get("token").and_then(Value::as_str) {
-                plant_link(&server, Purpose::SetPassword, &ada, secret).await;
+                // A mail that is still to be sent brings a link that takes the place of this one.
+                server.jobs_done().await;
+                let purpose = match operation.id {
+                    "confirm_email" => Purpose::VerifyEmail,
+                    _ => Purpose::SetPassword,
+                };
+                plant_link(&server, purpose, &ada, secret).await;
             }
             owner = Some(ada);
         }

@@ -162,7 +162,7 @@ impl Backend {
 }
 
 /// What to set each column to, and whether that begins an epoch.
-const COLUMNS: [(&str, &str, &str, bool); 41] = [
+const COLUMNS: [(&str, &str, &str, bool); 43] = [
     ("users", "id", "'adam'", true),
     ("users", "name", "'Adam'", true),
     ("users", "email", "'adam@example.com'", true),
@@ -175,6 +175,8 @@ const COLUMNS: [(&str, &str, &str, bool); 41] = [
     ("users", "session_generation", "session_generation + 1", true),
     ("users", "token_generation", "token_generation + 1", true),
     ("users", "link_generation", "link_generation + 1", true),
+    ("users", "deleted_at", "PAST", true),
+    ("users", "search_indexed", "NOT search_indexed", false),
     ("sessions", "id", "'other'", true),
     ("sessions", "user_id", "'eve'", true),
     ("sessions", "secret_hash", "BYTES", true),

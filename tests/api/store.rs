@@ -7,6 +7,7 @@ mod loader;
 mod pipeline;
 mod retries;
 mod revocation;
+mod scans;
 
 use std::{path::Path, time::Duration};
 
@@ -72,27 +73,29 @@ pub async fn settle(server: &Server) {
     tokio::time::sleep(Duration::from_millis(lease.wait_ms.try_into().unwrap())).await;
 }
 
-/// Adds a link.
+/// Adds a link, of the generation in which one would be issued now.
 pub async fn add_link(server: &Server, link: NewVerification) {
+    const CURRENT: &str = "UPDATE verifications SET generation = (
+        SELECT users.link_generation + epoch.link_generation FROM users, epoch
+        WHERE users.id = verifications.user_id) WHERE job_id = ''";
     match server.state.store.database() {
         Database::Sqlite(sqlite) => sqlite
             .write(move |connection| {
                 portcullis::store::in_place(async move {
-                    diesel::insert_into(verifications::table)
-                        .values(&link)
-                        .execute(connection)
-                        .await
+                    let added = diesel::insert_into(verifications::table).values(&link);
+                    added.execute(connection).await?;
+                    connection.batch_execute(CURRENT).await
                 })
             })
             .await
-            .map(drop)
             .unwrap(),
         Database::Postgres(postgres) => postgres
             .write(async |connection| {
-                diesel::insert_into(verifications::table).values(&link).execute(connection).await
+                let added = diesel::insert_into(verifications::table).values(&link);
+                added.execute(connection).await?;
+                connection.batch_execute(CURRENT).await
             })
             .await
-            .map(drop)
             .unwrap(),
     }
 }

@@ -10,6 +10,7 @@ mod running;
 mod searched;
 mod server;
 mod smtp;
+mod statements;
 mod witness;
 
 pub use caller::{Caller, Reply};
@@ -26,6 +27,7 @@ pub use server::{
     Backend, PASSWORD, Person, Server, UNLIMITED, authority, config, path_to_postgresql,
 };
 pub use smtp::{MailServer, Mood, Security};
+pub use statements::record;
 pub use witness::{Witness, bounded, put_off};
 
 /// How often a race is run: a few times, or as often as `RACE_ROUNDS` says.

@@ -12,7 +12,7 @@ use validator::Validate;
 
 use crate::{
     api::{
-        page::{Page, default_limit, window},
+        page::{Page, default_limit},
         query::ValidQuery,
         tag,
         tokens::{TokenState, TokenView},
@@ -22,7 +22,8 @@ use crate::{
     state::State,
     store::{
         audit_events::{Action, Event},
-        tokens::{self, Filter},
+        page::Window,
+        tokens::{self, Cursor, Filter},
     },
 };
 
@@ -43,11 +44,13 @@ pub struct AdminToken {
 pub struct Listing {
     /// Only this user's.
     user_id: Option<Uuid>,
-    /// Only those in this state.
+    /// Only those in this state. Active ones come in the order of their expiry: first those without one, then
+    /// those that last longest. Of expired ones the latest comes first.
     #[param(inline)]
     state: Option<TokenState>,
     /// `nextCursor` of the page before; without it, the first page.
-    cursor: Option<Uuid>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -56,7 +59,7 @@ pub struct Listing {
 }
 
 /// List anyone's tokens
-#[utoipa::path(get, path = "/api/admin/tokens", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of tokens, newest first", body = Page<AdminToken>)))]
+#[utoipa::path(get, path = "/api/admin/tokens", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of tokens, newest first unless a state is asked for", body = Page<AdminToken>)))]
 pub async fn list_all_tokens(
     _: SiteAdmin,
     state: Data<State>,
@@ -67,7 +70,8 @@ pub async fn list_all_tokens(
         user_id: listing.user_id.map(|id| id.to_string()),
         state: listing.state.map(Into::into),
     };
-    let window = window(listing.cursor, listing.limit);
+    let after = listing.cursor.map(|cursor| cursor.to_string());
+    let window = Window { after, limit: listing.limit };
     let page = tokens::list(&state.store, filter, window, now).await?;
     Ok(Json(Page::of(page, |row| AdminToken {
         user_id: row.user_id.clone(),

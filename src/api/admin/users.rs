@@ -5,7 +5,7 @@ use actix_web::{
     http::{StatusCode, header::LOCATION},
     web::{Data, Json, Path},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr};
 use utoipa::{IntoParams, ToSchema};
@@ -39,7 +39,8 @@ use crate::{
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
-    /// Part of the name or address; upper and lower case of A to Z are one.
+    /// Words of the name or email, in any order, each from its beginning; or a whole email; or an id. Neither
+    /// case nor accents matter.
     #[validate(custom(function = "fields::search"))]
     search: Option<String>,
     /// Only this role.
@@ -68,20 +69,54 @@ pub enum UserState {
     Deactivated,
 }
 
+/// A page of users, newest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserPage {
+    #[serde(flatten)]
+    page: Page<AdminUser>,
+    /// There are more than 1,000 results, of which only some are shown: narrow the search. Left out otherwise.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(default = false)]
+    truncated: bool,
+    /// Some users are not in the search index yet, and cannot be found before they are. Left out otherwise.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(default = false)]
+    indexing: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl From<users::UserPage> for UserPage {
+    fn from(page: users::UserPage) -> Self {
+        let items = page.rows.into_iter().map(AdminUser::from).collect();
+        Self {
+            page: Page { items, next_cursor: page.next },
+            truncated: page.truncated,
+            indexing: page.indexing,
+        }
+    }
+}
+
 /// List users
-#[utoipa::path(get, path = "/api/admin/users", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of users, newest first", body = Page<AdminUser>)))]
+///
+/// A search for words that very many users have shows some of them, and says so.
+#[utoipa::path(get, path = "/api/admin/users", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of users, newest first", body = UserPage)))]
 pub async fn list_users(
     _: SiteAdmin,
     state: Data<State>,
     ValidQuery(listing): ValidQuery<Listing>,
-) -> Result<Json<Page<AdminUser>>, Error> {
+) -> Result<Json<UserPage>, Error> {
     let filter = Filter {
         search: listing.search,
         role: listing.role.map(Into::into),
         deactivated: listing.state.map(|state| state == UserState::Deactivated),
     };
     let page = users::list(&state.store, filter, window(listing.cursor, listing.limit)).await?;
-    Ok(Json(Page::of(page, AdminUser::from)))
+    Ok(Json(page.into()))
 }
 
 /// A user to make.

@@ -28,7 +28,7 @@ const SLACK: i64 = 5 * 60 * 1_000_000;
 /// How far the calendar is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = retention_clock)]
-struct Mark {
+struct Trust {
     mark: Timestamp,
     jump: Option<i64>,
     steady_from: Option<Timestamp>,
@@ -97,7 +97,7 @@ impl Watch {
         let at = clock.uptime();
         let now = shared_clock::now(store, clock).await?;
         let last = self.last;
-        let mark: Mark = maintain!(store, |conn| {
+        let mark: Trust = maintain!(store, |conn| {
             let before = locked!(conn);
             let after = before.moved(vouched(last, &before, at), last.is_none(), now);
             diesel::update(retention_clock::table.find(1))
@@ -116,7 +116,7 @@ impl Watch {
 }
 
 /// What the mark must be by now, as this process has seen it and has run since.
-fn vouched(last: Option<Seen>, before: &Mark, at: Uptime) -> Timestamp {
+fn vouched(last: Option<Seen>, before: &Trust, at: Uptime) -> Timestamp {
     // What an operator has set since is not to be raised again by what was seen before.
     match last.filter(|seen| seen.corrections == before.corrections) {
         Some(seen) => later(seen.mark, at.since(seen.at)),
@@ -129,7 +129,7 @@ fn later(moment: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_micros(moment.micros().saturating_add(by))
 }
 
-impl Mark {
+impl Trust {
     fn ahead(&self, now: Timestamp) -> i64 {
         now.micros().saturating_sub(self.mark.micros())
     }
@@ -177,8 +177,8 @@ impl Mark {
 /// When the store is unavailable.
 pub async fn status(store: &Store, clock: &Clock) -> Result<Status, Error> {
     let now = shared_clock::now(store, clock).await?;
-    let mark: Mark = read!(store, |conn| retention_clock::table
-        .select(Mark::as_select())
+    let mark: Trust = read!(store, |conn| retention_clock::table
+        .select(Trust::as_select())
         .get_result(conn)
         .await)?;
     Ok(Status { mark: mark.mark, now, standing: mark.standing(now) })
@@ -210,9 +210,9 @@ pub async fn confirm(store: &Store, clock: &Clock, event: Event) -> Result<Statu
 /// The mark, locked until the end of the transaction: instances look at it one after the other.
 macro_rules! locked {
     ($conn:ident) => {{
-        let mark: Mark = diesel::update(retention_clock::table.find(1))
+        let mark: Trust = diesel::update(retention_clock::table.find(1))
             .set(retention_clock::id.eq(1))
-            .returning(Mark::as_returning())
+            .returning(Trust::as_returning())
             .get_result($conn)
             .await?;
         mark
@@ -231,12 +231,12 @@ mod tests {
 
     /// A mark, and a process that looks at it.
     struct Site {
-        mark: Mark,
+        mark: Trust,
         seen: Option<Timestamp>,
     }
 
     fn site() -> Site {
-        let mark = Mark { mark: START, jump: None, steady_from: None, corrections: 0 };
+        let mark = Trust { mark: START, jump: None, steady_from: None, corrections: 0 };
         Site { mark, seen: Some(START) }
     }
 

@@ -30,7 +30,7 @@ struct Reference {
 }
 
 /// Names are quoted here, so that a product may call a table `order`.
-const POSTGRES: &str = r#"
+const POSTGRES: &str = "
     SELECT c.conrelid::regclass::text AS child, quote_ident(a.attname) AS child_column,
         c.confrelid::regclass::text AS parent, quote_ident(b.attname) AS parent_column,
         'ctid'::text AS key
@@ -39,7 +39,7 @@ const POSTGRES: &str = r#"
     JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]
     WHERE c.contype = 'f' AND c.confdeltype = 'c' AND cardinality(c.conkey) = 1
         AND c.conparentid = 0
-    ORDER BY 1, 2"#;
+    ORDER BY 1, 2";
 
 const SQLITE: &str = r#"
     SELECT '"' || m.name || '"' AS child, '"' || f."from" || '"' AS child_column,

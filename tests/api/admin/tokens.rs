@@ -143,6 +143,36 @@ async fn pages_show_each_token_once_and_the_newest_first(backend: Backend) {
 }
 
 #[apply(both)]
+async fn pages_of_a_state_show_each_token_once_and_the_latest_expiry_first(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    for (name, days) in
+        [("1", Some(3)), ("2", None), ("3", Some(5)), ("4", Some(3)), ("5", None), ("6", Some(4))]
+    {
+        make(&ada, name, days).await;
+    }
+    let names = async |query: &str| {
+        let pages = pages(&admin.browser, &format!("{PATH}?limit=2&{query}")).await;
+        pages.iter().map(|page| each(page, "name")).collect::<Vec<_>>()
+    };
+    for user in [String::new(), format!("&userId={}", ada.id)] {
+        let active = names(&format!("state=active{user}")).await;
+        assert_eq!(active, [["5", "2"], ["3", "6"], ["4", "1"]], "{user}");
+        assert_eq!(names(&format!("state=expired{user}")).await, [[""; 0]], "{user}");
+    }
+    // Two of them end at one instant, between two pages.
+    server.advance(days(4));
+    admin.browser.get(PATH).await.expect(200);
+    assert_eq!(names("state=active").await, [vec!["5", "2"], vec!["3"]]);
+    assert_eq!(names("state=expired").await, [vec!["6", "4"], vec!["1"]]);
+    for cursor in ["x", "019ac8a0-1111-7222-8333-444455556666.x"] {
+        let reply = admin.browser.get(&format!("{PATH}?state=expired&cursor={cursor}")).await;
+        reply.refused(400, "invalid_query");
+    }
+}
+
+#[apply(both)]
 async fn a_revoked_token_stops_and_its_sister_works_on(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;

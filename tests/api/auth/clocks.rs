@@ -12,13 +12,11 @@ async fn session(browser: &Caller) -> Value {
 /// Whether the password counts as entered just now.
 async fn is_fresh(browser: &Caller) -> bool {
     let reply = browser.post("/api/tokens", json!({ "name": "t" })).await;
-    match reply.status.as_u16() {
-        201 => true,
-        _ => {
-            reply.refused(403, "SESSION_NOT_FRESH");
-            false
-        }
+    let is_fresh = reply.status == 201;
+    if !is_fresh {
+        reply.refused(403, "SESSION_NOT_FRESH");
     }
+    is_fresh
 }
 
 #[apply(both)]

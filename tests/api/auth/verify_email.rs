@@ -280,7 +280,7 @@ async fn the_page_of_a_link_leads_on_to_where_a_link_may_lead_and_nowhere_else(b
         assert_eq!(query, [("callbackURL".to_owned(), place.to_owned())]);
         let path = format!("/verify-email?{}", link.query().unwrap());
         let page = server.nobody.navigate(&path).await;
-        assert!(page.text.contains(&format!("data-then=\"{}\"", place)), "{}", page.text);
+        assert!(page.text.contains(&format!("data-then=\"{place}\"")), "{}", page.text);
     }
     for place in ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/%5Cevil"] {
         for path in ["/verify-email", "/delete-account"] {

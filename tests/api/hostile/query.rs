@@ -48,7 +48,7 @@ fn any_query_string_is_taken_or_refused_and_never_a_fault(#[case] backend: Backe
         let is_list = names.iter().any(|name| name == "cursor");
         lists += u32::from(is_list);
         names.push("other".to_owned());
-        let path = operation.path.replace("{token}", "x");
+        let path = operation.path.replace("{token}", "x").replace("{id}", &admin.id);
         holds(&runtime, 16, queries(names), async |query| {
             let reply = admin.browser.get(&format!("{path}?{query}")).await;
             assert_documented(&document, &operation, &reply);

@@ -122,6 +122,9 @@ async fn the_operator_ends_the_throttle_on_all_networks(backend: Backend) {
     assert!(log.contains("login-unlocked") && log.contains("password-set"), "{log}");
 }
 
+/// Ten may fail. Many requests at once may have to wait for the database where this machine is busy.
+const AT_ONCE: [&str; 4] = ["--wrong-passwords", "10", "--database-timeout", "60"];
+
 /// Sends so many sign-ins at once, and counts the answers by status.
 async fn at_once(callers: &[&Caller], number: usize, body: &Value) -> (usize, usize, usize) {
     let attempts = (0..number).map(|at| {
@@ -141,7 +144,7 @@ async fn at_once(callers: &[&Caller], number: usize, body: &Value) -> (usize, us
 #[apply(both)]
 async fn many_wrong_attempts_at_once_verify_no_more_passwords_than_may_fail(backend: Backend) {
     let many = as_many_as("SIGN_INS").unwrap_or(120);
-    let server = backend.start_with(&["--wrong-passwords", "10"]).await;
+    let server = backend.start_with(&AT_ONCE).await;
     let ada = server.sign_up("ada").await;
     let before = server.state.hashing.made();
     let wrong = credentials(&ada.email, WRONG);
@@ -153,7 +156,7 @@ async fn many_wrong_attempts_at_once_verify_no_more_passwords_than_may_fail(back
 #[apply(both)]
 async fn many_right_attempts_at_once_all_sign_in(backend: Backend) {
     let many = as_many_as("SIGN_INS").unwrap_or(16);
-    let server = backend.start_with(&["--wrong-passwords", "10"]).await;
+    let server = backend.start_with(&AT_ONCE).await;
     let ada = server.sign_up("ada").await;
     let right = credentials(&ada.email, PASSWORD);
     assert_eq!(at_once(&[&server.nobody], many, &right).await, (many, 0, 0));
@@ -168,9 +171,8 @@ async fn many_right_attempts_at_once_all_sign_in(backend: Backend) {
 async fn many_wrong_attempts_at_once_on_two_instances_are_limited_together() {
     let folder = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
-    let settings = ["--wrong-passwords", "10"];
-    let one = Server::on(&url, tempfile::TempDir::new().unwrap(), &settings).await;
-    let two = Server::on(&url, tempfile::TempDir::new().unwrap(), &settings).await;
+    let one = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
+    let two = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
     let ada = one.sign_up("ada").await;
     let made = || one.state.hashing.made() + two.state.hashing.made();
     let before = made();

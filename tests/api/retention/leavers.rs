@@ -65,7 +65,7 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
         let path = format!("{place}/{action}");
         browser.post(&path, json!({})).await.refused(404, "not_found");
     }
-    for query in ["", "?search=ada", "?search=deleted", "?deactivated=true"] {
+    for query in ["", "?search=ada", "?search=deleted", "?state=deactivated"] {
         let list = browser.get(&format!("/api/admin/users{query}")).await.expect(200);
         assert!(!list.to_string().contains(&ada.id), "{query}: {list}");
     }

@@ -1,10 +1,14 @@
 //! How much the store says that it has to do.
 
-use std::sync::{Arc, Barrier};
+use std::{
+    pin::pin,
+    sync::{Arc, Barrier},
+    time::Duration,
+};
 
-use diesel_async::SimpleAsyncConnection;
-use futures_util::future::{join, join_all};
-use portcullis::store::Database;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::future::{Either, join, join_all, select, select_all};
+use portcullis::store::{Database, Store};
 
 use super::quiet;
 use crate::support::*;
@@ -65,4 +69,34 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
     // One of them may just get the connection's successor.
     assert!(occupied.is_err() && waited.iter().filter(|ping| ping.is_ok()).count() <= 1);
     assert!(store.load().timeouts > 0);
+}
+
+#[apply(both)]
+async fn lists_that_take_long_hold_up_no_short_read(backend: Backend) {
+    let (store, _folder) = quiet(backend, &[]).await;
+    let lists = (0..8).map(|_| long_list(&store));
+    let lists = pin!(select_all(lists.map(Box::pin)));
+    match select(lists, pin!(store.ping())).await {
+        Either::Left(_) => panic!("a short read waited for a list to end"),
+        Either::Right((answered, _)) => answered.unwrap(),
+    }
+}
+
+/// As long as the most patient request.
+async fn long_list(store: &Store) {
+    match store.database() {
+        Database::Sqlite(sqlite) => {
+            let done = sqlite.read_list(|_| {
+                std::thread::sleep(Duration::from_secs(3));
+                Ok(())
+            });
+            drop(done.await);
+        }
+        Database::Postgres(postgres) => {
+            let sleep = async |connection: &mut AsyncPgConnection| {
+                connection.batch_execute("SELECT pg_sleep(3)").await
+            };
+            drop(postgres.read_list(sleep).await);
+        }
+    }
 }

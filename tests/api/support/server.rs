@@ -8,6 +8,7 @@ use portcullis::{
     secrets::PlainToken,
     state::State,
     store::{
+        self,
         audit_events::{Action, Event},
         retention::{self, Due},
         users::{self, Changes, Role},
@@ -84,6 +85,11 @@ impl Backend {
         }
     }
 
+    /// Makes the tables of a database.
+    pub async fn migrate(self, url: &str) {
+        store::Store::migrate(&store::Location::parse(url, None).unwrap()).await.unwrap();
+    }
+
     pub async fn start(self) -> Server {
         self.start_with(&[]).await
     }
@@ -148,7 +154,9 @@ impl Server {
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let ticking = clock.clone();
+        let watched = url.to_owned();
         let thread = thread::spawn(move || {
+            super::statements::adopt(&watched);
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {

@@ -120,7 +120,17 @@ impl Witness {
         for caller in [&self.browser, &self.script] {
             let me = caller.get("/api/me").await.expect(200);
             assert_eq!(me["user"]["email"], self.email.as_str());
-            caller.post("/api/projects", json!({ "name": "after" })).await.expect(201);
+            // A connection for writes that is dead is not noticed by reads.
+            bounded(async {
+                loop {
+                    let reply = caller.post("/api/projects", json!({ "name": "after" })).await;
+                    if reply.status == 201 {
+                        return;
+                    }
+                    put_off(&reply);
+                }
+            })
+            .await;
         }
         self.nobody.get("/health/ready").await.expect(200);
     }

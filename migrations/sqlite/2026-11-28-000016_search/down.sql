@@ -1,0 +1,18 @@
+DROP INDEX verifications_by_job;
+DROP INDEX jobs_waiting;
+DROP INDEX jobs_given_up;
+DROP INDEX api_tokens_with_expiry_by_user;
+DROP INDEX api_tokens_with_expiry;
+DROP INDEX api_tokens_without_expiry_by_user;
+DROP INDEX api_tokens_without_expiry;
+DROP INDEX api_tokens_revoked_by_user;
+DROP INDEX api_tokens_revoked;
+DROP INDEX users_deactivated_users;
+DROP INDEX users_active_users;
+DROP INDEX users_deactivated_admins;
+DROP INDEX users_active_admins;
+DROP TRIGGER users_words_outdated;
+DROP INDEX users_to_index;
+ALTER TABLE users DROP COLUMN search_indexed;
+DROP TABLE user_words;
+DELETE FROM schema_compatibility WHERE migration = '2026-11-28-000016_search';

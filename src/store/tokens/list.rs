@@ -1,0 +1,226 @@
+//! Lists of tokens, of all users or of one.
+//!
+//! All of them, and the revoked ones, are in the order of their ids: the newest first. Whether another token is
+//! active or expired depends on the present moment, by which no index can be divided. So lists of these two
+//! states are in the order of the expiry: first those without one, the newest first, then the latest expiry
+//! first. The present moment cuts that order in two, and each page reads no row that it does not show.
+
+use std::{fmt, str::FromStr};
+
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    sql_types::{Bool, Text},
+};
+use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        Error, Store,
+        page::{Page, Window},
+        read_list,
+        schema::api_tokens,
+    },
+    ApiToken, State, with_generations,
+};
+use crate::time::{Moment, Timestamp};
+
+/// Which tokens a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this user's.
+    pub user_id: Option<String>,
+    /// Only those in this state.
+    pub state: Option<State>,
+}
+
+/// Where a page ends: a token's id, and its expiry if the list is in that order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    id: String,
+    expires_at: Option<Timestamp>,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.expires_at {
+            Some(at) => write!(f, "{}.{}", self.id, at.micros()),
+            None => f.write_str(&self.id),
+        }
+    }
+}
+
+/// A cursor that no list has given.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("is not a cursor of this list")]
+pub struct NoCursor;
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let (id, expires_at) = match text.split_once('.') {
+            Some((id, at)) => (id, Some(Timestamp::from_micros(at.parse().map_err(|_| NoCursor)?))),
+            None => (text, None),
+        };
+        let id = Uuid::try_parse(id).map_err(|_| NoCursor)?.to_string();
+        // PostgreSQL knows moments of some hundred thousand years, and no token lives longer.
+        let known = expires_at.is_none_or(|at| at.micros().unsigned_abs() < 1 << 60);
+        known.then_some(Self { id, expires_at }).ok_or(NoCursor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A list is one or two of these, one after the other; each is read in the order of an index.
+#[derive(Clone, Copy)]
+enum Part {
+    All,
+    Revoked,
+    WithoutExpiry,
+    /// With an expiry after now.
+    Lasting,
+    /// With an expiry until now.
+    Expired,
+}
+
+impl Part {
+    fn of(state: Option<State>) -> &'static [Self] {
+        match state {
+            None => &[Self::All],
+            Some(State::Revoked) => &[Self::Revoked],
+            Some(State::Active) => &[Self::WithoutExpiry, Self::Lasting],
+            Some(State::Expired) => &[Self::Expired],
+        }
+    }
+
+    fn is_by_expiry(self) -> bool {
+        matches!(self, Self::Lasting | Self::Expired)
+    }
+
+    /// Where this part goes on after a row of it.
+    fn cursor(self, token: &ApiToken) -> Cursor {
+        let expires_at = token.expires_at.filter(|_| self.is_by_expiry());
+        Cursor { id: token.id.clone(), expires_at }
+    }
+
+    /// Whether some of its rows may be after this end of a page.
+    fn goes_on_after(self, cursor: Option<&Cursor>) -> bool {
+        self.is_by_expiry() || cursor.is_none_or(|cursor| cursor.expires_at.is_none())
+    }
+}
+
+/// How many rows a list of active tokens reads at the most: tokens that were revoked all at once are among them
+/// until they are marked, and are left out.
+const MOST_READ: usize = 1000;
+
+/// A page of tokens, whose window begins after a [`Cursor`]. While tokens that were revoked all at once are being
+/// marked, a page of active ones may hold fewer than the limit, and not be the last.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(
+    store: &Store,
+    filter: Filter,
+    window: Window,
+    now: Timestamp,
+) -> Result<Page<ApiToken>, Error> {
+    let fetch = window.fetch();
+    let wanted = usize::try_from(fetch).unwrap_or(MOST_READ);
+    let first: Option<Cursor> = window.after.as_deref().and_then(|text| text.parse().ok());
+    let active = filter.state == Some(State::Active);
+    let (rows, last_read): (Vec<ApiToken>, Option<Cursor>) = read_list!(store, |conn| {
+        let mut rows: Vec<ApiToken> = Vec::new();
+        let mut after = first.clone();
+        let mut read = 0;
+        for part in Part::of(filter.state) {
+            if !part.goes_on_after(after.as_ref()) {
+                continue;
+            }
+            while rows.len() < wanted && read < MOST_READ {
+                let mut query =
+                    with_generations().select(ApiToken::as_select()).into_boxed::<Backend>();
+                if let Some(user_id) = &filter.user_id {
+                    query = query.filter(api_tokens::user_id.eq(user_id));
+                }
+                query = match part {
+                    Part::All => query,
+                    Part::Revoked => query.filter(api_tokens::revoked_at.is_not_null()),
+                    Part::WithoutExpiry => query
+                        .filter(api_tokens::revoked_at.is_null())
+                        .filter(api_tokens::expires_at.is_null()),
+                    Part::Lasting | Part::Expired => query
+                        .filter(api_tokens::revoked_at.is_null())
+                        .filter(api_tokens::expires_at.is_not_null()),
+                };
+                query = match part {
+                    Part::Lasting => query.filter(api_tokens::expires_at.gt(now).assume_not_null()),
+                    Part::Expired => query.filter(api_tokens::expires_at.le(now).assume_not_null()),
+                    _ => query,
+                };
+                match (&after, part.is_by_expiry()) {
+                    (Some(Cursor { id, expires_at: Some(at) }), true) => {
+                        // One comparison of a pair, for which the index is read from there; Diesel has none.
+                        let before = sql::<Bool>("(api_tokens.expires_at, api_tokens.id) < (")
+                            .bind::<Moment, _>(*at)
+                            .sql(", ")
+                            .bind::<Text, _>(id)
+                            .sql(")");
+                        query = query.filter(before);
+                    }
+                    (Some(Cursor { id, .. }), false) => {
+                        query = query.filter(api_tokens::id.lt(id));
+                    }
+                    _ => {}
+                }
+                query = if part.is_by_expiry() {
+                    query.order((api_tokens::expires_at.desc(), api_tokens::id.desc()))
+                } else {
+                    query.order(api_tokens::id.desc())
+                };
+                let some: Vec<ApiToken> = query.limit(fetch).load(conn).await?;
+                read += some.len();
+                after = some.last().map(|token| part.cursor(token)).or(after);
+                let is_last = some.len() < wanted;
+                rows.extend(some.into_iter().filter(|token| token.current || !active));
+                if is_last {
+                    break;
+                }
+            }
+        }
+        Ok((rows, after.filter(|_| read >= MOST_READ)))
+    })?;
+    let by_expiry = matches!(filter.state, Some(State::Active | State::Expired));
+    let mut page = window.page(rows, |token: &ApiToken| &token.id);
+    page.next = match (page.next, page.rows.last()) {
+        (Some(_), Some(last)) => {
+            let expires_at = last.expires_at.filter(|_| by_expiry);
+            Some(Cursor { id: last.id.clone(), expires_at }.to_string())
+        }
+        _ => last_read.map(|cursor| cursor.to_string()),
+    };
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_an_id_or_an_id_and_an_expiry_and_nothing_else() {
+        let id = "019ac8a0-1111-7222-8333-444455556666";
+        for text in [id.to_owned(), format!("{id}.1732800000000000"), format!("{id}.-5")] {
+            assert_eq!(text.parse::<Cursor>().map(|cursor| cursor.to_string()).ok(), Some(text));
+        }
+        for text in ["", "x", &format!("{id}."), &format!("{id}.x"), &format!("{id}.{}", i64::MAX)]
+        {
+            assert!(text.parse::<Cursor>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Search for users by the words of their name and email, the same on both databases.
+//!
+//! The words are normalised in Rust and stored in a table of their own, so that a search reads ranges of one
+//! plain index (`words.rs`, `index.rs`). A search looks at a bounded number of rows, however common its words
+//! are (`candidates.rs`, `find.rs`).
+
+mod candidates;
+mod find;
+mod index;
+mod words;
+
+pub use find::{MOST, UserPage};
+pub use index::{BATCH, index_some};
+
+pub(super) use find::find;
+pub(super) use index::{
+    PutsWords, WordRow, checked, index_user, insert_user, insert_user_unless_taken, put_words,
+    unchecked, unindex_user,
+};

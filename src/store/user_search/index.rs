@@ -1,0 +1,255 @@
+//! The words of each user, written together with the name and email that they are of.
+//!
+//! Code that adds a user, or changes a name or an email, does so through these macros: where tests are built,
+//! a transaction that leaves a row without its words is refused ([`checked`]). What writes to the table by
+//! other means marks the row (a trigger, and the column's default), and [`index_some`] adds its words later.
+
+use diesel::{
+    QueryableByName, pg::Pg, prelude::*, result::Error as QueryError, sql_query, sql_types::Text,
+    sqlite::Sqlite,
+};
+use diesel_async::RunQueryDsl;
+
+use super::{
+    super::{
+        Error, Store, maintain,
+        schema::user_words,
+        sqlite::{Connection, in_place},
+    },
+    words::words_of,
+};
+
+/// How many users are indexed in one transaction: it is short, as it holds their rows, and SQLite's writer.
+pub const BATCH: usize = 200;
+
+/// What the words are made of.
+#[derive(QueryableByName)]
+pub(in crate::store) struct WordRow {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    email: String,
+}
+
+impl WordRow {
+    /// Of a user who has this name and email.
+    pub(in crate::store) fn of(user: &super::super::users::User) -> Self {
+        Self { id: user.id.clone(), name: user.name.clone(), email: user.email.clone() }
+    }
+
+    /// The pairs of word and user to store for these users, as JSON: one statement takes them all.
+    pub(in crate::store) fn pairs(users: &[Self]) -> String {
+        let pairs = users.iter().flat_map(|user| {
+            words_of(&user.name, &user.email).into_iter().map(|word| (word, user.id.as_str()))
+        });
+        pairs
+            .map(|(word, id)| serde_json::json!([word, id]))
+            .collect::<serde_json::Value>()
+            .to_string()
+    }
+}
+
+/// The two statements that each database has in its own words.
+pub(in crate::store) trait PutsWords {
+    /// Adds pairs of word and user.
+    const PUT: &str;
+    /// Finds users whose words are not those of their name and email, each for one instance at a time.
+    const FIND_UNINDEXED: &str;
+}
+
+impl PutsWords for Sqlite {
+    const PUT: &str = "INSERT OR IGNORE INTO user_words (word, user_id) \
+         SELECT value ->> 0, value ->> 1 FROM json_each(?)";
+    const FIND_UNINDEXED: &str =
+        "SELECT id, name, email FROM users WHERE search_indexed = 0 ORDER BY id LIMIT 200";
+}
+
+impl PutsWords for Pg {
+    const PUT: &str = "INSERT INTO user_words (word, user_id) \
+         SELECT pair ->> 0, pair ->> 1 FROM json_array_elements($1::json) AS pair \
+         ON CONFLICT DO NOTHING";
+    const FIND_UNINDEXED: &str = "SELECT id, name, email FROM users WHERE NOT search_indexed \
+         ORDER BY id LIMIT 200 FOR NO KEY UPDATE SKIP LOCKED";
+}
+
+/// Within a transaction: adds the words of users who have none.
+macro_rules! put_words {
+    ($conn:ident, $rows:expr) => {{
+        let pairs = $crate::store::user_search::WordRow::pairs($rows);
+        diesel::sql_query(<Backend as $crate::store::user_search::PutsWords>::PUT)
+            .bind::<diesel::sql_types::Text, _>(pairs)
+            .execute($conn)
+            .await?
+    }};
+}
+
+/// Within a transaction: adds a user, with their words.
+macro_rules! insert_user {
+    ($conn:ident, $user:expr) => {{
+        use $crate::store::{
+            schema::users,
+            user_search::{WordRow, put_words},
+            users::User,
+        };
+        let user: User = diesel::insert_into(users::table)
+            .values(($user, users::search_indexed.eq(true)))
+            .returning(User::as_returning())
+            .get_result($conn)
+            .await?;
+        put_words!($conn, &[WordRow::of(&user)]);
+        user
+    }};
+}
+
+/// Within a transaction: adds a user, with their words, unless the email is taken; says whether it did. Either
+/// way it takes the same two statements.
+macro_rules! insert_user_unless_taken {
+    ($conn:ident, $user:expr) => {{
+        use $crate::store::{
+            schema::users,
+            user_search::{WordRow, put_words},
+        };
+        let added = diesel::insert_into(users::table)
+            .values(($user, users::search_indexed.eq(true)))
+            .on_conflict_do_nothing()
+            .execute($conn)
+            .await?;
+        let rows = if added == 1 { vec![WordRow::of($user)] } else { Vec::new() };
+        put_words!($conn, &rows);
+        added == 1
+    }};
+}
+
+/// Within a transaction that has changed a name or an email: writes the words of the user as they are now.
+macro_rules! index_user {
+    ($conn:ident, $user:expr) => {{
+        use $crate::store::{
+            schema::{user_words, users},
+            user_search::{WordRow, put_words},
+            users::User,
+        };
+        let user: &User = $user;
+        diesel::delete(user_words::table.filter(user_words::user_id.eq(&user.id)))
+            .execute($conn)
+            .await?;
+        put_words!($conn, &[WordRow::of(user)]);
+        diesel::update(users::table.find(&user.id))
+            .set(users::search_indexed.eq(true))
+            .execute($conn)
+            .await?
+    }};
+}
+
+/// Within a transaction that has deleted an account: no search finds it. Its row is left until all that it owned
+/// has been deleted.
+macro_rules! unindex_user {
+    ($conn:ident, $id:expr) => {{
+        use $crate::store::schema::{user_words, users};
+        let id: &str = $id;
+        diesel::delete(user_words::table.filter(user_words::user_id.eq(id))).execute($conn).await?;
+        diesel::update(users::table.find(id))
+            .set(users::search_indexed.eq(true))
+            .execute($conn)
+            .await?
+    }};
+}
+
+pub(in crate::store) use {
+    index_user, insert_user, insert_user_unless_taken, put_words, unindex_user,
+};
+
+/// Adds the words of some users that were added or changed by other means, and says how many it found: fewer
+/// than [`BATCH`] when there are no more. Each call is one short transaction.
+///
+/// # Errors
+/// When the store is unavailable; nothing is done then, and the next call finds the same users.
+pub async fn index_some(store: &Store) -> Result<usize, Error> {
+    use super::super::schema::users;
+    maintain!(store, |conn| {
+        let rows: Vec<WordRow> =
+            sql_query(<Backend as PutsWords>::FIND_UNINDEXED).load(conn).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        diesel::delete(user_words::table.filter(user_words::user_id.eq_any(ids.clone())))
+            .execute(conn)
+            .await?;
+        put_words!(conn, &rows);
+        diesel::update(users::table.filter(users::id.eq_any(ids)))
+            .set(users::search_indexed.eq(true))
+            .execute(conn)
+            .await?;
+        Ok(rows.len())
+    })
+}
+
+/// Runs a transaction's body on SQLite. Where tests are built, a body that leaves more users without their words
+/// than there were before is refused: a new way to write a name or an email is then noticed by any test of it.
+pub(in crate::store) fn checked<T>(
+    connection: &mut Connection,
+    body: impl FnOnce(&mut Connection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    if !cfg!(debug_assertions) {
+        return body(connection);
+    }
+    let before = unindexed(connection);
+    let result = body(connection)?;
+    if unindexed(connection) <= before {
+        Ok(result)
+    } else {
+        Err(QueryError::QueryBuilderError(
+            "a user's name or email was written without its words: see store/user_search/index.rs"
+                .into(),
+        ))
+    }
+}
+
+/// Runs a body that only reads.
+pub(in crate::store) fn unchecked<T>(
+    connection: &mut Connection,
+    body: impl FnOnce(&mut Connection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    body(connection)
+}
+
+/// None while the tables are not there yet.
+fn unindexed(connection: &mut Connection) -> Option<i64> {
+    use super::super::schema::users;
+    in_place(
+        users::table
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("search_indexed = 0"))
+            .count()
+            .get_result(connection),
+    )
+    .ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection};
+
+    use super::*;
+    use crate::store::sqlite::InPlace;
+
+    #[test]
+    fn a_transaction_that_leaves_a_user_without_words_is_refused() {
+        let mut database = SqliteConnection::establish(":memory:").unwrap();
+        database
+            .batch_execute(
+                "CREATE TABLE users (id, search_indexed); INSERT INTO users VALUES (1, 0), (2, 1)",
+            )
+            .unwrap();
+        let mut connection = Connection::with_runtime(database, InPlace);
+        let mut write = |sql: &'static str| {
+            checked(&mut connection, |connection| in_place(sql_query(sql).execute(connection)))
+        };
+        assert!(write("INSERT INTO users VALUES (3, 1)").is_ok());
+        assert!(write("UPDATE users SET search_indexed = 0 WHERE id = 2").is_err());
+        assert!(write("UPDATE users SET search_indexed = 1").is_ok());
+        assert!(write("INSERT INTO users VALUES (4, 0)").is_err());
+    }
+}

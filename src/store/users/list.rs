@@ -1,0 +1,117 @@
+//! Lists of users: by role and state in pages, or by a search.
+
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use diesel_async::RunQueryDsl;
+
+use super::{
+    super::{Error, Store, page::Window, read_list, schema::users, user_search},
+    Role, User, present,
+};
+
+pub use super::super::user_search::UserPage;
+
+/// Which users a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Words of the name or the email, in any order, each from its beginning; or a whole email; or an id.
+    /// Neither case nor accents matter.
+    pub search: Option<String>,
+    /// Only this role.
+    pub role: Option<Role>,
+    /// Only those locked out, or only those who are not.
+    pub deactivated: Option<bool>,
+}
+
+/// A role in a state. Each has an index of its own, in the order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Kind {
+    role: Role,
+    deactivated: bool,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [
+        Self { role: Role::Admin, deactivated: false },
+        Self { role: Role::Admin, deactivated: true },
+        Self { role: Role::User, deactivated: true },
+        Self { role: Role::User, deactivated: false },
+    ];
+
+    /// What its index says of a row, word for word: a database knows a partial index by literals alone, and
+    /// not by bound values.
+    pub(in crate::store) fn condition(self) -> &'static str {
+        match (self.role, self.deactivated) {
+            (Role::Admin, false) => ACTIVE_ADMIN,
+            (Role::Admin, true) => "users.role = 'admin' AND users.deactivated_at IS NOT NULL",
+            (Role::User, false) => "users.role = 'user' AND users.deactivated_at IS NULL",
+            (Role::User, true) => "users.role = 'user' AND users.deactivated_at IS NOT NULL",
+        }
+    }
+
+    fn is_common(self) -> bool {
+        self.role == Role::User && !self.deactivated
+    }
+}
+
+/// What the index of active admins says of a row.
+pub(in crate::store) const ACTIVE_ADMIN: &str =
+    "users.role = 'admin' AND users.deactivated_at IS NULL";
+
+impl Filter {
+    /// The roles and states that are shown, if not all are.
+    fn kinds(&self) -> Option<Vec<Kind>> {
+        let shown = |kind: &Kind| {
+            self.role.is_none_or(|role| kind.role == role)
+                && self.deactivated.is_none_or(|deactivated| kind.deactivated == deactivated)
+        };
+        let all = self.role.is_none() && self.deactivated.is_none();
+        (!all).then(|| Kind::ALL.into_iter().filter(shown).collect())
+    }
+
+    /// The roles and states that are shown, where they leave out most users.
+    pub(in crate::store) fn few(&self) -> Option<Vec<Kind>> {
+        self.kinds().filter(|kinds| !kinds.iter().any(|kind| kind.is_common()))
+    }
+
+    /// Whether a user has the role and the state.
+    pub(in crate::store) fn takes(&self, user: &User) -> bool {
+        self.role.is_none_or(|role| user.role == role)
+            && self.deactivated.is_none_or(|deactivated| user.is_active() != deactivated)
+    }
+}
+
+/// A page of users, newest first.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserPage, Error> {
+    if let Some(text) = &filter.search {
+        return user_search::find(store, text, &filter, &window).await;
+    }
+    let fetch = window.fetch();
+    let after = window.after.clone();
+    // Without a filter one list; otherwise one for each kind, merged: none reads a row that is not shown.
+    let lists: Vec<&str> = match filter.kinds() {
+        None => vec!["TRUE"],
+        Some(kinds) => kinds.into_iter().map(Kind::condition).collect(),
+    };
+    let mut rows: Vec<User> = read_list!(store, |conn| {
+        let mut rows = Vec::new();
+        for condition in &lists {
+            let mut query = users::table
+                .filter(present())
+                .filter(sql::<Bool>(condition))
+                .select(User::as_select())
+                .into_boxed::<Backend>();
+            if let Some(after) = &after {
+                query = query.filter(users::id.lt(after));
+            }
+            rows.extend(query.order(users::id.desc()).limit(fetch).load(conn).await?);
+        }
+        Ok(rows)
+    })?;
+    rows.sort_unstable_by(|one: &User, other| other.id.cmp(&one.id));
+    rows.dedup_by(|one, other| one.id == other.id);
+    let page = window.page(rows, |user: &User| &user.id);
+    Ok(UserPage { rows: page.rows, next: page.next, ..UserPage::default() })
+}

@@ -1,0 +1,161 @@
+//! No statement costs more as the tables grow: every operation of the document, every list with every filter
+//! and every page is asked for at two sizes, and the rows that each statement touches are compared.
+//!
+//! What is compared is what each database counts while it executes, and not a plan: PostgreSQL's auto_explain
+//! says how many rows each scan has read, of statements inside triggers and foreign keys as well; SQLite counts
+//! the steps of its virtual machine, some for each row that is read.
+
+mod postgres;
+mod seed;
+mod sqlite;
+
+use std::collections::BTreeMap;
+
+use crate::{access, support::*};
+
+/// How many users there are at first, and later.
+const SIZES: [usize; 2] = [10_000, 100_000];
+
+/// What a statement has cost at the most, by its text.
+type Costs = BTreeMap<String, u64>;
+
+/// Statements that may cost more as the tables grow, by a part of their text, and why.
+const EXCEPTIONS: [(&str, &str); 8] = [
+    ("DELETE FROM sessions WHERE (sessions.expires_at <= ?", RETENTION),
+    ("DELETE FROM verifications WHERE (verifications.expires_at <= ?", RETENTION),
+    ("DELETE FROM guesses WHERE (guesses.last_at <= ?", RETENTION),
+    ("DELETE FROM familiar_networks WHERE (familiar_networks.seen_at <= ?", RETENTION),
+    ("DELETE FROM jobs WHERE (jobs.given_up_at <= ?", RETENTION),
+    ("DELETE FROM api_tokens WHERE ((api_tokens.revoked_at <= ?", RETENTION),
+    ("DELETE FROM audit_events WHERE (audit_events.created_at < ?", RETENTION),
+    ("DELETE FROM changes WHERE (changes.number <= ?", RETENTION),
+];
+
+const RETENTION: &str = "no request waits for it, and it deletes as many rows as have expired";
+
+/// Asks for everything once, and a second time where a statement may be planned for its first use.
+async fn ask_for_everything(server: &Server) {
+    let name = format!("reader{}", portcullis::store::page::new_id().replace('-', ""));
+    let admin = server.sign_up_admin(&name).await;
+    let lists = lists(&admin).await;
+    for path in lists {
+        let reply = admin.browser.navigate(&path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+    }
+    server.nobody.get("/setup").await;
+    let link = json!({ "token": "x", "name": "x", "email": "x@example.com", "password": PASSWORD });
+    server.nobody.post("/api/setup", link).await.refused(409, "admin_exists");
+    portcullis::store::jobs::count(&server.state.store).await.unwrap();
+    server.write_last_uses().await;
+    access::succeed_at_every_operation(server).await;
+    server.jobs_done().await;
+}
+
+/// Every list with every filter, searches, pages far down, and the pages for people.
+async fn lists(admin: &Person) -> Vec<String> {
+    let users = "/api/admin/users?limit=20";
+    let middle = seed::id(5_000);
+    let mut paths = vec![
+        "/setup".to_owned(),
+        "/dashboard".to_owned(),
+        "/settings".to_owned(),
+        "/admin".to_owned(),
+        format!("/admin/users/{middle}"),
+        "/admin/tokens".to_owned(),
+        "/admin/audit-events".to_owned(),
+        "/admin/jobs".to_owned(),
+        "/health/ready".to_owned(),
+        format!("/api/admin/users/{middle}/sessions"),
+        format!("/api/admin/audit-events?subjectId={middle}"),
+        format!("/api/admin/audit-events?cursor={middle}"),
+    ];
+    for filter in ["", "&role=admin", "&role=user", "&state=active", "&state=deactivated"] {
+        for more in ["", "&role=admin&state=active", "&role=user&state=deactivated"] {
+            if !filter.is_empty() && !more.is_empty() {
+                continue;
+            }
+            paths.push(format!("{users}{filter}{more}"));
+            paths.push(format!("{users}{filter}{more}&cursor={middle}"));
+            for search in [
+                "li",
+                "li+wei",
+                "wei+hopper",
+                "u",
+                "7777",
+                "li+7777",
+                "nobody",
+                "user7777@example.com",
+                &middle,
+            ] {
+                paths.push(format!("{users}{filter}{more}&search={search}"));
+                paths.push(format!("{users}{filter}{more}&search={search}&cursor={middle}"));
+            }
+        }
+    }
+    for state in ["", "&state=active", "&state=expired", "&state=revoked"] {
+        for user in [String::new(), format!("&userId={middle}")] {
+            let path = format!("/api/admin/tokens?limit=20{state}{user}");
+            let next = admin.browser.get(&path).await.expect(200)["nextCursor"].clone();
+            let cursor = next.as_str().unwrap_or(&middle);
+            paths.push(format!("{path}&cursor={cursor}"));
+            paths.push(path);
+        }
+    }
+    for state in ["waiting", "given-up"] {
+        paths.push(format!("/api/admin/jobs?state={state}"));
+        paths.push(format!("/api/admin/jobs?state={state}&cursor={middle}"));
+    }
+    paths
+}
+
+/// What costs more at the second size than a tenth more than at the first, and a little that is no row's.
+fn grown(small: &Costs, large: &Costs, little: u64) -> Vec<String> {
+    let more = large.iter().filter_map(|(statement, cost)| {
+        let before = small.get(statement).copied()?;
+        let is_excepted = EXCEPTIONS.iter().any(|(part, _)| statement.contains(part));
+        let has_grown = *cost > before + before / 10 + little;
+        (has_grown && !is_excepted).then(|| format!("{before} -> {cost}: {statement}"))
+    });
+    more.collect()
+}
+
+/// Says what was measured, and fails where something has grown.
+fn compare([small, large]: &[Costs; 2], little: u64) {
+    assert!(small.len() > 80, "only {} statements were seen", small.len());
+    for (statement, cost) in large {
+        println!("{:>8} -> {cost:>8}: {statement}", small.get(statement).unwrap_or(&0));
+    }
+    let grown = grown(small, large, little);
+    assert!(grown.is_empty(), "{}", grown.join("\n"));
+}
+
+/// The text of a statement without what varies from one execution to the next, and from one database to the
+/// other: quotes, how a value is written, and how many there are.
+fn pattern(statement: &str) -> String {
+    let text = statement.split(" -- binds:").next().unwrap_or_default();
+    let mut pattern = String::new();
+    let mut letters = text.chars().filter(|letter| !['`', '"'].contains(letter)).peekable();
+    while let Some(letter) = letters.next() {
+        if letter == '$' {
+            while letters.next_if(char::is_ascii_digit).is_some() {}
+            pattern.push('?');
+        } else {
+            pattern.push(letter);
+        }
+    }
+    while pattern.contains("?, ?") {
+        pattern = pattern.replace("?, ?", "?");
+    }
+    pattern
+}
+
+#[test]
+fn a_statement_that_touches_more_rows_in_a_larger_table_is_noticed() {
+    let costs = |number| Costs::from([("SELECT".to_owned(), number)]);
+    assert!(grown(&costs(1000), &costs(1100), 0).is_empty());
+    assert_eq!(grown(&costs(1000), &costs(1101), 0).len(), 1);
+    assert_eq!(
+        pattern("SELECT a IN (?, ?, ?) -- binds: [1]"),
+        pattern("SELECT a IN (?) -- binds: []")
+    );
+}

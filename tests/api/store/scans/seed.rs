@@ -1,0 +1,62 @@
+//! Rows in numbers, by SQL that both databases take but for a few words.
+
+use std::ops::Range;
+
+use crate::support::Backend;
+
+/// The id of the user, session, token, event or job with this number.
+pub fn id(number: usize) -> String {
+    format!("01900000-0000-7000-8000-{}", 100_000_000_000_usize + number)
+}
+
+/// The statements that add the rows with these numbers, where no trigger is at work.
+pub fn statements(backend: Backend, numbers: Range<usize>) -> Vec<String> {
+    let (bytes, day, now) = match backend {
+        Backend::Sqlite => ("CAST(TEXT AS BLOB)", "86400000000", "(unixepoch() * 1000000)"),
+        Backend::Postgres => ("CAST(TEXT AS BYTEA)", "INTERVAL '1 day'", "now()"),
+    };
+    let statements = STATEMENTS.map(|statement| {
+        let (into, select) = statement.split_once(" SELECT ").unwrap();
+        let hash = |kind: &str| bytes.replace("TEXT", &format!("'{kind}' || i"));
+        let select = select
+            .replace("HASH_OF_SESSION", &hash("s"))
+            .replace("HASH_OF_TOKEN", &hash("t"))
+            .replace("HASH_OF_LINK", &hash("l"))
+            .replace("HASH_OF_EMAIL", &hash("e"))
+            .replace("IDS", "'01900000-0000-7000-8000-' || CAST(100000000000 + i AS TEXT)")
+            .replace("DAY", day)
+            .replace("NOW", now);
+        let (from, to) = (numbers.start, numbers.end - 1);
+        format!(
+            "INSERT INTO {into} WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to}) SELECT {select}"
+        )
+    });
+    // Who was added by requests at the size before is no admin at the next.
+    let demotion = format!("UPDATE users SET role = 'user' WHERE id > '{}'", id(NOBODY));
+    std::iter::once(demotion).chain(statements).collect()
+}
+
+/// A number that no row has: the ids of rows that are added by requests are higher.
+const NOBODY: usize = 899_999_999_999;
+
+/// A tenth of all first names is Li and a tenth Wei, as is a tenth of all last names. There are 24 admins
+/// and 100 deactivated users, whatever the size. One token in three is revoked, and one expired or will be.
+const STATEMENTS: [&str; 17] = [
+    "users (id, name, email, email_verified, role, deactivated_at, created_at, updated_at, search_indexed) SELECT IDS, CASE i % 10 WHEN 0 THEN 'Li' WHEN 1 THEN 'Wei' ELSE 'Ada' END || ' ' || CASE (i / 10) % 10 WHEN 0 THEN 'Wei' WHEN 1 THEN 'Li' ELSE 'Hopper' END || ' ' || i, 'user' || i || '@example.com', TRUE, CASE WHEN i % 100 = 0 AND i < 2400 THEN 'admin' ELSE 'user' END, CASE WHEN i % 97 = 1 AND i < 9700 THEN NOW END, NOW - DAY, NOW - DAY, TRUE FROM n",
+    "user_words (word, user_id) SELECT CASE i % 10 WHEN 0 THEN 'li' WHEN 1 THEN 'wei' ELSE 'ada' END, IDS FROM n",
+    "user_words (word, user_id) SELECT CASE (i / 10) % 10 WHEN 0 THEN 'wei' WHEN 1 THEN 'li' ELSE 'hopper' END, IDS FROM n WHERE i % 10 > 1 OR (i / 10) % 10 > 1",
+    "user_words (word, user_id) SELECT CAST(i AS TEXT), IDS FROM n",
+    "user_words (word, user_id) SELECT 'user' || i, IDS FROM n",
+    "user_words (word, user_id) SELECT '@user' || i || '@example.com', IDS FROM n",
+    "user_words (word, user_id) SELECT 'example', IDS FROM n",
+    "accounts (id, user_id, provider_id, account_id, password_hash, created_at, updated_at) SELECT IDS, IDS, 'credential', IDS, 'x', NOW, NOW FROM n",
+    "sessions (id, user_id, secret_hash, expires_at, authenticated_at, last_seen_at, remember, created_at, updated_at) SELECT IDS, IDS, HASH_OF_SESSION, NOW + DAY, NOW, NOW, TRUE, NOW, NOW FROM n",
+    "api_tokens (id, user_id, token_hash, display_prefix, name, scopes, expires_at, revoked_at, created_at) SELECT IDS, IDS, HASH_OF_TOKEN, 'x', 'x', 'read', CASE i % 3 WHEN 1 THEN NOW + DAY * (i % 20 - 10) END, CASE i % 3 WHEN 2 THEN NOW END, NOW FROM n",
+    "projects (id, user_id, name, created_at, updated_at) SELECT IDS, IDS, 'x', NOW, NOW FROM n",
+    "audit_events (id, actor_id, action, subject_id, detail, created_at) SELECT IDS, IDS, 'user-updated', IDS, '{}', NOW FROM n",
+    "jobs (id, kind, payload, user_id, attempts, run_at, given_up_at, created_at) SELECT IDS, 'of-tomorrow', '{}', IDS, 0, NOW + DAY * 300, CASE i % 2 WHEN 0 THEN NOW END, NOW FROM n WHERE i % 10 < 2",
+    "verifications (id, user_id, purpose, secret_hash, email, job_id, expires_at, created_at) SELECT IDS, IDS, 'verify-email', HASH_OF_LINK, 'x', IDS, NOW + DAY * 300, NOW FROM n WHERE i % 10 < 2",
+    "guesses (key, wrong, last_at) SELECT HASH_OF_EMAIL, 1, NOW FROM n WHERE i % 10 < 2",
+    "familiar_networks (key, seen_at) SELECT HASH_OF_EMAIL, NOW FROM n WHERE i % 10 < 2",
+    "setup_links (secret_hash, expires_at) SELECT HASH_OF_LINK, NOW FROM n WHERE i < 5",
+];

@@ -1,0 +1,172 @@
+//! SQLite: each statement is executed again on a connection that counts its steps, and taken back.
+
+use rusqlite::{Connection, ErrorCode, StatementStatus, types::Value};
+use tempfile::TempDir;
+
+use super::{Costs, SIZES, ask_for_everything, compare, pattern, seed};
+use crate::support::*;
+
+/// Steps that a statement may take more without reading more: a step or two of a page that is split.
+const LITTLE: u64 = 200;
+
+#[tokio::test]
+async fn no_statement_takes_more_steps_on_sqlite_when_the_tables_grow() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("portcullis.db");
+    let url = format!("sqlite:{}", file.display());
+    Backend::Sqlite.migrate(&url).await;
+    let mut costs = [Costs::new(), Costs::new()];
+    let mut from = 0;
+    for (to, costs) in SIZES.into_iter().zip(&mut costs) {
+        add_rows(&file, from..to);
+        from = to;
+        let statements = statements_of(&url).await;
+        let database = Connection::open(&file).unwrap();
+        for statement in statements {
+            if let Some(steps) = steps(&database, &statement) {
+                let most = costs.entry(pattern(&statement)).or_default();
+                *most = steps.max(*most);
+            }
+        }
+    }
+    compare(&costs, LITTLE);
+}
+
+/// Adds rows without the triggers, which would note each as a change.
+fn add_rows(file: &std::path::Path, numbers: std::ops::Range<usize>) {
+    let database = Connection::open(file).unwrap();
+    database.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; BEGIN").unwrap();
+    let triggers: Vec<(String, String)> = database
+        .prepare(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name <> 'changed'",
+        )
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    for (name, _) in &triggers {
+        database.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
+    for statement in seed::statements(Backend::Sqlite, numbers) {
+        database.execute_batch(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    for (_, sql) in &triggers {
+        database.execute_batch(sql).unwrap();
+    }
+    database.execute_batch("COMMIT").unwrap();
+}
+
+/// All that a server executes while it is asked for everything, which it has forgotten when it is over.
+async fn statements_of(url: &str) -> Vec<String> {
+    let statements = record(url);
+    let server = Server::on(url, TempDir::new().unwrap(), &[]).await;
+    statements.lock().unwrap().clear();
+    ask_for_everything(&server).await;
+    server.stop().await;
+    let seen = std::mem::take(&mut *statements.lock().unwrap());
+    let mut distinct = std::collections::BTreeSet::new();
+    seen.into_iter().filter(|statement| distinct.insert(statement.clone())).collect()
+}
+
+/// How many steps a statement takes; none if it is no query. What it changes is taken back.
+fn steps(database: &Connection, statement: &str) -> Option<u64> {
+    let (sql, values) = statement.split_once(" -- binds: ").unwrap_or((statement, "[]"));
+    let is_query =
+        ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb));
+    if !is_query {
+        return None;
+    }
+    database.execute_batch("BEGIN").unwrap();
+    let mut prepared = database.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    for (place, value) in items(values).into_iter().map(value).enumerate() {
+        prepared.raw_bind_parameter(place + 1, value).unwrap();
+    }
+    let mut rows = prepared.raw_query();
+    loop {
+        match rows.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            // A row that is there already: what it took to find out is counted.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                break;
+            }
+            Err(error) => panic!("{statement}: {error}"),
+        }
+    }
+    drop(rows);
+    let steps = prepared.get_status(StatementStatus::VmStep);
+    drop(prepared);
+    database.execute_batch("ROLLBACK").unwrap();
+    Some(u64::try_from(steps).unwrap())
+}
+
+/// The members of a list as Rust writes it for debugging.
+fn items(list: &str) -> Vec<&str> {
+    let inner = list.trim().trim_start_matches('[').strip_suffix(']').unwrap_or_default();
+    let (mut depth, mut quoted, mut escaped, mut start) = (0, false, false, 0);
+    let mut items = Vec::new();
+    for (place, letter) in inner.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '(' | '[' | '{' if !quoted => depth += 1,
+            ')' | ']' | '}' if !quoted => depth -= 1,
+            ',' if !quoted && depth == 0 => {
+                items.push(inner[start..place].trim());
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(inner[start..].trim());
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+/// A value from how Diesel shows it: as SQLite's own, or as Rust's.
+fn value(shown: &str) -> Value {
+    let text = |shown: &str| {
+        // What JSON writes in another way is in no statement's condition.
+        Value::Text(serde_json::from_str(shown).unwrap_or_else(|_| shown.to_owned()))
+    };
+    if let Ok(number) = shown.parse() {
+        return Value::Integer(number);
+    }
+    if shown.starts_with('"') {
+        return text(shown);
+    }
+    let (kind, inner) = match shown.split_once('(') {
+        Some((kind, inner)) => (kind, inner.strip_suffix(')').unwrap()),
+        None => (shown, ""),
+    };
+    match kind {
+        "Null" => Value::Null,
+        "I32" | "I64" => Value::Integer(inner.parse().unwrap()),
+        "String" | "BorrowedString" => text(inner),
+        "Binary" | "BorrowedBinary" => {
+            Value::Blob(items(inner).into_iter().map(|byte| byte.parse().unwrap()).collect())
+        }
+        // A hash shows nothing of itself. It is found by a unique index, or, as this one, not.
+        "HashOf" => Value::Blob(vec![7; 32]),
+        _ => panic!("{shown} is a value of no known kind"),
+    }
+}
+
+#[test]
+fn values_are_read_from_how_they_are_shown() {
+    let shown =
+        r#"[String("a, \"b\""), I64(-5), Null, Binary([1, 2]), BorrowedString("c]"), I32(1), 7]"#;
+    let values: Vec<Value> = items(shown).into_iter().map(value).collect();
+    let expected = [
+        Value::Text("a, \"b\"".to_owned()),
+        Value::Integer(-5),
+        Value::Null,
+        Value::Blob(vec![1, 2]),
+        Value::Text("c]".to_owned()),
+        Value::Integer(1),
+        Value::Integer(7),
+    ];
+    assert_eq!(values, expected);
+}
