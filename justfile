@@ -71,3 +71,8 @@ bench *arguments:
 # Count the instructions of one pass, with Valgrind
 instructions:
     cargo bench --locked --manifest-path bench/Cargo.toml --target-dir target
+
+# Measure every list, search and page at a million users, on both databases; --help lists what may be asked of it
+scale *arguments:
+    cargo build --release --locked
+    python3 bench/scale.py --program target/release/portcullis {{ arguments }}
