@@ -1,6 +1,6 @@
 //! Rate limits: how often a client, an account or a mailbox may be served, and what its answers say of it.
 //!
-//! Requests and new tokens are counted in each instance's memory ([`memory`]). Sign-ins, sign-ups and mails are
+//! Requests and new tokens are counted in each instance's memory (`memory`). Sign-ins, sign-ups and mails are
 //! counted in the database, for all instances together (`store::rate_limits`). Failed sign-ins of an account
 //! are another matter (`store::login_attempts`).
 

@@ -1,6 +1,6 @@
 //! Removes the rows of credentials that were revoked together with many others: garbage collection.
 //!
-//! A revocation takes effect by the generation ([`super::generation`]); what it leaves behind is noted in the same
+//! A revocation takes effect by the generation (`generation`); what it leaves behind is noted in the same
 //! transaction, and removed here in batches, each a transaction that also notes how far it came. So a crash loses
 //! nothing, and to do a batch twice does no harm.
 

@@ -222,12 +222,18 @@ async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
     let (store, now) = (&server.state.store, server.now());
     add_foreign(&server, now).await;
     let ahead = now + days(365);
-    let shorten = async || queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
+    // The server does the same at its start, and may have been faster.
+    let shorten = async || {
+        queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
+        let again = queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
+        assert_eq!(again, 0, "once is enough");
+        jobs(&server).await.remove(0).run_at
+    };
     let taken = claim(&server, FOREIGN, ahead).await.unwrap();
-    assert_eq!([shorten().await, shorten().await], [1, 0]);
+    assert_eq!(shorten().await, now + LEASE);
     assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "it is leased");
     queue::settle(store, &taken, Outcome::Again(ahead, String::new()), ahead).await.unwrap();
-    assert_eq!([shorten().await, shorten().await], [1, 0]);
+    assert_eq!(shorten().await, now + seconds(3600));
     assert!(claim(&server, FOREIGN, now + seconds(3599)).await.is_none(), "it was put off");
     assert!(claim(&server, FOREIGN, now + seconds(3600)).await.is_some());
 }
