@@ -23,6 +23,7 @@ macro_rules! has_confirmed {
         use $crate::store::schema::{used_links, users};
         let used: i64 = used_links::table
             .inner_join(users::table)
+            .filter($crate::store::users::present())
             .filter(used_links::secret_hash.eq($link))
             .filter(used_links::expires_at.gt($now))
             .filter(used_links::email.eq(users::email))

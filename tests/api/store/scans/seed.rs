@@ -56,7 +56,7 @@ const STATEMENTS: [&str; 17] = [
     "audit_events (id, actor_id, action, subject_id, detail, created_at) SELECT IDS, IDS, 'user-updated', IDS, '{}', NOW FROM n",
     "jobs (id, kind, payload, user_id, attempts, run_at, given_up_at, created_at) SELECT IDS, 'of-tomorrow', '{}', IDS, 0, NOW + DAY * 300, CASE i % 2 WHEN 0 THEN NOW END, NOW FROM n WHERE i % 10 < 2",
     "verifications (id, user_id, purpose, secret_hash, email, job_id, expires_at, created_at) SELECT IDS, IDS, 'verify-email', HASH_OF_LINK, 'x', IDS, NOW + DAY * 300, NOW FROM n WHERE i % 10 < 2",
-    "guesses (key, wrong, last_at) SELECT HASH_OF_EMAIL, 1, NOW FROM n WHERE i % 10 < 2",
-    "familiar_networks (key, seen_at) SELECT HASH_OF_EMAIL, NOW FROM n WHERE i % 10 < 2",
+    "login_attempts (account, network, failed, last_at) SELECT HASH_OF_EMAIL, HASH_OF_LINK, 1, NOW FROM n WHERE i % 10 < 2",
+    "known_networks (account, network, seen_at) SELECT HASH_OF_EMAIL, HASH_OF_LINK, NOW FROM n WHERE i % 10 < 2",
     "setup_links (secret_hash, expires_at) SELECT HASH_OF_LINK, NOW FROM n WHERE i < 5",
 ];
