@@ -94,6 +94,13 @@ impl Backend {
         self.start_with(&[]).await
     }
 
+    /// Starts a server whose clock says this.
+    pub async fn start_at(self, moment: Timestamp) -> Server {
+        let folder = TempDir::new().unwrap();
+        let url = self.database(folder.path()).await;
+        Server::with_clock(&url, folder, &[], Clock::manual(moment)).await
+    }
+
     /// Starts a server with further settings, as the command line writes them.
     pub async fn start_with(self, settings: &[&str]) -> Server {
         let folder = TempDir::new().unwrap();
@@ -148,9 +155,12 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
 
 impl Server {
     pub async fn on(url: &str, folder: TempDir, settings: &[&str]) -> Self {
+        Self::with_clock(url, folder, settings, Clock::manual(Clock::System.now())).await
+    }
+
+    async fn with_clock(url: &str, folder: TempDir, settings: &[&str], clock: Clock) -> Self {
         searched::search();
         let config = config(url, folder.path(), settings);
-        let clock = Clock::manual(Clock::System.now());
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let ticking = clock.clone();
