@@ -12,10 +12,11 @@ It needs Python 3.9, and for PostgreSQL its programs (`apt-get install postgresq
 and takes it down. The time that is measured is the client's, on the same machine.
 """
 
-import argparse, glob, hashlib, http.client, json, multiprocessing, os, re, shutil, socket, sqlite3, subprocess, sys
+import argparse, base64, glob, hashlib, http.client, json, multiprocessing, os, re, shutil, socket, sqlite3, subprocess, sys
 import tempfile, time, urllib.parse
 
 PASSWORD = "correct horse battery staple"
+SECRET = base64.b64encode(os.urandom(64)).decode()
 FIRST = ("ada grace alan edsger barbara donald ken dennis linus margaret katherine john mary li wei fatima olga "
          "ivan sven noor zoë josé łukasz øyvind jürgen").split()
 ADMINS, TARGET = 36, 50.0
@@ -30,6 +31,8 @@ def identifier(number, kind):
 class Sizes:
     def __init__(self, users):
         self.users, self.sessions, self.tokens, self.events = users, 2 * users, users, 2 * users
+        # Of which so many have expired, and beside which one user has so many.
+        self.expired, self.hoard, self.hoarder = 0, 0, ""
 
 
 def rows(sizes, now, moment):
@@ -47,8 +50,9 @@ def rows(sizes, now, moment):
         (user(i), name(i), f"user.{i}@example{i % 50}.com", yes, "admin" if i % (sizes.users // ADMINS) == 1 else "user",
          at(-1) if i % 97 == 0 else None, at(-200), at(-100)) for i in range(sizes.users))
     yield ("sessions", "id user_id secret_hash expires_at authenticated_at last_seen_at remember created_at updated_at".split(),
-           ((identifier(i, "s"), user(i % sizes.users), secret(f"s{i}"), at(3), at(-1), at(-.1), yes, at(-2), at(-1))
-            for i in range(sizes.sessions)))
+           ((identifier(i, "s"), user(i % sizes.users) if i < sizes.sessions else sizes.hoarder, secret(f"s{i}"),
+             at(-1) if i < sizes.expired else at(3), at(-1), at(-.1), yes, at(-2), at(-1))
+            for i in range(sizes.sessions + sizes.hoard)))
     yield "api_tokens", "id user_id token_hash display_prefix name scopes expires_at revoked_at created_at".split(), (
         (identifier(i, "t"), user(i % sizes.users), secret(f"t{i}"), "x", f"token {i}", "read write",
          at(i % 40 - 20) if i % 4 == 1 else None, at(-1) if i % 5 == 0 else None, at(-30)) for i in range(sizes.tokens))
@@ -118,7 +122,7 @@ class Postgres:
 
     def psql(self, *commands, **more):
         arguments = [argument for command in commands for argument in ("-c", command)]
-        return subprocess.run(["psql", "-qv", "ON_ERROR_STOP=1", *arguments, self.url], check=True, **more)
+        return subprocess.run(["psql", "-qtAv", "ON_ERROR_STOP=1", *arguments, self.url], check=True, **more)
 
     def seed(self, sizes):
         stamp = lambda micros: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(micros / 1e6))
@@ -154,7 +158,7 @@ class Server:
         self.port = free.getsockname()[1]
         free.close()
         self.process = subprocess.Popen(
-            [program, "--database-url", url, "--data-dir", folder, "--secret", "s" * 64, "--listen",
+            [program, "--database-url", url, "--data-dir", folder, "--secret", SECRET, "--listen",
              f"127.0.0.1:{self.port}", "--log", "warn", "--limit-requests", "off", *settings],
             stdout=subprocess.DEVNULL)
         for _ in range(600):
@@ -284,7 +288,7 @@ def measure(database, program, folder, sizes, arguments):
     os.environ.update(environment)
     said = lambda text: print(f"<!-- {database.name}: {text} -->", flush=True)
     create = [program, "user", "create", "--admin", "--name", "Operator", "--email", "operator@example.org",
-              "--database-url", database.url, "--data-dir", folder, "--secret", "s" * 64]
+              "--database-url", database.url, "--data-dir", folder, "--secret", SECRET]
     server = Server(program, folder, database.url)
     server.stop()
     subprocess.run(create, input=PASSWORD, text=True, check=True, stdout=subprocess.DEVNULL)
