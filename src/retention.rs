@@ -53,7 +53,8 @@ pub async fn run(state: &State) {
         tokio::select! {
             () = state.draining.cancelled() => {}
             () = state.retention_due.notified() => last = None,
-            () = revoked(state) => last = None,
+            // No clock decides what a revocation has left.
+            () = revoked(state) => drop(round(state, None).await),
             () = tokio::time::sleep(LOOK) => {}
         }
     }
