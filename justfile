@@ -76,3 +76,8 @@ instructions:
 scale *arguments:
     cargo build --release --locked
     python3 bench/scale.py --program target/release/portcullis {{ arguments }}
+
+# Measure revocations and deletions in bulk, and what sign-ins and writes wait meanwhile, on both databases
+bulk *arguments:
+    cargo build --release --locked
+    python3 bench/bulk.py --program target/release/portcullis {{ arguments }}

@@ -177,12 +177,12 @@ class Server:
 
 
 class Client:
-    def __init__(self, port, cookie=None):
-        self.port, self.cookie = port, cookie
+    def __init__(self, port, cookie=None, accept="text/html,application/json"):
+        self.port, self.cookie, self.accept = port, cookie, accept
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, method, path, body=None):
-        headers = {"Origin": f"http://127.0.0.1:{self.port}", "Accept": "text/html,application/json"}
+        headers = {"Origin": f"http://127.0.0.1:{self.port}", "Accept": self.accept}
         if self.cookie:
             headers["Cookie"] = self.cookie
         if body is not None:
