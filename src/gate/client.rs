@@ -1,6 +1,9 @@
 //! From which address a request comes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
@@ -20,27 +23,65 @@ pub fn address(request: &HttpRequest) -> IpAddr {
         return peer.to_canonical();
     }
     let fields = request.headers().get_all(FORWARDED_FOR);
-    let fields: Vec<&str> = fields.map(|field| field.to_str().unwrap_or_default()).collect();
+    let fields: Vec<Cow<str>> =
+        fields.map(|field| String::from_utf8_lossy(field.as_bytes())).collect();
     behind(proxies, peer, &fields.join(","))
 }
 
 fn behind(proxies: &[IpNet], peer: IpAddr, forwarded: &str) -> IpAddr {
     let trusted = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
     let mut nearest = peer.to_canonical();
-    for hop in forwarded.rsplit(',').map(str::trim) {
+    // An empty element is none (RFC 9110, 5.6.1.2).
+    let entries = forwarded.rsplit(',').map(|entry| entry.trim_matches(BLANK));
+    for entry in entries.filter(|entry| !entry.is_empty()) {
         if !trusted(&nearest) {
             break;
         }
-        // What is no address ends the chain: whoever is before it is not known.
-        let Ok(address) = hop.parse::<IpAddr>() else { break };
-        nearest = address.to_canonical();
+        // What is no IP address ends the chain: the client before it is not known.
+        let Some(ip) = ip(entry) else { break };
+        nearest = ip.to_canonical();
     }
     nearest
+}
+
+const BLANK: [char; 2] = [' ', '\t'];
+
+/// The IP address of an entry, in any form that proxies write: bare, with a port, IPv6 in brackets, in
+/// quotation marks as in the header Forwarded (RFC 7239, 6), and with a zone, which means something to the
+/// proxy alone.
+fn ip(entry: &str) -> Option<IpAddr> {
+    let quoted = entry.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let entry = quoted.unwrap_or(entry);
+    if let Some(rest) = entry.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        let fits = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        return if fits { ipv6(address) } else { None };
+    }
+    match entry.split_once(':') {
+        // More than one colon is IPv6 without a port, which only brackets could set apart.
+        Some((_, rest)) if rest.contains(':') => ipv6(entry),
+        Some((address, port)) if is_port(port) => address.parse::<Ipv4Addr>().ok().map(Into::into),
+        Some(_) => None,
+        None => entry.parse::<Ipv4Addr>().ok().map(Into::into),
+    }
+}
+
+fn ipv6(text: &str) -> Option<IpAddr> {
+    let (address, zone) = text.split_once('%').unwrap_or((text, "none"));
+    let address = address.parse::<Ipv6Addr>().ok()?;
+    let fits = !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| address.into())
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
     use super::*;
 
     fn client(proxies: &[&str], peer: &str, forwarded: &str) -> String {
@@ -69,7 +110,103 @@ mod tests {
     fn where_the_chain_breaks_the_last_known_hop_counts() {
         let proxies = ["10.0.0.0/8"];
         assert_eq!(client(&proxies, "10.0.0.1", ""), "10.0.0.1");
-        assert_eq!(client(&proxies, "10.0.0.1", "203.0.113.9, unknown"), "10.0.0.1");
         assert_eq!(client(&proxies, "10.0.0.1", "unknown, 10.0.0.2"), "10.0.0.2");
+        for unknown in [
+            "unknown",
+            "_hidden",
+            "203.0.113",
+            "203.0.113.09",
+            "203.0.113.7:",
+            "203.0.113.7:65536",
+            "203.0.113.7:+80",
+            "203.0.113.7 198.51.100.1",
+            "203.0.113.7/32",
+            "[203.0.113.7]",
+            "[2001:db8::1",
+            "[2001:db8::1]443",
+            "[2001:db8::1]:",
+            "[[2001:db8::1]]",
+            "2001:db8::1%",
+            "2001:db8:0:0:0:0:0:1:443",
+            "\"203.0.113.7",
+            "\"\"",
+            "\u{fffd}",
+            "https://203.0.113.7",
+        ] {
+            let forwarded = format!("203.0.113.9, {unknown}");
+            assert_eq!(client(&proxies, "10.0.0.1", &forwarded), "10.0.0.1", "{unknown}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_read_in_every_form_that_proxies_write() {
+        for (entry, ip) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("203.0.113.7:51008", "203.0.113.7"),
+            ("\"203.0.113.7:51008\"", "203.0.113.7"),
+            ("  203.0.113.7\t", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("[::FFFF:203.0.113.7]:443", "203.0.113.7"),
+            ("::ffff:cb00:7107", "203.0.113.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:DB8:0::1]:443", "2001:db8::1"),
+            ("\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("[fe80::1%25eth0]:443", "fe80::1"),
+        ] {
+            assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", entry), ip, "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_port_and_an_empty_element_do_not_break_the_chain() {
+        let forwarded = "198.51.100.1, 203.0.113.9:1, , \"10.0.0.3:80\",, ::ffff:10.0.0.2,";
+        assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", forwarded), "203.0.113.9");
+    }
+
+    /// The forms in which a proxy may write an IP address.
+    fn forms(ip: IpAddr, port: u16) -> Vec<String> {
+        let bare = match ip {
+            IpAddr::V4(ip) => vec![
+                format!("{ip}"),
+                format!("{ip}:{port}"),
+                format!("::ffff:{ip}"),
+                format!("[::ffff:{ip}]:{port}"),
+            ],
+            IpAddr::V6(ip) => {
+                vec![
+                    format!("{ip}"),
+                    format!("[{ip}]"),
+                    format!("[{ip}]:{port}"),
+                    format!("{ip}%1"),
+                ]
+            }
+        };
+        let quoted = bare.iter().map(|form| format!("\"{form}\"")).collect::<Vec<_>>();
+        bare.into_iter().chain(quoted).collect()
+    }
+
+    proptest! {
+        /// The nearest entry that is no trusted proxy's counts, whatever the client wrote before it, and
+        /// whatever forms proxies write theirs in.
+        #[test]
+        fn what_a_client_writes_itself_counts_for_nothing(
+            written in ".{0,60}",
+            client in any::<IpAddr>(),
+            hops in vec((any::<[u8; 3]>(), any::<u16>(), any::<Index>(), "[ \t]{0,2},?[ \t]{0,2}"), 0..5),
+            (port, form) in (any::<u16>(), any::<Index>()),
+        ) {
+            let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+            prop_assume!(!proxies[0].contains(&client.to_canonical()));
+            let write = |ip, port, form: Index| form.get(&forms(ip, port)).clone();
+            let mut forwarded = format!("{written},{}", write(client, port, form));
+            for ([a, b, c], port, form, between) in hops {
+                let hop = write(Ipv4Addr::new(10, a, b, c).into(), port, form);
+                forwarded.push_str(&format!("{between},{hop}"));
+            }
+            let found = behind(&proxies, "10.0.0.1".parse().unwrap(), &forwarded);
+            prop_assert_eq!(found, client.to_canonical());
+        }
     }
 }
