@@ -1,3 +1,5 @@
+use unicode_normalization::UnicodeNormalization as _;
+
 /// What whoever guesses a password knows before the first try: whose it is, and where (OWASP ASVS 5.0,
 /// 6.2.11).
 pub struct Context(Vec<String>);
@@ -35,9 +37,9 @@ impl Context {
     }
 }
 
-/// Every run of letters, in lower case.
+/// Every run of letters, in lower case and in Unicode's NFC, as passwords are.
 fn words(text: &str) -> Vec<String> {
-    let lower = text.to_lowercase();
+    let lower = text.nfc().collect::<String>().to_lowercase();
     let runs = lower.split(|letter: char| !letter.is_alphabetic());
     runs.filter(|run| !run.is_empty()).map(ToOwned::to_owned).collect()
 }
@@ -89,6 +91,8 @@ mod tests {
         assert!(context.makes_up("ÖZTÜRK-zoë"));
         assert!(context.makes_up("großmarkt 1"));
         assert!(!context.makes_up("öztürks"));
+        let decomposed = Context::new("", "", "Zoe\u{308}");
+        assert!(decomposed.makes_up("zo\u{eb}"));
     }
 
     #[test]

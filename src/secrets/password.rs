@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot};
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use super::Context;
 
@@ -27,8 +28,19 @@ pub const LONGEST: usize = 128;
 const WAITING_PER_PERMIT: usize = 32;
 
 /// A password in clear, on its way from a request to the hash.
+///
+/// Keyboards and systems write `é` as one character or as two, so what is hashed, and what all rules are
+/// about, is Unicode's NFC ([NIST SP 800-63B], 3.1.1.2). Nothing else of RFC 8265 is applied: it would
+/// reject characters that are newer than its tables.
+///
+/// [NIST SP 800-63B]: https://pages.nist.gov/800-63-4/sp800-63b.html
 #[derive(Clone, Deserialize)]
-pub struct Password(SecretString);
+#[serde(from = "String")]
+pub struct Password {
+    normalized: SecretString,
+    /// As it was entered, where that differs: older versions hashed this.
+    entered: Option<SecretString>,
+}
 
 /// Why a password cannot be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -51,15 +63,20 @@ impl Password {
     /// A password that somebody typed or sent.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(text.into())
+        if is_nfc(&text) {
+            return Self { normalized: text.into(), entered: None };
+        }
+        let normalized = text.nfc().collect::<String>().into();
+        Self { normalized, entered: Some(text.into()) }
     }
 
-    /// Whether it may be chosen. Any Unicode is welcome, and nothing is trimmed or cut.
+    /// Whether it may be chosen. Any Unicode is welcome, and nothing is trimmed or cut. Its length is that
+    /// of NFC, in code points.
     ///
     /// # Errors
     /// The first rule that it breaks.
     pub fn acceptable(&self, of: &Context) -> Result<(), PasswordFault> {
-        let text = self.0.expose_secret();
+        let text = self.normalized.expose_secret();
         match text.chars().count() {
             0..SHORTEST => Err(PasswordFault::TooShort),
             SHORTEST..=LONGEST => {
@@ -75,7 +92,22 @@ impl Password {
     /// Whether it is longer than any password can be, so that hashing it is a waste.
     #[must_use]
     pub fn too_long(&self) -> bool {
-        self.0.expose_secret().chars().count() > LONGEST
+        // In a few scripts NFC is the longer form, and an older version counted what was entered.
+        self.forms().all(|form| form.chars().count() > LONGEST)
+    }
+
+    /// What a stored hash may be of, the more likely first.
+    fn forms(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.normalized), self.entered.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(ExposeSecret::expose_secret)
+    }
+}
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Self::new(text)
     }
 }
 
@@ -104,7 +136,8 @@ pub enum Verdict {
     Wrong,
     /// The password.
     Right,
-    /// The password, hashed with parameters that are no longer ours: hash it again and keep that.
+    /// The password, hashed in a form or with parameters that are no longer ours: hash it again and keep
+    /// that.
     RightButOutdated,
 }
 
@@ -124,12 +157,22 @@ pub struct Hashing {
     threads: ThreadPool,
     queue: Arc<Semaphore>,
     places: usize,
-    made: Arc<AtomicU64>,
+    made: Made,
+}
+
+/// Counts the hashes that are made, each time of some 20 ms.
+#[derive(Clone, Default)]
+struct Made(Arc<AtomicU64>);
+
+impl Made {
+    fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What is compared when there is no user of that name, so that the answer takes as long.
 static NOBODY: LazyLock<PasswordHash> =
-    LazyLock::new(|| hash(&Password::new("nobody has this password".into())));
+    LazyLock::new(|| hash(&Password::new("nobody has this password".into()), &Made::default()));
 
 impl Hashing {
     /// At most `parallel` hashes at once.
@@ -151,7 +194,7 @@ impl Hashing {
             .build()
             .expect("threads can be had");
         let queue = Arc::new(Semaphore::new(places));
-        Self { threads, queue, places, made: Arc::default() }
+        Self { threads, queue, places, made: Made::default() }
     }
 
     /// How many passwords are hashed or wait to be.
@@ -163,7 +206,7 @@ impl Hashing {
     /// How many have been hashed.
     #[must_use]
     pub fn made(&self) -> u64 {
-        self.made.load(Ordering::Relaxed)
+        self.made.0.load(Ordering::Relaxed)
     }
 
     /// Hashes a password for the store.
@@ -171,10 +214,11 @@ impl Hashing {
     /// # Errors
     /// [`Busy`] when the queue is full.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, Busy> {
-        self.run(move || hash(&password)).await
+        self.run(move |made| hash(&password, made)).await
     }
 
-    /// Compares a password with a stored hash, or, where there is none, takes just as long to refuse.
+    /// Compares a password with a stored hash, or, where there is none, takes just as long to refuse: how
+    /// many comparisons a wrong password takes depends on that password alone.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
@@ -183,8 +227,8 @@ impl Hashing {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<Verdict, Busy> {
-        self.run(move || {
-            let verdict = verify(&password, stored.as_ref().unwrap_or(&NOBODY));
+        self.run(move |made| {
+            let verdict = verify(&password, stored.as_ref().unwrap_or(&NOBODY), made);
             if stored.is_some() { verdict } else { Verdict::Wrong }
         })
         .await
@@ -192,7 +236,7 @@ impl Hashing {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&Made) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let place = self.queue.clone().try_acquire_owned().map_err(|_| Busy)?;
         let made = self.made.clone();
@@ -200,8 +244,7 @@ impl Hashing {
         self.threads.spawn(move || {
             // For a caller who has hung up nothing is begun. What is begun goes on, and holds its place.
             if !answer.is_closed() {
-                made.fetch_add(1, Ordering::Relaxed);
-                let done = work();
+                let done = work(&made);
                 drop(place);
                 let _ = answer.send(done);
             }
@@ -221,23 +264,30 @@ const _: () = assert!(
 );
 
 #[expect(clippy::expect_used, reason = "fails only if the system has no random numbers")]
-fn hash(password: &Password) -> PasswordHash {
+fn hash(password: &Password, made: &Made) -> PasswordHash {
+    made.one_more();
     let phc: password_hash::phc::PasswordHash = argon2()
-        .hash_password(password.0.expose_secret().as_bytes())
+        .hash_password(password.normalized.expose_secret().as_bytes())
         .expect("argon2 hashes any password with a random salt");
     PasswordHash(phc.to_string())
 }
 
-fn verify(password: &Password, stored: &PasswordHash) -> Verdict {
+fn verify(password: &Password, stored: &PasswordHash, made: &Made) -> Verdict {
     let Ok(phc) = password_hash::phc::PasswordHash::new(&stored.0) else {
         return Verdict::Wrong;
     };
-    if argon2().verify_password(password.0.expose_secret().as_bytes(), &phc).is_err() {
-        return Verdict::Wrong;
-    }
+    let fits = |form: &str| {
+        made.one_more();
+        argon2().verify_password(form.as_bytes(), &phc).is_ok()
+    };
+    let is_normalized = match password.forms().position(fits) {
+        Some(form) => form == 0,
+        None => return Verdict::Wrong,
+    };
     match Params::try_from(&phc) {
         Ok(params)
-            if params.m_cost() >= Params::DEFAULT_M_COST
+            if is_normalized
+                && params.m_cost() >= Params::DEFAULT_M_COST
                 && params.t_cost() >= Params::DEFAULT_T_COST =>
         {
             Verdict::Right
@@ -285,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_hash_says_how_it_was_made() {
-        let phc = hash(&Password::new("a perfectly good one".into()));
+        let phc = hash(&Password::new("a perfectly good one".into()), &Made::default());
         assert!(phc.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     }
 
@@ -301,10 +351,80 @@ mod tests {
             let phc: password_hash::phc::PasswordHash =
                 weak.hash_password(b"a perfectly good one").unwrap();
             let stored = PasswordHash(phc.to_string());
-            assert_eq!(verify(&password, &stored), Verdict::RightButOutdated);
-            assert_eq!(verify(&Password::new("another".into()), &stored), Verdict::Wrong);
+            assert_eq!(compare(&password, &stored).0, Verdict::RightButOutdated);
+            assert_eq!(compare(&Password::new("another".into()), &stored).0, Verdict::Wrong);
         }
-        assert_eq!(verify(&password, &hash(&password)), Verdict::Right);
+        let stored = hash(&password, &Made::default());
+        assert_eq!(compare(&password, &stored).0, Verdict::Right);
+    }
+
+    /// The verdict, and how many comparisons it took.
+    fn compare(password: &Password, stored: &PasswordHash) -> (Verdict, u64) {
+        let made = Made::default();
+        let verdict = verify(password, stored, &made);
+        (verdict, made.0.load(Ordering::Relaxed))
+    }
+
+    const COMPOSED: &str = "Z\u{fc}rich caf\u{e9}";
+    const DECOMPOSED: &str = "Zu\u{308}rich cafe\u{301}";
+
+    /// As older versions hashed it.
+    fn hashed_as_entered(text: &str) -> PasswordHash {
+        let phc: password_hash::phc::PasswordHash =
+            argon2().hash_password(text.as_bytes()).unwrap();
+        PasswordHash(phc.to_string())
+    }
+
+    #[test]
+    fn a_password_is_the_same_in_two_unicode_forms() {
+        let [composed, decomposed] =
+            [COMPOSED, DECOMPOSED].map(|text| Password::new(text.to_owned()));
+        for chosen in [&composed, &decomposed] {
+            let stored = hash(chosen, &Made::default());
+            for entered in [&composed, &decomposed] {
+                assert_eq!(compare(entered, &stored), (Verdict::Right, 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_hash_of_a_password_as_entered_is_right_but_outdated() {
+        let decomposed = Password::new(DECOMPOSED.to_owned());
+        let stored = hashed_as_entered(DECOMPOSED);
+        assert_eq!(compare(&decomposed, &stored), (Verdict::RightButOutdated, 2));
+        assert_eq!(compare(&decomposed, &hashed_as_entered(COMPOSED)), (Verdict::Right, 1));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_takes_as_many_comparisons_with_a_user_as_without() {
+        let hashing = Hashing::new(1);
+        let stored = hash(&Password::new("another".to_owned()), &Made::default());
+        for (text, comparisons) in [(COMPOSED, 1), (DECOMPOSED, 2)] {
+            for stored in [None, Some(stored.clone())] {
+                let before = hashing.made();
+                let verdict = hashing.verify(Password::new(text.to_owned()), stored).await.unwrap();
+                assert_eq!(verdict, Verdict::Wrong);
+                assert_eq!(hashing.made() - before, comparisons, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rules_are_about_the_normalized_form() {
+        // Eleven code points as entered, seven normalized.
+        assert_eq!(chosen("se\u{301}ve\u{301}ne\u{301}7"), Err(PasswordFault::TooShort));
+        assert_eq!(chosen(&"e\u{301}".repeat(128)), Ok(()));
+        // The Kelvin sign is the letter K.
+        assert_eq!(chosen("blin\u{212a}182"), Err(PasswordFault::TooCommon));
+    }
+
+    #[test]
+    fn a_password_that_was_short_enough_as_entered_can_still_be_used() {
+        // Each is one code point as entered and two normalized.
+        let longest = "\u{958}".repeat(128);
+        assert_eq!(chosen(&longest), Err(PasswordFault::TooLong));
+        assert!(!Password::new(longest.clone()).too_long());
+        assert!(Password::new(longest + "x").too_long());
     }
 
     #[tokio::test]
@@ -312,7 +432,7 @@ mod tests {
         let hashing = Hashing::new(1);
         let (started, has_started) = tokio::sync::oneshot::channel();
         let (finish, may_finish) = std::sync::mpsc::channel::<()>();
-        let caller = hashing.run(move || {
+        let caller = hashing.run(move |_| {
             started.send(()).unwrap();
             may_finish.recv().unwrap();
         });
@@ -322,7 +442,7 @@ mod tests {
         }
         assert_eq!(hashing.waiting(), 1);
         finish.send(()).unwrap();
-        hashing.run(|| ()).await.unwrap();
+        hashing.run(|_| ()).await.unwrap();
         assert_eq!(hashing.waiting(), 0);
     }
 

@@ -13,6 +13,7 @@ mod sign_out;
 mod sign_up;
 mod tabs;
 mod trusted_origins;
+mod unicode_passwords;
 mod update_user;
 mod verification_required;
 mod verify_email;
