@@ -7,9 +7,10 @@
 //! | a live token | `Session { user, session: None }` |
 //! | a tampered cookie | anonymous, and ignored |
 //! | an unknown, expired or signed-out cookie | anonymous |
-//! | a malformed, unknown, expired or revoked token; another scheme; a broken header | anonymous |
+//! | a malformed, unknown, expired or revoked token; a broken header, or two | anonymous |
+//! | `Authorization` of another scheme, such as a proxy's Basic | as if there were no such header |
 //! | either, of a deactivated user | anonymous, and the cookie is not touched |
-//! | both | `Authorization` decides, also when it is bad |
+//! | a cookie and a token | the token decides, also when it is bad |
 //! | a cookie, an unsafe method, a foreign origin | 403 |
 //! | a token without the scope that the method or the route needs | 403 |
 //! | anything, while the store cannot answer | 503 |
@@ -23,6 +24,7 @@ mod bearer;
 pub mod client;
 pub mod cookie;
 mod count;
+mod credentials;
 mod extract;
 pub mod next;
 mod origin;
@@ -154,7 +156,9 @@ async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Er
     let hash = match presented {
         Authorization::Token(hash) => hash,
         Authorization::Malformed => return Ok(Anonymous::TokenMalformed.into()),
-        Authorization::Other | Authorization::Absent => return Ok(Anonymous::TokenInvalid.into()),
+        Authorization::Invalid | Authorization::Absent => {
+            return Ok(Anonymous::TokenInvalid.into());
+        }
     };
     let now = state.clock.now();
     let Some(found) = tokens::by_hash(&state.store, hash, now).await? else {

@@ -36,7 +36,7 @@ Your first call, in four steps on this page:
 4. **Authorize** with it (the button below, box *bearer*), and every call on this page is made by the token, until you log out there.
 
 Two keys open the gate, and both resolve to the same session: the cookie for browsers, \
-`Authorization: Bearer sk_live_…` for scripts. Where both are sent, `Authorization` decides. \
+`Authorization: Bearer sk_live_…` for scripts. Where both are sent, the token decides; `Authorization` of another scheme, such as a proxy's Basic, is ignored. \
 Errors are `application/problem+json` (RFC 9457); their `code` does not change.";
 
 const TAGS: [(&str, &str); 6] = [

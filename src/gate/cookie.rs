@@ -13,15 +13,15 @@ use actix_session::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     body::MessageBody,
-    cookie::{Key, SameSite, time::Duration},
+    cookie::{Key, SameSite, time},
     dev::{Payload, RequestHead, ServiceRequest, ServiceResponse},
     guard::{Guard, fn_guard},
-    http::header::{AUTHORIZATION, CLEAR_SITE_DATA, COOKIE, HeaderMap, HeaderValue},
+    http::header::{CLEAR_SITE_DATA, COOKIE, HeaderMap, HeaderValue},
     middleware::Next,
     web::Data,
 };
 
-use super::{Access, Declares, told::Actor};
+use super::{Access, Declares, bearer, told::Actor};
 use crate::{
     config::{self, Config},
     error::{Code, Error},
@@ -77,8 +77,8 @@ pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSess
 
 /// As long as a session can live at all, from the start: its row says when it ends, and no later answer has to
 /// send the cookie again.
-fn longest_life() -> Duration {
-    Duration::microseconds((Timestamp::from_micros(0) + LONGEST_LIFE).micros())
+fn longest_life() -> time::Duration {
+    time::Duration::microseconds((Timestamp::from_micros(0) + LONGEST_LIFE).micros())
 }
 
 /// Marks a request whose new cookie is to be forgotten with the browser's window.
@@ -195,11 +195,13 @@ pub struct SessionCookie {
 }
 
 impl SessionCookie {
-    /// What cookie came with the request, if it is one of ours, dead or alive. Beside an
-    /// Authorization header it is not consulted, here as little as at the gate.
+    /// What cookie came with the request, if it is one of ours, dead or alive. Where Authorization
+    /// decides, it is not consulted, here as little as at the gate.
     #[must_use]
     pub fn presented(&self) -> Option<SessionHash> {
-        if self.request.headers().contains_key(AUTHORIZATION) { None } else { read(&self.carried) }
+        let prefix = &State::of(&self.request).ok()?.config.token_prefix;
+        let counts = bearer::is_absent(self.request.headers(), prefix);
+        if counts { read(&self.carried) } else { None }
     }
 
     /// Sets the cookie of a user's new session: for the longest life of one, or, if it is not to be remembered, until the

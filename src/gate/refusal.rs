@@ -3,16 +3,17 @@
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::{EitherBody, MessageBody},
-    dev::{RequestHead, ServiceRequest, ServiceResponse},
+    dev::{ServiceRequest, ServiceResponse},
     http::{
         Method,
-        header::{ACCEPT, AUTHORIZATION, LOCATION},
+        header::{Accept, Header as _, HeaderName, LOCATION, Quality},
     },
     middleware::Next,
 };
 use url::form_urlencoded;
 
 use super::{
+    bearer,
     next::own_path,
     session::{Anonymous, Finding},
 };
@@ -49,20 +50,36 @@ impl ResponseError for Refusal {
     }
 }
 
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
 /// Whether a browser is on its way to show a page, so that it can be sent to another.
+///
+/// A browser that says what it does is believed (Fetch Metadata). An older one is known by naming
+/// `text/html` in Accept; `*/*` is what curl and most libraries send.
 #[must_use]
-pub fn is_navigation(request: &RequestHead) -> bool {
-    let accepts_html = request.headers().get_all(ACCEPT).any(|value| {
-        value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("text/html"))
-    });
-    matches!(request.method, Method::GET | Method::HEAD)
-        && accepts_html
-        && !request.headers().contains_key(AUTHORIZATION)
+pub fn is_navigation(request: &HttpRequest) -> bool {
+    let presents_nothing = State::of(request)
+        .is_ok_and(|state| bearer::is_absent(request.headers(), &state.config.token_prefix));
+    let mut modes = request.headers().get_all(FETCH_MODE).peekable();
+    let navigates = match modes.peek() {
+        Some(_) => modes.all(|mode| mode == "navigate"),
+        None => accepts_html(request),
+    };
+    matches!(*request.method(), Method::GET | Method::HEAD) && navigates && presents_nothing
+}
+
+/// Whether `text/html` is named and not refused by `q=0` (RFC 9110, 12.4.2 and 12.5.1). What cannot be
+/// read names nothing.
+fn accepts_html(request: &HttpRequest) -> bool {
+    let Ok(accept) = Accept::parse(request) else { return false };
+    accept
+        .iter()
+        .any(|range| range.item.essence_str() == "text/html" && range.quality > Quality::ZERO)
 }
 
 /// What somebody unknown is answered where somebody known is needed.
 pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Refusal {
-    if is_navigation(request.head()) {
+    if is_navigation(request) {
         return match State::of(request) {
             Ok(state) => Refusal::Login(login_url(request, state)),
             Err(error) => Refusal::Error(error),

@@ -62,7 +62,7 @@ pub(super) enum Anonymous {
     TokenMalformed,
     /// A token whose time was over at this moment.
     TokenExpired(Timestamp),
-    /// Any other token, or another scheme.
+    /// Any other token, or a token in a wrong place.
     TokenInvalid,
 }
 

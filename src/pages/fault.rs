@@ -44,7 +44,7 @@ pub async fn dress<B: MessageBody + 'static>(
     match (code, state) {
         (Some(code), Some(state))
             if state.config.pages == Switch::On
-                && is_navigation(response.request().head())
+                && is_navigation(response.request())
                 && !response.request().path().starts_with("/api/") =>
         {
             let Ok(page) = fault(state, code) else { return Ok(response.map_into_left_body()) };

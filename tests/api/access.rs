@@ -37,6 +37,9 @@ enum Case {
     DeactivatedCookie,
     DeactivatedToken,
     ExpiredCookie,
+    ProxysBasic,
+    CookieAndProxysBasic,
+    CookieAndBadToken,
 }
 
 /// What a case amounts to.
@@ -47,7 +50,7 @@ enum Key {
     Token(&'static [&'static str]),
 }
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 17] = [
     Case::Anonymous,
     Case::Cookie,
     Case::Token,
@@ -62,12 +65,15 @@ const CASES: [Case; 14] = [
     Case::DeactivatedCookie,
     Case::DeactivatedToken,
     Case::ExpiredCookie,
+    Case::ProxysBasic,
+    Case::CookieAndProxysBasic,
+    Case::CookieAndBadToken,
 ];
 
 impl Case {
     fn key(self) -> Key {
         match self {
-            Self::Cookie => Key::Cookie(&[]),
+            Self::Cookie | Self::CookieAndProxysBasic => Key::Cookie(&[]),
             Self::AdminCookie => Key::Cookie(&["admin"]),
             Self::Token | Self::BothKeys | Self::AdminsTokenWithoutAdminScope => {
                 Key::Token(&["read", "write"])
@@ -75,6 +81,15 @@ impl Case {
             Self::ReadOnlyToken => Key::Token(&["read"]),
             Self::AdminToken => Key::Token(&["read", "write", "admin"]),
             _ => Key::None,
+        }
+    }
+
+    /// What is sent as Authorization besides.
+    fn authorization(self) -> Option<&'static str> {
+        match self {
+            Self::ProxysBasic | Self::CookieAndProxysBasic => Some("Basic c3RhZ2U6Z2VoZWlt"),
+            Self::CookieAndBadToken => Some("Bearer junk"),
+            _ => None,
         }
     }
 
@@ -229,6 +244,9 @@ async fn call(
     let caller = present(server, &subject, case).await;
     let path = follow(server, operation, path, [&subject, &other], &name).await;
     let mut request = caller.request(operation.method.clone(), &path);
+    if let Some(authorization) = case.authorization() {
+        request = request.header("Authorization", authorization);
+    }
     if let Some(example) = operation.example() {
         let people = [&subject, &other];
         request = request.json(&fit(server, example.clone(), operation, people, &name).await);
@@ -341,8 +359,10 @@ async fn plant_link(server: &Server, purpose: Purpose, owner: &Person, secret: &
 async fn present(server: &Server, subject: &Person, case: Case) -> Caller {
     let cookie = subject.browser.cookie.clone().unwrap();
     match case {
-        Case::Anonymous => server.nobody.clone(),
-        Case::Cookie | Case::AdminCookie => subject.browser.clone(),
+        Case::Anonymous | Case::ProxysBasic => server.nobody.clone(),
+        Case::Cookie | Case::AdminCookie | Case::CookieAndProxysBasic | Case::CookieAndBadToken => {
+            subject.browser.clone()
+        }
         Case::Token | Case::AdminsTokenWithoutAdminScope => subject.token(&["read", "write"]).await,
         Case::ReadOnlyToken => subject.token(&["read"]).await,
         Case::AdminToken => subject.token(&["read", "write", "admin"]).await,

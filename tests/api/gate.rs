@@ -1,5 +1,9 @@
 //! One test for each row of the gate's table.
 
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD as STANDARD, BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD},
+};
 use portcullis::{
     store::users,
     time::{days, seconds},
@@ -159,17 +163,23 @@ async fn a_revoked_token_is_anonymous(backend: Backend) {
 }
 
 #[apply(both)]
-async fn another_scheme_or_a_broken_header_is_anonymous(backend: Backend) {
+async fn a_broken_header_or_a_misplaced_token_is_anonymous(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.make_token(json!({ "name": "test" })).await;
     let token = made["token"].as_str().unwrap();
     let long = format!("Bearer {}", "a".repeat(10_000));
     let broken = [
-        ("Basic YWRhOnNlY3JldA==".to_owned(), "token_invalid"),
-        ("Digest x".to_owned(), "token_invalid"),
         (token.to_owned(), "token_invalid"),
+        (format!("Token {token}"), "token_invalid"),
+        (format!("Digest username=\"{token}\""), "token_invalid"),
+        (format!("Basic {}", STANDARD.encode(format!("{token}:"))), "token_invalid"),
+        (format!("basic {}", STANDARD_NO_PAD.encode(format!("ada:{token}"))), "token_invalid"),
         (String::new(), "token_invalid"),
+        ("Basic".to_owned(), "token_invalid"),
+        ("Basic eDp5, Bearer junk".to_owned(), "token_invalid"),
+        ("Basic eDp5 eDp5".to_owned(), "token_invalid"),
+        ("Bearer: junk".to_owned(), "token_invalid"),
         ("Bearer".to_owned(), "token_malformed"),
         ("Bearer ".to_owned(), "token_malformed"),
         (format!("Bearer\t{token}"), "token_invalid"),
@@ -186,17 +196,86 @@ async fn another_scheme_or_a_broken_header_is_anonymous(backend: Backend) {
     Reply::of(server.nobody.bare(Method::GET, SOMEBODY).header("Authorization", bytes))
         .await
         .refused(401, "token_malformed");
-    let twice = server
-        .nobody
-        .bare(Method::GET, SOMEBODY)
-        .bearer_auth(token)
-        .header("Authorization", "Bearer x");
+    for other in ["Bearer x", "Basic eDp5"] {
+        let twice = server.nobody.bare(Method::GET, SOMEBODY).bearer_auth(token);
+        Reply::of(twice.header("Authorization", other)).await.refused(401, "token_malformed");
+    }
+    let twice = ada.browser.request(Method::GET, SOMEBODY).header("Authorization", "Basic eDp5");
+    let twice = twice.header("Authorization", "Basic eDp5");
     Reply::of(twice).await.refused(401, "token_malformed");
     for scheme in ["bearer", "BEARER", "Bearer  "] {
         let header = format!("{scheme} {token}");
         Reply::of(server.nobody.bare(Method::GET, SOMEBODY).header("Authorization", header))
             .await
             .expect(200);
+    }
+}
+
+/// What a proxy before us asks for with a password of its own.
+const FOREIGN: [&str; 4] = [
+    "Basic c3RhZ2U6Z2VoZWlt",
+    "basic eDp5",
+    "Negotiate YII=",
+    "Digest username=\"stage\", realm=\"a, b\", uri=\"/\", response=\"5f\"",
+];
+
+#[apply(both)]
+async fn another_scheme_is_as_if_there_were_no_header(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let bare = |method: Method, path: &str, header: &str| {
+        server.nobody.bare(method, path).header("Authorization", header)
+    };
+    let cookie = ada.browser.cookie.as_ref().unwrap();
+    let with_cookie = |method: Method, path: &str, header: &str| {
+        bare(method, path, header).header("Cookie", cookie)
+    };
+    let (own, foreign) = (server.nobody.base.as_str(), "http://evil.example");
+    for header in FOREIGN {
+        Reply::of(bare(Method::GET, SOMEBODY, header)).await.refused(401, "UNAUTHORIZED");
+        let optional = Reply::of(bare(Method::GET, ANYBODY, header)).await;
+        assert_eq!(optional.expect(200)["signedIn"], false);
+        let page = bare(Method::GET, "/api/settings", header).header("Accept", "text/html");
+        assert_eq!(Reply::of(page).await.status, 302, "{header}");
+
+        let me = Reply::of(with_cookie(Method::GET, SOMEBODY, header)).await;
+        assert_eq!(me.expect(200)["user"]["email"], "ada@example.com", "{header}");
+        let project = json!({ "name": "x" });
+        let post = |origin: &str| {
+            let request = with_cookie(Method::POST, "/api/projects", header).json(&project);
+            Reply::of(request.header("Origin", origin))
+        };
+        post(own).await.expect(201);
+        post(foreign).await.refused(403, "INVALID_ORIGIN");
+        let no_origin = with_cookie(Method::POST, "/api/projects", header).json(&project);
+        Reply::of(no_origin).await.refused(403, "MISSING_OR_NULL_ORIGIN");
+        let body = json!({ "email": ada.email, "password": PASSWORD });
+        let sign_in = bare(Method::POST, "/api/auth/sign-in/email", header).json(&body);
+        let sign_in = sign_in.header("Origin", foreign);
+        Reply::of(sign_in).await.refused(403, "INVALID_ORIGIN");
+    }
+}
+
+#[apply(both)]
+async fn beside_another_scheme_signing_in_and_out_act_on_the_cookie(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for header in FOREIGN {
+        let ask = |caller: &Caller, path, body: Value| {
+            let request = caller.request(Method::POST, path).json(&body);
+            Reply::of(request.header("Authorization", header))
+        };
+        let before = server.sign_in(&ada).await;
+        let body = json!({ "email": ada.email, "password": PASSWORD });
+        let reply = ask(&before, "/api/auth/sign-in/email", body).await;
+        let after = server.nobody.with_cookie(&reply.cookie().unwrap());
+        reply.expect(200);
+        before.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
+        after.get(SOMEBODY).await.expect(200);
+
+        let reply = ask(&after, "/api/auth/sign-out", json!({})).await;
+        assert!(reply.removes_cookie(), "{header}");
+        after.get(SOMEBODY).await.refused(401, "UNAUTHORIZED");
     }
 }
 
@@ -256,7 +335,7 @@ async fn beside_a_bad_authorization_the_cookie_is_not_acted_on(backend: Backend)
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.as_ref().unwrap();
-    for header in ["Basic eDp5", "Bearer junk"] {
+    for header in ["Bearer junk", "Basic eDp5, Bearer junk", ""] {
         let ask = |path, body: Value, origin: &str| {
             let request =
                 server.nobody.bare(Method::POST, path).json(&body).header("Origin", origin);

@@ -1,6 +1,6 @@
 //! What holds for every request, whatever it asks for.
 
-use reqwest::Method;
+use reqwest::{Method, header::HeaderValue};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -195,7 +195,7 @@ async fn a_browsers_navigation_is_led_to_the_login_page_and_back(backend: Backen
 
 /// Every combination of what a request may say of itself.
 #[apply(both)]
-async fn only_a_navigation_without_authorization_is_led_to_the_login_page(backend: Backend) {
+async fn only_a_navigation_without_a_token_is_led_to_the_login_page(backend: Backend) {
     const ID: &str = "/api/projects/019ab000-0000-7000-8000-000000000000";
     let server = backend.start().await;
     let unknown = format!("Bearer {}", Server::unknown_token());
@@ -203,54 +203,95 @@ async fn only_a_navigation_without_authorization_is_led_to_the_login_page(backen
         ("GET", "/api/settings", true),
         ("HEAD", "/api/settings", true),
         ("POST", "/api/projects", false),
-        ("PATCH", ID, false),
         ("DELETE", ID, false),
     ];
-    let accepts = [
-        (None, false),
-        (Some("*/*"), false),
-        (Some("text/*"), false),
-        (Some("application/json"), false),
-        (Some("text/html"), true),
-        (Some("Text/HTML; charset=utf-8"), true),
-        (Some("application/xhtml+xml, text/html;q=0.9, */*;q=0.8"), true),
+    let accepts = [(None, false), (Some("*/*"), false), (Some("text/html,*/*;q=0.8"), true)];
+    // It decides where it is sent.
+    let modes = [
+        (None, None),
+        (Some("navigate"), Some(true)),
+        (Some("cors"), Some(false)),
+        (Some("junk"), Some(false)),
     ];
     let authorizations = [
         (None, true),
+        (Some("Basic eDp5"), true),
         (Some(""), false),
-        (Some("Basic eDp5"), false),
         (Some("Bearer junk"), false),
         (Some(unknown.as_str()), false),
     ];
     // These decide nothing.
-    let others = [
-        None,
-        Some(("Cookie", "portcullis=junk")),
-        Some(("Sec-Fetch-Mode", "navigate")),
-        Some(("Sec-Fetch-Mode", "cors")),
-        Some(("X-Requested-With", "XMLHttpRequest")),
-    ];
+    let others =
+        [None, Some(("Cookie", "portcullis=junk")), Some(("X-Requested-With", "XMLHttpRequest"))];
     for (method, path, reads) in methods {
         for (accept, html) in accepts {
-            for (authorization, none) in authorizations {
-                for other in others {
-                    let mut request = server.nobody.request(method.parse().unwrap(), path);
-                    let said = [
-                        accept.map(|value| ("Accept", value)),
-                        authorization.map(|value| ("Authorization", value)),
-                        other,
-                    ];
-                    for (name, value) in said.into_iter().flatten() {
-                        request = request.header(name, value);
+            for (mode, navigates) in modes {
+                for (authorization, none) in authorizations {
+                    for other in others {
+                        let mut request = server.nobody.request(method.parse().unwrap(), path);
+                        let said = [
+                            accept.map(|value| ("Accept", value)),
+                            mode.map(|value| ("Sec-Fetch-Mode", value)),
+                            authorization.map(|value| ("Authorization", value)),
+                            other,
+                        ];
+                        for (name, value) in said.into_iter().flatten() {
+                            request = request.header(name, value);
+                        }
+                        let reply = Reply::of(request).await;
+                        let led = reply.header("location");
+                        let is_led = reads && navigates.unwrap_or(html) && none;
+                        let expected = if is_led { 302 } else { 401 };
+                        assert_eq!(reply.status, expected, "{method} {said:?}");
+                        assert_eq!(led, is_led.then_some("/login?next=%2Fapi%2Fsettings"));
                     }
-                    let reply = Reply::of(request).await;
-                    let led = reply.header("location");
-                    let expected = if reads && html && none { 302 } else { 401 };
-                    assert_eq!(reply.status, expected, "{method} {said:?}");
-                    assert_eq!(led, (expected == 302).then_some("/login?next=%2Fapi%2Fsettings"));
                 }
             }
         }
+    }
+}
+
+#[apply(both)]
+async fn a_page_is_wanted_where_html_is_named_and_not_refused(backend: Backend) {
+    let server = backend.start().await;
+    let ask = async |accepts: &[&str]| {
+        let mut request = server.nobody.bare(Method::GET, "/api/settings");
+        for accept in accepts {
+            request = request.header("Accept", HeaderValue::from_bytes(accept.as_bytes()).unwrap());
+        }
+        Reply::of(request).await.status
+    };
+    for accept in [
+        "text/html",
+        "Text/HTML; charset=utf-8",
+        "text/html;q=0.001",
+        "application/xhtml+xml, text/html;q=0.9, */*;q=0.8",
+        "application/json, , text/html ; q=0.1",
+        "junk, text/html",
+        "text/html;level=1;q=0.4, text/html;q=0",
+    ] {
+        assert_eq!(ask(&[accept]).await, 302, "{accept}");
+    }
+    assert_eq!(ask(&["application/json", "text/html"]).await, 302);
+    for accept in [
+        "",
+        "*/*",
+        "text/*",
+        "application/json",
+        "application/xhtml+xml",
+        "text/html-like",
+        "x-text/html",
+        "application/json;profile=text/html",
+        "application/json, text/html;q=0",
+        "text/html; q=0.000, */*",
+        "TEXT/HTML;charset=utf-8;Q=0",
+        "text/html;q=junk",
+        "text/html;q=-1",
+        "text/html;q=2",
+        "text/html;q",
+        "text/html é",
+    ] {
+        assert_eq!(ask(&[accept]).await, 401, "{accept}");
     }
 }
 

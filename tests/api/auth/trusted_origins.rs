@@ -365,7 +365,13 @@ async fn a_page_of_a_trusted_origin_may_read_errors_too(backend: Backend) {
         opened_to(&reply, APP);
         reply.refused(status, code);
     }
+    // What a script fetches is no navigation, whatever it accepts.
     let reply = Reply::of(get(&server.nobody, ME).header("Accept", "text/html")).await;
+    opened_to(&reply, APP);
+    reply.refused(401, "UNAUTHORIZED");
+    // An older browser does not say what it does.
+    let older = server.nobody.bare(Method::GET, ME).header("Origin", APP);
+    let reply = Reply::of(older.header("Accept", "text/html")).await;
     opened_to(&reply, APP);
     location(&reply);
 }
