@@ -8,6 +8,7 @@ mod log;
 mod metrics;
 mod panics;
 mod sockets;
+mod trace_context;
 mod unread_body;
 
 use std::{

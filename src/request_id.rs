@@ -1,6 +1,6 @@
 //! The number by which one request is found again: in its answer, in an error's body, in the log.
 
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderMap, HeaderName};
 
 tokio::task_local! {
     static CURRENT: String;
@@ -9,7 +9,25 @@ tokio::task_local! {
 /// The header that every answer carries.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A new one. A client's own is not taken over: it could forge what a log says.
+/// The longest that is taken over; proxies make them of 20 to 60 characters.
+const LONGEST: usize = 128;
+
+/// The id that a proxy or a client has given a request, so that its log and ours are found by one id.
+///
+/// It names the request and nothing depends on it. One that could look like something else in a log, or
+/// that holds a token, is not taken over.
+#[must_use]
+pub fn received(headers: &HeaderMap, token_prefix: &str) -> Option<String> {
+    let mut values = headers.get_all(HEADER);
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let id = str::from_utf8(value.as_bytes()).ok()?;
+    let fits =
+        (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain) && !id.contains(token_prefix);
+    fits.then(|| id.to_owned())
+}
+
+/// A new one.
 #[must_use]
 pub fn generate() -> String {
     uuid::Uuid::now_v7().to_string()
@@ -24,4 +42,54 @@ pub fn current() -> Option<String> {
 /// Runs what answers a request under its id.
 pub async fn scope<F: Future>(id: String, answer: F) -> F::Output {
     CURRENT.scope(id, answer).await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn taken(values: &[&[u8]]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(HEADER, HeaderValue::from_bytes(value).unwrap());
+        }
+        received(&headers, "sk_live_")
+    }
+
+    #[test]
+    fn an_id_of_plain_characters_is_taken_over() {
+        let longest = "a".repeat(LONGEST);
+        for id in
+            ["1", "a3f2b1c4d5e6f7a8b9c0d1e2f3a4b5c6", "01JABC-fra", "Root.1_x", longest.as_str()]
+        {
+            assert_eq!(taken(&[id.as_bytes()]).as_deref(), Some(id));
+        }
+    }
+
+    #[test]
+    fn any_other_id_is_replaced() {
+        let too_long = "a".repeat(LONGEST + 1);
+        let token = crate::secrets::PlainToken::generate("sk_live_");
+        for id in [
+            "",
+            " ",
+            "a b",
+            "a,b",
+            "a=b",
+            "a/b",
+            "a\"b",
+            "a\tb",
+            "é",
+            too_long.as_str(),
+            token.reveal(),
+        ] {
+            assert_eq!(taken(&[id.as_bytes()]), None, "{id:?}");
+        }
+        assert_eq!(taken(&[b"\xff"]), None);
+        assert_eq!(taken(&[b"a", b"a"]), None);
+        assert_eq!(taken(&[]), None);
+    }
 }

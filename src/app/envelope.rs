@@ -15,7 +15,7 @@ use actix_web::{
 };
 use tracing::Instrument;
 
-use super::log;
+use super::{log, trace_context};
 use crate::{docs, pages, request_id, state::State};
 
 /// Gives a request its id, its span and its line in the log, and its answer the headers that all have.
@@ -23,12 +23,16 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let id = request_id::generate();
+    let state = State::of(request.request()).ok();
+    let received =
+        state.and_then(|state| request_id::received(request.headers(), &state.config.token_prefix));
+    let id = received.unwrap_or_else(request_id::generate);
     let started = Instant::now();
     let method = request.method().clone();
     let place = Place::of(request.path());
-    let secure = State::of(request.request()).is_ok_and(|state| state.site.is_secure());
-    let span = tracing::info_span!("request", id, method = log::short(&method));
+    let secure = state.is_some_and(|state| state.site.is_secure());
+    let trace_id = trace_context::trace_id(request.headers());
+    let span = tracing::info_span!("request", id, method = log::short(&method), trace_id);
     let answer = async {
         // An error becomes its response here, where its body can still learn the request's id.
         let answered = next.call(request).await.map_err(|error| error.error_response());

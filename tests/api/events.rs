@@ -312,7 +312,7 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
 
 /// Puts this wherever a stranger may write something: headers, path, method, body. So many answers there are.
 async fn write_everywhere(server: &Running, forged: &str) -> usize {
-    for name in ["User-Agent", "X-Forwarded-For", "X-Request-Id", "Referer"] {
+    for name in ["User-Agent", "X-Forwarded-For", "X-Request-Id", "Traceparent", "Referer"] {
         let value = forged.replace(['\r', '\n', '\u{1b}'], "\t");
         let request = server.nobody.request(Method::GET, "/api/me").header(name, value);
         Reply::of(request).await.expect(401);
@@ -331,7 +331,31 @@ async fn write_everywhere(server: &Running, forged: &str) -> usize {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
-    7
+    8
+}
+
+#[tokio::test]
+async fn a_line_is_found_by_the_ids_of_a_proxy_and_of_a_trace() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let home = TempDir::new().unwrap();
+    let (server, _) = talkative(Backend::Sqlite, home.path(), "info").await;
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    for parent in [parent.as_str(), "00-junk-00f067aa0ba902b7-01"] {
+        let request = server.nobody.request(Method::GET, "/api/me");
+        let request = request.header("X-Request-Id", "from-nginx").header("traceparent", parent);
+        Reply::of(request).await.expect(401);
+    }
+    let token = Server::unknown_token();
+    let request = server.nobody.request(Method::GET, "/api/me").header("X-Request-Id", &token);
+    Reply::of(request).await.expect(401);
+    let log = log_of(server, home.path());
+    assert!(!log.contains(&token), "{log}");
+    let log = parsed(&log);
+    let spans: Vec<&Value> =
+        lines_of(&log, "/api/me").into_iter().map(|line| &line["span"]).collect();
+    assert_eq!((&spans[0]["id"], &spans[0]["trace_id"]), (&json!("from-nginx"), &json!(TRACE)));
+    assert_eq!(spans[1]["id"], "from-nginx");
+    assert!(spans[1].get("trace_id").is_none_or(Value::is_null), "{}", spans[1]);
 }
 
 #[tokio::test]

@@ -10,9 +10,7 @@ const NAMES: [&str; 4] = ["AUTHORIZATION", "COOKIE", "SessionExt", "actix_sessio
 const TEXTS: [&str; 4] = ["\"authorization\"", "\"cookie\"", ".cookie(", ".cookies("];
 
 /// Who names one and does not read it.
-const OTHERS: [(&str, &str); 4] = [
-    // Browsers on trusted origins may send it.
-    ("src/app/cors.rs", "AUTHORIZATION"),
+const OTHERS: [(&str, &str); 3] = [
     // Its warnings are left out of the log.
     ("src/cli/log.rs", "actix_session"),
     // A security scheme is called so in the document.
