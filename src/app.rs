@@ -3,6 +3,7 @@
 mod background;
 mod cors;
 mod envelope;
+mod idle;
 mod limit;
 mod log;
 mod metrics;
@@ -41,7 +42,7 @@ use crate::{
     time::Clock,
 };
 
-/// How long a client may take over the head of its request.
+/// How long a client may take over the head of its first request.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may idle between requests; a little more than load balancers keep theirs.
 const IDLE: Duration = Duration::from_secs(75);
@@ -125,7 +126,10 @@ impl Server {
             let state = state.clone();
             HttpServer::new(move || build(state.clone(), key.clone()))
                 .workers(workers)
-                .on_connect(sockets::bound_writing)
+                .on_connect(|connection, extensions| {
+                    sockets::bound_writing(connection, extensions);
+                    idle::watch(connection, extensions, IDLE + SLOWEST_HEAD);
+                })
                 .client_request_timeout(SLOWEST_HEAD)
                 // `unread_body` sees to that, and bounds what is read meanwhile.
                 .client_disconnect_timeout(Duration::ZERO)

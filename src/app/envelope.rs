@@ -15,7 +15,7 @@ use actix_web::{
 };
 use tracing::Instrument;
 
-use super::{log, trace_context};
+use super::{idle, log, trace_context};
 use crate::{docs, pages, request_id, state::State};
 
 /// Gives a request its id, its span and its line in the log, and its answer the headers that all have.
@@ -28,6 +28,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
         state.and_then(|state| request_id::received(request.headers(), &state.config.token_prefix));
     let id = received.unwrap_or_else(request_id::generate);
     let started = Instant::now();
+    idle::note(&request, started);
     let method = request.method().clone();
     let place = Place::of(request.path());
     let secure = state.is_some_and(|state| state.site.is_secure());

@@ -98,6 +98,35 @@ async fn who_takes_no_answer_is_shut_out() {
     server.nobody.get("/health/ready").await.expect(200);
 }
 
+/// What bounds the first head ends with it. One is enough, as that takes a minute and a half.
+#[tokio::test]
+async fn a_client_that_stops_in_its_second_head_is_shut_out() {
+    let server = Backend::Sqlite.start().await;
+    let address: SocketAddr = server.nobody.base.trim_start_matches("http://").parse().unwrap();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let heads = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nGET /health/live HTTP/1.1\r\nX-Slow: ";
+    socket.write_all(heads.as_bytes()).await.unwrap();
+    let (mut from, mut to) = socket.split();
+    let trickle = async {
+        while to.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut answer = Vec::new();
+    bounded_long(async {
+        tokio::select! {
+            // Closed, or reset because more came after the close.
+            _ = from.read_to_end(&mut answer) => {}
+            () = trickle => {}
+        }
+    })
+    .await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
 /// A client that has little room for answers.
 async fn hardly_reading(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
