@@ -3,6 +3,7 @@
 use std::{
     future::{Ready, ready},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use actix_session::{
@@ -29,14 +30,14 @@ use crate::{
     site::Site,
     state::State,
     store::{sessions::LONGEST_LIFE, users::User},
-    time::{Span, Timestamp, seconds},
+    time::{Timestamp, Uptime},
 };
 
 /// The one entry of the cookie's state.
 const SECRET: &str = "secret";
 
 /// How often cookies with a bad signature are worth a line in the log.
-const LOG_TAMPERING_EVERY: Span = seconds(60);
+const LOG_TAMPERING_EVERY: Duration = Duration::from_secs(60);
 
 /// What is presented as a cookie.
 pub(super) enum Cookie {
@@ -166,7 +167,7 @@ pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
         }
         None if request.cookie(name(state.site.is_secure())).is_none() => Cookie::Absent,
         None => {
-            log_tampering(state.clock.now());
+            log_tampering();
             Cookie::Tampered
         }
     }
@@ -179,13 +180,21 @@ fn read(carried: &Carried) -> Option<SessionHash> {
 
 /// actix-session would write a line for each, which lets a stranger fill the disk; its own are
 /// filtered out of the log.
-fn log_tampering(now: Timestamp) {
-    static LAST: Mutex<Option<Timestamp>> = Mutex::new(None);
+fn log_tampering() {
+    static LAST: Mutex<Option<Uptime>> = Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.is_none_or(|last| last + LOG_TAMPERING_EVERY <= now) {
-        *last = Some(now);
+    // Not by the time of day: where that is set back, nothing would be logged until it has caught up.
+    if is_due(&mut last, Uptime::now()) {
         tracing::warn!("a session cookie with a bad signature was ignored (logged once a minute)");
     }
+}
+
+fn is_due(last: &mut Option<Uptime>, now: Uptime) -> bool {
+    let is_due = last.is_none_or(|last| now.since(last) >= LOG_TAMPERING_EVERY);
+    if is_due {
+        *last = Some(now);
+    }
+    is_due
 }
 
 /// A handler's way to set and remove the cookie.
@@ -275,6 +284,15 @@ mod tests {
     fn anybodys_cookie_is_a_cookie() {
         assert!(has_none(TestRequest::default().to_srv_request().headers()));
         assert!(!has_none(with("theirs=x").to_srv_request().headers()));
+    }
+
+    #[test]
+    fn a_tampered_cookie_is_logged_once_a_minute_of_uptime() {
+        let (start, mut last) = (Uptime::now(), None);
+        for (seconds, logged) in [(0, true), (1, false), (59, false), (60, true), (119, false)] {
+            let now = start + Duration::from_secs(seconds);
+            assert_eq!(is_due(&mut last, now), logged, "{seconds} s");
+        }
     }
 
     #[test]
