@@ -103,6 +103,9 @@ async fn who_takes_no_answer_is_shut_out() {
 async fn a_client_that_stops_in_its_second_head_is_shut_out() {
     let server = Backend::Sqlite.start().await;
     let address: SocketAddr = server.nobody.base.trim_start_matches("http://").parse().unwrap();
+    // Older than the other, so that it would end before if it were not for its requests.
+    let mut in_use = TcpStream::connect(address).await.unwrap();
+    ask_again(&mut in_use).await;
     let mut socket = TcpStream::connect(address).await.unwrap();
     let heads = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nGET /health/live HTTP/1.1\r\nX-Slow: ";
     socket.write_all(heads.as_bytes()).await.unwrap();
@@ -113,18 +116,34 @@ async fn a_client_that_stops_in_its_second_head_is_shut_out() {
         }
         std::future::pending::<()>().await;
     };
+    let asking = async {
+        loop {
+            ask_again(&mut in_use).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
     let mut answer = Vec::new();
     bounded_long(async {
         tokio::select! {
             // Closed, or reset because more came after the close.
             _ = from.read_to_end(&mut answer) => {}
             () = trickle => {}
+            () = asking => {}
         }
     })
     .await;
+    ask_again(&mut in_use).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
     server.nobody.get("/health/ready").await.expect(200);
+}
+
+/// Asks once more on a connection that is kept open.
+async fn ask_again(socket: &mut TcpStream) {
+    socket.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 4096];
+    let length = bounded(socket.read(&mut answer)).await.unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "it is open and answered");
 }
 
 /// A client that has little room for answers.
