@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use access::{check_access, explain_denied, exposed};
+pub use access::{check_access, explain, exposed};
 
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
@@ -30,7 +30,7 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
         .mode(FOLDER_MODE)
         .recursive(true)
         .create(folder)
-        .map_err(|error| explain_denied(folder, error))?;
+        .map_err(|error| explain(folder, error))?;
     fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))
 }
 

@@ -7,7 +7,7 @@ use std::{
 use super::{Failure, print};
 use crate::{
     config::Config,
-    private_files::folder_of,
+    private_files::{explain, folder_of},
     store::{Location, backup},
 };
 
@@ -36,7 +36,8 @@ fn write(database: &Path, file: &Path) -> Result<u64, Failure> {
     let copy = tempfile::Builder::new()
         .prefix(".portcullis-backup-")
         .permissions(private.clone())
-        .tempfile_in(&folder)?;
+        .tempfile_in(&folder)
+        .map_err(|error| explain(&folder, error))?;
     copy.as_file().set_permissions(private)?;
     backup::copy(database, copy.path())?;
     let faults = backup::faults(copy.path())?;

@@ -28,7 +28,9 @@ impl Outbox {
     pub(super) async fn keep(&self, id: &str, mail: Vec<u8>) -> Result<(), Error> {
         let file = self.0.join(format!("{id}.eml"));
         // On the disk, since the job that says it is to be sent is about to be deleted, durably.
-        let work = move || private_files::write(&file, &mail);
+        let work = move || {
+            private_files::write(&file, &mail).map_err(|error| private_files::explain(&file, error))
+        };
         let transient = |error: &dyn std::fmt::Display| Error::Transient(error.to_string());
         tokio::task::spawn_blocking(work)
             .await

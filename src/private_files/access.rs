@@ -33,16 +33,44 @@ pub fn check_access(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Says whose the nearest folder or file is that denies access to this path, if that is the error.
+/// Says what keeps this process from using a path, and what to do about it, where that is not plain.
 #[must_use]
-pub fn explain_denied(path: &Path, error: io::Error) -> io::Error {
-    if error.kind() != io::ErrorKind::PermissionDenied {
-        return error;
-    }
+pub fn explain(path: &Path, error: io::Error) -> io::Error {
     let here = |path| if path == Path::new("") { Path::new(".") } else { path };
-    match path.ancestors().map(here).find(|path| path.symlink_metadata().is_ok()) {
-        Some(denying) => io::Error::other(denied(denying)),
-        None => error,
+    let nearest = path.ancestors().map(here).find(|path| path.symlink_metadata().is_ok());
+    let (shown, user) = (nearest.unwrap_or(path).display(), geteuid().as_raw());
+    io::Error::other(match (error.kind(), nearest) {
+        (io::ErrorKind::PermissionDenied, Some(denying)) => denied(denying),
+        (io::ErrorKind::NotFound, _) => {
+            let from = std::env::current_dir().unwrap_or_default();
+            format!(
+                "{error}. This process runs as uid {user} in the folder {}: create it, or correct the path",
+                from.display()
+            )
+        }
+        (io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists, Some(file)) => format!(
+            "{shown} is a file ({}), and a folder is needed there: choose another path, or move the file away",
+            owner_and_mode(file)
+        ),
+        (io::ErrorKind::IsADirectory, Some(folder)) => format!(
+            "{shown} is a folder ({}), and a file is needed there: choose another path",
+            owner_and_mode(folder)
+        ),
+        (io::ErrorKind::ReadOnlyFilesystem, _) => format!(
+            "{shown} is on a file system that this process (uid {user}) may only read: mount it for writing, or \
+             choose another path"
+        ),
+        (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => {
+            format!("{error}. Make room where {shown} is, or choose another path (uid {user})")
+        }
+        _ => return error,
+    })
+}
+
+fn owner_and_mode(path: &Path) -> String {
+    match fs::metadata(path) {
+        Ok(found) => format!("uid {}, mode {:04o}", found.uid(), mode(&found)),
+        Err(error) => error.to_string(),
     }
 }
 
@@ -90,6 +118,30 @@ mod tests {
     use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
     use super::*;
+
+    #[test]
+    fn what_keeps_a_path_from_being_used_is_explained_with_what_to_do() {
+        let home = tempfile::TempDir::new().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let user = geteuid().as_raw();
+        let below = file.join("inner");
+        for (path, errno, parts) in [
+            (&below, Errno::NOTDIR, &["file is a file (uid ", "mode 0", "choose another path"][..]),
+            (&file, Errno::EXIST, &["file is a file (uid ", "mode 0"]),
+            (&home.path().to_owned(), Errno::ISDIR, &["is a folder (uid ", "choose another path"]),
+            (&file, Errno::ROFS, &["may only read", "mount it for writing"]),
+            (&file, Errno::NOSPC, &["No space left", "Make room"]),
+            (&home.path().join("none"), Errno::NOENT, &["No such file", "create it"]),
+            (&file, Errno::IO, &["Input/output error"]),
+        ] {
+            let text = explain(path, errno.into()).to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{errno}: {text}");
+            let names_user = text.contains(&format!("uid {user}"));
+            assert!(names_user || errno == Errno::IO, "{errno}: {text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+        }
+    }
 
     #[test]
     fn a_file_is_exposed_when_others_may_read_it_and_enter_its_folder() {

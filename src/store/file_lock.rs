@@ -75,7 +75,8 @@ impl FileLock {
         };
         let legacy = refuse_beside_older_server(file)?;
         prepare(file)?;
-        let locked = open_to_lock(file).map_err(|error| fail(&error))?;
+        let locked =
+            open_to_lock(file).map_err(|error| fail(&private_files::explain(file, error)))?;
         let attempt = || locked.try_lock();
         attempt
             .retry(ConstantBuilder::new().with_delay(RETRY).with_max_times(RETRIES))
@@ -164,9 +165,15 @@ pub fn files_of(database: &Path) -> [PathBuf; 3] {
 /// # Errors
 /// One line that names the file, and what to do.
 pub(super) fn prepare(file: &Path) -> Result<(), Error> {
-    let fail = |error: io::Error| Error::unavailable(format!("{}: {error}", file.display()));
+    let fail = |error: io::Error| {
+        let error = private_files::explain(file, error);
+        Error::unavailable(format!("{}: {error}", file.display()))
+    };
     private_files::create_folder(&private_files::folder_of(file)).map_err(fail)?;
     check_access(file)?;
+    if file.is_dir() {
+        return Err(fail(io::ErrorKind::IsADirectory.into()));
+    }
     create_target(file).map_err(fail)
 }
 

@@ -324,6 +324,59 @@ fn a_start_in_a_folder_of_another_user_names_it() {
     names_owner_and_remedy(output, "data", 0, "0755");
 }
 
+#[rstest]
+#[case::the_signing_secret("PORTCULLIS_SECRET_FILE")]
+#[case::the_database_url("DATABASE_URL_FILE")]
+#[case::the_mail_servers_url("PORTCULLIS_SMTP_URL_FILE")]
+#[test]
+fn a_file_that_a_setting_names_is_reported_with_owner_mode_and_remedy(#[case] setting: &str) {
+    let home = TempDir::new().unwrap();
+    let _ = as_other_user(home.path());
+    fs::write(home.path().join("file"), "x").unwrap();
+    fs::set_permissions(home.path().join("file"), Permissions::from_mode(0o600)).unwrap();
+    make_folder(&home.path().join("data"), 0o777);
+    let Some(mut command) = as_other_user(home.path()) else { return };
+    let refusal = command.env(setting, "file").output().unwrap();
+    assert!(String::from_utf8_lossy(&refusal.stderr).contains(setting));
+    names_owner_and_remedy(refusal, "file", 0, "0600");
+    let missing = fails(run(home.path(), &[(setting, "missing")], &[], ""));
+    assert!(missing.contains(&format!("{setting} names missing: No such file")), "{missing}");
+    assert!(missing.contains("correct the path"), "{missing}");
+    let folder = fails(run(home.path(), &[(setting, "data")], &[], ""));
+    assert!(folder.contains("data is a folder (uid 0, mode 0777)"), "{folder}");
+}
+
+#[test]
+fn a_port_that_needs_a_privilege_is_named_with_the_user_and_remedy() {
+    let home = TempDir::new().unwrap();
+    make_folder(&home.path().join("data"), 0o777);
+    let Some(mut command) = as_other_user(home.path()) else { return };
+    let refusal = fails(command.env("PORTCULLIS_LISTEN", "127.0.0.1:80").output().unwrap());
+    for part in ["127.0.0.1:80", &format!("uid {OTHER_USER}"), "below 1024", "PORTCULLIS_LISTEN"] {
+        assert!(refusal.contains(part), "{refusal}");
+    }
+    assert_eq!(refusal.lines().count(), 1, "{refusal}");
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_and_the_reverse_is_named_with_owner_mode_and_remedy() {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join("data"), "x").unwrap();
+    fs::set_permissions(home.path().join("data"), Permissions::from_mode(0o644)).unwrap();
+    let owner = fs::metadata(home.path().join("data")).unwrap().uid();
+    make_folder(&home.path().join("folder"), 0o755);
+    for command in [&["serve"][..], &["migrate"]] {
+        let refusal = fails(run(home.path(), &[], command, ""));
+        let says = format!("data is a file (uid {owner}, mode 0644), and a folder is needed");
+        assert!(refusal.contains(&says), "{refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{refusal}");
+        let in_folder = [("DATABASE_URL", "sqlite:folder")];
+        let refusal = fails(run(home.path(), &in_folder, command, ""));
+        let says = format!("folder is a folder (uid {owner}, mode 0755), and a file is needed");
+        assert!(refusal.contains(&says), "{refusal}");
+    }
+}
+
 #[test]
 fn a_command_that_root_runs_leaves_the_server_its_files() {
     let home = TempDir::new().unwrap();
