@@ -17,10 +17,14 @@
 //! from other users, [`metrics`] what is measured, [`output`] what is written to the standard streams,
 //! [`scope`] what a token may do, and [`time`] what time it is.
 
+// They panic where the output is closed or the disk is full; `output` and `cli::print` do not.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod connection_url;
 mod docs;
 pub mod error;
 mod fields;

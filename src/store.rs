@@ -283,10 +283,10 @@ impl Store {
     ) -> Result<Self, Error> {
         let lock = lock.map(Arc::new);
         let alone = lock.is_some();
-        if options.migrate {
-            Self::migrate(location).await?;
-        } else if let Location::Sqlite(file) = location {
-            file_lock::prepare(file)?;
+        match location {
+            _ if options.migrate => drop(Self::migrate(location).await?),
+            Location::Sqlite(file) => file_lock::prepare(file)?,
+            Location::Postgres(target) => target.check_sessions().await?,
         }
         let database = match location {
             Location::Sqlite(file) => Database::Sqlite(sqlite::Sqlite::open(
@@ -324,7 +324,10 @@ impl Store {
                 file_lock::prepare(file)?;
                 held
             }
-            Location::Postgres(_) => Vec::new(),
+            Location::Postgres(target) => {
+                target.check_sessions().await?;
+                Vec::new()
+            }
         };
         migrate::run(location.clone()).await
     }

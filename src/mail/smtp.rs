@@ -14,7 +14,11 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::Error;
-use crate::config::{Config, ConfigError};
+use crate::{
+    config::{Config, ConfigError},
+    connection_url::ENCODE_PASSWORD,
+    private_files,
+};
 
 /// How long to wait for the answer to a farewell: the mail has been taken before it.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -39,7 +43,14 @@ impl Smtp {
     /// Reads the server's URL. Mail in clear must be asked for.
     pub(super) fn new(url: &str, config: &Config) -> Result<Self, ConfigError> {
         let wrong = |reason: &dyn std::fmt::Display| ConfigError::Smtp(reason.to_string());
+        // In a URL without a path, query or fragment of that kind, these are parts of a password.
+        if url.rsplit_once('@').is_some_and(|(before, _)| holds_separator(before)) {
+            return Err(wrong(&ENCODE_PASSWORD));
+        }
         let url = Url::parse(url).map_err(|error| wrong(&error))?;
+        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+            return Err(wrong(&"must end after the host and port, but for ?tls=none"));
+        }
         let (host, local) = host(&url).ok_or_else(|| wrong(&"names no host"))?;
         let (port, encryption) = match (url.scheme(), url.query()) {
             ("smtps", None) => (465, Encryption::Tls(tls(&host, config)?)),
@@ -48,13 +59,15 @@ impl Smtp {
             ("smtp" | "smtps", Some(_)) => return Err(wrong(&"the only parameter is ?tls=none")),
             _ => return Err(wrong(&"must begin with smtps:// or smtp://")),
         };
-        let credentials = match url.password() {
-            Some(password) => {
+        let credentials = match (url.username(), url.password().unwrap_or_default()) {
+            ("", "") => None,
+            (_, "") => return Err(wrong(&"names a user without a password: user:password@host")),
+            ("", _) => return Err(wrong(&"holds a password without a user: user:password@host")),
+            (user, password) => {
                 let decode = |text| percent_decode_str(text).decode_utf8().map(String::from);
-                let user = decode(url.username()).map_err(|error| wrong(&error))?;
+                let user = decode(user).map_err(|error| wrong(&error))?;
                 Some(Credentials::new(user, decode(password).map_err(|error| wrong(&error))?))
             }
-            None => None,
         };
         Ok(Self {
             port: url.port().unwrap_or(port),
@@ -122,6 +135,12 @@ impl Smtp {
     }
 }
 
+/// Whether what stands between the scheme and the host holds what ends an authority.
+fn holds_separator(before_host: &str) -> bool {
+    let credentials = before_host.split_once("://").map_or("", |(_, rest)| rest);
+    credentials.contains(['/', '?', '#', '\\'])
+}
+
 /// The host that a URL names, and whether it is this machine.
 fn host(url: &Url) -> Option<(String, bool)> {
     match url.host()? {
@@ -144,7 +163,7 @@ fn tls(host: &str, config: &Config) -> Result<TlsParameters, ConfigError> {
             path: path.clone(),
             source,
         };
-        let pem = fs::read(path).map_err(file)?;
+        let pem = fs::read(path).map_err(|error| file(private_files::explain(path, error)))?;
         let certificate = Certificate::from_pem(&pem)
             .map_err(|error| file(std::io::Error::other(described(&error))))?;
         builder = builder.add_root_certificate(certificate);

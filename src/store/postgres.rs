@@ -1,13 +1,21 @@
 //! PostgreSQL through a pool of connections, with bounded waits.
 
 mod pipeline;
+mod session;
 mod target;
+mod url;
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::{ConnectionError, QueryResult, result::Error as QueryError};
+use diesel::{
+    ConnectionError, QueryResult,
+    dsl::sql,
+    result::Error as QueryError,
+    sql_types::{Nullable, Text},
+};
 use diesel_async::{
-    AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+    AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+    TransactionManager,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod, bb8,
     },
@@ -29,6 +37,17 @@ fn limits(patience: Duration) -> String {
         "SELECT set_config(name, '{limit}', false) FROM pg_settings \
          WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') \
          AND setting::bigint NOT BETWEEN 1 AND {limit}"
+    )
+}
+
+/// The settings of a session that do not have the effect that is relied on, as text.
+fn without_effect(patience: Duration) -> String {
+    let limit = patience.as_millis();
+    format!(
+        "string_agg(name || ' = ' || setting, ', ') FROM pg_settings WHERE CASE \
+         WHEN name = 'synchronous_commit' THEN setting IN ('off', 'local', 'remote_write') \
+         WHEN name IN ('statement_timeout', 'idle_in_transaction_session_timeout') \
+         THEN setting::bigint NOT BETWEEN 1 AND {limit} END"
     )
 }
 
@@ -71,10 +90,10 @@ pub struct Patience {
 }
 
 impl Postgres {
-    /// Opens the pool: at most `size` connections.
+    /// Opens the pool: at most `size` connections. Apart from a first one, they are made when they are needed.
     ///
     /// # Errors
-    /// None as yet: connections are made when they are needed.
+    /// When there is no connection, or one does not keep its settings.
     pub async fn open(
         target: Target,
         size: u32,
@@ -85,8 +104,12 @@ impl Postgres {
         let target = Arc::new(target);
         let limits = limits(patience);
         let rest = size.saturating_sub(lists).max(1);
-        let pool = open_pool(&target, rest, connecting, limits.clone()).await?;
-        let lists = open_pool(&target, lists, connecting, format!("{limits}; {FOR_LISTS}")).await?;
+        let check = without_effect(patience);
+        let pool = open_pool(&target, rest, connecting, [&limits, &check]).await?;
+        let for_lists = format!("{limits}; {FOR_LISTS}");
+        let lists = open_pool(&target, lists, connecting, [&for_lists, &check]).await?;
+        // It says what is wrong, where the pool would try again and end with "timed out".
+        drop(fresh(&pool).await?);
         let lane = || Arc::new(Pipeline::new(pool.clone(), patience, BY_INDEX));
         let lanes = std::iter::repeat_with(lane).take(workers).collect();
         let watch = Pipeline::new(pool.clone(), patience, "");
@@ -232,19 +255,31 @@ async fn open_pool(
     target: &Arc<Target>,
     size: u32,
     connecting: Duration,
-    settings: String,
+    [settings, check]: [&str; 2],
 ) -> Result<Pool, Error> {
-    let (target, settings) = (target.clone(), Arc::<str>::from(settings));
+    let target = target.clone();
+    let (settings, check) = (Arc::<str>::from(settings), Arc::<str>::from(check));
     let mut config = ManagerConfig::default();
     config.custom_setup = Box::new(move |_| {
-        let (target, settings) = (target.clone(), settings.clone());
+        let (target, settings, check) = (target.clone(), settings.clone(), check.clone());
         Box::pin(async move {
             let mut connection = target.connect().await?;
             connection
                 .batch_execute(&settings)
                 .await
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
-            Ok(connection)
+            // In a transaction of its own: a connection pool may hold more than one session ready for us.
+            let without_effect: Option<String> = diesel::select(sql::<Nullable<Text>>(&check))
+                .get_result(&mut connection)
+                .await
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            match without_effect {
+                None => Ok(connection),
+                Some(settings) => Err(ConnectionError::BadConnection(format!(
+                    "settings of the session have no effect ({settings}): a connection pool before PostgreSQL \
+                     must be in session mode"
+                ))),
+            }
         })
     });
     // bb8's ping at each check-out costs a quarter of the throughput. A connection that died is

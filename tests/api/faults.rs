@@ -2,8 +2,10 @@
 
 mod files;
 mod panics;
+mod pgbouncer;
 mod postgres;
 mod restart;
 mod sqlite;
+mod tls;
 
 pub use sqlite::integrity;

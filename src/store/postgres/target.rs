@@ -1,16 +1,19 @@
 //! How a PostgreSQL server is reached: the URL, how long that may take, and TLS where the URL asks for it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use rustls::{
-    ClientConfig, RootCertStore,
+    CertificateError, ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{super::Error, session, url::ConnectionUrl};
+use crate::private_files;
 
 /// How long a host may take to let us in, where the URL does not say it.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -26,13 +29,14 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a connection URL; `sslmode=require` means TLS with a verified certificate.
+    /// Reads a connection URL; `sslmode=require` means TLS with a verified certificate, as `verify-full` does. The
+    /// file of certificate authorities is this one, or the URL's.
     ///
     /// # Errors
     /// What is wrong with the URL or the certificate file; never the URL itself, which may hold a password.
     pub fn parse(url: &str, authority: Option<PathBuf>) -> Result<Self, String> {
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|error: tokio_postgres::Error| format!("DATABASE_URL: {error}"))?;
+        let ConnectionUrl { mut config, authority: named } =
+            ConnectionUrl::parse(url).map_err(|reason| format!("DATABASE_URL: {reason}"))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECTING);
         }
@@ -40,9 +44,8 @@ impl Target {
             config.application_name(APPLICATION_NAME);
         }
         let tls = if config.get_ssl_mode() == SslMode::Require {
-            Some(MakeRustlsConnect::new(tls_config(authority)?))
+            Some(MakeRustlsConnect::new(tls_config(authority.or(named))?))
         } else {
-            config.ssl_mode(SslMode::Disable);
             None
         };
         Ok(Self { config, tls })
@@ -77,12 +80,48 @@ impl Target {
     /// # Errors
     /// When the server cannot be reached, refuses, or does not answer in time.
     pub async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
-        let hosts = self.config.get_hosts().len().max(1);
-        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECTING);
-        let patience = each.saturating_mul(hosts.try_into().unwrap_or(u32::MAX));
-        tokio::time::timeout(patience, self.open()).await.unwrap_or_else(|_| {
+        tokio::time::timeout(self.patience(), self.open()).await.unwrap_or_else(|_| {
             Err(ConnectionError::BadConnection("PostgreSQL did not answer in time".to_owned()))
         })
+    }
+
+    /// How long all hosts together may take to let us in.
+    pub(super) fn patience(&self) -> Duration {
+        let hosts = self.config.get_hosts().len().max(1);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECTING);
+        each.saturating_mul(hosts.try_into().unwrap_or(u32::MAX))
+    }
+
+    /// The settings that the URL asks the server to begin a session with, as the server's command line has them.
+    pub(super) fn options(&self) -> &str {
+        self.config.get_options().unwrap_or_default()
+    }
+
+    /// Checks that connections keep what is set in their sessions.
+    ///
+    /// # Errors
+    /// When they do not, or the server cannot be reached.
+    pub(in crate::store) async fn check_sessions(&self) -> Result<(), Error> {
+        session::check(self).await
+    }
+
+    /// Opens a connection in which nothing is set.
+    pub(super) async fn connect_plainly(&self) -> Result<tokio_postgres::Client, String> {
+        let opening = async {
+            if let Some(tls) = self.tls.clone() {
+                let (client, driver) = self.config.connect(tls).await?;
+                tokio::spawn(driver);
+                Ok::<_, tokio_postgres::Error>(client)
+            } else {
+                let (client, driver) = self.config.connect(tokio_postgres::NoTls).await?;
+                tokio::spawn(driver);
+                Ok(client)
+            }
+        };
+        match tokio::time::timeout(self.patience(), opening).await {
+            Ok(opened) => opened.map_err(|error| describe(&error)),
+            Err(_) => Err("PostgreSQL did not answer in time".to_owned()),
+        }
     }
 
     async fn open(&self) -> ConnectionResult<AsyncPgConnection> {
@@ -95,25 +134,59 @@ impl Target {
             AsyncPgConnection::try_from_client_and_connection(client, driver).await?
         };
         connection
-            .batch_execute(DURABLE)
+            .batch_execute(&format!("{RESET}; {DURABLE}"))
             .await
             .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     }
 }
 
+/// A pool in session mode that does not reset its sessions (`server_reset_query` of PgBouncer is empty) hands on
+/// what an earlier connection of ours left in one. `DISCARD ALL` would also undo what the pool itself has set.
+const RESET: &str = "DEALLOCATE ALL; SELECT pg_advisory_unlock_all(); \
+     RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_seqscan; RESET random_page_cost; \
+     RESET plan_cache_mode; RESET statement_timeout; RESET lock_timeout; \
+     RESET idle_in_transaction_session_timeout; RESET synchronous_commit";
+
 /// An acknowledged lock-out must survive a crash, whatever the server's default; a stricter one stays.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 
-fn describe(error: &tokio_postgres::Error) -> String {
+/// An error of the driver with its causes, and for one of TLS what to do.
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
+    let mut hint = None;
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
+        hint = hint.or_else(|| certificate_hint(cause));
         source = cause.source();
     }
-    text
+    match hint {
+        Some(hint) => format!("{text} ({hint})"),
+        None => text,
+    }
+}
+
+fn certificate_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let cause = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+    let rustls::Error::InvalidCertificate(fault) = cause.downcast_ref::<rustls::Error>()? else {
+        return None;
+    };
+    Some(match fault {
+        // The second where an unknown authority has the name of one that is known.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the certificate of PostgreSQL's server is from an unknown authority: name that authority's file in \
+             PORTCULLIS_DATABASE_CA_FILE"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the certificate of PostgreSQL's server is for another host name than DATABASE_URL's"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the certificate of PostgreSQL's server has expired"
+        }
+        _ => "the certificate of PostgreSQL's server is not accepted",
+    })
 }
 
 fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
@@ -125,9 +198,12 @@ fn tls_config(authority: Option<PathBuf>) -> Result<ClientConfig, String> {
         let builder = builder.with_platform_verifier().map_err(|error| error.to_string())?;
         return Ok(builder.with_no_client_auth());
     };
-    let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let fail = |error: &dyn std::fmt::Display| {
+        format!("the certificate authorities for PostgreSQL in {}: {error}", file.display())
+    };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(&file).map_err(|error| fail(&error))? {
+    let pem = fs::read(&file).map_err(|error| fail(&private_files::explain(&file, error)))?;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| fail(&error))?;
         roots.add(certificate).map_err(|error| fail(&error))?;
     }

@@ -183,7 +183,7 @@ pub fn make_certificate(folder: &Path, host: &str) -> (PathBuf, PathBuf) {
 }
 
 /// PostgreSQL refuses to run as root, so root runs it as the user that Debian's package makes.
-fn as_ordinary_user() -> Command {
+pub fn as_ordinary_user() -> Command {
     let id = Command::new("id").arg("-u").output().expect("`id` runs");
     if id.stdout.trim_ascii() == b"0" {
         let mut command = Command::new("runuser");

@@ -1,0 +1,135 @@
+//! Whether a connection has a session of its own at the server, and keeps what is set in it.
+//!
+//! Settings, prepared statements and advisory locks belong to a session. A connection pool in transaction or
+//! statement mode, such as PgBouncer's, gives each transaction whatever session is free: a server behind one would
+//! start, and then fail in parts, or run without its settings.
+
+use tokio_postgres::{Client, SimpleQueryMessage};
+use uuid::Uuid;
+
+use super::{super::Error, target::Target};
+
+/// How many connections are looked at. With two, a pool of several processes might keep them apart.
+const CONNECTIONS: usize = 3;
+
+const NO_SESSION: &str = "DATABASE_URL leads to a connection pool in transaction or statement mode (such as \
+     PgBouncer's), where settings, prepared statements and locks do not stay with their connection: use the \
+     database's direct URL, or a pool in session mode (pool_mode = session)";
+
+/// Checks that what is set in a session stays there, and what `options` in the URL asks for has arrived.
+///
+/// Each connection notes a name of its own in its session, and asks for it in a transaction that follows: where the
+/// sessions are handed out in turn, the second is another one already. Where the one that was used last is handed
+/// out first, all have the same one, and the first connection finds the last one's name. Nothing else is set:
+/// it would stay with sessions that other applications use.
+///
+/// # Errors
+/// When it does not, or the server does not answer.
+pub(super) async fn check(target: &Target) -> Result<(), Error> {
+    let late = || {
+        Error::unavailable(format!(
+            "PostgreSQL, or a connection pool before it, did not answer on {CONNECTIONS} connections in time"
+        ))
+    };
+    let mut sessions = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let client = target.connect_plainly().await.map_err(Error::unavailable)?;
+        sessions.push((client, Uuid::now_v7().to_string()));
+    }
+    tokio::time::timeout(target.patience(), compare(&sessions, target))
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+async fn compare(sessions: &[(Client, String)], target: &Target) -> Result<(), Error> {
+    for (client, name) in sessions {
+        ask(client, &format!("SELECT set_config('portcullis.session', '{name}', false)")).await?;
+        confirm(client, name).await?;
+    }
+    for (client, name) in sessions {
+        confirm(client, name).await?;
+    }
+    match sessions.first() {
+        Some((client, _)) => options_have_arrived(client, target).await,
+        None => Ok(()),
+    }
+}
+
+async fn confirm(client: &Client, name: &str) -> Result<(), Error> {
+    let found = ask(client, "SELECT current_setting('portcullis.session', true)").await?;
+    if found.as_deref() == Some(name) {
+        return Ok(());
+    }
+    Err(Error::Incompatible(NO_SESSION.to_owned()))
+}
+
+/// Checks that a pool has not dropped the settings of `options`, as PgBouncer does where it is told to ignore them.
+async fn options_have_arrived(client: &Client, target: &Target) -> Result<(), Error> {
+    let names = names_of(target.options());
+    if names.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    let dropped = format!(
+        "SELECT string_agg(name, ', ') FROM pg_settings WHERE source <> 'client' AND name IN ({})",
+        list.join(", ")
+    );
+    match ask(client, &dropped).await? {
+        None => Ok(()),
+        Some(dropped) => Err(Error::Incompatible(format!(
+            "the settings in the options of DATABASE_URL have no effect ({dropped}), since a connection pool \
+             drops them: set them for the role or the database instead"
+        ))),
+    }
+}
+
+/// The settings that the command-line options of a session name: `-c name=value` or `--name=value`.
+fn names_of(options: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut follows = false;
+    for word in options.split_whitespace() {
+        let setting = match (follows, word.strip_prefix("--").or_else(|| word.strip_prefix("-c"))) {
+            (true, _) => word,
+            (false, Some(setting)) => setting,
+            (false, None) => continue,
+        };
+        follows = setting.is_empty();
+        let name = setting.split('=').next().unwrap_or_default().replace('-', "_");
+        let name = name.to_ascii_lowercase();
+        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The first column of the first row, by the simple protocol: nothing is prepared.
+async fn ask(client: &Client, sql: &str) -> Result<Option<String>, Error> {
+    let messages = client
+        .simple_query(sql)
+        .await
+        .map_err(|error| Error::unavailable(super::target::describe(&error)))?;
+    Ok(messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_of;
+
+    #[test]
+    fn the_settings_in_options_are_found_in_both_forms() {
+        for (options, names) in [
+            ("", &[][..]),
+            ("endpoint=ep-cool-1", &[]),
+            ("-c statement_timeout=5s", &["statement_timeout"]),
+            ("-cwork_mem=4MB --lock-timeout=1s", &["work_mem", "lock_timeout"]),
+            ("-c search_path=a\\ b -c geqo=off", &["search_path", "geqo"]),
+        ] {
+            assert_eq!(names_of(options), names, "{options}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Reads a connection URL: the driver's own options, and those that providers and other clients add to it.
+
+use std::path::PathBuf;
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::{Config, config::SslMode};
+
+use super::target::describe;
+use crate::connection_url::ENCODE_PASSWORD;
+
+/// The driver's options but `sslmode`. It has no list of its own, and does not say which one it does not know.
+const DRIVER: [&str; 18] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslnegotiation",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+
+/// Options for other clients, which need nothing of us: how large their pools are, and that the URL leads to a
+/// connection pool, which is looked at in any case.
+const IGNORED: [&str; 6] = [
+    "connection_limit",
+    "fallback_application_name",
+    "pgbouncer",
+    "pool_timeout",
+    "supa",
+    "workaround",
+];
+
+/// What a URL asks for.
+pub(super) struct ConnectionUrl {
+    /// For the driver. Its `sslmode` is `require` or `disable`.
+    pub config: Config,
+    /// A file of certificate authorities.
+    pub authority: Option<PathBuf>,
+}
+
+impl ConnectionUrl {
+    /// # Errors
+    /// What is wrong with it. It names an option only where that cannot be a part of the password.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let parts = Parts::of(url);
+        if parts.is_ambiguous() {
+            return Err(ENCODE_PASSWORD.to_owned());
+        }
+        read(&parts).map_err(|reason| {
+            if parts.query.contains('@') { ENCODE_PASSWORD.to_owned() } else { reason }
+        })
+    }
+}
+
+/// A URL as the driver divides it: up to the first `@`, and from there to the first `?`.
+struct Parts<'a> {
+    credentials: &'a str,
+    base: &'a str,
+    place: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Self {
+        let (base, query) = match url.find('@') {
+            Some(at) => match url[at..].find('?') {
+                Some(mark) => (&url[..at + mark], &url[at + mark + 1..]),
+                None => (url, ""),
+            },
+            None => url.split_once('?').unwrap_or((url, "")),
+        };
+        let rest = base.split_once("://").map_or("", |(_, rest)| rest);
+        let (credentials, place) = rest.split_once('@').unwrap_or(("", rest));
+        Self { credentials, base, place, query }
+    }
+
+    /// Whether a part of the password may stand where the driver would look for a host or database, or the other
+    /// way round.
+    fn is_ambiguous(&self) -> bool {
+        let user = self.credentials.split(':').next().unwrap_or_default();
+        user.contains(['/', '?', '#']) || self.place.contains(['@', '#'])
+    }
+}
+
+fn read(parts: &Parts<'_>) -> Result<ConnectionUrl, String> {
+    let (mut kept, mut tls, mut authority) = (Vec::new(), false, None);
+    let options = parts.query.split('&').filter(|option| !option.is_empty());
+    let options: Vec<(&str, &str)> =
+        options.map(|option| option.split_once('=').unwrap_or((option, ""))).collect();
+    let holds_password = options.iter().any(|(name, _)| *name == "password");
+    for (name, written) in options {
+        let value = percent_decode_str(written).decode_utf8_lossy();
+        match (name, &*value) {
+            ("sslmode", "require" | "verify-ca" | "verify-full") | ("ssl", "true") => tls = true,
+            ("sslmode", "disable" | "allow" | "prefer") | ("ssl", "false") => tls = false,
+            ("sslmode", _) => {
+                return Err("sslmode must be disable, allow, prefer, require, verify-ca or \
+                     verify-full, of which the last three are the same here"
+                    .to_owned());
+            }
+            ("sslrootcert", "system") => {}
+            ("sslrootcert", file) if !file.is_empty() => authority = Some(PathBuf::from(file)),
+            // There is no GSSAPI here, and a certificate is always checked.
+            ("gssencmode", "disable" | "prefer" | "allow") | ("sslaccept", "strict") => {}
+            ("client_encoding", encoding) if is_utf8(encoding) => {}
+            (name, _) if IGNORED.contains(&name) => {}
+            (name, _) if DRIVER.contains(&name) => kept.push(format!("{name}={written}")),
+            (name, _) if !holds_password && is_a_name(name) => {
+                return Err(format!(
+                    "the option {name} is not supported with this value, or at all"
+                ));
+            }
+            _ => return Err(format!("an option is not supported; {ENCODE_PASSWORD}")),
+        }
+    }
+    let mut config: Config = format!("{}?{}", parts.base, kept.join("&"))
+        .parse()
+        .map_err(|error: tokio_postgres::Error| describe(&error))?;
+    config.ssl_mode(if tls { SslMode::Require } else { SslMode::Disable });
+    Ok(ConnectionUrl { config, authority })
+}
+
+fn is_utf8(encoding: &str) -> bool {
+    matches!(encoding.to_ascii_lowercase().as_str(), "utf8" | "utf-8" | "unicode")
+}
+
+fn is_a_name(text: &str) -> bool {
+    (2..=40).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use tokio_postgres::config::Host;
+
+    use super::*;
+
+    fn parse(options: &str) -> Result<ConnectionUrl, String> {
+        ConnectionUrl::parse(&format!("postgres://u:secret@db.example.com/app?{options}"))
+    }
+
+    #[test]
+    fn tls_is_on_for_every_mode_that_demands_it_and_off_for_the_others() {
+        for (options, mode) in [
+            ("sslmode=require", SslMode::Require),
+            ("sslmode=verify-ca", SslMode::Require),
+            ("sslmode=verify-full", SslMode::Require),
+            ("ssl=true", SslMode::Require),
+            ("sslmode=require&channel_binding=require", SslMode::Require),
+            ("sslmode=prefer", SslMode::Disable),
+            ("sslmode=allow", SslMode::Disable),
+            ("sslmode=disable", SslMode::Disable),
+            ("ssl=false", SslMode::Disable),
+            ("", SslMode::Disable),
+        ] {
+            assert_eq!(parse(options).unwrap().config.get_ssl_mode(), mode, "{options}");
+        }
+        assert!(parse("sslmode=always").err().unwrap().contains("sslmode"));
+    }
+
+    #[test]
+    fn options_of_other_clients_that_need_nothing_are_accepted_and_further_ones_are_named() {
+        for harmless in [
+            "pgbouncer=true",
+            "connection_limit=1&pool_timeout=0",
+            "supa=base-pooler.x",
+            "gssencmode=prefer",
+            "sslrootcert=system",
+            "client_encoding=UTF8",
+            "connect_timeout=10&application_name=app",
+            "options=-c%20statement_timeout%3D1000",
+        ] {
+            assert!(parse(harmless).is_ok(), "{harmless}");
+        }
+        for (option, name) in [
+            ("schema=app", "schema"),
+            ("sslcert=client.crt", "sslcert"),
+            ("gssencmode=require", "gssencmode"),
+            ("connect_timeout=soon", "connect_timeout"),
+            ("target_session_attrs=any-thing", "target_session_attrs"),
+        ] {
+            let refusal = parse(option).err().unwrap();
+            assert!(refusal.contains(name), "{option}: {refusal}");
+        }
+        let named = parse("sslrootcert=%2Fetc%2Fca.pem").unwrap().authority;
+        assert_eq!(named, Some(PathBuf::from("/etc/ca.pem")));
+    }
+
+    #[test]
+    fn a_password_that_is_not_encoded_is_read_whole_or_rejected_and_never_repeated() {
+        for (url, password) in [
+            ("postgres://app:p/s?s#w&rd@host/app", "p/s?s#w&rd"),
+            ("postgres://app:s%40cret:word@host/app", "s@cret:word"),
+        ] {
+            let read = ConnectionUrl::parse(url).unwrap().config;
+            assert_eq!(read.get_password(), Some(password.as_bytes()));
+            assert_eq!(read.get_hosts(), [Host::Tcp("host".to_owned())]);
+        }
+        for url in [
+            "postgres://app:p@s/s:word#o?r%d&=x@127.0.0.1:5432/app",
+            "postgres://app:s@word@host/app",
+            "postgres://app:s@word/@host/app",
+            "postgres://app:s@s?word=1@host/app",
+            "postgres://app:s@s?word@host/app",
+            "postgres://app:s@1?user=a&word=b@host/app",
+            "postgres://app:s@1#word@host/app",
+            "postgres://host/db?user=word@example.com",
+            "postgres://host/db?user=app&password=a&word=b",
+            "postgres://host/db?user=app&password=a&word",
+            "postgres://app:s@host:word/app",
+        ] {
+            let refusal = ConnectionUrl::parse(url).err().expect(url);
+            assert!(!refusal.contains("word=") && !refusal.contains("s:word"), "{url}: {refusal}");
+            let of_the_url = refusal.replace("the password", "");
+            assert!(!of_the_url.contains("word"), "{url}: {refusal}");
+        }
+    }
+}
