@@ -1,5 +1,7 @@
 //! The command line; nothing else.
 
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 use std::process::ExitCode;
 
 use portcullis::{

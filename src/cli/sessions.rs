@@ -52,22 +52,19 @@ async fn list(store: &Store, email: &str) -> Result<(), Failure> {
         let page = sessions::list(store, user.id.clone(), window.clone(), now()).await?;
         for session in page.rows {
             any = true;
-            println!(
+            print(format_args!(
                 "{}  last seen {}  until {}  {:<15}  {}",
                 session.id,
                 session.last_seen_at,
                 session.expires_at,
                 session.ip_address.unwrap_or_default(),
                 session.user_agent.unwrap_or_default(),
-            );
+            ))?;
         }
         match page.next {
             Some(next) => window.after = Some(next),
             None if any => return Ok(()),
-            None => {
-                println!("No sessions.");
-                return Ok(());
-            }
+            None => return print("No sessions."),
         }
     }
 }

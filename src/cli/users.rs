@@ -4,7 +4,7 @@ use serde_json::json;
 use super::{Failure, now, print, read_password};
 use crate::{
     config::Config,
-    fields,
+    fields, output,
     secrets::{Context, Hashing},
     store::{
         self, Store,
@@ -114,8 +114,7 @@ pub(super) async fn run(
             } else {
                 "had no failed sign-ins"
             };
-            println!("{} {told}.", user.email);
-            Ok(())
+            print(format_args!("{} {told}.", user.email))
         }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;
@@ -177,11 +176,11 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
         let filter = Filter { search: search.clone(), ..Filter::default() };
         let page = users::list(store, filter, window.clone()).await?;
         if window.after.is_none() && page.truncated {
-            eprintln!("1,000+ results, narrow your search. Not all of them are shown.");
+            output::error_line("1,000+ results, narrow your search. Not all of them are shown.");
         }
         if window.after.is_none() && page.indexing {
-            eprintln!(
-                "Some users are not in the search index yet, and cannot be found before they are."
+            output::error_line(
+                "Some users are not in the search index yet, and cannot be found before they are.",
             );
         }
         for user in page.rows {

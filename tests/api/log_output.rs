@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use clap::CommandFactory;
 use portcullis::{
     cli::log,
     config::LogFormat,
@@ -162,29 +163,59 @@ async fn a_server_whose_output_cannot_be_written_serves_and_stops(#[case] output
     assert!(stop(server).await.success());
 }
 
-/// What each command makes of this standard output, after a user was made.
+/// Every command that prints and ends, with its arguments and its standard input, in an order in which they all
+/// succeed.
+const COMMANDS: [(&str, &[&str], &str); 23] = [
+    ("openapi", &[], ""),
+    ("secret", &[], ""),
+    ("migrate", &[], ""),
+    ("user create", &["--email", "b@example.com", "--name", "B"], PASSWORD),
+    ("user list", &[], ""),
+    ("user role", &["b@example.com", "user"], ""),
+    ("user unlock", &["b@example.com"], ""),
+    ("user password", &["b@example.com"], PASSWORD),
+    ("user deactivate", &["b@example.com"], ""),
+    ("user reactivate", &["b@example.com"], ""),
+    ("session list", &["--email", "b@example.com"], ""),
+    ("session end", &["--all"], ""),
+    ("token create", &["--email", "b@example.com", "--name", "t"], ""),
+    ("token list", &[], ""),
+    ("token revoke", &["--all"], ""),
+    ("lease show", &[], ""),
+    ("lease on", &[], ""),
+    ("lease off", &[], ""),
+    ("retention status", &[], ""),
+    ("retention confirm", &[], ""),
+    ("backup", &["copy"], ""),
+    ("--help", &[], ""),
+    ("--version", &[], ""),
+];
+
+/// The commands that end by themselves, as the command line defines them.
+fn defined(command: &clap::Command, path: &str) -> Vec<String> {
+    if !command.has_subcommands() {
+        return vec![path.to_owned()];
+    }
+    let within =
+        |inner: &clap::Command| defined(inner, format!("{path} {}", inner.get_name()).trim_start());
+    command.get_subcommands().filter(|inner| inner.get_name() != "serve").flat_map(within).collect()
+}
+
+/// The end of each command with this standard output.
 fn commands(home: &Path, output: fn() -> Stdio) -> Vec<(String, Output)> {
-    let create = ["user", "create", "--email", "a@example.com", "--name", "A"];
-    succeeds(run(home, &[], &create, PASSWORD));
-    let commands: [&[&str]; 11] = [
-        &["--help"],
-        &["--version"],
-        &["openapi"],
-        &["secret"],
-        &["migrate"],
-        &["lease", "show"],
-        &["user", "list"],
-        &["user", "role", "a@example.com", "user"],
-        &["token", "create", "--email", "a@example.com", "--name", "t"],
-        &["token", "list"],
-        &["session", "end", "--all"],
-    ];
-    let run = |arguments: &&[&str]| {
+    let defined = defined(&portcullis::cli::Cli::command(), "");
+    let listed = |name: &String| COMMANDS.iter().any(|(listed, ..)| listed == name);
+    assert!(defined.iter().all(listed), "COMMANDS lacks one of {defined:?}");
+    let help = defined.iter().map(|name| (name.as_str(), &["--help"][..], ""));
+    let end = |(name, arguments, input): (&str, &[&str], &str)| {
         let mut command = portcullis(home, &[]);
-        command.args(*arguments).stdout(output());
-        (arguments.join(" "), command.output().unwrap())
+        command.args(name.split(' ')).args(arguments).stdin(Stdio::piped()).stdout(output());
+        let mut child = command.spawn().unwrap();
+        // One that reads nothing may have ended by now.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        (format!("{name} {}", arguments.join(" ")), child.wait_with_output().unwrap())
     };
-    commands.iter().map(run).collect()
+    COMMANDS.into_iter().chain(help).map(end).collect()
 }
 
 #[test]
