@@ -17,7 +17,7 @@ RUN apt-get update \
 COPY --from=build /portcullis /usr/local/bin/portcullis
 
 USER 10001:10001
-ENV PORTCULLIS_DATA_DIR=/data PORTCULLIS_LISTEN=0.0.0.0:8080
+ENV PORTCULLIS_DATA_DIR=/data PORT=8080
 VOLUME /data
 EXPOSE 8080
 

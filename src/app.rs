@@ -5,6 +5,7 @@ mod cors;
 mod envelope;
 mod idle;
 mod limit;
+mod listeners;
 mod log;
 mod metrics;
 mod panics;
@@ -12,10 +13,7 @@ mod sockets;
 mod trace_context;
 mod unread_body;
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    time::Duration,
-};
+use std::time::Duration;
 
 use actix_web::{
     App, HttpServer,
@@ -42,6 +40,9 @@ use crate::{
     time::Clock,
 };
 
+pub use listeners::Bound;
+use listeners::{Listeners, SocketFile};
+
 /// How long a client may take over the head of its first request.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may idle between requests; a little more than load balancers keep theirs.
@@ -61,13 +62,8 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The address cannot be listened on.
-    #[error("{address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error("{0}")]
+    Listen(String),
     /// The system refuses something else.
     #[error(transparent)]
     System(#[from] std::io::Error),
@@ -76,15 +72,17 @@ pub enum StartError {
 /// A server that listens.
 pub struct Server {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Bound,
     /// Where its metrics are.
-    pub metrics_address: Option<SocketAddr>,
+    pub metrics_address: Option<Bound>,
     /// Its parts.
     pub state: Data<State>,
     /// Where its data lives.
     pub location: Location,
     listening: ActixServer,
     measuring: Option<ActixServer>,
+    // Removed when it has stopped.
+    _socket_files: [Option<SocketFile>; 2],
 }
 
 impl Server {
@@ -93,18 +91,20 @@ impl Server {
     /// # Errors
     /// When a setting is wrong, the database unusable or the address taken.
     pub async fn start(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
+        // Before anything is opened: the database has files for each worker.
+        sockets::allow_many();
         let location = config.location()?;
         // The lock first: of two that start at once, one must not sign with a key that it lost.
         let lock = location.lock()?;
         let key = config.signing_key(&location)?;
         let store = Store::open_locked(&location, config.store_options(migrate), lock).await?;
-        let listen = |source| StartError::Listen { address: config.listen, source };
-        sockets::allow_many();
-        let listener = TcpListener::bind(config.listen).map_err(listen)?;
-        let address = listener.local_addr()?;
+        let mode = config.socket_mode;
+        let listeners = Listeners::bind(&config.listen(), mode, "PORTCULLIS_LISTEN")
+            .map_err(StartError::Listen)?;
+        let address = listeners.bound.clone();
         let workers = config.workers();
         let shutdown_timeout = config.shutdown_timeout;
-        let site = Site::new(&config, address)?;
+        let site = Site::new(&config, address.port())?;
         let state = Data::new(State {
             mailer: Mailer::new(&config, &site)?,
             site,
@@ -116,7 +116,7 @@ impl Server {
             retention_due: Notify::new(),
             waiting_sign_ins: Semaphore::new(WAITING_SIGN_INS),
             hashing: Hashing::new(config.hash_concurrency()),
-            checked_cookies: CheckedCookies::new(config.cache_size),
+            checked_cookies: CheckedCookies::new(config.cache_size()),
             last_use: LastUse::default(),
             session_ends: SessionEnds::default(),
             draining: CancellationToken::new(),
@@ -124,10 +124,10 @@ impl Server {
         });
         let listening = {
             let state = state.clone();
-            HttpServer::new(move || build(state.clone(), key.clone()))
+            let mut server = HttpServer::new(move || build(state.clone(), key.clone()))
                 .workers(workers)
                 .on_connect(|connection, extensions| {
-                    sockets::bound_writing(connection, extensions);
+                    sockets::accepted(connection, extensions);
                     idle::watch(connection, extensions, IDLE + SLOWEST_HEAD);
                 })
                 .client_request_timeout(SLOWEST_HEAD)
@@ -135,19 +135,32 @@ impl Server {
                 .client_disconnect_timeout(Duration::ZERO)
                 .keep_alive(IDLE)
                 .shutdown_timeout(shutdown_timeout)
-                .disable_signals()
-                .listen(listener)?
-                .run()
-        };
-        let measured = match state.config.metrics_listen {
-            Some(wanted) => {
-                let fail = |source| StartError::Listen { address: wanted, source };
-                Some(metrics::listen(wanted, &state).map_err(fail)?)
+                .disable_signals();
+            for listener in listeners.tcp {
+                server = server.listen(listener)?;
             }
-            None => None,
+            if let Some(listener) = listeners.unix {
+                server = server.listen_uds(listener)?;
+            }
+            server.run()
         };
-        let (metrics_address, measuring) = measured.unzip();
-        Ok(Self { address, metrics_address, state, location, listening, measuring })
+        let (mut metrics_address, mut measuring, mut metrics_file) = (None, None, None);
+        if let Some(place) = &state.config.metrics_listen {
+            let mut listeners = Listeners::bind(place, mode, "PORTCULLIS_METRICS_LISTEN")
+                .map_err(StartError::Listen)?;
+            metrics_address = Some(listeners.bound.clone());
+            metrics_file = listeners.file.take();
+            measuring = Some(metrics::serve(listeners, &state)?);
+        }
+        Ok(Self {
+            address,
+            metrics_address,
+            state,
+            location,
+            listening,
+            measuring,
+            _socket_files: [listeners.file, metrics_file],
+        })
     }
 
     /// How to stop it from elsewhere.

@@ -9,6 +9,7 @@ mod retention;
 mod serve;
 mod sessions;
 mod signals;
+mod systemd;
 mod tokens;
 mod users;
 

@@ -1,10 +1,10 @@
 //! Every setting, once: its flag, environment name, default and help. `--help` is its documentation.
 
+mod listen;
 mod parse;
 
 use std::{
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,6 +21,7 @@ use crate::{
     time::{Span, days},
 };
 
+pub use listen::{Listen, SocketMode};
 pub use parse::{Rate, Secret};
 
 /// The settings of a server and of the commands beside it.
@@ -70,26 +71,38 @@ pub struct Config {
         env = "PORTCULLIS_CACHE_SIZE",
         default_value_t = 100_000,
         value_name = "N",
+        value_parser = clap::value_parser!(u32).range(0..=10_000_000),
         global = true
     )]
-    pub cache_size: usize,
+    pub cache_size: u32,
 
     /// How long a request waits for the database before it is answered 503, in seconds
     #[arg(long, env = "PORTCULLIS_DATABASE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300), global = true)]
     pub database_timeout: u64,
 
-    /// The address and port to listen on
+    /// Where to listen: an address and port, localhost:8080 (IPv4 and IPv6), :8080 (all addresses of this
+    /// machine), or a Unix socket, unix:/run/portcullis.sock. Without it, all addresses at PORT, or
+    /// 127.0.0.1:8080
+    #[arg(long, env = "PORTCULLIS_LISTEN", value_name = "ADDRESS", global = true)]
+    pub listen: Option<Listen>,
+
+    /// The port to listen on at all addresses, as hosting platforms set it, unless PORTCULLIS_LISTEN is set
+    #[arg(long, env = "PORT", value_name = "PORT", global = true)]
+    pub port: Option<u16>,
+
+    /// The mode of a Unix socket that the server listens on, in octal: who may write to it may connect, and
+    /// is believed as a trusted proxy is
     #[arg(
         long,
-        env = "PORTCULLIS_LISTEN",
-        default_value = "127.0.0.1:8080",
-        value_name = "ADDRESS",
+        env = "PORTCULLIS_SOCKET_MODE",
+        default_value = "0660",
+        value_name = "MODE",
         global = true
     )]
-    pub listen: SocketAddr,
+    pub socket_mode: SocketMode,
 
     /// How many threads serve requests; without it, one for each core
-    #[arg(long, env = "PORTCULLIS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    #[arg(long, env = "PORTCULLIS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512), global = true)]
     pub workers: Option<u16>,
 
     /// Where people reach this server, such as https://api.example.com: decides the cookie's security,
@@ -344,10 +357,10 @@ pub struct Config {
     )]
     pub pages: Switch,
 
-    /// Where Prometheus finds /metrics: an address and port of its own, for nobody else to reach.
-    /// Without it, nowhere
+    /// Where Prometheus finds /metrics: an address and port of its own, written as for PORTCULLIS_LISTEN, for
+    /// nobody else to reach. Without it, nowhere
     #[arg(long, env = "PORTCULLIS_METRICS_LISTEN", value_name = "ADDRESS", global = true)]
-    pub metrics_listen: Option<SocketAddr>,
+    pub metrics_listen: Option<Listen>,
 
     /// What to log, as `tracing` filters: info, or portcullis=debug
     #[arg(
@@ -511,15 +524,28 @@ impl Config {
             pool_size: self.database_pool_size,
             workers: self.workers(),
             migrate,
-            cache_size: self.cache_size,
+            cache_size: self.cache_size(),
             max_sessions: self.max_sessions,
         }
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub fn listen(&self) -> Listen {
+        let at_port = || self.port.map(Listen::Everywhere).unwrap_or_default();
+        self.listen.clone().unwrap_or_else(at_port)
     }
 
     /// How many threads serve requests.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.map_or_else(cores, usize::from)
+    }
+
+    /// How many cookies and tokens are kept in memory.
+    #[must_use]
+    pub fn cache_size(&self) -> usize {
+        usize::try_from(self.cache_size).unwrap_or(usize::MAX)
     }
 
     /// How many passwords are hashed at once.
@@ -546,7 +572,11 @@ fn given(
     file: Option<&PathBuf>,
 ) -> Result<Option<Secret>, ConfigError> {
     let Some(path) = file else { return Ok(value.cloned()) };
-    let fail = |source| ConfigError::File { name, path: Path::to_owned(path), source };
+    let fail = |source| ConfigError::File {
+        name,
+        path: Path::to_owned(path),
+        source: private_files::explain(path, source),
+    };
     let text = fs::read_to_string(path).map_err(fail)?;
     text.parse().map(Some).map_err(|reason: &str| fail(std::io::Error::other(reason)))
 }

@@ -1,7 +1,5 @@
 //! What this server is to the world, decided by settings alone and never by a request's headers.
 
-use std::net::SocketAddr;
-
 use url::Url;
 
 use crate::config::{Config, ConfigError, SameSite};
@@ -22,12 +20,14 @@ pub struct Site {
 }
 
 impl Site {
-    /// Where there is no public URL, the bound port is ours on localhost and 127.0.0.1, over http.
+    /// Where there is no public URL, the bound port is ours on localhost and 127.0.0.1, over http. A Unix socket has
+    /// none, and is then reached by these names without a port.
     ///
     /// # Errors
     /// When the cookie would be for all sites and not Secure.
-    pub fn new(config: &Config, bound: SocketAddr) -> Result<Self, ConfigError> {
-        let local = |host| Url::parse(&format!("http://{host}:{}", bound.port()));
+    pub fn new(config: &Config, port: Option<u16>) -> Result<Self, ConfigError> {
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        let local = |host| Url::parse(&format!("http://{host}{port}"));
         let ours = match &config.public_url {
             Some(url) => vec![url.clone()],
             None => vec![local("localhost")?, local("127.0.0.1")?],

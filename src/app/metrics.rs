@@ -1,9 +1,6 @@
 //! The metrics, on a listener of their own: who may read them is for the network to say.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    time::Duration,
-};
+use std::time::Duration;
 
 use actix_web::{
     App, HttpResponse, HttpServer,
@@ -13,7 +10,7 @@ use actix_web::{
     web::{self, Data},
 };
 
-use super::unread_body;
+use super::{Listeners, unread_body};
 use crate::{
     error::{Code, Error},
     metrics::Now,
@@ -27,15 +24,10 @@ use crate::{
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Listens for whoever collects them.
-pub(super) fn listen(
-    address: SocketAddr,
-    state: &Data<State>,
-) -> std::io::Result<(SocketAddr, Server)> {
-    let listener = TcpListener::bind(address)?;
-    let bound = listener.local_addr()?;
+/// Serves them on these sockets.
+pub(super) fn serve(listeners: Listeners, state: &Data<State>) -> std::io::Result<Server> {
     let state = state.clone();
-    let server = HttpServer::new(move || {
+    let mut server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .route("/metrics", web::get().to(show))
@@ -45,10 +37,14 @@ pub(super) fn listen(
     .client_disconnect_timeout(Duration::ZERO)
     .workers(1)
     .shutdown_timeout(1)
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok((bound, server))
+    .disable_signals();
+    for listener in listeners.tcp {
+        server = server.listen(listener)?;
+    }
+    if let Some(listener) = listeners.unix {
+        server = server.listen_uds(listener)?;
+    }
+    Ok(server.run())
 }
 
 /// Whatever the store cannot say now is left at what it was: the rest is wanted then all the more.

@@ -2,8 +2,13 @@
 
 use std::{any::Any, sync::Once};
 
-use actix_web::{dev::Extensions, rt::net::TcpStream};
+use actix_web::{
+    dev::Extensions,
+    rt::net::{TcpStream, UnixStream},
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::gate::client::UnixPeer;
 
 /// How long a client may take nothing of what it asked for, in milliseconds.
 #[cfg(target_os = "linux")]
@@ -18,8 +23,16 @@ pub(super) fn allow_many() {
     }
 }
 
+/// Notes of a connection over a Unix socket that it is one.
+pub(super) fn accepted(connection: &dyn Any, data: &mut Extensions) {
+    if connection.is::<UnixStream>() {
+        data.insert(UnixPeer);
+    }
+    bound_writing(connection);
+}
+
 /// Sees to it that a client who takes no answer loses its connection: actix would wait for ever.
-pub(super) fn bound_writing(connection: &dyn Any, _: &mut Extensions) {
+fn bound_writing(connection: &dyn Any) {
     #[cfg(target_os = "linux")]
     if let Some(socket) = connection.downcast_ref::<TcpStream>()
         && let Err(fault) = rustix::net::sockopt::set_tcp_user_timeout(socket, SLOWEST_READER)
@@ -43,7 +56,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (ours, _) = listener.accept().await.unwrap();
-        super::bound_writing(&ours, &mut Extensions::new());
+        super::accepted(&ours, &mut Extensions::new());
         assert_eq!(rustix::net::sockopt::tcp_user_timeout(&ours).unwrap(), 30_000);
     }
 }

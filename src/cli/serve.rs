@@ -3,9 +3,10 @@ use std::io::IsTerminal;
 use super::{
     Failure, log, retention,
     signals::{self, Stop},
+    systemd,
 };
 use crate::{
-    app::Server,
+    app::{Bound, Server},
     config::{Config, Switch},
     output::{self, LogLine},
     private_files::exposed as exposed_file,
@@ -30,7 +31,7 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     log::log_panics();
     signals::ignore_others()?;
     let server = Server::start(config, Clock::System, migrate).await?;
-    let handle = server.handle();
+    let (handle, address) = (server.handle(), server.address.clone());
     // Whoever has read the banner may send one.
     let mut stop = Stop::listen()?;
     banner(&server).await?;
@@ -38,6 +39,7 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     tokio::select! {
         stopped = &mut running => return Ok(stopped?),
         () = stop.first() => {}
+        never = systemd::report(&address) => match never {},
     }
     tracing::info!(
         "finishing what runs; a signal that is sent a second later or more stops at once"
@@ -49,6 +51,7 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     tokio::select! {
         stopped = drained => Ok(stopped?),
         () = stop.another() => Err("stopped before all requests were finished".into()),
+        never = systemd::report_stop() => match never {},
     }
 }
 
@@ -65,8 +68,14 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     }
     lines.push(format!("  database  {}", server.location.describe()));
     lines.push(format!("  mail      {}", state.mailer.describe()));
-    if let Some(address) = server.metrics_address {
-        lines.push(format!("  metrics   http://{address}/metrics"));
+    if let Some(address) = &server.metrics_address {
+        lines.push(match address {
+            Bound::Tcp(addresses) => {
+                let addresses = addresses.iter().map(|address| format!("http://{address}/metrics"));
+                format!("  metrics   {}", addresses.collect::<Vec<_>>().join(" and "))
+            }
+            Bound::Unix(_) => format!("  metrics   /metrics at {address}"),
+        });
     }
     let warnings = state.store.warnings().await?;
     let settings = exposed(server)
@@ -142,7 +151,7 @@ fn clear_mail(server: &Server) -> Option<String> {
 fn insecure(server: &Server) -> Option<String> {
     let local = match public_host(server) {
         Some(host) => ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()),
-        None => server.address.ip().is_loopback(),
+        None => server.address.is_local(),
     };
     let secure = server.state.site.is_secure();
     (!secure && !local).then(|| {

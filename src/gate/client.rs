@@ -12,12 +12,27 @@ use crate::state::State;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// In the data of a connection over a Unix socket. Such a peer has no address, and counts as a trusted proxy: the
+/// socket's mode decides who may connect.
+#[derive(Debug, Clone, Copy)]
+pub struct UnixPeer;
+
+/// What stands for the address of a Unix socket's peer.
+const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 /// The client's address: the connection's, or, where that is a trusted proxy's, the last in
 /// X-Forwarded-For that is not. What stands further left, the client may have written itself.
 #[must_use]
 pub fn address(request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+    let peer = request.peer_addr().map_or(NO_ADDRESS, |peer| peer.ip());
     let proxies = State::of(request).map_or(&[][..], |state| &state.config.trusted_proxies);
+    let with_peer;
+    let proxies = if request.conn_data::<UnixPeer>().is_some() {
+        with_peer = [proxies, &[NO_ADDRESS.into()]].concat();
+        with_peer.as_slice()
+    } else {
+        proxies
+    };
     // Most are not asked for: without a proxy, nothing is read and nothing copied.
     if proxies.is_empty() {
         return peer.to_canonical();

@@ -60,7 +60,7 @@ mod tests {
             "--listen",
             "127.0.0.1:0",
         ]);
-        Site::new(&settings.config, settings.config.listen).unwrap()
+        Site::new(&settings.config, Some(8080)).unwrap()
     }
 
     #[test]

@@ -173,7 +173,8 @@ impl Server {
                 let server =
                     app::Server::start(config, ticking, true).await.expect("the server starts");
                 let handle = server.handle();
-                let _ = tell.send((server.address, server.state.clone()));
+                let port = server.address.port().unwrap();
+                let _ = tell.send((port, server.state.clone()));
                 let drain = async {
                     let _ = stopped.await;
                     handle.drain().await;
@@ -182,8 +183,8 @@ impl Server {
                 served.expect("the server runs");
             });
         });
-        let (address, state) = told.await.expect("the server starts");
-        let nobody = Caller::nobody(&format!("http://127.0.0.1:{}", address.port()));
+        let (port, state) = told.await.expect("the server starts");
+        let nobody = Caller::nobody(&format!("http://127.0.0.1:{port}"));
         let path = folder.path().to_owned();
         Self {
             nobody,

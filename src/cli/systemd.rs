@@ -1,0 +1,142 @@
+//! What systemd is told of a server of `Type=notify`: that it is ready, that it is stopping, and, where the unit
+//! has `WatchdogSec`, that it still answers. Without `NOTIFY_SOCKET` none of it happens.
+
+use std::{
+    convert::Infallible,
+    future::pending,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use sd_notify::NotifyState;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
+    time::{sleep, timeout},
+};
+
+use crate::app::Bound;
+
+const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+const OK: &[u8] = b"HTTP/1.1 200 ";
+/// How often a server that has just been started is asked whether it answers.
+const RETRY: Duration = Duration::from_millis(50);
+/// How long it may take over one such answer.
+const SLOWEST: Duration = Duration::from_secs(5);
+
+/// Reports readiness at the first answer, and from then on to the watchdog at each answer. It asks as a client does,
+/// through the socket and a worker, for what does not depend on the database: to start again would not mend that.
+pub(super) async fn report(server: &Bound) -> Infallible {
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return pending().await;
+    }
+    while !answers(server, SLOWEST).await {
+        sleep(RETRY).await;
+    }
+    tell(NotifyState::Ready);
+    let Some(period) = period() else { return pending().await };
+    loop {
+        sleep(period).await;
+        if answers(server, period).await {
+            tell(NotifyState::Watchdog);
+        }
+    }
+}
+
+/// Reports that the server stops. It accepts no requests then, and how long it may take over those that run is bounded,
+/// so that the watchdog is kept quiet without asking.
+pub(super) async fn report_stop() -> Infallible {
+    tell(NotifyState::Stopping);
+    let Some(period) = period() else { return pending().await };
+    loop {
+        tell(NotifyState::Watchdog);
+        sleep(period).await;
+    }
+}
+
+/// Three reports in the time after which the watchdog ends the process.
+fn period() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|limit| limit / 3)
+}
+
+fn tell(state: NotifyState<'_>) {
+    if let Err(fault) = sd_notify::notify(&[state]) {
+        tracing::warn!(%fault, "systemd could not be notified");
+    }
+}
+
+async fn answers(server: &Bound, within: Duration) -> bool {
+    timeout(within, ask(server)).await.is_ok_and(|answered| answered.unwrap_or(false))
+}
+
+async fn ask(server: &Bound) -> io::Result<bool> {
+    match server {
+        Bound::Tcp(addresses) => {
+            let Some(address) = addresses.first() else { return Ok(false) };
+            is_ok(TcpStream::connect(from_here(*address)).await?).await
+        }
+        Bound::Unix(path) => is_ok(UnixStream::connect(path).await?).await,
+    }
+}
+
+async fn is_ok(mut server: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<bool> {
+    server.write_all(REQUEST).await?;
+    let mut head = [0; OK.len()];
+    server.read_exact(&mut head).await?;
+    Ok(head == OK)
+}
+
+/// An address by which this machine reaches its own socket.
+fn from_here(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Whether a server that answers with this, or not at all, counts as one that answers.
+    async fn counts(answer: Option<&'static str>) -> bool {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            match answer {
+                Some(answer) => client.write_all(answer.as_bytes()).await.unwrap(),
+                None => pending().await,
+            }
+        });
+        let within = Duration::from_millis(if answer.is_some() { 20_000 } else { 100 });
+        let counted = answers(&Bound::Tcp(vec![address]), within).await;
+        serving.abort();
+        counted
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_that_comes_in_time_counts() {
+        assert!(counts(Some("HTTP/1.1 200 OK\r\n\r\n")).await);
+        assert!(!counts(Some("HTTP/1.1 503 Service Unavailable\r\n\r\n")).await);
+        assert!(!counts(Some("HTTP")).await);
+        assert!(!counts(None).await);
+    }
+
+    #[test]
+    fn a_server_at_all_addresses_is_asked_at_a_local_one() {
+        for (bound, asked) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(from_here(bound.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+}
