@@ -56,11 +56,15 @@ impl FromStr for Rate {
         let (most, each) = text.split_once('/').ok_or(SHAPE)?;
         let each: SignedDuration = each.parse().map_err(|_| SHAPE)?;
         let each = Duration::try_from(each).map_err(|_| SHAPE)?;
-        let day = Duration::from_hours(24);
-        if each.is_zero() || each > day {
-            return Err("must be for a time of up to a day");
+        if each < Duration::from_secs(1) || each > Duration::from_hours(24) {
+            return Err("must be for a time from a second to a day");
         }
-        Ok(Self::Of(most.parse().map_err(|_| SHAPE)?, each))
+        let most: NonZeroU32 = most.parse().map_err(|_| SHAPE)?;
+        // The counters count in microseconds: what is faster would be no limit at all.
+        if each / most.get() < Duration::from_micros(1) {
+            return Err("must be at most a million a second; off is for any number");
+        }
+        Ok(Self::Of(most, each))
     }
 }
 
@@ -124,4 +128,20 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
 pub(super) fn site_name(text: &str) -> Result<String, String> {
     crate::fields::name(text).map_err(|fault| fault.message.unwrap_or_default().into_owned())?;
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rate;
+
+    #[test]
+    fn a_rate_is_accepted_only_if_it_can_be_counted() {
+        for rate in ["1/1s", "1/24h", "1000000/1s", "4294967295/24h", "6000/1m"] {
+            assert!(matches!(rate.parse(), Ok(Rate::Of(..))), "{rate}");
+        }
+        for rate in ["0/1m", "1/0s", "1/1ms", "1/25h", "1000001/1s", "4294967295/1m", "-1/1m", "1"]
+        {
+            assert!(rate.parse::<Rate>().is_err(), "{rate}");
+        }
+    }
 }

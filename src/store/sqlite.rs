@@ -49,6 +49,10 @@ impl SpawnBlocking for InPlace {
     }
 }
 
+/// The most threads, and connections, that all workers share for reads, and again for lists: further ones would only
+/// wait for the same file.
+const SHARED: usize = 32;
+
 type Jobs = flume::Sender<Box<dyn Job>>;
 type Queue = flume::Receiver<Box<dyn Job>>;
 
@@ -57,7 +61,7 @@ pub struct Sqlite {
     /// One for each worker, for what every request waits for: nothing slow is ever before it.
     lanes: Vec<Jobs>,
     readers: Jobs,
-    /// For lists, searches and counts: a thread for each worker, beside those for short reads.
+    /// For lists, searches and counts: as many threads as for short reads, beside those.
     lists: Jobs,
     watch: Jobs,
     writer: Jobs,
@@ -86,8 +90,10 @@ impl Sqlite {
         let (list_jobs, list_queue) = flume::bounded(QUEUE);
         let mut lanes = Vec::new();
         for number in 0..workers {
-            read_on(format!("sqlite-reader-{number}"), read_queue.clone())?;
-            read_on(format!("sqlite-lists-{number}"), list_queue.clone())?;
+            if number < SHARED {
+                read_on(format!("sqlite-reader-{number}"), read_queue.clone())?;
+                read_on(format!("sqlite-lists-{number}"), list_queue.clone())?;
+            }
             let (lane_jobs, lane_queue) = flume::bounded(QUEUE);
             read_on(format!("sqlite-lane-{number}"), lane_queue)?;
             lanes.push(lane_jobs);
