@@ -29,11 +29,12 @@ use crate::{
     docs,
     error::{Code, Error},
     gate,
+    key_check::KeyCheck,
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
     output, pages, routes,
-    secrets::{CheckedCookies, Hashing, SigningKey},
+    secrets::{CheckedCookies, Hashing, SigningKeys},
     site::Site,
     state::State,
     store::{self, Location, Store, last_use::LastUse, session_ends::SessionEnds},
@@ -96,7 +97,7 @@ impl Server {
         let location = config.location()?;
         // The lock first: of two that start at once, one must not sign with a key that it lost.
         let lock = location.lock()?;
-        let key = config.signing_key(&location)?;
+        let keys = config.signing_keys(&location)?;
         let store = Store::open_locked(&location, config.store_options(migrate), lock).await?;
         let mode = config.socket_mode;
         let listeners = Listeners::bind(&config.listen(), mode, "PORTCULLIS_LISTEN")
@@ -105,6 +106,7 @@ impl Server {
         let workers = config.workers();
         let shutdown_timeout = config.shutdown_timeout;
         let site = Site::new(&config, address.port())?;
+        let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
             mailer: Mailer::new(&config, &site)?,
             site,
@@ -116,6 +118,7 @@ impl Server {
             retention_due: Notify::new(),
             waiting_sign_ins: Semaphore::new(WAITING_SIGN_INS),
             hashing: Hashing::new(config.hash_concurrency()),
+            key_check,
             checked_cookies: CheckedCookies::new(config.cache_size()),
             last_use: LastUse::default(),
             session_ends: SessionEnds::default(),
@@ -124,7 +127,7 @@ impl Server {
         });
         let listening = {
             let state = state.clone();
-            let mut server = HttpServer::new(move || build(state.clone(), key.clone()))
+            let mut server = HttpServer::new(move || build(state.clone(), keys.clone()))
                 .workers(workers)
                 .on_connect(|connection, extensions| {
                     sockets::accepted(connection, extensions);
@@ -200,6 +203,8 @@ impl Server {
         // What is not written by then is noted again at the next use.
         let ends = state.session_ends.flush(&state.store);
         let _ = tokio::time::timeout(LAST_WRITES, ends).await;
+        // Where that fails, other instances take this one for a running one a little longer.
+        let _ = tokio::time::timeout(LAST_WRITES, state.key_check.stop(&state.store)).await;
         output::report();
         served.and(measured)
     }
@@ -225,7 +230,7 @@ impl Handle {
 #[expect(clippy::needless_pass_by_value, reason = "what it returns would borrow them")]
 fn build(
     state: Data<State>,
-    key: SigningKey,
+    keys: SigningKeys,
 ) -> App<
     impl actix_web::dev::ServiceFactory<
         actix_web::dev::ServiceRequest,
@@ -239,9 +244,9 @@ fn build(
         .app_data(state.clone())
         // An id that is none names nothing.
         .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
-        .configure(|config| routes::configure(config, &state, &key))
+        .configure(|config| routes::configure(config, &state, &keys))
         .configure(|config| docs::serve(config, &state))
-        .configure(|config| pages::serve(config, &state, &key))
+        .configure(|config| pages::serve(config, &state, &keys))
         .default_service(web::to(routes::nothing))
         .wrap(from_fn(gate::guard_the_unguarded))
         .wrap(from_fn(panics::catch))

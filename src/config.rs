@@ -1,5 +1,6 @@
 //! Every setting, once: its flag, environment name, default and help. `--help` is its documentation.
 
+mod list;
 mod listen;
 mod parse;
 
@@ -16,13 +17,14 @@ use url::Url;
 
 use crate::{
     private_files,
-    secrets::{SigningKey, SigningKeyError},
+    secrets::{SigningKeyError, SigningKeys},
     store::{Location, Options},
     time::{Span, days},
 };
 
+pub use list::List;
 pub use listen::{Listen, SocketMode};
-pub use parse::{Rate, Secret};
+pub use parse::{Rate, Secret, TokenPrefixes};
 
 /// The settings of a server and of the commands beside it.
 #[derive(Args, Clone, Debug)]
@@ -171,7 +173,8 @@ pub struct Config {
     pub login_url: String,
 
     /// The secret that signs cookies: 64 random bytes in base64, the same for all instances.
-    /// `portcullis secret` makes one. Without it, SQLite keeps one in the data folder; PostgreSQL needs it
+    /// `portcullis secret` makes one. Without it, SQLite keeps one in the data folder; PostgreSQL needs it.
+    /// Of several, separated by commas, the first signs and any verifies, so that it can be replaced
     #[arg(
         long,
         env = "PORTCULLIS_SECRET",
@@ -181,7 +184,7 @@ pub struct Config {
     )]
     pub secret: Option<Secret>,
 
-    /// A file that holds the signing secret
+    /// A file that holds the signing secret, or several, one a line
     #[arg(
         long,
         env = "PORTCULLIS_SECRET_FILE",
@@ -211,9 +214,10 @@ pub struct Config {
     )]
     pub email_verification: EmailVerification,
 
-    /// What an API token begins with
-    #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse::token_prefix, global = true)]
-    pub token_prefix: String,
+    /// What an API token begins with. Of several, separated by commas, new tokens have the first, and those
+    /// with any are accepted, so that it can be replaced
+    #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse::token_prefixes, global = true)]
+    pub token_prefix: TokenPrefixes,
 
     /// The most days that a new token may live; without it, a token need not expire
     #[arg(long, env = "PORTCULLIS_MAX_TOKEN_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
@@ -484,15 +488,15 @@ impl Config {
         }
     }
 
-    /// The key that signs cookies: given, or for SQLite kept beside the database.
+    /// The keys that sign and verify cookies: given, or for SQLite kept beside the database.
     ///
     /// # Errors
-    /// When it is missing, malformed, or its file cannot be read or made.
-    pub fn signing_key(&self, location: &Location) -> Result<SigningKey, ConfigError> {
+    /// When they are missing, malformed, or their file cannot be read or made.
+    pub fn signing_keys(&self, location: &Location) -> Result<SigningKeys, ConfigError> {
         let secret =
             given("PORTCULLIS_SECRET_FILE", self.secret.as_ref(), self.secret_file.as_ref())?;
         match (secret, location) {
-            (Some(secret), _) => Ok(SigningKey::parse(secret.expose())?),
+            (Some(secret), _) => Ok(SigningKeys::parse(secret.expose())?),
             (None, Location::Postgres(_)) => Err(ConfigError::SecretMissing),
             (None, Location::Sqlite(_)) => {
                 private_files::create_folder(&self.data_dir).map_err(|source| {
@@ -502,7 +506,7 @@ impl Config {
                         source,
                     }
                 })?;
-                Ok(SigningKey::kept_in(&self.data_dir.join("secret"))?)
+                Ok(SigningKeys::kept_in(&self.data_dir.join("secret"))?)
             }
         }
     }

@@ -100,7 +100,7 @@ async fn resolve(
     access: Access,
     request: &ServiceRequest,
 ) -> Result<Finding, Error> {
-    let finding = match bearer::presented(request.headers(), &state.config.token_prefix) {
+    let finding = match bearer::presented(request.headers(), state.config.token_prefix.all()) {
         Authorization::Absent => {
             let cookie = cookie::presented(request, state);
             let sent = !matches!(cookie, Cookie::Absent);

@@ -8,7 +8,7 @@
 //! - [`api`] answers, one file a resource
 //! - [`pages`] are the same for people, and a thin client of the API: without them it stands unchanged
 //! - [`jobs`] does afterwards what need not be waited for, and [`mail`] is what most of them send
-//! - [`retention`] deletes what is over
+//! - [`retention`] deletes what is over, [`key_check`] compares the secrets of all instances
 //! - [`store`] keeps the data, in SQLite or in PostgreSQL
 //!
 //! Beside them [`cli`] holds the commands, [`config`] every setting, [`state`] what requests share,
@@ -30,6 +30,7 @@ pub mod error;
 mod fields;
 pub mod gate;
 pub mod jobs;
+pub mod key_check;
 pub mod limits;
 pub mod mail;
 pub mod metrics;

@@ -19,19 +19,19 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 
-use crate::{config::Switch, routes, secrets::SigningKey, state::State};
+use crate::{config::Switch, routes, secrets::SigningKeys, state::State};
 
 pub(crate) use assets::PREFIX as ASSETS;
 pub use fault::dress;
 
 /// Puts the pages into an application.
-pub fn serve(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) {
+pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
     if state.config.pages == Switch::Off {
         return;
     }
     macro_rules! pages {
         ($($path:literal => $handler:path),* $(,)?) => {
-            $(config.service(routes::page($path, $handler, state, key));)*
+            $(config.service(routes::page($path, $handler, state, keys));)*
         };
     }
     pages! {

@@ -17,13 +17,13 @@ const LONGEST: usize = 128;
 /// It names the request and nothing depends on it. One that could look like something else in a log, or
 /// that holds a token, is not taken over.
 #[must_use]
-pub fn received(headers: &HeaderMap, token_prefix: &str) -> Option<String> {
+pub fn received(headers: &HeaderMap, token_prefixes: &[String]) -> Option<String> {
     let mut values = headers.get_all(HEADER);
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let id = str::from_utf8(value.as_bytes()).ok()?;
     let fits =
-        (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain) && !id.contains(token_prefix);
+        (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain) && !token_prefixes.iter().any(|prefix| id.contains(prefix));
     fits.then(|| id.to_owned())
 }
 
@@ -56,7 +56,7 @@ mod tests {
         for value in values {
             headers.append(HEADER, HeaderValue::from_bytes(value).unwrap());
         }
-        received(&headers, "sk_live_")
+        received(&headers, &["sk_live_".to_owned()])
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use actix_web::{
     FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route,
+    body::BoxBody,
+    dev::ServiceRequest,
     guard::{self, Guard},
     http::{Method, header::ALLOW},
-    middleware::from_fn,
+    middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
 use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Documentation};
@@ -18,7 +20,7 @@ use crate::{
     api::{admin, auth, dashboard, health, me, projects, settings, setup, tokens},
     error::{Code, Error},
     gate::{self, Access, Declares, cookie},
-    secrets::SigningKey,
+    secrets::SigningKeys,
     state::State,
 };
 
@@ -161,7 +163,7 @@ pub fn documented() -> OpenApi {
 }
 
 /// Puts the table into an application.
-pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) {
+pub fn configure(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
     let mut operations: BTreeMap<&str, Operation> =
         operations().into_iter().map(|operation| (operation.id, operation)).collect();
     let mut paths: Vec<(String, PathItem)> = documented().paths.paths.into_iter().collect();
@@ -174,7 +176,7 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, key: &SigningK
             let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
             let Some(row) = row else { continue };
             let taken = taken(actix_method(&method), row.access);
-            resource = serve(resource, &taken, &row, state, key);
+            resource = serve(resource, &taken, &row, state, keys);
             allowed.extend(taken);
         }
         config.service(refusing_others(resource, &allowed));
@@ -188,7 +190,7 @@ pub(crate) fn read_only(path: &str, route: Route) -> Resource {
 }
 
 /// A page for people, behind the gate, which is no operation of the document.
-pub fn page<F, Args>(path: &str, handler: F, state: &Data<State>, key: &SigningKey) -> Resource
+pub fn page<F, Args>(path: &str, handler: F, state: &Data<State>, keys: &SigningKeys) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + Declares + 'static,
@@ -196,7 +198,7 @@ where
 {
     let row = Operation::gated("", handler);
     let taken = taken(Method::GET, row.access);
-    refusing_others(serve(web::resource(path), &taken, &row, state, key), &taken)
+    refusing_others(serve(web::resource(path), &taken, &row, state, keys), &taken)
 }
 
 fn refusing_others(resource: Resource, taken: &[Method]) -> Resource {
@@ -210,13 +212,19 @@ fn serve(
     taken: &[Method],
     row: &Operation,
     state: &Data<State>,
-    key: &SigningKey,
+    keys: &SigningKeys,
 ) -> Resource {
     let route = || (row.route)().guard(asked_by(taken));
     if !row.access.gated {
         return resource.route(route());
     }
-    let with_cookie = route().wrap(cookie::middleware(&state.site, key));
+    let mut with_cookie = route().wrap(cookie::middleware(&state.site, keys.signing()));
+    if let Some(signatures) = cookie::Signatures::new(&state.site, keys) {
+        with_cookie =
+            with_cookie.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+                cookie::renew_signatures(signatures.clone(), request, next)
+            }));
+    }
     if row.access.sets_cookie {
         return resource.route(with_cookie.wrap(from_fn(cookie::finish)));
     }

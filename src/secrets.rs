@@ -17,7 +17,7 @@ pub use cookies::CheckedCookies;
 pub use hash::HashOf;
 pub use password::{Busy, Hashing, Password, PasswordFault, PasswordHash, Verdict};
 pub use random::{LinkSecret, SessionSecret};
-pub use signing::{SigningKey, SigningKeyError};
+pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};
 
 /// What the store keeps of an API token.
@@ -26,3 +26,5 @@ pub type TokenHash = HashOf<PlainToken>;
 pub type SessionHash = HashOf<SessionSecret>;
 /// What the store keeps of the secret in a link.
 pub type LinkHash = HashOf<LinkSecret>;
+/// What the store keeps of a signing key.
+pub type KeyFingerprint = HashOf<SigningKey>;

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     error::{Code, Error},
+    key_check::KeyCheck,
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
@@ -42,6 +43,8 @@ pub struct State {
     pub retention_due: Notify,
     /// Cookies that need no second check of their signature.
     pub checked_cookies: CheckedCookies,
+    /// Whether the other instances have keys that fit ours.
+    pub key_check: KeyCheck,
     /// When each key was last used.
     pub last_use: LastUse,
     /// Ends of sessions that are to be written.

@@ -44,6 +44,7 @@ pub mod session_ends;
 pub mod sessions;
 pub mod setup;
 pub mod shared_clock;
+pub mod signing_keys;
 pub mod tokens;
 pub mod used_links;
 pub mod user_search;
@@ -330,6 +331,12 @@ impl Store {
             }
         };
         migrate::run(location.clone()).await
+    }
+
+    /// Whether this is the only server on its database, as the lock on SQLite's file ensures.
+    #[must_use]
+    pub const fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// The database itself.

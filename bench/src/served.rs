@@ -50,8 +50,8 @@ impl Behind {
             Self::Jwt => web::resource("/").route(web::get().to(greet_claims)),
             Self::ActixSession => web::resource("/")
                 .route(web::get().to(greet).wrap(cookie::middleware(&state.site, key))),
-            Self::Gate => routes::page("/", greet_session, state, key),
-            Self::GateWriting => routes::page("/", write, state, key),
+            Self::Gate => routes::page("/", greet_session, state, &key.clone().into()),
+            Self::GateWriting => routes::page("/", write, state, &key.clone().into()),
         });
     }
 }

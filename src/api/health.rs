@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     api::tag,
     error::{Code, Error, Problem},
+    key_check::Agreement,
     state::State,
 };
 
@@ -17,6 +18,10 @@ pub const PATHS: [&str; 2] = ["/health/live", "/health/ready"];
 
 /// Shorter than a request's own patience: a probe wants to know now.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why an instance is not ready though all else works.
+const SECRETS_DIFFER: &str =
+    "The signing secret of this instance does not fit that of another one on the same database.";
 
 /// How it is.
 #[derive(Serialize, ToSchema)]
@@ -38,7 +43,8 @@ pub async fn live() -> Json<Health> {
 
 /// Ask whether requests can be answered
 ///
-/// Says no while the database does not answer, and while the server drains before it stops.
+/// Says no while the database does not answer, while the server drains before it stops, and while its signing
+/// secret does not fit that of an instance that runs already.
 #[utoipa::path(
     get, path = "/health/ready", tag = tag::HEALTH,
     responses(
@@ -49,6 +55,9 @@ pub async fn live() -> Json<Health> {
 pub async fn ready(state: Data<State>) -> Result<Json<Health>, Error> {
     if state.draining.is_cancelled() {
         return Err(Code::StoreUnavailable.because("This server is about to stop."));
+    }
+    if state.key_check.agreement() == Agreement::Rejected {
+        return Err(Code::StoreUnavailable.because(SECRETS_DIFFER));
     }
     match tokio::time::timeout(PATIENCE, state.store.ping()).await {
         Ok(Ok(())) => Ok(Json(OK)),

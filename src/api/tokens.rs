@@ -175,7 +175,7 @@ pub async fn create_token(
         return Err(only("expiresInDays", format!("may be at most {longest} on this server")));
     }
     let now = state.clock.now();
-    let token = PlainToken::generate(&state.config.token_prefix);
+    let token = PlainToken::generate(state.config.token_prefix.of_new());
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
     // What the gate saw may have changed since.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    jobs, output, retention,
+    jobs, key_check, output, retention,
     state::State,
     store::user_search::{self, BATCH},
 };
@@ -34,6 +34,9 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
             if let Err(fault) = state.session_ends.flush(&state.store).await {
                 tracing::warn!(%fault, "the ends of sessions could not be written");
             }
+        }),
+        every(key_check::INTERVAL, stop, async || {
+            state.key_check.repeat(&state.store, &state.clock).await;
         }),
         every(FORGET, stop, async || state.limits.forget()),
         every(REPORT, stop, async || output::report()),

@@ -81,6 +81,8 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     let settings = exposed(server)
         .into_iter()
         .chain(insecure(server))
+        .chain(state.key_check.agreement().warning().map(str::to_owned))
+        .chain(undeclared_proxy(state))
         .chain(clear_mail(server))
         .chain(readable_files(server));
     for warning in warnings.into_iter().chain(settings).chain(jumped(state).await?) {

@@ -113,7 +113,7 @@ async fn create(
         asked => asked.iter().copied().collect(),
     };
     let now = now();
-    let token = PlainToken::generate(&config.token_prefix);
+    let token = PlainToken::generate(config.token_prefix.of_new());
     let life = expires_in_days.or(config.max_token_days);
     let row = NewToken::new(&owner.id, &token, name, scopes, life, now);
     let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });

@@ -9,6 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 /// A setting that must not be read by chance: it shows itself to nobody.
+use super::List;
+use crate::site;
+
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -110,7 +113,34 @@ pub(super) fn login_url(text: &str) -> Result<String, String> {
     web_url(text).map(String::from)
 }
 
-pub(super) fn token_prefix(text: &str) -> Result<String, String> {
+/// What tokens begin with: new ones with the first of these, and accepted ones with any.
+#[derive(Debug, Clone)]
+pub struct TokenPrefixes {
+    new: String,
+    all: List<String>,
+}
+
+impl TokenPrefixes {
+    /// What a new token begins with.
+    #[must_use]
+    pub fn of_new(&self) -> &str {
+        &self.new
+    }
+
+    /// What an accepted token may begin with.
+    #[must_use]
+    pub fn all(&self) -> &[String] {
+        &self.all
+    }
+}
+
+pub(super) fn token_prefixes(text: &str) -> Result<TokenPrefixes, String> {
+    let all = List::parse(text, token_prefix)?;
+    let new = all.first().ok_or("is empty")?.clone();
+    Ok(TokenPrefixes { new, all })
+}
+
+fn token_prefix(text: &str) -> Result<String, String> {
     let fits = (1..=16).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && text.ends_with('_');

@@ -1,5 +1,7 @@
 //! The session cookie. The only file that names actix-session, which signs it and carries it.
 
+mod older_keys;
+
 use std::{
     future::{Ready, ready},
     sync::{Mutex, PoisonError},
@@ -32,6 +34,10 @@ use crate::{
     store::{sessions::LONGEST_LIFE, users::User},
     time::{Timestamp, Uptime},
 };
+
+pub use older_keys::{Signatures, renew_signatures};
+
+use older_keys::AsSent;
 
 /// The one entry of the cookie's state.
 const SECRET: &str = "secret";
@@ -160,7 +166,10 @@ pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
     }
     match read(&request.get_session()) {
         Some(secret) => {
-            if let Some(header) = only_header(request.headers()) {
+            // As it was sent, since that is how it comes again.
+            if let Some(AsSent(header)) = request.extensions().get() {
+                state.checked_cookies.keep(header.as_bytes(), secret);
+            } else if let Some(header) = only_header(request.headers()) {
                 state.checked_cookies.keep(header, secret);
             }
             Cookie::Secret(secret)
@@ -208,8 +217,8 @@ impl SessionCookie {
     /// decides, it is not consulted, here as little as at the gate.
     #[must_use]
     pub fn presented(&self) -> Option<SessionHash> {
-        let prefix = &State::of(&self.request).ok()?.config.token_prefix;
-        let counts = bearer::is_absent(self.request.headers(), prefix);
+        let prefixes = State::of(&self.request).ok()?.config.token_prefix.all();
+        let counts = bearer::is_absent(self.request.headers(), prefixes);
         if counts { read(&self.carried) } else { None }
     }
 

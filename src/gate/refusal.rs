@@ -59,7 +59,7 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 #[must_use]
 pub fn is_navigation(request: &HttpRequest) -> bool {
     let presents_nothing = State::of(request)
-        .is_ok_and(|state| bearer::is_absent(request.headers(), &state.config.token_prefix));
+        .is_ok_and(|state| bearer::is_absent(request.headers(), state.config.token_prefix.all()));
     let mut modes = request.headers().get_all(FETCH_MODE).peekable();
     let navigates = match modes.peek() {
         Some(_) => modes.all(|mode| mode == "navigate"),

@@ -57,7 +57,7 @@ pub(super) async fn settings(
         others: sessions.next.is_some() || sessions.rows.iter().any(|row| !row.is_this),
         sessions,
         tokens: shown(tokens, now),
-        token_prefix: &state.config.token_prefix,
+        token_prefix: state.config.token_prefix.of_new(),
         lives: lives(state.config.max_token_days),
         me: state.site.link("/api/me", &[]).into(),
     })

@@ -7,6 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretSlice};
 use thiserror::Error;
 
+use super::{HashOf, KeyFingerprint};
 use crate::private_files;
 
 /// How many bytes sign a cookie: HMAC-SHA256's block size.
@@ -22,9 +23,16 @@ pub struct SigningKey(SecretSlice<u8>);
 /// Why there is no signing key.
 #[derive(Debug, Error)]
 pub enum SigningKeyError {
-    /// The text is not 64 bytes in base64.
-    #[error("the signing secret must be 64 random bytes in base64; `portcullis secret` makes one")]
-    Malformed,
+    /// A secret is not 64 bytes in base64.
+    #[error(
+        "secret {number} of {of} is not 64 random bytes in base64; `portcullis secret` makes one"
+    )]
+    Malformed {
+        /// Which one.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// The file cannot be read or made.
     #[error("the signing secret in {}: {source}", path.display())]
     File {
@@ -43,35 +51,11 @@ impl SigningKey {
         Self(bytes.to_vec().into())
     }
 
-    /// Reads a key from its text.
-    ///
-    /// # Errors
-    /// When it is not 64 bytes in base64.
-    pub fn parse(text: &str) -> Result<Self, SigningKeyError> {
-        let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| SigningKeyError::Malformed)?;
-        if bytes.len() != LENGTH {
-            return Err(SigningKeyError::Malformed);
-        }
-        Ok(Self(bytes.into()))
-    }
-
-    /// Reads the key that this file keeps; where there is none, makes one that only we may read.
-    ///
-    /// # Errors
-    /// When the file cannot be read or made, or holds something else.
-    pub fn kept_in(path: &Path) -> Result<Self, SigningKeyError> {
-        let fail = |source| SigningKeyError::File { path: path.to_owned(), source };
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = Self::generate();
-                let text = format!("{}\n", key.reveal());
-                private_files::write(path, text.as_bytes())
-                    .map_err(|error| fail(private_files::explain(path, error)))?;
-                Ok(key)
-            }
-            Err(error) => Err(fail(private_files::explain(path, error))),
-        }
+    /// Reads a key from its text: 64 bytes in base64, or nothing.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = BASE64_STANDARD.decode(text).ok()?;
+        (bytes.len() == LENGTH).then(|| Self(bytes.into()))
     }
 
     /// The key as text, for the command that makes one and the file that keeps it.
@@ -85,6 +69,75 @@ impl SigningKey {
     pub fn expose(&self) -> &[u8] {
         self.0.expose_secret()
     }
+
+    /// A hash by which instances see whether they have the same key. Not the plain SHA-256 of the key, which
+    /// other programs may make of it too.
+    #[must_use]
+    pub fn fingerprint(&self) -> KeyFingerprint {
+        HashOf::of(&[&b"portcullis signing key fingerprint"[..], self.expose()].concat())
+    }
+}
+
+/// The keys of the session cookie: one signs, and that one and the others verify. So a key can be replaced
+/// without ending the sessions whose cookies it has signed.
+#[derive(Clone)]
+pub struct SigningKeys {
+    signing: SigningKey,
+    others: Vec<SigningKey>,
+}
+
+impl From<SigningKey> for SigningKeys {
+    fn from(signing: SigningKey) -> Self {
+        Self { signing, others: Vec::new() }
+    }
+}
+
+impl SigningKeys {
+    /// Reads keys that are separated by commas or white space; the first one signs.
+    ///
+    /// # Errors
+    /// When there is none, or one of them is malformed.
+    pub fn parse(text: &str) -> Result<Self, SigningKeyError> {
+        let separator = |letter: char| letter == ',' || letter.is_whitespace();
+        let texts: Vec<&str> = text.split(separator).filter(|text| !text.is_empty()).collect();
+        let of = texts.len().max(1);
+        let mut keys = texts.iter().enumerate().map(|(index, text)| {
+            SigningKey::parse(text).ok_or(SigningKeyError::Malformed { number: index + 1, of })
+        });
+        let signing = keys.next().unwrap_or(Err(SigningKeyError::Malformed { number: 1, of }))?;
+        Ok(Self { signing, others: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// Reads the keys that this file keeps; where there is none, makes one that only we may read.
+    ///
+    /// # Errors
+    /// When the file cannot be read or made, or holds something else.
+    pub fn kept_in(path: &Path) -> Result<Self, SigningKeyError> {
+        let fail = |source| SigningKeyError::File { path: path.to_owned(), source };
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = SigningKey::generate();
+                let text = format!("{}\n", key.reveal());
+                private_files::write(path, text.as_bytes())
+                    .map_err(|error| fail(private_files::explain_denied(path, error)))?;
+                Ok(key.into())
+            }
+            Err(error) => Err(fail(private_files::explain_denied(path, error))),
+        }
+    }
+
+    /// The key that signs.
+    #[must_use]
+    pub const fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// The keys that only verify.
+    #[must_use]
+    pub fn others(&self) -> &[SigningKey] {
+        &self.others
+    }
 }
 
 #[cfg(test)]
@@ -93,13 +146,53 @@ mod tests {
     use super::*;
 
     static_assertions::assert_not_impl_any!(SigningKey: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+    static_assertions::assert_not_impl_any!(SigningKeys: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+
+    #[test]
+    fn the_first_of_several_secrets_signs_however_they_are_separated() {
+        let [new, old, oldest] = std::array::from_fn(|_| SigningKey::generate().reveal());
+        for text in [
+            format!("{new},{old},{oldest}"),
+            format!("{new}\n{old}\n{oldest}\n"),
+            format!(" {new}, {old} {oldest},\r\n"),
+        ] {
+            let keys = SigningKeys::parse(&text).ok().unwrap();
+            assert_eq!(keys.signing().reveal(), new);
+            let others: Vec<String> = keys.others().iter().map(SigningKey::reveal).collect();
+            assert_eq!(others, [old.as_str(), oldest.as_str()]);
+        }
+        assert!(SigningKeys::parse(&new).ok().unwrap().others().is_empty());
+    }
+
+    #[test]
+    fn a_malformed_secret_is_named_by_its_place_and_not_shown() {
+        let good = SigningKey::generate().reveal();
+        for (text, place) in [
+            (String::new(), "1 of 1"),
+            (",".to_owned(), "1 of 1"),
+            (format!("{}x", &good[1..]), "1 of 1"),
+            (format!("{good},hunter2"), "2 of 2"),
+            (format!("{good},hunter2,{good}"), "2 of 3"),
+        ] {
+            let error = SigningKeys::parse(&text).err().unwrap().to_string();
+            assert!(error.contains(place) && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn keys_that_differ_have_fingerprints_that_differ() {
+        let [one, other] = std::array::from_fn(|_| SigningKey::generate());
+        assert_eq!(one.fingerprint(), one.clone().fingerprint());
+        assert_ne!(one.fingerprint(), other.fingerprint());
+        assert_ne!(one.fingerprint(), HashOf::of(one.expose()));
+    }
 
     #[test]
     fn a_file_that_cannot_be_read_as_text_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
         fs::write(&file, [0xff]).unwrap();
-        assert!(matches!(SigningKey::kept_in(&file), Err(SigningKeyError::File { .. })));
+        assert!(matches!(SigningKeys::kept_in(&file), Err(SigningKeyError::File { .. })));
         assert_eq!(fs::read(&file).unwrap(), [0xff]);
     }
 }

@@ -36,15 +36,20 @@ impl PlainToken {
         Self { text: text.into(), prefix: prefix.len() }
     }
 
-    /// The hash of a presented token, which is all that the gate needs: nothing is copied. The whole of it
-    /// is read, and any character lost, added or changed is an error.
+    /// The hash of a presented token with one of these prefixes, which is all that the gate needs: nothing is
+    /// copied. The whole of it is read, and any character lost, added or changed is an error.
     ///
     /// # Errors
     /// [`MalformedToken`], without a hint at what is wrong with it.
-    pub fn presented(prefix: &str, text: &str) -> Result<TokenHash, MalformedToken> {
-        let body = text.strip_prefix(prefix).ok_or(MalformedToken)?;
-        if body.len() != RANDOM + CHECKSUM || !body.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
+    pub fn presented<P: AsRef<str>>(
+        prefixes: &[P],
+        text: &str,
+    ) -> Result<TokenHash, MalformedToken> {
+        let is_whole = |body: &str| {
+            body.len() == RANDOM + CHECKSUM && body.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        let has = |prefix: &P| text.strip_prefix(prefix.as_ref()).is_some_and(is_whole);
+        if !prefixes.iter().any(has) {
             return Err(MalformedToken);
         }
         let (checked, checksum) = text.split_at(text.len() - CHECKSUM);
@@ -91,7 +96,7 @@ mod tests {
     fn a_generated_token_is_read_back() {
         let token = PlainToken::generate(PREFIX);
         assert_eq!(token.reveal().len(), PREFIX.len() + RANDOM + CHECKSUM);
-        assert!(PlainToken::presented(PREFIX, token.reveal()).unwrap() == token.hash());
+        assert!(PlainToken::presented(&[PREFIX], token.reveal()).unwrap() == token.hash());
         assert_eq!(token.display_prefix(), &token.reveal()[..12]);
     }
 
@@ -106,7 +111,7 @@ mod tests {
                 }
                 let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
                 assert!(
-                    PlainToken::presented(PREFIX, &changed).is_err(),
+                    PlainToken::presented(&[PREFIX], &changed).is_err(),
                     "position {at}, {other:?}"
                 );
             }
@@ -118,11 +123,11 @@ mod tests {
         let token = PlainToken::generate(PREFIX);
         let text = token.reveal();
         for end in 0..text.len() {
-            assert!(PlainToken::presented(PREFIX, &text[..end]).is_err(), "cut at {end}");
+            assert!(PlainToken::presented(&[PREFIX], &text[..end]).is_err(), "cut at {end}");
         }
-        assert!(PlainToken::presented(PREFIX, &format!("{text}0")).is_err());
-        assert!(PlainToken::presented(PREFIX, &format!(" {text}")).is_err());
-        assert!(PlainToken::presented("sk_test_", text).is_err());
+        assert!(PlainToken::presented(&[PREFIX], &format!("{text}0")).is_err());
+        assert!(PlainToken::presented(&[PREFIX], &format!(" {text}")).is_err());
+        assert!(PlainToken::presented(&["sk_test_"], text).is_err());
     }
 
     #[test]
@@ -130,12 +135,23 @@ mod tests {
         let summed = |random: &str| {
             let text = format!("{PREFIX}{random}");
             let checksum = checksum(&text);
-            PlainToken::presented(PREFIX, &(text + &checksum))
+            PlainToken::presented(&[PREFIX], &(text + &checksum))
         };
         assert!(summed(&"a".repeat(RANDOM)).is_ok());
         assert!(summed(&"a".repeat(RANDOM + 1)).is_err());
         assert!(summed(&"a".repeat(RANDOM - 1)).is_err());
         assert!(summed(&format!("{}-", "a".repeat(RANDOM - 1))).is_err());
+    }
+
+    #[test]
+    fn a_token_with_any_of_the_prefixes_is_read_and_with_no_other() {
+        for prefix in ["acme_", "sk_", "sk_live_"] {
+            let token = PlainToken::generate(prefix);
+            let read = |prefixes: &[&str]| PlainToken::presented(prefixes, token.reveal());
+            assert!(read(&["sk_", "acme_", PREFIX]).unwrap() == token.hash());
+            assert!(read(&["other_", "sk", "s", "acme"]).is_err());
+            assert!(read(&[]).is_err());
+        }
     }
 
     static_assertions::assert_not_impl_any!(PlainToken: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);

@@ -241,6 +241,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Bool, Nullable, Text};
+    use crate::time::Moment;
+
+    signing_keys (instance_id, fingerprint) {
+        instance_id -> Text,
+        fingerprint -> Binary,
+        signs -> Bool,
+        accepted_at -> Nullable<Moment>,
+        seen_at -> Moment,
+    }
+}
+
+diesel::table! {
     locks (name) {
         name -> Text,
     }

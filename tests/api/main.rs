@@ -45,6 +45,7 @@ mod projects;
 mod races;
 mod readme;
 mod retention;
+mod rotation;
 mod schema;
 mod schemathesis;
 mod security;

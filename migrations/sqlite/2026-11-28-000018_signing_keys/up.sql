@@ -1,0 +1,13 @@
+-- The signing keys of the instances that run, as hashes from which no key can be made: what one of them signs,
+-- all others must accept. Each writes its rows every few seconds; older ones are of instances that have stopped.
+-- An instance whose keys do not fit is not accepted, and not ready. On SQLite there is one instance, and no row.
+CREATE TABLE signing_keys (
+    instance_id TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    signs INTEGER NOT NULL,
+    accepted_at INTEGER,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, fingerprint)
+) STRICT;
+
+INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('2026-11-28-000018_signing_keys', '0.3.0');

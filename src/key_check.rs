@@ -1,0 +1,161 @@
+//! Whether the instances on one database accept the cookies that the others sign. Where their secrets differ,
+//! clients behind a load balancer are signed in with one request and not with the next.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    secrets::{SigningKey, SigningKeys},
+    store::{
+        Error, Store,
+        page::new_id,
+        shared_clock,
+        signing_keys::{self, Instance, Standing},
+    },
+    time::Clock,
+};
+
+/// How often an instance records that it runs: often enough not to count as stopped.
+pub const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How the keys of all instances fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// Each accepts what the others sign.
+    Agreed,
+    /// One that came later does not fit, and is not ready.
+    OtherRejected,
+    /// This one does not fit, and is not ready.
+    Rejected,
+}
+
+impl Agreement {
+    /// What an operator should know.
+    #[must_use]
+    pub const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Agreed => None,
+            Self::OtherRejected => Some(
+                "another instance on this database has a PORTCULLIS_SECRET that does not fit the one here: \
+                 that instance is not ready",
+            ),
+            Self::Rejected => Some(
+                "PORTCULLIS_SECRET does not fit that of an instance that runs on this database already: \
+                 this one is not ready until both accept each other's cookies, or the other one has stopped",
+            ),
+        }
+    }
+
+    fn log(self) {
+        match self {
+            Self::Agreed => {
+                tracing::info!("the signing secrets of all instances fit again");
+            }
+            Self::OtherRejected => {
+                tracing::warn!(
+                    "another instance has a signing secret that does not fit, and is not ready"
+                );
+            }
+            Self::Rejected => {
+                tracing::warn!(
+                    "the signing secret does not fit that of another instance: this one is not ready"
+                );
+            }
+        }
+    }
+}
+
+impl From<Standing> for Agreement {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing { accepted_at: None, .. } => Self::Rejected,
+            Standing { mismatch: true, .. } => Self::OtherRejected,
+            Standing { mismatch: false, .. } => Self::Agreed,
+        }
+    }
+}
+
+/// The keys of this instance, compared with those of the others.
+pub struct KeyCheck(Mutex<Known>);
+
+struct Known {
+    own: Instance,
+    agreement: Agreement,
+    /// Whether the store was unavailable the last time.
+    failing: bool,
+}
+
+impl KeyCheck {
+    /// Compares the keys of an instance that starts.
+    pub async fn start(store: &Store, clock: &Clock, keys: &SigningKeys) -> Self {
+        let signing = keys.signing().fingerprint();
+        let mut verifying = vec![signing];
+        for fingerprint in keys.others().iter().map(SigningKey::fingerprint) {
+            if !verifying.contains(&fingerprint) {
+                verifying.push(fingerprint);
+            }
+        }
+        let own = Instance { id: new_id(), signing, verifying, accepted_at: None };
+        let known = Known { own, agreement: Agreement::Agreed, failing: false };
+        let check = Self(Mutex::new(known));
+        check.repeat(store, clock).await;
+        check
+    }
+
+    /// Records that this instance still runs, and compares again. Where that fails, what was known before
+    /// stays: a database that can only be read is no reason not to serve.
+    pub async fn repeat(&self, store: &Store, clock: &Clock) {
+        if store.is_alone() {
+            return;
+        }
+        let own = self.lock().own.clone();
+        let compared = async {
+            let now = shared_clock::now(store, clock).await?;
+            signing_keys::record(store, own, now).await
+        };
+        match compared.await {
+            Ok(standing) => self.note(standing),
+            Err(fault) => {
+                if !std::mem::replace(&mut self.lock().failing, true) {
+                    tracing::warn!(%fault, "the signing keys of the instances cannot be compared");
+                }
+            }
+        }
+    }
+
+    fn note(&self, standing: Standing) {
+        let agreement = Agreement::from(standing);
+        let mut known = self.lock();
+        known.own.accepted_at = standing.accepted_at;
+        known.failing = false;
+        let before = std::mem::replace(&mut known.agreement, agreement);
+        drop(known);
+        if before != agreement {
+            agreement.log();
+        }
+    }
+
+    /// Removes this instance, which stops.
+    ///
+    /// # Errors
+    /// When the store is unavailable; the others notice after a while.
+    pub async fn stop(&self, store: &Store) -> Result<(), Error> {
+        if store.is_alone() {
+            return Ok(());
+        }
+        let id = self.lock().own.id.clone();
+        signing_keys::remove(store, id).await
+    }
+
+    /// How the keys of all instances fitted together the last time.
+    #[must_use]
+    pub fn agreement(&self) -> Agreement {
+        self.lock().agreement
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
