@@ -3,6 +3,7 @@
 pub mod log;
 
 mod backup;
+mod environment;
 mod lease;
 mod print;
 mod retention;
@@ -15,13 +16,14 @@ mod users;
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, IsTerminal, Read},
     path::PathBuf,
     time::Duration,
 };
 
 use clap::{
-    CommandFactory, Parser, Subcommand,
+    CommandFactory, FromArgMatches, Parser, Subcommand,
     error::{ContextKind, ContextValue},
 };
 
@@ -98,26 +100,36 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// One line that names the setting that is wrong the way it is set in the environment.
 pub fn parse() -> Result<Cli, Failure> {
-    let parsed = Cli::try_parse().and_then(|cli| match cli.command {
+    let command = environment::without_empty_variables(Cli::command());
+    let read = |arguments: Vec<OsString>| {
+        let mut matches = command.clone().try_get_matches_from(arguments)?;
+        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone()))
+    };
+    let parsed = read(env::args_os().collect()).and_then(|cli| match cli.command {
         Some(_) => Ok(cli),
         // What `serve` alone can be told stands in the environment too.
-        None => Cli::try_parse_from(env::args_os().chain(["serve".into()])),
+        None => read(env::args_os().chain(["serve".into()]).collect()),
     });
-    parsed.map_err(|error| {
-        let text = error.render().to_string();
-        let sentence: Vec<&str> =
-            text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        match setting(&error) {
-            Some(name) => {
-                format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
-            }
-            // Help, the version, and mistakes in a command: clap says it as people are used to.
-            None => match error.print() {
-                Err(fault) if !error.use_stderr() => print::failure(&fault),
-                Ok(()) | Err(_) => std::process::exit(error.exit_code()),
-            },
+    let cli = parsed.map_err(as_failure)?;
+    environment::refuse_unknown_variables(&Cli::command())?;
+    Ok(cli)
+}
+
+/// One line for a wrong setting. Anything else clap prints itself, and this does not return.
+fn as_failure(error: clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let sentence: Vec<&str> =
+        text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    match setting(&error) {
+        Some(name) => {
+            format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
         }
-    })
+        // Help, the version, and mistakes in a command: clap says it as people are used to.
+        None => match error.print() {
+            Err(fault) if !error.use_stderr() => print::failure(&fault),
+            Ok(()) | Err(_) => std::process::exit(error.exit_code()),
+        },
+    }
 }
 
 fn setting(error: &clap::Error) -> Option<String> {

@@ -107,16 +107,17 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512), global = true)]
     pub workers: Option<u16>,
 
-    /// Where people reach this server, such as https://api.example.com: decides the cookie's security,
-    /// the origin that may send it, and every link; request headers never do. Without it, http on
-    /// localhost and 127.0.0.1
+    /// Where people reach this server, such as https://api.example.com, a host of its own without a path:
+    /// decides the cookie's security, the origin that may send it, and every link; request headers never
+    /// do. Without it, http on localhost and 127.0.0.1
     #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url, global = true)]
     pub public_url: Option<Url>,
 
     /// Further origins, separated by commas, whose pages may act for a signed-in user, by CORS with
-    /// credentials, and where links in mails may lead back to. Without it only our own may
-    #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = parse::origin, global = true)]
-    pub trusted_origins: Vec<Url>,
+    /// credentials, and where links in mails may lead back to: https://app.example.com, or an app's own
+    /// scheme, such as capacitor://localhost. Without it only our own may
+    #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_parser = parse::origins, global = true)]
+    pub trusted_origins: Option<List<String>>,
 
     /// Which pages the browser sends the cookie from: `lax` for those of our own site (all of
     /// example.com, when we are api.example.com), `none` for those of other sites too, over https only.
@@ -255,16 +256,16 @@ pub struct Config {
     pub docs: Switch,
 
     /// The proxies in front of this server, as addresses or networks (10.0.0.0/8), separated by commas:
-    /// only their X-Forwarded-For is believed. Without it, a client's address is the connection's
+    /// only their X-Forwarded-For is believed. Without it, a client's address is the connection's; `none`
+    /// says that there is no proxy, and ends the warnings about that
     #[arg(
         long,
         env = "PORTCULLIS_TRUSTED_PROXIES",
         value_name = "NETWORKS",
-        value_delimiter = ',',
-        value_parser = parse::network,
+        value_parser = parse::proxies,
         global = true
     )]
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Option<List<IpNet>>,
 
     /// How many requests one address, and one account, may make: 6000/1m is 6000 at once, and from then
     /// on as many a minute. `off` for any number, here and below
@@ -517,6 +518,18 @@ impl Config {
     /// When the file that holds it cannot be read.
     pub fn smtp(&self) -> Result<Option<Secret>, ConfigError> {
         given("PORTCULLIS_SMTP_URL_FILE", self.smtp_url.as_ref(), self.smtp_url_file.as_ref())
+    }
+
+    /// The origins that are trusted besides ours, as browsers write them.
+    #[must_use]
+    pub fn trusted_origins(&self) -> &[String] {
+        self.trusted_origins.as_deref().unwrap_or_default()
+    }
+
+    /// The proxies whose word is taken for a client's address.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> &[IpNet] {
+        self.trusted_proxies.as_deref().unwrap_or_default()
     }
 
     /// How the store is opened.

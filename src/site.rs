@@ -32,11 +32,10 @@ impl Site {
             Some(url) => vec![url.clone()],
             None => vec![local("localhost")?, local("127.0.0.1")?],
         };
-        let written = |url: &Url| url.origin().ascii_serialization();
-        let trusted: Vec<String> = config.trusted_origins.iter().map(written).collect();
+        let trusted = config.trusted_origins().to_vec();
         let site = Self {
             public_url: ours[0].clone(),
-            origins: ours.iter().map(written).chain(trusted.clone()).collect(),
+            origins: ours.iter().filter_map(origin_of).chain(trusted.clone()).collect(),
             trusted,
             name: config.name.clone(),
             same_site: config.cookie_same_site,
@@ -67,21 +66,41 @@ impl Site {
     /// Whether a URL is on one of the trusted origins that are not ours.
     #[must_use]
     pub fn is_elsewhere(&self, url: &Url) -> bool {
-        self.trusted.contains(&url.origin().ascii_serialization())
+        origin_of(url).is_some_and(|origin| self.trusted.contains(&origin))
     }
 
-    /// Whether pages of this origin, or of this URL's, may act for a signed-in user.
+    /// Whether pages of this origin may act for a signed-in user. It is compared as the text that browsers
+    /// send: a URL parser knows no origin for an app's own scheme, and reads several texts as one.
     #[must_use]
-    pub fn trusts(&self, url: &str) -> bool {
-        Url::parse(url).is_ok_and(|url| {
-            let origin = url.origin();
-            origin.is_tuple() && self.origins.contains(&origin.ascii_serialization())
-        })
+    pub fn trusts_origin(&self, origin: &str) -> bool {
+        self.origins.iter().any(|trusted| trusted == origin)
+    }
+
+    /// Whether the page at this URL is of an origin that may act for a signed-in user.
+    #[must_use]
+    pub fn trusts_page(&self, url: &str) -> bool {
+        let origin = Url::parse(url).ok().and_then(|url| origin_of(&url));
+        origin.is_some_and(|origin| self.trusts_origin(&origin))
     }
 
     /// Whether people reach it over https.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.public_url.scheme() == "https"
+    }
+}
+
+/// A URL's origin, as browsers write it in the Origin header of its pages. Those of other schemes, such as
+/// `capacitor` and `tauri`, are made by apps; to the standard for URLs they have no origin.
+#[must_use]
+pub fn origin_of(url: &Url) -> Option<String> {
+    match url.scheme() {
+        "http" | "https" => Some(url.origin().ascii_serialization()),
+        _ if url.is_special() => None,
+        scheme => {
+            let host = url.host_str().filter(|host| !host.is_empty())?;
+            let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+            Some(format!("{scheme}://{host}{port}"))
+        }
     }
 }

@@ -2,16 +2,17 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
+use actix_web::http::Uri;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-/// A setting that must not be read by chance: it shows itself to nobody.
 use super::List;
 use crate::site;
 
+/// A setting that must not be read by chance: it shows itself to nobody.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -71,24 +72,58 @@ impl FromStr for Rate {
     }
 }
 
+/// Proxies as networks, or `none`: an empty list is not the same as no list, which is warned of.
+pub(super) fn proxies(text: &str) -> Result<List<IpNet>, String> {
+    List::parse(if text.trim() == "none" { "" } else { text }, network)
+}
+
 /// A network, or the one address that it is made of.
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let text = text.trim();
+fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
-        .map_err(|_| "must be addresses or networks: 10.0.0.0/8,192.0.2.7".to_owned())
+        .map_err(|_| "must be addresses or networks (10.0.0.0/8,192.0.2.7), or none".to_owned())
 }
 
 pub(super) fn public_url(text: &str) -> Result<Url, String> {
     let url = web_url(text)?;
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err("must be an origin, without a path: https://api.example.com".into());
+    if url.path() != "/" {
+        return Err("must be without a path: Portcullis needs a host of its own, such as \
+            https://api.example.com, and cannot be served under a path of another site"
+            .into());
     }
+    without_query(&url)?;
     Ok(url)
 }
 
-pub(super) fn origin(text: &str) -> Result<Url, String> {
-    public_url(text.trim())
+fn without_query(url: &Url) -> Result<(), String> {
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must end after the host and port: https://api.example.com".into());
+    }
+    Ok(())
+}
+
+pub(super) fn origins(text: &str) -> Result<List<String>, String> {
+    List::parse(text, origin)
+}
+
+/// An origin as browsers write it (RFC 6454, 6.2), which is what requests are compared with.
+fn origin(text: &str) -> Result<String, String> {
+    if text == "null" {
+        return Err("cannot be null, which browsers send for pages of many origins".into());
+    }
+    refuse_pattern(text)?;
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    refuse_credentials(&url)?;
+    if !matches!(url.path(), "" | "/") {
+        return Err("must be origins, without a path: https://app.example.com".into());
+    }
+    without_query(&url)?;
+    let origin = site::origin_of(&url).filter(|origin| origin.parse::<Uri>().is_ok());
+    origin.ok_or_else(|| {
+        "must begin with https://, http:// or an app's own scheme, such as capacitor://, \
+         and name a host"
+            .into()
+    })
 }
 
 fn web_url(text: &str) -> Result<Url, String> {
@@ -96,14 +131,24 @@ fn web_url(text: &str) -> Result<Url, String> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("must begin with https:// or http://".into());
     }
+    refuse_credentials(&url)?;
+    refuse_pattern(url.host_str().unwrap_or_default())?;
+    Ok(url)
+}
+
+fn refuse_credentials(url: &Url) -> Result<(), String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must hold no user name or password".into());
     }
-    // To a URL's parser this is a name like any other.
-    if url.host_str().is_some_and(|host| host.contains('*')) {
+    Ok(())
+}
+
+/// To a URL's parser a wildcard is a letter like any other.
+fn refuse_pattern(text: &str) -> Result<(), String> {
+    if text.contains('*') {
         return Err("must name one host, not a pattern".into());
     }
-    Ok(url)
+    Ok(())
 }
 
 pub(super) fn login_url(text: &str) -> Result<String, String> {

@@ -25,7 +25,7 @@ const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 #[must_use]
 pub fn address(request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(NO_ADDRESS, |peer| peer.ip());
-    let proxies = State::of(request).map_or(&[][..], |state| &state.config.trusted_proxies);
+    let proxies = State::of(request).map_or(&[][..], |state| state.config.trusted_proxies());
     let with_peer;
     let proxies = if request.conn_data::<UnixPeer>().is_some() {
         with_peer = [proxies, &[NO_ADDRESS.into()]].concat();

@@ -37,7 +37,7 @@ pub fn trusted_callback(text: &str, site: &Site) -> bool {
 fn trusted_url(text: &str, site: &Site) -> bool {
     !text.chars().any(char::is_control)
         && (text.starts_with("https://") || text.starts_with("http://"))
-        && site.trusts(text)
+        && site.trusts_page(text)
         && Url::parse(text).is_ok_and(|url| url.username().is_empty() && url.password().is_none())
 }
 

@@ -30,8 +30,8 @@ pub(super) fn check(head: &RequestHead, site: &Site, cookie: bool) -> Result<(),
     }
     match (header(ORIGIN), fetch_site, header(REFERER)) {
         (Some("null"), _, _) => Err(Code::MissingOrNullOrigin.into()),
-        (Some(origin), _, _) if site.trusts(origin) => Ok(()),
-        (None, None, Some(referer)) if site.trusts(referer) => Ok(()),
+        (Some(origin), _, _) if site.trusts_origin(origin) => Ok(()),
+        (None, None, Some(referer)) if site.trusts_page(referer) => Ok(()),
         (None, None, None) if cookie => Err(Code::MissingOrNullOrigin.into()),
         (None, Some("same-origin" | "none"), _) | (None, None, None) => Ok(()),
         _ => Err(Code::InvalidOrigin.into()),

@@ -120,10 +120,10 @@ impl SigningKeys {
                 let key = SigningKey::generate();
                 let text = format!("{}\n", key.reveal());
                 private_files::write(path, text.as_bytes())
-                    .map_err(|error| fail(private_files::explain_denied(path, error)))?;
+                    .map_err(|error| fail(private_files::explain(path, error)))?;
                 Ok(key.into())
             }
-            Err(error) => Err(fail(private_files::explain_denied(path, error))),
+            Err(error) => Err(fail(private_files::explain(path, error))),
         }
     }
 

@@ -1,146 +1,133 @@
-//! Every value that a setting accepts works: a server starts with the least and the most of each, and serves.
+//! How the program reads its settings: what is empty, what is unknown, and lists.
 
-use std::{fs, io::Write, path::Path, time::Duration};
+mod values;
 
-use clap::{Arg, CommandFactory, Parser};
-use portcullis::cli::Cli;
+use std::collections::BTreeSet;
+
+use clap::CommandFactory;
+use portcullis::{cli::Cli, secrets::SigningKey};
 use tempfile::TempDir;
 
 use crate::support::*;
 
-/// What `value_name` says of settings that are no numbers.
-const TEXTS: [&str; 17] = [
-    "ADDRESS", "DIR", "FILE", "FILTER", "FORMAT", "MODE", "NAME", "NETWORKS", "ORIGINS", "PAGES",
-    "PORT", "PREFIX", "SECRET", "STATE", "URL", "WHEN", "WHO",
-];
+/// The settings that must not be empty.
+const NEVER_EMPTY: [&str; 4] =
+    ["DATABASE_URL", "DATABASE_URL_FILE", "PORTCULLIS_SECRET", "PORTCULLIS_SECRET_FILE"];
 
-/// Rates at the edges of what can be counted, and beyond.
-const RATES: [&str; 8] = [
-    "off",
-    "1/1s",
-    "1/24h",
-    "1000000/1s",
-    "4294967295/24h",
-    "4294967295/1s",
-    "1/1ms",
-    "4294967295/1ns",
-];
-
-fn accepts(flag: &str, value: &str) -> bool {
-    Cli::try_parse_from(["portcullis", flag, value]).is_ok()
+/// The environment variables of every setting, also of those that one command has.
+fn variables(command: &clap::Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(clap::Arg::get_env);
+    let own = own.map(|name| name.to_str().unwrap().to_owned());
+    own.chain(command.get_subcommands().flat_map(variables)).collect()
 }
 
-/// The least and the most that a number may be, by trying.
-fn bounds(flag: &str) -> [u64; 2] {
-    let accepts = |number: u64| accepts(flag, &number.to_string());
-    let some = (0..64).map(|bit| 1 << bit).find(|number| accepts(*number)).expect(flag);
-    let least = (0..=some).find(|number| accepts(*number)).unwrap();
-    let (mut most, mut over) = (some, u64::MAX);
-    if accepts(over) {
-        return [least, over];
+/// Where a server that was given no other address listens.
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
+#[tokio::test]
+async fn an_empty_setting_counts_as_unset() {
+    let names = variables(&Cli::command());
+    assert!(names.len() > 40 && names.contains("PORTCULLIS_NO_MIGRATE"), "{names:?}");
+    for empty in ["", " ", " , "] {
+        let home = TempDir::new().unwrap();
+        let may_be_empty = names.iter().filter(|name| !NEVER_EMPTY.contains(&name.as_str()));
+        let settings: Vec<(&str, &str)> = may_be_empty.map(|name| (name.as_str(), empty)).collect();
+        let server = Running::of(portcullis(home.path(), &settings).args(SERVE).spawn().unwrap());
+        assert!(server.banner.contains("SQLite in data/portcullis.db"), "{}", server.banner);
+        server.nobody.get("/health/ready").await.expect(200);
     }
-    while over - most > 1 {
-        let middle = most + (over - most) / 2;
-        if accepts(middle) { most = middle } else { over = middle }
-    }
-    [least, most]
 }
 
-/// The environment's name of each number, with its flag; and of each rate.
-fn settings(kinds: &[&str]) -> Vec<(String, String)> {
+#[test]
+fn an_empty_database_url_or_secret_is_rejected() {
+    for name in NEVER_EMPTY {
+        let home = TempDir::new().unwrap();
+        let refusal = fails(run(home.path(), &[(name, "")], &[], ""));
+        assert!(refusal.starts_with(&format!("portcullis: {name}: ")), "{refusal}");
+        assert!(!home.path().join("data").exists(), "{name}: it began all the same");
+    }
+}
+
+#[tokio::test]
+async fn a_list_may_end_in_a_comma_and_have_spaces() {
+    let home = TempDir::new().unwrap();
+    let secret = format!("{}, ", SigningKey::generate().reveal());
+    let settings = [
+        ("PORTCULLIS_TRUSTED_ORIGINS", "https://app.example.com, http://localhost:5173 ,"),
+        ("PORTCULLIS_TRUSTED_PROXIES", "10.0.0.0/8 , 127.0.0.1,"),
+        ("PORTCULLIS_TOKEN_PREFIX", "acme_,"),
+        ("PORTCULLIS_SECRET", secret.as_str()),
+    ];
+    let server = Running::start(home.path(), &settings);
+    server.nobody.get("/health/ready").await.expect(200);
+}
+
+/// Arguments by which each command does something, if its settings allow it to begin.
+const COMMANDS: [&[&str]; 11] = [
+    &[],
+    &["serve"],
+    &["migrate"],
+    &["backup", "copy"],
+    &["openapi"],
+    &["user", "list"],
+    &["session", "list", "--email", "ada@example.com"],
+    &["token", "list"],
+    &["lease", "show"],
+    &["retention", "status"],
+    &["secret"],
+];
+
+#[test]
+fn an_unknown_setting_stops_the_server_and_every_command() {
+    let tried: BTreeSet<&str> =
+        COMMANDS.iter().filter_map(|arguments| arguments.first().copied()).collect();
     let command = Cli::command();
-    let kind = |argument: &Arg| {
-        argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string)
-    };
-    let mut found = Vec::new();
-    for argument in command.get_arguments() {
-        let (Some(name), Some(kind)) = (argument.get_env(), kind(argument)) else { continue };
-        let known = TEXTS.contains(&&*kind) || NUMBERS.contains(&&*kind) || kind == "RATE";
-        assert!(known, "{name:?} has values of an unknown kind, {kind}: is it a number?");
-        if kinds.contains(&&*kind) {
-            let flag = format!("--{}", argument.get_long().unwrap());
-            found.push((name.to_string_lossy().into_owned(), flag));
-        }
-    }
-    found
-}
-
-const NUMBERS: [&str; 3] = ["DAYS", "N", "SECONDS"];
-
-/// Starts a server with these settings, and uses it.
-async fn serves(home: &Path, url: &str, settings: &[(&str, &str)]) {
-    let secret = portcullis::secrets::SigningKey::generate().reveal();
-    let fixed = [("DATABASE_URL", url), ("PORTCULLIS_SECRET", secret.as_str())];
-    let all = [&fixed[..], settings].concat();
-    let server = Running::start_logging(home, &all);
-    // Its workers are started one by one, and all of them before the first answer.
-    let ready = server.nobody.get("/health/ready");
-    tokio::time::timeout(Duration::from_mins(5), ready)
-        .await
-        .expect("it becomes ready")
-        .expect(200);
-    let use_it = async {
-        let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
-        let body = json!({ "name": "Ada", "email": email, "password": PASSWORD });
-        let signed_up = server.nobody.post("/api/auth/sign-up/email", body).await;
-        assert!(
-            [200, 429].contains(&signed_up.status.as_u16()),
-            "{settings:?}: {}",
-            signed_up.text
+    let all: BTreeSet<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    assert_eq!(tried, all);
+    let home = TempDir::new().unwrap();
+    for arguments in COMMANDS {
+        let output = run(home.path(), &[("PORTCULLIS_SIGNUP", "hunter2")], arguments, "");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let refusal = fails(output);
+        assert_eq!(
+            refusal,
+            "portcullis: PORTCULLIS_SIGNUP is not a setting: did you mean PORTCULLIS_SIGN_UP?\n"
         );
-        let Some(cookie) = signed_up.cookie() else { return };
-        let browser = server.nobody.with_cookie(&cookie);
-        for path in ["/api/me", "/api/me", "/settings", "/api/tokens"] {
-            let status = browser.get(path).await.status.as_u16();
-            assert!([200, 429].contains(&status), "{settings:?}: {path} {status}");
-        }
-        let made = browser.post("/api/tokens", json!({ "name": "x" })).await.status.as_u16();
-        assert!([201, 429].contains(&made), "{settings:?}: {made}");
-    };
-    bounded(use_it).await;
-    drop(server);
-    let log = fs::read_to_string(home.join("log")).unwrap();
-    assert!(!log.contains("panicked") && !log.contains("ERROR"), "{settings:?}: {log}");
+        assert!(!home.path().join("data").exists(), "{arguments:?}: it began all the same");
+    }
+}
+
+#[test]
+fn all_unknown_settings_are_named_and_no_value_is() {
+    let home = TempDir::new().unwrap();
+    let settings = [
+        ("PORTCULLIS_SECRETS", "hunter2"),
+        ("portcullis_sign_up", "closed"),
+        ("PORTCULLIS_PORT", "8080"),
+    ];
+    let refusal = fails(run(home.path(), &settings, &[], ""));
+    assert_eq!(refusal.lines().count(), 1, "{refusal}");
+    for part in
+        ["PORTCULLIS_SECRETS", "PORTCULLIS_SECRET?", "portcullis_sign_up", "PORTCULLIS_PORT"]
+    {
+        assert!(refusal.contains(part), "{part}: {refusal}");
+    }
+    assert!(!refusal.contains("hunter2") && !refusal.contains("8080"), "{refusal}");
 }
 
 #[tokio::test]
-async fn a_server_starts_and_serves_with_the_least_and_the_most_of_each_number() {
-    let numbers = settings(&NUMBERS);
-    assert!(numbers.len() > 10, "{numbers:?}");
-    for (name, flag) in numbers {
-        for value in bounds(&flag) {
-            let home = TempDir::new().unwrap();
-            let url = Backend::Sqlite.database(home.path()).await;
-            writeln!(std::io::stderr(), "{name}={value}").unwrap();
-            serves(home.path(), &url, &[(&name, &value.to_string())]).await;
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_server_on_postgresql_starts_and_serves_with_the_least_and_the_most_of_all_numbers() {
-    for bound in [0, 1] {
-        let home = TempDir::new().unwrap();
-        let url = Backend::Postgres.database(home.path()).await;
-        let numbers = settings(&NUMBERS).into_iter();
-        let values: Vec<(String, String)> =
-            numbers.map(|(name, flag)| (name, bounds(&flag)[bound].to_string())).collect();
-        let values: Vec<(&str, &str)> =
-            values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        serves(home.path(), &url, &values).await;
-    }
-}
-
-#[apply(both)]
-async fn a_server_starts_and_serves_with_every_rate_that_is_accepted(backend: Backend) {
-    let rates = settings(&["RATE"]);
-    let accepted = RATES.into_iter().filter(|rate| accepts(&rates[0].1, rate));
-    let accepted: Vec<&str> = accepted.collect();
-    assert!(accepted.len() > 4, "{accepted:?}");
-    for rate in accepted {
-        let home = TempDir::new().unwrap();
-        let url = backend.database(home.path()).await;
-        let all: Vec<(&str, &str)> = rates.iter().map(|(name, _)| (name.as_str(), rate)).collect();
-        serves(home.path(), &url, &all).await;
-    }
+async fn what_kubernetes_sets_is_ignored() {
+    let home = TempDir::new().unwrap();
+    let settings = [
+        ("PORTCULLIS_SERVICE_HOST", "10.96.0.12"),
+        ("PORTCULLIS_SERVICE_PORT", "8080"),
+        ("PORTCULLIS_SERVICE_PORT_HTTP", "8080"),
+        ("PORTCULLIS_PORT", "tcp://10.96.0.12:8080"),
+        ("PORTCULLIS_PORT_8080_TCP", "tcp://10.96.0.12:8080"),
+        ("PORTCULLIS_PORT_8080_TCP_PROTO", "tcp"),
+        ("PORTCULLIS_PORT_8080_TCP_PORT", "8080"),
+        ("PORTCULLIS_PORT_8080_TCP_ADDR", "10.96.0.12"),
+    ];
+    let server = Running::start(home.path(), &settings);
+    server.nobody.get("/health/ready").await.expect(200);
 }

@@ -484,6 +484,69 @@ async fn each_of_several_origins_is_named_alone(backend: Backend) {
     }
 }
 
+/// Apps serve their pages from a scheme of their own, which a URL parser knows no origin for.
+#[apply(both)]
+async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
+    let apps = ["capacitor://localhost", "tauri://localhost", "ionic://localhost:8100"];
+    let server = backend.start_with(&["--trusted-origins", &apps.join(",")]).await;
+    let ada = server.sign_up("ada").await;
+    let rename = json!({ "name": "Ada" });
+    for origin in apps {
+        opened_to(&Reply::of(preflight(&server, SIGN_IN, origin)).await, origin);
+        let request = from_page(&ada.browser, Method::POST, UPDATE_USER, origin).json(&rename);
+        let reply = Reply::of(request).await;
+        opened_to(&reply, origin);
+        reply.expect(200);
+        // Some send no Origin with it, but where the page is.
+        let request = ada.browser.bare(Method::POST, UPDATE_USER).json(&rename);
+        let request = request.header("Cookie", ada.browser.cookie.as_ref().unwrap());
+        Reply::of(request.header("Referer", format!("{origin}/index.html"))).await.expect(200);
+    }
+    for origin in [
+        "null",
+        "capacitor://localhost/",
+        "capacitor://localhost:80",
+        "capacitor://evil.example",
+        "capacitor://localhost.evil.example",
+        "capacitor://",
+        "capacitor:localhost",
+        "CAPACITOR://localhost",
+        "ionic://localhost",
+        "electron://localhost",
+        "http://localhost",
+        "https://localhost",
+    ] {
+        let request = from_page(&ada.browser, Method::POST, UPDATE_USER, origin).json(&rename);
+        let reply = Reply::of(request).await;
+        assert_eq!(reply.header("access-control-allow-origin"), None, "{origin}");
+        assert_eq!(reply.status, 403, "{origin}: {}", reply.text);
+    }
+}
+
+/// A browser writes an origin in one way. Whatever is read as the same one is not what a browser has sent.
+#[apply(both)]
+async fn an_origin_is_compared_as_text(backend: Backend) {
+    let server = backend.start_with(&["--trusted-origins", "https://Bücher.example:443/"]).await;
+    let ada = server.sign_up("ada").await;
+    let rename = json!({ "name": "Ada" });
+    let written = "https://xn--bcher-kva.example";
+    let request = from_page(&ada.browser, Method::POST, UPDATE_USER, written).json(&rename);
+    Reply::of(request).await.expect(200);
+    for origin in [
+        "https://xn--bcher-kva.example/",
+        "https://xn--bcher-kva.example:443",
+        "https://XN--BCHER-KVA.example",
+        "HTTPS://xn--bcher-kva.example",
+        "https:xn--bcher-kva.example",
+        "https://xn--bcher-kva.example/path",
+        "https://user@xn--bcher-kva.example",
+        "https://xn--bcher-kva.example https://evil.example",
+    ] {
+        let request = from_page(&ada.browser, Method::POST, UPDATE_USER, origin).json(&rename);
+        Reply::of(request).await.refused(403, "INVALID_ORIGIN");
+    }
+}
+
 #[apply(both)]
 async fn our_own_pages_need_no_leave(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;

@@ -1,0 +1,194 @@
+//! The environment's side of the settings: which variables count, and which may be empty. Everything here
+//! goes by clap's own list of settings.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::{OsStr, OsString},
+};
+
+use clap::{Arg, Command, builder::Resettable};
+
+use super::Failure;
+
+const PREFIX: &str = "PORTCULLIS_";
+
+/// Settings that are rejected when empty: without the first two a server would start on an empty database,
+/// and without the others with a new signing secret.
+const NEVER_EMPTY: [&str; 4] =
+    ["DATABASE_URL", "DATABASE_URL_FILE", "PORTCULLIS_SECRET", "PORTCULLIS_SECRET_FILE"];
+
+/// By so many letters the first word of a variable may differ from ours and still be taken for it.
+const MISSPELT: usize = 2;
+
+/// The command line, with each setting whose variable is empty as if that were not set: so it arrives from
+/// `${NAME:-}` in a compose file, and from Helm charts.
+pub(super) fn without_empty_variables(command: Command) -> Command {
+    command
+        .mut_args(
+            |argument| {
+                if is_empty(&argument) { argument.env(Resettable::Reset) } else { argument }
+            },
+        )
+        .mut_subcommands(without_empty_variables)
+}
+
+fn is_empty(argument: &Arg) -> bool {
+    let required = |name: &OsStr| NEVER_EMPTY.iter().any(|required| name == *required);
+    argument.get_env().is_some_and(|name| {
+        !required(name) && env::var_os(name).is_some_and(|value| holds_no_value(&value))
+    })
+}
+
+/// Whether this is empty for a list too.
+fn holds_no_value(value: &OsStr) -> bool {
+    value.to_str().is_some_and(|text| text.trim_matches([' ', '\t', '\r', '\n', ',']).is_empty())
+}
+
+/// Refuses variables that look like settings and are none, since a misspelt one would have no effect.
+pub(super) fn refuse_unknown_variables(command: &Command) -> Result<(), Failure> {
+    let known = known_variables(command);
+    let unknown: Vec<String> = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, value)| is_unknown(name, value, &known))
+        .map(|(name, _)| match closest(&name, &known) {
+            Some(setting) => format!("{name} is not a setting: did you mean {setting}?"),
+            None => format!("{name} is not a setting."),
+        })
+        .collect();
+    if unknown.is_empty() { Ok(()) } else { Err(unknown.join(" ").into()) }
+}
+
+/// The variables of all settings, of every command.
+fn known_variables(command: &Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(Arg::get_env);
+    let own = own.map(|name| name.to_string_lossy().into_owned());
+    own.chain(command.get_subcommands().flat_map(known_variables)).collect()
+}
+
+fn is_unknown(name: &str, value: &OsString, known: &BTreeSet<String>) -> bool {
+    is_meant_for_us(name) && !known.contains(name) && !is_set_by_kubernetes(name, value)
+}
+
+/// Whether a variable's first word is ours, in whatever case, or ours misspelt.
+fn is_meant_for_us(name: &str) -> bool {
+    let Some((first, _)) = name.split_once('_') else { return false };
+    let ours = PREFIX.trim_end_matches('_');
+    strsim::damerau_levenshtein(&first.to_ascii_uppercase(), ours) <= MISSPELT
+}
+
+/// Whether Kubernetes sets it in each container beside a service called `portcullis` or `portcullis-…`
+/// (`enableServiceLinks`): `PORTCULLIS_SERVICE_HOST`, `PORTCULLIS_SERVICE_PORT_HTTP`,
+/// `PORTCULLIS_PORT=tcp://…`, `PORTCULLIS_PORT_8080_TCP_ADDR`.
+fn is_set_by_kubernetes(name: &str, value: &OsStr) -> bool {
+    let protocol = |text: &str| ["TCP", "UDP", "SCTP"].contains(&text);
+    let service = name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_");
+    let url = value.to_str().and_then(|text| text.split_once("://"));
+    let port = name.ends_with("_PORT")
+        && url.is_some_and(|(scheme, _)| protocol(&scheme.to_ascii_uppercase()));
+    let numbered = name.split_once("_PORT_").is_some_and(|(_, rest)| {
+        let mut words = rest.splitn(3, '_');
+        words.next().is_some_and(|number| number.parse::<u16>().is_ok())
+            && words.next().is_some_and(protocol)
+            && words.next().is_none_or(|last| ["PROTO", "PORT", "ADDR"].contains(&last))
+    });
+    service || port || numbered
+}
+
+/// The setting whose name is most like this one, without the word that all of them begin with.
+fn closest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let own = |name: &str| {
+        let (first, rest) = name.split_once('_').unwrap_or_default();
+        if is_meant_for_us(name) { rest.to_owned() } else { format!("{first}_{rest}") }
+    };
+    let name = own(&name.to_ascii_uppercase());
+    let likeness = |setting: &str| strsim::normalized_damerau_levenshtein(&name, &own(setting));
+    known.iter().map(String::as_str).max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn known() -> BTreeSet<String> {
+        known_variables(&Cli::command())
+    }
+
+    fn unknown(name: &str, value: &str) -> bool {
+        is_unknown(name, &value.into(), &known())
+    }
+
+    #[test]
+    fn every_setting_is_known_and_those_of_one_command_too() {
+        let known = known();
+        assert!(known.len() > 40, "{known:?}");
+        assert!(known.contains("PORTCULLIS_NO_MIGRATE"));
+        for name in &known {
+            assert!(!unknown(name, "x"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_unknown_and_the_closest_one_is_named() {
+        for (name, setting) in [
+            ("PORTCULLIS_SIGNUP", "PORTCULLIS_SIGN_UP"),
+            ("PORTCULLIS_PUBLIC_URI", "PORTCULLIS_PUBLIC_URL"),
+            ("PORTCULLIS_ORIGINS", "PORTCULLIS_TRUSTED_ORIGINS"),
+            ("PORTCULLIS_TRUSTED_PROXY", "PORTCULLIS_TRUSTED_PROXIES"),
+            ("PORTCULLIS_SMTP", "PORTCULLIS_SMTP_URL"),
+            ("PORTCULLIS_LGO", "PORTCULLIS_LOG"),
+            ("PORTCULLIS_SECRETS", "PORTCULLIS_SECRET"),
+            ("PORTCULLIS_DATABASE_URL", "DATABASE_URL"),
+            ("PORTCULIS_SIGN_UP", "PORTCULLIS_SIGN_UP"),
+            ("portcullis_sign_up", "PORTCULLIS_SIGN_UP"),
+        ] {
+            assert!(unknown(name, "closed"), "{name}");
+            assert_eq!(closest(name, &known()), Some(setting), "{name}");
+        }
+    }
+
+    #[test]
+    fn variables_of_other_programs_are_ignored() {
+        for name in ["PATH", "PORTCULLIS", "PORT", "PORTAL_URL", "DATABASE_URI", "HOME_PORTCULLIS"]
+        {
+            assert!(!unknown(name, "x"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_kubernetes_sets_for_a_service_of_our_name_is_ignored() {
+        for service in ["PORTCULLIS", "PORTCULLIS_API"] {
+            for (rest, value) in [
+                ("SERVICE_HOST", "10.0.0.1"),
+                ("SERVICE_PORT", "8080"),
+                ("SERVICE_PORT_HTTP", "8080"),
+                ("PORT", "tcp://10.0.0.1:8080"),
+                ("PORT", "udp://10.0.0.1:8080"),
+                ("PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+                ("PORT_8080_TCP_PROTO", "tcp"),
+                ("PORT_8080_TCP_PORT", "8080"),
+                ("PORT_8080_TCP_ADDR", "10.0.0.1"),
+                ("PORT_9090_SCTP_ADDR", "10.0.0.1"),
+            ] {
+                let name = format!("{service}_{rest}");
+                assert!(!unknown(&name, value), "{name}");
+            }
+            for (rest, value) in [
+                ("PORT", "8080"),
+                ("PORT", "http://example.com"),
+                ("PORT_HTTP", "8080"),
+                ("PORT_8080_HTTP", "8080"),
+                ("PORT_8080_TCP_X", "8080"),
+                ("HOST", "10.0.0.1"),
+            ] {
+                let name = format!("{service}_{rest}");
+                assert!(unknown(&name, value), "{name}");
+            }
+        }
+    }
+}
