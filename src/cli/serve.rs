@@ -162,6 +162,15 @@ fn insecure(server: &Server) -> Option<String> {
     })
 }
 
+/// Portcullis itself serves http only, so https in front of it is a proxy.
+fn undeclared_proxy(state: &State) -> Option<String> {
+    (state.site.is_secure() && state.config.trusted_proxies.is_none()).then(|| {
+        "PORTCULLIS_PUBLIC_URL begins with https, so there is a proxy, and to the limits all clients have its \
+         IP address: set PORTCULLIS_TRUSTED_PROXIES to its address or network, or to none"
+            .to_owned()
+    })
+}
+
 fn public_host(server: &Server) -> Option<String> {
     server.state.config.public_url.as_ref()?.host_str().map(str::to_owned)
 }

@@ -1,5 +1,7 @@
 //! From which address a request comes.
 
+mod untrusted;
+
 use std::{
     borrow::Cow,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -25,12 +27,14 @@ const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 #[must_use]
 pub fn address(request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(NO_ADDRESS, |peer| peer.ip());
-    let proxies = State::of(request).map_or(&[][..], |state| state.config.trusted_proxies());
+    let Ok(state) = State::of(request) else { return peer.to_canonical() };
+    let proxies = state.config.trusted_proxies();
     let with_peer;
     let proxies = if request.conn_data::<UnixPeer>().is_some() {
         with_peer = [proxies, &[NO_ADDRESS.into()]].concat();
         with_peer.as_slice()
     } else {
+        untrusted::warn_once(&state.config, peer.to_canonical(), request.headers());
         proxies
     };
     // Most are not asked for: without a proxy, nothing is read and nothing copied.

@@ -282,6 +282,52 @@ async fn the_banner_warns_of_a_cookie_that_leaves_this_machine_without_https(
     assert_eq!(warned, warns, "{}", server.banner);
 }
 
+const HTTPS: (&str, &str) = ("PORTCULLIS_PUBLIC_URL", "https://example.com");
+
+#[rstest]
+#[case::no_proxy_named(&[HTTPS], true)]
+#[case::empty(&[HTTPS, ("PORTCULLIS_TRUSTED_PROXIES", "")], true)]
+#[case::named(&[HTTPS, ("PORTCULLIS_TRUSTED_PROXIES", "10.0.0.0/8")], false)]
+#[case::said_that_there_is_none(&[HTTPS, ("PORTCULLIS_TRUSTED_PROXIES", "none")], false)]
+#[case::http(&[("PORTCULLIS_PUBLIC_URL", "http://localhost:8080")], false)]
+#[case::nothing_set(&[], false)]
+#[tokio::test]
+async fn the_banner_warns_of_https_without_a_trusted_proxy(
+    #[case] settings: &[(&str, &str)],
+    #[case] warns: bool,
+) {
+    let home = TempDir::new().unwrap();
+    let server = Running::start(home.path(), settings);
+    let warned = server.banner.contains("set PORTCULLIS_TRUSTED_PROXIES to");
+    assert_eq!(warned, warns, "{}", server.banner);
+}
+
+/// All of a test's requests come from the loopback address, which is a private one.
+#[rstest]
+#[case::not_named(&[], &["X-Forwarded-For", "Forwarded"], 1)]
+#[case::another_is_named(&[("PORTCULLIS_TRUSTED_PROXIES", "192.0.2.1")], &["X-Forwarded-For"], 1)]
+#[case::named(&[("PORTCULLIS_TRUSTED_PROXIES", "127.0.0.1")], &["X-Forwarded-For"], 0)]
+#[case::said_that_there_is_none(&[("PORTCULLIS_TRUSTED_PROXIES", "none")], &["X-Forwarded-For"], 0)]
+#[case::no_proxy(&[], &["X-Real-Ip"], 0)]
+#[tokio::test]
+async fn an_untrusted_proxy_in_a_private_network_is_logged_once(
+    #[case] settings: &[(&str, &str)],
+    #[case] headers: &[&str],
+    #[case] lines: usize,
+) {
+    let home = TempDir::new().unwrap();
+    let server = Running::start_logging(home.path(), settings);
+    for header in headers.iter().cycle().take(4) {
+        let request = server.nobody.bare(reqwest::Method::GET, "/api/dashboard");
+        Reply::of(request.header(*header, "203.0.113.9")).await.expect(200);
+    }
+    server.signal("TERM");
+    assert!(server.wait().success());
+    let log = std::fs::read_to_string(home.path().join("log")).unwrap();
+    assert_eq!(log.matches("a proxy in a private network is not trusted").count(), lines, "{log}");
+    assert!(!log.contains("203.0.113.9"), "{log}");
+}
+
 #[rstest]
 #[case::terminated("TERM")]
 #[case::interrupted("INT")]
