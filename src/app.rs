@@ -200,11 +200,12 @@ impl Server {
         if let Err(fault) = state.last_use.flush(&state.store).await {
             tracing::warn!(%fault, "the last uses of keys could not be written");
         }
-        // What is not written by then is noted again at the next use.
-        let ends = state.session_ends.flush(&state.store);
-        let _ = tokio::time::timeout(LAST_WRITES, ends).await;
-        // Where that fails, other instances take this one for a running one a little longer.
-        let _ = tokio::time::timeout(LAST_WRITES, state.key_check.stop(&state.store)).await;
+        // What is not written by then is noted again at the next use, and to the other instances this one
+        // counts as running for a little longer.
+        let last_writes = async {
+            tokio::join!(state.session_ends.flush(&state.store), state.key_check.stop(&state.store))
+        };
+        let _ = tokio::time::timeout(LAST_WRITES, last_writes).await;
         output::report();
         served.and(measured)
     }

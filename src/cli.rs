@@ -110,17 +110,17 @@ pub fn parse() -> Result<Cli, Failure> {
         // What `serve` alone can be told stands in the environment too.
         None => read(env::args_os().chain(["serve".into()]).collect()),
     });
-    let cli = parsed.map_err(as_failure)?;
+    let cli = parsed.map_err(|error| as_failure(&error))?;
     environment::refuse_unknown_variables(&Cli::command())?;
     Ok(cli)
 }
 
 /// One line for a wrong setting. Anything else clap prints itself, and this does not return.
-fn as_failure(error: clap::Error) -> Failure {
+fn as_failure(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let sentence: Vec<&str> =
         text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    match setting(&error) {
+    match setting(error) {
         Some(name) => {
             format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
         }

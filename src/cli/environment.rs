@@ -1,11 +1,7 @@
 //! The environment's side of the settings: which variables count, and which may be empty. Everything here
 //! goes by clap's own list of settings.
 
-use std::{
-    collections::BTreeSet,
-    env,
-    ffi::{OsStr, OsString},
-};
+use std::{collections::BTreeSet, env, ffi::OsStr};
 
 use clap::{Arg, Command, builder::Resettable};
 
@@ -66,7 +62,7 @@ fn known_variables(command: &Command) -> BTreeSet<String> {
     own.chain(command.get_subcommands().flat_map(known_variables)).collect()
 }
 
-fn is_unknown(name: &str, value: &OsString, known: &BTreeSet<String>) -> bool {
+fn is_unknown(name: &str, value: &OsStr, known: &BTreeSet<String>) -> bool {
     is_meant_for_us(name) && !known.contains(name) && !is_set_by_kubernetes(name, value)
 }
 
@@ -120,7 +116,7 @@ mod tests {
     }
 
     fn unknown(name: &str, value: &str) -> bool {
-        is_unknown(name, &value.into(), &known())
+        is_unknown(name, OsStr::new(value), &known())
     }
 
     #[test]

@@ -130,7 +130,8 @@ mod tests {
         }
         let mut tampered = signed(&old, value);
         tampered.push('x');
-        for sent in [wanted, signed(&foreign, value), tampered, "portcullis=".into(), "".into()] {
+        for sent in [wanted, signed(&foreign, value), tampered, "portcullis=".into(), String::new()]
+        {
             assert_eq!(renewed(&sent), None, "{sent}");
         }
     }
