@@ -14,8 +14,9 @@ use portcullis::{
     },
     time::{Timestamp, days, seconds},
 };
+use tempfile::TempDir;
 
-use crate::{store::execute, support::*, tokens::select};
+use crate::{kill::database::Database, store::execute, support::*, tokens::select};
 
 fn step(rows: &str) -> &'static Step {
     STEPS.iter().find(|step| step.rows == rows).unwrap()
@@ -128,11 +129,14 @@ async fn old_rows_are_deleted_to_the_last_while_others_write(backend: Backend) {
     let (server, ada) = with_old_sessions(backend, 3000).await;
     server.state.retention_due.notify_one();
     let mut writes = 0;
-    while sessions(&server).await > 0 {
-        let project = json!({ "name": "meanwhile" });
-        ada.browser.post("/api/projects", project).await.expect(201);
-        writes += 1;
-    }
+    bounded(async {
+        while sessions(&server).await > 0 {
+            let project = json!({ "name": "meanwhile" });
+            ada.browser.post("/api/projects", project).await.expect(201);
+            writes += 1;
+        }
+    })
+    .await;
     assert!(writes > 0, "it was done at once");
     ada.browser.get("/api/me").await.expect(200);
 }
@@ -160,10 +164,17 @@ async fn a_step_that_fails_keeps_no_other_from_its_work(backend: Backend) {
 
 #[apply(both)]
 async fn a_stop_does_not_wait_for_all_batches(backend: Backend) {
-    let (server, _) = with_old_sessions(backend, 20_000).await;
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let server = Server::on(&url, TempDir::new().unwrap(), &[]).await;
+    let ada = server.sign_up("ada").await;
+    let sql = add_sessions(backend, &ada.id, 20_000, server.now() - days(1));
+    execute(&server, &sql).await;
     server.state.retention_due.notify_one();
     until("some are gone", async || sessions(&server).await < 20_000).await;
-    let left = sessions(&server).await;
-    assert!(left > 0, "it was over too soon");
     bounded(server.stop()).await;
+    let sql = "SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM sessions \
+               WHERE id LIKE 'old-%'";
+    let left = Database::at(&url).await.rows(sql).await;
+    assert_ne!(left[0].1, "0", "it has waited for all of them, or was over too soon");
 }
