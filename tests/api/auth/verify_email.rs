@@ -361,9 +361,15 @@ async fn a_used_link_shows_no_error_for_as_long_as_it_would_have_worked(backend:
     confirm(&browser, &link).await.refused(401, "INVALID_TOKEN");
     let again = confirm(&browser, &moved).await;
     assert_eq!(again.expect(200), json!({ "status": true, "user": null }));
+    // The address is the first one again, and what is left to say no is the time.
+    let back = format!("UPDATE users SET email = '{}' WHERE id = '{}'", ada.email, ada.id);
+    crate::store::execute(&server, &back).await;
+    confirm(&browser, &link).await.expect(200);
     server.clock.set(until);
-    server.delete_old_rows(days(365)).await;
     confirm(&server.nobody, &link).await.refused(401, "INVALID_TOKEN");
+    server.delete_old_rows(days(365)).await;
+    let left = crate::tokens::select(&server, "SELECT email AS value FROM used_links").await;
+    assert_eq!(left, ["ada@new.example"], "it is deleted, and the later one is not");
 }
 
 #[apply(both)]
