@@ -157,10 +157,10 @@ fn value(shown: &str) -> Value {
 #[test]
 fn values_are_read_from_how_they_are_shown() {
     let shown =
-        r#"[String("a, \"b\""), I64(-5), Null, Binary([1, 2]), BorrowedString("c]"), I32(1), 7]"#;
+        r#"[String("a, \"b"), I64(-5), Null, Binary([1, 2]), BorrowedString("c]"), I32(1), 7]"#;
     let values: Vec<Value> = items(shown).into_iter().map(value).collect();
     let expected = [
-        Value::Text("a, \"b\"".to_owned()),
+        Value::Text("a, \"b".to_owned()),
         Value::Integer(-5),
         Value::Null,
         Value::Blob(vec![1, 2]),
