@@ -9,10 +9,10 @@ use super::{
     Error, Store,
     audit_events::Event,
     lock_out,
-    locks::lock_admins,
+    locks::{lock_admins, lock_user},
     schema::{accounts, audit_events, jobs, users, verifications},
     user_search::unindex_user,
-    users::{Role, User, find_in, is_last_admin, present},
+    users::{Role, User, is_last_admin, present},
     verifications::{Purpose, Refused, Verification, redeem},
 };
 use crate::{secrets::LinkHash, time::Timestamp};
@@ -56,7 +56,8 @@ pub async fn delete(
 ) -> Result<Deleted, Error> {
     lock_out!(store, |conn| {
         lock_admins!(conn);
-        let Some(user) = find_in!(conn, &user_id) else {
+        // Before what is theirs, as everywhere: whoever writes to them meanwhile waits here, or is waited for.
+        let Some(user) = lock_user!(conn, &user_id) else {
             return Ok(Deleted::Refused(Refused::Unknown));
         };
         // Locked out since the gate let them in: what is theirs is for an admin to look at.

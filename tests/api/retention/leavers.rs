@@ -89,6 +89,32 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
     grace.browser.get("/api/me").await.expect(200);
 }
 
+/// Transactions that lock in one order do not deadlock: the user first, then what is theirs.
+#[tokio::test]
+async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
+    let folder = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let server = Server::on(&url, TempDir::new().unwrap(), &[]).await;
+    let ada = server.sign_up("ada").await;
+    server.jobs_done().await;
+    let mut client = connect(&url).await;
+    let other = client.transaction().await.unwrap();
+    let user = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
+    other.execute(user, &[&ada.id]).await.unwrap();
+    let meanwhile = async {
+        until("the deletion waits for the user", async || {
+            let waiting = "SELECT 'x' AS value FROM pg_stat_activity \
+                           WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            !select(&server, waiting).await.is_empty()
+        })
+        .await;
+        let account = "SELECT 1 FROM accounts WHERE user_id = $1 FOR UPDATE NOWAIT";
+        other.execute(account, &[&ada.id]).await.expect("nothing of theirs is locked yet");
+        other.commit().await.unwrap();
+    };
+    tokio::join!(leave(&server, &ada), meanwhile);
+}
+
 /// What no clock decides goes on while the clock is not trusted.
 #[apply(both)]
 async fn accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend) {
