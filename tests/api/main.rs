@@ -40,6 +40,7 @@ mod listen;
 mod log_output;
 mod mail;
 mod memory;
+mod packaging;
 mod pages;
 mod projects;
 mod races;
