@@ -20,7 +20,10 @@ use crate::{
     request_id,
     scope::Scopes,
     secrets::{Busy, PasswordFault},
-    store,
+    store::{
+        self,
+        constraints::{Constraint, Meaning},
+    },
 };
 
 /// The media type of an error (RFC 9457).
@@ -285,6 +288,14 @@ impl Error {
         Self { retry_after: Some(seconds), ..Code::TooManyRequests.because(detail) }
     }
 
+    /// An error of the store; that another row has the value of this field has a code of its own.
+    #[must_use]
+    pub fn or_taken(error: store::Error, field: &str, code: Code) -> Self {
+        let taken = error.is_taken(field);
+        let error = Self::from(error);
+        if taken { Self { code, detail: None, ..error } } else { error }
+    }
+
     /// The same error, with something more particular to say.
     #[must_use]
     pub fn saying(self, detail: String) -> Self {
@@ -372,13 +383,38 @@ impl From<Code> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Taken => Code::Conflict.into(),
-            // Everything here belongs to whoever asks: they have just deleted themselves elsewhere.
-            store::Error::Gone => Code::Unauthorized.into(),
+            store::Error::Violated(constraint) => constraint.into(),
+            store::Error::Bug { operation, reason } => {
+                tracing::error!(operation, %reason, "a statement is wrong: this is a bug");
+                Code::Internal.into()
+            }
             fault => {
                 tracing::error!(%fault, "the store cannot answer");
                 Code::StoreUnavailable.into()
             }
+        }
+    }
+}
+
+impl From<&Constraint> for Error {
+    fn from(broken: &Constraint) -> Self {
+        let (code, field_code) = match broken.meaning {
+            Meaning::Taken => (Code::Conflict, "taken"),
+            Meaning::Invalid => (Code::ValidationFailed, "invalid"),
+            Meaning::NotFound => (Code::ValidationFailed, "not_found"),
+            Meaning::InUse => (Code::Conflict, "in_use"),
+            Meaning::OwnUserGone => return Code::Unauthorized.into(),
+        };
+        let fault = |field: &'static str| FieldError {
+            field: field.to_owned(),
+            code: field_code.into(),
+            message: broken.message.into(),
+        };
+        let fields: Vec<_> = broken.field.map(fault).into_iter().collect();
+        // Of fields that are not valid the error's own sentence says how to read the list.
+        match code {
+            Code::ValidationFailed if !fields.is_empty() => code.on(fields),
+            _ => Self { fields, ..code.because(broken.message) },
         }
     }
 }

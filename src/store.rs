@@ -21,11 +21,13 @@ mod role;
 mod scopes;
 mod settle;
 mod sqlite;
+mod unreadable;
 mod used;
 
 pub mod accounts;
 pub mod audit_events;
 pub mod backup;
+pub mod constraints;
 pub mod deletion;
 pub mod emails;
 pub mod jobs;
@@ -234,8 +236,8 @@ macro_rules! run {
     ($store:expr, $how:ident, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, $how, unchecked, |$connection| $body)
     };
-    ($store:expr, $how:ident, $check:ident, |$connection:ident| $body:expr) => {
-        match $store.database() {
+    ($store:expr, $how:ident, $check:ident, |$connection:ident| $body:expr) => {{
+        let result = match $store.database() {
             $crate::store::Database::Postgres(postgres) => {
                 #[allow(dead_code, reason = "a body names its backend where it boxes a query")]
                 type Backend = diesel::pg::Pg;
@@ -252,10 +254,12 @@ macro_rules! run {
                     })
                     .await
             }
-        }
-    };
+        };
+        result.map_err(|error| error.in_operation($crate::store::operation!()))
+    }};
 }
 
+use error::operation;
 use {lock_out, maintain, read, read_list, run, sweep, watch, write};
 
 use loader::Loaders;
@@ -385,6 +389,21 @@ impl Store {
             warnings.push(
                 "PostgreSQL runs with fsync = off: a power cut can undo a lock-out".to_owned(),
             );
+        }
+        let language: String = postgres
+            .read(async |conn| {
+                diesel::select(diesel::dsl::sql::<Text>("current_setting('lc_messages')"))
+                    .get_result(conn)
+                    .await
+            })
+            .await?;
+        if !["", "C", "POSIX"].contains(&language.split('.').next().unwrap_or_default())
+            && !language.starts_with("en")
+        {
+            warnings.push(format!(
+                "PostgreSQL's messages are in {language}, so that a passing error looks like a bug: \
+                 ALTER ROLE … SET lc_messages = 'C'"
+            ));
         }
         Ok(warnings)
     }

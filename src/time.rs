@@ -86,16 +86,29 @@ impl std::ops::Sub<Span> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        let moment = self.shown().map_err(|_| fmt::Error)?;
         write!(f, "{moment:.3}")
     }
 }
 
+/// The moments that RFC 3339 and the calendar can write; a database knows others, and `infinity`.
+const SHOWN: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_207_199_999_999;
+
 impl Timestamp {
+    /// Whether it is shown as it is, and not as the nearest moment that can be.
+    #[must_use]
+    pub fn is_shown_exactly(self) -> bool {
+        SHOWN.contains(&self.0)
+    }
+
+    fn shown(self) -> Result<jiff::Timestamp, jiff::Error> {
+        jiff::Timestamp::from_microsecond(self.0.clamp(*SHOWN.start(), *SHOWN.end()))
+    }
+
     /// For people, where a browser has not put it into their zone yet: `2026-11-23 12:48 UTC`.
     #[must_use]
     pub fn to_minute(self) -> String {
-        jiff::Timestamp::from_microsecond(self.0)
+        self.shown()
             .map(|moment| moment.strftime("%Y-%m-%d %H:%M UTC").to_string())
             .unwrap_or_default()
     }
@@ -170,5 +183,22 @@ impl Clock {
             Self::System => Uptime::now(),
             Self::Manual(clock) => clock.uptime(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_outside_the_calendar_is_shown_as_the_nearest() {
+        for (micros, shown) in [
+            (i64::MAX, "9999-12-30T21:59:59.999Z"),
+            (i64::MIN, "0001-01-01T00:00:00.000Z"),
+            (1_732_800_000_123_456, "2024-11-28T13:20:00.123Z"),
+        ] {
+            assert_eq!(Timestamp::from_micros(micros).to_string(), shown);
+        }
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_minute(), "9999-12-30 21:59 UTC");
     }
 }

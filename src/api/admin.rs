@@ -11,7 +11,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    api::user::Role,
     error::{Code, Error},
     store::users::{User as UserRow, Written},
     time::Timestamp,
@@ -28,7 +27,9 @@ pub struct AdminUser {
     email_verified: bool,
     #[schema(required)]
     image: Option<String>,
-    role: Role,
+    /// `user` or `admin`. A newer server may have given them another, which grants nothing here.
+    #[schema(example = "user")]
+    role: String,
     /// Since when they are locked out; null if they are not.
     #[schema(required)]
     deactivated_at: Option<Timestamp>,
@@ -44,7 +45,7 @@ impl From<UserRow> for AdminUser {
             email: row.email,
             email_verified: row.email_verified,
             image: row.image,
-            role: row.role.into(),
+            role: row.role.name().to_owned(),
             deactivated_at: row.deactivated_at,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -6,7 +6,7 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_LENGTH, web,
 };
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde_json::{Value, error::Category, json};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
@@ -189,4 +189,12 @@ fn camel_case(name: &str) -> String {
         text.push_str(letters.as_str());
         text
     })
+}
+
+/// The object that a column holds as text; a text that is none is shown in an object, as it is.
+pub fn object(text: String) -> Value {
+    match serde_json::from_str(&text) {
+        Ok(object @ Value::Object(_)) => object,
+        _ => json!({ "text": text }),
+    }
 }

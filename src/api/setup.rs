@@ -18,7 +18,6 @@ use crate::{
     secrets::{Context, LinkSecret, Password, SessionSecret},
     state::State,
     store::{
-        self,
         accounts::NewAccount,
         audit_events::{Action, Event},
         sessions::NewSession,
@@ -88,10 +87,9 @@ pub async fn set_up(
         event: Event::new(None, Action::UserCreated, &user.id, &json!({ "role": "admin" }), now),
         user,
     };
-    let claimed = setup::claim(&state.store, first, now).await.map_err(|error| match error {
-        store::Error::Taken => Code::EmailTaken.into(),
-        fault => Error::from(fault),
-    })?;
+    let claimed = setup::claim(&state.store, first, now)
+        .await
+        .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))?;
     match claimed {
         Claimed::Done(done) => {
             let (user, _) = *done;

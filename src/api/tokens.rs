@@ -41,7 +41,9 @@ pub struct TokenView {
     /// Its first characters, to know it by.
     #[schema(example = "sk_live_…")]
     prefix: String,
-    scopes: Vec<Scope>,
+    /// `read`, `write` and `admin`. A newer server may have given it others, which grant nothing here.
+    #[schema(example = json!(["read", "write"]))]
+    scopes: Vec<String>,
     state: TokenState,
     /// When it stops; null for never.
     #[schema(required)]
@@ -95,7 +97,7 @@ impl TokenView {
             id: row.id,
             name: row.name,
             prefix: row.display_prefix,
-            scopes: row.scopes.to_vec(),
+            scopes: row.scopes.names(),
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             revoked_at: row.revoked_at,

@@ -29,7 +29,9 @@ pub struct User {
     /// Where a picture of them is.
     #[schema(required)]
     pub image: Option<String>,
-    pub role: Role,
+    /// `user` or `admin`. A newer server may have given them another, which grants nothing here.
+    #[schema(example = "user")]
+    pub role: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -51,15 +53,6 @@ impl<'de> Deserialize<'de> for Role {
     }
 }
 
-impl From<StoredRole> for Role {
-    fn from(role: StoredRole) -> Self {
-        match role {
-            StoredRole::User => Self::User,
-            StoredRole::Admin => Self::Admin,
-        }
-    }
-}
-
 impl From<Role> for StoredRole {
     fn from(role: Role) -> Self {
         match role {
@@ -77,7 +70,7 @@ impl From<UserRow> for User {
             email: row.email,
             email_verified: row.email_verified,
             image: row.image,
-            role: row.role.into(),
+            role: row.role.name().to_owned(),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

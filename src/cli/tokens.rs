@@ -148,7 +148,7 @@ async fn list(store: &Store, email: Option<String>) -> Result<(), Failure> {
                 "{}  {}…  {state:<7}  {:<16}  {}  of {}",
                 token.id,
                 token.display_prefix,
-                token.scopes.to_text(),
+                token.scopes.names().join(" "),
                 token.name,
                 token.user_id
             ))?;

@@ -7,7 +7,7 @@ use crate::{
     fields, output,
     secrets::{Context, Hashing},
     store::{
-        self, Store,
+        Store,
         accounts::{self, NewAccount, Opening},
         audit_events::{Action, Event},
         login_attempts,
@@ -162,7 +162,7 @@ async fn create(
         event: Some(event(Action::UserCreated, &user, &json!({ "role": role }))),
     };
     let made = accounts::open(store, user, with).await.map_err(|error| match error {
-        store::Error::Taken => Failure::from("somebody has this address already"),
+        error if error.is_taken("email") => Failure::from("somebody has this address already"),
         other => other.into(),
     })?;
     let user = done(made)?;
@@ -185,7 +185,7 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
         }
         for user in page.rows {
             any = true;
-            let role: &'static str = user.role.into();
+            let role = &user.role;
             let state = match user.deactivated_at {
                 Some(at) => format!("deactivated {at}"),
                 None => "active".to_owned(),

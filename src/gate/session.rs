@@ -82,7 +82,7 @@ impl Finding {
 
     pub(super) fn token(found: &Resolved<ApiToken>) -> Self {
         let (user, token) = (found.user.clone(), found.key.clone());
-        let session = Session { user, session: None, scopes: token.scopes };
+        let session = Session { user, session: None, scopes: token.scopes.known };
         Self::Known { session, token: Some(token) }
     }
 

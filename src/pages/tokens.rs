@@ -29,7 +29,7 @@ impl Token {
             user_id: row.user_id,
             name: row.name,
             prefix: row.display_prefix,
-            scopes: row.scopes.to_text(),
+            scopes: row.scopes.names().join(" "),
             state: state.into(),
             is_active: state == State::Active,
             expires_at: row.expires_at,

@@ -1,19 +1,31 @@
+//! Why the store has no result: it cannot answer just now, the data breaks a table's rule, or the code is wrong.
+
+mod transient;
+
 use std::fmt;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
+use super::constraints::{self, Constraint};
+use transient::is_transient;
+
 /// What the store answers when it has no result.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The database cannot answer: gone, too busy, too slow, or broken. Try later.
+    /// The database cannot answer: gone, too busy, too slow, full or read-only. Try later.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// Somebody else has what must be unique.
-    #[error("taken already")]
-    Taken,
-    /// What it was to belong to is gone.
-    #[error("what it belongs to is gone")]
-    Gone,
+    /// The data breaks a constraint that its table declares.
+    #[error("{}", .0.message)]
+    Violated(&'static Constraint),
+    /// The code or the tables are wrong: the same statement fails the same way next time.
+    #[error("{operation}: {reason}")]
+    Bug {
+        /// The function of the store that ran the statement.
+        operation: String,
+        /// What the database said, without the value that it said it of.
+        reason: String,
+    },
     /// The tables belong to a newer Portcullis.
     #[error("{0}")]
     Incompatible(String),
@@ -23,15 +35,145 @@ impl Error {
     pub(super) fn unavailable(reason: impl fmt::Display) -> Self {
         Self::Unavailable(reason.to_string())
     }
+
+    /// Whether another row has the value that must be unique in this field.
+    #[must_use]
+    pub fn is_taken(&self, field: &str) -> bool {
+        matches!(self, Self::Violated(constraint) if constraint.is_taken(field))
+    }
+
+    /// Whether it says nothing of the data, but that the store has failed.
+    pub(super) fn is_fault(&self) -> bool {
+        !matches!(self, Self::Violated(_))
+    }
+
+    /// The same, of a statement of this function.
+    pub(super) fn in_operation(self, name: &str) -> Self {
+        match self {
+            Self::Bug { reason, .. } => Self::Bug { operation: shortened(name), reason },
+            other => other,
+        }
+    }
+
+    fn bug(reason: impl fmt::Display) -> Self {
+        let reason = reason.to_string();
+        // PostgreSQL quotes a value behind a colon: it may be somebody's email.
+        let reason = reason.split_once(": \"").map_or(reason.as_str(), |(before, _)| before);
+        Self::Bug { operation: "store".to_owned(), reason: reason.to_owned() }
+    }
+}
+
+/// `projects::create` of `portcullis::store::projects::create::{{closure}}::here`.
+fn shortened(name: &str) -> String {
+    let name = name.split("::{{closure}}").next().unwrap_or(name);
+    let name = name.strip_suffix("::here").unwrap_or(name);
+    name.rsplit_once("::store::").map_or(name, |(_, rest)| rest).to_owned()
 }
 
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
-        match error {
-            // Which one, the caller knows: no table here has two that somebody's input can violate.
-            QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
-            QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::Gone,
-            other => Self::unavailable(other),
+        match &error {
+            QueryError::DatabaseError(kind, info) => {
+                let transient = matches!(
+                    kind,
+                    DatabaseErrorKind::ClosedConnection
+                        | DatabaseErrorKind::SerializationFailure
+                        | DatabaseErrorKind::ReadOnlyTransaction
+                );
+                if transient || is_transient(*kind, info.as_ref()) {
+                    return Self::unavailable(error);
+                }
+                constraints::violated(*kind, info.as_ref())
+                    .map_or_else(|| Self::bug(&error), Self::Violated)
+            }
+            // What became of the transaction is known to the connection that is gone.
+            QueryError::BrokenTransactionManager
+            | QueryError::AlreadyInTransaction
+            | QueryError::NotInTransaction => Self::unavailable(error),
+            QueryError::RollbackErrorOnCommit { .. } => match error {
+                QueryError::RollbackErrorOnCommit { rollback_error, commit_error } => {
+                    match Self::from(*rollback_error) {
+                        unavailable @ Self::Unavailable(_) => unavailable,
+                        _ => Self::from(*commit_error),
+                    }
+                }
+                other => Self::bug(other),
+            },
+            _ => Self::bug(error),
         }
+    }
+}
+
+/// The name of the function that this stands in.
+macro_rules! operation {
+    () => {{
+        fn here() {}
+        std::any::type_name_of_val(&here)
+    }};
+}
+
+pub(super) use operation;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: DatabaseErrorKind, message: &str) -> Error {
+        QueryError::DatabaseError(kind, Box::new(message.to_owned())).into()
+    }
+
+    #[test]
+    fn a_database_that_cannot_answer_is_unavailable() {
+        for message in [
+            "database is locked",
+            "database or disk is full",
+            "attempt to write a readonly database",
+            "disk I/O error",
+            "deadlock detected",
+            "canceling statement due to statement timeout",
+            "canceling statement due to lock timeout",
+            "terminating connection due to administrator command",
+            "the database system is shutting down",
+            "sorry, too many clients already",
+            "could not extend file \"base/5/16400\": No space left on device",
+        ] {
+            let error = of(DatabaseErrorKind::Unknown, message);
+            assert!(matches!(error, Error::Unavailable(_)), "{message}: {error:?}");
+        }
+        let closed = of(DatabaseErrorKind::UnableToSendCommand, "connection closed");
+        assert!(matches!(closed, Error::Unavailable(_)), "{closed:?}");
+        let read_only = of(DatabaseErrorKind::ReadOnlyTransaction, "cannot execute INSERT");
+        assert!(matches!(read_only, Error::Unavailable(_)), "{read_only:?}");
+    }
+
+    #[test]
+    fn a_statement_that_always_fails_is_a_bug_and_its_reason_quotes_no_value() {
+        use DatabaseErrorKind as Kind;
+        for (kind, message) in [
+            (Kind::Unknown, "no such column: nickname"),
+            (Kind::Unknown, "column \"nickname\" does not exist"),
+            (Kind::Unknown, "division by zero"),
+            (Kind::Unknown, "near \"SELEC\": syntax error"),
+            (Kind::Unknown, "cannot store TEXT value in INTEGER column projects.created_at"),
+            (Kind::UnableToSendCommand, "error serializing parameter 0"),
+            (Kind::CheckViolation, "CHECK constraint failed: undeclared"),
+            (Kind::ForeignKeyViolation, "FOREIGN KEY constraint failed"),
+            (Kind::UniqueViolation, "UNIQUE constraint failed: projects.id"),
+        ] {
+            let error = of(kind, message);
+            assert!(matches!(error, Error::Bug { .. }), "{message}: {error:?}");
+        }
+        let error = of(Kind::Unknown, "invalid input syntax for type bigint: \"ada@example.com\"");
+        assert_eq!(error.to_string(), "store: invalid input syntax for type bigint");
+        assert!(matches!(QueryError::NotFound.into(), Error::Bug { .. }));
+    }
+
+    #[test]
+    fn a_bug_names_the_function_of_its_statement() {
+        let error = of(DatabaseErrorKind::Unknown, "no such column: x").in_operation(operation!());
+        assert_eq!(
+            error.to_string(),
+            "error::tests::a_bug_names_the_function_of_its_statement: no such column: x"
+        );
     }
 }

@@ -107,11 +107,16 @@ impl Store {
         match &self.database {
             Database::Postgres(postgres) => {
                 let (loaders, lane) = (lane::own(&self.loaders)?, postgres.lane()?);
-                T::loader(loaders).ask(hash, lane).await
+                T::loader(loaders).ask(hash, lane).await.map_err(in_look_up)
             }
             Database::Sqlite(sqlite) => {
-                sqlite.look_up(move |connection| T::find_one(connection, hash)).await
+                let found = sqlite.look_up(move |connection| T::find_one(connection, hash)).await;
+                found.map_err(in_look_up)
             }
         }
     }
+}
+
+fn in_look_up(error: Error) -> Error {
+    error.in_operation("the gate's look-up")
 }

@@ -135,7 +135,7 @@ async fn find<T: Key>(askers: &[Asker<T>], pipeline: &Pipeline) -> Result<Rows<T
                     Ok(Rows::Read(shared.collect()))
                 }
                 Err(QueryError::DeserializationError(error)) => {
-                    Ok(Rows::Unreadable(Error::unavailable(error)))
+                    Ok(Rows::Unreadable(QueryError::DeserializationError(error).into()))
                 }
                 Err(error) => Err(error),
             }

@@ -212,7 +212,7 @@ mod tests {
             user_id: user.id.clone(),
             display_prefix: String::new(),
             name: String::new(),
-            scopes: Scopes::all(),
+            scopes: Scopes::all().into(),
             expires_at: Some(NOW + days(1)),
             last_used_at: Some(NOW),
             revoked_at: None,

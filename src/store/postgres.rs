@@ -36,7 +36,7 @@ fn limits(patience: Duration) -> String {
     format!(
         "SELECT set_config(name, '{limit}', false) FROM pg_settings \
          WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') \
-         AND setting::bigint NOT BETWEEN 1 AND {limit}"
+         AND setting::bigint NOT BETWEEN 1 AND {limit}; {ENGLISH}"
     )
 }
 
@@ -50,6 +50,11 @@ fn without_effect(patience: Duration) -> String {
          THEN setting::bigint NOT BETWEEN 1 AND {limit} END"
     )
 }
+
+/// Which of its errors will pass is known by their messages, as Diesel passes on no SQLSTATE. Only a superuser may
+/// choose their language; any other role is given it: `ALTER ROLE portcullis SET lc_messages = 'C'`.
+const ENGLISH: &str = "SELECT set_config('lc_messages', 'C', false) \
+     WHERE current_setting('is_superuser') = 'on'";
 
 type Pool = bb8::Pool<AsyncPgConnection>;
 

@@ -5,12 +5,17 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
+    constraints::{Constraint, foreign_key},
     page::{Page, Window},
     read, read_list,
-    schema::projects,
+    schema::{projects, users},
+    users::present,
     write,
 };
 use crate::time::Timestamp;
+
+/// What the table's constraints mean: `constraints.rs` says how to declare them.
+pub(super) const CONSTRAINTS: &[Constraint] = &[Constraint::own_user("projects_user_id_fkey")];
 
 /// A row of `projects`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -71,11 +76,17 @@ pub async fn list(
 /// # Errors
 /// When the store is unavailable.
 pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Error> {
-    write!(store, |conn| diesel::insert_into(projects::table)
-        .values(&project)
-        .returning(ProjectRow::as_returning())
-        .get_result(conn)
-        .await)
+    write!(store, |conn| {
+        let created = diesel::insert_into(projects::table)
+            .values(&project)
+            .returning(ProjectRow::as_returning())
+            .get_result(conn)
+            .await;
+        foreign_key!(created, "projects_user_id_fkey", if {
+            let owner = users::table.filter(present()).find(&project.user_id);
+            owner.count().get_result::<i64>(conn).await? == 0
+        })
+    })
 }
 
 /// A user's project; somebody else's is not there.

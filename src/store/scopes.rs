@@ -6,15 +6,42 @@ use diesel::{
     sql_types::Text,
 };
 
-use crate::scope::Scopes;
+use super::unreadable::note;
+use crate::scope::{Scope, Scopes};
 
 /// Scopes in a column: their names with a space between, as OAuth writes them.
-#[derive(Debug, Clone, Copy, FromSqlRow)]
-pub struct StoredScopes(pub Scopes);
+#[derive(Debug, Clone, PartialEq, Eq, Default, FromSqlRow)]
+pub struct StoredScopes {
+    /// Those that this binary knows. No other grants anything.
+    pub known: Scopes,
+    unknown: Vec<String>,
+}
 
-impl From<StoredScopes> for Scopes {
-    fn from(stored: StoredScopes) -> Self {
-        stored.0
+impl StoredScopes {
+    /// All their names, those that this binary does not know at the end.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let known = self.known.names().into_iter().map(ToOwned::to_owned);
+        known.chain(self.unknown.iter().cloned()).collect()
+    }
+}
+
+impl From<Scopes> for StoredScopes {
+    fn from(known: Scopes) -> Self {
+        Self { known, unknown: Vec::new() }
+    }
+}
+
+impl From<&str> for StoredScopes {
+    fn from(text: &str) -> Self {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for name in text.split_whitespace() {
+            match name.parse::<Scope>() {
+                Ok(scope) => known.push(scope),
+                Err(_) => unknown.push(name.to_owned()),
+            }
+        }
+        Self { known: known.into_iter().collect(), unknown }
     }
 }
 
@@ -24,6 +51,22 @@ where
     String: FromSql<Text, DB>,
 {
     fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(String::from_sql(value)?.parse()?))
+        let scopes = Self::from(String::from_sql(value)?.as_str());
+        for name in &scopes.unknown {
+            note("api_tokens.scopes", name);
+        }
+        Ok(scopes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_scope_is_shown_and_grants_nothing() {
+        let scopes = StoredScopes::from("read Admin projects:write");
+        assert_eq!(scopes.known, [Scope::Read].into_iter().collect());
+        assert_eq!(scopes.names(), ["read", "Admin", "projects:write"]);
     }
 }

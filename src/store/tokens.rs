@@ -47,8 +47,7 @@ pub struct ApiToken {
     /// What its owner calls it.
     pub name: String,
     /// What it may do.
-    #[diesel(deserialize_as = StoredScopes)]
-    pub scopes: Scopes,
+    pub scopes: StoredScopes,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
     /// When it was last used, to the minute or so.

@@ -9,6 +9,7 @@ use super::{
     Error, Refusal, Store,
     actor::refusal_of_actor,
     audit_events::Event,
+    constraints::Constraint,
     generation::next_generation,
     lock_out,
     locks::lock_admins,
@@ -22,9 +23,17 @@ use super::{
 };
 use crate::time::Timestamp;
 
-pub use super::role::Role;
+pub use super::role::{Role, StoredRole};
 pub(super) use list::ACTIVE_ADMIN;
 pub use list::{Filter, UserPage, list};
+
+/// What the table's constraints mean.
+pub(super) const CONSTRAINTS: &[Constraint] = &[
+    Constraint::unique("users_email_key", "users.email", "email", EMAIL_TAKEN),
+    Constraint::unique_index("users_by_any_case", "email", EMAIL_TAKEN),
+];
+
+const EMAIL_TAKEN: &str = "Somebody has this address already.";
 
 /// Those who have not deleted their account. Of the others nothing is to be seen, and their row is only kept until all
 /// that is theirs has been deleted: every query of users says this, and a test goes through all of them.
@@ -48,7 +57,7 @@ pub struct User {
     /// Where a picture of them is.
     pub image: Option<String>,
     /// What they may do beyond their own things.
-    pub role: Role,
+    pub role: StoredRole,
     /// Since when they are locked out, if they are.
     pub deactivated_at: Option<Timestamp>,
     /// When they came.
@@ -67,7 +76,7 @@ impl User {
             email,
             email_verified: false,
             image: None,
-            role,
+            role: role.into(),
             deactivated_at: None,
             created_at: now,
             updated_at: now,

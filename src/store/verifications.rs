@@ -220,7 +220,7 @@ struct Dated {
 impl Dated {
     /// Whether a link was made to last longer than another, and still does.
     fn outlasts(&self, other: &Self) -> bool {
-        let life = |link: &Self| link.expires_at.micros() - link.created_at.micros();
+        let life = |link: &Self| link.expires_at.micros().saturating_sub(link.created_at.micros());
         life(self) > life(other) && self.expires_at > other.expires_at
     }
 }

@@ -1,5 +1,7 @@
 //! A [`Timestamp`] in a column.
 
+use std::sync::Once;
+
 use diesel::{
     deserialize::{self, FromSql},
     pg::{Pg, PgValue},
@@ -24,16 +26,39 @@ impl SqlOrd for Moment {}
 /// PostgreSQL counts its microseconds from the first second of 2000.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
+/// The edges of PostgreSQL's time, by its own count: beyond them are only `-infinity` and `infinity`, which it writes
+/// as the least and the greatest number, and so do we.
+const EARLIEST: i64 = -211_813_488_000_000_000;
+const LATEST: i64 = 9_223_371_331_199_999_999;
+
+/// Logs once that some row holds a moment that cannot be shown as it is.
+fn noted(moment: Timestamp) -> Timestamp {
+    static ONCE: Once = Once::new();
+    if !moment.is_shown_exactly() {
+        ONCE.call_once(|| {
+            tracing::error!(micros = moment.0, "a row holds a time outside the years 1 to 9999");
+        });
+    }
+    moment
+}
+
 impl ToSql<Moment, Pg> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        ToSql::<BigInt, Pg>::to_sql(&self.0.saturating_sub(POSTGRES_EPOCH), &mut out.reborrow())
+        let micros = match self.0 {
+            infinite @ (i64::MIN | i64::MAX) => infinite,
+            micros => micros.saturating_sub(POSTGRES_EPOCH).clamp(EARLIEST, LATEST),
+        };
+        ToSql::<BigInt, Pg>::to_sql(&micros, &mut out.reborrow())
     }
 }
 
 impl FromSql<Moment, Pg> for Timestamp {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let micros = <i64 as FromSql<BigInt, Pg>>::from_sql(value)?;
-        Ok(Self(micros.saturating_add(POSTGRES_EPOCH)))
+        Ok(noted(Self(match micros {
+            infinite @ (i64::MIN | i64::MAX) => infinite,
+            micros => micros.saturating_add(POSTGRES_EPOCH).min(i64::MAX - 1),
+        })))
     }
 }
 
@@ -48,6 +73,6 @@ impl FromSql<Moment, Sqlite> for Timestamp {
     fn from_sql(
         value: <Sqlite as diesel::backend::Backend>::RawValue<'_>,
     ) -> deserialize::Result<Self> {
-        <i64 as FromSql<BigInt, Sqlite>>::from_sql(value).map(Self)
+        <i64 as FromSql<BigInt, Sqlite>>::from_sql(value).map(Self).map(noted)
     }
 }

@@ -5,7 +5,9 @@ mod panics;
 mod pgbouncer;
 mod postgres;
 mod restart;
+mod rows;
 mod sqlite;
+mod statements;
 mod tls;
 
 pub use sqlite::integrity;

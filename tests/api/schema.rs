@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::store::{Location, Store};
+use portcullis::store::{
+    Location, Store,
+    constraints::{self, Constraint},
+};
 
-use crate::support::*;
+use crate::{support::*, tokens::select};
 
 /// Table, column, type, nullability.
 type Column = (String, String, String, bool);
@@ -127,4 +130,31 @@ fn every_migration_records_the_oldest_binary_on_both_sides() {
             .collect()
     };
     assert_eq!(versions("sqlite"), versions("postgres"));
+}
+
+#[apply(both)]
+async fn every_declared_constraint_is_there(backend: Backend) {
+    let server = backend.start().await;
+    let (sql, is_there): (_, fn(&[String], &Constraint) -> bool) = match backend {
+        Backend::Sqlite => (
+            "SELECT 'CREATE ' || coalesce(sql, '') AS value FROM sqlite_schema",
+            |found, declared| {
+                // A foreign key has no name there, and a column is called without its table.
+                let columns = declared.sqlite.split(", ");
+                let mut names = columns.map(|name| name.rsplit('.').next().unwrap_or(name));
+                declared.name.ends_with("_fkey")
+                    || names.all(|name| found.iter().any(|sql| sql.contains(name)))
+            },
+        ),
+        Backend::Postgres => (
+            "SELECT conname::text AS value FROM pg_constraint
+             UNION ALL SELECT relname::text FROM pg_class WHERE relkind = 'i'
+             UNION ALL SELECT attrelid::regclass::text || '.' || attname::text FROM pg_attribute",
+            |found, declared| found.iter().any(|name| name == declared.name),
+        ),
+    };
+    let found = select(&server, sql).await;
+    for declared in constraints::all() {
+        assert!(is_there(&found, declared), "{declared:?}");
+    }
 }

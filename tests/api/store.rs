@@ -16,7 +16,7 @@ use portcullis::{
     jobs::{About, Job, Mail},
     secrets::{LinkSecret, PasswordHash},
     store::{
-        Database, Error, Location, Store,
+        Database, Location, Store,
         accounts::{self, NewAccount, Opening},
         last_use::{Key, LastUse, Used},
         lease,
@@ -169,7 +169,7 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let second = || users::User::new("x".into(), "ADA@example.com".into(), Role::User, now);
     let with = Opening { account: None, mail: None, event: None };
     let opened = accounts::open(store, second(), with).await;
-    assert!(matches!(opened, Err(Error::Taken)), "{opened:?}");
+    assert!(opened.as_ref().is_err_and(|error| error.is_taken("email")), "{opened:?}");
 
     let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
     let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);

@@ -9,6 +9,7 @@ use validator::Validate;
 
 use crate::{
     api::{
+        json::object,
         page::{Page, default_limit, window},
         query::ValidQuery,
         tag,
@@ -46,7 +47,7 @@ impl From<Event> for AuditEvent {
             actor_id: event.actor_id,
             action: event.action,
             subject_id: event.subject_id,
-            detail: serde_json::from_str(&event.detail).unwrap_or_default(),
+            detail: object(event.detail),
             created_at: event.created_at,
         }
     }

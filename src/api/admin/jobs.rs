@@ -13,6 +13,7 @@ use validator::Validate;
 
 use crate::{
     api::{
+        json::object,
         page::{Page, default_limit, window},
         query::ValidQuery,
         tag,
@@ -62,7 +63,7 @@ impl From<JobRow> for JobView {
         Self {
             id: row.id,
             kind: row.kind,
-            payload: serde_json::from_str(&row.payload).unwrap_or_default(),
+            payload: object(row.payload),
             user_id: row.user_id,
             attempts: row.attempts,
             last_error: row.last_error,

@@ -27,7 +27,6 @@ use crate::{
     jobs::{About, Job, Mail},
     state::State,
     store::{
-        self,
         accounts::{self, Opening},
         audit_events::{Action, Event},
         users::{self, Changes, Filter},
@@ -162,10 +161,9 @@ pub async fn create_user(
         mail: Some(invitation.row(Some(&user.id), now)),
         event: Some(Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now)),
     };
-    let outcome = accounts::open(&state.store, user, with).await.map_err(|error| match error {
-        store::Error::Taken => Code::EmailTaken.into(),
-        fault => Error::from(fault),
-    })?;
+    let outcome = accounts::open(&state.store, user, with)
+        .await
+        .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))?;
     let user = written(outcome)?;
     state.job_added.notify_one();
     let place = format!("/api/admin/users/{}", user.id);

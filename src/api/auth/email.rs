@@ -22,7 +22,6 @@ use crate::{
     secrets::LinkSecret,
     state::State,
     store::{
-        self,
         emails::{self, Followed, Verified},
         users::User as UserRow,
         verifications::Refused,
@@ -162,7 +161,7 @@ async fn confirm(
         Job::from(Mail::new(About::EmailChanged, &user.email)).row(Some(&user.id), now)
     };
     let verified = match emails::verify(&state.store, link, followed, notice, now).await {
-        Err(store::Error::Taken) => return Ok(Err(Code::UserAlreadyExists)),
+        Err(error) if error.is_taken("email") => return Ok(Err(Code::UserAlreadyExists)),
         answer => answer?,
     };
     state.job_added.notify_one();

@@ -20,7 +20,6 @@ use crate::{
     secrets::{Context, Password, SessionSecret},
     state::State,
     store::{
-        self,
         accounts::{self, NewAccount},
         sessions::{self, NewSession},
         users::{self, Role},
@@ -120,10 +119,7 @@ pub async fn sign_up_email(
         let (user, session) =
             sessions::sign_up(&state.store, user, account, session, replaced, welcome)
                 .await
-                .map_err(|error| match error {
-                    store::Error::Taken => Code::UserAlreadyExists.into(),
-                    fault => Error::from(fault),
-                })?;
+                .map_err(|error| Error::or_taken(error, "email", Code::UserAlreadyExists))?;
         cookie.set(&user, &secret, body.remember_me)?;
         SignedUp { token: Some(session.id), user: user.into() }
     };

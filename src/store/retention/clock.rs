@@ -71,7 +71,7 @@ impl Status {
     /// was wrong. Nothing is deleted too early by that, but a calendar that is wrong again may go unnoticed.
     #[must_use]
     pub fn mark_is_ahead(&self) -> bool {
-        self.mark.micros() - self.now.micros() > TOLERANCE
+        self.mark.micros().saturating_sub(self.now.micros()) > TOLERANCE
     }
 }
 
@@ -151,7 +151,7 @@ impl Trust {
             let stopped = started && (0..=TOLERANCE).contains(&(ahead - jump));
             return mark.jumped(ahead, if stopped { from } else { mark.mark });
         }
-        if mark.mark.micros() - from.micros() >= STEADY {
+        if mark.mark.micros().saturating_sub(from.micros()) >= STEADY {
             return Self { mark: now, jump: None, steady_from: None, ..mark };
         }
         mark
@@ -165,7 +165,8 @@ impl Trust {
         if self.jump.is_none() && self.ahead(now) <= TOLERANCE {
             return Standing::Trusted(now.min(self.mark));
         }
-        let steady = self.steady_from.map_or(0, |from| self.mark.micros() - from.micros());
+        let steady =
+            self.steady_from.map_or(0, |from| self.mark.micros().saturating_sub(from.micros()));
         let left = u64::try_from(STEADY - steady).unwrap_or_default();
         Standing::Ahead(Jump { mark: self.mark, now, left: Duration::from_micros(left) })
     }

@@ -1,9 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{
-    super::{Error, FileLock},
-    Connection, Queue, forget_pages,
-};
+use super::{super::FileLock, Connection, Queue, forget_pages};
 
 /// Does what is asked, one thing after the other, outside any transaction. Where the file at the path is no
 /// longer the one that is open, nothing is read from that: a command may have changed rights in the new one.
@@ -17,7 +14,7 @@ pub(super) fn serve(mut connection: Connection, queue: &Queue, lock: Option<&Fil
             continue;
         }
         match catch_unwind(AssertUnwindSafe(|| job.run(&mut connection))) {
-            Ok(Err(Error::Unavailable(_))) => forget_pages(&mut connection),
+            Ok(Err(error)) if error.is_fault() => forget_pages(&mut connection),
             Ok(_) => {}
             Err(_) => tracing::error!("a job on SQLite's thread panicked"),
         }

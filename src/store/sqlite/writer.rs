@@ -75,7 +75,7 @@ fn run_one(connection: &mut Connection, job: &mut dyn Job) -> Result<(), Error> 
     match catch_unwind(AssertUnwindSafe(|| job.run(connection))) {
         Ok(Ok(())) => manage(connection, Manager::commit_transaction),
         Ok(Err(error)) => {
-            if matches!(error, Error::Unavailable(_)) {
+            if error.is_fault() {
                 forget_pages(connection);
             }
             // Where there is nothing left to roll back to, the first error is the one to tell.

@@ -95,7 +95,7 @@ async fn of_a_group_one_that_fails_is_told_so_and_the_others_are_done() {
         go(release)
     );
     assert!(held.is_ok() && one.is_ok() && other.is_ok());
-    assert!(matches!(failed, Err(Error::Taken)), "{failed:?}");
+    assert!(matches!(failed, Err(Error::Bug { .. })), "{failed:?}");
     assert_eq!(numbers.seen(), [1, 2, 3]);
 }
 

@@ -1,0 +1,290 @@
+//! What the tables' constraints mean to a client. Whoever adds a table declares it beside the table's queries, once,
+//! and the API answers 409 or 422 with the field. What breaks a constraint that is not declared is a bug: 500.
+//!
+//! ```ignore
+//! // In src/store/tasks.rs, and `tasks::CONSTRAINTS` in the list below:
+//! pub(super) const CONSTRAINTS: &[Constraint] = &[
+//!     // UNIQUE (project_id, title)
+//!     Constraint::unique("tasks_project_id_title_key", "tasks.project_id, tasks.title", "title", "There is a task of this title already."),
+//!     // CREATE UNIQUE INDEX tasks_by_any_case ON tasks (lower(title))
+//!     Constraint::unique_index("tasks_by_any_case", "title", "There is a task of this title already."),
+//!     // CONSTRAINT tasks_hours_check CHECK (hours >= 0): named in both migrations, as SQLite shows only that name
+//!     Constraint::check("tasks_hours_check", "hours", "must not be negative"),
+//!     Constraint::not_null("tasks.title", "title", "is missing"),
+//!     // project_id REFERENCES projects (id)
+//!     Constraint::foreign_key("tasks_project_id_fkey", "projectId", "There is no such project."),
+//!     // user_id REFERENCES users (id), where a task belongs to whoever makes it
+//!     Constraint::own_user("tasks_user_id_fkey"),
+//! ];
+//! ```
+//!
+//! The names are PostgreSQL's. SQLite names a unique constraint by its columns, and a foreign key not at all: the
+//! operation finds out which one it was, with `foreign_key!`. Foreign keys must not be DEFERRABLE: SQLite would notice
+//! one at the commit, which many writes share.
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as QueryError};
+
+use super::{projects, users};
+
+/// Each table that declares some.
+const TABLES: &[&[Constraint]] = &[users::CONSTRAINTS, projects::CONSTRAINTS];
+
+/// A constraint, and what it means that something breaks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Constraint {
+    /// What PostgreSQL calls it.
+    pub name: &'static str,
+    /// What SQLite calls it.
+    pub sqlite: &'static str,
+    /// What that means.
+    pub meaning: Meaning,
+    /// The field of the body, if it is about one.
+    pub field: Option<&'static str>,
+    /// What is wrong, for people.
+    pub message: &'static str,
+}
+
+/// What it means that a constraint is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Another row has this value: 409.
+    Taken,
+    /// The value is not allowed: 422.
+    Invalid,
+    /// The row that the value names does not exist: 422.
+    NotFound,
+    /// Other rows still refer to this one: 409.
+    InUse,
+    /// The user who makes the request has been deleted meanwhile: 401.
+    OwnUserGone,
+}
+
+impl Constraint {
+    /// UNIQUE or PRIMARY KEY; `columns` as SQLite lists them: `users.email`.
+    #[must_use]
+    pub const fn unique(
+        name: &'static str,
+        columns: &'static str,
+        field: &'static str,
+        message: &'static str,
+    ) -> Self {
+        Self { name, sqlite: columns, meaning: Meaning::Taken, field: Some(field), message }
+    }
+
+    /// A unique index on an expression.
+    #[must_use]
+    pub const fn unique_index(
+        name: &'static str,
+        field: &'static str,
+        message: &'static str,
+    ) -> Self {
+        Self::unique(name, name, field, message)
+    }
+
+    /// CHECK, with a name of its own in both databases.
+    #[must_use]
+    pub const fn check(name: &'static str, field: &'static str, message: &'static str) -> Self {
+        Self { name, sqlite: name, meaning: Meaning::Invalid, field: Some(field), message }
+    }
+
+    /// NOT NULL, of this `table.column`.
+    #[must_use]
+    pub const fn not_null(
+        column: &'static str,
+        field: &'static str,
+        message: &'static str,
+    ) -> Self {
+        Self::check(column, field, message)
+    }
+
+    /// A foreign key to a row that the client names.
+    #[must_use]
+    pub const fn foreign_key(
+        name: &'static str,
+        field: &'static str,
+        message: &'static str,
+    ) -> Self {
+        Self { meaning: Meaning::NotFound, ..Self::check(name, field, message) }
+    }
+
+    /// A foreign key that keeps a row from being deleted.
+    #[must_use]
+    pub const fn in_use(name: &'static str, message: &'static str) -> Self {
+        Self { name, sqlite: name, meaning: Meaning::InUse, field: None, message }
+    }
+
+    /// The foreign key to the user who makes the request, and to no other.
+    #[must_use]
+    pub const fn own_user(name: &'static str) -> Self {
+        let message = "the user has been deleted";
+        Self { name, sqlite: name, meaning: Meaning::OwnUserGone, field: None, message }
+    }
+
+    /// Whether it says that another row has the value of this field.
+    #[must_use]
+    pub fn is_taken(&self, field: &str) -> bool {
+        self.meaning == Meaning::Taken && self.field == Some(field)
+    }
+}
+
+/// The declared constraint that a statement broke, if it broke one.
+pub(super) fn violated(
+    kind: DatabaseErrorKind,
+    info: &(dyn DatabaseErrorInformation + Send + Sync),
+) -> Option<&'static Constraint> {
+    find(TABLES, &broken(kind, info)?)
+}
+
+/// What the database calls the constraint that was broken.
+fn broken(
+    kind: DatabaseErrorKind,
+    info: &(dyn DatabaseErrorInformation + Send + Sync),
+) -> Option<String> {
+    if let Some(name) = info.constraint_name() {
+        return Some(name.to_owned());
+    }
+    if let (DatabaseErrorKind::NotNullViolation, Some(table), Some(column)) =
+        (kind, info.table_name(), info.column_name())
+    {
+        return Some(format!("{table}.{column}"));
+    }
+    let (_, name) = info.message().split_once(" constraint failed: ")?;
+    let index = name.strip_prefix("index '").and_then(|name| name.strip_suffix('\''));
+    Some(index.unwrap_or(name).to_owned())
+}
+
+fn find(tables: &'static [&'static [Constraint]], name: &str) -> Option<&'static Constraint> {
+    tables
+        .iter()
+        .copied()
+        .flatten()
+        .find(|declared| [declared.name, declared.sqlite].contains(&name))
+}
+
+/// Every declared constraint.
+pub fn all() -> impl Iterator<Item = &'static Constraint> {
+    TABLES.iter().copied().flatten()
+}
+
+/// A foreign key that SQLite does not name.
+pub(super) fn is_unnamed_foreign_key(error: &QueryError) -> bool {
+    // Where a row may not be deleted, Diesel has no kind for it.
+    matches!(error, QueryError::DatabaseError(_, info)
+        if info.constraint_name().is_none() && info.message() == "FOREIGN KEY constraint failed")
+}
+
+/// The error of the foreign key of this name.
+pub(super) fn foreign_key_error(name: &'static str) -> QueryError {
+    QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(Named(name)))
+}
+
+/// Within a transaction: the result of a statement, whose broken foreign key is given its name where the database
+/// does not say it and this condition holds, which only then is asked. PostgreSQL says it.
+macro_rules! foreign_key {
+    ($result:expr, $name:literal, if $condition:expr) => {
+        match $result {
+            Err(error) if $crate::store::constraints::is_unnamed_foreign_key(&error) => {
+                let condition: bool = $condition;
+                Err(if condition {
+                    $crate::store::constraints::foreign_key_error($name)
+                } else {
+                    error
+                })
+            }
+            result => result,
+        }
+    };
+}
+
+pub(super) use foreign_key;
+
+struct Named(&'static str);
+
+impl DatabaseErrorInformation for Named {
+    fn message(&self) -> &str {
+        "FOREIGN KEY constraint failed"
+    }
+
+    fn details(&self) -> Option<&str> {
+        None
+    }
+
+    fn hint(&self) -> Option<&str> {
+        None
+    }
+
+    fn table_name(&self) -> Option<&str> {
+        None
+    }
+
+    fn column_name(&self) -> Option<&str> {
+        None
+    }
+
+    fn constraint_name(&self) -> Option<&str> {
+        Some(self.0)
+    }
+
+    fn statement_position(&self) -> Option<i32> {
+        None
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
+
+    use super::*;
+
+    /// As a product's table would declare them.
+    const TASKS: &[&[Constraint]] = &[&[
+        Constraint::unique("tasks_title_key", "tasks.project_id, tasks.title", "title", "taken"),
+        Constraint::unique_index("tasks_by_any_case", "title", "taken in another case"),
+        Constraint::check("tasks_hours_check", "hours", "must not be negative"),
+        Constraint::not_null("tasks.title", "title", "is missing"),
+    ]];
+
+    #[test]
+    fn sqlite_breaks_a_declared_constraint_of_each_kind() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute(
+            "CREATE TABLE tasks (
+                 project_id TEXT NOT NULL,
+                 title TEXT NOT NULL,
+                 hours INTEGER CONSTRAINT tasks_hours_check CHECK (hours >= 0),
+                 UNIQUE (project_id, title)
+             );
+             CREATE UNIQUE INDEX tasks_by_any_case ON tasks (lower(title));
+             INSERT INTO tasks VALUES ('p', 'Write', 1)",
+        )
+        .unwrap();
+        for (values, message) in [
+            ("'p', 'Write', 1", "taken in another case"),
+            ("'q', 'WRITE', 1", "taken in another case"),
+            ("'q', 'Read', -1", "must not be negative"),
+            ("'q', NULL, 1", "is missing"),
+        ] {
+            let sql = format!("INSERT INTO tasks VALUES ({values})");
+            let QueryError::DatabaseError(kind, info) =
+                diesel::sql_query(sql).execute(&mut conn).unwrap_err()
+            else {
+                panic!("{values}")
+            };
+            let found = find(TASKS, &broken(kind, info.as_ref()).unwrap());
+            assert_eq!(found.unwrap().message, message, "{values}");
+        }
+        let unique = "UNIQUE constraint failed: tasks.project_id, tasks.title".to_owned();
+        let name = broken(DatabaseErrorKind::UniqueViolation, &unique).unwrap();
+        assert_eq!(find(TASKS, &name).unwrap().message, "taken");
+    }
+
+    #[test]
+    fn no_two_constraints_share_a_name() {
+        let mut names: Vec<_> = all().map(|declared| declared.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

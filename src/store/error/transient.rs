@@ -1,0 +1,83 @@
+//! Which errors of a database go away by themselves.
+//!
+//! Diesel passes on neither SQLSTATE nor SQLite's code, so they are known by their messages. SQLite's are always in
+//! English, PostgreSQL's on every connection that may ask for it: `postgres::ENGLISH`.
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind};
+
+/// How SQLite's messages begin, with its codes.
+const SQLITE: [&str; 15] = [
+    "database is locked",                   // SQLITE_BUSY
+    "database table is locked",             // SQLITE_LOCKED
+    "database schema is locked",            // SQLITE_LOCKED
+    "database or disk is full",             // SQLITE_FULL
+    "attempt to write a readonly database", // SQLITE_READONLY
+    "disk I/O error",                       // SQLITE_IOERR
+    "database disk image is malformed",     // SQLITE_CORRUPT
+    "malformed database schema",            // SQLITE_CORRUPT
+    "file is not a database",               // SQLITE_NOTADB
+    "unable to open database file",         // SQLITE_CANTOPEN
+    "locking protocol",                     // SQLITE_PROTOCOL
+    "database schema has changed",          // SQLITE_SCHEMA
+    "out of memory",                        // SQLITE_NOMEM
+    "interrupted",                          // SQLITE_INTERRUPT
+    "no such table: ",                      // as `is_missing_table` explains
+];
+
+/// How PostgreSQL's messages begin, with their SQLSTATEs.
+const POSTGRES: [&str; 24] = [
+    "canceling ",              // 57014, 55P03, 40001: a timeout, or a standby's conflict
+    "terminating connection",  // 57P01 to 57P05, 25P03
+    "the database system is ", // 57P03
+    "sorry, too many clients", // 53300
+    "remaining connection slots",
+    "too many connections for ",
+    "out of memory", // 53200
+    "out of shared memory",
+    "could not extend file", // 53100
+    "could not write ",      // 53100, 58030
+    "could not read ",
+    "could not open file",
+    "could not create file",
+    "could not fsync file",
+    "could not access ", // 58P01, XX001
+    "could not resize shared memory",
+    "could not obtain lock",                   // 55P03
+    "could not serialize ",                    // 40001
+    "deadlock detected",                       // 40P01
+    "cached plan must not change result type", // 0A000: after a migration, until the connection is a new one
+    "prepared statement ",                     // 26000, 42P05: a pooler has changed the connection
+    "invalid page in block",                   // XX001
+    "unexpected data beyond EOF",
+    "tuple concurrently updated",
+];
+
+/// What the driver says that no connection is to blame for: it could not put the statement into words.
+const DRIVER_BUGS: [&str; 4] = [
+    "error serializing parameter",
+    "error deserializing column",
+    "error encoding message",
+    "expected ",
+];
+
+/// Whether the same statement may succeed a while later.
+pub(super) fn is_transient(
+    kind: DatabaseErrorKind,
+    info: &(dyn DatabaseErrorInformation + Send + Sync),
+) -> bool {
+    let message = info.message();
+    let begins = |list: &[&str]| list.iter().any(|start| message.starts_with(start));
+    match kind {
+        DatabaseErrorKind::UnableToSendCommand => !begins(&DRIVER_BUGS),
+        DatabaseErrorKind::Unknown => {
+            begins(&SQLITE) || begins(&POSTGRES) || is_missing_table(message)
+        }
+        _ => false,
+    }
+}
+
+/// A table that was there when the server started is missing while a dump is restored, and comes back with it. A
+/// missing column does not.
+fn is_missing_table(message: &str) -> bool {
+    message.starts_with("relation \"") && message.ends_with("\" does not exist")
+}
