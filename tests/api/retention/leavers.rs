@@ -145,14 +145,14 @@ async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start
     let id = reply.expect(200)["user"]["id"].as_str().unwrap().to_owned();
     let database = Database::at(&url).await;
     database.execute(PRODUCT).await;
-    database.execute(&add_notes(&id, 0, 10_000)).await;
+    database.execute(&add_notes(&id, 0, 3_000)).await;
     let leave = json!({ "password": PASSWORD });
     browser.post("/api/auth/delete-user", leave).await.expect(200);
     let left = async |sql: &str| -> usize {
         let sql = format!("SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM {sql}");
         database.rows(&sql).await[0].1.parse().unwrap()
     };
-    until("a batch is committed", async || left("\"order\"").await < 20_000).await;
+    until("a batch is committed", async || left("\"order\"").await < 6_000).await;
     server.child.kill().unwrap();
     server.child.wait().unwrap();
     assert!(left("notes").await > 0, "it was over too soon");
