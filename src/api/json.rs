@@ -192,8 +192,8 @@ fn camel_case(name: &str) -> String {
 }
 
 /// The object that a column holds as text; a text that is none is shown in an object, as it is.
-pub fn object(text: String) -> Value {
-    match serde_json::from_str(&text) {
+pub fn object(text: &str) -> Value {
+    match serde_json::from_str(text) {
         Ok(object @ Value::Object(_)) => object,
         _ => json!({ "text": text }),
     }

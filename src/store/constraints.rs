@@ -1,4 +1,4 @@
-//! What the tables' constraints mean to a client. Whoever adds a table declares it beside the table's queries, once,
+//! What the tables' constraints mean to a client. The author of a table declares it beside the table's queries, once,
 //! and the API answers 409 or 422 with the field. What breaks a constraint that is not declared is a bug: 500.
 //!
 //! ```ignore
@@ -13,7 +13,7 @@
 //!     Constraint::not_null("tasks.title", "title", "is missing"),
 //!     // project_id REFERENCES projects (id)
 //!     Constraint::foreign_key("tasks_project_id_fkey", "projectId", "There is no such project."),
-//!     // user_id REFERENCES users (id), where a task belongs to whoever makes it
+//!     // user_id REFERENCES users (id), where a task belongs to the user who makes it
 //!     Constraint::own_user("tasks_user_id_fkey"),
 //! ];
 //! ```
@@ -231,7 +231,7 @@ impl DatabaseErrorInformation for Named {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
 

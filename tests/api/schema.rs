@@ -135,26 +135,26 @@ fn every_migration_records_the_oldest_binary_on_both_sides() {
 #[apply(both)]
 async fn every_declared_constraint_is_there(backend: Backend) {
     let server = backend.start().await;
-    let (sql, is_there): (_, fn(&[String], &Constraint) -> bool) = match backend {
-        Backend::Sqlite => (
-            "SELECT 'CREATE ' || coalesce(sql, '') AS value FROM sqlite_schema",
-            |found, declared| {
-                // A foreign key has no name there, and a column is called without its table.
-                let columns = declared.sqlite.split(", ");
-                let mut names = columns.map(|name| name.rsplit('.').next().unwrap_or(name));
-                declared.name.ends_with("_fkey")
-                    || names.all(|name| found.iter().any(|sql| sql.contains(name)))
-            },
-        ),
-        Backend::Postgres => (
+    let sql = match backend {
+        Backend::Sqlite => "SELECT coalesce(sql, '') AS value FROM sqlite_schema",
+        Backend::Postgres => {
             "SELECT conname::text AS value FROM pg_constraint
              UNION ALL SELECT relname::text FROM pg_class WHERE relkind = 'i'
-             UNION ALL SELECT attrelid::regclass::text || '.' || attname::text FROM pg_attribute",
-            |found, declared| found.iter().any(|name| name == declared.name),
-        ),
+             UNION ALL SELECT attrelid::regclass::text || '.' || attname::text FROM pg_attribute"
+        }
     };
     let found = select(&server, sql).await;
+    let is_there = |declared: &Constraint| match backend {
+        // A foreign key has no name there, and a column is called without its table.
+        Backend::Sqlite => {
+            let columns = declared.sqlite.split(", ");
+            let mut names = columns.map(|name| name.rsplit('.').next().unwrap_or(name));
+            declared.name.ends_with("_fkey")
+                || names.all(|name| found.iter().any(|sql| sql.contains(name)))
+        }
+        Backend::Postgres => found.iter().any(|name| name == declared.name),
+    };
     for declared in constraints::all() {
-        assert!(is_there(&found, declared), "{declared:?}");
+        assert!(is_there(declared), "{declared:?}");
     }
 }

@@ -47,7 +47,7 @@ impl From<Event> for AuditEvent {
             actor_id: event.actor_id,
             action: event.action,
             subject_id: event.subject_id,
-            detail: object(event.detail),
+            detail: object(&event.detail),
             created_at: event.created_at,
         }
     }

@@ -63,7 +63,7 @@ impl From<JobRow> for JobView {
         Self {
             id: row.id,
             kind: row.kind,
-            payload: object(row.payload),
+            payload: object(&row.payload),
             user_id: row.user_id,
             attempts: row.attempts,
             last_error: row.last_error,

@@ -50,7 +50,7 @@ async fn admin_of(home: &Path, server: &Running, settings: &[(&str, &str)]) -> C
 }
 
 #[apply(both)]
-async fn a_row_of_another_hand_is_shown_in_every_list(backend: Backend) {
+async fn a_row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
     let home = TempDir::new().unwrap();
     let (server, url) = logging(backend, home.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];

@@ -1,6 +1,6 @@
 //! Statements that fail although the database answers: what breaks a constraint, and what can only be a bug.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use portcullis::{
     error::{Code, Error},
@@ -33,9 +33,19 @@ fn on_insert(backend: Backend, when: &str, statement: &str) -> String {
     }
 }
 
-fn bugs(home: &Path) -> Vec<String> {
-    let log = fs::read_to_string(home.join("log")).unwrap();
-    log.lines().filter(|line| line.contains(BUG)).map(ToOwned::to_owned).collect()
+/// The bugs in the log, which is written a little after the answer: when there are so many, or after ten seconds.
+async fn bugs(home: &Path, number: usize) -> Vec<String> {
+    let read = || {
+        let log = fs::read_to_string(home.join("log")).unwrap();
+        log.lines().filter(|line| line.contains(BUG)).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    for _ in 0..500 {
+        if read().len() >= number {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    read()
 }
 
 #[apply(both)]
@@ -71,7 +81,7 @@ async fn what_can_only_be_a_bug_is_500_and_logged_once_with_its_operation(backen
         assert_eq!(reply.header("retry-after"), None, "{statement}");
         assert_eq!(reply.status, 500, "{statement}: {}", reply.text);
         reply.refused(500, "internal_error");
-        let logged = bugs(home.path());
+        let logged = bugs(home.path(), number + 1).await;
         assert_eq!(logged.len(), number + 1, "{statement}: {logged:?}");
         assert!(logged[number].contains("projects::create"), "{logged:?}");
         assert!(!logged[number].contains("a value"), "{logged:?}");
@@ -79,7 +89,7 @@ async fn what_can_only_be_a_bug_is_500_and_logged_once_with_its_operation(backen
     ada.get(PROJECTS).await.expect(200);
     alter(backend, &url, "ALTER TABLE projects RENAME COLUMN description TO details").await;
     ada.get(PROJECTS).await.refused(500, "internal_error");
-    assert!(bugs(home.path()).last().unwrap().contains("projects::list"));
+    assert!(bugs(home.path(), 7).await.last().unwrap().contains("projects::list"));
 }
 
 #[tokio::test]
