@@ -219,11 +219,11 @@ mod tests {
             let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
             prop_assume!(!proxies[0].contains(&client.to_canonical()));
             let write = |ip, port, form: Index| form.get(&forms(ip, port)).clone();
-            let mut forwarded = format!("{written},{}", write(client, port, form));
+            let mut entries = vec![written, write(client, port, form)];
             for ([a, b, c], port, form, between) in hops {
-                let hop = write(Ipv4Addr::new(10, a, b, c).into(), port, form);
-                forwarded.push_str(&format!("{between},{hop}"));
+                entries.extend([between, write(Ipv4Addr::new(10, a, b, c).into(), port, form)]);
             }
+            let forwarded = entries.join(",");
             let found = behind(&proxies, "10.0.0.1".parse().unwrap(), &forwarded);
             prop_assert_eq!(found, client.to_canonical());
         }

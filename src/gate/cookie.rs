@@ -43,7 +43,7 @@ use older_keys::AsSent;
 const SECRET: &str = "secret";
 
 /// How often cookies with a bad signature are worth a line in the log.
-const LOG_TAMPERING_EVERY: Duration = Duration::from_secs(60);
+const LOG_TAMPERING_EVERY: Duration = Duration::from_mins(1);
 
 /// What is presented as a cookie.
 pub(super) enum Cookie {
