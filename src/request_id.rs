@@ -22,8 +22,9 @@ pub fn received(headers: &HeaderMap, token_prefixes: &[String]) -> Option<String
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let id = str::from_utf8(value.as_bytes()).ok()?;
-    let fits =
-        (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain) && !token_prefixes.iter().any(|prefix| id.contains(prefix));
+    let fits = (1..=LONGEST).contains(&id.len())
+        && id.bytes().all(plain)
+        && !token_prefixes.iter().any(|prefix| id.contains(prefix));
     fits.then(|| id.to_owned())
 }
 

@@ -24,8 +24,8 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let state = State::of(request.request()).ok();
-    let received =
-        state.and_then(|state| request_id::received(request.headers(), state.config.token_prefix.all()));
+    let received = state
+        .and_then(|state| request_id::received(request.headers(), state.config.token_prefix.all()));
     let id = received.unwrap_or_else(request_id::generate);
     let started = Instant::now();
     idle::note(&request, started);
