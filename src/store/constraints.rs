@@ -201,7 +201,7 @@ pub(super) use foreign_key;
 struct Named(&'static str);
 
 impl DatabaseErrorInformation for Named {
-    fn message(&self) -> &str {
+    fn message(&self) -> &'static str {
         "FOREIGN KEY constraint failed"
     }
 
