@@ -56,10 +56,11 @@ fn settings(kinds: &[&str]) -> Vec<(String, String)> {
     for argument in command.get_arguments() {
         let (Some(name), Some(kind)) = (argument.get_env(), kind(argument)) else { continue };
         let known = TEXTS.contains(&&*kind) || NUMBERS.contains(&&*kind) || kind == "RATE";
-        assert!(known, "{name:?} has values of an unknown kind, {kind}: is it a number?");
+        let name = name.to_string_lossy().into_owned();
+        assert!(known, "{name} has values of an unknown kind, {kind}: is it a number?");
         if kinds.contains(&&*kind) {
             let flag = format!("--{}", argument.get_long().unwrap());
-            found.push((name.to_string_lossy().into_owned(), flag));
+            found.push((name, flag));
         }
     }
     found
