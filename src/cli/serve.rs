@@ -82,7 +82,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         .into_iter()
         .chain(insecure(server))
         .chain(state.key_check.agreement().warning().map(str::to_owned))
-        .chain(undeclared_proxy(state))
+        .chain(undeclared_proxy(server))
         .chain(clear_mail(server))
         .chain(readable_files(server));
     for warning in warnings.into_iter().chain(settings).chain(jumped(state).await?) {
@@ -162,9 +162,12 @@ fn insecure(server: &Server) -> Option<String> {
     })
 }
 
-/// Portcullis itself serves http only, so https in front of it is a proxy.
-fn undeclared_proxy(state: &State) -> Option<String> {
-    (state.site.is_secure() && state.config.trusted_proxies.is_none()).then(|| {
+/// Portcullis itself serves http only, so https in front of it is a proxy. One on our Unix socket is trusted.
+fn undeclared_proxy(server: &Server) -> Option<String> {
+    let state = &server.state;
+    let is_over_tcp = matches!(server.address, Bound::Tcp(_));
+    let is_undeclared = is_over_tcp && state.config.trusted_proxies.is_none();
+    (state.site.is_secure() && is_undeclared).then(|| {
         "PORTCULLIS_PUBLIC_URL begins with https, so there is a proxy, and to the limits all clients have its \
          IP address: set PORTCULLIS_TRUSTED_PROXIES to its address or network, or to none"
             .to_owned()
