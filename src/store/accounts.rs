@@ -81,7 +81,7 @@ pub struct Opening {
 /// Adds a user, and what they begin with, unless the admin who does it is none any more.
 ///
 /// # Errors
-/// [`Error::Taken`] when the address belongs to somebody.
+/// [`Error::Violated`] when the address belongs to somebody.
 pub async fn open(store: &Store, user: User, with: Opening) -> Result<Written, Error> {
     write!(store, |conn| {
         if let Some(event) = &with.event {

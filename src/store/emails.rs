@@ -62,7 +62,7 @@ impl Followed {
 /// before end: an attacker may have signed up with this address, and a scanner followed the link.
 ///
 /// # Errors
-/// [`Error::Taken`] when the new address has become somebody else's; the link stays.
+/// [`Error::Violated`] when the new address has become somebody else's; the link stays.
 pub async fn verify(
     store: &Store,
     link: LinkHash,

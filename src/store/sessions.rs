@@ -157,7 +157,7 @@ pub async fn by_secret(
 /// one that the browser had, and the mail that they are sent, if they are sent one.
 ///
 /// # Errors
-/// [`Error::Taken`] when the address belongs to somebody.
+/// [`Error::Violated`] when the address belongs to somebody.
 pub async fn sign_up(
     store: &Store,
     user: User,

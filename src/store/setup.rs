@@ -66,7 +66,7 @@ pub enum Claimed {
 /// Makes the first admin. Of two who try at once, one succeeds; every link is dead then.
 ///
 /// # Errors
-/// [`Error::Taken`] when the address belongs to somebody; the link stays.
+/// [`Error::Violated`] when the address belongs to somebody; the link stays.
 pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<Claimed, Error> {
     let max_sessions = store.max_sessions;
     lock_out!(store, if first.replaced.is_some(), |conn| {

@@ -141,7 +141,7 @@ async fn a_client_that_stops_in_its_second_head_is_shut_out() {
 /// Asks once more on a connection that is kept open.
 async fn ask_again(socket: &mut TcpStream) {
     socket.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut answer = [0; 4096];
+    let mut answer = vec![0; 4096];
     let length = bounded(socket.read(&mut answer)).await.unwrap();
     assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "it is open and answered");
 }

@@ -37,7 +37,7 @@ pub async fn alter(backend: Backend, url: &str, sql: &str) {
 fn moments(backend: Backend) -> [String; 3] {
     match backend {
         Backend::Sqlite => [i64::MAX, i64::MIN, 568_971_820_800_000_000].map(|at| at.to_string()),
-        Backend::Postgres => ["'infinity'", "'-infinity'", "'20000-01-01'"].map(|at| at.to_owned()),
+        Backend::Postgres => ["'infinity'", "'-infinity'", "'20000-01-01'"].map(ToOwned::to_owned),
     }
 }
 
