@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { createAuthClient } from 'better-auth/client'
 import fetchCookie from 'fetch-cookie'
 import { CookieJar } from 'tough-cookie'
@@ -19,10 +22,21 @@ export class Browser {
     })
   }
 
-  /** Opens an address as a click on a link does, and stays where a redirect would leave. */
-  open(address) {
-    const headers = { Accept: 'text/html' }
-    return this.fetch(new URL(address, this.url), { headers, redirect: 'manual' })
+  /**
+   * Opens an address as a click on a link does, and stays where a redirect would leave. Not by Node's fetch, which
+   * sends `Sec-Fetch-Mode: cors` with everything.
+   */
+  async open(address) {
+    const url = new URL(address, this.url)
+    const headers = { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' }
+    const cookies = await this.jar.getCookieString(url.href)
+    if (cookies) headers.Cookie = cookies
+    const [answer] = await once(get(url, { headers }), 'response')
+    const { statusCode: status, headersDistinct } = answer
+    for (const cookie of headersDistinct['set-cookie'] ?? []) await this.jar.setCookie(cookie, url.href)
+    const received = Object.entries(headersDistinct).flatMap(([name, values]) => values.map((value) => [name, value]))
+    const response = new Response(await text(answer), { status, headers: received })
+    return Object.defineProperty(response, 'url', { value: url.href })
   }
 
   /** Asks something outside the protocol. */
