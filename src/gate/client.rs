@@ -29,26 +29,28 @@ pub fn address(request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(NO_ADDRESS, |peer| peer.ip());
     let Ok(state) = State::of(request) else { return peer.to_canonical() };
     let proxies = state.config.trusted_proxies();
-    let with_peer;
-    let proxies = if request.conn_data::<UnixPeer>().is_some() {
-        with_peer = [proxies, &[NO_ADDRESS.into()]].concat();
-        with_peer.as_slice()
-    } else {
+    let is_unix = request.conn_data::<UnixPeer>().is_some();
+    if !is_unix {
         untrusted::warn_once(&state.config, peer.to_canonical(), request.headers());
-        proxies
-    };
+    }
     // Most are not asked for: without a proxy, nothing is read and nothing copied.
-    if proxies.is_empty() {
+    if proxies.is_empty() && !is_unix {
         return peer.to_canonical();
     }
     let fields = request.headers().get_all(FORWARDED_FOR);
     let fields: Vec<Cow<str>> =
         fields.map(|field| String::from_utf8_lossy(field.as_bytes())).collect();
-    behind(proxies, peer, &fields.join(","))
+    let trusted =
+        |address: &IpAddr| (is_unix && *address == NO_ADDRESS) || contain(proxies, address);
+    behind(trusted, peer, &fields.join(","))
 }
 
-fn behind(proxies: &[IpNet], peer: IpAddr, forwarded: &str) -> IpAddr {
-    let trusted = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
+/// Whether one of these networks holds an address.
+fn contain(networks: &[IpNet], address: &IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(address))
+}
+
+fn behind(trusted: impl Fn(&IpAddr) -> bool, peer: IpAddr, forwarded: &str) -> IpAddr {
     let mut nearest = peer.to_canonical();
     // An empty element is none (RFC 9110, 5.6.1.2).
     let entries = forwarded.rsplit(',').map(|entry| entry.trim_matches(BLANK));
@@ -105,7 +107,7 @@ mod tests {
 
     fn client(proxies: &[&str], peer: &str, forwarded: &str) -> String {
         let proxies: Vec<IpNet> = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
-        behind(&proxies, peer.parse().unwrap(), forwarded).to_string()
+        behind(|address| contain(&proxies, address), peer.parse().unwrap(), forwarded).to_string()
     }
 
     #[test]
@@ -224,7 +226,7 @@ mod tests {
                 entries.extend([between, write(Ipv4Addr::new(10, a, b, c).into(), port, form)]);
             }
             let forwarded = entries.join(",");
-            let found = behind(&proxies, "10.0.0.1".parse().unwrap(), &forwarded);
+            let found = behind(|address| contain(&proxies, address), "10.0.0.1".parse().unwrap(), &forwarded);
             prop_assert_eq!(found, client.to_canonical());
         }
     }

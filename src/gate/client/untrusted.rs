@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::http::header::{FORWARDED, HeaderMap};
 
-use super::FORWARDED_FOR;
+use super::{FORWARDED_FOR, contain};
 use crate::config::Config;
 
 /// Warns, once in the life of the process, of a proxy in a private network that is none of the trusted ones.
@@ -27,10 +27,9 @@ pub(super) fn warn_once(config: &Config, peer: IpAddr, headers: &HeaderMap) {
 fn is_undeclared(config: &Config, peer: IpAddr, headers: &HeaderMap) -> bool {
     // `none` says that the operator knows.
     let is_none = config.trusted_proxies.as_deref().is_some_and(<[_]>::is_empty);
-    let trusted = config.trusted_proxies();
     is_private(peer)
         && !is_none
-        && !trusted.iter().any(|proxy| proxy.contains(&peer))
+        && !contain(config.trusted_proxies(), &peer)
         && (headers.contains_key(FORWARDED_FOR) || headers.contains_key(FORWARDED))
 }
 

@@ -48,12 +48,23 @@ fn opened_to(reply: &Reply, origin: &str) {
 }
 
 fn preflight(server: &Server, path: &str, origin: &str) -> RequestBuilder {
+    preflight_of(server, path, origin, "POST", "content-type")
+}
+
+/// A preflight before a request of this method and with these headers.
+fn preflight_of(
+    server: &Server,
+    path: &str,
+    origin: &str,
+    method: &str,
+    headers: &str,
+) -> RequestBuilder {
     server
         .nobody
         .bare(Method::OPTIONS, path)
         .header("Origin", origin)
-        .header("Access-Control-Request-Method", "POST")
-        .header("Access-Control-Request-Headers", "content-type")
+        .header("Access-Control-Request-Method", method)
+        .header("Access-Control-Request-Headers", headers)
 }
 
 /// What a browser sends of a page on another site.
@@ -284,13 +295,7 @@ async fn a_page_of_a_trusted_origin_asks_first_and_is_let(backend: Backend) {
 async fn a_method_that_no_operation_has_is_not_let(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ask = |method: &str, headers: &str| {
-        let request = server
-            .nobody
-            .bare(Method::OPTIONS, SIGN_IN)
-            .header("Origin", APP)
-            .header("Access-Control-Request-Method", method)
-            .header("Access-Control-Request-Headers", headers);
-        Reply::of(request)
+        Reply::of(preflight_of(&server, SIGN_IN, APP, method, headers))
     };
     for (method, headers) in [("POST", "content-type, authorization"), ("PATCH", "Content-Type")] {
         opened_to(&ask(method, headers).await, APP);
@@ -305,15 +310,8 @@ async fn a_method_that_no_operation_has_is_not_let(backend: Backend) {
 #[apply(both)]
 async fn a_page_of_a_trusted_origin_may_send_any_header_and_no_other_page_may(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
-    let ask = |origin: &str, headers: &str| {
-        let request = server
-            .nobody
-            .bare(Method::OPTIONS, ME)
-            .header("Origin", origin)
-            .header("Access-Control-Request-Method", "GET")
-            .header("Access-Control-Request-Headers", headers);
-        Reply::of(request)
-    };
+    let ask =
+        |origin: &str, headers: &str| Reply::of(preflight_of(&server, ME, origin, "GET", headers));
     for headers in [
         "authorization,sentry-trace,baggage",
         "traceparent, tracestate",
