@@ -40,7 +40,10 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
         }),
         every(FORGET, stop, async || state.limits.forget()),
         every(REPORT, stop, async || output::report()),
-        every(INDEX, stop, async || index_users(state, stop).await),
+        async {
+            index_users(state, stop).await;
+            every(INDEX, stop, async || index_users(state, stop).await).await;
+        },
         retention::run(state),
     );
 }
@@ -76,7 +79,8 @@ async fn index_users(state: &State, stop: &CancellationToken) {
 }
 
 async fn every(period: Duration, stop: &CancellationToken, mut work: impl AsyncFnMut()) {
-    let mut ticks = tokio::time::interval(period);
+    // What must be done at the start has been done by then.
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         work().await;

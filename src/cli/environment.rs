@@ -7,7 +7,8 @@ use clap::{Arg, Command, builder::Resettable};
 
 use super::Failure;
 
-const PREFIX: &str = "PORTCULLIS_";
+/// The first word of each variable of ours.
+const OURS: &str = "PORTCULLIS";
 
 /// Settings that are rejected when empty: without the first two a server would start on an empty database,
 /// and without the others with a new signing secret.
@@ -69,8 +70,7 @@ fn is_unknown(name: &str, value: &OsStr, known: &BTreeSet<String>) -> bool {
 /// Whether a variable's first word is ours, in whatever case, or ours misspelt.
 fn is_meant_for_us(name: &str) -> bool {
     let Some((first, _)) = name.split_once('_') else { return false };
-    let ours = PREFIX.trim_end_matches('_');
-    strsim::damerau_levenshtein(&first.to_ascii_uppercase(), ours) <= MISSPELT
+    strsim::damerau_levenshtein(&first.to_ascii_uppercase(), OURS) <= MISSPELT
 }
 
 /// Whether Kubernetes sets it in each container beside a service called `portcullis` or `portcullis-…`

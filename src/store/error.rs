@@ -26,7 +26,8 @@ pub enum Error {
         /// What the database said, without the value that it said it of.
         reason: String,
     },
-    /// The tables belong to a newer Portcullis.
+    /// The database cannot be worked with: its tables belong to a newer Portcullis, or a pool before it keeps no
+    /// sessions.
     #[error("{0}")]
     Incompatible(String),
 }
