@@ -29,10 +29,13 @@ async fn add_foreign(server: &Server, due: Timestamp) -> String {
 }
 
 async fn claim(server: &Server, kinds: &'static [&'static str], now: Timestamp) -> Option<JobRow> {
-    match queue::claim(&server.state.store, kinds, LEASE, now).await.unwrap() {
-        Claim::Taken(job) => Some(job),
-        Claim::NothingDue => None,
-        Claim::Contended => panic!("nobody else is here"),
+    loop {
+        match queue::claim(&server.state.store, kinds, LEASE, now).await.unwrap() {
+            Claim::Taken(job) => return Some(job),
+            Claim::NothingDue => return None,
+            // The server's own worker has the row locked, for as long as a statement takes.
+            Claim::Contended => tokio::task::yield_now().await,
+        }
     }
 }
 

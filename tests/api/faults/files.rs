@@ -266,7 +266,11 @@ fn as_other_user(home: &Path) -> Option<Command> {
     fs::set_permissions(home, Permissions::from_mode(0o755)).unwrap();
     let program = home.join("program");
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_portcullis"), &program).unwrap();
+        // Copied in this process, it would be open for writing in any child that another test forks meanwhile,
+        // and could not be executed (ETXTBSY).
+        let copied =
+            Command::new("cp").arg(env!("CARGO_BIN_EXE_portcullis")).arg(&program).status();
+        assert!(copied.unwrap().success());
     }
     let mut command = with_nothing_but(Command::new(program), home, &[]);
     command.uid(OTHER_USER).gid(OTHER_USER);
