@@ -117,7 +117,7 @@ impl Server {
             job_added: Notify::new(),
             retention_due: Notify::new(),
             waiting_sign_ins: Semaphore::new(WAITING_SIGN_INS),
-            hashing: Hashing::new(config.hash_concurrency()),
+            hashing: Hashing::new(config.hash_concurrency(), config.hash_cost.clone()),
             key_check,
             checked_cookies: CheckedCookies::new(config.cache_size()),
             last_use: LastUse::default(),

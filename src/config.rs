@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::{
     private_files,
-    secrets::{SigningKeyError, SigningKeys},
+    secrets::{HashCost, SigningKeyError, SigningKeys},
     store::{Location, Options},
     time::{Span, days},
 };
@@ -235,6 +235,10 @@ pub struct Config {
     /// How many passwords are hashed at once (19 MiB each); without it, one for each core
     #[arg(long, env = "PORTCULLIS_HASH_CONCURRENCY", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
     pub hash_concurrency: Option<u16>,
+
+    /// The cost of a password hash. Not a setting: no operator should go below the minimum that OWASP recommends.
+    #[arg(skip)]
+    pub hash_cost: HashCost,
 
     /// After SIGTERM, how long to go on serving while /health/ready says no, so that a load balancer
     /// can look elsewhere, in seconds

@@ -119,7 +119,8 @@ pub(super) async fn run(
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;
             let context = Context::new(&config.name, &user.email, &user.name);
-            let hash = Hashing::new(1).hash(read_password(&context)?).await?;
+            let hash =
+                Hashing::new(1, config.hash_cost.clone()).hash(read_password(&context)?).await?;
             let account = NewAccount::password(&user.id, &hash, now());
             let event = event(Action::PasswordSet, &user, &json!({}));
             passwords::set(store, account, event).await?;
@@ -151,7 +152,8 @@ async fn create(
     role: Role,
 ) -> Result<(), Failure> {
     let password = read_password(&Context::new(&config.name, &email, &name))?;
-    let hash = Hashing::new(config.hash_concurrency()).hash(password).await?;
+    let hash =
+        Hashing::new(config.hash_concurrency(), config.hash_cost.clone()).hash(password).await?;
     let now = now();
     // The operator vouches for the address: there may be no mail server yet.
     let user = User { email_verified: true, ..User::new(name, email, role, now) };

@@ -1,5 +1,5 @@
 use std::sync::{
-    Arc, LazyLock,
+    Arc,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -157,7 +157,32 @@ pub struct Hashing {
     threads: ThreadPool,
     queue: Arc<Semaphore>,
     places: usize,
-    made: Made,
+    hasher: Hasher,
+    /// What is compared when there is no user of that name, so that the answer takes as long.
+    absent: PasswordHash,
+}
+
+/// The memory and the passes of a hash.
+#[derive(Clone, Debug)]
+pub struct HashCost(Params);
+
+impl HashCost {
+    /// The least that argon2 can do. For tests alone, most of which would otherwise spend their time on hashing.
+    ///
+    /// # Panics
+    /// Never: the library takes its own minimum.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "the library takes its own minimum")]
+    pub fn minimal() -> Self {
+        Self(Params::new(Params::MIN_M_COST, Params::MIN_T_COST, 1, None).expect("a minimum"))
+    }
+}
+
+impl Default for HashCost {
+    /// OWASP's floor (Password Storage Cheat Sheet): argon2id, 19 MiB, two passes, one lane.
+    fn default() -> Self {
+        Self(Params::DEFAULT)
+    }
 }
 
 /// Counts the hashes that are made, each time of some 20 ms.
@@ -170,19 +195,16 @@ impl Made {
     }
 }
 
-/// What is compared when there is no user of that name, so that the answer takes as long.
-static NOBODY: LazyLock<PasswordHash> =
-    LazyLock::new(|| hash(&Password::new("nobody has this password".into()), &Made::default()));
-
 impl Hashing {
-    /// At most `parallel` hashes at once.
+    /// At most `parallel` hashes at once, each at this cost.
     ///
     /// # Panics
     /// When the system has no threads to give.
     #[must_use]
     #[expect(clippy::expect_used, reason = "fails only if the system has no threads")]
-    pub fn new(parallel: usize) -> Self {
-        LazyLock::force(&NOBODY);
+    pub fn new(parallel: usize, cost: HashCost) -> Self {
+        let hasher = Hasher { cost, made: Made::default() };
+        let absent = hasher.hash(&Password::new("no user has this password".into()));
         let places = parallel * (1 + WAITING_PER_PERMIT);
         let threads = ThreadPoolBuilder::new()
             .num_threads(parallel)
@@ -194,7 +216,7 @@ impl Hashing {
             .build()
             .expect("threads can be had");
         let queue = Arc::new(Semaphore::new(places));
-        Self { threads, queue, places, made: Made::default() }
+        Self { threads, queue, places, hasher, absent }
     }
 
     /// How many passwords are hashed or wait to be.
@@ -206,7 +228,7 @@ impl Hashing {
     /// How many have been hashed.
     #[must_use]
     pub fn made(&self) -> u64 {
-        self.made.0.load(Ordering::Relaxed)
+        self.hasher.made.0.load(Ordering::Relaxed)
     }
 
     /// Hashes a password for the store.
@@ -214,7 +236,7 @@ impl Hashing {
     /// # Errors
     /// [`Busy`] when the queue is full.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, Busy> {
-        self.run(move |made| hash(&password, made)).await
+        self.run(move |hasher| hasher.hash(&password)).await
     }
 
     /// Compares a password with a stored hash, or, where there is none, takes just as long to refuse: how
@@ -227,24 +249,28 @@ impl Hashing {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<Verdict, Busy> {
-        self.run(move |made| {
-            let verdict = verify(&password, stored.as_ref().unwrap_or(&NOBODY), made);
-            if stored.is_some() { verdict } else { Verdict::Wrong }
+        let (compared, exists) = match stored {
+            Some(stored) => (stored, true),
+            None => (self.absent.clone(), false),
+        };
+        self.run(move |hasher| {
+            let verdict = hasher.verify(&password, &compared);
+            if exists { verdict } else { Verdict::Wrong }
         })
         .await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Made) -> T + Send + 'static,
+        work: impl FnOnce(&Hasher) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let place = self.queue.clone().try_acquire_owned().map_err(|_| Busy)?;
-        let made = self.made.clone();
+        let hasher = self.hasher.clone();
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
             // For a caller who has hung up nothing is begun. What is begun goes on, and holds its place.
             if !answer.is_closed() {
-                let done = work(&made);
+                let done = work(&hasher);
                 drop(place);
                 let _ = answer.send(done);
             }
@@ -253,46 +279,55 @@ impl Hashing {
     }
 }
 
-/// OWASP's floor (Password Storage Cheat Sheet): argon2id, 19 MiB, two passes, one lane.
-fn argon2() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
-}
-
 const _: () = assert!(
     Params::DEFAULT_M_COST >= 19 * 1024 && Params::DEFAULT_T_COST >= 2,
     "the library's defaults have sunk below OWASP's floor"
 );
 
-#[expect(clippy::expect_used, reason = "fails only if the system has no random numbers")]
-fn hash(password: &Password, made: &Made) -> PasswordHash {
-    made.one_more();
-    let phc: password_hash::phc::PasswordHash = argon2()
-        .hash_password(password.normalized.expose_secret().as_bytes())
-        .expect("argon2 hashes any password with a random salt");
-    PasswordHash(phc.to_string())
+/// What hashes, on whichever thread.
+#[derive(Clone, Default)]
+struct Hasher {
+    cost: HashCost,
+    made: Made,
 }
 
-fn verify(password: &Password, stored: &PasswordHash, made: &Made) -> Verdict {
-    let Ok(phc) = password_hash::phc::PasswordHash::new(&stored.0) else {
-        return Verdict::Wrong;
-    };
-    let fits = |form: &str| {
-        made.one_more();
-        argon2().verify_password(form.as_bytes(), &phc).is_ok()
-    };
-    let is_normalized = match password.forms().position(fits) {
-        Some(form) => form == 0,
-        None => return Verdict::Wrong,
-    };
-    match Params::try_from(&phc) {
-        Ok(params)
-            if is_normalized
-                && params.m_cost() >= Params::DEFAULT_M_COST
-                && params.t_cost() >= Params::DEFAULT_T_COST =>
-        {
-            Verdict::Right
+impl Hasher {
+    fn argon2(&self) -> Argon2<'static> {
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.cost.0.clone())
+    }
+
+    #[expect(clippy::expect_used, reason = "fails only if the system has no random numbers")]
+    fn hash(&self, password: &Password) -> PasswordHash {
+        self.made.one_more();
+        let phc: password_hash::phc::PasswordHash = self
+            .argon2()
+            .hash_password(password.normalized.expose_secret().as_bytes())
+            .expect("argon2 hashes any password with a random salt");
+        PasswordHash(phc.to_string())
+    }
+
+    fn verify(&self, password: &Password, stored: &PasswordHash) -> Verdict {
+        let Ok(phc) = password_hash::phc::PasswordHash::new(&stored.0) else {
+            return Verdict::Wrong;
+        };
+        let fits = |form: &str| {
+            self.made.one_more();
+            self.argon2().verify_password(form.as_bytes(), &phc).is_ok()
+        };
+        let is_normalized = match password.forms().position(fits) {
+            Some(form) => form == 0,
+            None => return Verdict::Wrong,
+        };
+        match Params::try_from(&phc) {
+            Ok(params)
+                if is_normalized
+                    && params.m_cost() >= self.cost.0.m_cost()
+                    && params.t_cost() >= self.cost.0.t_cost() =>
+            {
+                Verdict::Right
+            }
+            _ => Verdict::RightButOutdated,
         }
-        _ => Verdict::RightButOutdated,
     }
 }
 
@@ -335,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_hash_says_how_it_was_made() {
-        let phc = hash(&Password::new("a perfectly good one".into()), &Made::default());
+        let phc = Hasher::default().hash(&Password::new("a perfectly good one".into()));
         assert!(phc.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     }
 
@@ -354,15 +389,15 @@ mod tests {
             assert_eq!(compare(&password, &stored).0, Verdict::RightButOutdated);
             assert_eq!(compare(&Password::new("another".into()), &stored).0, Verdict::Wrong);
         }
-        let stored = hash(&password, &Made::default());
+        let stored = Hasher::default().hash(&password);
         assert_eq!(compare(&password, &stored).0, Verdict::Right);
     }
 
     /// The verdict, and how many comparisons it took.
     fn compare(password: &Password, stored: &PasswordHash) -> (Verdict, u64) {
-        let made = Made::default();
-        let verdict = verify(password, stored, &made);
-        (verdict, made.0.load(Ordering::Relaxed))
+        let hasher = Hasher::default();
+        let verdict = hasher.verify(password, stored);
+        (verdict, hasher.made.0.load(Ordering::Relaxed))
     }
 
     const COMPOSED: &str = "Z\u{fc}rich caf\u{e9}";
@@ -371,7 +406,7 @@ mod tests {
     /// As older versions hashed it.
     fn hashed_as_entered(text: &str) -> PasswordHash {
         let phc: password_hash::phc::PasswordHash =
-            argon2().hash_password(text.as_bytes()).unwrap();
+            Hasher::default().argon2().hash_password(text.as_bytes()).unwrap();
         PasswordHash(phc.to_string())
     }
 
@@ -380,7 +415,7 @@ mod tests {
         let [composed, decomposed] =
             [COMPOSED, DECOMPOSED].map(|text| Password::new(text.to_owned()));
         for chosen in [&composed, &decomposed] {
-            let stored = hash(chosen, &Made::default());
+            let stored = Hasher::default().hash(chosen);
             for entered in [&composed, &decomposed] {
                 assert_eq!(compare(entered, &stored), (Verdict::Right, 1));
             }
@@ -397,8 +432,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_password_takes_as_many_comparisons_with_a_user_as_without() {
-        let hashing = Hashing::new(1);
-        let stored = hash(&Password::new("another".to_owned()), &Made::default());
+        let hashing = Hashing::new(1, HashCost::default());
+        let stored = Hasher::default().hash(&Password::new("another".to_owned()));
         for (text, comparisons) in [(COMPOSED, 1), (DECOMPOSED, 2)] {
             for stored in [None, Some(stored.clone())] {
                 let before = hashing.made();

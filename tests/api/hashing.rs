@@ -75,7 +75,7 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
 #[apply(both)]
 async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
     let settings = ["--wrong-passwords", "30"];
-    let server = backend.start_with(&settings).await;
+    let server = backend.start_with_slow_hashing(&settings).await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email, "password": "not the password" });
     let sign_in = || server.nobody.post("/api/auth/sign-in/email", body.clone());

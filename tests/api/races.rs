@@ -320,7 +320,7 @@ async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend
 /// All who write sessions, links and tokens, in whatever order they lock them.
 #[apply(both)]
 async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     let (ada, grace) = (server.sign_up("ada").await, server.sign_up("grace").await);
     let (store, nobody) = (&server.state.store, &server.nobody);
     for round in 0..rounds(8) {

@@ -268,6 +268,7 @@ async fn a_job_of_nobodys_is_its_own_subject(backend: Backend) {
 async fn without_its_event_nothing_is_retried_or_discarded(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
+    all_done(&server).await;
     let id = add_foreign(&server, "foreign").await;
     let before = list(&admin, "").await;
     crate::store::execute(&server, "ALTER TABLE audit_events RENAME TO audit_events_gone").await;

@@ -317,7 +317,7 @@ async fn a_change_and_a_reset_at_once_are_one_change(backend: Backend) {
 
 #[apply(both)]
 async fn no_sign_in_with_the_old_password_outlives_the_change(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let (changed, one, other) = tokio::join!(
@@ -354,7 +354,7 @@ async fn who_is_locked_out_changes_nothing(backend: Backend) {
 
 #[apply(both)]
 async fn who_is_locked_out_meanwhile_gets_no_new_session(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     let admin = server.sign_up_admin("admin").await;
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -378,7 +378,7 @@ async fn who_is_locked_out_meanwhile_gets_no_new_session(backend: Backend) {
 
 #[apply(both)]
 async fn a_sign_in_that_hashes_anew_does_not_hinder_a_change(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..4 {
         let ada = server.sign_up(&format!("ada{round}")).await;
         put_password_hash(&server, &ada, &sign_in::weak_hash()).await;

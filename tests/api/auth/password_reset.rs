@@ -517,7 +517,7 @@ async fn its_owner_is_told_by_mail(backend: Backend) {
 
 #[apply(both)]
 async fn of_two_who_use_a_link_at_once_one_succeeds(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(8) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let link = reset_link(&server, &ada.email).await;
@@ -543,7 +543,7 @@ async fn of_two_who_use_a_link_at_once_one_succeeds(backend: Backend) {
 
 #[apply(both)]
 async fn no_sign_in_with_the_old_password_outlives_the_reset(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let link = reset_link(&server, &ada.email).await;

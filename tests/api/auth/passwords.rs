@@ -96,7 +96,7 @@ async fn the_password_entered_again_gives_the_session_another_secret(backend: Ba
 
 #[apply(both)]
 async fn of_two_who_enter_it_at_once_one_has_the_cookie(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     let ada = server.sign_up("ada").await;
     let mut browser = ada.browser;
     for _ in 0..rounds(4) {

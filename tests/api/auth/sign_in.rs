@@ -274,7 +274,7 @@ pub(super) fn weak_hash() -> String {
 
 #[apply(both)]
 async fn a_weaker_hash_is_made_again_when_its_password_is_seen(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     let ada = server.sign_up("ada").await;
     let weak = weak_hash();
     put_password_hash(&server, &ada, &weak).await;
@@ -296,7 +296,7 @@ async fn a_weaker_hash_is_made_again_when_its_password_is_seen(backend: Backend)
 
 #[apply(both)]
 async fn two_sign_ins_that_both_make_a_hash_again_both_succeed(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     let ada = server.sign_up("ada").await;
     let weak = weak_hash();
     for _ in 0..4 {

@@ -329,7 +329,7 @@ async fn an_address_is_kept_in_lower_case(backend: Backend) {
 
 #[apply(both)]
 async fn of_two_who_want_one_address_at_once_one_gets_it(backend: Backend) {
-    let server = backend.start().await;
+    let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(8) {
         let name = format!("twin{round}");
         let upper = with(newcomer(&name), "email", format!("{}@EXAMPLE.COM", name.to_uppercase()));

@@ -239,7 +239,7 @@ async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(b
 async fn of_two_who_sign_up_with_one_address_at_once_neither_learns_who_was_first(
     backend: Backend,
 ) {
-    let server = backend.start_with(&REQUIRED).await;
+    let server = backend.start_with_slow_hashing(&REQUIRED).await;
     for round in 0..rounds(6) {
         let name = format!("twin{round}");
         let email = format!("{name}@example.com");

@@ -5,7 +5,7 @@ use clap::Parser;
 use portcullis::{
     app,
     config::Config,
-    secrets::PlainToken,
+    secrets::{HashCost, PlainToken},
     state::State,
     store::{
         self,
@@ -101,6 +101,15 @@ impl Backend {
         Server::with_clock(&url, folder, &[], Clock::manual(moment)).await
     }
 
+    /// Starts a server that hashes passwords as slowly as in production: for races that a hash takes part in.
+    pub async fn start_with_slow_hashing(self, settings: &[&str]) -> Server {
+        let folder = TempDir::new().unwrap();
+        let url = self.database(folder.path()).await;
+        let config =
+            Config { hash_cost: HashCost::default(), ..config(&url, folder.path(), settings) };
+        Server::configured(config, &url, folder, Clock::manual(Clock::System.now())).await
+    }
+
     /// Starts a server with further settings, as the command line writes them.
     pub async fn start_with(self, settings: &[&str]) -> Server {
         let folder = TempDir::new().unwrap();
@@ -150,7 +159,9 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
     let pool = ["--database-pool-size", "4"];
     let pool = pool.into_iter().filter(|_| !given(pool[0]));
     let settings = settings.iter().copied();
-    Settings::parse_from(fixed.into_iter().chain(unlimited).chain(pool).chain(settings)).config
+    let arguments = fixed.into_iter().chain(unlimited).chain(pool).chain(settings);
+    // At full cost most of what the tests take would be hashing.
+    Config { hash_cost: HashCost::minimal(), ..Settings::parse_from(arguments).config }
 }
 
 impl Server {
@@ -159,8 +170,12 @@ impl Server {
     }
 
     async fn with_clock(url: &str, folder: TempDir, settings: &[&str], clock: Clock) -> Self {
-        searched::search();
         let config = config(url, folder.path(), settings);
+        Self::configured(config, url, folder, clock).await
+    }
+
+    async fn configured(config: Config, url: &str, folder: TempDir, clock: Clock) -> Self {
+        searched::search();
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let ticking = clock.clone();
