@@ -21,11 +21,7 @@ pub enum Scope {
     Admin,
 }
 
-impl<'de> Deserialize<'de> for Scope {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        by_name(deserializer)
-    }
-}
+read_by_name!(Scope);
 
 /// Reads an enum from its name and from nothing else.
 ///
@@ -48,6 +44,19 @@ where
 
 impl Scope {
     /// Its name on the wire and in a column.
+/// Has an enum be read from its name in a body or a query string, as [`by_name`] does.
+macro_rules! read_by_name {
+    ($name:ty) => {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::scope::by_name(deserializer)
+            }
+        }
+    };
+}
+
+pub(crate) use read_by_name;
+
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()

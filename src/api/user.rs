@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::{
-    scope::by_name,
+    scope::read_by_name,
     store::{
         sessions::SessionRow,
         users::{Role as StoredRole, User as UserRow},
@@ -47,11 +47,7 @@ pub enum Role {
     Admin,
 }
 
-impl<'de> Deserialize<'de> for Role {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        by_name(deserializer)
-    }
-}
+read_by_name!(Role);
 
 impl From<Role> for StoredRole {
     fn from(role: Role) -> Self {

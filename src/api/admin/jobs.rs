@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     web::{Data, Json, Path},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::{IntoParams, ToSchema};
@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Code, Error},
     gate::{Fresh, SiteAdmin},
-    scope::by_name,
+    scope::read_by_name,
     state::State,
     store::{
         audit_events::{Action, Event},
@@ -85,11 +85,7 @@ pub enum JobState {
     GivenUp,
 }
 
-impl<'de> Deserialize<'de> for JobState {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        by_name(deserializer)
-    }
-}
+read_by_name!(JobState);
 
 /// Which jobs.
 #[derive(Deserialize, Validate, IntoParams)]
