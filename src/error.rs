@@ -424,6 +424,8 @@ impl From<store::Refusal> for Error {
         match refusal {
             store::Refusal::LockedOut => Code::Unauthorized,
             store::Refusal::NotAnAdmin => Code::AdminRequired,
+            store::Refusal::NotFound => Code::NotFound,
+            store::Refusal::LastAdmin => Code::LastAdmin,
         }
         .into()
     }

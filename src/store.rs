@@ -3,7 +3,7 @@
 //! Every query is written once, in the file of its table, and `read!` and `write!` expand it for
 //! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
 
-mod actor;
+mod admin_write;
 mod alive;
 mod compatibility;
 mod epoch;
@@ -57,7 +57,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::sql_types::Text;
 
-pub use actor::Refusal;
+pub use admin_write::Refusal;
 pub use error::Error;
 pub use file_lock::{FileLock, files_of};
 pub use memory::Resolved;

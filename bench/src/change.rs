@@ -7,6 +7,7 @@ use portcullis::{
     state::State,
     store::{
         accounts::{self, Opening},
+        audit_events::{Action, Event},
         lease,
         users::{self, Profile, Role, User},
     },
@@ -24,8 +25,10 @@ pub fn begin(state: Data<State>, each_second: u32) -> io::Result<()> {
     let id = user.id.clone();
     system.block_on(async {
         lease::set(&state.store, 300).await.map_err(io::Error::other)?;
-        let with = Opening { account: None, mail: None, event: None };
-        accounts::open(&state.store, user, with).await.map_err(io::Error::other)
+        let event = Event::new(None, Action::UserCreated, &id, &Default::default(), now);
+        let with = Opening { account: None, mail: None, event };
+        let opened = accounts::open(&state.store, user, with).await.map_err(io::Error::other)?;
+        opened.map(drop).map_err(io::Error::other)
     })?;
     if each_second > 0 {
         let pause = Duration::from_secs(1) / each_second;

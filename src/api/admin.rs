@@ -10,11 +10,7 @@ pub mod users;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    error::{Code, Error},
-    store::users::{User as UserRow, Written},
-    time::Timestamp,
-};
+use crate::{store::users::User as UserRow, time::Timestamp};
 
 /// A user, as admins see them.
 #[derive(Serialize, ToSchema)]
@@ -50,15 +46,5 @@ impl From<UserRow> for AdminUser {
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
-    }
-}
-
-/// The user as they are now, or why nothing was done.
-fn written(outcome: Written) -> Result<AdminUser, Error> {
-    match outcome {
-        Written::Done(user) => Ok(user.into()),
-        Written::NotFound => Err(Code::NotFound.into()),
-        Written::LastAdmin => Err(Code::LastAdmin.into()),
-        Written::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     scope::{Scope, Scopes},
     secrets::PlainToken,
     store::{
-        Store,
+        Refusal, Store,
         audit_events::{Action, EVERYBODY, Event},
         page::Window,
         revocation,
@@ -78,12 +78,10 @@ pub(super) async fn run(
 }
 
 async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
-    let now = now();
-    let revoked = tokens::revoke_as_admin(store, id, now, move |token| {
-        let detail = json!({ "tokenId": token.id });
-        Event::new(None, Action::TokenRevoked, &token.user_id, &detail, now)
-    });
-    let token = revoked.await??.ok_or("there is no token of that id")?;
+    let token = match tokens::revoke_as_admin(store, None, id, now()).await? {
+        Err(Refusal::NotFound) => return Err("there is no token of that id".into()),
+        revoked => revoked?,
+    };
     print(format_args!("{} ({}…) works no more.", token.name, token.display_prefix))
 }
 

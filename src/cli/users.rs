@@ -7,13 +7,13 @@ use crate::{
     fields, output,
     secrets::{Context, Hashing},
     store::{
-        Store,
+        Refusal, Store,
         accounts::{self, NewAccount, Opening},
         audit_events::{Action, Event},
         login_attempts,
         page::Window,
         passwords,
-        users::{self, Changes, Filter, Role, User, Written},
+        users::{self, Changes, Filter, Role, User},
     },
 };
 
@@ -161,7 +161,7 @@ async fn create(
     let with = Opening {
         account: Some(NewAccount::password(&user.id, &hash, now)),
         mail: None,
-        event: Some(event(Action::UserCreated, &user, &json!({ "role": role }))),
+        event: event(Action::UserCreated, &user, &json!({ "role": role })),
     };
     let made = accounts::open(store, user, with).await.map_err(|error| match error {
         error if error.is_taken("email") => Failure::from("somebody has this address already"),
@@ -214,17 +214,15 @@ fn event(action: Action, user: &User, detail: &serde_json::Value) -> Event {
     Event::new(None, action, &user.id, detail, now())
 }
 
-fn report(outcome: Written, what: &str) -> Result<(), Failure> {
+fn report(outcome: Result<User, Refusal>, what: &str) -> Result<(), Failure> {
     print(format_args!("{} {what}.", done(outcome)?.email))
 }
 
-fn done(outcome: Written) -> Result<User, Failure> {
-    match outcome {
-        Written::Done(user) => Ok(user),
-        Written::NotFound => Err("this user was deleted just now".into()),
-        Written::LastAdmin => Err("this would leave the site without an active admin".into()),
-        Written::Refused(refusal) => Err(refusal.into()),
-    }
+fn done(outcome: Result<User, Refusal>) -> Result<User, Failure> {
+    outcome.map_err(|refusal| match refusal {
+        Refusal::NotFound => "this user was deleted just now".into(),
+        other => other.into(),
+    })
 }
 
 fn parse_email(text: &str) -> Result<String, String> {

@@ -4,16 +4,15 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store,
-    actor::refusal_of_actor,
+    Error, Refusal, Store,
+    admin_write::admin_write,
     audit_events::Event,
     jobs::NewJob,
-    locks::lock_admins,
     page::new_id,
     read,
-    schema::{accounts, audit_events, jobs, users},
+    schema::{accounts, jobs, users},
     user_search::{insert_user, insert_user_unless_taken},
-    users::{User, Written, present},
+    users::{User, present},
     write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
@@ -75,21 +74,19 @@ pub struct Opening {
     /// The mail that they are sent.
     pub mail: Option<NewJob>,
     /// What the audit log says of it.
-    pub event: Option<Event>,
+    pub event: Event,
 }
 
-/// Adds a user, and what they begin with, unless the admin who does it is none any more.
+/// Adds a user, and what they begin with, by an admin, if they are still one, or the operator.
 ///
 /// # Errors
 /// [`Error::Violated`] when the address belongs to somebody.
-pub async fn open(store: &Store, user: User, with: Opening) -> Result<Written, Error> {
-    write!(store, |conn| {
-        if let Some(event) = &with.event {
-            lock_admins!(conn);
-            if let Some(refused) = refusal_of_actor!(conn, event) {
-                return Ok(refused.into());
-            }
-        }
+pub async fn open(
+    store: &Store,
+    user: User,
+    with: Opening,
+) -> Result<Result<User, Refusal>, Error> {
+    admin_write!(store, by with.event.actor_id.clone(), |conn| {
         let user = insert_user!(conn, &user);
         if let Some(account) = &with.account {
             diesel::insert_into(accounts::table).values(account).execute(conn).await?;
@@ -97,10 +94,7 @@ pub async fn open(store: &Store, user: User, with: Opening) -> Result<Written, E
         if let Some(mail) = &with.mail {
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
-        if let Some(event) = &with.event {
-            diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
-        }
-        Ok(Written::Done(user))
+        Ok(Ok((with.event.clone(), user)))
     })
 }
 

@@ -13,15 +13,15 @@
 
 use diesel::{prelude::*, sql_query, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
 use super::{
     Error, Refusal, Store,
-    actor::refusal_of_actor,
-    audit_events::Event,
-    locks::lock_admins,
+    admin_write::admin_write,
+    audit_events::{Action, Event},
     page::{Page, Window, new_id},
     read, read_list,
-    schema::{audit_events, jobs},
+    schema::jobs,
     write,
 };
 use crate::time::{Span, Timestamp, seconds};
@@ -315,25 +315,17 @@ struct Counted {
     jobs: i64,
 }
 
-/// Makes a job due at once, as if it had never been tried, by an admin who is still one. None when there is
-/// no such job.
+/// Makes a job due at once, as if it had never been tried, by an admin who is still one.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn retry(
     store: &Store,
+    actor: Option<String>,
     id: String,
     now: Timestamp,
-    event: impl FnOnce(&JobRow) -> Event + Send + 'static,
-) -> Result<Result<Option<JobRow>, Refusal>, Error> {
-    let Some(event) = find(store, id.clone()).await?.map(|job| event(&job)) else {
-        return Ok(Ok(None));
-    };
-    write!(store, |conn| {
-        lock_admins!(conn);
-        if let Some(refusal) = refusal_of_actor!(conn, &event) {
-            return Ok(Err(refusal));
-        }
+) -> Result<Result<JobRow, Refusal>, Error> {
+    admin_write!(store, by actor.clone(), |conn| {
         let job: Option<JobRow> = diesel::update(jobs::table.find(&id))
             .set((
                 jobs::run_at.eq(now),
@@ -347,45 +339,35 @@ pub async fn retry(
             .get_result(conn)
             .await
             .optional()?;
-        if job.is_some() {
-            diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        }
-        Ok(Ok(job))
+        let Some(job) = job else { return Ok(Err(Refusal::NotFound)) };
+        Ok(Ok((event(actor.as_deref(), Action::JobRetried, &job, now), job)))
     })
 }
 
-/// Deletes a job that is not to be done after all, by an admin who is still one. None when there is no such
-/// job.
+/// Deletes a job that is not to be done after all, by an admin who is still one.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn discard(
     store: &Store,
+    actor: Option<String>,
     id: String,
-    event: impl FnOnce(&JobRow) -> Event + Send + 'static,
-) -> Result<Result<Option<JobRow>, Refusal>, Error> {
-    let Some(job) = find(store, id).await? else { return Ok(Ok(None)) };
-    let event = event(&job);
-    let id = job.id.clone();
-    let discarded = write!(store, |conn| {
-        lock_admins!(conn);
-        if let Some(refusal) = refusal_of_actor!(conn, &event) {
-            return Ok(Err(refusal));
-        }
-        let deleted = diesel::delete(jobs::table.find(&id)).execute(conn).await?;
-        if deleted == 1 {
-            diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        }
-        Ok(Ok(deleted == 1))
-    })?;
-    Ok(discarded.map(|discarded| discarded.then_some(job)))
+    now: Timestamp,
+) -> Result<Result<(), Refusal>, Error> {
+    admin_write!(store, by actor.clone(), |conn| {
+        let job: Option<JobRow> = diesel::delete(jobs::table.find(&id))
+            .returning(JobRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(job) = job else { return Ok(Err(Refusal::NotFound)) };
+        Ok(Ok((event(actor.as_deref(), Action::JobDiscarded, &job, now), ())))
+    })
 }
 
-async fn find(store: &Store, id: String) -> Result<Option<JobRow>, Error> {
-    read!(store, |conn| jobs::table
-        .find(&id)
-        .select(JobRow::as_select())
-        .get_result(conn)
-        .await
-        .optional())
+/// What an admin did to a job.
+fn event(actor: Option<&str>, action: Action, job: &JobRow, now: Timestamp) -> Event {
+    let subject = job.user_id.as_ref().unwrap_or(&job.id);
+    let detail = json!({ "jobId": job.id, "kind": job.kind });
+    Event::new(actor, action, subject, &detail, now)
 }

@@ -8,18 +8,18 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Refusal, Store,
     accounts::{Credential, NewAccount},
-    actor::refusal_of_actor,
+    admin_write::admin_write,
     audit_events::Event,
     generation::{self, next_generation},
     jobs::NewJob,
     key::{Key, found_by},
     loader::{Loader, Loaders},
     lock_out,
-    locks::{lock_admins, lock_user},
+    locks::lock_user,
     memory::{Kept, Memory, Resolved},
     page::{Page, Window, new_id},
     read_list,
-    schema::{accounts, audit_events, jobs, sessions, users},
+    schema::{accounts, jobs, sessions, users},
     user_search::insert_user,
     users::User,
 };
@@ -370,15 +370,10 @@ pub async fn end_as_admin(
     now: Timestamp,
     event: Event,
 ) -> Result<Result<usize, Refusal>, Error> {
-    lock_out!(store, |conn| {
-        lock_admins!(conn);
-        if let Some(refusal) = refusal_of_actor!(conn, &event) {
-            return Ok(Err(refusal));
-        }
+    admin_write!(store, by event.actor_id.clone(), |conn| {
         next_generation!(conn, &user_id, session_generation);
         let ended = remove_sessions!(conn, &user_id, now);
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(Ok(ended))
+        Ok(Ok((event.clone(), ended)))
     })
 }
 

@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 use strum::{EnumString, IntoStaticStr};
 
 use super::{
     Error, Refusal, Store,
-    actor::refusal_of_actor,
-    audit_events::Event,
+    admin_write::admin_write,
+    audit_events::{Action, Event},
     generation::{self, generation, next_generation},
     key::{Key, found_by},
     loader::{Loader, Loaders},
     lock_out,
-    locks::{lock_admins, lock_user},
+    locks::lock_user,
     memory::{Kept, Memory, Resolved},
     page::new_id,
     read,
@@ -298,37 +299,33 @@ pub async fn revoke(
     Ok(revoked == 1)
 }
 
-/// Revokes anybody's token, by an admin, if they are still one, or the operator. None when there is none of
-/// that id.
+/// Revokes anybody's token, by an admin, if they are still one, or the operator.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn revoke_as_admin(
     store: &Store,
+    actor: Option<String>,
     id: String,
     now: Timestamp,
-    event: impl Fn(&ApiToken) -> Event + Send + 'static,
-) -> Result<Result<Option<ApiToken>, Refusal>, Error> {
-    lock_out!(store, |conn| {
-        lock_admins!(conn);
+) -> Result<Result<ApiToken, Refusal>, Error> {
+    admin_write!(store, by actor.clone(), |conn| {
         let token: Option<ApiToken> = with_generations()
             .select(ApiToken::as_select())
             .filter(api_tokens::id.eq(&id))
             .get_result(conn)
             .await
             .optional()?;
-        let Some(token) = token else { return Ok(Ok(None)) };
-        let event = event(&token);
-        if let Some(refusal) = refusal_of_actor!(conn, &event) {
-            return Ok(Err(refusal));
-        }
+        let Some(token) = token else { return Ok(Err(Refusal::NotFound)) };
         diesel::update(api_tokens::table.find(&id))
             .filter(api_tokens::revoked_at.is_null())
             .set(api_tokens::revoked_at.eq(now))
             .execute(conn)
             .await?;
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(Ok(Some(token)))
+        let detail = json!({ "tokenId": token.id });
+        let event =
+            Event::new(actor.as_deref(), Action::TokenRevoked, &token.user_id, &detail, now);
+        Ok(Ok((event, token)))
     })
 }
 
@@ -343,15 +340,10 @@ pub async fn revoke_all(
     now: Timestamp,
     event: Event,
 ) -> Result<Result<usize, Refusal>, Error> {
-    lock_out!(store, |conn| {
-        lock_admins!(conn);
-        if let Some(refusal) = refusal_of_actor!(conn, &event) {
-            return Ok(Err(refusal));
-        }
+    admin_write!(store, by event.actor_id.clone(), |conn| {
         next_generation!(conn, &user_id, token_generation);
         let revoked = mark_tokens!(conn, &user_id, now);
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(Ok(revoked))
+        Ok(Ok((event.clone(), revoked)))
     })
 }
 

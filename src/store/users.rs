@@ -6,19 +6,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Refusal, Store,
-    actor::refusal_of_actor,
-    audit_events::Event,
-    constraints::Constraint,
-    generation::next_generation,
-    lock_out,
-    locks::lock_admins,
-    page::new_id,
-    read,
-    schema::{audit_events, users},
-    sessions::remove_sessions,
-    tokens::mark_tokens,
-    user_search::index_user,
+    Error, Refusal, Store, admin_write::admin_write, audit_events::Event, constraints::Constraint,
+    generation::next_generation, lock_out, page::new_id, read, schema::users,
+    sessions::remove_sessions, tokens::mark_tokens, user_search::index_user,
     verifications::remove_links,
 };
 use crate::time::Timestamp;
@@ -114,25 +104,6 @@ pub struct Profile {
     pub updated_at: Timestamp,
 }
 
-/// How a write to somebody's row ended.
-#[derive(Debug)]
-pub enum Written {
-    /// As asked, or it was so already.
-    Done(User),
-    /// There is no such user.
-    NotFound,
-    /// It would have left the site without an active admin.
-    LastAdmin,
-    /// The admin who asks may not do this any more.
-    Refused(Refusal),
-}
-
-impl From<Refusal> for Written {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
 /// The user with this id.
 ///
 /// # Errors
@@ -179,16 +150,13 @@ pub async fn update(
     id: String,
     changes: Changes,
     event: Event,
-) -> Result<Written, Error> {
-    lock_out!(store, |conn| {
-        lock_admins!(conn);
-        if let Some(refused) = refusal_of_actor!(conn, &event) {
-            return Ok(refused.into());
-        }
-        let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
+) -> Result<Result<User, Refusal>, Error> {
+    admin_write!(store, by event.actor_id.clone(), |conn| {
+        let before: Option<User> = find_in!(conn, &id);
+        let Some(before) = before else { return Ok(Err(Refusal::NotFound)) };
         let demoted = changes.role == Some(Role::User);
         if demoted && is_last_admin!(conn, &before) {
-            return Ok(Written::LastAdmin);
+            return Ok(Err(Refusal::LastAdmin));
         }
         let user = diesel::update(users::table.filter(present()).find(&id))
             .set(&changes)
@@ -202,8 +170,7 @@ pub async fn update(
             next_generation!(conn, &id, session_generation);
             remove_sessions!(conn, &id, changes.updated_at);
         }
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(Written::Done(user))
+        Ok(Ok((event.clone(), user)))
     })
 }
 
@@ -238,15 +205,12 @@ pub async fn deactivate(
     revoke: bool,
     now: Timestamp,
     event: Event,
-) -> Result<Written, Error> {
-    lock_out!(store, |conn| {
-        lock_admins!(conn);
-        if let Some(refused) = refusal_of_actor!(conn, &event) {
-            return Ok(refused.into());
-        }
-        let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
+) -> Result<Result<User, Refusal>, Error> {
+    admin_write!(store, by event.actor_id.clone(), |conn| {
+        let before: Option<User> = find_in!(conn, &id);
+        let Some(before) = before else { return Ok(Err(Refusal::NotFound)) };
         if is_last_admin!(conn, &before) {
-            return Ok(Written::LastAdmin);
+            return Ok(Err(Refusal::LastAdmin));
         }
         let user = if before.deactivated_at.is_some() {
             before
@@ -263,8 +227,7 @@ pub async fn deactivate(
             mark_tokens!(conn, &id, now);
             remove_links!(conn, &id, now);
         }
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(Written::Done(user))
+        Ok(Ok((event.clone(), user)))
     })
 }
 
@@ -277,13 +240,10 @@ pub async fn reactivate(
     id: String,
     now: Timestamp,
     event: Event,
-) -> Result<Written, Error> {
-    lock_out!(store, |conn| {
-        lock_admins!(conn);
-        if let Some(refused) = refusal_of_actor!(conn, &event) {
-            return Ok(refused.into());
-        }
-        let Some(before) = find_in!(conn, &id) else { return Ok(Written::NotFound) };
+) -> Result<Result<User, Refusal>, Error> {
+    admin_write!(store, by event.actor_id.clone(), |conn| {
+        let before: Option<User> = find_in!(conn, &id);
+        let Some(before) = before else { return Ok(Err(Refusal::NotFound)) };
         let user = if before.deactivated_at.is_none() {
             before
         } else {
@@ -293,8 +253,7 @@ pub async fn reactivate(
                 .get_result(conn)
                 .await?
         };
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
-        Ok(Written::Done(user))
+        Ok(Ok((event.clone(), user)))
     })
 }
 

@@ -4,6 +4,8 @@
 //! documented success is seen, on real ids and a valid body; an operation that is never seen to
 //! succeed fails. There is no list of operations here: a new one is covered the moment it exists.
 
+mod audit;
+
 use std::collections::BTreeSet;
 
 use portcullis::{
@@ -16,7 +18,7 @@ use portcullis::{
     },
     time::days,
 };
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 
 use crate::support::*;
 
@@ -226,6 +228,16 @@ async fn call(
     all: &[Operation<'_>],
     case: Case,
 ) -> Reply {
+    Reply::of(prepare(server, operation, all, case).await.1).await
+}
+
+/// Whoever calls an operation, with fresh people and fresh things, and the request that is yet to be sent.
+async fn prepare(
+    server: &Server,
+    operation: &Operation<'_>,
+    all: &[Operation<'_>],
+    case: Case,
+) -> (Person, RequestBuilder) {
     let name = format!("u{}", portcullis::store::page::new_id().replace('-', ""));
     let subject = if case.is_admins() {
         server.sign_up_admin(&name).await
@@ -251,7 +263,7 @@ async fn call(
         let people = [&subject, &other];
         request = request.json(&fit(server, example.clone(), operation, people, &name).await);
     }
-    Reply::of(request).await
+    (subject, request)
 }
 
 /// Makes a thing of a collection by its own POST, or by that of the collection of the same name.

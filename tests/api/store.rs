@@ -18,6 +18,7 @@ use portcullis::{
     store::{
         Database, Location, Store,
         accounts::{self, NewAccount, Opening},
+        audit_events::{Action, Event},
         last_use::{Key, LastUse, Used},
         lease,
         page::Window,
@@ -167,7 +168,8 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     server.sign_up("ada").await;
     let (store, now) = (&server.state.store, server.now());
     let second = || users::User::new("x".into(), "ADA@example.com".into(), Role::User, now);
-    let with = Opening { account: None, mail: None, event: None };
+    let event = Event::new(None, Action::UserCreated, "x", &json!({}), now);
+    let with = Opening { account: None, mail: None, event };
     let opened = accounts::open(store, second(), with).await;
     assert!(opened.as_ref().is_err_and(|error| error.is_taken("email")), "{opened:?}");
 

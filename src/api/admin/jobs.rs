@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -18,14 +18,11 @@ use crate::{
         query::ValidQuery,
         tag,
     },
-    error::{Code, Error},
+    error::Error,
     gate::{Fresh, SiteAdmin},
     scope::read_by_name,
     state::State,
-    store::{
-        audit_events::{Action, Event},
-        jobs::{self, JobRow},
-    },
+    store::jobs::{self, JobRow},
     time::Timestamp,
 };
 
@@ -127,10 +124,10 @@ pub async fn retry_job(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<JobView>, Error> {
-    let event = event(&admin, Action::JobRetried, &state);
-    let job = jobs::retry(&state.store, id.to_string(), state.clock.now(), event).await??;
+    let (actor, now) = (Some(admin.user.id.clone()), state.clock.now());
+    let job = jobs::retry(&state.store, actor, id.to_string(), now).await??;
     state.job_added.notify_one();
-    Ok(Json(job.ok_or(Code::NotFound)?.into()))
+    Ok(Json(job.into()))
 }
 
 /// Throw a job away
@@ -143,26 +140,7 @@ pub async fn discard_job(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    let event = event(&admin, Action::JobDiscarded, &state);
-    let discarded = jobs::discard(&state.store, id.to_string(), event).await??;
-    discarded.ok_or(Code::NotFound)?;
+    let (actor, now) = (Some(admin.user.id.clone()), state.clock.now());
+    jobs::discard(&state.store, actor, id.to_string(), now).await??;
     Ok(HttpResponse::NoContent().finish())
-}
-
-fn event(
-    admin: &SiteAdmin,
-    action: Action,
-    state: &State,
-) -> impl FnOnce(&JobRow) -> Event + Send + use<> {
-    let (actor, now) = (admin.user.id.clone(), state.clock.now());
-    move |job| {
-        let subject = job.user_id.as_ref().unwrap_or(&job.id);
-        Event::new(
-            Some(&actor),
-            action,
-            subject,
-            &json!({ "jobId": job.id, "kind": job.kind }),
-            now,
-        )
-    }
 }

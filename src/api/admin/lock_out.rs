@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{AdminUser, written};
+use super::AdminUser;
 use crate::{
     api::{json::ValidJson, tag},
     error::{Error, Problem},
@@ -52,8 +52,8 @@ pub async fn deactivate_user(
     let id = id.to_string();
     let detail = json!({ "revokeCredentials": body.revoke_credentials });
     let event = Event::new(Some(&admin.user.id), Action::UserDeactivated, &id, &detail, now);
-    let outcome = users::deactivate(&state.store, id, body.revoke_credentials, now, event).await?;
-    written(outcome).map(Json)
+    let user = users::deactivate(&state.store, id, body.revoke_credentials, now, event).await??;
+    Ok(Json(user.into()))
 }
 
 /// Let a user in again
@@ -70,5 +70,6 @@ pub async fn reactivate_user(
     let now = state.clock.now();
     let id = id.to_string();
     let event = Event::new(Some(&admin.user.id), Action::UserReactivated, &id, &json!({}), now);
-    written(users::reactivate(&state.store, id, now, event).await?).map(Json)
+    let user = users::reactivate(&state.store, id, now, event).await??;
+    Ok(Json(user.into()))
 }

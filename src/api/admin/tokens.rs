@@ -5,7 +5,6 @@ use actix_web::{
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
@@ -17,11 +16,10 @@ use crate::{
         tag,
         tokens::{TokenState, TokenView},
     },
-    error::{Code, Error},
+    error::Error,
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
-        audit_events::{Action, Event},
         page::Window,
         tokens::{self, Cursor, Filter},
     },
@@ -89,12 +87,7 @@ pub async fn revoke_any_token(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    let now = state.clock.now();
-    let actor = admin.user.id.clone();
-    let revoked = tokens::revoke_as_admin(&state.store, id.to_string(), now, move |token| {
-        let detail = json!({ "tokenId": token.id });
-        Event::new(Some(&actor), Action::TokenRevoked, &token.user_id, &detail, now)
-    });
-    revoked.await??.ok_or(Code::NotFound)?;
+    let (actor, now) = (Some(admin.user.id.clone()), state.clock.now());
+    tokens::revoke_as_admin(&state.store, actor, id.to_string(), now).await??;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{AdminUser, written};
+use super::AdminUser;
 use crate::{
     api::{
         json::ValidJson,
@@ -159,12 +159,12 @@ pub async fn create_user(
     let with = Opening {
         account: None,
         mail: Some(invitation.row(Some(&user.id), now)),
-        event: Some(Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now)),
+        event: Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now),
     };
-    let outcome = accounts::open(&state.store, user, with)
+    let user: AdminUser = accounts::open(&state.store, user, with)
         .await
-        .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))?;
-    let user = written(outcome)?;
+        .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))??
+        .into();
     state.job_added.notify_one();
     let place = format!("/api/admin/users/{}", user.id);
     let created = Json(user).customize();
@@ -216,5 +216,6 @@ pub async fn update_user(
     let detail = json!({ "renamed": body.name.is_some(), "role": body.role });
     let event = Event::new(Some(&admin.user.id), Action::UserUpdated, &id, &detail, now);
     let changes = Changes { name: body.name, role: body.role.map(Into::into), updated_at: now };
-    written(users::update(&state.store, id, changes, event).await?).map(Json)
+    let user = users::update(&state.store, id, changes, event).await??;
+    Ok(Json(user.into()))
 }

@@ -51,8 +51,9 @@ impl Known {
             let email = format!("{number}@example.com");
             let owner = User::new("x".to_owned(), email, Role::Admin, now);
             let id = owner.id.clone();
-            let nothing = Opening { account: None, mail: None, event: None };
-            accounts::open(&store, owner, nothing).await.unwrap();
+            let event = Event::new(None, Action::UserCreated, &id, &json!({}), now);
+            let with = Opening { account: None, mail: None, event };
+            accounts::open(&store, owner, with).await.unwrap().unwrap();
             let token = PlainToken::generate("sk_live_");
             let scopes = Scopes::all();
             let row = NewToken::new(&id, &token, "x".to_owned(), scopes, None, now);

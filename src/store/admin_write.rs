@@ -1,0 +1,81 @@
+//! A write by an admin, or by the operator at the command line: what all of them have in common, in one place.
+
+use super::{
+    audit_events::Event,
+    users::{Role, User},
+};
+
+/// Why an admin's write was not done, although the gate let the request pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The admin was deactivated meanwhile, or has deleted their account.
+    #[error("whoever asks is locked out")]
+    LockedOut,
+    /// The user who asks is no admin any more.
+    #[error("only an admin may do this")]
+    NotAnAdmin,
+    /// The row that it is about does not exist.
+    #[error("it was deleted just now")]
+    NotFound,
+    /// It would have left the site without an active admin.
+    #[error("this would leave the site without an active admin")]
+    LastAdmin,
+}
+
+/// Runs a body in one transaction, with the four things that an admin's write needs, so that none can be forgotten:
+///
+/// - the admins' lock, so that two admins cannot demote each other, and what is checked stays true to the end;
+/// - the actor's role, read again: a request that was on its way when its sender was deactivated or demoted must
+///   not be done after that. The operator, who is no user, always may;
+/// - the audit event, in the same transaction;
+/// - the invalidation of what instances keep in memory, as with `lock_out!`. Also where nothing was invalidated: it
+///   costs one read, and nobody has to know which write takes rights away.
+///
+/// The body ends with the event and the result, `Ok(Ok((event, result)))`, or with why nothing was done,
+/// `Ok(Err(Refusal::NotFound))`, which leaves no event. `actor` is the admin's id, or none for the operator. A macro,
+/// as the statements must be expanded for each backend; the sweep in `tests/api/access/audit.rs` calls each
+/// operation below `/api/admin` and counts its events.
+macro_rules! admin_write {
+    ($store:expr, by $actor:expr, |$conn:ident| $body:expr) => {{
+        let actor: Option<String> = $actor;
+        $crate::store::lock_out!($store, |$conn| {
+            $crate::store::locks::lock_admins!($conn);
+            if let Some(actor) = &actor {
+                let found: Option<$crate::store::users::User> = {
+                    use $crate::store::schema::users;
+                    $crate::store::users::find_in!($conn, actor)
+                };
+                if let Err(refusal) = $crate::store::admin_write::may_act(found.as_ref()) {
+                    return Ok(Err(refusal));
+                }
+            }
+            // A block of its own: `return` and `?` leave the body, and not what follows it.
+            let done: diesel::QueryResult<$crate::store::admin_write::Done<_>> =
+                async { $body }.await;
+            let (event, result) = match done? {
+                Ok(done) => done,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            debug_assert_eq!(event.actor_id, actor, "the event names who was checked");
+            {
+                use $crate::store::schema::audit_events;
+                diesel::insert_into(audit_events::table).values(&event).execute($conn).await?;
+            }
+            Ok(Ok(result))
+        })
+    }};
+}
+
+pub(super) use admin_write;
+
+/// What a body ends with: its event and its result, or why nothing was done.
+pub(super) type Done<T> = Result<(Event, T), Refusal>;
+
+/// Whether the user who asks is still an active admin.
+pub(super) fn may_act(actor: Option<&User>) -> Result<(), Refusal> {
+    match actor {
+        Some(actor) if actor.is_active() && actor.role == Role::Admin => Ok(()),
+        Some(actor) if actor.is_active() => Err(Refusal::NotAnAdmin),
+        _ => Err(Refusal::LockedOut),
+    }
+}
