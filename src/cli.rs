@@ -33,7 +33,7 @@ use crate::{
     config::Config,
     gate::cookie,
     openapi,
-    secrets::{Context, Password, SigningKey},
+    secrets::{Context, NewPassword, Password, SigningKey},
     store::{Location, Store},
     time::Clock,
 };
@@ -189,7 +189,7 @@ fn now() -> crate::time::Timestamp {
 
 /// A password from the terminal, typed twice, or from standard input; never from an argument, which
 /// the list of processes would show.
-fn read_password(of: &Context) -> Result<Password, Failure> {
+fn read_password(of: &Context) -> Result<NewPassword, Failure> {
     let text = if io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ")?;
         if first != rpassword::prompt_password("Once more: ")? {
@@ -201,7 +201,5 @@ fn read_password(of: &Context) -> Result<Password, Failure> {
         io::stdin().take(4096).read_to_string(&mut text)?;
         text.trim_end_matches(['\r', '\n']).to_owned()
     };
-    let password = Password::new(text);
-    password.acceptable(of)?;
-    Ok(password)
+    Ok(Password::new(text).choose(of)?)
 }

@@ -15,7 +15,9 @@ mod token;
 pub use context::Context;
 pub use cookies::CheckedCookies;
 pub use hash::HashOf;
-pub use password::{Busy, HashCost, Hashing, Password, PasswordFault, PasswordHash, Verdict};
+pub use password::{
+    Busy, HashCost, Hashing, NewPassword, Outdated, Password, PasswordFault, PasswordHash, Verdict,
+};
 pub use random::{LinkSecret, SessionSecret};
 pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};

@@ -69,9 +69,10 @@ pub async fn set_up(
     state: Data<State>,
     ValidJson(body): ValidJson<SetUp>,
 ) -> Result<impl Responder, Error> {
-    body.password.acceptable(&Context::new(&state.site.name, &body.email, &body.name))?;
+    let password =
+        body.password.choose(&Context::new(&state.site.name, &body.email, &body.name))?;
     let link = LinkSecret::presented(body.token).hash();
-    let hash = state.hashing.hash(body.password).await?;
+    let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
     let user = users::User {
         // Whoever reads the server's output vouches for the address: there may be no mail server yet.

@@ -70,12 +70,17 @@ impl Password {
         Self { normalized, entered: Some(text.into()) }
     }
 
-    /// Whether it may be chosen. Any Unicode is welcome, and nothing is trimmed or cut. Its length is that
-    /// of NFC, in code points.
+    /// The password as one that may be chosen. Any Unicode is welcome, and nothing is trimmed or cut. Its length
+    /// is that of NFC, in code points.
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn acceptable(&self, of: &Context) -> Result<(), PasswordFault> {
+    pub fn choose(self, of: &Context) -> Result<NewPassword, PasswordFault> {
+        self.check(of)?;
+        Ok(NewPassword(self))
+    }
+
+    fn check(&self, of: &Context) -> Result<(), PasswordFault> {
         let text = self.normalized.expose_secret();
         match text.chars().count() {
             0..SHORTEST => Err(PasswordFault::TooShort),
@@ -111,6 +116,22 @@ impl From<String> for Password {
     }
 }
 
+/// A password that has passed the rules for its user and site. Only such a one can be hashed, so that no way of setting a
+/// password can forget them: there is no other way to make it than [`Password::choose`].
+///
+/// ```compile_fail,E0308
+/// # async fn hash(hashing: &portcullis::secrets::Hashing) {
+/// use portcullis::secrets::Password;
+/// hashing.hash(Password::new("as it was sent".to_owned())).await;
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct NewPassword(Password);
+
+/// A password that was verified just now, and whose hash is of an older form: it is hashed again as it is, whatever the
+/// rules have become since. Only [`Hashing::verify`] makes one.
+pub struct Outdated(Password);
+
 /// What the store keeps of a password: argon2id in PHC form, with its parameters and salt.
 #[derive(Clone)]
 pub struct PasswordHash(String);
@@ -130,7 +151,6 @@ impl PasswordHash {
 }
 
 /// What checking a password found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Not the password, or there is none to compare with.
     Wrong,
@@ -138,7 +158,7 @@ pub enum Verdict {
     Right,
     /// The password, hashed in a form or with parameters that are no longer ours: hash it again and keep
     /// that.
-    RightButOutdated,
+    RightButOutdated(Outdated),
 }
 
 /// Too many passwords are being hashed just now.
@@ -235,8 +255,16 @@ impl Hashing {
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
-    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Busy> {
-        self.run(move |hasher| hasher.hash(&password)).await
+    pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, Busy> {
+        self.run(move |hasher| hasher.hash(&password.0)).await
+    }
+
+    /// Hashes a password again that was verified with an older hash.
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full.
+    pub async fn hash_again(&self, password: Outdated) -> Result<PasswordHash, Busy> {
+        self.run(move |hasher| hasher.hash(&password.0)).await
     }
 
     /// Compares a password with a stored hash, or, where there is none, takes just as long to refuse: how
@@ -254,7 +282,7 @@ impl Hashing {
             None => (self.absent.clone(), false),
         };
         self.run(move |hasher| {
-            let verdict = hasher.verify(&password, &compared);
+            let verdict = hasher.verify(password, &compared);
             if exists { verdict } else { Verdict::Wrong }
         })
         .await
@@ -306,7 +334,7 @@ impl Hasher {
         PasswordHash(phc.to_string())
     }
 
-    fn verify(&self, password: &Password, stored: &PasswordHash) -> Verdict {
+    fn verify(&self, password: Password, stored: &PasswordHash) -> Verdict {
         let Ok(phc) = password_hash::phc::PasswordHash::new(&stored.0) else {
             return Verdict::Wrong;
         };
@@ -326,7 +354,7 @@ impl Hasher {
             {
                 Verdict::Right
             }
-            _ => Verdict::RightButOutdated,
+            _ => Verdict::RightButOutdated(Outdated(password)),
         }
     }
 }
@@ -337,7 +365,8 @@ mod tests {
     use super::*;
 
     fn chosen(text: &str) -> Result<(), PasswordFault> {
-        Password::new(text.into()).acceptable(&Context::new("Portcullis", "ada@example.com", "Ada"))
+        let context = Context::new("Portcullis", "ada@example.com", "Ada");
+        Password::new(text.into()).choose(&context).map(drop)
     }
 
     #[test]
@@ -386,17 +415,21 @@ mod tests {
             let phc: password_hash::phc::PasswordHash =
                 weak.hash_password(b"a perfectly good one").unwrap();
             let stored = PasswordHash(phc.to_string());
-            assert_eq!(compare(&password, &stored).0, Verdict::RightButOutdated);
-            assert_eq!(compare(&Password::new("another".into()), &stored).0, Verdict::Wrong);
+            assert_eq!(compare(&password, &stored).0, "outdated");
+            assert_eq!(compare(&Password::new("another".into()), &stored).0, "wrong");
         }
         let stored = Hasher::default().hash(&password);
-        assert_eq!(compare(&password, &stored).0, Verdict::Right);
+        assert_eq!(compare(&password, &stored).0, "right");
     }
 
     /// The verdict, and how many comparisons it took.
-    fn compare(password: &Password, stored: &PasswordHash) -> (Verdict, u64) {
+    fn compare(password: &Password, stored: &PasswordHash) -> (&'static str, u64) {
         let hasher = Hasher::default();
-        let verdict = hasher.verify(password, stored);
+        let verdict = match hasher.verify(password.clone(), stored) {
+            Verdict::Wrong => "wrong",
+            Verdict::Right => "right",
+            Verdict::RightButOutdated(_) => "outdated",
+        };
         (verdict, hasher.made.0.load(Ordering::Relaxed))
     }
 
@@ -417,7 +450,7 @@ mod tests {
         for chosen in [&composed, &decomposed] {
             let stored = Hasher::default().hash(chosen);
             for entered in [&composed, &decomposed] {
-                assert_eq!(compare(entered, &stored), (Verdict::Right, 1));
+                assert_eq!(compare(entered, &stored), ("right", 1));
             }
         }
     }
@@ -426,8 +459,8 @@ mod tests {
     fn a_hash_of_a_password_as_entered_is_right_but_outdated() {
         let decomposed = Password::new(DECOMPOSED.to_owned());
         let stored = hashed_as_entered(DECOMPOSED);
-        assert_eq!(compare(&decomposed, &stored), (Verdict::RightButOutdated, 2));
-        assert_eq!(compare(&decomposed, &hashed_as_entered(COMPOSED)), (Verdict::Right, 1));
+        assert_eq!(compare(&decomposed, &stored), ("outdated", 2));
+        assert_eq!(compare(&decomposed, &hashed_as_entered(COMPOSED)), ("right", 1));
     }
 
     #[tokio::test]
@@ -438,7 +471,7 @@ mod tests {
             for stored in [None, Some(stored.clone())] {
                 let before = hashing.made();
                 let verdict = hashing.verify(Password::new(text.to_owned()), stored).await.unwrap();
-                assert_eq!(verdict, Verdict::Wrong);
+                assert!(matches!(verdict, Verdict::Wrong));
                 assert_eq!(hashing.made() - before, comparisons, "{text}");
             }
         }
@@ -482,5 +515,6 @@ mod tests {
     }
 
     static_assertions::assert_not_impl_any!(Password: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+    static_assertions::assert_not_impl_any!(NewPassword: std::fmt::Debug, std::fmt::Display, From<String>, From<Password>, serde::Serialize, serde::de::DeserializeOwned);
     static_assertions::assert_not_impl_any!(PasswordHash: std::fmt::Debug, std::fmt::Display, serde::Serialize);
 }

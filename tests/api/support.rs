@@ -26,7 +26,7 @@ pub use rstest_reuse::{self, apply, template};
 pub use running::{Running, fails, portcullis, run, succeeds, with_nothing_but};
 pub use serde_json::{Value, json};
 pub use server::{
-    Backend, PASSWORD, Person, Server, UNLIMITED, authority, config, path_to_postgresql,
+    Backend, PASSWORD, Person, Server, UNLIMITED, authority, chosen, config, path_to_postgresql,
 };
 pub use smtp::{MailServer, Mood, Security};
 pub use statements::record;

@@ -143,8 +143,8 @@ pub async fn reset_password(
     let link = LinkSecret::presented(body.token).hash();
     let holder = verifications::holder(&state.store, link, Purpose::SetPassword).await?;
     let (email, name) = holder.map(|user| (user.email, user.name)).unwrap_or_default();
-    body.new_password.acceptable(&Context::new(&state.site.name, &email, &name))?;
-    let hash = state.hashing.hash(body.new_password).await?;
+    let password = body.new_password.choose(&Context::new(&state.site.name, &email, &name))?;
+    let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
     let notice = move |user: &User| {
         Job::from(Mail::new(About::PasswordChanged, &user.email)).row(Some(&user.id), now)

@@ -86,7 +86,7 @@ pub(super) async fn verify(
     let is_right = |verdict: &Verdict| !matches!(verdict, Verdict::Wrong);
     match throttled.resolve(state, verdict.map_err(Error::from), is_right).await? {
         Verdict::Wrong => Err(Code::InvalidPassword.into()),
-        Verdict::Right | Verdict::RightButOutdated => Ok(credential),
+        Verdict::Right | Verdict::RightButOutdated(_) => Ok(credential),
     }
 }
 
@@ -134,12 +134,12 @@ pub async fn change_password(
 ) -> Result<Json<PasswordChanged>, Error> {
     let user = session.user;
     let context = Context::new(&state.site.name, &user.email, &user.name);
-    body.new_password.acceptable(&context)?;
+    let chosen = body.new_password.choose(&context)?;
     // Hashed anew by a sign-in just now, or really changed: the second look tells.
     for _ in 0..2 {
         let password = body.current_password.clone();
         let verified = verify(&state, &user, &request, password, Code::NoPassword).await?;
-        let hash = state.hashing.hash(body.new_password.clone()).await?;
+        let hash = state.hashing.hash(chosen.clone()).await?;
         let now = state.clock.now();
         let secret = SessionSecret::generate();
         let sole_session = body.revoke_other_sessions.then(|| {

@@ -129,14 +129,13 @@ async fn attempt(
     let found = accounts::by_email(&state.store, normal_email(&body.email)).await?;
     let (user, credential) = found.map_or((None, None), |(user, held)| (Some(user), held));
     let verdict = verify(state, &body.password, credential.as_ref()).await?;
-    let (Some(user), Some(credential), Verdict::Right | Verdict::RightButOutdated) =
-        (user, credential, verdict)
-    else {
+    let (Some(user), Some(credential)) = (user, credential) else {
         return Err(Code::InvalidEmailOrPassword.into());
     };
     let rehashed = match verdict {
-        Verdict::RightButOutdated => Some(state.hashing.hash(body.password.clone()).await?),
-        _ => None,
+        Verdict::Wrong => return Err(Code::InvalidEmailOrPassword.into()),
+        Verdict::Right => None,
+        Verdict::RightButOutdated(password) => Some(state.hashing.hash_again(password).await?),
     };
     let now = state.clock.now();
     let session = NewSession::begin(&user.id, secret.hash(), body.remember_me, device, now);

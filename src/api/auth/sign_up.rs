@@ -92,13 +92,14 @@ pub async fn sign_up_email(
     if state.config.sign_up == Policy::Closed {
         return Err(Code::SignUpClosed.into());
     }
-    body.password.acceptable(&Context::new(&state.site.name, &body.email, &body.name))?;
+    let password =
+        body.password.choose(&Context::new(&state.site.name, &body.email, &body.name))?;
     not_allowed(body.role.as_ref())?;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let email = normal_email(&body.email);
     // Without a mail there is an account all the same: another link can be asked for later.
     let mails = takes_mail(&state, &request, &email).await?;
-    let hash = state.hashing.hash(body.password).await?;
+    let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
     let user =
         users::User { image: body.image, ..users::User::new(body.name, email, Role::User, now) };

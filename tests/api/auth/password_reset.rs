@@ -1,5 +1,4 @@
 use portcullis::{
-    secrets::Password,
     store::{
         accounts::NewAccount,
         audit_events::{Action, Event},
@@ -660,7 +659,7 @@ async fn a_password_that_the_operator_sets_ends_the_links_and_lets_nobody_in(bac
     let link = reset_link(&server, &ada.email).await;
     lock_out(&admin, &ada).await;
     let (store, now) = (&server.state.store, server.now());
-    let hash = server.state.hashing.hash(Password::new(NEW.into())).await.unwrap();
+    let hash = server.state.hashing.hash(chosen(NEW)).await.unwrap();
     let event = Event::new(None, Action::PasswordSet, &ada.id, &json!({}), now);
     let account = NewAccount::password(&ada.id, &hash, now);
     passwords::set(store, account, event).await.unwrap();

@@ -1,5 +1,5 @@
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc};
-use portcullis::{secrets::Password, store::accounts};
+use portcullis::store::accounts;
 
 use super::*;
 
@@ -134,7 +134,7 @@ async fn a_password_that_was_changed_is_refused(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let new = "a better one than before";
-    let hash = server.state.hashing.hash(Password::new(new.into())).await.unwrap();
+    let hash = server.state.hashing.hash(chosen(new)).await.unwrap();
     put_password_hash(&server, &ada, hash.as_str()).await;
     server
         .nobody

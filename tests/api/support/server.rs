@@ -5,7 +5,7 @@ use clap::Parser;
 use portcullis::{
     app,
     config::Config,
-    secrets::{HashCost, PlainToken},
+    secrets::{Context, HashCost, NewPassword, Password, PlainToken},
     state::State,
     store::{
         self,
@@ -23,6 +23,12 @@ use super::{Caller, cluster, searched};
 
 /// A password that nobody would refuse.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A password that its user may choose.
+pub fn chosen(text: &str) -> NewPassword {
+    let nothing_known = Context::new("", "", "");
+    Password::new(text.to_owned()).choose(&nothing_known).expect("it passes the rules")
+}
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
