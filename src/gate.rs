@@ -50,7 +50,7 @@ use crate::{
 
 pub use access::{Access, Body, Declares};
 pub(crate) use count::show_standing;
-pub use extract::{ByCookie, ByToken, Fresh, NotByToken, SiteAdmin, is_fresh};
+pub use extract::{ByCookie, ByToken, Fresh, Needs, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::{guard_the_unguarded, is_navigation};
 
 pub use session::Session;

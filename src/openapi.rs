@@ -17,7 +17,7 @@ use utoipa::{
 };
 
 use crate::{
-    api::tag,
+    api::{health, tag},
     error::{Code, FieldError, MEDIA_TYPE, Problem},
     gate::{Access, Body},
     routes,
@@ -165,7 +165,7 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
         keys.push(SecurityRequirement::new(COOKIE, roles));
     }
     if access.token {
-        let scopes = access.scopes(Scope::of_method(safe));
+        let scopes = access.needs(Scope::of_method(safe));
         keys.push(SecurityRequirement::new(BEARER, scopes.names()));
     }
     keys
@@ -239,7 +239,7 @@ impl Shared {
             name: "TooManyRequests",
             text: "This address, or this account, has asked too often",
             header: Some(("Retry-After", "After how many seconds to try again")),
-            applies: |access, _, _| access.gated,
+            applies: |_, path, _| !health::PATHS.contains(&path),
         },
         Self {
             status: "408",

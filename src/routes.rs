@@ -48,7 +48,8 @@ macro_rules! table {
     };
 }
 table! {
-    // Ask nobody: the gate does not stand here, so it reads no store and touches no cookie.
+    // Ask nobody: the gate does not stand here, so it reads no store and touches no cookie. Requests are counted by
+    // their address here as well (`app::limit`), but for the probes.
     open {
         health::live,
         health::ready,
@@ -132,7 +133,10 @@ impl Operation {
         Args: FromRequest + Declares + 'static,
         F::Output: Responder + 'static,
     {
-        const { assert!(!Args::ACCESS.gated, "this handler belongs behind the gate") }
+        const {
+            assert!(!Args::ACCESS.gated, "this handler belongs behind the gate");
+            assert!(Args::ACCESS.limit.is_none(), "a limit of its own is counted by the gate");
+        }
         let route = Box::new(move || web::to(handler.clone()));
         Self { id: id(path), access: Args::ACCESS, route }
     }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
+// The only list of them: what a body may name, what the document and the command line say, and what an operation can
+// demand (`gate::Needs`) follow from it.
 /// One thing that a token may be allowed.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema,
@@ -42,8 +44,6 @@ where
     })
 }
 
-impl Scope {
-    /// Its name on the wire and in a column.
 /// Has an enum be read from its name in a body or a query string, as [`by_name`] does.
 macro_rules! read_by_name {
     ($name:ty) => {
@@ -57,6 +57,8 @@ macro_rules! read_by_name {
 
 pub(crate) use read_by_name;
 
+impl Scope {
+    /// Its name on the wire and in a column.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
@@ -67,10 +69,6 @@ pub(crate) use read_by_name;
     pub fn of_method(safe: bool) -> Self {
         if safe { Self::Read } else { Self::Write }
     }
-
-    fn bit(self) -> u8 {
-        1 << self as u8
-    }
 }
 
 /// A set of scopes.
@@ -78,6 +76,31 @@ pub(crate) use read_by_name;
 pub struct Scopes(u8);
 
 impl Scopes {
+    /// No scope.
+    pub const NONE: Self = Self(0);
+
+    /// This one.
+    #[must_use]
+    pub const fn one(scope: Scope) -> Self {
+        Self::numbered(scope as u8)
+    }
+
+    /// The scope of this number, `Scope::Read as u8` for example: where a constant is needed.
+    ///
+    /// # Panics
+    /// When there is none: where it is compiled, for a constant.
+    #[must_use]
+    pub const fn numbered(number: u8) -> Self {
+        assert!((number as usize) < Scope::VARIANTS.len(), "there is no such scope");
+        Self(1 << number)
+    }
+
+    /// The scopes of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Every scope there is.
     #[must_use]
     pub fn all() -> Self {
@@ -87,7 +110,7 @@ impl Scopes {
     /// Whether this one is among them.
     #[must_use]
     pub fn contains(self, scope: Scope) -> bool {
-        self.0 & scope.bit() != 0
+        self.contain(Self::one(scope))
     }
 
     /// Whether all of these are among them.
@@ -117,7 +140,7 @@ impl Scopes {
 
 impl FromIterator<Scope> for Scopes {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        Self(scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()))
+        scopes.into_iter().fold(Self::NONE, |all, scope| all.and(Self::one(scope)))
     }
 }
 

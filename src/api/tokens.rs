@@ -7,6 +7,7 @@ use actix_web::{
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
@@ -41,7 +42,7 @@ pub struct TokenView {
     /// Its first characters, to know it by.
     #[schema(example = "sk_live_…")]
     prefix: String,
-    /// `read`, `write` and `admin`. A newer server may have given it others, which grant nothing here.
+    /// What it may do. A newer server may have given it scopes that are not known here, which grant nothing.
     #[schema(example = json!(["read", "write"]))]
     scopes: Vec<String>,
     state: TokenState,
@@ -121,6 +122,9 @@ pub async fn list_tokens(
     Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
 }
 
+/// How many scopes there are.
+const SCOPES: u64 = Scope::VARIANTS.len() as u64;
+
 /// A token to make.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -131,7 +135,7 @@ pub struct CreateToken {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// What it may do; `read` and `write` if left out. `admin` is for admins who ask for it.
-    #[validate(length(min = 1, max = 3, message = "must hold 1 to 3 scopes"))]
+    #[validate(length(min = 1, max = SCOPES, message = "must hold at least one scope, and each once"))]
     #[schema(min_items = 1, max_items = 3)]
     scopes: Option<Vec<Scope>>,
     /// After how many days it stops. If left out: never, or as late as this server allows.
@@ -139,6 +143,9 @@ pub struct CreateToken {
     #[schema(minimum = 1, maximum = 3650)]
     expires_in_days: Option<u32>,
 }
+
+// The document takes nothing but a figure.
+const _: () = assert!(SCOPES == 3, "max_items of `scopes` says how many there are");
 
 /// A new token.
 #[derive(Serialize, ToSchema)]

@@ -1,4 +1,7 @@
-use clap::{Args, Subcommand};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use serde_json::json;
 
 use super::{Failure, now, print, users::find};
@@ -26,8 +29,8 @@ pub enum TokenCommand {
         /// What to call it
         #[arg(long, value_parser = super::users::parse_name)]
         name: String,
-        /// What it may do: read, write, admin; read and write if left out
-        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+        /// What it may do; read and write if left out
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = scope())]
         scopes: Vec<Scope>,
         /// After how many days it stops
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
@@ -41,6 +44,11 @@ pub enum TokenCommand {
     },
     /// Revoke tokens: they stop with the next request
     Revoke(Which),
+}
+
+/// Reads a scope, and names all of them in the help.
+fn scope() -> impl TypedValueParser<Value = Scope> {
+    PossibleValuesParser::new(Scopes::all().names()).try_map(|name| name.parse::<Scope>())
 }
 
 /// One token, one user's, or everybody's.

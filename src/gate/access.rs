@@ -22,6 +22,8 @@ pub struct Access {
     pub token: bool,
     /// Whether only site admins may call.
     pub admin: bool,
+    /// The scopes that a token needs besides `read` or `write`.
+    pub scopes: Scopes,
     /// Whether a token opens it whatever its scopes.
     pub any_scope: bool,
     /// Whether a cookie must belong to a session whose password was entered lately.
@@ -57,6 +59,7 @@ impl Access {
         cookie: true,
         token: true,
         admin: false,
+        scopes: Scopes::NONE,
         any_scope: false,
         fresh: false,
         body: Body::None,
@@ -72,8 +75,20 @@ impl Access {
     /// Somebody.
     pub const SOMEBODY: Self = Self { required: true, ..Self::ANYBODY };
 
-    /// What two arguments demand together.
+    /// What two arguments demand together. Of what there can be only one of, two do not compile, since a route asks
+    /// for this where it is compiled:
+    ///
+    /// ```compile_fail,E0080
+    /// use portcullis::{gate::Access, limits::Limit};
+    /// const SIGN_IN: Access = Access { limit: Some(Limit::SignIn), ..Access::OPEN };
+    /// const MAIL: Access = Access { limit: Some(Limit::Mail), ..Access::OPEN };
+    /// const BOTH: Access = SIGN_IN.and(MAIL);
+    /// ```
+    ///
+    /// # Panics
+    /// When both read a body, or both have a limit of their own.
     #[must_use]
+    #[expect(clippy::panic, reason = "it is evaluated where it is compiled")]
     pub const fn and(self, other: Self) -> Self {
         Self {
             gated: self.gated || other.gated,
@@ -81,17 +96,18 @@ impl Access {
             cookie: self.cookie && other.cookie,
             token: self.token && other.token,
             admin: self.admin || other.admin,
+            scopes: self.scopes.and(other.scopes),
             any_scope: self.any_scope || other.any_scope,
             fresh: self.fresh || other.fresh,
-            body: match self.body {
-                Body::None => other.body,
-                own => own,
+            body: match (self.body, other.body) {
+                (Body::None, body) | (body, Body::None) => body,
+                _ => panic!("a handler has one body: these arguments read two"),
             },
             query: self.query || other.query,
             once: self.once || other.once,
-            limit: match self.limit {
-                Some(limit) => Some(limit),
-                None => other.limit,
+            limit: match (self.limit, other.limit) {
+                (None, limit) | (limit, None) => limit,
+                _ => panic!("an operation has one limit of its own: these arguments say two"),
             },
             sets_cookie: self.sets_cookie || other.sets_cookie,
         }
@@ -99,11 +115,10 @@ impl Access {
 
     /// The scopes that a token needs here; none where it is not taken, or whatever it has will do.
     #[must_use]
-    pub fn scopes(self, method: Scope) -> Scopes {
+    pub fn needs(self, method: Scope) -> Scopes {
         match self {
-            Self { token: false, .. } | Self { any_scope: true, .. } => Scopes::default(),
-            Self { admin: true, .. } => [method, Scope::Admin].into_iter().collect(),
-            _ => [method].into_iter().collect(),
+            Self { token: false, .. } | Self { any_scope: true, .. } => Scopes::NONE,
+            _ => self.scopes.and(Scopes::one(method)),
         }
     }
 }
@@ -150,6 +165,7 @@ arguments! { A B C D E F G }
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::{ByCookie, Needs, Session};
 
     #[test]
     fn arguments_demand_together_what_any_demands_and_take_what_all_take() {
@@ -159,6 +175,7 @@ mod tests {
             cookie: false,
             token: false,
             admin: true,
+            scopes: Scopes::one(Scope::Admin),
             any_scope: true,
             fresh: true,
             body: Body::Own,
@@ -170,6 +187,28 @@ mod tests {
         assert_eq!(Access::OPEN.and(all), all);
         assert_eq!(all.and(Access::OPEN), all);
         assert_eq!(Access::OPEN.and(Access::OPEN), Access::OPEN);
+    }
+
+    #[test]
+    #[should_panic(expected = "one limit of its own")]
+    fn two_limits_in_one_signature_do_not_compile() {
+        let limited = |limit| Access { limit: Some(limit), ..Access::OPEN };
+        let _ = limited(Limit::SignIn).and(limited(Limit::Mail));
+    }
+
+    #[test]
+    #[should_panic(expected = "one body")]
+    fn two_bodies_in_one_signature_do_not_compile() {
+        let own = Access { body: Body::Own, ..Access::OPEN };
+        let _ = own.and(Access { body: Body::Protocol, ..Access::OPEN });
+    }
+
+    #[test]
+    fn an_operation_needs_the_scope_of_its_method_and_those_of_its_own() {
+        let access = <(Session, Needs<{ Scope::Admin as u8 }>)>::ACCESS;
+        assert_eq!(access.needs(Scope::Write).to_text(), "write admin");
+        assert_eq!(Session::ACCESS.needs(Scope::Write).to_text(), "write");
+        assert_eq!(access.and(ByCookie::ACCESS).needs(Scope::Write), Scopes::NONE);
     }
 
     #[test]

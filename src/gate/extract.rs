@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::Code,
+    scope::{Scope, Scopes},
     state::State,
     store::{sessions::SessionRow, tokens::ApiToken, users::Role},
     time::{CLOCK_TOLERANCE, Timestamp},
@@ -59,13 +60,35 @@ impl Deref for SiteAdmin {
     }
 }
 
-extractor!(SiteAdmin, Access { admin: true, ..Access::SOMEBODY }, |request| {
+const ADMINS: Access =
+    Access { admin: true, scopes: Scopes::one(Scope::Admin), ..Access::SOMEBODY };
+
+extractor!(SiteAdmin, ADMINS, |request| {
     let (session, _) = known(request)?;
     if session.user.role != Role::Admin {
         return Err(Code::AdminRequired.into());
     }
     Ok(SiteAdmin(session))
 });
+
+/// A token with a scope of its own, besides the `read` or `write` that its method needs; a cookie has every scope. To
+/// give an operation one, add it to [`Scope`] and this to the handler's arguments: `_: Needs<{ Scope::Billing as u8 }>`.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs<const SCOPE: u8>;
+
+impl<const SCOPE: u8> FromRequest for Needs<SCOPE> {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Of a token the gate has compared the scopes.
+        ready(known(request).map(|_| Self))
+    }
+}
+
+impl<const SCOPE: u8> Declares for Needs<SCOPE> {
+    const ACCESS: Access = Access { scopes: Scopes::numbered(SCOPE), ..Access::SOMEBODY };
+}
 
 /// The session's row, where the cookie is demanded: what a token may not do, whatever its scopes.
 #[derive(Debug, Clone)]

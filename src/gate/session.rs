@@ -94,7 +94,7 @@ impl Finding {
     /// handler's own arguments say so, which helps more than a missing scope.
     pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Scopes> {
         let Self::Known { session, token: Some(_) } = self else { return None };
-        let needed = access.scopes(method);
+        let needed = access.needs(method);
         (!session.scopes.contain(needed)).then_some(needed)
     }
 }

@@ -265,3 +265,21 @@ async fn every_request_but_a_probe_is_counted_once_for_its_address() {
     assert_eq!(page.status, 429);
     assert!(page.text.contains("<html"), "a browser is shown a page: {}", page.text);
 }
+
+/// Those too that the gate does not stand before. Only a supervisor's probes must never be refused.
+#[tokio::test]
+async fn each_operation_but_the_probes_is_limited_by_its_address_and_the_document_says_so() {
+    let server = Backend::Sqlite.start_with(&["--limit-requests", "1/1h"]).await;
+    let document = server.nobody.get("/openapi.json").await.expect(200);
+    for operation in crate::access::operations(&document) {
+        let path = operation.path.replace(['{', '}'], "");
+        let reply = Reply::of(server.nobody.request(operation.method.clone(), &path)).await;
+        let is_probe = portcullis::api::health::PATHS.contains(&operation.path);
+        if is_probe {
+            reply.expect(200);
+        } else {
+            assert_eq!(waits(&reply), 3600, "{}", operation.id);
+        }
+        assert_eq!(operation.documents(429), !is_probe, "{}", operation.id);
+    }
+}
