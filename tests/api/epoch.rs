@@ -1,5 +1,7 @@
 //! The epoch, by SQL as an operator types it: what begins one, and whom it concerns.
 
+use std::collections::BTreeSet;
+
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection,
     connection::SimpleConnection,
@@ -455,4 +457,112 @@ async fn in_postgresql_the_search_path_of_whoever_changes_something_does_not_mat
     shell.run("UPDATE public.users SET deactivated_at = PAST").await;
     shell.run("SET search_path = public").await;
     assert_eq!(shell.number().await, 1);
+}
+
+/// The tables that a statement reads: what stands behind FROM and JOIN.
+fn tables_of(statement: &str) -> BTreeSet<String> {
+    let text = statement.replace(['"', '`', '(', ')', ','], " ");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let pairs = words.windows(2).filter(|pair| ["FROM", "JOIN"].contains(&pair[0]));
+    pairs.map(|pair| pair[1].to_owned()).collect()
+}
+
+/// Which changes of these tables begin no epoch and are not forbidden, by the text of their triggers.
+fn unnoticed(tables: &BTreeSet<String>, triggers: &[String], changes: &[&str]) -> Vec<String> {
+    let mut unnoticed = Vec::new();
+    for (table, change) in tables.iter().flat_map(|table| changes.iter().map(move |it| (table, it)))
+    {
+        let is_noticed = triggers.iter().any(|trigger| {
+            let counts = ["INSERT INTO changed", "RAISE(ABORT", "change_of_", "keep_epoch"];
+            trigger.split_once(" ON ").is_some_and(|(event, rest)| {
+                event.split(' ').any(|word| word == *change)
+                    && rest.starts_with(&format!("{table} "))
+                    && counts.iter().any(|part| rest.contains(part))
+            })
+        });
+        if !is_noticed {
+            unnoticed.push(format!("{change} {table}"));
+        }
+    }
+    unnoticed
+}
+
+/// What the gate asks the database about a cookie and about a token.
+async fn gate_statements(backend: Backend, url: &str) -> Vec<String> {
+    let recorded = record(url);
+    let server = Server::on(url, TempDir::new().unwrap(), &["--cache-size", "0"]).await;
+    let ada = server.sign_up("ada").await;
+    ada.browser.get("/api/me").await.expect(200);
+    ada.token(&["read"]).await.get("/api/me").await.expect(200);
+    server.stop().await;
+    let all = match backend {
+        Backend::Sqlite => recorded.lock().unwrap().clone(),
+        Backend::Postgres => {
+            let sql =
+                "SELECT pg_read_file(current_setting('data_directory') || '/../postgres.log')";
+            let log: String = connect(url).await.query_one(sql, &[]).await.unwrap().get(0);
+            log.lines().map(ToOwned::to_owned).collect()
+        }
+    };
+    let is_gates = |statement: &String| {
+        let by_hash = ["secret_hash", "token_hash"].iter().any(|hash| statement.contains(hash));
+        // The one statement that reads the epoch's nonce together with a credential.
+        by_hash && statement.contains("nonce") && statement.contains("SELECT")
+    };
+    all.into_iter().filter(is_gates).collect()
+}
+
+/// What instances keep in memory is what this statement has read.
+#[apply(both)]
+async fn each_table_that_the_gate_reads_has_triggers_that_begin_an_epoch(backend: Backend) {
+    let folder = TempDir::new().unwrap();
+    let cluster = match backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some(Restartable::start().await),
+    };
+    let url = match &cluster {
+        None => backend.empty_database(folder.path()).await,
+        Some(cluster) => cluster.url().to_owned(),
+    };
+    backend.migrate(&url).await;
+    let (sql, changes): (_, &[&str]) = match backend {
+        Backend::Sqlite => {
+            ("SELECT sql AS value FROM sqlite_schema WHERE type = 'trigger'", &["UPDATE", "DELETE"])
+        }
+        Backend::Postgres => {
+            let client = connect(&url).await;
+            client.batch_execute("ALTER SYSTEM SET log_statement = 'all'").await.unwrap();
+            client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+            let logs_all = async || {
+                let shown = connect(&url).await.query_one("SHOW log_statement", &[]).await.unwrap();
+                shown.get::<_, String>(0) == "all"
+            };
+            while !logs_all().await {}
+            let sql = "SELECT replace(pg_get_triggerdef(oid), 'public.', '') AS value
+                       FROM pg_trigger WHERE NOT tgisinternal";
+            (sql, &["UPDATE", "DELETE", "TRUNCATE"])
+        }
+    };
+    let statements = gate_statements(backend, &url).await;
+    let tables: BTreeSet<String> = statements.iter().flat_map(|it| tables_of(it)).collect();
+    let known = ["api_tokens", "epoch", "sessions", "users"].map(ToOwned::to_owned);
+    assert!(tables.is_superset(&BTreeSet::from(known)), "{tables:?} of {statements:?}");
+
+    let triggers = match &cluster {
+        None => {
+            let file = url.trim_start_matches("sqlite:");
+            let mut database = SqliteConnection::establish(file).unwrap();
+            let rows: Vec<Name> = sql_query(sql).load(&mut database).unwrap();
+            rows.into_iter().map(|row| row.value).collect()
+        }
+        Some(_) => {
+            let rows = connect(&url).await.query(sql, &[]).await.unwrap();
+            rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()
+        }
+    };
+    let triggers: Vec<String> =
+        triggers.iter().map(|sql| sql.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(unnoticed(&tables, &triggers, changes), [""; 0]);
+    let another = BTreeSet::from(["projects".to_owned()]);
+    assert_eq!(unnoticed(&another, &triggers, changes).len(), changes.len());
 }
