@@ -40,6 +40,23 @@ fn breaks_a_line(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
+/// A short name, such as stands in a URL.
+pub fn short_name(text: &str) -> Result<(), ValidationError> {
+    let fits = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if (1..=30).contains(&text.len())
+        && text.bytes().all(fits)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+    {
+        Ok(())
+    } else {
+        Err(fault(
+            "short_name",
+            "must be 1 to 30 characters of a-z, 0-9 and, between them, hyphens",
+        ))
+    }
+}
+
 /// Text of any number of lines. PostgreSQL cannot keep a NUL, and nobody means the other controls.
 pub fn text(text: &str) -> Result<(), ValidationError> {
     let control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');

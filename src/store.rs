@@ -21,6 +21,7 @@ mod role;
 mod scopes;
 mod settle;
 mod sqlite;
+mod stored;
 mod unreadable;
 mod used;
 
@@ -63,6 +64,7 @@ pub use file_lock::{FileLock, files_of};
 pub use memory::Resolved;
 pub use migrate::Applied;
 pub use postgres::Target;
+pub use stored::{Column, Stored};
 
 /// Where the data lives.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! Time as data: one type for a moment, and one place that asks what time it is.
 
+mod date;
 mod manual;
 mod sql;
 mod uptime;
@@ -16,6 +17,7 @@ use utoipa::{
     },
 };
 
+pub use date::{Date, NoDate};
 pub use manual::ManualClock;
 pub use sql::Moment;
 pub use uptime::Uptime;

@@ -17,15 +17,16 @@ use super::{
     tag,
 };
 use crate::{
-    error::{Code, Error},
+    error::{Code, Error, Problem},
     fields,
     gate::Session,
     state::State,
     store::{
+        Stored,
         page::new_id,
-        projects::{self, Changes, ProjectRow},
+        projects::{self, Changes, ProjectRow, ProjectStatus},
     },
-    time::Timestamp,
+    time::{Date, Timestamp},
 };
 
 /// Something that you work on.
@@ -35,8 +36,20 @@ pub struct Project {
     id: String,
     #[schema(example = "Analytical Engine")]
     name: String,
+    /// Another name, for a URL for example: no other project of yours has it.
+    #[schema(required, example = "engine")]
+    short_name: Option<String>,
     #[schema(required)]
     description: Option<String>,
+    /// How far it is. A newer server may have given it a status that is not known here.
+    #[schema(value_type = ProjectStatus)]
+    status: Stored<ProjectStatus>,
+    /// How many hours it will take.
+    #[schema(required, minimum = 1, maximum = 10000)]
+    estimated_hours: Option<i32>,
+    /// The day by which it is to be done.
+    #[schema(required)]
+    due_date: Option<Date>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -46,7 +59,11 @@ impl From<ProjectRow> for Project {
         Self {
             id: row.id,
             name: row.name,
+            short_name: row.short_name,
             description: row.description,
+            status: row.status,
+            estimated_hours: row.estimated_hours,
+            due_date: row.due_date,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -65,10 +82,17 @@ pub async fn list_projects(
     Ok(Json(Page::of(page, Project::from)))
 }
 
-/// A project to make.
+/// A project to make. All but the name may be left out.
 #[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Analytical Engine", "description": "Weaves algebra as the loom weaves flowers."}))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "Analytical Engine",
+    "shortName": "engine",
+    "description": "Weaves algebra as the loom weaves flowers.",
+    "status": "active",
+    "estimatedHours": 400,
+    "dueDate": "2027-06-30"
+}))]
 pub struct CreateProject {
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
@@ -76,12 +100,27 @@ pub struct CreateProject {
     #[validate(custom(function = "fields::text"))]
     #[schema(max_length = 2000)]
     description: Option<String>,
+    /// Another name, for a URL for example: no other project of yours has it.
+    #[validate(custom(function = "fields::short_name"))]
+    #[schema(min_length = 1, max_length = 30, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    short_name: Option<String>,
+    /// `planned` if left out.
+    status: Option<ProjectStatus>,
+    /// How many hours it will take.
+    #[validate(range(min = 1, max = 10000, message = "must be 1 to 10000"))]
+    #[schema(minimum = 1, maximum = 10000)]
+    estimated_hours: Option<i32>,
+    /// The day by which it is to be done.
+    due_date: Option<Date>,
 }
 
 /// Make a project
 #[utoipa::path(
     post, path = "/api/projects", tag = tag::PROJECTS, request_body = CreateProject,
-    responses((status = 201, description = "The project", body = Project, headers(("Location" = String, description = "Where it is")))),
+    responses(
+        (status = 201, description = "The project", body = Project, headers(("Location" = String, description = "Where it is"))),
+        (status = 409, description = "You have a project of this short name already", body = Problem, content_type = "application/problem+json"),
+    ),
 )]
 pub async fn create_project(
     session: Session,
@@ -96,6 +135,10 @@ pub async fn create_project(
         description: body.description,
         created_at: now,
         updated_at: now,
+        short_name: body.short_name,
+        status: body.status.unwrap_or(ProjectStatus::Planned).into(),
+        estimated_hours: body.estimated_hours,
+        due_date: body.due_date,
     };
     let project = Project::from(projects::create(&state.store, row).await?);
     let place = format!("/api/projects/{}", project.id);
@@ -115,8 +158,12 @@ pub async fn show_project(
 
 /// What to change of a project. What is left out stays.
 #[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Difference Engine"}))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"name": "Difference Engine", "status": "done", "dueDate": null}))]
+#[expect(
+    clippy::option_option,
+    reason = "left out, null, or a value: three things that JSON tells apart"
+)]
 pub struct UpdateProject {
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
@@ -125,23 +172,41 @@ pub struct UpdateProject {
     #[serde(default, deserialize_with = "given")]
     #[validate(custom(function = "fields::text"))]
     #[schema(value_type = Option<String>, max_length = 2000)]
-    #[expect(
-        clippy::option_option,
-        reason = "left out, null, or text: three things that JSON tells apart"
-    )]
     description: Option<Option<String>>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[validate(custom(function = "fields::short_name"))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 30, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    short_name: Option<Option<String>>,
+    status: Option<ProjectStatus>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[validate(range(min = 1, max = 10000, message = "must be 1 to 10000"))]
+    #[schema(value_type = Option<i32>, minimum = 1, maximum = 10000)]
+    estimated_hours: Option<Option<i32>>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Date>)]
+    due_date: Option<Option<Date>>,
 }
 
 /// Tells null, which is given, from nothing, for which this is never called.
 #[expect(clippy::option_option, reason = "as above")]
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
     Option::deserialize(deserializer).map(Some)
 }
 
 /// Change a project
 #[utoipa::path(
     patch, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), request_body = UpdateProject,
-    responses((status = 200, description = "The project as it is now", body = Project)),
+    responses(
+        (status = 200, description = "The project as it is now", body = Project),
+        (status = 409, description = "You have a project of this short name already", body = Problem, content_type = "application/problem+json"),
+    ),
 )]
 pub async fn update_project(
     session: Session,
@@ -149,8 +214,15 @@ pub async fn update_project(
     id: Path<Uuid>,
     ValidJson(body): ValidJson<UpdateProject>,
 ) -> Result<Json<Project>, Error> {
-    let changes =
-        Changes { name: body.name, description: body.description, updated_at: state.clock.now() };
+    let changes = Changes {
+        name: body.name,
+        description: body.description,
+        short_name: body.short_name,
+        status: body.status.map(Into::into),
+        estimated_hours: body.estimated_hours,
+        due_date: body.due_date,
+        updated_at: state.clock.now(),
+    };
     let found =
         projects::update(&state.store, session.user.id.clone(), id.to_string(), changes).await?;
     Ok(Json(found.ok_or(Code::NotFound)?.into()))

@@ -2,9 +2,11 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use super::{
-    Error, Store,
+    Column, Error, Store, Stored,
     constraints::{Constraint, foreign_key},
     page::{Page, Window},
     read, read_list,
@@ -12,10 +14,42 @@ use super::{
     users::present,
     write,
 };
-use crate::time::Timestamp;
+use crate::{
+    scope::read_by_name,
+    time::{Date, Timestamp},
+};
 
 /// What the table's constraints mean: `constraints.rs` says how to declare them.
-pub(super) const CONSTRAINTS: &[Constraint] = &[Constraint::own_user("projects_user_id_fkey")];
+pub(super) const CONSTRAINTS: &[Constraint] = &[
+    Constraint::own_user("projects_user_id_fkey"),
+    Constraint::unique(
+        "projects_user_id_short_name_key",
+        "projects.user_id, projects.short_name",
+        "shortName",
+        "You have a project of this short name already.",
+    ),
+    // The handlers' own rules come first. This is for whoever forgets one.
+    Constraint::check("projects_estimated_hours_check", "estimatedHours", "must be 1 to 10000"),
+];
+
+/// How far a project is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, ToSchema)]
+#[strum(serialize_all = "lowercase")]
+#[schema(rename_all = "lowercase")]
+pub enum ProjectStatus {
+    /// It has not begun.
+    Planned,
+    /// Somebody works on it.
+    Active,
+    /// It is finished.
+    Done,
+}
+
+impl Column for ProjectStatus {
+    const NAME: &'static str = "projects.status";
+}
+
+read_by_name!(ProjectStatus);
 
 /// A row of `projects`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -33,9 +67,17 @@ pub struct ProjectRow {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// Another name, which no other project of its owner has.
+    pub short_name: Option<String>,
+    /// How far it is.
+    pub status: Stored<ProjectStatus>,
+    /// How long it will take.
+    pub estimated_hours: Option<i32>,
+    /// When it is to be done.
+    pub due_date: Option<Date>,
 }
 
-/// What to change of a project; `description: Some(None)` empties it.
+/// What to change of a project; `Some(None)` empties a field.
 #[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = projects)]
 pub struct Changes {
@@ -43,6 +85,14 @@ pub struct Changes {
     pub name: Option<String>,
     /// A new description, or none from now on.
     pub description: Option<Option<String>>,
+    /// A new short name, or none from now on.
+    pub short_name: Option<Option<String>>,
+    /// How far it is now.
+    pub status: Option<Stored<ProjectStatus>>,
+    /// A new estimate, or none from now on.
+    pub estimated_hours: Option<Option<i32>>,
+    /// A new due date, or none from now on.
+    pub due_date: Option<Option<Date>>,
     /// The moment of the change.
     pub updated_at: Timestamp,
 }
@@ -74,7 +124,7 @@ pub async fn list(
 /// Adds a project.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// [`Error::Violated`] when its owner has another of this short name; when the store is unavailable.
 pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Error> {
     write!(store, |conn| {
         let created = diesel::insert_into(projects::table)
@@ -106,7 +156,7 @@ pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<P
 /// Changes a user's project.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As for [`create`].
 pub async fn update(
     store: &Store,
     user_id: String,

@@ -149,7 +149,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Nullable, Text};
+    use diesel::sql_types::{Date, Integer, Nullable, Text};
     use crate::time::Moment;
 
     projects (id) {
@@ -159,6 +159,10 @@ diesel::table! {
         description -> Nullable<Text>,
         created_at -> Moment,
         updated_at -> Moment,
+        short_name -> Nullable<Text>,
+        status -> Text,
+        estimated_hours -> Nullable<Integer>,
+        due_date -> Nullable<Date>,
     }
 }
 

@@ -293,6 +293,13 @@ pub async fn make(
     if body.get("email").is_some() {
         body["email"] = json!(format!("thing{name}@example.com"));
     }
+    // Of one owner no two may have the same.
+    for unique in ["name", "shortName"] {
+        if let Some(Value::String(text)) = body.get_mut(unique) {
+            let id = portcullis::store::page::new_id();
+            *text = format!("t{}", id.rsplit('-').next().unwrap());
+        }
+    }
     let made = owner.browser.post(post.path, body).await.expect(201);
     made["id"].as_str().unwrap().to_owned()
 }

@@ -37,7 +37,10 @@ fn declared() -> BTreeSet<Column> {
 /// The declared type that a database's type stands for. SQLite has one integer for four of ours.
 fn same(declared: &str, found: &str) -> bool {
     match found {
-        "TEXT" | "text" => declared == "Text",
+        // Where SQLite has no type for dates.
+        "TEXT" => ["Text", "Date"].contains(&declared),
+        "text" => declared == "Text",
+        "date" => declared == "Date",
         "BLOB" | "bytea" => declared == "Binary",
         "INTEGER" => ["Bool", "Integer", "BigInt", "Moment"].contains(&declared),
         "boolean" => declared == "Bool",

@@ -6,7 +6,7 @@ use portcullis::{
     error::{Code, Error},
     store::{
         page::new_id,
-        projects::{self, ProjectRow},
+        projects::{self, ProjectRow, ProjectStatus},
     },
 };
 use tempfile::TempDir;
@@ -113,19 +113,64 @@ async fn what_postgresql_says_passes_is_put_off() {
     }
 }
 
-#[apply(both)]
-async fn a_user_who_is_deleted_while_making_a_project_is_signed_out(backend: Backend) {
-    let server = backend.start().await;
-    let project = ProjectRow {
+fn project(server: &Server, user_id: String) -> ProjectRow {
+    ProjectRow {
         id: new_id(),
-        user_id: new_id(),
+        user_id,
         name: "x".to_owned(),
         description: None,
         created_at: server.now(),
         updated_at: server.now(),
-    };
+        short_name: None,
+        status: ProjectStatus::Planned.into(),
+        estimated_hours: None,
+        due_date: None,
+    }
+}
+
+#[apply(both)]
+async fn a_user_who_is_deleted_while_making_a_project_is_signed_out(backend: Backend) {
+    let server = backend.start().await;
+    let project = project(&server, new_id());
     let broken = projects::create(&server.state.store, project).await.unwrap_err();
     assert!(Error::from(broken).is(Code::Unauthorized));
+}
+
+/// What the table's author has declared, from the statement to the answer.
+#[apply(both)]
+async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_field(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let body = json!({ "name": "x", "shortName": "engine" });
+    ada.browser.post(PROJECTS, body.clone()).await.expect(201);
+    let other = ada.browser.post(PROJECTS, json!({ "name": "y" })).await.expect(201);
+    let place = format!("{PROJECTS}/{}", other["id"].as_str().unwrap());
+    for reply in [
+        ada.browser.post(PROJECTS, body.clone()).await,
+        ada.browser.patch(&place, body.clone()).await,
+    ] {
+        let problem = reply.refused(409, "conflict");
+        assert_eq!(problem["detail"], "You have a project of this short name already.");
+        assert_eq!(problem["errors"][0]["field"], "shortName", "{problem}");
+        assert_eq!(problem["errors"][0]["code"], "taken", "{problem}");
+    }
+    assert_eq!(ada.browser.get(&place).await.expect(200), other, "it stays as it was");
+    grace.browser.post(PROJECTS, body.clone()).await.expect(201);
+    // None is given twice.
+    ada.browser.post(PROJECTS, json!({ "name": "z" })).await.expect(201);
+}
+
+/// A number that a handler has forgotten to check.
+#[apply(both)]
+async fn a_number_that_the_table_does_not_take_is_a_fault_of_that_field(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let project = ProjectRow { estimated_hours: Some(0), ..project(&server, ada.id.clone()) };
+    let broken = Error::from(projects::create(&server.state.store, project).await.unwrap_err());
+    assert!(broken.is(Code::ValidationFailed));
 }
 
 #[apply(both)]

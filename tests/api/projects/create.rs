@@ -199,3 +199,70 @@ async fn a_token_that_may_write_makes_a_project_of_its_owner(backend: Backend) {
     let place = make(&ada.token(&["write"]).await, "by script").await;
     assert_eq!(ada.browser.get(&place).await.expect(200)["name"], "by script");
 }
+
+#[apply(both)]
+async fn a_field_that_does_not_fit_is_named(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for (field, value, message) in bad_fields() {
+        let reply = ada.browser.post(PATH, json!({ "name": "x", field: value })).await;
+        let problem = reply.refused(422, "validation_failed");
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{field} {value}: {problem}");
+        assert_eq!(problem["errors"][0]["field"], field, "{value}: {problem}");
+        let said = problem["errors"][0]["message"].as_str().unwrap();
+        assert!(said == message || message.is_empty(), "{field} {value}: {problem}");
+    }
+    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
+}
+
+#[apply(both)]
+async fn each_field_is_shown_as_it_was_sent(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for body in [
+        json!({
+            "name": "Analytical Engine", "shortName": "engine-1", "description": "of brass",
+            "status": "done", "estimatedHours": 10_000, "dueDate": "9999-12-31"
+        }),
+        json!({
+            "name": "1", "shortName": "1", "description": null,
+            "status": "active", "estimatedHours": 1, "dueDate": "0001-01-01"
+        }),
+    ] {
+        let made = ada.browser.post(PATH, body.clone()).await.expect(201);
+        let place = format!("{PATH}/{}", made["id"].as_str().unwrap());
+        assert_eq!(ada.browser.get(&place).await.expect(200), made);
+        for (field, value) in body.as_object().unwrap() {
+            assert_eq!(made[field], *value, "{made}");
+        }
+    }
+}
+
+#[apply(both)]
+async fn all_but_the_name_may_be_left_out(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.browser.post(PATH, json!({ "name": "x" })).await.expect(201);
+    for (field, value) in [
+        ("shortName", Value::Null),
+        ("description", Value::Null),
+        ("status", json!("planned")),
+        ("estimatedHours", Value::Null),
+        ("dueDate", Value::Null),
+    ] {
+        assert_eq!(made.get(field), Some(&value), "{made}");
+    }
+}
+
+/// A newer version may know another; `faults::rows` has the same for roles and scopes.
+#[apply(both)]
+async fn a_status_that_is_not_known_here_is_shown_as_it_is(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.browser.post(PATH, json!({ "name": "x" })).await.expect(201);
+    crate::store::execute(&server, "UPDATE projects SET status = 'archived'").await;
+    let place = format!("{PATH}/{}", made["id"].as_str().unwrap());
+    let renamed = ada.browser.patch(&place, json!({ "name": "y" })).await.expect(200);
+    assert_eq!(renamed["status"], "archived");
+    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([renamed]));
+}

@@ -62,6 +62,13 @@ async fn a_field_that_does_not_fit_is_named(backend: Backend) {
         let problem = reply.refused(422, "validation_failed");
         assert_eq!(problem["errors"][0]["field"], field, "{body}: {problem}");
     }
+    for (field, value, message) in bad_fields() {
+        let reply = ada.browser.patch(&place, json!({ field: value })).await;
+        let problem = reply.refused(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["field"], field, "{value}: {problem}");
+        let said = problem["errors"][0]["message"].as_str().unwrap();
+        assert!(said == message || message.is_empty(), "{field} {value}: {problem}");
+    }
     assert_eq!(ada.browser.get(&place).await.expect(200), before);
 }
 
@@ -130,4 +137,31 @@ async fn a_token_that_may_write_changes_a_project(backend: Backend) {
     let place = make(&ada.browser, "hers").await;
     let writer = ada.token(&["write"]).await;
     assert_eq!(writer.patch(&place, json!({ "name": "x" })).await.expect(200)["name"], "x");
+}
+
+#[apply(both)]
+async fn null_empties_each_field_that_may_be_empty(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let body = json!({
+        "name": "x", "shortName": "engine", "status": "done", "estimatedHours": 7, "dueDate": "2026-11-28"
+    });
+    let mut expected = ada.browser.post("/api/projects", body).await.expect(201);
+    let place = format!("/api/projects/{}", expected["id"].as_str().unwrap());
+    for field in ["shortName", "estimatedHours", "dueDate"] {
+        expected[field] = Value::Null;
+        let after = ada.browser.patch(&place, json!({ field: null })).await.expect(200);
+        assert_eq!(after, expected, "{field}");
+    }
+    for (field, value) in [
+        ("shortName", json!("other")),
+        ("status", json!("active")),
+        ("estimatedHours", json!(8)),
+        ("dueDate", json!("2024-02-29")),
+    ] {
+        expected[field] = value.clone();
+        let after = ada.browser.patch(&place, json!({ field: value })).await.expect(200);
+        assert_eq!(after, expected, "{field}");
+    }
+    assert_eq!(ada.browser.get(&place).await.expect(200), expected);
 }
