@@ -5,6 +5,7 @@
 //! succeed fails. There is no list of operations here: a new one is covered the moment it exists.
 
 mod audit;
+mod second_user;
 
 use std::collections::BTreeSet;
 

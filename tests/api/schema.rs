@@ -13,7 +13,7 @@ use crate::{support::*, tokens::select};
 type Column = (String, String, String, bool);
 
 /// What `schema.rs` declares: it is regular enough to be read line by line.
-fn declared() -> BTreeSet<Column> {
+pub fn declared() -> BTreeSet<Column> {
     let mut table = String::new();
     let mut columns = BTreeSet::new();
     for line in include_str!("../../src/store/schema.rs").lines().map(str::trim) {
