@@ -107,7 +107,7 @@ impl Timestamp {
         jiff::Timestamp::from_microsecond(self.0.clamp(*SHOWN.start(), *SHOWN.end()))
     }
 
-    /// For people, where a browser has not put it into their zone yet: `2026-11-23 12:48 UTC`.
+    /// For people, where no script has put it into their words and zone: `2026-11-23 12:48 UTC`.
     #[must_use]
     pub fn to_minute(self) -> String {
         self.shown()

@@ -305,14 +305,45 @@ function showToken(place, form, { token }) {
   reveal(place)
 }
 
-// ---- Small things
+// ---- Times: relative, with the exact one on hover, on touch and on focus
 
-for (const time of all('time')) {
-  const moment = new Date(time.dateTime)
-  const parts = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short' })
-  time.title = time.textContent
-  time.textContent = parts.format(moment)
+/** By how much the server's clock is ahead of this machine's, which may be wrong by hours. */
+const AHEAD = Date.parse(document.body.dataset.now) - Date.now()
+
+/** Of each unit: its seconds, and the number of it that is told in the next one. */
+const UNITS = [
+  ['minute', 60, 60],
+  ['hour', 3600, 24],
+  ['day', 86_400, 100],
+  ['month', 2_629_800, 24],
+  ['year', 31_557_600, Infinity],
+]
+
+// The words are in the page's language, as the sentence around them is; the exact time is written in the user's.
+const RELATIVE = new Intl.RelativeTimeFormat(document.documentElement.lang)
+const EXACT = new Intl.DateTimeFormat([...navigator.languages], { dateStyle: 'medium', timeStyle: 'long' })
+
+function relative(seconds) {
+  if (Math.abs(seconds) < 60) return seconds > 0 ? 'in less than a minute' : 'just now'
+  const rounded = (length) => Math.round(seconds / length)
+  const [unit, length] = UNITS.find(([, length, most]) => Math.abs(rounded(length)) < most)
+  return RELATIVE.format(rounded(length), unit)
 }
+
+function showTimes() {
+  for (const time of all('time')) {
+    const moment = Date.parse(time.dateTime)
+    time.textContent = relative((moment - Date.now() - AHEAD) / 1000)
+    time.title = EXACT.format(moment)
+    // The style sheet shows the title of one that has the focus, which it gets by a tap as well.
+    time.tabIndex = 0
+  }
+}
+
+showTimes()
+setInterval(showTimes, 60_000)
+
+// ---- Small things
 
 for (const field of all('[data-same-as]')) {
   const source = document.getElementById(field.dataset.sameAs)

@@ -15,6 +15,7 @@ use crate::{
     gate::Session,
     state::State,
     store::users::Role,
+    time::Timestamp,
 };
 
 /// What a page may do: nothing but what is ours, and nothing inline (CSP 3).
@@ -24,6 +25,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 pub(super) struct Frame {
     pub site: String,
     pub assets: &'static Assets,
+    /// When it was rendered, from which the script counts.
+    pub now: Timestamp,
     /// Who looks at it.
     pub viewer: Option<Viewer>,
     /// Which part of the site this is.
@@ -51,7 +54,13 @@ impl Frame {
                 is_admin: user.role == Role::Admin,
             }
         });
-        Self { site: state.site.name.clone(), assets: Assets::all(), viewer, place }
+        Self {
+            site: state.site.name.clone(),
+            assets: Assets::all(),
+            now: state.clock.now(),
+            viewer,
+            place,
+        }
     }
 }
 
