@@ -14,7 +14,19 @@ fn fault(code: &'static str, message: &'static str) -> ValidationError {
 ///
 /// The validator lets anything pass before an address in brackets, and nobody has mail there. What no
 /// mail can be addressed to (`a..b@example.com`) is refused here and not when the first one is written.
+/// A domain needs a dot, as `ada@example` is `ada@example.com` cut short; `localhost` is for development.
 pub fn email(text: &str) -> Result<(), ValidationError> {
+    present_email(text)?;
+    match text.rsplit_once('@') {
+        Some((_, domain)) if domain.contains('.') || domain.eq_ignore_ascii_case("localhost") => {
+            Ok(())
+        }
+        _ => Err(fault("email", "Invalid email address: the part after @ needs a dot")),
+    }
+}
+
+/// The email of an account that exists, which may be older than the rule of the dot.
+pub fn present_email(text: &str) -> Result<(), ValidationError> {
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'[');
     if plain && text.len() <= 254 && text.validate_email() && text.parse::<Address>().is_ok() {
         Ok(())

@@ -32,7 +32,7 @@ use crate::{
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"email": "ada@example.com"}))]
 pub struct SendVerificationEmail {
-    #[validate(custom(function = "fields::email"))]
+    #[validate(custom(function = "fields::present_email"))]
     #[schema(format = Email)]
     email: String,
     /// A path here or a URL on a trusted origin, to go on to from the link.

@@ -33,7 +33,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"email": "ada@example.com"}))]
 pub struct RequestPasswordReset {
-    #[validate(custom(function = "fields::email"))]
+    #[validate(custom(function = "fields::present_email"))]
     #[schema(format = Email)]
     email: String,
     /// The page on which the password is chosen: a URL on a trusted origin, which is told `?token=…`, or

@@ -79,7 +79,7 @@ pub async fn sign_in_email(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SignIn>,
 ) -> Result<impl Responder, Error> {
-    if fields::email(&body.email).is_err() {
+    if fields::present_email(&body.email).is_err() {
         return Err(Code::InvalidEmail.into());
     }
     if body.password.too_long() {

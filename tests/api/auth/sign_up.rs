@@ -41,6 +41,7 @@ async fn a_field_that_does_not_fit_is_named_and_nobody_is_signed_up(backend: Bac
         ("email", json!("ada@example.com\n")),
         ("email", json!("Ada <ada@example.com>")),
         ("email", json!("ada@exämple.com")),
+        ("email", json!("ada@example")),
         ("email", json!("ada\u{ff20}example.com")),
         ("email", json!(long)),
         ("email", json!(["ada@example.com"])),
@@ -60,6 +61,23 @@ async fn a_field_that_does_not_fit_is_named_and_nobody_is_signed_up(backend: Bac
         assert_eq!(problem["errors"][0]["field"], field);
     }
     server.sign_up("ada").await;
+}
+
+/// The accounts of an earlier release may have one.
+#[apply(both)]
+async fn an_email_without_a_dot_is_none_to_sign_up_with_but_one_to_sign_in_with(backend: Backend) {
+    let server = backend.start().await;
+    let dotless = json!({ "email": "ada@example" });
+    let sign_in = with(dotless.clone(), "password", PASSWORD);
+    let reply = server.nobody.post("/api/auth/sign-in/email", sign_in).await;
+    reply.refused(401, "INVALID_EMAIL_OR_PASSWORD");
+    for path in ["/api/auth/request-password-reset", "/api/auth/send-verification-email"] {
+        server.nobody.post(path, dotless.clone()).await.expect(200);
+    }
+    for local in ["ada@localhost", "ada@LOCALHOST.example"] {
+        let body = with(newcomer("ada"), "email", local);
+        server.nobody.post(SIGN_UP, body).await.expect(200);
+    }
 }
 
 #[apply(both)]
