@@ -284,8 +284,17 @@ impl Error {
     /// It was asked too often: again in so many seconds, at the earliest.
     #[must_use]
     pub fn too_many(seconds: u64) -> Self {
-        let detail = format!("Too many requests. Please try again in {}.", spelt(seconds));
+        let detail = format!("Too many requests. Please try again in {}.", spelled_out(seconds));
         Self { retry_after: Some(seconds), ..Code::TooManyRequests.because(detail) }
+    }
+
+    /// The login throttle: too many passwords were wrong. Who has forgotten theirs need not wait.
+    #[must_use]
+    pub fn throttled(seconds: u64) -> Self {
+        let wait = spelled_out(seconds);
+        Self::too_many(seconds).saying(format!(
+            "Too many failed sign-ins with this email. Try again in {wait}, or reset your password: that ends the wait."
+        ))
     }
 
     /// An error of the store; that another row has the value of this field has a code of its own.
@@ -333,7 +342,7 @@ impl Error {
 }
 
 /// A time to wait, as people say it.
-fn spelt(seconds: u64) -> String {
+pub(crate) fn spelled_out(seconds: u64) -> String {
     match seconds {
         1 => "a second".to_owned(),
         2..=119 => format!("{seconds} seconds"),

@@ -47,7 +47,7 @@ impl Attempt {
             match login_attempts::reserve(&state.store, origin.clone(), allowed, now).await? {
                 Ok(reservation) => return Ok(Self(Some(reservation))),
                 Err(Refused::Throttled(until)) => {
-                    return Err(Error::too_many(now.seconds_until(until).max(1)));
+                    return Err(Error::throttled(now.seconds_until(until).max(1)));
                 }
                 Err(Refused::Occupied) if waiting.is_none() => {
                     waiting = Some(Waiting::begin(state)?);

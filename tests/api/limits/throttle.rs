@@ -41,6 +41,9 @@ async fn is_let_in(server: &Server, email: &str, password: &str) {
 #[apply(both)]
 async fn a_password_reset_by_mail_ends_the_throttle_on_all_networks(backend: Backend) {
     let (server, ada) = throttled(backend).await;
+    let reply = forwarded(&server, HOME, SIGN_IN, &credentials(&ada.email, PASSWORD)).await;
+    let told = "Too many failed sign-ins with this email. Try again in 60 seconds, or reset your password: that ends the wait.";
+    assert_eq!(reply.json()["message"], told);
     server.nobody.post(REQUEST_RESET, json!({ "email": ada.email })).await.expect(200);
     let link = server.last_mail_to(&ada.email).await.secret();
     let body = json!({ "newPassword": NEW, "token": link });
