@@ -86,6 +86,13 @@ impl Job {
         serde_json::from_value(json!({ "kind": row.kind, "payload": payload })).ok()
     }
 
+    /// The email to which a row's mail goes, if it is one about this.
+    #[must_use]
+    pub fn mailed_about(about: About, row: &JobRow) -> Option<String> {
+        let Self::Mail(mail) = Self::of(row)?;
+        mail.email_about(about)
+    }
+
     /// Asks for it where no other change is made.
     ///
     /// # Errors

@@ -76,6 +76,7 @@ table! {
         auth::email::confirm_email,
         auth::email::verify_email,
         auth::email::change_email,
+        auth::email::cancel_email_change,
         auth::deletion::delete_account,
         auth::deletion::confirm_deletion,
         auth::accounts::list_accounts,

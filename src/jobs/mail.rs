@@ -65,6 +65,11 @@ impl Mail {
         Self { about, email: email.to_owned(), callback: None, session_id: None }
     }
 
+    /// Where it goes to, if it is about this.
+    pub(super) fn email_about(self, about: About) -> Option<String> {
+        (self.about == about).then_some(self.email)
+    }
+
     /// The same, with a link that leads on to there.
     #[must_use]
     pub fn leading_to(self, callback: Option<String>) -> Self {
@@ -118,6 +123,10 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
         Kind::Notice(write) => write(&site.name, &site.public_url),
         Kind::Link(purpose, (life, lasts), write) => {
             let Some(secret) = make_link(state, row, &mail, purpose, life).await? else {
+                // A change to a taken email ends the one before it as well, as if it were mailed.
+                if purpose == Purpose::ChangeEmail {
+                    verifications::supersede(&state.store, row.id.clone()).await?;
+                }
                 return Ok(());
             };
             write(&site.name, url(state, purpose, &secret, mail.callback.as_deref()), lasts)

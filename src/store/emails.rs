@@ -5,17 +5,20 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
-    generation::next_generation,
-    jobs::NewJob,
+    generation::{self, next_generation},
+    jobs::{JobRow, NewJob},
     lock_out,
+    locks::lock_user,
     login_attempts::{clear_login_attempts, move_login_attempts},
+    read,
     schema::{jobs, used_links, users, verifications},
     sessions::{keep_session, remove_sessions},
     tokens::mark_tokens,
     used_links::{UsedLink, has_confirmed},
     user_search::index_user,
     users::{User, present},
-    verifications::{Purpose, Refused, Verification, redeem, remove_links},
+    verifications::{Purpose, Refused, Verification, asker_is_signed_in, redeem, remove_links},
+    write,
 };
 use crate::{secrets::LinkHash, time::Timestamp};
 
@@ -117,5 +120,83 @@ pub async fn verify(
         remove_sessions!(conn, &user.id, now);
         remove_links!(conn, &user.id, now);
         Ok(Ok(Verified::Changed(Box::new(user))))
+    })
+}
+
+/// The email that a user has asked to change theirs to, as long as a link to it would do so, or waits to be mailed.
+/// `wanted_by` says which email such a mail goes to, if a job is one.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn pending_change(
+    store: &Store,
+    user_id: String,
+    wanted_by: impl Fn(&JobRow) -> Option<String> + Send + 'static,
+    now: Timestamp,
+) -> Result<Option<String>, Error> {
+    let purpose: &'static str = Purpose::ChangeEmail.into();
+    read!(store, |conn| {
+        let newest: Option<(Verification, String)> = verifications::table
+            .inner_join(users::table)
+            .inner_join(generation::site())
+            .filter(generation::link_is_current())
+            .filter(verifications::user_id.eq(&user_id))
+            .filter(verifications::purpose.eq(purpose))
+            .filter(verifications::expires_at.gt(now))
+            .order(verifications::number.desc())
+            .select((Verification::as_select(), verifications::job_id))
+            .limit(1)
+            .get_result(conn)
+            .await
+            .optional()?;
+        let waiting: Vec<JobRow> = jobs::table
+            .filter(jobs::user_id.eq(&user_id))
+            .filter(jobs::given_up_at.is_null())
+            .order(jobs::id.desc())
+            .select(JobRow::as_select())
+            .load(conn)
+            .await?;
+        let waiting = waiting.iter().find_map(|job| Some((&job.id, wanted_by(job)?)));
+        // The ids of jobs are in the order in which they were asked for.
+        match (waiting, newest) {
+            (Some((id, email)), newest) if newest.as_ref().is_none_or(|(_, of)| of < id) => {
+                Ok(Some(email))
+            }
+            (_, Some((link, _))) if asker_is_signed_in!(conn, &link.session_id, now) => {
+                Ok(Some(link.email))
+            }
+            _ => Ok(None),
+        }
+    })
+}
+
+/// Cancels the change of email that a user has asked for: its links end, and its mails that wait are not sent.
+/// `wanted_by` says of a job whether it is such a mail, as [`pending_change`] does.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn cancel_change(
+    store: &Store,
+    user_id: String,
+    wanted_by: impl Fn(&JobRow) -> Option<String> + Send + 'static,
+) -> Result<(), Error> {
+    let purpose: &'static str = Purpose::ChangeEmail.into();
+    write!(store, |conn| {
+        // A worker that is about to make a link waits for this lock, and then finds its job gone.
+        lock_user!(conn, &user_id);
+        diesel::delete(verifications::table)
+            .filter(verifications::user_id.eq(&user_id))
+            .filter(verifications::purpose.eq(purpose))
+            .execute(conn)
+            .await?;
+        let waiting: Vec<JobRow> = jobs::table
+            .filter(jobs::user_id.eq(&user_id))
+            .select(JobRow::as_select())
+            .load(conn)
+            .await?;
+        let mails: Vec<String> =
+            waiting.into_iter().filter(|job| wanted_by(job).is_some()).map(|job| job.id).collect();
+        diesel::delete(jobs::table.filter(jobs::id.eq_any(mails))).execute(conn).await?;
+        Ok(())
     })
 }

@@ -118,8 +118,11 @@ pub enum Refused {
 }
 
 /// Makes a link work. False, and nothing is done, when there is no use for it any more: the user is
-/// gone or locked out, their address another or verified already, the wanted one taken, the session
-/// that asked for it over.
+/// gone or locked out, their address another or verified already, the session that asked for it over, or the
+/// job that mails it cancelled.
+///
+/// For a wanted email that another user has, it is false as well: nobody is to get the link. But it is stored, so
+/// that its user sees the same pending change as for one that is free.
 ///
 /// The job that mails it becomes its user's, so that it goes when they go.
 ///
@@ -141,11 +144,18 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
             .await?;
         let own = user.email == link.email;
         let wanted = match link.does {
-            Purpose::ChangeEmail => !own && others == 0,
+            Purpose::ChangeEmail => !own,
             Purpose::VerifyEmail => own && !user.email_verified,
             Purpose::SetPassword | Purpose::DeleteAccount => own,
         };
         if !wanted || !asker_is_signed_in!(conn, &link.session_id, link.created_at) {
+            return Ok(false);
+        }
+        let job = diesel::update(jobs::table.find(&link.job_id))
+            .set(jobs::user_id.eq(&user.id))
+            .execute(conn)
+            .await?;
+        if job == 0 && !link.job_id.is_empty() {
             return Ok(false);
         }
         // The user's row is locked, so no two links get one number.
@@ -159,11 +169,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
             .values((&link, verifications::generation.eq(generation)))
             .execute(conn)
             .await?;
-        diesel::update(jobs::table.find(&link.job_id))
-            .set(jobs::user_id.eq(&user.id))
-            .execute(conn)
-            .await?;
-        Ok(true)
+        Ok(link.does != Purpose::ChangeEmail || others == 0)
     })
 }
 

@@ -23,6 +23,7 @@ use crate::{
     state::State,
     store::{
         emails::{self, Followed, Verified},
+        jobs::JobRow,
         users::User as UserRow,
         verifications::Refused,
     },
@@ -214,4 +215,22 @@ pub async fn change_email(
         Job::from(mail).add(&state, Some(&session.user.id)).await?;
     }
     Ok(Json(DONE))
+}
+
+/// The email that a job is to confirm, if it is one for a change.
+pub(crate) fn wanted_by(row: &JobRow) -> Option<String> {
+    Job::mailed_about(About::ChangeEmail, row)
+}
+
+/// Cancel the change of your email
+///
+/// The link that was mailed to the new email does nothing any more. Where no change is pending, nothing happens.
+#[utoipa::path(delete, path = "/api/auth/change-email", tag = tag::AUTH, responses((status = 204, description = "No change is pending")))]
+pub async fn cancel_email_change(
+    session: Session,
+    _: ByCookie,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    emails::cancel_change(&state.store, session.user.id.clone(), wanted_by).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
