@@ -54,7 +54,7 @@ pub use extract::{ByCookie, ByToken, Fresh, Needs, NotByToken, SiteAdmin, is_fre
 pub use refusal::{guard_the_unguarded, is_navigation};
 
 pub use session::Session;
-pub use told::{Told, told};
+pub use told::{Told, session_of, told};
 
 use bearer::Authorization;
 use cookie::Cookie;

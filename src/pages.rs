@@ -15,11 +15,19 @@ mod tokens;
 
 use actix_web::{
     HttpResponse,
-    http::header::LOCATION,
+    guard::{GuardContext, fn_guard},
+    http::{Method, header::LOCATION},
     web::{self, Data, ServiceConfig},
 };
 
-use crate::{config::Switch, routes, secrets::SigningKeys, state::State};
+use crate::{
+    config::Switch,
+    error::Error,
+    gate::{Session, cookie},
+    routes,
+    secrets::SigningKeys,
+    state::State,
+};
 
 pub(crate) use assets::PREFIX as ASSETS;
 pub use fault::dress;
@@ -52,6 +60,24 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys
     }
     config.service(routes::read_only("/", web::to(start)));
     config.service(routes::read_only("/assets/{name}", web::to(assets::asset)));
+    let browsers = {
+        let state = state.clone();
+        fn_guard(move |context| is_browsers(context, &state))
+    };
+    config.service(routes::page("/{path:.*}", nothing, state, keys).guard(browsers));
+}
+
+/// Whether a request for what is not there is a browser's that may be signed in: its page is then shown as all others
+/// are. What anything else is answered takes no look into the store.
+fn is_browsers(context: &GuardContext<'_>, state: &State) -> bool {
+    let head = context.head();
+    matches!(head.method, Method::GET | Method::HEAD)
+        && !head.uri.path().starts_with(fault::API)
+        && cookie::is_presented(head, state)
+}
+
+async fn nothing(_: Option<Session>) -> Result<HttpResponse, Error> {
+    routes::nothing().await
 }
 
 async fn start() -> HttpResponse {

@@ -155,6 +155,18 @@ fn only_header(headers: &HeaderMap) -> Option<&[u8]> {
     values.next().is_none().then_some(first.as_bytes())
 }
 
+/// Whether a request comes with a session cookie and no token, so that the cookie would decide. Whether it opens
+/// anything is not asked.
+#[must_use]
+pub fn is_presented(head: &RequestHead, state: &State) -> bool {
+    let name = name(state.site.is_secure());
+    let values = head.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+    let mut names =
+        values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split('=').next());
+    bearer::is_absent(head.headers(), state.config.token_prefix.all())
+        && names.any(|found| found.trim() == name)
+}
+
 /// What cookie a request presents.
 pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
     // Most programs that present nothing present no cookie of anybody's.

@@ -86,6 +86,13 @@ impl Finding {
         Self::Known { session, token: Some(token) }
     }
 
+    pub(super) fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Known { session, .. } => Some(session),
+            Self::Anonymous(_) => None,
+        }
+    }
+
     pub(super) fn is_known(&self) -> bool {
         matches!(self, Self::Known { .. })
     }

@@ -1,8 +1,9 @@
-//! What the log and the metrics are told of what the gate found: outcomes and ids, no name and no key.
+//! What the log and the metrics are told of what the gate found: outcomes and ids, no name and no key. And for whom an
+//! error page is.
 
 use actix_web::{HttpMessage, HttpRequest};
 
-use super::session::Finding;
+use super::{Session, session::Finding};
 
 /// Somebody who became known while a request was answered: left there with their new cookie.
 pub(super) struct Actor(pub(super) String);
@@ -14,6 +15,12 @@ pub struct Told {
     pub outcome: Option<&'static str>,
     /// The id of whoever asked.
     pub user: Option<String>,
+}
+
+/// The session of a request that has been answered, if the gate came to find one.
+#[must_use]
+pub fn session_of(request: &HttpRequest) -> Option<Session> {
+    request.extensions().get::<Finding>()?.session().cloned()
 }
 
 /// What is told of a request that has been answered.

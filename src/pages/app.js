@@ -402,4 +402,7 @@ async function retry(ready) {
   }
 }
 
-if (document.body.dataset.retry) retry(document.body.dataset.retry)
+const { retry: ready, retryAfter } = document.body.dataset
+if (ready) retry(ready)
+// No timer waits for longer than a 32-bit number of milliseconds.
+if (retryAfter) passed(Math.min(retryAfter * 1000, 2 ** 31 - 1)).then(() => location.reload())

@@ -6,7 +6,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE},
+        header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER},
     },
     middleware::Next,
 };
@@ -15,11 +15,14 @@ use askama::Template;
 use super::frame::{self, Frame};
 use crate::{
     config::Switch,
-    error::{Code, Error},
-    gate::is_navigation,
+    error::{Code, Error, spelled_out},
+    gate::{cookie, is_navigation, session_of, told},
     request_id,
     state::State,
 };
+
+/// What is below this answers as an API, to browsers too.
+pub(super) const API: &str = "/api/";
 
 #[derive(Template)]
 #[template(path = "pages/fault.html")]
@@ -27,13 +30,15 @@ struct Fault {
     frame: Frame,
     status: u16,
     title: &'static str,
-    text: &'static str,
+    text: String,
+    /// After how many seconds a request that came too soon may be made again.
+    wait: Option<u64>,
     request_id: Option<String>,
 }
 
 /// Turns the problem that a browser's navigation is answered with into a page, but for the API, which
 /// answers as an API whoever asks. Status and headers stay: a cookie that is not touched by a fault is
-/// not touched here either.
+/// not touched here either. It is around the page of a signed-in user as around all others of theirs.
 pub async fn dress<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -45,9 +50,11 @@ pub async fn dress<B: MessageBody + 'static>(
         (Some(code), Some(state))
             if state.config.pages == Switch::On
                 && is_navigation(response.request())
-                && !response.request().path().starts_with("/api/") =>
+                && !response.request().path().starts_with(API) =>
         {
-            let Ok(page) = fault(state, code) else { return Ok(response.map_into_left_body()) };
+            let Ok(page) = fault(state, code, &response) else {
+                return Ok(response.map_into_left_body());
+            };
             let (request, bare) = response.into_parts();
             let mut page = page.map_into_boxed_body();
             for (name, value) in bare.headers() {
@@ -61,19 +68,43 @@ pub async fn dress<B: MessageBody + 'static>(
     }
 }
 
-fn fault(state: &State, code: Code) -> Result<HttpResponse, Error> {
-    let status = code.status();
+fn fault<B>(
+    state: &State,
+    code: Code,
+    response: &ServiceResponse<B>,
+) -> Result<HttpResponse, Error> {
+    let (request, status) = (response.request(), code.status());
+    let session = session_of(request);
+    let wait = wait(response.headers()).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
     let fault = Fault {
-        frame: Frame::of(state, None, "fault"),
+        frame: Frame {
+            // Where the gate did not come to look, all that is known is that there is a cookie.
+            has_cookie: match told(request).outcome {
+                Some(_) => session.is_some(),
+                None => cookie::is_presented(request.head(), state),
+            },
+            ..Frame::of(state, session.as_ref(), "fault")
+        },
         status: status.as_u16(),
         title: title(status),
-        text: match code {
-            Code::NotFound => "The address may be mistyped, or what was here is gone.",
-            code => code.message(),
+        text: match (code, wait) {
+            (Code::NotFound, _) => {
+                "The address may be mistyped, or what was here is gone.".to_owned()
+            }
+            (Code::TooManyRequests, Some(wait)) => format!(
+                "Too many requests came from your network. You can go on in {}.",
+                spelled_out(wait)
+            ),
+            (code, _) => code.message().to_owned(),
         },
+        wait,
         request_id: status.is_server_error().then(request_id::current).flatten(),
     };
     frame::page(status, &fault)
+}
+
+fn wait(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
 fn title(status: StatusCode) -> &'static str {

@@ -29,6 +29,8 @@ pub(super) struct Frame {
     pub now: Timestamp,
     /// Who looks at it.
     pub viewer: Option<Viewer>,
+    /// Whether a session cookie came with the request, where nothing more is known of its viewer.
+    pub has_cookie: bool,
     /// Which part of the site this is.
     pub place: &'static str,
 }
@@ -59,6 +61,7 @@ impl Frame {
             assets: Assets::all(),
             now: state.clock.now(),
             viewer,
+            has_cookie: session.is_some(),
             place,
         }
     }

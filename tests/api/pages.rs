@@ -122,6 +122,57 @@ async fn sessions_beyond_the_first_page_are_behind_a_link(backend: Backend) {
     }
 }
 
+/// What the navigation of a page offers.
+fn navigation(page: &str) -> Vec<&'static str> {
+    let (_, rest) = page.split_once(r#"<nav aria-label="Site">"#).expect("it has one");
+    let (links, _) = rest.split_once("</nav>").unwrap();
+    let all = [r#"href="/admin""#, r#"href="/settings""#, "Sign out", r#"href="/login""#];
+    all.into_iter().filter(|link| links.contains(link)).collect()
+}
+
+#[apply(both)]
+async fn an_error_page_has_the_navigation_of_its_user(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let user = [r#"href="/settings""#, "Sign out"];
+    let signed_out = server.sign_in(&ada).await;
+    signed_out.post("/api/auth/sign-out", json!({})).await.expect(200);
+    for (viewer, path, status, expected) in [
+        (&server.nobody, "/nothing", 404, vec![r#"href="/login""#]),
+        (&signed_out, "/nothing", 404, vec![r#"href="/login""#]),
+        (&ada.browser, "/nothing", 404, user.to_vec()),
+        (&ada.browser, "/admin", 403, user.to_vec()),
+        (&ada.browser, "/settings?sessions=x", 400, user.to_vec()),
+        (&admin.browser, "/nothing", 404, [&[r#"href="/admin""#], &user[..]].concat()),
+        (&admin.browser, "/admin/users/x", 404, [&[r#"href="/admin""#], &user[..]].concat()),
+    ] {
+        let page = viewer.navigate(path).await;
+        assert_eq!(page.status, status, "{path}");
+        assert_eq!(navigation(&page.text), expected, "{path}");
+    }
+    ada.browser.get("/nothing").await.refused(404, "not_found");
+}
+
+#[apply(both)]
+async fn a_page_over_the_limit_says_when_to_go_on(backend: Backend) {
+    let server = backend.start_with(&["--limit-requests", "1/30s"]).await;
+    assert_eq!(server.nobody.navigate("/login").await.status, 200);
+    // Nothing is looked up for it: that there is a cookie is all that is known.
+    let browser = server.nobody.with_cookie("portcullis=x");
+    for (viewer, expected) in [
+        (&server.nobody, vec![r#"href="/login""#]),
+        (&browser, vec![r#"href="/settings""#, "Sign out"]),
+    ] {
+        let page = viewer.navigate("/settings").await;
+        assert_eq!(page.status, 429);
+        assert_eq!(page.header("retry-after"), Some("30"));
+        assert!(page.text.contains(r#" data-retry-after="30""#), "{}", page.text);
+        assert!(page.text.contains("You can go on in 30 seconds."), "{}", page.text);
+        assert_eq!(navigation(&page.text), expected);
+    }
+}
+
 #[apply(both)]
 async fn the_root_leads_to_the_start(backend: Backend) {
     let server = backend.start().await;

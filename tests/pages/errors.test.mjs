@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, visit } from './support/chromium.mjs'
+import { browserOfThisFile, open, visit } from './support/chromium.mjs'
 import { enter, part, press, signInOn } from './support/forms.mjs'
 import { OTHER_PASSWORD, PASSWORD, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
@@ -109,4 +109,20 @@ test('a server that cannot be reached loses nothing', async () => {
   await page.unroute('**/api/**')
   await press(page.locator('main'), 'Sign in')
   await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor()
+})
+
+test('a page that was asked for too often loads itself again', async () => {
+  const context = await open(browser, site)
+  const page = await context.newPage()
+  let refused = false
+  await page.route('**/login', async (route) => {
+    if (refused) return route.continue()
+    refused = true
+    const response = await route.fetch({ url: `${site.url}/nothing` })
+    const body = (await response.text()).replace('<body ', '<body data-retry-after="1" ')
+    await route.fulfill({ response, body })
+  })
+  await page.goto('/login')
+  await page.getByRole('heading', { name: 'There is nothing here' }).waitFor()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
 })
