@@ -497,7 +497,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_who_hangs_up_does_not_free_a_place_that_is_still_hashing() {
-        let hashing = Hashing::new(1);
+        let hashing = Hashing::new(1, HashCost::default());
         let (started, has_started) = tokio::sync::oneshot::channel();
         let (finish, may_finish) = std::sync::mpsc::channel::<()>();
         let caller = hashing.run(move |_| {
