@@ -1,6 +1,6 @@
 # The same Debian for both stages: a binary needs a C library no older than the one it was built with. A tag may be moved:
 # for a build that can be repeated, put the digest behind it that `docker buildx imagetools inspect` shows.
-FROM rust:1.95.0-slim-bookworm AS build
+FROM rust:1.95.0-slim-trixie AS build
 WORKDIR /build
 COPY . .
 # SQLite and ring are C; the compiler for them comes with this image. The caches outlive the step,
@@ -18,7 +18,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,id=cargo-registry,sharin
     && cargo build --locked --profile dist \
     && cp target/dist/portcullis /portcullis
 
-FROM debian:12.12-slim
+FROM debian:13.5-slim
 # The certificates are for PostgreSQL over TLS. A user needs a number, not a name.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
