@@ -46,8 +46,6 @@ use listeners::{Listeners, SocketFile};
 
 /// How long a client may take over the head of its first request.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
-/// How long a connection may idle between requests; a little more than load balancers keep theirs.
-const IDLE: Duration = Duration::from_secs(75);
 /// How long a server that stops may take to write ends of sessions.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 /// How many sign-ins may wait for others of the same account; more are refused at once.
@@ -105,6 +103,7 @@ impl Server {
         let address = listeners.bound.clone();
         let workers = config.workers();
         let shutdown_timeout = config.shutdown_timeout;
+        let keep_alive = Duration::from_secs(config.keep_alive);
         let site = Site::new(&config, address.port())?;
         let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
@@ -129,14 +128,14 @@ impl Server {
             let state = state.clone();
             let mut server = HttpServer::new(move || build(state.clone(), keys.clone()))
                 .workers(workers)
-                .on_connect(|connection, extensions| {
+                .on_connect(move |connection, extensions| {
                     sockets::accepted(connection, extensions);
-                    idle::watch(connection, extensions, IDLE + SLOWEST_HEAD);
+                    idle::watch(connection, extensions, keep_alive + SLOWEST_HEAD);
                 })
                 .client_request_timeout(SLOWEST_HEAD)
                 // `unread_body` sees to that, and bounds what is read meanwhile.
                 .client_disconnect_timeout(Duration::ZERO)
-                .keep_alive(IDLE)
+                .keep_alive(keep_alive)
                 .shutdown_timeout(shutdown_timeout)
                 .disable_signals();
             for listener in listeners.tcp {

@@ -24,6 +24,7 @@ use std::{
 
 use clap::{
     CommandFactory, FromArgMatches, Parser, Subcommand,
+    builder::BoolishValueParser,
     error::{ContextKind, ContextValue},
 };
 
@@ -61,7 +62,7 @@ enum Command {
     /// Run the server (what happens without a command)
     Serve {
         /// Do not bring the tables up to date first; somebody else runs `migrate`
-        #[arg(long, env = "PORTCULLIS_NO_MIGRATE")]
+        #[arg(long, env = "PORTCULLIS_NO_MIGRATE", value_parser = BoolishValueParser::new())]
         no_migrate: bool,
     },
     /// Bring the tables up to date, and stop
@@ -136,7 +137,9 @@ fn setting(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return None };
     let flag = wrong.split([' ', '=']).next()?.trim_start_matches('-');
     let command = Cli::command();
-    let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag))?;
+    let of_commands = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let mut arguments = command.get_arguments().chain(of_commands);
+    let argument = arguments.find(|argument| argument.get_long() == Some(flag))?;
     Some(argument.get_env()?.to_string_lossy().into_owned())
 }
 

@@ -37,6 +37,7 @@ pub struct Config {
         env = "PORTCULLIS_DATA_DIR",
         default_value = "data",
         value_name = "DIR",
+        value_parser = parse::folder,
         global = true
     )]
     pub data_dir: PathBuf,
@@ -102,6 +103,11 @@ pub struct Config {
         global = true
     )]
     pub socket_mode: SocketMode,
+
+    /// How long a connection is kept open between requests, in seconds: longer than a proxy or load balancer in
+    /// front keeps it, which would otherwise send a request on a connection that is being closed
+    #[arg(long, env = "PORTCULLIS_KEEP_ALIVE", default_value_t = 75, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), global = true)]
+    pub keep_alive: u64,
 
     /// How many threads serve requests; without it, one for each core
     #[arg(long, env = "PORTCULLIS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512), global = true)]
@@ -377,6 +383,7 @@ pub struct Config {
         env = "PORTCULLIS_LOG",
         default_value = "info",
         value_name = "FILTER",
+        value_parser = parse::log_filter,
         global = true
     )]
     pub log: String,

@@ -85,6 +85,10 @@ impl Location {
             return Target::parse(url, authority).map(Box::new).map(Self::Postgres);
         }
         match url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
+            // Else they would be a part of the file's name, and that file a new one.
+            Some(path) if path.contains('?') || path.starts_with("file:") => {
+                Err("DATABASE_URL: after sqlite: comes the path of a file, without options".into())
+            }
             Some(path) if !path.is_empty() && path != ":memory:" => Ok(Self::Sqlite(path.into())),
             _ => Err("DATABASE_URL must begin with postgres:// or be sqlite: and a file".into()),
         }
@@ -427,7 +431,15 @@ mod tests {
         ] {
             assert_eq!(Location::parse(url, None).map(|place| place.describe()).unwrap(), place);
         }
-        for nowhere in ["", "sqlite:", "sqlite://", "sqlite::memory:", "mysql://localhost/app"] {
+        for nowhere in [
+            "",
+            "sqlite:",
+            "sqlite://",
+            "sqlite::memory:",
+            "sqlite:app.db?mode=rwc",
+            "sqlite:file:app.db",
+            "mysql://localhost/app",
+        ] {
             assert!(Location::parse(nowhere, None).is_err(), "{nowhere}");
         }
     }

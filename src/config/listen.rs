@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
+use super::parse::without_blanks;
+
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
@@ -28,7 +30,10 @@ impl FromStr for Listen {
         const SHAPE: &str = "must be an address and port such as 127.0.0.1:8080 or [::1]:8080, localhost:8080, \
              :8080 for all addresses, or unix: and the path of a socket";
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() { Err(SHAPE) } else { Ok(Self::Unix(path.into())) };
+            return match without_blanks(path)? {
+                "" => Err(SHAPE),
+                path => Ok(Self::Unix(path.into())),
+            };
         }
         if let Ok(address) = text.parse() {
             return Ok(Self::Address(address));
@@ -88,9 +93,17 @@ mod tests {
             assert_eq!(text.parse(), Ok(place.clone()));
             assert_eq!(place.to_string(), text);
         }
-        for text in
-            ["", "nowhere", "8080", "::1:8080", "localhost:", ":65536", "unix:", "http://x:1"]
-        {
+        for text in [
+            "",
+            "nowhere",
+            "8080",
+            "::1:8080",
+            "localhost:",
+            ":65536",
+            "unix:",
+            "unix:x\r",
+            "http://x:1",
+        ] {
             assert!(text.parse::<Listen>().is_err(), "{text}");
         }
     }

@@ -1,13 +1,13 @@
 //! How settings are read from their text.
 
-use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
+use std::{fmt, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use actix_web::http::Uri;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use url::{ParseError, Url};
 
 use super::List;
 use crate::site;
@@ -72,6 +72,41 @@ impl FromStr for Rate {
     }
 }
 
+/// A folder that is made if it is missing. One whose name nobody wants would hold a new, empty database.
+pub(super) fn folder(text: &str) -> Result<PathBuf, &'static str> {
+    without_blanks(text).map(PathBuf::from)
+}
+
+/// A path as it is meant: lines of a file that was written on Windows end in a carriage return.
+pub(super) fn without_blanks(path: &str) -> Result<&str, &'static str> {
+    if path.trim() == path && !path.contains(char::is_control) {
+        Ok(path)
+    } else {
+        Err(
+            "must not begin or end with a blank, or hold a line break (of a file with Windows' line ends?)",
+        )
+    }
+}
+
+/// The levels of the log.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// `tracing`'s directives. A word alone is a level: `tracing` would take any other for the name of a module that logs
+/// everything, and nothing else would be logged.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    let directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    for word in directives.clone().filter(|directive| !directive.contains(['=', '[', ']'])) {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+        if !is_level && !word.starts_with("portcullis") {
+            return Err(format!(
+                "{word} is no level ({}); for all of a module's lines, {word}=trace",
+                LEVELS.join(", ")
+            ));
+        }
+    }
+    Ok(directives.collect::<Vec<_>>().join(","))
+}
+
 /// Proxies as networks, or `none`: an empty list is not the same as no list, which is warned of.
 pub(super) fn proxies(text: &str) -> Result<List<IpNet>, String> {
     List::parse(if text.trim() == "none" { "" } else { text }, network)
@@ -108,11 +143,11 @@ pub(super) fn origins(text: &str) -> Result<List<String>, String> {
 
 /// An origin as browsers write it (RFC 6454, 6.2), which is what requests are compared with.
 fn origin(text: &str) -> Result<String, String> {
-    if text == "null" {
+    if text.eq_ignore_ascii_case("null") {
         return Err("cannot be null, which browsers send for pages of many origins".into());
     }
     refuse_pattern(text)?;
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let url = parse_url(text, "https://app.example.com")?;
     refuse_credentials(&url)?;
     if !matches!(url.path(), "" | "/") {
         return Err("must be origins, without a path: https://app.example.com".into());
@@ -126,8 +161,18 @@ fn origin(text: &str) -> Result<String, String> {
     })
 }
 
+/// To a URL's parser, one that begins with its host is "a relative URL without a base".
+fn parse_url(text: &str, example: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|error| match error {
+        ParseError::RelativeUrlWithoutBase => {
+            format!("must begin with https://, as {example} does")
+        }
+        other => other.to_string(),
+    })
+}
+
 fn web_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let url = parse_url(text, "https://api.example.com")?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("must begin with https:// or http://".into());
     }
@@ -207,7 +252,36 @@ pub(super) fn site_name(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Rate;
+    use super::{Rate, folder, log_filter};
+
+    #[test]
+    fn a_folder_with_a_blank_at_an_end_is_rejected() {
+        for path in ["data", "/var/lib/my data", "ünï"] {
+            assert!(folder(path).is_ok(), "{path}");
+        }
+        for path in ["data\r", "data\n", " data", "data ", "da\tta", "\u{a0}data"] {
+            assert!(folder(path).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_does_not_silence_the_log() {
+        for (text, filter) in [
+            ("info", "info"),
+            ("WARN", "WARN"),
+            (" info, portcullis=debug,\r\n", "info,portcullis=debug"),
+            ("portcullis", "portcullis"),
+            (
+                "warn,portcullis::gate=trace,[request]=debug",
+                "warn,portcullis::gate=trace,[request]=debug",
+            ),
+        ] {
+            assert_eq!(log_filter(text).as_deref(), Ok(filter));
+        }
+        for text in ["verbose", "wran", "info,actix_web", "1O"] {
+            assert!(log_filter(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_rate_is_accepted_only_if_it_can_be_counted() {

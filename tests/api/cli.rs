@@ -469,6 +469,15 @@ async fn a_second_signal_stops_at_once() {
 #[case(&[("PORTCULLIS_WORKERS", "1024")], "PORTCULLIS_WORKERS")]
 #[case(&[("PORTCULLIS_SOCKET_MODE", "0999")], "octal")]
 #[case(&[("PORTCULLIS_LOG", "=,=")], "PORTCULLIS_LOG")]
+#[case(&[("PORTCULLIS_LOG", "verbose")], "PORTCULLIS_LOG: invalid value 'verbose'")]
+#[case(&[("PORTCULLIS_DATA_DIR", "data\r")], "PORTCULLIS_DATA_DIR")]
+#[case(&[("PORTCULLIS_NO_MIGRATE", "maybe")], "PORTCULLIS_NO_MIGRATE: invalid value 'maybe'")]
+#[case(&[("PORTCULLIS_NO_MIGRATE", "1")], "portcullis migrate")]
+#[case(&[("PORTCULLIS_NO_MIGRATE", "on")], "portcullis migrate")]
+#[case(&[("PORTCULLIS_LISTEN", "unix:server.sock\r")], "PORTCULLIS_LISTEN")]
+#[case(&[("DATABASE_URL", "sqlite:app.db?mode=rwc")], "without options")]
+#[case(&[("PORTCULLIS_PUBLIC_URL", "api.example.com")], "must begin with https://")]
+#[case(&[("PORTCULLIS_TRUSTED_ORIGINS", "app.example.com")], "must begin with https://")]
 fn a_wrong_setting_refuses_to_start_and_says_which(
     #[case] settings: &[(&str, &str)],
     #[case] says: &str,

@@ -98,10 +98,10 @@ async fn who_takes_no_answer_is_shut_out() {
     server.nobody.get("/health/ready").await.expect(200);
 }
 
-/// What bounds the first head ends with it. One is enough, as that takes a minute and a half.
+/// What bounds the first head ends with it.
 #[tokio::test]
 async fn a_client_that_stops_in_its_second_head_is_shut_out() {
-    let server = Backend::Sqlite.start().await;
+    let server = Backend::Sqlite.start_with(&["--keep-alive", "1"]).await;
     let address: SocketAddr = server.nobody.base.trim_start_matches("http://").parse().unwrap();
     // Older than the other, so that it would end before if it were not for its requests.
     let mut in_use = TcpStream::connect(address).await.unwrap();
@@ -119,11 +119,11 @@ async fn a_client_that_stops_in_its_second_head_is_shut_out() {
     let asking = async {
         loop {
             ask_again(&mut in_use).await;
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     let mut answer = Vec::new();
-    bounded_long(async {
+    bounded(async {
         tokio::select! {
             // Closed, or reset because more came after the close.
             _ = from.read_to_end(&mut answer) => {}
