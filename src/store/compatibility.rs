@@ -19,7 +19,7 @@ pub(super) async fn check(store: &Store) -> Result<(), Error> {
         .load(conn)
         .await)
     .map_err(|error| match error {
-        Error::Unavailable(reason) if reason.contains("schema_compatibility") => {
+        Error::Bug { reason, .. } if reason.contains("schema_compatibility") => {
             Error::Incompatible(format!(
                 "{reason}. Has this database been migrated? `portcullis migrate` does it"
             ))

@@ -152,6 +152,8 @@ mod tests {
         use DatabaseErrorKind as Kind;
         for (kind, message) in [
             (Kind::Unknown, "no such column: nickname"),
+            (Kind::Unknown, "no such table: sessions"),
+            (Kind::Unknown, "relation \"sessions\" does not exist"),
             (Kind::Unknown, "column \"nickname\" does not exist"),
             (Kind::Unknown, "division by zero"),
             (Kind::Unknown, "near \"SELEC\": syntax error"),

@@ -9,7 +9,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use diesel::result::Error as QueryError;
 use futures_util::{StreamExt, TryFutureExt, stream};
 use tokio::sync::{
     mpsc::{self, UnboundedReceiver, UnboundedSender, error::SendError},
@@ -94,8 +93,8 @@ async fn answer<T: Key>(mut askers: Vec<Asker<T>>, pipeline: &Pipeline) {
         return;
     }
     match find(&askers, pipeline).await {
-        // It is the fault of one row, and the others do not suffer from it.
-        Ok(Rows::Unreadable(_)) => {
+        // It may be the fault of one row, such as a page that is damaged, and the others do not suffer from it.
+        Err(Error::Bug { .. }) if askers.len() > 1 => {
             for asker in askers {
                 let found = find(slice::from_ref(&asker), pipeline).await;
                 tell([asker], found);
@@ -106,10 +105,6 @@ async fn answer<T: Key>(mut askers: Vec<Asker<T>>, pipeline: &Pipeline) {
 }
 
 fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: Result<Rows<T>, Error>) {
-    let found = match found {
-        Ok(Rows::Read(rows)) => Ok(rows),
-        Ok(Rows::Unreadable(error)) | Err(error) => Err(error),
-    };
     for Asker { hash, answer, .. } in askers {
         let key = found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone);
         // Whoever left does not mind.
@@ -118,28 +113,13 @@ fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: Result<Rows<T
 }
 
 /// What a statement brings.
-enum Rows<T: Key> {
-    Read(HashMap<T::Hash, Arc<Found<T>>>),
-    /// One of them is none that this binary knows how to read.
-    Unreadable(Error),
-}
+type Rows<T> = HashMap<<T as Key>::Hash, Arc<Found<T>>>;
 
 async fn find<T: Key>(askers: &[Asker<T>], pipeline: &Pipeline) -> Result<Rows<T>, Error> {
     let hashes: Vec<_> = askers.iter().map(|asker| asker.hash).collect();
     let read = |connection| {
         let rows = T::find_all(connection, hashes.clone());
-        async {
-            match rows.await {
-                Ok(rows) => {
-                    let shared = rows.into_iter().map(|(hash, found)| (hash, Arc::new(found)));
-                    Ok(Rows::Read(shared.collect()))
-                }
-                Err(QueryError::DeserializationError(error)) => {
-                    Ok(Rows::Unreadable(QueryError::DeserializationError(error).into()))
-                }
-                Err(error) => Err(error),
-            }
-        }
+        async { Ok(rows.await?.into_iter().map(|(hash, found)| (hash, Arc::new(found))).collect()) }
     };
     pipeline.ask(read).await
 }

@@ -51,10 +51,11 @@ fn without_effect(patience: Duration) -> String {
     )
 }
 
-/// Which of its errors will pass is known by their messages, as Diesel passes on no SQLSTATE. Only a superuser may
-/// choose their language; any other role is given it: `ALTER ROLE portcullis SET lc_messages = 'C'`.
-const ENGLISH: &str = "SELECT set_config('lc_messages', 'C', false) \
-     WHERE current_setting('is_superuser') = 'on'";
+/// Which of its errors will pass is known by their messages, as Diesel passes on no SQLSTATE (`error::transient`).
+/// Their language may be chosen by a superuser, and by a role that was granted it (`GRANT SET ON PARAMETER`); to any
+/// other it is given: `ALTER ROLE portcullis SET lc_messages = 'C'`.
+const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
+     EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
 type Pool = bb8::Pool<AsyncPgConnection>;
 

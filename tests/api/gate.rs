@@ -5,7 +5,7 @@ use base64::{
     prelude::{BASE64_STANDARD as STANDARD, BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD},
 };
 use portcullis::{
-    store::users,
+    store::{Database, users},
     time::{days, seconds},
 };
 use reqwest::Method;
@@ -519,10 +519,27 @@ async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Bac
     );
 }
 
-/// Takes the tables away under the server, and waits until it must look.
+/// A function of PostgreSQL's that meets an outage.
+pub const OUT_OF_MEMORY: &str = "CREATE FUNCTION out_of_memory() RETURNS BOOLEAN LANGUAGE plpgsql AS \
+     $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53200', MESSAGE = 'out of memory'; END $$;";
+
+/// Has every look-up of a credential meet an outage, and waits until the server must look.
 pub async fn break_store(server: &Server) {
-    for table in ["sessions", "api_tokens", "epoch"] {
-        crate::store::execute(server, &format!("ALTER TABLE {table} RENAME TO {table}_gone")).await;
+    match server.state.store.database() {
+        Database::Sqlite(_) => {
+            let file = server.folder.join("portcullis.db");
+            std::fs::rename(&file, file.with_extension("away")).unwrap();
+        }
+        Database::Postgres(_) => {
+            let mut sql = OUT_OF_MEMORY.to_owned();
+            for table in ["sessions", "api_tokens", "epoch"] {
+                sql += &format!(
+                    "ALTER TABLE {table} RENAME TO {table}_behind;
+                     CREATE VIEW {table} AS SELECT * FROM {table}_behind WHERE out_of_memory();"
+                );
+            }
+            crate::store::execute(server, &sql).await;
+        }
     }
     tokio::time::sleep(std::time::Duration::from_millis(330)).await;
     let _ = users::any_active_admin(&server.state.store).await;

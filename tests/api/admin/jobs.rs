@@ -273,7 +273,7 @@ async fn without_its_event_nothing_is_retried_or_discarded(backend: Backend) {
     let before = list(&admin, "").await;
     crate::store::execute(&server, "ALTER TABLE audit_events RENAME TO audit_events_gone").await;
     server.advance(seconds(60));
-    retry(&admin.browser, &id).await.refused(503, "store_unavailable");
-    admin.browser.delete(&at(&id)).await.refused(503, "store_unavailable");
+    retry(&admin.browser, &id).await.refused(500, "internal_error");
+    admin.browser.delete(&at(&id)).await.refused(500, "internal_error");
     assert_eq!(list(&admin, "").await, before);
 }

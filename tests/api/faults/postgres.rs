@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use diesel_async::SimpleAsyncConnection;
+use diesel::{dsl::sql, sql_types::Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use portcullis::{
     state::State,
-    store::{Location, Store},
+    store::{Database, Location, Store},
 };
 
 use crate::support::*;
@@ -187,4 +188,110 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     witness.is_served_again().await;
     last_use.flush(store).await.unwrap();
     assert!(used().await.is_string(), "what was noted meanwhile is written");
+}
+
+/// What a connection's session has in effect, by the name of each setting.
+const IN_EFFECT: &str = "(SELECT string_agg(setting, ' ' ORDER BY name DESC) FROM pg_settings WHERE name IN \
+     ('synchronous_commit', 'statement_timeout', 'idle_in_transaction_session_timeout'))";
+
+/// Runs a query on each kind of connection that a server has.
+macro_rules! on_each_kind {
+    ($server:expr, $query:expr) => {{
+        let Database::Postgres(postgres) = $server.state.store.database() else { unreachable!() };
+        let query = || diesel::select(sql::<Text>($query));
+        let answers: [String; 4] = [
+            postgres.read(async |conn| query().get_result(conn).await).await.unwrap(),
+            postgres.read_list(async |conn| query().get_result(conn).await).await.unwrap(),
+            postgres.write(async |conn| query().get_result(conn).await).await.unwrap(),
+            postgres.watch(async |conn| query().get_result(conn).await).await.unwrap(),
+        ];
+        answers
+    }};
+}
+
+/// Gives the role of this database's owner defaults in it, which go before those of the database.
+async fn set_defaults(url: &str, defaults: &[&str]) {
+    let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
+    let operator = connect(url).await;
+    for default in defaults {
+        let alter = format!(
+            "ALTER DATABASE {name} SET {default}; ALTER ROLE CURRENT_USER IN DATABASE {name} SET {default}"
+        );
+        operator.batch_execute(&alter).await.unwrap();
+    }
+}
+
+#[rstest]
+#[case::off(["off", "0", "0"], "on 5000 5000")]
+#[case::weaker(["local", "3600000", "5001"], "on 5000 5000")]
+#[case::each_by_itself(["remote_write", "4999", "0"], "on 4999 5000")]
+#[case::stricter(["remote_apply", "1000", "2000"], "remote_apply 1000 2000")]
+#[tokio::test]
+async fn defaults_of_a_role_or_a_database_weaken_no_session(
+    #[case] defaults: [&str; 3],
+    #[case] in_effect: &str,
+) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let [commit, statement, idle] = defaults;
+    let defaults = [
+        format!("synchronous_commit = {commit}"),
+        format!("statement_timeout = {statement}"),
+        format!("idle_in_transaction_session_timeout = {idle}"),
+    ];
+    set_defaults(&url, &defaults.each_ref().map(String::as_str)).await;
+    let server = Server::on(&url, folder, &[]).await;
+    for shown in on_each_kind!(server, IN_EFFECT) {
+        assert_eq!(shown, in_effect);
+    }
+}
+
+/// Nothing keeps a session of PostgreSQL's from being durable, so one that says it is not is made up.
+#[tokio::test]
+async fn a_server_whose_sessions_are_not_durable_does_not_start() {
+    let home = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let made_up = "CREATE SCHEMA made_up; CREATE VIEW made_up.pg_settings AS
+         SELECT name, CASE name WHEN 'synchronous_commit' THEN 'off' ELSE setting END AS setting, source
+         FROM pg_catalog.pg_settings";
+    connect(&url).await.batch_execute(made_up).await.unwrap();
+    set_defaults(&url, &["search_path = made_up, pg_catalog, public"]).await;
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let refusal = fails(run(home.path(), &settings, &["serve"], ""));
+    assert!(refusal.contains("no effect (synchronous_commit = off)"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_role_that_was_granted_it_has_messages_in_english_and_another_is_left_alone() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let role = format!("ordinary_{}", std::process::id());
+    let operator = connect(&url).await;
+    // POSIX stands for any other language: no other needs to be installed.
+    let create = format!(
+        "CREATE ROLE {role} LOGIN; ALTER ROLE {role} SET lc_messages = 'POSIX';
+         GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+    );
+    operator.batch_execute(&create).await.unwrap();
+    let mut ordinary = url::Url::parse(&url).unwrap();
+    ordinary.set_username(&role).unwrap();
+    for (grant, language) in [
+        ("SELECT 1".to_owned(), "POSIX"),
+        (format!("GRANT SET ON PARAMETER lc_messages TO {role}"), "C"),
+    ] {
+        operator.batch_execute(&grant).await.unwrap();
+        let location = Location::parse(ordinary.as_str(), None).unwrap();
+        let config = config(ordinary.as_str(), folder.path(), &[]);
+        let store = Store::open(&location, config.store_options(false)).await.unwrap();
+        let Database::Postgres(postgres) = store.database() else { unreachable!() };
+        let query = || diesel::select(sql::<Text>("current_setting('lc_messages')"));
+        let shown: String =
+            postgres.read(async |conn| query().get_result(conn).await).await.unwrap();
+        assert_eq!(shown, language);
+    }
+    let drop = format!(
+        "REVOKE SET ON PARAMETER lc_messages FROM {role}; DROP OWNED BY {role}; DROP ROLE {role}"
+    );
+    operator.batch_execute(&drop).await.unwrap();
 }

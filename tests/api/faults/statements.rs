@@ -90,6 +90,12 @@ async fn what_can_only_be_a_bug_is_500_and_logged_once_with_its_operation(backen
     alter(backend, &url, "ALTER TABLE projects RENAME COLUMN description TO details").await;
     ada.get(PROJECTS).await.refused(500, "internal_error");
     assert!(bugs(home.path(), 7).await.last().unwrap().contains("projects::list"));
+    // A missing table is no other than a missing column: the schema does not fit.
+    alter(backend, &url, "ALTER TABLE projects RENAME TO plans").await;
+    let reply = ada.get(PROJECTS).await;
+    assert_eq!(reply.header("retry-after"), None);
+    reply.refused(500, "internal_error");
+    assert!(bugs(home.path(), 8).await.last().unwrap().contains("projects::list"));
 }
 
 #[tokio::test]
