@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 use validator::Validate;
 
-use crate::store::page::{self, Window};
+use crate::store::page::{self, Cursor, Window};
 
 /// One page of a list, newest first.
 #[derive(Serialize, ToSchema)]
@@ -20,8 +19,9 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// A page of rows, as they are shown.
-    pub fn of<R>(page: page::Page<R>, show: impl Fn(R) -> T) -> Self {
-        Self { items: page.rows.into_iter().map(show).collect(), next_cursor: page.next }
+    pub fn of<R>(page: page::Page<R, impl ToString>, show: impl Fn(R) -> T) -> Self {
+        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        Self { items: page.rows.into_iter().map(show).collect(), next_cursor }
     }
 }
 
@@ -31,7 +31,8 @@ impl<T> Page<T> {
 #[serde(deny_unknown_fields)]
 pub struct Paging {
     /// `nextCursor` of the page before; without it, the first page.
-    pub cursor: Option<Uuid>,
+    #[param(value_type = Option<String>)]
+    pub cursor: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -45,6 +46,6 @@ pub fn default_limit() -> u32 {
 }
 
 /// The store's window for a cursor and a limit.
-pub fn window(cursor: Option<Uuid>, limit: u32) -> Window {
-    Window { after: cursor.map(|id| id.to_string()), limit }
+pub fn window<C>(after: Option<C>, limit: u32) -> Window<C> {
+    Window { after, limit }
 }

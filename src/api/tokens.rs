@@ -118,7 +118,8 @@ pub async fn list_tokens(
 ) -> Result<Json<Page<TokenView>>, Error> {
     let now = state.clock.now();
     let filter = Filter { user_id: Some(session.user.id.clone()), state: None };
-    let page = tokens::list(&state.store, filter, window(paging.cursor, paging.limit), now).await?;
+    let window = window(paging.cursor.map(Into::into), paging.limit);
+    let page = tokens::list(&state.store, filter, window, now).await?;
     Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
 }
 

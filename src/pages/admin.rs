@@ -28,7 +28,7 @@ use crate::{
     store::{
         audit_events::{self, Event},
         jobs::{self, JobRow},
-        page::{Page, Window},
+        page::{Cursor, Page},
         sessions, tokens,
         users::{self, Role, User, UserPage},
     },
@@ -49,7 +49,7 @@ pub(super) struct UserFilter {
     #[serde(default, deserialize_with = "filled")]
     state: Option<UserState>,
     #[serde(default, deserialize_with = "filled")]
-    cursor: Option<Uuid>,
+    cursor: Option<Cursor>,
 }
 
 #[derive(Template)]
@@ -92,7 +92,7 @@ struct OneUser {
     room: &'static str,
     user: User,
     sessions: Page<Device>,
-    tokens: Page<Token>,
+    tokens: Page<Token, tokens::Cursor>,
 }
 
 pub(super) async fn user(
@@ -135,7 +135,7 @@ struct TokenList {
     room: &'static str,
     user: String,
     state: &'static str,
-    tokens: Page<Token>,
+    tokens: Page<Token, tokens::Cursor>,
 }
 
 pub(super) async fn tokens(
@@ -147,9 +147,7 @@ pub(super) async fn tokens(
     let now = state.clock.now();
     let user = filter.user.map(|id| id.to_string());
     let wanted = tokens::Filter { user_id: user.clone(), state: filter.state };
-    let after = filter.cursor.map(|cursor| cursor.to_string());
-    let window = Window { after, ..window(None) };
-    let tokens = tokens::list(&state.store, wanted, window, now).await?;
+    let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
     html(&TokenList {
         frame: frame(&state, &admin),
         room: "tokens",
@@ -165,7 +163,7 @@ pub(super) struct EventFilter {
     #[serde(default, deserialize_with = "filled")]
     subject: Option<Uuid>,
     #[serde(default, deserialize_with = "filled")]
-    cursor: Option<Uuid>,
+    cursor: Option<Cursor>,
 }
 
 #[derive(Template)]
@@ -199,7 +197,7 @@ pub(super) struct JobFilter {
     #[serde(default, deserialize_with = "filled")]
     state: Option<JobState>,
     #[serde(default, deserialize_with = "filled")]
-    cursor: Option<Uuid>,
+    cursor: Option<Cursor>,
 }
 
 #[derive(Template)]

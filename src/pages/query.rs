@@ -3,12 +3,11 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de::Error};
-use uuid::Uuid;
 use validator::Validate;
 
 use crate::{
     api::page::{self, default_limit},
-    store::page::Window,
+    store::page::{Cursor, Window},
 };
 
 /// Reads a field, if there is anything in it.
@@ -28,13 +27,13 @@ where
 #[derive(Deserialize, Validate)]
 pub(super) struct Paging {
     #[serde(default, deserialize_with = "filled")]
-    pub cursor: Option<Uuid>,
+    pub cursor: Option<Cursor>,
     /// The same for sessions, where a page lists those too.
     #[serde(default, deserialize_with = "filled")]
-    pub sessions: Option<Uuid>,
+    pub sessions: Option<Cursor>,
 }
 
 /// The store's window for a cursor, as long as the API's when nobody says.
-pub(super) fn window(cursor: Option<Uuid>) -> Window {
+pub(super) fn window<C>(cursor: Option<C>) -> Window<C> {
     page::window(cursor, default_limit())
 }

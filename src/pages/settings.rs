@@ -24,7 +24,7 @@ struct Settings<'a> {
     sessions: Page<Device>,
     /// Whether there are sessions beside this one.
     others: bool,
-    tokens: Page<Token>,
+    tokens: Page<Token, tokens::Cursor>,
     token_prefix: &'a str,
     lives: Vec<Life>,
     /// What a new token is tried on.
@@ -51,7 +51,8 @@ pub(super) async fn settings(
     let sessions = sessions::list(&state.store, user_id.clone(), shown_sessions, now).await?;
     let sessions = devices(sessions, &own.id);
     let filter = tokens::Filter { user_id: Some(user_id.clone()), state: None };
-    let tokens = tokens::list(&state.store, filter, window(paging.cursor), now).await?;
+    let shown_tokens = window(paging.cursor.map(Into::into));
+    let tokens = tokens::list(&state.store, filter, shown_tokens, now).await?;
     html(&Settings {
         frame: Frame::of(&state, Some(&session), "settings"),
         others: sessions.next.is_some() || sessions.rows.iter().any(|row| !row.is_this),

@@ -3,7 +3,7 @@
 use crate::{
     store::{
         page::Page,
-        tokens::{ApiToken, State},
+        tokens::{ApiToken, Cursor, State},
     },
     time::Timestamp,
 };
@@ -39,6 +39,6 @@ impl Token {
 }
 
 /// A page of tokens as they stand now.
-pub(super) fn shown(page: Page<ApiToken>, now: Timestamp) -> Page<Token> {
+pub(super) fn shown(page: Page<ApiToken, Cursor>, now: Timestamp) -> Page<Token, Cursor> {
     Page { rows: page.rows.into_iter().map(|row| Token::at(now, row)).collect(), next: page.next }
 }

@@ -11,6 +11,7 @@ use super::{
     page::new_id,
     read,
     schema::{accounts, jobs, users},
+    unreadable::OrEmpty,
     user_search::{insert_user, insert_user_unless_taken},
     users::{User, present},
     write,
@@ -29,8 +30,10 @@ pub struct Account {
     /// Whose.
     pub user_id: String,
     /// Who vouches: [`PASSWORD`], as yet.
+    #[diesel(deserialize_as = OrEmpty<String, accounts::provider_id>)]
     pub provider_id: String,
     /// Their id there; for a password the user's own.
+    #[diesel(deserialize_as = OrEmpty<String, accounts::account_id>)]
     pub account_id: String,
     /// Since when.
     pub created_at: Timestamp,

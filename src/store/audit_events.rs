@@ -10,6 +10,7 @@ use super::{
     page::{Page, Window, new_id},
     read_list,
     schema::audit_events,
+    unreadable::OrEmpty,
 };
 use crate::time::Timestamp;
 
@@ -59,10 +60,13 @@ pub struct Event {
     /// The admin; none for the operator at the command line.
     pub actor_id: Option<String>,
     /// The [`Action`]'s name.
+    #[diesel(deserialize_as = OrEmpty<String, audit_events::action>)]
     pub action: String,
     /// The user whom it concerns; for a job that is nobody's, the job; or [`EVERYBODY`].
+    #[diesel(deserialize_as = OrEmpty<String, audit_events::subject_id>)]
     pub subject_id: String,
     /// The particulars, as JSON; no address and no secret.
+    #[diesel(deserialize_as = OrEmpty<String, audit_events::detail>)]
     pub detail: String,
     /// When.
     pub created_at: Timestamp,
@@ -99,7 +103,7 @@ pub async fn list(
     window: Window,
 ) -> Result<Page<Event>, Error> {
     let fetch = window.fetch();
-    let after = window.after.clone();
+    let after = window.after_id();
     let rows = read_list!(store, |conn| {
         let mut query = audit_events::table.select(Event::as_select()).into_boxed::<Backend>();
         if let Some(after) = &after {

@@ -22,6 +22,7 @@ use super::{
     page::{Page, Window, new_id},
     read, read_list,
     schema::jobs,
+    unreadable::OrEmpty,
     write,
 };
 use crate::time::{Span, Timestamp, seconds};
@@ -33,12 +34,15 @@ pub struct JobRow {
     /// Which job.
     pub id: String,
     /// What kind of work.
+    #[diesel(deserialize_as = OrEmpty<String, jobs::kind>)]
     pub kind: String,
     /// What it is about, as JSON; no secret.
+    #[diesel(deserialize_as = OrEmpty<String, jobs::payload>)]
     pub payload: String,
     /// The user with whom it goes, if it is somebody's.
     pub user_id: Option<String>,
     /// How often it was tried.
+    #[diesel(deserialize_as = OrEmpty<i32, jobs::attempts>)]
     pub attempts: i32,
     /// When it is next due.
     pub run_at: Timestamp,
@@ -49,6 +53,7 @@ pub struct JobRow {
     /// When it was asked for.
     pub created_at: Timestamp,
     /// Which taking of it this is, and with that whose.
+    #[diesel(deserialize_as = OrEmpty<i64, jobs::fence>)]
     pub fence: i64,
 }
 
@@ -271,7 +276,7 @@ pub async fn list(
     window: Window,
 ) -> Result<Page<JobRow>, Error> {
     let fetch = window.fetch();
-    let after = window.after.clone();
+    let after = window.after_id();
     let rows = read_list!(store, |conn| {
         let mut query = jobs::table.select(JobRow::as_select()).into_boxed::<Backend>();
         if let Some(after) = &after {

@@ -11,6 +11,7 @@ use super::{
     page::{Page, Window},
     read, read_list,
     schema::{projects, users},
+    unreadable::OrEmpty,
     users::present,
     write,
 };
@@ -60,6 +61,7 @@ pub struct ProjectRow {
     /// Whose.
     pub user_id: String,
     /// What it is called.
+    #[diesel(deserialize_as = OrEmpty<String, projects::name>)]
     pub name: String,
     /// What it is about.
     pub description: Option<String>,
@@ -107,7 +109,7 @@ pub async fn list(
     window: Window,
 ) -> Result<Page<ProjectRow>, Error> {
     let fetch = window.fetch();
-    let after = window.after.clone();
+    let after = window.after_id();
     let rows = read_list!(store, |conn| {
         let mut query = projects::table
             .filter(projects::user_id.eq(&user_id))

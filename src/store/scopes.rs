@@ -57,6 +57,14 @@ where
         }
         Ok(scopes)
     }
+
+    fn from_nullable_sql(value: Option<DB::RawValue<'_>>) -> deserialize::Result<Self> {
+        if let Some(value) = value {
+            return Self::from_sql(value);
+        }
+        note("api_tokens.scopes", "NULL");
+        Ok(Self::default())
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::{
     page::{Page, Window, new_id},
     read_list,
     schema::{accounts, jobs, sessions, users},
+    unreadable::OrEmpty,
     user_search::insert_user,
     users::User,
 };
@@ -52,6 +53,7 @@ pub struct SessionRow {
     /// When it was last used, to the minute or so.
     pub last_seen_at: Timestamp,
     /// Whether it outlives the browser and is refreshed.
+    #[diesel(deserialize_as = OrEmpty<bool, sessions::remember>)]
     pub remember: bool,
     /// From where it was begun.
     pub ip_address: Option<String>,
@@ -248,7 +250,7 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Page<SessionRow>, Error> {
     let fetch = window.fetch();
-    let after = window.after.clone();
+    let after = window.after_id();
     let rows = read_list!(store, |conn| {
         let mut query = sessions::table
             .inner_join(users::table)

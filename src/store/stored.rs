@@ -102,4 +102,12 @@ where
             Self::Known,
         ))
     }
+
+    fn from_nullable_sql(value: Option<DB::RawValue<'_>>) -> deserialize::Result<Self> {
+        if let Some(value) = value {
+            return Self::from_sql(value);
+        }
+        note(T::NAME, "NULL");
+        Ok(Self::Unknown(String::new()))
+    }
 }

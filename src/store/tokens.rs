@@ -23,6 +23,7 @@ use super::{
     read,
     schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
+    unreadable::OrEmpty,
     users::{Role, User, present},
     verifications::asker_is_signed_in,
     write,
@@ -33,7 +34,7 @@ use crate::{
     time::{Timestamp, days},
 };
 
-pub use list::{Cursor, Filter, NoCursor, list};
+pub use list::{Cursor, Filter, list};
 
 /// A row of `api_tokens`, without its hash: nobody needs that beside it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -44,8 +45,10 @@ pub struct ApiToken {
     /// Whose.
     pub user_id: String,
     /// Its first characters, by which its owner knows it.
+    #[diesel(deserialize_as = OrEmpty<String, api_tokens::display_prefix>)]
     pub display_prefix: String,
     /// What its owner calls it.
+    #[diesel(deserialize_as = OrEmpty<String, api_tokens::name>)]
     pub name: String,
     /// What it may do.
     pub scopes: StoredScopes,
@@ -61,6 +64,7 @@ pub struct ApiToken {
     /// until such a token's own row says so.
     #[diesel(select_expression = generation::token_is_current())]
     #[diesel(select_expression_type = generation::token_is_current)]
+    #[diesel(deserialize_as = OrEmpty<bool, api_tokens::generation>)]
     pub current: bool,
 }
 

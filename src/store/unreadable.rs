@@ -4,20 +4,83 @@
 //! the log says so once, however often the row is read.
 
 use std::{
+    any::type_name,
     collections::BTreeSet,
+    marker::PhantomData,
     sync::{Mutex, PoisonError},
 };
 
-static NOTED: Mutex<BTreeSet<(&str, String)>> = Mutex::new(BTreeSet::new());
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
+};
+
+static NOTED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
 
 /// Different values to note at the most: each is kept, and is a line in the log.
 const MOST: usize = 100;
 
 /// Logs that a column holds this, unless the log has it already.
-pub(super) fn note(column: &'static str, value: &str) {
+pub(super) fn note(column: &str, value: &str) {
     let value: String = value.chars().take(64).collect();
     let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if noted.len() < MOST && noted.insert((column, value.clone())) {
+    if noted.len() < MOST && noted.insert((column.to_owned(), value.clone())) {
         tracing::error!(column, ?value, "a row holds a value that this version does not know");
+    }
+}
+
+/// The value of a column `C` that must not be NULL; where it is NULL all the same, since somebody has dropped the
+/// constraint, the empty value: no text, no, or zero.
+///
+/// Each row that a list shows reads its columns so, except its id and its user, without which it is in no list.
+#[derive(Debug, FromSqlRow)]
+pub struct OrEmpty<T, C>(T, PhantomData<C>);
+
+impl<T, C, ST, DB> FromSql<ST, DB> for OrEmpty<T, C>
+where
+    T: FromSql<ST, DB> + Default,
+    DB: Backend,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        T::from_sql(value).map(|value| Self(value, PhantomData))
+    }
+
+    fn from_nullable_sql(value: Option<DB::RawValue<'_>>) -> deserialize::Result<Self> {
+        if let Some(value) = value {
+            return Self::from_sql(value);
+        }
+        note(&name_of::<C>(), "NULL");
+        Ok(Self(T::default(), PhantomData))
+    }
+}
+
+/// `users.name` of the type that Diesel makes of this column.
+fn name_of<C>() -> String {
+    let mut path = type_name::<C>().rsplit("::");
+    let column = path.next().unwrap_or_default();
+    let table = path.nth(1).unwrap_or_default();
+    format!("{table}.{column}")
+}
+
+macro_rules! value_of {
+    ($($type:ty),+) => {
+        $(impl<C> From<OrEmpty<$type, C>> for $type {
+            fn from(OrEmpty(value, _): OrEmpty<$type, C>) -> Self {
+                value
+            }
+        })+
+    };
+}
+
+value_of!(String, bool, i32, i64);
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+    use crate::store::schema::users;
+
+    #[test]
+    fn a_column_is_called_as_in_the_database() {
+        assert_eq!(name_of::<users::name>(), "users.name");
     }
 }

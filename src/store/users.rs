@@ -6,9 +6,19 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Refusal, Store, admin_write::admin_write, audit_events::Event, constraints::Constraint,
-    generation::next_generation, lock_out, page::new_id, read, schema::users,
-    sessions::remove_sessions, tokens::mark_tokens, user_search::index_user,
+    Error, Refusal, Store,
+    admin_write::admin_write,
+    audit_events::Event,
+    constraints::Constraint,
+    generation::next_generation,
+    lock_out,
+    page::new_id,
+    read,
+    schema::users,
+    sessions::remove_sessions,
+    tokens::mark_tokens,
+    unreadable::OrEmpty,
+    user_search::index_user,
     verifications::remove_links,
 };
 use crate::time::Timestamp;
@@ -39,10 +49,13 @@ pub struct User {
     /// Never used again, not even after deletion.
     pub id: String,
     /// What to call them.
+    #[diesel(deserialize_as = OrEmpty<String, users::name>)]
     pub name: String,
     /// In lower case; no two users share one.
+    #[diesel(deserialize_as = OrEmpty<String, users::email>)]
     pub email: String,
     /// Whether they have shown that they read mail sent there.
+    #[diesel(deserialize_as = OrEmpty<bool, users::email_verified>)]
     pub email_verified: bool,
     /// Where a picture of them is.
     pub image: Option<String>,

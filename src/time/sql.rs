@@ -42,6 +42,14 @@ fn noted(moment: Timestamp) -> Timestamp {
     moment
 }
 
+/// Logs once that some row holds no moment where there must be one. It is taken for the first of all: whatever ends
+/// by it has ended.
+fn missing() -> Timestamp {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::error!("a row holds NULL where a time must be"));
+    Timestamp(i64::MIN)
+}
+
 impl ToSql<Moment, Pg> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         let micros = match self.0 {
@@ -60,6 +68,10 @@ impl FromSql<Moment, Pg> for Timestamp {
             micros => micros.saturating_add(POSTGRES_EPOCH).min(i64::MAX - 1),
         })))
     }
+
+    fn from_nullable_sql(value: Option<PgValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or_else(|| Ok(missing()), <Self as FromSql<Moment, Pg>>::from_sql)
+    }
 }
 
 impl ToSql<Moment, Sqlite> for Timestamp {
@@ -74,5 +86,11 @@ impl FromSql<Moment, Sqlite> for Timestamp {
         value: <Sqlite as diesel::backend::Backend>::RawValue<'_>,
     ) -> deserialize::Result<Self> {
         <i64 as FromSql<BigInt, Sqlite>>::from_sql(value).map(Self).map(noted)
+    }
+
+    fn from_nullable_sql(
+        value: Option<<Sqlite as diesel::backend::Backend>::RawValue<'_>>,
+    ) -> deserialize::Result<Self> {
+        value.map_or_else(|| Ok(missing()), <Self as FromSql<Moment, Sqlite>>::from_sql)
     }
 }

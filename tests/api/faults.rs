@@ -1,5 +1,6 @@
 //! What callers see while the store is in trouble, and after.
 
+mod columns;
 mod files;
 mod panics;
 mod pgbouncer;

@@ -10,7 +10,7 @@ use portcullis::store::{
 use crate::{support::*, tokens::select};
 
 /// Table, column, type, nullability.
-type Column = (String, String, String, bool);
+pub type Column = (String, String, String, bool);
 
 /// What `schema.rs` declares: it is regular enough to be read line by line.
 pub fn declared() -> BTreeSet<Column> {

@@ -17,7 +17,10 @@ use crate::{
     error::Error,
     gate::SiteAdmin,
     state::State,
-    store::audit_events::{self, Event},
+    store::{
+        audit_events::{self, Event},
+        page::Cursor,
+    },
     time::Timestamp,
 };
 
@@ -61,7 +64,8 @@ pub struct Listing {
     /// Only those that concern this user.
     subject_id: Option<Uuid>,
     /// `nextCursor` of the page before; without it, the first page.
-    cursor: Option<Uuid>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]

@@ -22,7 +22,10 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     scope::read_by_name,
     state::State,
-    store::jobs::{self, JobRow},
+    store::{
+        jobs::{self, JobRow},
+        page::Cursor,
+    },
     time::Timestamp,
 };
 
@@ -93,7 +96,8 @@ pub struct Listing {
     #[param(inline)]
     state: Option<JobState>,
     /// `nextCursor` of the page before; without it, the first page.
-    cursor: Option<Uuid>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]

@@ -11,7 +11,7 @@ use validator::Validate;
 
 use crate::{
     api::{
-        page::{Page, default_limit},
+        page::{Page, default_limit, window},
         query::ValidQuery,
         tag,
         tokens::{TokenState, TokenView},
@@ -20,7 +20,6 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
-        page::Window,
         tokens::{self, Cursor, Filter},
     },
 };
@@ -68,8 +67,7 @@ pub async fn list_all_tokens(
         user_id: listing.user_id.map(|id| id.to_string()),
         state: listing.state.map(Into::into),
     };
-    let after = listing.cursor.map(|cursor| cursor.to_string());
-    let window = Window { after, limit: listing.limit };
+    let window = window(listing.cursor, listing.limit);
     let page = tokens::list(&state.store, filter, window, now).await?;
     Ok(Json(Page::of(page, |row| AdminToken {
         user_id: row.user_id.clone(),

@@ -29,6 +29,7 @@ use crate::{
     store::{
         accounts::{self, Opening},
         audit_events::{Action, Event},
+        page::Cursor,
         users::{self, Changes, Filter},
     },
 };
@@ -49,7 +50,8 @@ pub struct Listing {
     #[param(inline)]
     state: Option<UserState>,
     /// `nextCursor` of the page before; without it, the first page.
-    cursor: Option<Uuid>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -93,7 +95,7 @@ impl From<users::UserPage> for UserPage {
     fn from(page: users::UserPage) -> Self {
         let items = page.rows.into_iter().map(AdminUser::from).collect();
         Self {
-            page: Page { items, next_cursor: page.next },
+            page: Page { items, next_cursor: page.next.map(|cursor| cursor.to_string()) },
             truncated: page.truncated,
             indexing: page.indexing,
         }

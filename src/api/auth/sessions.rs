@@ -7,7 +7,6 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 use validator::Validate;
 
 use super::{DONE, Status};
@@ -22,7 +21,10 @@ use crate::{
     error::Error,
     gate::{ByCookie, Session, cookie::SessionCookie},
     state::State,
-    store::sessions::{self, Which},
+    store::{
+        page::Cursor,
+        sessions::{self, Which},
+    },
 };
 
 /// Whoever is signed in.
@@ -68,7 +70,8 @@ pub async fn get_session(
 #[into_params(parameter_in = Query)]
 pub struct SessionPaging {
     /// The id of the last session of the page before; without it, the first page.
-    cursor: Option<Uuid>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "most_listed")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]

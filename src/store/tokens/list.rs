@@ -14,12 +14,11 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Deserializer, de::Error as _};
-use uuid::Uuid;
 
 use super::{
     super::{
         Error, Store,
-        page::{Page, Window},
+        page::{self, NoCursor, Page, Window},
         read_list,
         schema::api_tokens,
     },
@@ -39,34 +38,41 @@ pub struct Filter {
 /// Where a page ends: a token's id, and its expiry if the list is in that order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    id: String,
+    token: page::Cursor,
     expires_at: Option<Timestamp>,
+}
+
+impl Cursor {
+    fn id(&self) -> String {
+        self.token.id().to_owned()
+    }
+}
+
+/// Where a list in the order of the ids goes on.
+impl From<page::Cursor> for Cursor {
+    fn from(token: page::Cursor) -> Self {
+        Self { token, expires_at: None }
+    }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.expires_at {
-            Some(at) => write!(f, "{}.{}", self.id, at.micros()),
-            None => f.write_str(&self.id),
+            Some(at) => write!(f, "{}.{}", self.token, at.micros()),
+            None => self.token.fmt(f),
         }
     }
 }
-
-/// A cursor that no list has given.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("is not a cursor of this list")]
-pub struct NoCursor;
 
 impl FromStr for Cursor {
     type Err = NoCursor;
 
     fn from_str(text: &str) -> Result<Self, NoCursor> {
-        let (id, expires_at) = match text.split_once('.') {
+        let (token, expires_at) = match text.split_once('.') {
             Some((id, at)) => (id, Some(Timestamp::from_micros(at.parse().map_err(|_| NoCursor)?))),
             None => (text, None),
         };
-        let id = Uuid::try_parse(id).map_err(|_| NoCursor)?.to_string();
-        Ok(Self { id, expires_at })
+        Ok(Self { token: token.parse()?, expires_at })
     }
 }
 
@@ -105,7 +111,7 @@ impl Part {
     /// Where this part goes on after a row of it.
     fn cursor(self, token: &ApiToken) -> Cursor {
         let expires_at = token.expires_at.filter(|_| self.is_by_expiry());
-        Cursor { id: token.id.clone(), expires_at }
+        Cursor { token: page::Cursor::after(&token.id), expires_at }
     }
 
     /// Whether some of its rows may be after this end of a page.
@@ -118,7 +124,7 @@ impl Part {
 /// until they are marked, and are left out.
 const MOST_READ: usize = 1000;
 
-/// A page of tokens, whose window begins after a [`Cursor`]. While tokens that were revoked all at once are being
+/// A page of tokens. While tokens that were revoked all at once are being
 /// marked, a page of active ones may hold fewer than the limit, and not be the last.
 ///
 /// # Errors
@@ -126,13 +132,13 @@ const MOST_READ: usize = 1000;
 pub async fn list(
     store: &Store,
     filter: Filter,
-    window: Window,
+    window: Window<Cursor>,
     now: Timestamp,
-) -> Result<Page<ApiToken>, Error> {
+) -> Result<Page<ApiToken, Cursor>, Error> {
     let fetch = window.fetch();
     let wanted = usize::try_from(fetch).unwrap_or(MOST_READ);
-    let first: Option<Cursor> = window.after.as_deref().and_then(|text| text.parse().ok());
     let active = filter.state == Some(State::Active);
+    let first = window.after.clone();
     let (rows, last_read): (Vec<ApiToken>, Option<Cursor>) = read_list!(store, |conn| {
         let mut rows: Vec<ApiToken> = Vec::new();
         let mut after = first.clone();
@@ -163,17 +169,17 @@ pub async fn list(
                     _ => query,
                 };
                 match (&after, part.is_by_expiry()) {
-                    (Some(Cursor { id, expires_at: Some(at) }), true) => {
+                    (Some(cursor @ Cursor { expires_at: Some(at), .. }), true) => {
                         // One comparison of a pair, for which the index is read from there; Diesel has none.
                         let before = sql::<Bool>("(api_tokens.expires_at, api_tokens.id) < (")
                             .bind::<Moment, _>(*at)
                             .sql(", ")
-                            .bind::<Text, _>(id)
+                            .bind::<Text, _>(cursor.id())
                             .sql(")");
                         query = query.filter(before);
                     }
-                    (Some(Cursor { id, .. }), false) => {
-                        query = query.filter(api_tokens::id.lt(id));
+                    (Some(cursor), false) => {
+                        query = query.filter(api_tokens::id.lt(cursor.id()));
                     }
                     _ => {}
                 }
@@ -195,15 +201,11 @@ pub async fn list(
         Ok((rows, after.filter(|_| read >= MOST_READ)))
     })?;
     let by_expiry = matches!(filter.state, Some(State::Active | State::Expired));
-    let mut page = window.page(rows, |token: &ApiToken| &token.id);
-    page.next = match (page.next, page.rows.last()) {
-        (Some(_), Some(last)) => {
-            let expires_at = last.expires_at.filter(|_| by_expiry);
-            Some(Cursor { id: last.id.clone(), expires_at }.to_string())
-        }
-        _ => last_read.map(|cursor| cursor.to_string()),
-    };
-    Ok(page)
+    let page = window.cut(rows, |last: &ApiToken| Cursor {
+        token: page::Cursor::after(&last.id),
+        expires_at: last.expires_at.filter(|_| by_expiry),
+    });
+    Ok(Page { next: page.next.or(last_read), ..page })
 }
 
 #[cfg(test)]
@@ -217,6 +219,7 @@ mod tests {
         for text in [id.to_owned(), at(1_732_800_000_000_000), at(-5), at(i64::MAX), at(i64::MIN)] {
             assert_eq!(text.parse::<Cursor>().map(|cursor| cursor.to_string()).ok(), Some(text));
         }
+        assert!("~b2xkLTEuNQ.7".parse::<Cursor>().is_ok());
         for text in ["", "x", &format!("{id}."), &format!("{id}.x"), &format!("{id}.9{}", i64::MAX)]
         {
             assert!(text.parse::<Cursor>().is_err(), "{text}");

@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     super::{
         Error, Store,
-        page::Window,
+        page::{Cursor, Window},
         read_list,
         schema::{user_words, users},
         users::{Filter, User, present},
@@ -31,7 +31,7 @@ pub struct UserPage {
     /// The rows.
     pub rows: Vec<User>,
     /// What to ask for the next page with; none on the last.
-    pub next: Option<String>,
+    pub next: Option<Cursor>,
     /// Whether only some of those who match were looked at, since every word of the search is very common.
     pub truncated: bool,
     /// Whether some users have yet to be indexed, who therefore cannot be found.
@@ -60,7 +60,7 @@ pub(in crate::store) async fn find(
 
 /// The page of a search that means one user.
 fn alone(found: Option<User>, filter: &Filter, window: &Window) -> UserPage {
-    let is_on_page = |user: &User| window.after.as_ref().is_none_or(|after| user.id < *after);
+    let is_on_page = |user: &User| window.after.as_ref().is_none_or(|after| *user.id < *after.id());
     let rows = found.into_iter().filter(|user| filter.takes(user) && is_on_page(user)).collect();
     UserPage { rows, ..UserPage::default() }
 }
@@ -111,7 +111,7 @@ async fn by_words(
         };
         let Candidates { mut ids, unchecked, truncated } =
             Candidates::among(conditions, whole_name);
-        ids.retain(|id| window.after.as_ref().is_none_or(|after| id < after));
+        ids.retain(|id| window.after.as_ref().is_none_or(|after| **id < *after.id()));
         let mut rows: Vec<User> = Vec::new();
         for some in ids.chunks(AT_ONCE) {
             let mut some = some.to_vec();

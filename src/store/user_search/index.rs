@@ -13,8 +13,9 @@ use diesel_async::RunQueryDsl;
 use super::{
     super::{
         Error, Store, maintain,
-        schema::user_words,
+        schema::{user_words, users},
         sqlite::{Connection, in_place},
+        unreadable::OrEmpty,
     },
     words::words_of,
 };
@@ -27,9 +28,9 @@ pub const BATCH: usize = 200;
 pub(in crate::store) struct WordRow {
     #[diesel(sql_type = Text)]
     id: String,
-    #[diesel(sql_type = Text)]
+    #[diesel(sql_type = Text, deserialize_as = OrEmpty<String, users::name>)]
     name: String,
-    #[diesel(sql_type = Text)]
+    #[diesel(sql_type = Text, deserialize_as = OrEmpty<String, users::email>)]
     email: String,
 }
 
@@ -166,7 +167,6 @@ pub(in crate::store) use {
 /// # Errors
 /// When the store is unavailable; nothing is done then, and the next call finds the same users.
 pub async fn index_some(store: &Store) -> Result<usize, Error> {
-    use super::super::schema::users;
     maintain!(store, |conn| {
         let rows: Vec<WordRow> =
             sql_query(<Backend as PutsWords>::FIND_UNINDEXED).load(conn).await?;

@@ -22,34 +22,44 @@ pub struct Filter {
     pub deactivated: Option<bool>,
 }
 
-/// A role in a state. Each has an index of its own, in the order of a list.
+/// A role, or none that this binary knows, in a state. Each has an index of its own, in the order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Kind {
-    role: Role,
+    role: Option<Role>,
     deactivated: bool,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [
-        Self { role: Role::Admin, deactivated: false },
-        Self { role: Role::Admin, deactivated: true },
-        Self { role: Role::User, deactivated: true },
-        Self { role: Role::User, deactivated: false },
+    const ALL: [Self; 6] = [
+        Self { role: Some(Role::Admin), deactivated: false },
+        Self { role: Some(Role::Admin), deactivated: true },
+        Self { role: Some(Role::User), deactivated: true },
+        Self { role: Some(Role::User), deactivated: false },
+        Self { role: None, deactivated: true },
+        Self { role: None, deactivated: false },
     ];
 
     /// What its index says of a row, word for word: a database knows a partial index by literals alone, and
     /// not by bound values.
     pub(in crate::store) fn condition(self) -> &'static str {
         match (self.role, self.deactivated) {
-            (Role::Admin, false) => ACTIVE_ADMIN,
-            (Role::Admin, true) => "users.role = 'admin' AND users.deactivated_at IS NOT NULL",
-            (Role::User, false) => "users.role = 'user' AND users.deactivated_at IS NULL",
-            (Role::User, true) => "users.role = 'user' AND users.deactivated_at IS NOT NULL",
+            (Some(Role::Admin), false) => ACTIVE_ADMIN,
+            (Some(Role::Admin), true) => {
+                "users.role = 'admin' AND users.deactivated_at IS NOT NULL"
+            }
+            (Some(Role::User), false) => "users.role = 'user' AND users.deactivated_at IS NULL",
+            (Some(Role::User), true) => "users.role = 'user' AND users.deactivated_at IS NOT NULL",
+            (None, false) => {
+                "coalesce(users.role, '') NOT IN ('admin', 'user') AND users.deactivated_at IS NULL"
+            }
+            (None, true) => {
+                "coalesce(users.role, '') NOT IN ('admin', 'user') AND users.deactivated_at IS NOT NULL"
+            }
         }
     }
 
     fn is_common(self) -> bool {
-        self.role == Role::User && !self.deactivated
+        self.role == Some(Role::User) && !self.deactivated
     }
 }
 
@@ -61,7 +71,7 @@ impl Filter {
     /// The roles and states that are shown, if not all are.
     fn kinds(&self) -> Option<Vec<Kind>> {
         let shown = |kind: &Kind| {
-            self.role.is_none_or(|role| kind.role == role)
+            self.role.is_none_or(|role| kind.role == Some(role))
                 && self.deactivated.is_none_or(|deactivated| kind.deactivated == deactivated)
         };
         let all = self.role.is_none() && self.deactivated.is_none();
@@ -89,7 +99,7 @@ pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserP
         return user_search::find(store, text, &filter, &window).await;
     }
     let fetch = window.fetch();
-    let after = window.after.clone();
+    let after = window.after_id();
     // Without a filter one list; otherwise one for each kind, merged: none reads a row that is not shown.
     let lists: Vec<&str> = match filter.kinds() {
         None => vec!["TRUE"],

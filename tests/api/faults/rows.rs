@@ -34,14 +34,14 @@ pub async fn alter(backend: Backend, url: &str, sql: &str) {
 }
 
 /// The last moment, the first, and one in the year 20000, as SQL.
-fn moments(backend: Backend) -> [String; 3] {
+pub fn moments(backend: Backend) -> [String; 3] {
     match backend {
         Backend::Sqlite => [i64::MAX, i64::MIN, 568_971_820_800_000_000].map(|at| at.to_string()),
         Backend::Postgres => ["'infinity'", "'-infinity'", "'20000-01-01'"].map(ToOwned::to_owned),
     }
 }
 
-async fn admin_of(home: &Path, server: &Running, settings: &[(&str, &str)]) -> Caller {
+pub async fn admin_of(home: &Path, server: &Running, settings: &[(&str, &str)]) -> Caller {
     let create = ["user", "create", "--admin", "--name", "Root", "--email", "root@example.com"];
     succeeds(run(home, settings, &create, PASSWORD));
     let body = json!({ "email": "root@example.com", "password": PASSWORD });
