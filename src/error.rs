@@ -1,6 +1,6 @@
 //! Everything that can be answered instead of what was asked: one closed list.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -10,10 +10,10 @@ use actix_web::{
     },
 };
 use serde::{Serialize, Serializer};
-use strum::VariantArray;
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+    openapi::{ObjectBuilder, RefOr, Schema, extensions::Extensions, schema::Type},
 };
 
 use crate::{
@@ -37,7 +37,8 @@ const RETRY_SECONDS: u32 = 2;
 
 /// What went wrong: stable, for programs. Capitals are words of the Better Auth protocol, whose
 /// clients look for them; small letters are ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "each row of `row` says it, to the caller")]
 pub enum Code {
     BadRequest,
@@ -97,6 +98,23 @@ pub enum Code {
 }
 
 impl Code {
+    /// Those with which a new password can be refused: by its rules, or since too many are hashed.
+    pub const NEW_PASSWORD: [Self; 5] = [
+        Self::PasswordTooShort,
+        Self::PasswordTooLong,
+        Self::PasswordTooCommon,
+        Self::PasswordTooObvious,
+        Self::Busy,
+    ];
+
+    /// Those with which a mailed link to confirm an email can be refused.
+    pub const EMAIL_LINK: [Self; 4] = [
+        Self::InvalidEmailLink,
+        Self::EmailLinkExpired,
+        Self::UserDeactivated,
+        Self::UserAlreadyExists,
+    ];
+
     /// Status, code, and a sentence for people: the whole list.
     #[rustfmt::skip]
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
@@ -177,6 +195,13 @@ impl Code {
         Self::VARIANTS.iter().copied().find(|code| code.name() == name)
     }
 
+    /// A name for generated code. Unlike [`Self::name`] it belongs to one code alone, whatever the case: to a
+    /// generator `TOKEN_EXPIRED` and `token_expired` are one.
+    #[must_use]
+    pub fn constant(self) -> &'static str {
+        self.into()
+    }
+
     /// A sentence for people.
     #[must_use]
     pub const fn message(self) -> &'static str {
@@ -204,18 +229,24 @@ impl Serialize for Code {
 
 impl PartialSchema for Code {
     fn schema() -> RefOr<Schema> {
-        let mut names: Vec<_> = Self::VARIANTS.iter().map(|code| code.name()).collect();
-        let mut seen = std::collections::HashSet::new();
-        names.retain(|name| seen.insert(*name));
+        let mut codes = Self::VARIANTS.to_vec();
+        let mut seen = HashSet::new();
+        codes.retain(|code| seen.insert(code.name()));
+        let constants: Vec<_> = codes.iter().map(|code| code.constant()).collect();
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some("What went wrong, for programs. It does not change."))
-            .enum_values(Some(names))
+            .enum_values(Some(codes.into_iter().map(Self::name)))
+            .extensions(Some(Extensions::from_iter([("x-enum-varnames", constants)])))
             .into()
     }
 }
 
-impl ToSchema for Code {}
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("ErrorCode")
+    }
+}
 
 /// A [`Code`], with what is particular to this request.
 #[derive(Debug)]
@@ -247,10 +278,8 @@ pub struct Problem {
     #[schema(example = "about:blank")]
     kind: &'static str,
     /// What the status means.
-    #[schema(example = "Unauthorized")]
     title: &'static str,
     /// The status.
-    #[schema(example = 401)]
     status: u16,
     /// What happened, for people.
     detail: Cow<'static, str>,
@@ -311,7 +340,9 @@ impl Error {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    fn problem(&self) -> Problem {
+    /// The body that a client gets.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
         let detail = self.detail.clone().unwrap_or(Cow::Borrowed(self.code.message()));
         Problem {
             kind: "about:blank",
@@ -460,8 +491,6 @@ impl From<PasswordFault> for Error {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]

@@ -48,7 +48,7 @@ use crate::{
     store::{last_use::Key, sessions, tokens},
 };
 
-pub use access::{Access, Body, Declares};
+pub use access::{Access, Body, Declares, Query};
 pub(crate) use count::show_standing;
 pub use extract::{ByCookie, ByToken, Fresh, Needs, NotByToken, SiteAdmin, is_fresh};
 pub use refusal::{guard_the_unguarded, is_navigation};

@@ -1,13 +1,16 @@
-//! The OpenAPI document: what the handlers say of themselves, and what their arguments say of who
-//! may call. Nobody writes `security` or a shared error by hand.
+//! The OpenAPI document: what the handlers say of themselves, what their arguments say of who may call, and
+//! what both say of the errors. `security` and errors are never written by hand.
+
+mod errors;
+mod references;
 
 use std::collections::BTreeMap;
 
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi,
-        Ref, RefOr, Response, ResponseBuilder, Schema, ServerBuilder,
+        Components, ComponentsBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder,
+        OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema, ServerBuilder,
         path::Operation,
         security::{
             ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -17,15 +20,19 @@ use utoipa::{
 };
 
 use crate::{
-    api::{health, tag},
-    error::{Code, FieldError, MEDIA_TYPE, Problem},
-    gate::{Access, Body},
-    routes,
+    api::tag,
+    error::{Code, FieldError, Problem},
+    gate::Access,
+    routes::{self, Operation as Row},
     scope::Scope,
 };
+use errors::{Call, Errors};
 
 const COOKIE: &str = "cookie";
 const BEARER: &str = "bearer";
+
+/// The response that sends a browser to the login page.
+const SIGN_IN: &str = "SIGN_IN";
 
 const DESCRIPTION: &str = "\
 Your first call, in four steps on this page:
@@ -51,9 +58,10 @@ const TAGS: [(&str, &str); 6] = [
 /// The document, for a server whose cookie has this name.
 #[must_use]
 pub fn document(cookie_name: &str) -> OpenApi {
-    let access: BTreeMap<&str, Access> =
-        routes::operations().into_iter().map(|row| (row.id, row.access)).collect();
+    let rows: BTreeMap<&str, Row> =
+        routes::operations().into_iter().map(|row| (row.id, row)).collect();
     let mut document = routes::documented();
+    references::restore(&mut document);
     document.info = InfoBuilder::new()
         .title("Portcullis")
         .version(env!("CARGO_PKG_VERSION"))
@@ -75,22 +83,22 @@ pub fn document(cookie_name: &str) -> OpenApi {
     let mut components = ComponentsBuilder::from(document.components.take().unwrap_or_default())
         .schema(Problem::name(), Problem::schema())
         .schema(FieldError::name(), FieldError::schema())
-        .schema("Code", Code::schema())
+        .schema(<Code as ToSchema>::name(), Code::schema())
+        .response(SIGN_IN, sign_in())
         .security_scheme(COOKIE, cookie_scheme(cookie_name))
-        .security_scheme(BEARER, bearer_scheme());
-    for (name, response) in Shared::ALL.map(|shared| (shared.name, shared.response())) {
-        components = components.response(name, response);
-    }
-    let components = components.build();
+        .security_scheme(BEARER, bearer_scheme())
+        .build();
+    let mut errors = Errors::default();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in routes::methods(item) {
             show_example(operation, &components);
             let id = operation.operation_id.as_deref().unwrap_or_default();
-            if let Some(access) = access.get(id) {
-                describe(operation, &method, path, *access);
+            if let Some(row) = rows.get(id) {
+                describe(operation, &method, path, row, &mut errors);
             }
         }
     }
+    errors.describe(&mut components);
     document.components = Some(components);
     document
 }
@@ -133,21 +141,33 @@ fn bearer_scheme() -> SecurityScheme {
     )
 }
 
-/// Says of an operation who may call it, and which errors it shares with others.
-fn describe(operation: &mut Operation, method: &HttpMethod, path: &str, access: Access) {
-    operation.security = Some(security(access, is_safe(method)));
+/// Says of an operation who may call it, and which errors it can answer.
+fn describe(
+    operation: &mut Operation,
+    method: &HttpMethod,
+    path: &str,
+    row: &Row,
+    errors: &mut Errors,
+) {
+    let (access, is_safe) = (row.access, is_safe(method));
+    operation.security = Some(security(access, is_safe));
     let said = operation.description.take().into_iter().chain(demands(access).map(str::to_owned));
     operation.description =
         Some(said.collect::<Vec<_>>().join("\n\n")).filter(|text| !text.is_empty());
-    for shared in
-        Shared::ALL.iter().filter(|shared| (shared.applies)(access, path, is_safe(method)))
-    {
-        operation
-            .responses
-            .responses
-            .entry(shared.status.to_owned())
-            .or_insert_with(|| RefOr::Ref(Ref::from_response_name(shared.name)));
+    let responses = &mut operation.responses.responses;
+    if access.required && is_safe {
+        let sign_in = || RefOr::Ref(Ref::from_response_name(SIGN_IN));
+        responses.entry("302".to_owned()).or_insert_with(sign_in);
     }
+    responses.extend(errors.responses(&Call { access, path, is_safe }, &row.codes));
+}
+
+fn sign_in() -> Response {
+    let header = HeaderBuilder::new().description(Some("The login page, with `next`")).build();
+    ResponseBuilder::new()
+        .description("A browser's navigation that is not signed in: sign in there first")
+        .header("Location", header)
+        .build()
 }
 
 /// The keys that open an operation, with the roles that each needs (OpenAPI 3.1 allows role names
@@ -174,7 +194,8 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
 /// What `security` has no words for.
 fn demands(access: Access) -> impl Iterator<Item = &'static str> {
     [
-        (!access.token).then_some("Takes the session cookie, not a token."),
+        (!access.token && access.required).then_some("Takes the session cookie, not a token."),
+        (!access.token && !access.required).then_some("Call it without an API token."),
         (!access.cookie).then_some("Takes a token, not the session cookie."),
         access
             .fresh
@@ -186,108 +207,4 @@ fn demands(access: Access) -> impl Iterator<Item = &'static str> {
 
 fn is_safe(method: &HttpMethod) -> bool {
     matches!(method, HttpMethod::Get | HttpMethod::Head | HttpMethod::Options)
-}
-
-/// An error that many operations share: when, and in what words.
-struct Shared {
-    status: &'static str,
-    name: &'static str,
-    text: &'static str,
-    header: Option<(&'static str, &'static str)>,
-    applies: fn(Access, &str, bool) -> bool,
-}
-
-impl Shared {
-    const ALL: [Self; 11] = [
-        Self {
-            status: "302",
-            name: "SignIn",
-            text: "A browser's navigation by nobody: sign in there first",
-            header: Some(("Location", "The login page, with `next`")),
-            applies: |access, _, safe| access.required && safe,
-        },
-        Self {
-            status: "400",
-            name: "BadRequest",
-            text: "The body or the query string cannot be read",
-            header: None,
-            applies: |access, _, _| access.body != Body::None || access.query,
-        },
-        Self {
-            status: "401",
-            name: "Unauthorized",
-            text: "No live key was presented; for a bad token, `code` says what is wrong with it",
-            header: Some(("WWW-Authenticate", "RFC 6750, 3")),
-            applies: |access, _, _| access.required,
-        },
-        Self {
-            status: "403",
-            name: "Forbidden",
-            text: "This key, this user or this page may not: `code` says why",
-            header: None,
-            applies: |access, _, _| access.gated,
-        },
-        Self {
-            status: "404",
-            name: "NotFound",
-            text: "It is not there, or not yours to know about",
-            header: None,
-            applies: |_, path, _| path.contains('{'),
-        },
-        Self {
-            status: "429",
-            name: "TooManyRequests",
-            text: "This address, or this account, has asked too often",
-            header: Some(("Retry-After", "After how many seconds to try again")),
-            applies: |_, path, _| !health::PATHS.contains(&path),
-        },
-        Self {
-            status: "408",
-            name: "RequestTimeout",
-            text: "The body took longer than ten seconds to come",
-            header: None,
-            applies: |access, _, _| access.body != Body::None,
-        },
-        Self {
-            status: "413",
-            name: "PayloadTooLarge",
-            text: "The body is larger than 64 KiB",
-            header: None,
-            applies: |access, _, _| access.body != Body::None,
-        },
-        Self {
-            status: "415",
-            name: "UnsupportedMediaType",
-            text: "The body is not application/json",
-            header: None,
-            applies: |access, _, _| access.body != Body::None,
-        },
-        Self {
-            status: "422",
-            name: "ValidationFailed",
-            text: "Some fields are not valid: `errors` says which",
-            header: None,
-            applies: |access, _, _| access.body == Body::Own,
-        },
-        Self {
-            status: "503",
-            name: "Unavailable",
-            text: "The database cannot answer just now. Nobody is signed out by it",
-            header: Some(("Retry-After", "In how many seconds to try again")),
-            applies: |access, _, _| access.gated,
-        },
-    ];
-
-    fn response(&self) -> Response {
-        let mut response = ResponseBuilder::new().description(self.text);
-        if self.status != "302" {
-            response = response
-                .content(MEDIA_TYPE, Content::new(Some(Ref::from_schema_name(Problem::name()))));
-        }
-        if let Some((name, text)) = self.header {
-            let header = utoipa::openapi::HeaderBuilder::new().description(Some(text)).build();
-            response = response.header(name, header);
-        }
-        response.build()
-    }
 }

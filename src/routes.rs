@@ -1,7 +1,8 @@
 //! THE TABLE: everything that can be asked, in groups by who is asked about the caller.
 //!
 //! A row is a handler; its method and address stand above it in its file, who may call it in its
-//! arguments. `openapi/openapi.json` is this table written out.
+//! arguments. The codes behind it are those that it can answer of its own: what follows from its arguments
+//! (`openapi/errors.rs`) is left out. `openapi/openapi.json` is this table written out.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +28,8 @@ use crate::{
 /// From one list of handlers: what utoipa documents, and what actix serves.
 macro_rules! table {
     (
-        open { $($open:ident $(:: $open_rest:ident)*),* $(,)? }
-        gated { $($gated:ident $(:: $gated_rest:ident)*),* $(,)? }
+        open { $($open:ident $(:: $open_rest:ident)* $([$($open_code:ident),*])?),* $(,)? }
+        gated { $($gated:ident $(:: $gated_rest:ident)* $([$($code:ident),*])?),* $(,)? }
     ) => {
         #[derive(utoipa::OpenApi)]
         #[openapi(paths(
@@ -41,8 +42,10 @@ macro_rules! table {
         #[must_use]
         pub fn operations() -> Vec<Operation> {
             vec![
-                $(Operation::open(stringify!($open $(:: $open_rest)*), $open $(:: $open_rest)*),)*
-                $(Operation::gated(stringify!($gated $(:: $gated_rest)*), $gated $(:: $gated_rest)*),)*
+                $(Operation::open(stringify!($open $(:: $open_rest)*), $open $(:: $open_rest)*)
+                    $($(.answering(Code::$open_code))*)?,)*
+                $(Operation::gated(stringify!($gated $(:: $gated_rest)*), $gated $(:: $gated_rest)*)
+                    $($(.answering(Code::$code))*)?,)*
             ]
         }
     };
@@ -52,33 +55,41 @@ table! {
     // their address here as well (`app::limit`), but for the probes.
     open {
         health::live,
-        health::ready,
+        health::ready [StoreUnavailable],
         auth::ok::auth_ok,
     }
 
     // Pass the gate.
     gated {
-        auth::sign_up::sign_up_email,
-        auth::sign_in::sign_in_email,
+        auth::sign_up::sign_up_email [
+            SignUpClosed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
+        ],
+        auth::sign_in::sign_in_email [
+            InvalidEmail, PasswordTooLong, InvalidCallbackUrl, InvalidEmailOrPassword, UserDeactivated,
+            EmailNotVerified, Busy
+        ],
         auth::sign_out::sign_out,
         auth::sessions::get_session,
         auth::sessions::list_sessions,
         auth::sessions::revoke_session,
         auth::sessions::revoke_sessions,
         auth::sessions::revoke_other_sessions,
-        auth::profile::update_profile,
-        auth::passwords::verify_password,
-        auth::passwords::change_password,
-        auth::password_reset::request_password_reset,
-        auth::password_reset::follow_reset_link,
-        auth::password_reset::reset_password,
-        auth::email::send_verification_email,
-        auth::email::confirm_email,
-        auth::email::verify_email,
-        auth::email::change_email,
+        auth::profile::update_profile [EmailCannotBeUpdated, FieldNotAllowed, NoFieldsToUpdate],
+        auth::passwords::verify_password [InvalidPassword, Busy],
+        auth::passwords::change_password [NEW_PASSWORD, InvalidPassword, NoPassword],
+        auth::password_reset::request_password_reset [InvalidRedirectUrl],
+        auth::password_reset::follow_reset_link [InvalidCallbackUrl],
+        auth::password_reset::reset_password [InvalidLink, NEW_PASSWORD, UserDeactivated],
+        auth::email::send_verification_email [InvalidCallbackUrl, EmailMismatch, EmailAlreadyVerified],
+        auth::email::confirm_email [EMAIL_LINK],
+        auth::email::verify_email [InvalidCallbackUrl, EMAIL_LINK],
+        auth::email::change_email [InvalidCallbackUrl, EmailUnchanged],
         auth::email::cancel_email_change,
-        auth::deletion::delete_account,
-        auth::deletion::confirm_deletion,
+        auth::deletion::delete_account [
+            InvalidCallbackUrl, InvalidPassword, Busy, SessionTooOld, InvalidDeletionLink, UserDeactivated,
+            LastAdmin
+        ],
+        auth::deletion::confirm_deletion [InvalidCallbackUrl, InvalidDeletionLink, UserDeactivated, LastAdmin],
         auth::accounts::list_accounts,
 
         dashboard::show_dashboard,
@@ -98,12 +109,12 @@ table! {
         tokens::rename_token,
         tokens::revoke_token,
 
-        setup::set_up,
+        setup::set_up [NEW_PASSWORD, InvalidLink, AdminExists, EmailTaken],
         admin::users::list_users,
-        admin::users::create_user,
+        admin::users::create_user [EmailTaken],
         admin::users::show_user,
-        admin::users::update_user,
-        admin::lock_out::deactivate_user,
+        admin::users::update_user [LastAdmin],
+        admin::lock_out::deactivate_user [LastAdmin],
         admin::lock_out::reactivate_user,
         admin::credentials::list_user_sessions,
         admin::credentials::end_user_sessions,
@@ -123,6 +134,8 @@ pub struct Operation {
     pub id: &'static str,
     /// Who may call, from the handler's arguments.
     pub access: Access,
+    /// The codes that it can answer of its own.
+    pub codes: Vec<Code>,
     route: Box<dyn Fn() -> Route>,
 }
 
@@ -139,7 +152,7 @@ impl Operation {
             assert!(Args::ACCESS.limit.is_none(), "a limit of its own is counted by the gate");
         }
         let route = Box::new(move || web::to(handler.clone()));
-        Self { id: id(path), access: Args::ACCESS, route }
+        Self { id: id(path), access: Args::ACCESS, codes: Vec::new(), route }
     }
 
     /// A handler behind the gate. One whose arguments ask for nobody does not compile here.
@@ -153,7 +166,30 @@ impl Operation {
         let access = Args::ACCESS;
         let gate = move |request, next| gate::pass(access, request, next);
         let route = Box::new(move || web::to(handler.clone()).wrap(from_fn(gate)));
-        Self { id: id(path), access, route }
+        Self { id: id(path), access, codes: Vec::new(), route }
+    }
+
+    /// It can answer this besides.
+    fn answering(mut self, answer: impl Answer) -> Self {
+        self.codes.extend(answer.codes());
+        self
+    }
+}
+
+/// A code of a row, or several that come together.
+trait Answer {
+    fn codes(self) -> Vec<Code>;
+}
+
+impl Answer for Code {
+    fn codes(self) -> Vec<Code> {
+        vec![self]
+    }
+}
+
+impl<const N: usize> Answer for [Code; N] {
+    fn codes(self) -> Vec<Code> {
+        self.into()
     }
 }
 

@@ -38,10 +38,10 @@ pub(super) fn device(request: &HttpRequest) -> Device {
 
 /// It is done.
 #[derive(Serialize, ToSchema)]
-pub struct Status {
+pub struct StatusResponse {
     /// Always true.
     #[schema(example = true)]
     status: bool,
 }
 
-const DONE: Status = Status { status: true };
+const DONE: StatusResponse = StatusResponse { status: true };

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::tag,
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     key_check::Agreement,
     state::State,
 };
@@ -47,10 +47,7 @@ pub async fn live() -> Json<Health> {
 /// secret does not fit that of an instance that runs already.
 #[utoipa::path(
     get, path = "/health/ready", tag = tag::HEALTH,
-    responses(
-        (status = 200, description = "They can", body = Health),
-        (status = 503, description = "They cannot just now", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "They can", body = Health)),
 )]
 pub async fn ready(state: Data<State>) -> Result<Json<Health>, Error> {
     if state.draining.is_cancelled() {

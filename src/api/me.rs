@@ -10,6 +10,7 @@ use crate::{api::tag, gate::Session, scope::Scope};
 
 /// Whoever asks, and with what.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CurrentUser)]
 pub struct Me {
     user: User,
     /// The session; null for an API token.
@@ -20,6 +21,8 @@ pub struct Me {
 }
 
 /// See who you are
+///
+/// The user, the session if you came with the cookie, and what your key allows.
 #[utoipa::path(get, path = "/api/me", tag = tag::ACCOUNT, responses((status = 200, description = "You", body = Me)))]
 pub async fn show_me(session: Session) -> Json<Me> {
     let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope)).collect();

@@ -71,6 +71,8 @@ impl From<ProjectRow> for Project {
 }
 
 /// List your projects
+///
+/// Newest first; `nextCursor` leads to the next page.
 #[utoipa::path(get, path = "/api/projects", tag = tag::PROJECTS, params(Paging), responses((status = 200, description = "A page of your projects, newest first", body = Page<Project>)))]
 pub async fn list_projects(
     session: Session,
@@ -115,6 +117,8 @@ pub struct CreateProject {
 }
 
 /// Make a project
+///
+/// It belongs to you: other users can neither see nor change it.
 #[utoipa::path(
     post, path = "/api/projects", tag = tag::PROJECTS, request_body = CreateProject,
     responses(
@@ -146,6 +150,8 @@ pub async fn create_project(
 }
 
 /// See a project
+///
+/// That of another user is 404, like one that does not exist.
 #[utoipa::path(get, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 200, description = "The project", body = Project)))]
 pub async fn show_project(
     session: Session,
@@ -201,6 +207,8 @@ where
 }
 
 /// Change a project
+///
+/// What is left out stays as it is.
 #[utoipa::path(
     patch, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), request_body = UpdateProject,
     responses(

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::json::flatten;
 use crate::{
     error::{Code, Error},
-    gate::{Access, Declares},
+    gate::{Access, Declares, Query},
 };
 
 /// A valid query string. One that cannot be taken is 400: a misspelt filter must not show everything.
@@ -20,11 +20,11 @@ pub struct ValidQuery<T>(pub T);
 pub struct ProtocolQuery<T>(pub T);
 
 impl<T> Declares for ValidQuery<T> {
-    const ACCESS: Access = Access { query: true, ..Access::OPEN };
+    const ACCESS: Access = Access { query: Query::Own, ..Access::OPEN };
 }
 
 impl<T> Declares for ProtocolQuery<T> {
-    const ACCESS: Access = Access { query: true, ..Access::OPEN };
+    const ACCESS: Access = Access { query: Query::Protocol, ..Access::OPEN };
 }
 
 impl<T: DeserializeOwned + Validate> FromRequest for ValidQuery<T> {

@@ -19,6 +19,8 @@ pub struct Settings {
 }
 
 /// See your settings
+///
+/// Your name and email, and whether the email is confirmed.
 #[utoipa::path(get, path = "/api/settings", tag = tag::ACCOUNT, responses((status = 200, description = "Your settings", body = Settings)))]
 pub async fn show_settings(session: Session) -> Json<Settings> {
     let user = Arc::unwrap_or_clone(session.user);

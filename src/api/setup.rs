@@ -12,7 +12,7 @@ use validator::Validate;
 
 use super::{auth::device, json::ValidJson, limited, tag, user::User};
 use crate::{
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
     secrets::{Context, LinkSecret, Password, SessionSecret},
@@ -46,6 +46,7 @@ pub struct SetUp {
 
 /// The site has an admin.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SetUpResponse)]
 pub struct IsSetUp {
     user: User,
 }
@@ -56,10 +57,7 @@ pub struct IsSetUp {
 /// once, for 30 minutes. Begins a session and sets the session cookie.
 #[utoipa::path(
     post, path = "/api/setup", tag = tag::ADMIN, request_body = SetUp,
-    responses(
-        (status = 201, description = "The admin, signed in", body = IsSetUp),
-        (status = 409, description = "There is an admin already, or somebody has this address", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 201, description = "The admin, signed in", body = IsSetUp)),
 )]
 pub async fn set_up(
     _: limited::SignUp,

@@ -33,7 +33,7 @@ use crate::{
 /// An API token; the token itself was shown once, when it was made.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Token)]
+#[schema(as = ApiToken)]
 pub struct TokenView {
     id: String,
     /// What you call it.
@@ -208,6 +208,8 @@ fn only(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Erro
 }
 
 /// See a token
+///
+/// What is known of it. The token itself was shown once, when it was made.
 #[utoipa::path(get, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 200, description = "The token", body = TokenView)))]
 pub async fn show_token(
     session: Session,

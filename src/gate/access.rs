@@ -1,4 +1,5 @@
 use actix_web::web::{Data, Path};
+use uuid::Uuid;
 
 use crate::{
     limits::Limit,
@@ -30,8 +31,10 @@ pub struct Access {
     pub fresh: bool,
     /// What is taken as a body.
     pub body: Body,
-    /// Whether the query string is read.
-    pub query: bool,
+    /// What is taken as a query string.
+    pub query: Query,
+    /// Whether the path names a thing by its id.
+    pub id: bool,
     /// Whether following it as a link does something, once: HEAD, which must not, is not taken.
     pub once: bool,
     /// What is counted of it, besides that it is a request.
@@ -51,6 +54,17 @@ pub enum Body {
     Protocol,
 }
 
+/// What an operation takes as a query string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Query {
+    /// Nothing is read.
+    None,
+    /// Fields by our own rules.
+    Own,
+    /// Fields by the rules of the Better Auth protocol.
+    Protocol,
+}
+
 impl Access {
     /// An argument that says nothing about who may call.
     pub const OPEN: Self = Self {
@@ -63,7 +77,8 @@ impl Access {
         any_scope: false,
         fresh: false,
         body: Body::None,
-        query: false,
+        query: Query::None,
+        id: false,
         once: false,
         limit: None,
         sets_cookie: false,
@@ -103,7 +118,11 @@ impl Access {
                 (Body::None, body) | (body, Body::None) => body,
                 _ => panic!("a handler has one body: these arguments read two"),
             },
-            query: self.query || other.query,
+            query: match self.query {
+                Query::None => other.query,
+                own => own,
+            },
+            id: self.id || other.id,
             once: self.once || other.once,
             limit: match (self.limit, other.limit) {
                 (None, limit) | (limit, None) => limit,
@@ -134,7 +153,12 @@ impl<T> Declares for Data<T> {
     const ACCESS: Access = Access::OPEN;
 }
 
-impl<T> Declares for Path<T> {
+/// An id that names nothing is 404.
+impl Declares for Path<Uuid> {
+    const ACCESS: Access = Access { id: true, ..Access::OPEN };
+}
+
+impl Declares for Path<String> {
     const ACCESS: Access = Access::OPEN;
 }
 
@@ -179,7 +203,8 @@ mod tests {
             any_scope: true,
             fresh: true,
             body: Body::Own,
-            query: true,
+            query: Query::Own,
+            id: true,
             once: true,
             limit: Some(Limit::SignIn),
             sets_cookie: true,

@@ -73,6 +73,117 @@ fn every_reference_leads_somewhere() {
     assert!(seen > 100, "{seen}");
 }
 
+/// Names as the languages of generated clients see them: many write them in a case of their own.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|letter| letter.is_ascii_alphanumeric());
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// Of names that stand side by side, those that are one to a generator.
+fn alike<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().filter(|name| !seen.insert(plain(name))).collect()
+}
+
+/// Every group of names in a part of the document that become names side by side in a generated client.
+fn names_side_by_side(part: &Value) -> Vec<Vec<&str>> {
+    match part {
+        Value::Object(members) => {
+            let mut groups: Vec<Vec<&str>> = Vec::new();
+            for name in ["schemas", "responses", "examples", "properties"] {
+                let inner = members.get(name).and_then(Value::as_object);
+                groups.extend(inner.map(|inner| inner.keys().map(String::as_str).collect()));
+            }
+            let named = members.get("x-enum-varnames").or(members.get("enum"));
+            let values = named.and_then(Value::as_array);
+            groups.extend(values.map(|all| all.iter().filter_map(Value::as_str).collect()));
+            let parameters = members.get("parameters").and_then(Value::as_array);
+            let name = |parameter| Value::get(parameter, "name").and_then(Value::as_str);
+            groups.extend(parameters.map(|all| all.iter().filter_map(name).collect()));
+            groups.into_iter().chain(members.values().flat_map(names_side_by_side)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(names_side_by_side).collect(),
+        _ => vec![],
+    }
+}
+
+#[test]
+fn no_two_names_differ_only_in_case_or_punctuation() {
+    let document = committed();
+    let mut groups = names_side_by_side(&document);
+    groups.push(operations(&document).iter().map(|operation| operation.id).collect());
+    assert!(groups.len() > 100, "the document was not understood: {groups:?}");
+    let alike: Vec<&str> = groups.into_iter().flat_map(alike).collect();
+    assert_eq!(alike, [""; 0]);
+}
+
+#[test]
+fn names_that_differ_only_in_case_or_punctuation_are_found() {
+    let document = json!({
+        "schemas": { "Page_User": { "enum": ["LOST", "lost"] }, "PageUser": {} },
+        "parameters": [{ "name": "userId" }, { "name": "user_id" }],
+        "responses": { "Renamed": { "enum": ["LOST", "lost"], "x-enum-varnames": ["LOST", "GONE"] } },
+    });
+    let found: Vec<&str> = names_side_by_side(&document).into_iter().flat_map(alike).collect();
+    assert_eq!(found, ["Page_User", "user_id", "lost"]);
+}
+
+#[test]
+fn every_renamed_code_has_a_name() {
+    let document = committed();
+    let codes = &document["components"]["schemas"]["ErrorCode"];
+    let [values, names] = ["enum", "x-enum-varnames"].map(|list| codes[list].as_array().unwrap());
+    assert_eq!(values.len(), names.len());
+}
+
+/// The types of every list's items.
+fn list_items(part: &Value) -> Vec<&Value> {
+    match part {
+        Value::Object(members) => {
+            let own = (members.get("type") == Some(&json!("array"))).then(|| &members["items"]);
+            own.into_iter().chain(members.values().flat_map(list_items)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(list_items).collect(),
+        _ => vec![],
+    }
+}
+
+#[test]
+fn the_items_of_a_list_are_of_a_named_type() {
+    let document = committed();
+    let items = list_items(&document);
+    assert!(items.len() > 10, "{items:?}");
+    for item in items {
+        // A text needs no type of its own.
+        assert!(item.get("$ref").is_some() || item["type"] == "string", "{item}");
+    }
+}
+
+#[test]
+fn every_error_shows_what_a_client_gets() {
+    let document = committed();
+    let mut seen = 0;
+    for operation in operations(&document) {
+        for (status, response) in operation.value["responses"].as_object().unwrap() {
+            let status: u16 = status.parse().unwrap();
+            let problems = problems(&document, response);
+            assert_eq!(problems.is_empty(), status < 400, "{} {status}", operation.id);
+            let description = resolve(&document, response)["description"].as_str().unwrap();
+            for problem in problems {
+                let code = problem["code"].as_str().unwrap();
+                let title = reqwest::StatusCode::from_u16(status).unwrap().canonical_reason();
+                assert_eq!(problem["status"], status, "{} {problem}", operation.id);
+                assert_eq!(problem["title"].as_str(), title, "{} {problem}", operation.id);
+                assert_eq!(problem["detail"], problem["message"], "{problem}");
+                assert!(problem["detail"].as_str().is_some_and(|text| text.ends_with(['.', 'd'])));
+                assert!(description.contains(&format!("`{code}`: ")), "{description}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}
+
 fn references(value: &Value) -> Vec<&str> {
     match value {
         Value::Object(members) => members

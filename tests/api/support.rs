@@ -2,6 +2,7 @@
 
 mod caller;
 mod cluster;
+mod contract;
 mod npm;
 mod old_rows;
 mod outbox;
@@ -16,6 +17,7 @@ mod witness;
 
 pub use caller::{Caller, Reply};
 pub use cluster::{Restartable, connect};
+pub use contract::{problems, resolve};
 pub use npm::Package;
 pub use old_rows::{add_sessions, moment};
 pub use outbox::Letter;

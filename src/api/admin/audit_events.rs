@@ -74,6 +74,8 @@ pub struct Listing {
 }
 
 /// List audit events
+///
+/// What admins and the operator did, newest first.
 #[utoipa::path(get, path = "/api/admin/audit-events", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of events, newest first", body = Page<AuditEvent>)))]
 pub async fn list_audit_events(
     _: SiteAdmin,

@@ -24,13 +24,15 @@ use crate::{
 
 /// How many were ended.
 #[derive(Serialize, ToSchema)]
-pub struct Ended {
+pub struct EndedCount {
     /// How many there were until now.
     #[schema(example = 2)]
     ended: usize,
 }
 
 /// List a user's sessions
+///
+/// The browsers in which the user is signed in, newest first.
 #[utoipa::path(get, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id"), Paging), responses((status = 200, description = "A page of their sessions, newest first", body = Page<SessionView>)))]
 pub async fn list_user_sessions(
     _: SiteAdmin,
@@ -47,33 +49,33 @@ pub async fn list_user_sessions(
 /// End a user's sessions
 ///
 /// Every browser of theirs is signed out with its next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They are no more", body = Ended)))]
+#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They are no more", body = EndedCount)))]
 pub async fn end_user_sessions(
     admin: SiteAdmin,
     _: Fresh,
     state: Data<State>,
     id: Path<Uuid>,
-) -> Result<Json<Ended>, Error> {
+) -> Result<Json<EndedCount>, Error> {
     let id = existing(&state, &id).await?;
     let event = event(&admin, Action::SessionsEnded, &id, &state);
     let ended = sessions::end_as_admin(&state.store, id, state.clock.now(), event).await??;
-    Ok(Json(Ended { ended }))
+    Ok(Json(EndedCount { ended }))
 }
 
 /// Revoke a user's tokens
 ///
 /// Every token of theirs stops with its next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They work no more", body = Ended)))]
+#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They work no more", body = EndedCount)))]
 pub async fn revoke_user_tokens(
     admin: SiteAdmin,
     _: Fresh,
     state: Data<State>,
     id: Path<Uuid>,
-) -> Result<Json<Ended>, Error> {
+) -> Result<Json<EndedCount>, Error> {
     let id = existing(&state, &id).await?;
     let event = event(&admin, Action::TokensRevoked, &id, &state);
     let ended = tokens::revoke_all(&state.store, id, state.clock.now(), event).await??;
-    Ok(Json(Ended { ended }))
+    Ok(Json(EndedCount { ended }))
 }
 
 async fn existing(state: &State, id: &Uuid) -> Result<String, Error> {

@@ -32,6 +32,7 @@ use crate::{
 /// A piece of work that is not done yet.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Job)]
 pub struct JobView {
     id: String,
     /// What kind of work.

@@ -10,7 +10,7 @@ use validator::Validate;
 use super::AdminUser;
 use crate::{
     api::{json::ValidJson, tag},
-    error::{Error, Problem},
+    error::Error,
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
@@ -22,7 +22,7 @@ use crate::{
 /// How to lock somebody out.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"revokeCredentials": false}))]
+#[schema(as = DeactivateUser, example = json!({"revokeCredentials": false}))]
 pub struct Deactivate {
     /// Also end their sessions and revoke their tokens for good; otherwise what has not expired
     /// works again after reactivation.
@@ -36,10 +36,7 @@ pub struct Deactivate {
 /// admin. Doing it again is no error.
 #[utoipa::path(
     post, path = "/api/admin/users/{id}/deactivate", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), request_body = Deactivate,
-    responses(
-        (status = 200, description = "The user, locked out", body = AdminUser),
-        (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "The user, locked out", body = AdminUser)),
 )]
 pub async fn deactivate_user(
     admin: SiteAdmin,

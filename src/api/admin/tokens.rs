@@ -56,6 +56,8 @@ pub struct Listing {
 }
 
 /// List anyone's tokens
+///
+/// Of all users, or of one: what is known of the tokens, never the tokens.
 #[utoipa::path(get, path = "/api/admin/tokens", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of tokens, newest first unless a state is asked for", body = Page<AdminToken>)))]
 pub async fn list_all_tokens(
     _: SiteAdmin,

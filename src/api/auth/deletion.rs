@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{json::ProtocolJson, limited, query::ProtocolQuery, tag},
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie, is_fresh},
     jobs::{About, Job, Mail},
     secrets::{LinkHash, LinkSecret, Password},
@@ -42,7 +42,7 @@ pub struct DeleteAccount {
 
 /// What was done.
 #[derive(Serialize, ToSchema)]
-pub struct Answer {
+pub struct AccountDeletion {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -51,8 +51,9 @@ pub struct Answer {
     message: &'static str,
 }
 
-const DELETED: Answer = Answer { success: true, message: "User deleted" };
-const MAILED: Answer = Answer { success: true, message: "Verification email sent" };
+const DELETED: AccountDeletion = AccountDeletion { success: true, message: "User deleted" };
+const MAILED: AccountDeletion =
+    AccountDeletion { success: true, message: "Verification email sent" };
 
 /// Delete your account
 ///
@@ -60,11 +61,7 @@ const MAILED: Answer = Answer { success: true, message: "Verification email sent
 /// mails. Without, a link is mailed that does it, if your password was entered within a day.
 #[utoipa::path(
     post, path = "/api/auth/delete-user", tag = tag::AUTH, request_body = DeleteAccount,
-    responses(
-        (status = 200, description = "It is gone, or a link was mailed: `message` says which", body = Answer),
-        (status = 404, description = "The link has been used, has expired or is not yours", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "It is gone, or a link was mailed: `message` says which", body = AccountDeletion)),
 )]
 pub async fn delete_account(
     _: limited::SignIn,
@@ -74,7 +71,7 @@ pub async fn delete_account(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<DeleteAccount>,
-) -> Result<Json<Answer>, Error> {
+) -> Result<Json<AccountDeletion>, Error> {
     let user = session.user;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let link = body.token.map(|token| LinkSecret::presented(token).hash());
@@ -99,10 +96,8 @@ pub async fn delete_account(
 #[utoipa::path(
     get, path = "/api/auth/delete-user/callback", tag = tag::AUTH, params(Following),
     responses(
-        (status = 200, description = "It is gone", body = Answer),
+        (status = 200, description = "It is gone", body = AccountDeletion),
         (status = 302, description = "On to `callbackURL`, or to sign in", headers(("Location" = String, description = "The page"))),
-        (status = 404, description = "The link has been used, has expired or is not yours", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "This would leave the site without an active admin", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn confirm_deletion(
@@ -112,7 +107,7 @@ pub async fn confirm_deletion(
     _: Once,
     state: Data<State>,
     ProtocolQuery(following): ProtocolQuery<Following>,
-) -> Result<Either<Json<Answer>, HttpResponse>, Error> {
+) -> Result<Either<Json<AccountDeletion>, HttpResponse>, Error> {
     let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let link = LinkSecret::presented(following.token).hash();
     delete(&state, session.user.id.clone(), Some(link)).await?;

@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
-    DONE, Status,
+    DONE, StatusResponse,
     callback::{Following, Once, checked, redirect},
     mailbox::takes_mail,
 };
 use crate::{
     api::{json::ProtocolJson, limited, query::ProtocolQuery, tag, user::User},
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     fields::{self, normal_email},
     gate::{ByCookie, Fresh, NotByToken, Session},
     jobs::{About, Job, Mail},
@@ -47,7 +47,7 @@ pub struct SendVerificationEmail {
 /// asked for that none is sent. The link works once, for an hour; a newer one takes its place.
 #[utoipa::path(
     post, path = "/api/auth/send-verification-email", tag = tag::AUTH, request_body = SendVerificationEmail,
-    responses((status = 200, description = "A mail goes out, if there is anything to confirm", body = Status)),
+    responses((status = 200, description = "A mail goes out, if there is anything to confirm", body = StatusResponse)),
 )]
 pub async fn send_verification_email(
     _: limited::Mail,
@@ -56,7 +56,7 @@ pub async fn send_verification_email(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SendVerificationEmail>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     let email = normal_email(&body.email);
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     if let Some(Session { user, .. }) = &session {
@@ -76,7 +76,7 @@ pub async fn send_verification_email(
 
 /// An address is confirmed.
 #[derive(Serialize, ToSchema)]
-pub struct Confirmed {
+pub struct EmailConfirmation {
     /// Always true.
     #[schema(example = true)]
     status: bool,
@@ -100,19 +100,15 @@ pub struct ConfirmEmail {
 /// same and does nothing.
 #[utoipa::path(
     post, path = "/api/auth/verify-email", tag = tag::AUTH, request_body = ConfirmEmail,
-    responses(
-        (status = 200, description = "The address is confirmed", body = Confirmed),
-        (status = 401, description = "The link has expired, or another has taken its place", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The new address has become somebody else's", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "The address is confirmed", body = EmailConfirmation)),
 )]
 pub async fn confirm_email(
     _: NotByToken,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ConfirmEmail>,
-) -> Result<Json<Confirmed>, Error> {
+) -> Result<Json<EmailConfirmation>, Error> {
     let user = confirm(&state, body.token, Followed::ByButton).await??;
-    Ok(Json(Confirmed { status: true, user }))
+    Ok(Json(EmailConfirmation { status: true, user }))
 }
 
 /// Confirm an address with a mailed link, by GET
@@ -124,10 +120,8 @@ pub async fn confirm_email(
 #[utoipa::path(
     get, path = "/api/auth/verify-email", tag = tag::AUTH, params(Following),
     responses(
-        (status = 200, description = "The address is confirmed", body = Confirmed),
+        (status = 200, description = "The address is confirmed", body = EmailConfirmation),
         (status = 302, description = "On to `callbackURL`", headers(("Location" = String, description = "The page"))),
-        (status = 401, description = "The link has expired, or another has taken its place", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The new address has become somebody else's", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn verify_email(
@@ -136,12 +130,12 @@ pub async fn verify_email(
     session: Option<Session>,
     state: Data<State>,
     ProtocolQuery(following): ProtocolQuery<Following>,
-) -> Result<Either<Json<Confirmed>, HttpResponse>, Error> {
+) -> Result<Either<Json<EmailConfirmation>, HttpResponse>, Error> {
     let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let signed_in = session.map(|session| session.user.id.clone());
     let confirmed = confirm(&state, following.token, Followed::ByGet { signed_in }).await?;
     match (confirmed, callback) {
-        (Ok(user), None) => Ok(Either::Left(Json(Confirmed { status: true, user }))),
+        (Ok(user), None) => Ok(Either::Left(Json(EmailConfirmation { status: true, user }))),
         (Err(code), None) => Err(code.into()),
         (Ok(_), Some(page)) => Ok(Either::Right(redirect(&page, &state.site, None))),
         (Err(code), Some(page)) => {
@@ -194,7 +188,7 @@ pub struct ChangeEmail {
 /// then. The answer is the same if somebody has that address.
 #[utoipa::path(
     post, path = "/api/auth/change-email", tag = tag::AUTH, request_body = ChangeEmail,
-    responses((status = 200, description = "A mail goes out, unless somebody has that address", body = Status)),
+    responses((status = 200, description = "A mail goes out, unless somebody has that address", body = StatusResponse)),
 )]
 pub async fn change_email(
     _: limited::Mail,
@@ -204,7 +198,7 @@ pub async fn change_email(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ChangeEmail>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     let email = normal_email(&body.new_email);
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     if email == session.user.email {

@@ -8,14 +8,16 @@ use crate::api::tag;
 
 /// The protocol is spoken here.
 #[derive(Serialize, ToSchema)]
-pub struct Ok {
+pub struct AuthOk {
     /// Always true.
     #[schema(example = true)]
     ok: bool,
 }
 
 /// Ask whether the protocol is spoken here
-#[utoipa::path(get, path = "/api/auth/ok", tag = tag::AUTH, responses((status = 200, description = "It is", body = Ok)))]
-pub async fn auth_ok() -> Json<Ok> {
-    Json(Ok { ok: true })
+///
+/// For clients and monitoring: it needs no session and reads no database.
+#[utoipa::path(get, path = "/api/auth/ok", tag = tag::AUTH, responses((status = 200, description = "It is", body = AuthOk)))]
+pub async fn auth_ok() -> Json<AuthOk> {
+    Json(AuthOk { ok: true })
 }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::{
-    DONE, Status,
+    DONE, StatusResponse,
     callback::{checked, redirect, reset_page},
     mailbox::takes_mail,
 };
@@ -44,14 +44,14 @@ pub struct RequestPasswordReset {
 
 /// A mail is on its way, if there is anybody to write to.
 #[derive(Serialize, ToSchema)]
-pub struct Requested {
+pub struct PasswordResetRequested {
     /// Always true.
     #[schema(example = true)]
     status: bool,
     message: &'static str,
 }
 
-const REQUESTED: Requested = Requested {
+const REQUESTED: PasswordResetRequested = PasswordResetRequested {
     status: true,
     message: "If this email exists in our system, check your email for the reset link",
 };
@@ -62,7 +62,7 @@ const REQUESTED: Requested = Requested {
 /// works once, for an hour; a newer one takes its place.
 #[utoipa::path(
     post, path = "/api/auth/request-password-reset", tag = tag::AUTH, request_body = RequestPasswordReset,
-    responses((status = 200, description = "A mail goes out, if there is anybody to write to", body = Requested)),
+    responses((status = 200, description = "A mail goes out, if there is anybody to write to", body = PasswordResetRequested)),
 )]
 pub async fn request_password_reset(
     _: limited::Mail,
@@ -70,7 +70,7 @@ pub async fn request_password_reset(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<RequestPasswordReset>,
-) -> Result<Json<Requested>, Error> {
+) -> Result<Json<PasswordResetRequested>, Error> {
     let page = reset_page(body.redirect_to, &state)?;
     let email = normal_email(&body.email);
     if takes_mail(&state, &request, &email).await? {
@@ -132,14 +132,14 @@ pub struct ResetPassword {
 /// The link works once. Every session of its user ends, and none is begun: sign in next.
 #[utoipa::path(
     post, path = "/api/auth/reset-password", tag = tag::AUTH, request_body = ResetPassword,
-    responses((status = 200, description = "The password is set", body = Status)),
+    responses((status = 200, description = "The password is set", body = StatusResponse)),
 )]
 pub async fn reset_password(
     _: limited::SignIn,
     _: NotByToken,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ResetPassword>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     let link = LinkSecret::presented(body.token).hash();
     let holder = verifications::holder(&state.store, link, Purpose::SetPassword).await?;
     let (email, name) = holder.map(|user| (user.email, user.name)).unwrap_or_default();

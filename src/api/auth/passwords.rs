@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{DONE, Status, device, sign_up::yes, throttle::Attempt};
+use super::{DONE, StatusResponse, device, sign_up::yes, throttle::Attempt};
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
@@ -38,7 +38,7 @@ pub struct VerifyPassword {
 /// under another cookie; the one it had is dead (ASVS 7.2.4).
 #[utoipa::path(
     post, path = "/api/auth/verify-password", tag = tag::AUTH, request_body = VerifyPassword,
-    responses((status = 200, description = "It is your password", body = Status)),
+    responses((status = 200, description = "It is your password", body = StatusResponse)),
 )]
 pub async fn verify_password(
     _: limited::SignIn,
@@ -48,7 +48,7 @@ pub async fn verify_password(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<VerifyPassword>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     verify(&state, &session.user, &request, body.password, Code::InvalidPassword).await?;
     let secret = SessionSecret::generate();
     let renewal = renewal(&cookie, &own, &secret)?;

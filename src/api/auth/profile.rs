@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{DONE, Status};
+use super::{DONE, StatusResponse};
 use crate::{
     api::{json::ProtocolJson, tag},
     error::{Code, Error},
@@ -44,14 +44,14 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, 
 /// Change your name or picture
 #[utoipa::path(
     post, path = "/api/auth/update-user", tag = tag::AUTH, request_body = UpdateProfile,
-    responses((status = 200, description = "It is changed", body = Status)),
+    responses((status = 200, description = "It is changed", body = StatusResponse)),
 )]
 pub async fn update_profile(
     session: Session,
     _: ByCookie,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<UpdateProfile>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     if body.email.is_some() {
         return Err(Code::EmailCannotBeUpdated.into());
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use super::{DONE, Status};
+use super::{DONE, StatusResponse};
 use crate::{
     api::{
         json::ProtocolJson,
@@ -29,7 +29,7 @@ use crate::{
 
 /// Whoever is signed in.
 #[derive(Serialize, ToSchema)]
-pub struct Current {
+pub struct CurrentSession {
     /// The session; null for an API token.
     #[schema(required)]
     session: Option<SessionView>,
@@ -52,13 +52,13 @@ pub struct Looking {
 /// until it is 30 days old; `disableRefresh` prevents that. A token is answered `{"session": null, "user": …}`.
 #[utoipa::path(
     get, path = "/api/auth/get-session", tag = tag::AUTH, params(Looking),
-    responses((status = 200, description = "Whoever is signed in, or null", body = Option<Current>)),
+    responses((status = 200, description = "Whoever is signed in, or null", body = Option<CurrentSession>)),
 )]
 pub async fn get_session(
     session: Option<Session>,
     ProtocolQuery(_): ProtocolQuery<Looking>,
 ) -> impl Responder {
-    let current = session.map(|Session { user, session, .. }| Current {
+    let current = session.map(|Session { user, session, .. }| CurrentSession {
         session: session.map(SessionView::from),
         user: user.into(),
     });
@@ -128,7 +128,7 @@ pub struct RevokeSession {
 /// One that is not there, or not yours, is no error: nothing is ended then.
 #[utoipa::path(
     post, path = "/api/auth/revoke-session", tag = tag::AUTH, request_body = RevokeSession,
-    responses((status = 200, description = "It is no more", body = Status)),
+    responses((status = 200, description = "It is no more", body = StatusResponse)),
 )]
 pub async fn revoke_session(
     session: Session,
@@ -136,7 +136,7 @@ pub async fn revoke_session(
     cookie: SessionCookie,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<RevokeSession>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     let is_own = own.id == body.token;
     let which = Which::One(body.token);
     sessions::end(&state.store, session.user.id.clone(), which, state.clock.now()).await?;
@@ -149,25 +149,25 @@ pub async fn revoke_session(
 /// End all your sessions
 ///
 /// This one too: the cookie is removed.
-#[utoipa::path(post, path = "/api/auth/revoke-sessions", tag = tag::AUTH, responses((status = 200, description = "They are no more", body = Status)))]
+#[utoipa::path(post, path = "/api/auth/revoke-sessions", tag = tag::AUTH, responses((status = 200, description = "They are no more", body = StatusResponse)))]
 pub async fn revoke_sessions(
     session: Session,
     _: ByCookie,
     cookie: SessionCookie,
     state: Data<State>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     sessions::end(&state.store, session.user.id.clone(), Which::All, state.clock.now()).await?;
     cookie.remove();
     Ok(Json(DONE))
 }
 
 /// End all your other sessions
-#[utoipa::path(post, path = "/api/auth/revoke-other-sessions", tag = tag::AUTH, responses((status = 200, description = "They are no more", body = Status)))]
+#[utoipa::path(post, path = "/api/auth/revoke-other-sessions", tag = tag::AUTH, responses((status = 200, description = "They are no more", body = StatusResponse)))]
 pub async fn revoke_other_sessions(
     session: Session,
     ByCookie(own): ByCookie,
     state: Data<State>,
-) -> Result<Json<Status>, Error> {
+) -> Result<Json<StatusResponse>, Error> {
     let which = Which::AllBut(own.id.clone());
     sessions::end(&state.store, session.user.id.clone(), which, state.clock.now()).await?;
     Ok(Json(DONE))

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     config::EmailVerification,
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
     secrets::{Password, SessionHash, SessionSecret, Verdict},
@@ -66,10 +66,7 @@ pub struct SignedIn {
 /// Begins a session and sets the session cookie. The session that the browser had ends.
 #[utoipa::path(
     post, path = "/api/auth/sign-in/email", tag = tag::AUTH, request_body = SignIn,
-    responses(
-        (status = 200, description = "Signed in", body = SignedIn, headers(("Location" = String, description = "`callbackURL`, if one was sent"))),
-        (status = 401, description = "The address or the password is wrong: which, nobody is told", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "Signed in", body = SignedIn, headers(("Location" = String, description = "`callbackURL`, if one was sent")))),
 )]
 pub async fn sign_in_email(
     _: limited::SignIn,

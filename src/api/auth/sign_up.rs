@@ -13,7 +13,7 @@ use super::{callback::checked, device, mailbox::takes_mail, profile::not_allowed
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     config::{EmailVerification, SignUp as Policy},
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
     jobs::{About, Job, Mail},
@@ -76,10 +76,7 @@ pub struct SignedUp {
 /// same for an address that has an account already.
 #[utoipa::path(
     post, path = "/api/auth/sign-up/email", tag = tag::AUTH, request_body = SignUp,
-    responses(
-        (status = 200, description = "The account", body = SignedUp),
-        (status = 422, description = "The address belongs to somebody", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "The account", body = SignedUp)),
 )]
 pub async fn sign_up_email(
     _: limited::SignUp,

@@ -10,6 +10,7 @@ use tokio::{
 
 use super::{
     PASSWORD,
+    contract::undeclared,
     searched::{keep_out, secrets_in},
 };
 
@@ -111,6 +112,7 @@ impl Reply {
         let request = request.unwrap();
         let presented = presented(&request);
         keep_out(presented.iter().cloned());
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = http.execute(request).await.expect("the server answers");
         let reply = Self {
             status: response.status(),
@@ -118,6 +120,7 @@ impl Reply {
             text: response.text().await.unwrap(),
         };
         reply.shows_none_of(&presented);
+        reply.is_declared(&method, &path);
         if let Some(cookie) = reply.cookie() {
             keep_out(secrets_in(&cookie));
         }
@@ -136,6 +139,16 @@ impl Reply {
                     "a credential is in the header {name}: {value}"
                 );
             }
+        }
+    }
+
+    /// A client may rely on what the document says of an operation's answers.
+    fn is_declared(&self, method: &Method, path: &str) {
+        let problem = self.header("content-type") == Some("application/problem+json");
+        let body = self.json();
+        let code = body["code"].as_str().filter(|_| problem);
+        if let Some(fault) = undeclared(method, path, self.status.as_u16(), code) {
+            panic!("{fault}: {}", self.text);
         }
     }
 

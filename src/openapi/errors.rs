@@ -1,0 +1,161 @@
+//! The errors of an operation: the codes that it can answer, and an example of each.
+//!
+//! Most codes follow from the operation's [`Access`]; the others stand in the table of routes. What the tests
+//! see a server answer is compared with this.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        Components, ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
+        example::{Example, ExampleBuilder},
+    },
+};
+
+use crate::{
+    api::health,
+    error::{Code, Error, FieldError, MEDIA_TYPE, Problem},
+    gate::{Access, Body, Query},
+    scope::Scope,
+};
+
+/// What an operation's codes follow from.
+pub(super) struct Call<'a> {
+    pub access: Access,
+    pub path: &'a str,
+    pub is_safe: bool,
+}
+
+impl Call<'_> {
+    fn needs_scopes(&self) -> bool {
+        let scopes = self.access.needs(Scope::of_method(self.is_safe));
+        self.access.gated && !scopes.names().is_empty()
+    }
+
+    fn reads_body(&self) -> bool {
+        self.access.body != Body::None
+    }
+}
+
+/// Which calls can be answered with which codes, whatever their handlers do.
+#[rustfmt::skip]
+const RULES: [(fn(&Call<'_>) -> bool, &[Code]); 16] = [
+    (|_| true, &[Code::Internal]),
+    (|call| call.access.gated, &[Code::StoreUnavailable]),
+    (|call| !health::PATHS.contains(&call.path), &[Code::TooManyRequests]),
+    (|call| call.access.required, &[Code::Unauthorized, Code::TokenMalformed, Code::TokenExpired, Code::TokenInvalid]),
+    (|call| call.access.gated && !call.is_safe, &[Code::InvalidOrigin, Code::MissingOrNullOrigin, Code::CrossSiteNavigation]),
+    (|call| call.needs_scopes(), &[Code::InsufficientScope]),
+    (|call| !call.access.token, &[Code::CookieRequired]),
+    (|call| !call.access.cookie, &[Code::TokenRequired]),
+    (|call| call.access.admin, &[Code::AdminRequired]),
+    (|call| call.access.fresh, &[Code::SessionNotFresh]),
+    (|call| call.access.id, &[Code::NotFound]),
+    (|call| call.reads_body(), &[Code::BadRequest, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType]),
+    (|call| call.access.body == Body::Own, &[Code::ValidationFailed]),
+    (|call| call.access.body == Body::Protocol, &[Code::ProtocolValidation]),
+    (|call| call.access.query == Query::Own, &[Code::InvalidQuery]),
+    (|call| call.access.query == Query::Protocol, &[Code::ProtocolValidation]),
+];
+
+/// The errors of all operations, each described once.
+#[derive(Default)]
+pub(super) struct Errors {
+    alone: BTreeSet<Code>,
+    all: BTreeSet<Code>,
+}
+
+impl Errors {
+    /// The error responses of an operation that can answer these codes of its own, by their status.
+    pub(super) fn responses(
+        &mut self,
+        call: &Call<'_>,
+        own: &[Code],
+    ) -> BTreeMap<String, RefOr<Response>> {
+        let implied =
+            RULES.iter().filter(|(applies, _)| applies(call)).flat_map(|(_, codes)| *codes);
+        let codes: BTreeSet<Code> = implied.chain(own).copied().collect();
+        let mut by_status: BTreeMap<StatusCode, Vec<Code>> = BTreeMap::new();
+        for code in &codes {
+            by_status.entry(code.status()).or_default().push(*code);
+        }
+        self.all.extend(codes);
+        let documented = |(status, codes): (StatusCode, Vec<Code>)| {
+            let response = match *codes {
+                [code] => {
+                    self.alone.insert(code);
+                    RefOr::Ref(Ref::from_response_name(code.constant()))
+                }
+                _ => RefOr::T(response(&codes)),
+            };
+            (status.as_str().to_owned(), response)
+        };
+        by_status.into_iter().map(documented).collect()
+    }
+
+    /// What the responses refer to: those with a single code, and an example of each code.
+    pub(super) fn describe(self, components: &mut Components) {
+        for code in self.alone {
+            components.responses.insert(code.constant().to_owned(), response(&[code]).into());
+        }
+        for code in self.all {
+            let example = ExampleBuilder::new().summary(code.message()).value(Some(example(code)));
+            components.examples.insert(code.constant().to_owned(), example.into());
+        }
+    }
+}
+
+/// A response with one of these codes, which have one status.
+fn response(codes: &[Code]) -> Response {
+    let lines = codes.iter().map(|code| format!("- `{}`: {}", code.name(), code.message()));
+    let example = |code: &Code| {
+        let name = code.constant();
+        (name, RefOr::Ref::<Example>(Ref::new(format!("#/components/examples/{name}"))))
+    };
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(Problem::name())))
+        .examples_from_iter(codes.iter().map(example));
+    let response = ResponseBuilder::new()
+        .description(lines.collect::<Vec<_>>().join("\n"))
+        .content(MEDIA_TYPE, content.build());
+    match codes.first().and_then(|code| header(code.status())) {
+        Some((name, text)) => {
+            response.header(name, HeaderBuilder::new().description(Some(text)).build()).build()
+        }
+        None => response.build(),
+    }
+}
+
+/// The header that tells more of an error with this status.
+fn header(status: StatusCode) -> Option<(&'static str, &'static str)> {
+    match status {
+        StatusCode::UNAUTHORIZED => Some(("WWW-Authenticate", "RFC 6750, 3")),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            Some(("Retry-After", "After how many seconds to try again"))
+        }
+        _ => None,
+    }
+}
+
+/// The body that a client gets with this code.
+fn example(code: Code) -> Value {
+    let field = |name: &str, message: &'static str| {
+        vec![FieldError { field: name.to_owned(), code: "invalid".into(), message: message.into() }]
+    };
+    let error: Error = match code {
+        Code::ValidationFailed => code.on(field("name", "is required")),
+        Code::ProtocolValidation => {
+            code.on(field("email", "is required")).saying("[body.email] is required".to_owned())
+        }
+        Code::InvalidQuery => code.on(field("limit", "must be 1 to 100")),
+        Code::InsufficientScope => Error::lacks([Scope::Write].into_iter().collect()),
+        Code::TooManyRequests => Error::too_many(30),
+        _ => code.into(),
+    };
+    let mut body = json!(error.problem());
+    body["requestId"] = json!("019ab000-0000-7000-8000-000000000000");
+    body
+}

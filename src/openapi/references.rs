@@ -1,0 +1,103 @@
+//! Generic types in the document.
+//!
+//! utoipa calls `Page<Project>` `Page_Project` and writes a copy of `Project` into it. Generated clients would
+//! have two types for one thing, under a name that no program would choose.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::{
+    OpenApi, Ref, RefOr, Response, Schema,
+    path::Operation,
+    schema::{AdditionalProperties, ArrayItems},
+};
+
+use crate::routes;
+
+/// Calls `Page<Project>` `ProjectPage`, and refers to a type wherever it was copied.
+pub(super) fn restore(document: &mut OpenApi) {
+    let Some(components) = &mut document.components else { return };
+    let named = std::mem::take(&mut components.schemas);
+    let named: BTreeMap<String, RefOr<Schema>> =
+        named.into_iter().map(|(name, schema)| (readable(&name), schema)).collect();
+    let mut restored = named.clone();
+    for schema in restored.values_mut() {
+        // Not the type itself: two types that happen to be alike are two.
+        each_within(schema, &mut |inner| refer(inner, &named));
+    }
+    components.schemas = restored;
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in routes::methods(item) {
+            each_of(operation, &mut |schema| refer(schema, &named));
+        }
+    }
+}
+
+/// `ProjectPage` for `Page_Project`.
+fn readable(name: &str) -> String {
+    let (generic, argument) = name.split_once('_').unwrap_or((name, ""));
+    argument.to_owned() + generic
+}
+
+/// Makes a schema that is a copy of another type a reference to that type.
+fn refer(schema: &mut RefOr<Schema>, named: &BTreeMap<String, RefOr<Schema>>) {
+    match schema {
+        RefOr::Ref(reference) => {
+            if let Some((folder, name)) = reference.ref_location.rsplit_once('/') {
+                reference.ref_location = format!("{folder}/{}", readable(name));
+            }
+        }
+        RefOr::T(_) => {
+            if let Some((name, _)) = named.iter().find(|(_, other)| *other == schema) {
+                *schema = RefOr::Ref(Ref::from_schema_name(name));
+            }
+        }
+    }
+}
+
+/// Does this to each schema of an operation, from the outermost to the innermost.
+fn each_of(operation: &mut Operation, act: &mut impl FnMut(&mut RefOr<Schema>)) {
+    let sent = operation.request_body.iter_mut().flat_map(|body| match body {
+        RefOr::T(body) => body.content.values_mut().collect(),
+        RefOr::Ref(_) => Vec::new(),
+    });
+    let answered = operation.responses.responses.values_mut().flat_map(|response| match response {
+        RefOr::T(Response { content, .. }) => content.values_mut().collect(),
+        RefOr::Ref(_) => Vec::new(),
+    });
+    for content in sent.chain(answered) {
+        if let RefOr::T(content) = content
+            && let Some(schema) = &mut content.schema
+        {
+            each(schema, act);
+        }
+    }
+}
+
+/// Does this to a schema and to each within.
+fn each(schema: &mut RefOr<Schema>, act: &mut impl FnMut(&mut RefOr<Schema>)) {
+    act(schema);
+    each_within(schema, act);
+}
+
+fn each_within(schema: &mut RefOr<Schema>, act: &mut impl FnMut(&mut RefOr<Schema>)) {
+    let RefOr::T(schema) = schema else { return };
+    match schema {
+        Schema::Array(array) => {
+            if let ArrayItems::RefOrSchema(items) = &mut array.items {
+                each(items, act);
+            }
+        }
+        Schema::Object(object) => {
+            object.properties.values_mut().for_each(|property| each(property, act));
+            if let Some(AdditionalProperties::RefOr(value)) =
+                object.additional_properties.as_deref_mut()
+            {
+                each(value, act);
+            }
+        }
+        Schema::OneOf(some) => some.items.iter_mut().for_each(|item| each(item, act)),
+        Schema::AllOf(all) => all.items.iter_mut().for_each(|item| each(item, act)),
+        Schema::AnyOf(any) => any.items.iter_mut().for_each(|item| each(item, act)),
+        _ => {}
+    }
+}

@@ -1,0 +1,85 @@
+//! The document as a contract: every answer of an operation that any test sees must be declared there, its
+//! status and its code.
+
+use std::sync::LazyLock;
+
+use reqwest::Method;
+use serde_json::Value;
+
+/// The document, as the program writes it.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let text = portcullis::openapi::text("portcullis").unwrap();
+    serde_json::from_str(&text).unwrap()
+});
+
+/// The operation that serves a request: its id, and its responses.
+fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {
+    // What is read with GET answers HEAD too.
+    let method = if *method == Method::HEAD { "get" } else { &method.as_str().to_lowercase() };
+    let asked: Vec<&str> = path.split('/').collect();
+    let serves = |template: &str| {
+        let parts: Vec<&str> = template.split('/').collect();
+        let fits = |(part, asked): (&&str, &&str)| match part.starts_with('{') {
+            true => !asked.is_empty(),
+            false => part == asked,
+        };
+        parts.len() == asked.len() && parts.iter().zip(&asked).all(fits)
+    };
+    let paths = DOCUMENT["paths"].as_object().unwrap().iter();
+    let found = paths.filter(|(template, item)| serves(template) && item.get(method).is_some());
+    // /tokens/current comes before /tokens/{id}.
+    let (_, item) = found.min_by_key(|(template, _)| template.matches('{').count())?;
+    Some((item[method]["operationId"].as_str().unwrap(), &item[method]["responses"]))
+}
+
+/// Follows a reference of the document, if it is one.
+pub fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let Some(reference) = value.get("$ref") else { return value };
+    document.pointer(reference.as_str().unwrap().trim_start_matches('#')).unwrap()
+}
+
+/// The problems that a response of a document shows as its examples.
+pub fn problems<'a>(document: &'a Value, response: &'a Value) -> Vec<&'a Value> {
+    let response = resolve(document, response);
+    let examples = response["content"]["application/problem+json"]["examples"].as_object();
+    let all = examples.into_iter().flat_map(|examples| examples.values());
+    all.map(|example| &resolve(document, example)["value"]).collect()
+}
+
+/// Says what of an answer is not declared. What is served by no operation declares nothing.
+pub fn undeclared(method: &Method, path: &str, status: u16, code: Option<&str>) -> Option<String> {
+    let (id, responses) = operation(method, path)?;
+    // The answer of what stands at that path to a method that no operation has.
+    if status == 405 {
+        return None;
+    }
+    let Some(response) = responses.get(status.to_string()) else {
+        return Some(format!("{id} does not declare {status} {}", code.unwrap_or_default()));
+    };
+    let code = code?;
+    let declared = problems(&DOCUMENT, response).iter().any(|problem| problem["code"] == code);
+    (!declared).then(|| format!("{id} does not declare {status} {code}: see src/routes.rs"))
+}
+
+#[test]
+fn an_answer_that_is_not_declared_is_noticed() {
+    let cases = [
+        ("GET", "/api/projects/x", 200, None, true),
+        ("GET", "/api/projects/x", 404, Some("not_found"), true),
+        ("HEAD", "/api/projects/x", 404, None, true),
+        ("GET", "/api/projects/x", 404, Some("INVALID_TOKEN"), false),
+        ("GET", "/api/projects/x", 201, None, false),
+        ("GET", "/api/projects", 404, Some("not_found"), false),
+        ("DELETE", "/api/tokens/current", 403, Some("token_required"), true),
+        ("DELETE", "/api/tokens/x", 403, Some("token_required"), false),
+        ("PATCH", "/api/admin/users/x", 409, Some("last_admin"), true),
+        ("PATCH", "/api/admin/users/x", 409, Some("email_taken"), false),
+        ("POST", "/api/auth/reset-password", 400, Some("INVALID_TOKEN"), true),
+        ("POST", "/api/auth/reset-password", 401, Some("INVALID_TOKEN"), false),
+        ("GET", "/nothing/of/the/document", 418, None, true),
+    ];
+    for (method, path, status, code, is_declared) in cases {
+        let said = undeclared(&method.parse().unwrap(), path, status, code);
+        assert_eq!(said.is_none(), is_declared, "{method} {path} {status} {code:?}: {said:?}");
+    }
+}
