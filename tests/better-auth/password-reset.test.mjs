@@ -58,6 +58,12 @@ test('the link works once', async () => {
   accepted(await visitor.client.signIn.email({ email, password: OTHER_PASSWORD }))
 })
 
+test('without a token there is no link', async () => {
+  const { email, visitor } = await forgetful()
+  refused(await visitor.client.resetPassword({ newPassword: OTHER_PASSWORD }), 400, 'INVALID_TOKEN')
+  accepted(await visitor.client.signIn.email({ email, password: PASSWORD }))
+})
+
 test('a newer link takes the place of an older one', async () => {
   const { email, mailbox, visitor, token } = await forgetful()
   accepted(await visitor.client.requestPasswordReset({ email }))

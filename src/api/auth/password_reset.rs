@@ -124,6 +124,9 @@ pub struct ResetPassword {
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: Password,
     /// What the link carries.
+    // Without it no link is meant; in the protocol that is not a field which does not fit.
+    #[serde(default)]
+    #[schema(required)]
     token: String,
 }
 
@@ -140,6 +143,9 @@ pub async fn reset_password(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ResetPassword>,
 ) -> Result<Json<StatusResponse>, Error> {
+    if body.token.is_empty() {
+        return Err(Code::InvalidLink.into());
+    }
     let link = LinkSecret::presented(body.token).hash();
     let holder = verifications::holder(&state.store, link, Purpose::SetPassword).await?;
     let (email, name) = holder.map(|user| (user.email, user.name)).unwrap_or_default();
