@@ -29,7 +29,7 @@ use crate::{
 /// Who runs this site from now on.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"token": "the part of the link after token=", "name": "Grace", "email": "grace@example.com", "password": "correct horse battery staple"}))]
+#[schema(example = json!({"token": "the part of the link after token=", "name": "Katherine", "email": "katherine@example.com", "password": "correct horse battery staple"}))]
 pub struct SetUp {
     /// What the link carries that the server printed when it started.
     token: String,

@@ -97,7 +97,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         }
         let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
         lines.push(format!(
-            "  no admin  make one: {program} user create --admin --name Ada --email ada@example.com"
+            "  no admin  make one: {program} user create --admin --name You --email you@example.com"
         ));
     }
     output::line(&format!("{}\n", lines.join("\n")));

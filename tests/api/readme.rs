@@ -50,6 +50,32 @@ fn every_command_is_in_the_list() {
     }
 }
 
+/// Every email after such a word in a text.
+fn emails(text: &'static str, before: &str) -> Vec<&'static str> {
+    let after = text.split(before).skip(1);
+    after.map(|rest| rest.split(['"', ' ', '\n']).next().unwrap()).collect()
+}
+
+/// The README has two tours and Swagger UI a third: on one server, none stands in another's way.
+#[test]
+fn each_tour_makes_users_of_its_own() {
+    let document = portcullis::openapi::text("portcullis").unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let schemas =
+        ["SignUp", "SetUp", "CreateUser"].map(|name| &document["components"]["schemas"][name]);
+    let mut made: Vec<&str> =
+        schemas.iter().map(|schema| schema["example"]["email"].as_str().unwrap()).collect();
+    let curl = commands("Sign up. The cookie goes", "Make a token, and write").concat();
+    let curl: &'static str = curl.leak();
+    made.extend(emails(curl, r#""email": ""#));
+    made.extend(emails(README, "--email "));
+    made.extend(emails(README, r#"signUp.email({ name: "Charles", email: ""#));
+    made.sort_unstable();
+    let count = made.len();
+    made.dedup();
+    assert_eq!((made.len(), count), (6, 6), "{made:?}");
+}
+
 /// The commands of the tour, as they stand but for where the server listens and the program is.
 #[apply(both)]
 async fn the_tour_ends_in_the_lock_out(backend: Backend) {
