@@ -27,7 +27,7 @@ races rounds="1000":
 
 # Check all that is not a test, as .ci/run does
 lint:
-    .ci/run format clippy docs openapi audit deny
+    .ci/run format clippy docs openapi clients audit deny
 
 # Write openapi/openapi.json anew, after a route has changed
 openapi:
