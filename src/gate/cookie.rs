@@ -95,8 +95,9 @@ struct UntilClosed;
 struct Ended;
 
 /// What a browser is to forget with a session (Clear Site Data). Not its cookies: that would mean all of
-/// the domain's, also other hosts' on it.
-const FORGET: HeaderValue = HeaderValue::from_static(r#""cache", "storage""#);
+/// the domain's, also other hosts' on it. Nor its cache: no answer to a signed-in user is stored there, and
+/// Chromium walks through the cache of every site to clear that of one, for which the user would wait seconds.
+const FORGET: HeaderValue = HeaderValue::from_static(r#""storage""#);
 
 /// Takes Max-Age from the cookie of a session that is not to be remembered, as actix-session knows one
 /// life for all, and has the browser forget what it kept of one that has ended. It must stand outside
