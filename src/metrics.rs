@@ -1,12 +1,19 @@
 //! What is measured, for Prometheus. Labels are routes, codes and outcomes: nothing that a caller may
-//! choose, and nobody's name.
+//! choose, and no user's name.
 
-use std::{fmt, sync::atomic::Ordering, time::Duration};
+#[cfg(target_os = "linux")]
+mod process;
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
 };
 
 use crate::{output::Dropped, store::Load};
@@ -31,6 +38,9 @@ struct Outcome {
     outcome: &'static str,
 }
 
+/// Seconds with their fractions.
+type Seconds = Counter<f64, AtomicU64>;
+
 /// The counters and gauges of one server.
 pub struct Metrics {
     registry: Registry,
@@ -39,14 +49,14 @@ pub struct Metrics {
     gate: Family<Outcome, Counter>,
     store_connections: Gauge,
     store_idle_connections: Gauge,
-    store_waits: Gauge,
-    store_wait_timeouts: Gauge,
-    store_wait_micros: Gauge,
+    store_waits: Counter,
+    store_wait_timeouts: Counter,
+    store_wait: Seconds,
     store_queue: Gauge,
-    key_look_ups: Gauge,
-    epochs_read: Gauge,
+    key_look_ups: Counter,
+    epochs_read: Counter,
     hashes_waiting: Gauge,
-    hashes_made: Gauge,
+    hashes_made: Counter,
     jobs_waiting: Gauge,
     jobs_given_up: Gauge,
     retention_paused: Gauge,
@@ -73,13 +83,19 @@ pub struct Now {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("portcullis");
+        let mut whole = Registry::default();
+        #[cfg(target_os = "linux")]
+        whole.register_collector(Box::new(process::Process));
+        let registry = whole.sub_registry_with_prefix("portcullis");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which version runs", build);
         let request_seconds =
             Family::new_with_constructor((|| Histogram::new(BOUNDS)) as fn() -> Histogram);
         let requests = Family::default();
         let gate = Family::default();
         registry.register("requests", "Requests that were answered", requests.clone());
-        registry.register("request_seconds", "How long answers took", request_seconds.clone());
+        let help = "How long answers took";
+        registry.register_with_unit("request", help, Unit::Seconds, request_seconds.clone());
         registry.register("gate", "What the gate found, or why it refused", gate.clone());
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
@@ -88,6 +104,14 @@ impl Default for Metrics {
         };
         let log_dropped_lines = counter("log_dropped_lines", "Lines of the log that were dropped");
         let log_dropped_bytes = counter("log_dropped_bytes", "Bytes of the log that were dropped");
+        let store_waits = counter("store_waits", "How often a connection was waited for");
+        let store_wait_timeouts = counter("store_wait_timeouts", "How often in vain");
+        let key_look_ups = counter("key_look_ups", "Keys that the database was asked about");
+        let epochs_read = counter("epochs_read", "How often the epoch was read");
+        let hashes_made = counter("hashes_made", "Passwords that have been hashed");
+        let store_wait = Seconds::default();
+        let help = "For how long connections were waited for in all";
+        registry.register_with_unit("store_wait", help, Unit::Seconds, store_wait.clone());
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -95,21 +119,21 @@ impl Default for Metrics {
         };
         Self {
             store_connections: gauge("store_connections", "Connections to PostgreSQL"),
-            store_idle_connections: gauge("store_idle_connections", "Those that nobody uses"),
-            store_waits: gauge("store_waits", "How often a connection was waited for"),
-            store_wait_timeouts: gauge("store_wait_timeouts", "How often in vain"),
-            store_wait_micros: gauge("store_wait_micros", "For how long in all, in microseconds"),
+            store_idle_connections: gauge("store_idle_connections", "Those that are not in use"),
             store_queue: gauge("store_queue", "Work that waits for SQLite's threads"),
-            key_look_ups: gauge("key_look_ups", "Keys that the database was asked about"),
-            epochs_read: gauge("epochs_read", "How often the epoch was read"),
             hashes_waiting: gauge("hashes", "Passwords that are hashed or wait to be"),
-            hashes_made: gauge("hashes_made", "Passwords that have been hashed"),
             jobs_waiting: gauge("jobs_waiting", "Jobs that are due or put off, up to 1000"),
-            jobs_given_up: gauge("jobs_given_up", "Jobs that nobody tries any more, up to 1000"),
+            jobs_given_up: gauge("jobs_given_up", "Jobs that are not tried any more, up to 1000"),
             retention_paused: gauge("retention_paused", "Whether the clock has jumped ahead"),
+            store_waits,
+            store_wait_timeouts,
+            store_wait,
+            key_look_ups,
+            epochs_read,
+            hashes_made,
             log_dropped_lines,
             log_dropped_bytes,
-            registry,
+            registry: whole,
             requests,
             request_seconds,
             gate,
@@ -140,14 +164,8 @@ impl Metrics {
         let gauges = [
             (&self.store_connections, now.store.connections),
             (&self.store_idle_connections, now.store.idle),
-            (&self.store_waits, now.store.waits),
-            (&self.store_wait_timeouts, now.store.timeouts),
-            (&self.store_wait_micros, now.store.wait_micros),
             (&self.store_queue, now.store.queue),
-            (&self.key_look_ups, now.store.looked_up),
-            (&self.epochs_read, now.store.epochs_read),
             (&self.hashes_waiting, now.hashes as u64),
-            (&self.hashes_made, now.hashes_made),
         ];
         for (gauge, value) in gauges {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -159,8 +177,21 @@ impl Metrics {
         if let Some(paused) = now.retention_paused {
             self.retention_paused.set(i64::from(paused));
         }
-        self.log_dropped_lines.inner().store(now.log_dropped.lines, Ordering::Relaxed);
-        self.log_dropped_bytes.inner().store(now.log_dropped.bytes, Ordering::Relaxed);
+        // Counted where they happen, so the sums are taken over as they are.
+        let counters = [
+            (&self.store_waits, now.store.waits),
+            (&self.store_wait_timeouts, now.store.timeouts),
+            (&self.key_look_ups, now.store.looked_up),
+            (&self.epochs_read, now.store.epochs_read),
+            (&self.hashes_made, now.hashes_made),
+            (&self.log_dropped_lines, now.log_dropped.lines),
+            (&self.log_dropped_bytes, now.log_dropped.bytes),
+        ];
+        for (counter, value) in counters {
+            counter.inner().store(value, Ordering::Relaxed);
+        }
+        let waited = Duration::from_micros(now.store.wait_micros).as_secs_f64();
+        self.store_wait.inner().store(waited.to_bits(), Ordering::Relaxed);
         let mut written = String::new();
         text::encode(&mut written, &self.registry)?;
         Ok(written)

@@ -228,6 +228,37 @@ async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
         let short = name.trim_start_matches("portcullis_store").trim_end_matches("_total");
         assert!(DOCS.contains(short), "docs/events.md lacks {name}");
     }
+    // What only grows is a counter; what lasts is in seconds.
+    for counter in [
+        "portcullis_store_waits_total",
+        "portcullis_store_wait_timeouts_total",
+        "portcullis_store_wait_seconds_total",
+        "portcullis_key_look_ups_total",
+        "portcullis_epochs_read_total",
+        "portcullis_hashes_made_total",
+        "portcullis_log_dropped_lines_total",
+        "process_cpu_seconds_total",
+    ] {
+        let kind = format!("# TYPE {} counter\n", counter.trim_end_matches("_total"));
+        assert!(text.contains(&kind), "{kind} is not in:\n{text}");
+        assert!(text.contains(&format!("\n{counter} ")), "{counter} is not in:\n{text}");
+    }
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        assert!(!line.contains("micros") && !line.contains("millis"), "{line}");
+    }
+    let build = format!("portcullis_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&build), "{text}");
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in:\n{text}")).parse().unwrap()
+    };
+    assert!(value("process_resident_memory_bytes") > 1e6);
+    assert!(value("process_virtual_memory_bytes") >= value("process_resident_memory_bytes"));
+    assert!(value("process_open_fds") >= 3.0 && value("process_threads") >= 2.0);
+    let now = portcullis::time::Clock::System.now().micros();
+    let now = Duration::from_micros(u64::try_from(now).unwrap()).as_secs_f64();
+    let age = now - value("process_start_time_seconds");
+    assert!((-60.0..3600.0).contains(&age), "{age}");
 }
 
 /// Everything that must be read nowhere, by what it is.
