@@ -4,6 +4,7 @@ pub mod log;
 
 mod backup;
 mod environment;
+mod help;
 mod lease;
 mod print;
 mod retention;
@@ -101,7 +102,8 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// One line that names the setting that is wrong the way it is set in the environment.
 pub fn parse() -> Result<Cli, Failure> {
-    let command = environment::without_empty_variables(Cli::command());
+    let command =
+        environment::without_empty_variables(help::with_settings_in_one_place(Cli::command()));
     let read = |arguments: Vec<OsString>| {
         let mut matches = command.clone().try_get_matches_from(arguments)?;
         Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone()))

@@ -599,3 +599,31 @@ fn help_and_version_are_there() {
     );
     assert!(fails(run(home.path(), &[], &["fly"], "")).contains("fly"));
 }
+
+#[rstest]
+#[case::command(&["migrate", "--help"])]
+#[case::subcommand(&["user", "create", "--help"])]
+#[case::spelt_out(&["help", "token", "revoke"])]
+#[case::short(&["backup", "-h"])]
+fn the_help_of_a_command_says_where_the_settings_are_in_place_of_listing_them(
+    #[case] arguments: &[&str],
+) {
+    let home = TempDir::new().unwrap();
+    let help = succeeds(run(home.path(), &[], arguments, ""));
+    assert!(help.contains("portcullis --help"), "{help}");
+    assert!(!help.contains("[env: "), "{help}");
+    assert!(help.lines().count() < 40, "{help}");
+}
+
+#[test]
+fn the_settings_are_in_the_help_of_the_server_and_every_command_still_takes_them() {
+    let home = TempDir::new().unwrap();
+    let help = succeeds(run(home.path(), &[], &["serve", "--help"], ""));
+    for setting in ["PORTCULLIS_NO_MIGRATE", "PORTCULLIS_SMTP_URL", "DATABASE_URL"] {
+        assert!(help.contains(setting), "{help}");
+    }
+    succeeds(run(home.path(), &[], &["user", "list", "--data-dir", "elsewhere"], ""));
+    assert!(home.path().join("elsewhere/portcullis.db").exists());
+    let empty = [("PORTCULLIS_SMTP_TIMEOUT", "")];
+    succeeds(run(home.path(), &empty, &["user", "list"], ""));
+}
