@@ -6,6 +6,7 @@ mod backup;
 mod environment;
 mod help;
 mod lease;
+mod operator;
 mod print;
 mod retention;
 mod serve;

@@ -78,12 +78,13 @@ pub async fn set_up(
         ..users::User::new(body.name, normal_email(&body.email), Role::Admin, now)
     };
     let secret = SessionSecret::generate();
+    let detail = json!({ "role": "admin" });
     let first = FirstAdmin {
         link,
         account: NewAccount::password(&user.id, &hash, now),
         session: NewSession::begin(&user.id, secret.hash(), true, device(&request), now),
         replaced: cookie.presented(),
-        event: Event::new(None, Action::UserCreated, &user.id, &json!({ "role": "admin" }), now),
+        event: Event::new(Some(&user.id), Action::UserCreated, &user.id, &detail, now),
         user,
     };
     let claimed = setup::claim(&state.store, first, now)

@@ -1,11 +1,11 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Failure, now, print::print};
+use super::{Failure, operator::event, print::print};
 use crate::{
     store::{
         Store,
-        audit_events::{Action, EVERYBODY, Event},
+        audit_events::{Action, EVERYBODY},
         retention::clock::{self, Standing, Status},
     },
     time::Clock,
@@ -30,7 +30,7 @@ pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), 
         RetentionCommand::Confirm => {
             let before = clock::status(store, &Clock::System).await?;
             let detail = json!({ "mark": before.mark, "clock": before.now });
-            let event = Event::new(None, Action::ClockConfirmed, EVERYBODY, &detail, now());
+            let event = event(Action::ClockConfirmed, EVERYBODY, detail);
             clock::confirm(store, &Clock::System, event).await?
         }
     };

@@ -1,10 +1,10 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Failure, now, print, users::find};
+use super::{Failure, now, operator::event, print, users::find};
 use crate::store::{
     Store,
-    audit_events::{Action, EVERYBODY, Event},
+    audit_events::{Action, EVERYBODY},
     page::Window,
     revocation, sessions,
 };
@@ -79,7 +79,7 @@ async fn end(store: &Store, email: Option<String>) -> Result<(), Failure> {
         None => (None, "all users".to_owned()),
     };
     let subject = id.as_deref().unwrap_or(EVERYBODY);
-    let event = Event::new(None, Action::SessionsEnded, subject, &json!({ "links": true }), now());
+    let event = event(Action::SessionsEnded, subject, json!({ "links": true }));
     revocation::end_sessions(store, id, now(), event).await?;
     print(format_args!("Ended every session of {who}, and every mailed link."))
 }

@@ -4,17 +4,17 @@ use clap::{
 };
 use serde_json::json;
 
-use super::{Failure, now, print, users::find};
+use super::{Failure, now, operator::event, print, users::find};
 use crate::{
     config::Config,
     scope::{Scope, Scopes},
     secrets::PlainToken,
     store::{
         Refusal, Store,
-        audit_events::{Action, EVERYBODY, Event},
+        audit_events::{Action, EVERYBODY},
         page::Window,
         revocation,
-        tokens::{self, Filter, Made, Maker, NewToken, State},
+        tokens::{self, ApiToken, Filter, Made, Maker, NewToken, State},
     },
 };
 
@@ -86,7 +86,10 @@ pub(super) async fn run(
 }
 
 async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
-    let token = match tokens::revoke_as_admin(store, None, id, now()).await? {
+    let by_operator = |token: &ApiToken| {
+        event(Action::TokenRevoked, &token.user_id, json!({ "tokenId": token.id }))
+    };
+    let token = match tokens::revoke_as_admin(store, None, id, by_operator, now()).await? {
         Err(Refusal::NotFound) => return Err("there is no token of that id".into()),
         revoked => revoked?,
     };
@@ -95,7 +98,7 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
 
 async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result<(), Failure> {
     let subject = user_id.as_deref().unwrap_or(EVERYBODY);
-    let event = Event::new(None, Action::TokensRevoked, subject, &json!({}), now());
+    let event = event(Action::TokensRevoked, subject, json!({}));
     revocation::revoke_tokens(store, user_id, now(), event).await?;
     print(format_args!("Revoked every token of {who}."))
 }
@@ -123,7 +126,7 @@ async fn create(
     let life = expires_in_days.or(config.max_token_days);
     let row = NewToken::new(&owner.id, &token, name, scopes, life, now);
     let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });
-    let event = Event::new(None, Action::TokenCreated, &owner.id, &detail, now);
+    let event = event(Action::TokenCreated, &owner.id, detail);
     match tokens::create(store, row, scopes, Maker::Operator(event)).await? {
         Made::Token(_) => {}
         Made::Deactivated => return Err("its owner is deactivated".into()),

@@ -1,7 +1,7 @@
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Failure, now, print, read_password};
+use super::{Failure, now, operator::event, print, read_password};
 use crate::{
     config::Config,
     fields, output,
@@ -9,7 +9,7 @@ use crate::{
     store::{
         Refusal, Store,
         accounts::{self, NewAccount, Opening},
-        audit_events::{Action, Event},
+        audit_events::Action,
         login_attempts,
         page::Window,
         passwords,
@@ -95,19 +95,19 @@ pub(super) async fn run(
         UserCommand::Deactivate { email, revoke_credentials } => {
             let user = find(store, &email).await?;
             let detail = json!({ "revokeCredentials": revoke_credentials });
-            let event = event(Action::UserDeactivated, &user, &detail);
+            let event = event(Action::UserDeactivated, &user.id, detail);
             let outcome =
                 users::deactivate(store, user.id, revoke_credentials, now(), event).await?;
             report(outcome, "is locked out")
         }
         UserCommand::Reactivate { email } => {
             let user = find(store, &email).await?;
-            let event = event(Action::UserReactivated, &user, &json!({}));
+            let event = event(Action::UserReactivated, &user.id, json!({}));
             report(users::reactivate(store, user.id, now(), event).await?, "is let in again")
         }
         UserCommand::Unlock { email } => {
             let user = find(store, &email).await?;
-            let event = event(Action::LoginUnlocked, &user, &json!({}));
+            let event = event(Action::LoginUnlocked, &user.id, json!({}));
             let was_throttled = login_attempts::unlock(store, user.email.clone(), event).await?;
             let told = if was_throttled {
                 "need not wait to sign in any more"
@@ -122,7 +122,7 @@ pub(super) async fn run(
             let hash =
                 Hashing::new(1, config.hash_cost.clone()).hash(read_password(&context)?).await?;
             let account = NewAccount::password(&user.id, &hash, now());
-            let event = event(Action::PasswordSet, &user, &json!({}));
+            let event = event(Action::PasswordSet, &user.id, json!({}));
             passwords::set(store, account, event).await?;
             print(format_args!(
                 "{} has a new password, and every session of theirs has ended.",
@@ -136,7 +136,7 @@ pub(super) async fn run(
                 RoleArgument::Admin => Role::Admin,
             };
             let name: &'static str = role.into();
-            let event = event(Action::UserUpdated, &user, &json!({ "role": name }));
+            let event = event(Action::UserUpdated, &user.id, json!({ "role": name }));
             let changes = Changes { name: None, role: Some(role), updated_at: now() };
             let outcome = users::update(store, user.id, changes, event).await?;
             report(outcome, &format!("has the role {name}"))
@@ -161,7 +161,7 @@ async fn create(
     let with = Opening {
         account: Some(NewAccount::password(&user.id, &hash, now)),
         mail: None,
-        event: event(Action::UserCreated, &user, &json!({ "role": role })),
+        event: event(Action::UserCreated, &user.id, json!({ "role": role })),
     };
     let made = accounts::open(store, user, with).await.map_err(|error| match error {
         error if error.is_taken("email") => Failure::from("somebody has this address already"),
@@ -208,10 +208,6 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
 pub(super) async fn find(store: &Store, email: &str) -> Result<User, Failure> {
     let found = users::find_by_email(store, fields::normal_email(email)).await?;
     found.ok_or_else(|| format!("nobody has the address {email}").into())
-}
-
-fn event(action: Action, user: &User, detail: &serde_json::Value) -> Event {
-    Event::new(None, action, &user.id, detail, now())
 }
 
 fn report(outcome: Result<User, Refusal>, what: &str) -> Result<(), Failure> {

@@ -51,6 +51,18 @@ pub enum Action {
     ClockConfirmed,
 }
 
+/// Who works at the command line, by the accounts of that machine.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// Whose account the program runs under.
+    pub os_user: String,
+    /// Who became that user with sudo.
+    pub sudo_user: Option<String>,
+}
+
+const OS_USER: &str = "osUser";
+const SUDO_USER: &str = "sudoUser";
+
 /// A row of `audit_events`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events)]
@@ -65,7 +77,7 @@ pub struct Event {
     /// The user whom it concerns; for a job that is nobody's, the job; or [`EVERYBODY`].
     #[diesel(deserialize_as = OrEmpty<String, audit_events::subject_id>)]
     pub subject_id: String,
-    /// The particulars, as JSON; no address and no secret.
+    /// The particulars, as JSON; no address and no secret. Of the operator, also who they are on that machine.
     #[diesel(deserialize_as = OrEmpty<String, audit_events::detail>)]
     pub detail: String,
     /// When.
@@ -90,6 +102,38 @@ impl Event {
             detail: detail.to_string(),
             created_at: now,
         }
+    }
+}
+
+impl Event {
+    /// What the operator did at the command line. The database knows no user for them; the machine does.
+    #[must_use]
+    pub fn by_operator(
+        operator: &Operator,
+        action: Action,
+        subject_id: &str,
+        mut detail: Value,
+        now: Timestamp,
+    ) -> Self {
+        if let Value::Object(members) = &mut detail {
+            members.insert(OS_USER.to_owned(), operator.os_user.clone().into());
+            if let Some(name) = &operator.sudo_user {
+                members.insert(SUDO_USER.to_owned(), name.clone().into());
+            }
+        }
+        Self::new(None, action, subject_id, &detail, now)
+    }
+
+    /// Who the operator was, in words; none for an admin, and for events of versions that did not record it.
+    #[must_use]
+    pub fn operator(&self) -> Option<String> {
+        let detail: Value = serde_json::from_str(&self.detail).ok()?;
+        let text = |name: &str| detail[name].as_str().map(ToOwned::to_owned);
+        let os_user = text(OS_USER).filter(|_| self.actor_id.is_none())?;
+        Some(match text(SUDO_USER) {
+            Some(name) => format!("{name} as {os_user}"),
+            None => os_user,
+        })
     }
 }
 

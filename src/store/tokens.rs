@@ -303,7 +303,7 @@ pub async fn revoke(
     Ok(revoked == 1)
 }
 
-/// Revokes anybody's token, by an admin, if they are still one, or the operator.
+/// Revokes any token, by an admin, if they are still one, or the operator. The event is made for the token that is found.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -311,9 +311,10 @@ pub async fn revoke_as_admin(
     store: &Store,
     actor: Option<String>,
     id: String,
+    event: impl Fn(&ApiToken) -> Event + Send + 'static,
     now: Timestamp,
 ) -> Result<Result<ApiToken, Refusal>, Error> {
-    admin_write!(store, by actor.clone(), |conn| {
+    admin_write!(store, by actor, |conn| {
         let token: Option<ApiToken> = with_generations()
             .select(ApiToken::as_select())
             .filter(api_tokens::id.eq(&id))
@@ -326,10 +327,7 @@ pub async fn revoke_as_admin(
             .set(api_tokens::revoked_at.eq(now))
             .execute(conn)
             .await?;
-        let detail = json!({ "tokenId": token.id });
-        let event =
-            Event::new(actor.as_deref(), Action::TokenRevoked, &token.user_id, &detail, now);
-        Ok(Ok((event, token)))
+        Ok(Ok((event(&token), token)))
     })
 }
 

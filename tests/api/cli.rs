@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    process::Command,
 };
 
 use tempfile::TempDir;
@@ -145,6 +146,11 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let mut events = events["items"].as_array().unwrap().iter();
     let made = events.find(|event| event["action"] == "token-created").unwrap();
     assert_eq!(made["detail"]["tokenId"], id);
+    let os_user = Command::new("id").arg("-un").output().unwrap().stdout;
+    let os_user = String::from_utf8(os_user).unwrap().trim().to_owned();
+    assert_eq!(made["detail"]["osUser"], os_user.as_str());
+    let page = server.nobody.with_cookie(&admin).navigate("/admin/audit-events").await.text;
+    assert!(page.contains(&format!("the operator ({os_user} at the command line)")), "{page}");
 }
 
 /// The day when something has leaked, rehearsed.

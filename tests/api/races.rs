@@ -233,13 +233,17 @@ async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(back
         let (now, owner) = (server.now(), ada.id.clone());
         let actor = Some(mallory.id.clone());
         let event = |action| Event::new(actor.as_deref(), action, &ada.id, &json!({}), now);
+        let by_mallory = {
+            let event = event(Action::TokenRevoked);
+            move |_: &tokens::ApiToken| event.clone()
+        };
         let ended = event(Action::SessionsEnded);
         let ended = sessions::end_as_admin(store, owner.clone(), now, ended).await;
         let revoked = tokens::revoke_all(store, owner, now, event(Action::TokensRevoked)).await;
         [
             ended.unwrap().err(),
             revoked.unwrap().err(),
-            tokens::revoke_as_admin(store, actor.clone(), token.to_owned(), now)
+            tokens::revoke_as_admin(store, actor.clone(), token.to_owned(), by_mallory, now)
                 .await
                 .unwrap()
                 .err(),

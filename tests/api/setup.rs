@@ -45,7 +45,7 @@ async fn who_holds_the_link_becomes_the_admin_and_is_signed_in(backend: Backend)
     let events = grace.get("/api/admin/audit-events").await.expect(200);
     assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
     assert_eq!(events["items"][0]["action"], "user-created");
-    assert_eq!(events["items"][0]["actorId"], Value::Null);
+    assert_eq!(events["items"][0]["actorId"], user["id"]);
     assert_eq!(events["items"][0]["subjectId"], user["id"]);
     assert_eq!(events["items"][0]["detail"], json!({ "role": "admin" }));
     let sign_in = json!({ "email": EMAIL, "password": PASSWORD });

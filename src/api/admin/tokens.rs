@@ -87,7 +87,14 @@ pub async fn revoke_any_token(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    let (actor, now) = (Some(admin.user.id.clone()), state.clock.now());
-    tokens::revoke_as_admin(&state.store, actor, id.to_string(), now).await??;
+    let (actor, now) = (admin.user.id.clone(), state.clock.now());
+    let by_admin = {
+        let actor = actor.clone();
+        move |token: &ApiToken| {
+            let detail = json!({ "tokenId": token.id });
+            Event::new(Some(&actor), Action::TokenRevoked, &token.user_id, &detail, now)
+        }
+    };
+    tokens::revoke_as_admin(&state.store, Some(actor), id.to_string(), by_admin, now).await??;
     Ok(HttpResponse::NoContent().finish())
 }
