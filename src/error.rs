@@ -1,5 +1,7 @@
 //! Everything that can be answered instead of what was asked: one closed list.
 
+mod explained;
+
 use std::{borrow::Cow, collections::HashSet, fmt};
 
 use actix_web::{
@@ -25,6 +27,8 @@ use crate::{
         constraints::{Constraint, Meaning},
     },
 };
+
+pub use explained::CODES;
 
 /// The media type of an error (RFC 9457).
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -273,16 +277,17 @@ pub struct FieldError {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// Always `about:blank`: `code` says more than a URI would.
+    /// The explanation of `code`, on this server.
     #[serde(rename = "type")]
-    #[schema(example = "about:blank")]
-    kind: &'static str,
+    #[schema(format = "uri-reference", example = "/docs/errors#UNAUTHORIZED")]
+    kind: String,
     /// What the status means.
     title: &'static str,
     /// The status.
     status: u16,
     /// What happened, for people.
     detail: Cow<'static, str>,
+    /// What went wrong, for programs: one of the list at `/docs/errors`.
     code: Code,
     /// The same as `detail`, where Better Auth clients look for it.
     message: Cow<'static, str>,
@@ -345,7 +350,7 @@ impl Error {
     pub fn problem(&self) -> Problem {
         let detail = self.detail.clone().unwrap_or(Cow::Borrowed(self.code.message()));
         Problem {
-            kind: "about:blank",
+            kind: self.code.link(),
             title: self.code.status().canonical_reason().unwrap_or_default(),
             status: self.code.status().as_u16(),
             message: detail.clone(),

@@ -2,6 +2,7 @@
 //! what both say of the errors. `security` and errors are never written by hand.
 
 mod errors;
+mod example;
 mod references;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use crate::{
     scope::Scope,
 };
 use errors::{Call, Errors};
+use example::Examples;
 
 const COOKIE: &str = "cookie";
 const BEARER: &str = "bearer";
@@ -35,22 +37,23 @@ const BEARER: &str = "bearer";
 const SIGN_IN: &str = "SIGN_IN";
 
 const DESCRIPTION: &str = "\
-Your first call, in four steps on this page:
+Your first calls, in four steps on this page:
 
-1. **Sign up**: `POST /api/auth/sign-up/email`, *Try it out*, *Execute*. The browser keeps the session cookie.
+1. **Sign up**: open `POST /api/auth/sign-up/email` (in the group *auth*) and press *Execute*. The browser keeps the session cookie.
 2. **Look**: `GET /api/me` shows who you are.
-3. **Mint a token**: `POST /api/tokens`. Copy `token` from the answer; it is shown once.
-4. **Authorize** with it (the button below, box *bearer*), and every call on this page is made by the token, until you log out there.
+3. **Create a token**: `POST /api/tokens`. Copy `token` from the response; it is shown once.
+4. **Authorize** with it (the button below), and every call on this page is made with the token until you log out there.
 
-Two keys open the gate, and both resolve to the same session: the cookie for browsers, \
+Two kinds of credential are accepted, and both resolve to the same session: the cookie for browsers, \
 `Authorization: Bearer sk_live_…` for scripts. Where both are sent, the token decides; `Authorization` of another scheme, such as a proxy's Basic, is ignored. \
-Errors are `application/problem+json` (RFC 9457); their `code` does not change.";
+Errors are `application/problem+json` (RFC 9457); their `code` does not change, and their `type` leads to [its explanation](/docs/errors).";
 
+/// In the order of a first session.
 const TAGS: [(&str, &str); 6] = [
-    (tag::AUTH, "An account's whole life, in the Better Auth protocol"),
-    (tag::ACCOUNT, "Whoever asks"),
+    (tag::ACCOUNT, "Who you are"),
     (tag::PROJECTS, "A resource that belongs to a user: the example to copy"),
     (tag::TOKENS, "API tokens for scripts"),
+    (tag::AUTH, "An account's whole life, in the Better Auth protocol"),
     (tag::ADMIN, "For site admins"),
     (tag::HEALTH, "For load balancers"),
 ];
@@ -88,10 +91,11 @@ pub fn document(cookie_name: &str) -> OpenApi {
         .security_scheme(COOKIE, cookie_scheme(cookie_name))
         .security_scheme(BEARER, bearer_scheme())
         .build();
+    let examples = Examples::of(&components);
     let mut errors = Errors::default();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in routes::methods(item) {
-            show_example(operation, &components);
+            examples.show(operation);
             let id = operation.operation_id.as_deref().unwrap_or_default();
             if let Some(row) = rows.get(id) {
                 describe(operation, &method, path, row, &mut errors);
@@ -101,19 +105,6 @@ pub fn document(cookie_name: &str) -> OpenApi {
     errors.describe(&mut components);
     document.components = Some(components);
     document
-}
-
-/// A body's example stands with its type; where it is sent, a client's tools look for it too.
-fn show_example(operation: &mut Operation, components: &Components) {
-    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
-    for content in body.content.values_mut() {
-        let RefOr::T(content) = content else { continue };
-        let Some(RefOr::Ref(reference)) = &content.schema else { continue };
-        let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
-        if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get(name) {
-            content.example.clone_from(&schema.example);
-        }
-    }
 }
 
 /// The document as text, as it is committed.
@@ -127,7 +118,7 @@ pub fn text(cookie_name: &str) -> Result<String, serde_json::Error> {
 fn cookie_scheme(name: &str) -> SecurityScheme {
     SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
         name,
-        "The session cookie. Sign-up and sign-in set it and your browser sends it by itself: leave this box empty.",
+        "The session cookie. Sign-up and sign-in set it, and the browser sends it by itself.",
     )))
 }
 
@@ -136,7 +127,7 @@ fn bearer_scheme() -> SecurityScheme {
         HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("sk_live_…")
-            .description(Some("An API token, as `POST /api/tokens` shows it once."))
+            .description(Some("An API token, as `POST /api/tokens` shows it once. Without one, the browser's session cookie is sent."))
             .build(),
     )
 }

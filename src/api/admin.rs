@@ -15,21 +15,39 @@ use crate::{store::users::User as UserRow, time::Timestamp};
 /// A user, as admins see them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
+    "name": "Ada",
+    "email": "ada@example.com",
+    "emailVerified": true,
+    "image": null,
+    "role": "user",
+    "deactivatedAt": null,
+    "createdAt": "2026-11-23T12:48:00.000Z",
+    "updatedAt": "2026-11-23T12:48:00.000Z",
+}))]
 pub struct AdminUser {
+    /// A UUID, which stays the same when the email changes.
+    #[schema(format = Uuid)]
     id: String,
+    /// What to call them.
     name: String,
+    /// In lower case.
     #[schema(format = Email)]
     email: String,
+    /// Whether they have shown that they read mail sent there.
     email_verified: bool,
+    /// The URL of a picture; null for none.
     #[schema(required)]
     image: Option<String>,
     /// `user` or `admin`. A newer server may have given them another, which grants nothing here.
-    #[schema(example = "user")]
     role: String,
-    /// Since when they are locked out; null if they are not.
+    /// Since when they are deactivated; null if they are not.
     #[schema(required)]
     deactivated_at: Option<Timestamp>,
+    /// When they signed up or were created.
     created_at: Timestamp,
+    /// When the account was last changed.
     updated_at: Timestamp,
 }
 

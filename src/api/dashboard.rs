@@ -10,10 +10,12 @@ use crate::{api::tag, gate::Session};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
+    /// Whether the request had a valid credential.
+    #[schema(example = true)]
     signed_in: bool,
-    /// Only of somebody who is signed in.
+    /// The user's email; left out for an anonymous request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = Email)]
+    #[schema(format = Email, example = "ada@example.com")]
     email: Option<String>,
 }
 

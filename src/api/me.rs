@@ -12,11 +12,13 @@ use crate::{api::tag, gate::Session, scope::Scope};
 #[derive(Serialize, ToSchema)]
 #[schema(as = CurrentUser)]
 pub struct Me {
+    /// The user whom the credential belongs to.
     user: User,
     /// The session; null for an API token.
     #[schema(required)]
     session: Option<SessionView>,
-    /// What the presented key allows.
+    /// What the presented credential allows.
+    #[schema(example = json!(["read", "write"]))]
     scopes: Vec<Scope>,
 }
 

@@ -13,7 +13,7 @@ pub struct Page<T> {
     /// What is on this page.
     pub items: Vec<T>,
     /// What to send as `cursor` for the next page; null on the last.
-    #[schema(required)]
+    #[schema(required, example = json!(null))]
     pub next_cursor: Option<String>,
 }
 

@@ -32,13 +32,27 @@ use crate::{
 /// Something that you work on.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "019ab2e0-93b6-7c5d-b8f2-3e7a1c6d9084",
+    "name": "Analytical Engine",
+    "shortName": "engine",
+    "description": "Weaves algebra as the loom weaves flowers.",
+    "status": "active",
+    "estimatedHours": 400,
+    "dueDate": "2027-06-30",
+    "createdAt": "2026-11-23T12:48:00.000Z",
+    "updatedAt": "2026-11-23T12:48:00.000Z",
+}))]
 pub struct Project {
+    /// A UUID.
+    #[schema(format = Uuid)]
     id: String,
-    #[schema(example = "Analytical Engine")]
+    /// What it is called.
     name: String,
     /// Another name, for a URL for example: no other project of yours has it.
-    #[schema(required, example = "engine")]
+    #[schema(required)]
     short_name: Option<String>,
+    /// What it is about; null for nothing.
     #[schema(required)]
     description: Option<String>,
     /// How far it is. A newer server may have given it a status that is not known here.
@@ -50,7 +64,9 @@ pub struct Project {
     /// The day by which it is to be done.
     #[schema(required)]
     due_date: Option<Date>,
+    /// When it was created.
     created_at: Timestamp,
+    /// When it was last changed.
     updated_at: Timestamp,
 }
 
@@ -96,9 +112,11 @@ pub async fn list_projects(
     "dueDate": "2027-06-30"
 }))]
 pub struct CreateProject {
+    /// What it is called.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
+    /// What it is about.
     #[validate(custom(function = "fields::text"))]
     #[schema(max_length = 2000)]
     description: Option<String>,
@@ -171,6 +189,7 @@ pub async fn show_project(
     reason = "left out, null, or a value: three things that JSON tells apart"
 )]
 pub struct UpdateProject {
+    /// What it is called.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,

@@ -12,9 +12,14 @@ use crate::{api::tag, gate::Session};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
+    /// What to call you.
+    #[schema(example = "Ada")]
     name: String,
-    #[schema(format = Email)]
+    /// Your email, in lower case.
+    #[schema(format = Email, example = "ada@example.com")]
     email: String,
+    /// Whether you have shown that you read mail sent there.
+    #[schema(example = true)]
     email_verified: bool,
 }
 

@@ -33,9 +33,11 @@ use crate::{
 pub struct SetUp {
     /// What the link carries that the server printed when it started.
     token: String,
+    /// What to call you.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
+    /// Your email. Upper and lower case are the same.
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     email: String,
@@ -48,6 +50,7 @@ pub struct SetUp {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SetUpResponse)]
 pub struct IsSetUp {
+    /// The first admin.
     user: User,
 }
 

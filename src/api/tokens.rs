@@ -33,18 +33,28 @@ use crate::{
 /// An API token; the token itself was shown once, when it was made.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ApiToken)]
+#[schema(as = ApiToken, example = json!({
+    "id": "019ab2d9-41c8-7f3a-a6b1-0d8e5c2f9473",
+    "name": "deploy script",
+    "prefix": "sk_live_…",
+    "scopes": ["read", "write"],
+    "state": "active",
+    "expiresAt": "2027-02-21T12:48:00.000Z",
+    "lastUsedAt": "2026-11-23T13:05:00.000Z",
+    "revokedAt": null,
+    "createdAt": "2026-11-23T12:48:00.000Z",
+}))]
 pub struct TokenView {
+    /// A UUID, by which it can be renamed and revoked.
+    #[schema(format = Uuid)]
     id: String,
     /// What you call it.
-    #[schema(example = "deploy script")]
     name: String,
     /// Its first characters, to know it by.
-    #[schema(example = "sk_live_…")]
     prefix: String,
     /// What it may do. A newer server may have given it scopes that are not known here, which grant nothing.
-    #[schema(example = json!(["read", "write"]))]
     scopes: Vec<String>,
+    /// Whether it works; an expired or revoked one does not.
     state: TokenState,
     /// When it stops; null for never.
     #[schema(required)]
@@ -52,8 +62,10 @@ pub struct TokenView {
     /// When it was last used, to the minute or so.
     #[schema(required)]
     last_used_at: Option<Timestamp>,
+    /// When it was revoked; null if it was not.
     #[schema(required)]
     revoked_at: Option<Timestamp>,
+    /// When it was created.
     created_at: Timestamp,
 }
 
@@ -225,6 +237,7 @@ pub async fn show_token(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "nightly job"}))]
 pub struct RenameToken {
+    /// What you call it.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,

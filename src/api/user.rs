@@ -16,23 +16,35 @@ use crate::{
 /// A user, as they see themselves.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
+    "name": "Ada",
+    "email": "ada@example.com",
+    "emailVerified": true,
+    "image": null,
+    "role": "user",
+    "createdAt": "2026-11-23T12:48:00.000Z",
+    "updatedAt": "2026-11-23T12:48:00.000Z",
+}))]
 pub struct User {
+    /// A UUID, which stays the same when the email changes.
+    #[schema(format = Uuid)]
     pub id: String,
     /// What to call them.
-    #[schema(example = "Ada")]
     pub name: String,
     /// In lower case.
-    #[schema(format = Email, example = "ada@example.com")]
+    #[schema(format = Email)]
     pub email: String,
     /// Whether they have shown that they read mail sent there.
     pub email_verified: bool,
-    /// Where a picture of them is.
+    /// The URL of a picture; null for none.
     #[schema(required)]
     pub image: Option<String>,
     /// `user` or `admin`. A newer server may have given them another, which grants nothing here.
-    #[schema(example = "user")]
     pub role: String,
+    /// When they signed up or were created.
     pub created_at: Timestamp,
+    /// When the account was last changed.
     pub updated_at: Timestamp,
 }
 
@@ -82,19 +94,37 @@ impl From<Arc<UserRow>> for User {
 /// A browser that is signed in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Session)]
+#[schema(as = Session, example = json!({
+    "id": "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20",
+    "token": "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20",
+    "userId": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
+    "expiresAt": "2026-11-30T12:48:00.000Z",
+    "createdAt": "2026-11-23T12:48:00.000Z",
+    "updatedAt": "2026-11-23T12:48:00.000Z",
+    "ipAddress": "203.0.113.7",
+    "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "lastSeenAt": "2026-11-23T13:05:00.000Z",
+    "authenticatedAt": "2026-11-23T12:48:00.000Z",
+}))]
 pub struct SessionView {
+    /// A UUID, by which the session can be ended.
+    #[schema(format = Uuid)]
     pub id: String,
     /// The same as `id`. Better Auth has the session's secret here; we show that to nobody.
+    #[schema(format = Uuid)]
     pub token: String,
+    /// The user who is signed in.
+    #[schema(format = Uuid)]
     pub user_id: String,
+    /// When it ends, unless it is extended by use.
     pub expires_at: Timestamp,
+    /// When the user signed in.
     pub created_at: Timestamp,
     /// When its end was last moved.
     pub updated_at: Timestamp,
-    /// From where it was begun; empty when unknown.
+    /// The IP address that it was created from; empty when unknown.
     pub ip_address: String,
-    /// By which program; empty when unknown.
+    /// The program that it was created with; empty when unknown.
     pub user_agent: String,
     /// When it was last used, to the minute or so.
     pub last_seen_at: Timestamp,

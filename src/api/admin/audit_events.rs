@@ -27,19 +27,31 @@ use crate::{
 /// Something that an admin or the operator did.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "019ab300-5e27-7182-9f6c-4d0b8a3e7c51",
+    "actorId": "019ab000-2b17-7c8d-9e4f-7a1c3d5b6e80",
+    "action": "user-deactivated",
+    "subjectId": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
+    "detail": {"revokeCredentials": false},
+    "createdAt": "2026-11-24T09:30:00.000Z",
+}))]
 pub struct AuditEvent {
+    /// A UUID.
+    #[schema(format = Uuid)]
     id: String,
-    /// The admin; null for the operator at the command line.
-    #[schema(required)]
+    /// The user who did it; null for the operator at the command line, whose account on that machine is then in
+    /// `detail`.
+    #[schema(required, format = Uuid)]
     actor_id: Option<String>,
     /// What was done.
-    #[schema(example = "user-deactivated")]
     action: String,
-    /// The user whom it concerns; a job that is nobody's; or `everybody`.
+    /// The id of the user whom it concerns, or of a job that concerns no user; or `everybody`.
     subject_id: String,
-    /// The particulars.
+    /// The particulars, which depend on the action. Of the operator: `osUser`, and `sudoUser` if it was done with
+    /// sudo.
     #[schema(value_type = Object)]
     detail: Value,
+    /// When it was done.
     created_at: Timestamp,
 }
 

@@ -32,29 +32,41 @@ use crate::{
 /// A piece of work that is not done yet.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Job)]
+#[schema(as = Job, example = json!({
+    "id": "019ab310-0c94-7e3b-8a5d-1f7c9e2b6d40",
+    "kind": "mail",
+    "payload": {"about": "reset-password", "email": "ada@example.com"},
+    "userId": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
+    "attempts": 2,
+    "lastError": "the mail server did not answer within 60 seconds",
+    "nextAttemptAt": "2026-11-24T09:34:00.000Z",
+    "givenUpAt": null,
+    "createdAt": "2026-11-24T09:30:00.000Z",
+}))]
 pub struct JobView {
+    /// A UUID.
+    #[schema(format = Uuid)]
     id: String,
     /// What kind of work.
-    #[schema(example = "mail")]
     kind: String,
     /// What it is about.
-    #[schema(value_type = Object, example = json!({"about": "reset-password", "email": "ada@example.com"}))]
+    #[schema(value_type = Object)]
     payload: Value,
-    /// Whose it is, where that is known.
-    #[schema(required)]
+    /// The user whom it concerns; null where that is unknown.
+    #[schema(required, format = Uuid)]
     user_id: Option<String>,
     /// How often it was tried.
     attempts: i32,
-    /// Why the last try failed.
+    /// Why the last try failed; null before that.
     #[schema(required)]
     last_error: Option<String>,
     /// When it is tried next; null once it was given up.
     #[schema(required)]
     next_attempt_at: Option<Timestamp>,
-    /// Since when it is not tried any more.
+    /// Since when it is not tried any more; null while it is.
     #[schema(required)]
     given_up_at: Option<Timestamp>,
+    /// When it was created.
     created_at: Timestamp,
 }
 

@@ -28,7 +28,8 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminToken {
-    /// Whose.
+    /// The user whose token it is.
+    #[schema(format = Uuid, example = "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c")]
     user_id: String,
     #[serde(flatten)]
     view: TokenView,

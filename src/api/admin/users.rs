@@ -125,9 +125,11 @@ pub async fn list_users(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Grace", "email": "grace@example.com", "role": "user"}))]
 pub struct CreateUser {
+    /// What to call them.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
+    /// Their email, to which a link is mailed. Upper and lower case are the same.
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     email: String,
@@ -188,9 +190,11 @@ pub async fn show_user(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"role": "admin"}))]
 pub struct UpdateUser {
+    /// What to call them.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
+    /// What they may do. After a change they must sign in again.
     role: Option<Role>,
 }
 

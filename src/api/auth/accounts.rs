@@ -16,16 +16,30 @@ use crate::{
 /// A way in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "019ab2c4-7d11-7d6f-a0c4-8b2e5f7a9d13",
+    "providerId": "credential",
+    "accountId": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
+    "userId": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
+    "createdAt": "2026-11-23T12:48:00.000Z",
+    "updatedAt": "2026-11-23T12:48:00.000Z",
+    "scopes": [],
+}))]
 #[expect(clippy::struct_field_names, reason = "the protocol's names")]
 pub struct Account {
+    /// A UUID.
+    #[schema(format = Uuid)]
     id: String,
     /// `credential` is a password.
-    #[schema(example = "credential")]
     provider_id: String,
     /// Your id there; for a password, your user's.
     account_id: String,
+    /// The user who signs in with it.
+    #[schema(format = Uuid)]
     user_id: String,
+    /// When it was added.
     created_at: Timestamp,
+    /// When it was last changed: of a password, when it was chosen.
     updated_at: Timestamp,
     /// What the provider lets us do; nothing, for a password.
     scopes: Vec<String>,

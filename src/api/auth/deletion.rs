@@ -31,6 +31,7 @@ use crate::{
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"password": "correct horse battery staple"}))]
 pub struct DeleteAccount {
+    /// Your password.
     #[schema(value_type = Option<String>, format = Password)]
     password: Option<Password>,
     /// What the mailed link carries.

@@ -33,6 +33,7 @@ use crate::{
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"email": "ada@example.com"}))]
 pub struct SendVerificationEmail {
+    /// The email to confirm: your own, if you are signed in.
     #[validate(custom(function = "fields::present_email"))]
     #[schema(format = Email)]
     email: String,
@@ -174,6 +175,7 @@ async fn confirm(
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"newEmail": "ada@analytical.example"}))]
 pub struct ChangeEmail {
+    /// The new email. Upper and lower case are the same.
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     new_email: String,

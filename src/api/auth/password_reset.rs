@@ -33,6 +33,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"email": "ada@example.com"}))]
 pub struct RequestPasswordReset {
+    /// The account's email. Upper and lower case are the same.
     #[validate(custom(function = "fields::present_email"))]
     #[schema(format = Email)]
     email: String,
@@ -48,6 +49,8 @@ pub struct PasswordResetRequested {
     /// Always true.
     #[schema(example = true)]
     status: bool,
+    /// The same for any email.
+    #[schema(example = "If this email exists in our system, check your email for the reset link")]
     message: &'static str,
 }
 

@@ -28,6 +28,7 @@ use crate::{
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"password": "correct horse battery staple"}))]
 pub struct VerifyPassword {
+    /// Your password.
     #[schema(value_type = String, format = Password)]
     password: Password,
 }
@@ -95,6 +96,7 @@ pub(super) async fn verify(
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"currentPassword": "correct horse battery staple", "newPassword": "another correct horse battery"}))]
 pub struct ChangePassword {
+    /// The password that you have now.
     #[schema(value_type = String, format = Password)]
     current_password: Password,
     /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
@@ -110,8 +112,9 @@ pub struct ChangePassword {
 #[derive(Serialize, ToSchema)]
 pub struct PasswordChanged {
     /// The id of the session that took the place of all others; null where they live on.
-    #[schema(required)]
+    #[schema(required, format = Uuid, example = "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20")]
     token: Option<String>,
+    /// The user whose password it is.
     user: User,
 }
 

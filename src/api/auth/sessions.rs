@@ -33,6 +33,7 @@ pub struct CurrentSession {
     /// The session; null for an API token.
     #[schema(required)]
     session: Option<SessionView>,
+    /// The user who is signed in, or whose token it is.
     user: User,
 }
 
@@ -113,7 +114,7 @@ pub async fn list_sessions(
 
 /// Which session to end.
 #[derive(Deserialize, Validate, ToSchema)]
-#[schema(example = json!({"token": "019ab000-0000-7000-8000-000000000000"}))]
+#[schema(example = json!({"token": "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20"}))]
 pub struct RevokeSession {
     /// The session's id, as list-sessions has it.
     #[validate(

@@ -37,6 +37,7 @@ pub struct SignIn {
     /// Upper and lower case are one.
     #[schema(format = Email)]
     email: String,
+    /// The account's password.
     #[schema(value_type = String, format = Password)]
     password: Password,
     /// A path here or a URL on a trusted origin, to go on to.
@@ -52,12 +53,15 @@ pub struct SignIn {
 #[derive(Serialize, ToSchema)]
 pub struct SignedIn {
     /// Whether the client is to go on to `url`.
+    #[schema(example = false)]
     redirect: bool,
     /// The session's id; its secret is in the cookie alone.
+    #[schema(format = Uuid, example = "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20")]
     token: String,
     /// The `callbackURL`, if one was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    /// The user who is signed in now.
     user: User,
 }
 

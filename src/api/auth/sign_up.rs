@@ -41,7 +41,7 @@ pub struct SignUp {
     /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
-    /// Where a picture of you is.
+    /// The URL of a picture of you.
     #[validate(custom(function = "fields::image"))]
     image: Option<String>,
     /// A path here or a URL on a trusted origin, to go on to from the link that is mailed.
@@ -64,8 +64,9 @@ pub(super) fn yes() -> bool {
 pub struct SignedUp {
     /// The session's id; its secret is in the cookie alone. Null where the address must be confirmed
     /// before the first session.
-    #[schema(required)]
+    #[schema(required, format = Uuid, example = "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20")]
     token: Option<String>,
+    /// The new user.
     user: User,
 }
 

@@ -174,6 +174,7 @@ impl Reply {
         let problem = self.expect(status);
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], format!("/docs/errors#{code}"));
         problem
     }
 
