@@ -34,6 +34,11 @@ openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
 
+# Write docs/errors.md anew, after an error code has changed
+errors:
+    cargo run --locked -q -- errors > docs/errors.new
+    mv docs/errors.new docs/errors.md
+
 # Kill the server so many times on each database, and compare with a journal kept outside
 kill rounds="500":
     KILL_ROUNDS={{ rounds }} cargo test --locked --test api kill:: -- --nocapture

@@ -34,6 +34,7 @@ use print::print;
 
 use crate::{
     config::Config,
+    docs::error_codes,
     gate::cookie,
     openapi,
     secrets::{Context, NewPassword, Password, SigningKey},
@@ -76,6 +77,8 @@ enum Command {
     },
     /// Print the OpenAPI document
     Openapi,
+    /// Print the list of error codes, as Markdown
+    Errors,
     /// Make users, lock them out, let them in again
     #[command(subcommand)]
     User(UserCommand),
@@ -163,6 +166,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Backup { file } => backup::run(&config, &file),
         Command::Openapi => print(openapi::text(cookie::name_for(&config))?.trim_end()),
+        Command::Errors => print(error_codes().trim_end()),
         Command::User(command) => users::run(command, &open(&config).await?, &config).await,
         Command::Session(command) => sessions::run(command, &open(&config).await?).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,

@@ -1,57 +1,83 @@
-//! Serves the OpenAPI document and Swagger UI, from the binary and with no request to another host.
-//! Nobody is asked here.
+//! Serves the OpenAPI document, Swagger UI and the list of error codes, from the binary and with no request to
+//! another host. The gate does not stand here.
+
+mod errors;
+mod stored;
+mod ui;
+
+use std::{
+    future::ready,
+    sync::{Arc, LazyLock, OnceLock},
+};
 
 use actix_web::{
-    HttpResponse,
-    http::header::{ContentEncoding, LOCATION},
-    web::{self, Data, Json, Path, ServiceConfig},
+    HttpRequest, HttpResponse, Resource,
+    http::header::LOCATION,
+    web::{self, Data, ServiceConfig},
 };
-use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::Config;
+use askama::Template;
 
 use crate::{
     config::Switch,
-    error::{Code, Error},
+    error::{CODES, Code, Error},
     gate::cookie,
     openapi, routes,
     state::State,
 };
+use stored::Stored;
+
+pub use errors::markdown as error_codes;
 
 /// What Swagger UI may do, which styles itself as it goes (CSP 3).
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Our mark, within the pages themselves: where the pages for people are turned off, its file is not served.
+const MARK: &str = include_str!("pages/mark.svg");
+
 /// Puts them into an application. Where there are no pages, browsers are led here.
+///
+/// The list of error codes is served whatever the settings: each error that is answered links to it.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
+    config.service(page(CODES, errors::Page::of(state)));
     if state.config.docs == Switch::Off {
         return;
     }
-    let served = Data::new(openapi::document(cookie::name(state.site.is_secure())));
-    let ui = Config::from("/openapi.json")
-        .try_it_out_enabled(true)
-        .persist_authorization(false)
-        .display_request_duration(true);
-    config.app_data(served).app_data(Data::new(ui));
     config.service(routes::read_only("/openapi.json", web::to(show_document)));
     config.service(routes::read_only("/docs", web::to(to_docs)));
-    config.service(routes::read_only("/docs/{file:.*}", web::to(show_file)));
+    config.service(page("/docs/", ui::Page::of(state)));
+    config.service(routes::read_only("/docs/{file}", web::to(ui::show_file)));
     if state.config.pages == Switch::Off {
         config.service(routes::read_only("/", web::to(to_docs)));
     }
 }
 
-async fn show_document(document: Data<OpenApi>) -> Json<Data<OpenApi>> {
-    Json(document)
+/// The document of a server without https, and that of one with it: they differ in the cookie's name. Each is made
+/// and compressed once, for all threads, when it is first asked for.
+static DOCUMENTS: [LazyLock<Option<Stored>>; 2] =
+    [LazyLock::new(|| document(false)), LazyLock::new(|| document(true))];
+
+fn document(is_secure: bool) -> Option<Stored> {
+    let text = openapi::document(cookie::name(is_secure)).to_json().ok()?;
+    Stored::compress("application/json", text.into_bytes())
 }
 
-/// A file of Swagger UI's. Its own service for actix answers neither HEAD nor another method as we do.
-async fn show_file(file: Path<String>, ui: Data<Config<'static>>) -> Result<HttpResponse, Error> {
-    let found = utoipa_swagger_ui::serve(&file, ui.into_inner());
-    let file = found.map_err(|_| Code::Internal)?.ok_or(Code::NotFound)?;
-    let mut answer = HttpResponse::Ok();
-    if file.gzpipped {
-        answer.insert_header(ContentEncoding::Gzip);
-    }
-    Ok(answer.content_type(file.content_type).body(file.bytes.into_owned()))
+async fn show_document(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Error> {
+    let document = DOCUMENTS[usize::from(state.site.is_secure())].as_ref();
+    Ok(document.ok_or(Code::Internal)?.revalidated(&request))
+}
+
+/// A page of this server, rendered and compressed when it is first asked for.
+fn page(path: &str, template: impl Template + 'static) -> Resource {
+    let rendered = Arc::new((template, OnceLock::new()));
+    let show = move |request: HttpRequest| {
+        let (template, page) = &*rendered;
+        let page = page.get_or_init(|| {
+            Stored::compress("text/html; charset=utf-8", template.render().ok()?.into_bytes())
+        });
+        let page = page.as_ref().ok_or_else(|| Error::from(Code::Internal));
+        ready(page.map(|page| page.revalidated(&request)))
+    };
+    routes::read_only(path, web::to(show))
 }
 
 async fn to_docs() -> HttpResponse {

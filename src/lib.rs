@@ -6,6 +6,7 @@
 //! - [`routes`] is the table of everything that can be asked, [`openapi`] that table as a document
 //! - [`gate`] resolves each request, once, to a [`gate::Session`] or to nobody
 //! - [`api`] answers, one file a resource
+//! - [`docs`] are Swagger UI and the list of error codes
 //! - [`pages`] are the same for people, and a thin client of the API: without them it stands unchanged
 //! - [`jobs`] does afterwards what need not be waited for, and [`mail`] is what most of them send
 //! - [`retention`] deletes what is over, [`key_check`] compares the secrets of all instances
@@ -25,7 +26,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 mod connection_url;
-mod docs;
+pub mod docs;
 pub mod error;
 mod fields;
 pub mod gate;

@@ -1,19 +1,37 @@
 //! The OpenAPI document and Swagger UI.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use portcullis::error::Code;
+use reqwest::Method;
+use strum::VariantArray;
 
 use crate::{access::operations, support::*};
 
-const COMMITTED: &str = include_str!("../../openapi/openapi.json");
+/// A file as it is committed. Read when a test runs, so that one that was written anew needs no other build.
+fn file(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn document_file() -> String {
+    file("openapi/openapi.json")
+}
 
 fn committed() -> Value {
-    serde_json::from_str(COMMITTED).unwrap()
+    serde_json::from_str(&document_file()).unwrap()
 }
 
 #[test]
 fn the_committed_document_is_what_the_routes_say() {
     let text = portcullis::openapi::text(portcullis::gate::cookie::name(false)).unwrap();
-    assert!(text == COMMITTED, "openapi/openapi.json has drifted: `just openapi` writes it anew");
+    assert!(
+        text == document_file(),
+        "openapi/openapi.json has drifted: `just openapi` writes it anew"
+    );
 }
 
 #[apply(both)]
@@ -198,29 +216,259 @@ fn references(value: &Value) -> Vec<&str> {
     }
 }
 
-#[apply(both)]
-async fn swagger_ui_comes_from_the_binary_alone(backend: Backend) {
-    let server = backend.start().await;
+/// What a page of Swagger UI loads from us.
+fn files_of(page: &str) -> Vec<&str> {
+    page.split('"').filter(|text| text.starts_with("/docs/") && text.contains("?v=")).collect()
+}
+
+#[tokio::test]
+async fn swagger_ui_comes_from_the_binary_alone() {
+    let server = Backend::Sqlite.start_with(&["--name", "Analytical <Engines>"]).await;
     let page = server.nobody.get("/docs/").await;
     assert_eq!(page.status, 200);
-    let mut files: Vec<&str> = page
-        .text
-        .split(['"', '\''])
-        .filter(|text| text.starts_with("./") || text.ends_with(".css"))
-        .collect();
-    files.dedup();
-    assert!(files.len() >= 4, "{files:?}");
-    for file in files {
-        let reply = server.nobody.get(&format!("/docs/{}", file.trim_start_matches("./"))).await;
-        assert_eq!(reply.status, 200, "{file}");
-    }
+    assert!(
+        page.text.contains("<title>API · Analytical &#60;Engines&#62;</title>"),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("<a href=\"/\">"), "a link leads back: {}", page.text);
+    let files = files_of(&page.text);
+    assert_eq!(files.len(), 4, "{files:?}");
     for scheme in ["src=\"http", "href=\"http", "src=\"//", "url(http"] {
         assert!(!page.text.contains(scheme), "{scheme}");
     }
-    let settings = server.nobody.get("/docs/swagger-initializer.js").await.text;
-    assert!(settings.contains("\"tryItOutEnabled\": true"), "{settings}");
-    assert!(!settings.contains("\"persistAuthorization\": true"), "{settings}");
-    assert!(settings.contains("/openapi.json"), "{settings}");
+    // Programs that take no compressed answer get it plain.
+    let [script, style] = ["swagger-ui-bundle.js", "swagger-ui.css"]
+        .map(|name| files.iter().find(|file| file.contains(name)).unwrap());
+    for (file, holds) in [(script, "SwaggerUIBundle"), (style, ".swagger-ui")] {
+        let reply = server.nobody.get(file).await;
+        assert_eq!(reply.header("content-encoding"), None, "{file}");
+        assert!(reply.text.contains(holds), "{file}");
+    }
+    server.nobody.get("/docs/nothing").await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_second_visit_of_swagger_ui_transfers_nothing_and_the_first_little() {
+    let server = Backend::Sqlite.start().await;
+    let page = server.nobody.get("/docs/").await.text;
+    let files = files_of(&page);
+    let compressed = |path: &str| {
+        server.nobody.request(Method::GET, path).header("Accept-Encoding", "br, gzip;q=0.9")
+    };
+    let mut transferred = 0;
+    for path in files.iter().chain(&["/docs/", "/openapi.json", "/docs/errors"]) {
+        let mut sent = compressed(path).send().await.unwrap();
+        assert_eq!(sent.status(), 200, "{path}");
+        let header = |name: &str| sent.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!(header("content-encoding"), Some("gzip"), "{path}");
+        assert_eq!(header("vary"), Some("Accept-Encoding"), "{path}");
+        let cache = if path.contains("?v=") {
+            "public, max-age=31536000, immutable"
+        } else {
+            // What it shows depends on the version that runs.
+            "no-cache"
+        };
+        assert_eq!(header("cache-control"), Some(cache), "{path}");
+        let tag = header("etag").unwrap().to_owned();
+        while let Some(chunk) = sent.chunk().await.unwrap() {
+            transferred += chunk.len();
+        }
+        let again = Reply::of(compressed(path).header("If-None-Match", &tag)).await;
+        assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""), "{path}");
+        assert_eq!(again.header("etag"), Some(tag.as_str()), "{path}");
+        let other = compressed(path).header("If-None-Match", "W/\"another\"").send().await.unwrap();
+        assert_eq!(other.status(), 200, "{path}");
+    }
+    assert!((300_000..600_000).contains(&transferred), "{transferred} bytes");
+    // An older page's address finds the file of today, which it must not keep as its own.
+    let (bare, _) = files[0].split_once('?').unwrap();
+    for old in [bare.to_owned(), format!("{bare}?v=x")] {
+        let reply = Reply::of(compressed(&old).header("Accept-Encoding", "identity")).await;
+        assert_eq!(reply.header("cache-control"), Some("no-cache"), "{old}");
+    }
+}
+
+#[tokio::test]
+async fn every_code_is_explained_where_the_type_of_an_error_leads() {
+    let server = Backend::Sqlite.start_with(&["--docs", "off"]).await;
+    let problem = server.nobody.get("/nothing").await.refused(404, "not_found");
+    let (path, code) = problem["type"].as_str().unwrap().split_once('#').unwrap();
+    assert_eq!(code, "not_found");
+    let page = server.nobody.get(path).await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    for code in Code::VARIANTS {
+        let name = code.name();
+        let anchor = format!("<section id=\"{name}\">");
+        assert_eq!(page.text.matches(&anchor).count(), 1, "{name}");
+        let (_, section) = page.text.split_once(&anchor).unwrap();
+        let (section, _) = section.split_once("</section>").unwrap();
+        assert!(section.contains(&code.status().to_string()), "{name}: {section}");
+        assert!(code.explanation().ends_with('.'), "{name}");
+        assert!(!section.contains('`'), "{name}: {section}");
+    }
+}
+
+#[test]
+fn the_committed_list_of_codes_is_what_the_code_says() {
+    let text = portcullis::docs::error_codes();
+    assert!(
+        text == file("docs/errors.md"),
+        "docs/errors.md has drifted: `just errors` writes it anew"
+    );
+}
+
+#[test]
+fn every_property_and_every_parameter_is_described() {
+    let document = committed();
+    let mut seen = 0;
+    let mut missing = Vec::new();
+    let mut check = |place: String, value: &Value| {
+        seen += 1;
+        // Of a value or null, utoipa describes the value.
+        let parts = value["oneOf"].as_array().into_iter().flatten();
+        let texts = parts.chain([value]).filter_map(|part| part["description"].as_str());
+        if !texts.into_iter().any(|text| !text.trim().is_empty()) {
+            missing.push(place);
+        }
+    };
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        for (property, value) in properties(schema) {
+            check(format!("{name}.{property}"), value);
+        }
+    }
+    for operation in operations(&document) {
+        for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
+            check(format!("{} {}", operation.id, parameter["name"]), parameter);
+        }
+    }
+    assert!(seen > 150, "{seen}");
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// The properties that a schema declares itself.
+fn properties(schema: &Value) -> Vec<(&String, &Value)> {
+    let parts = schema["allOf"].as_array().into_iter().flatten().chain([schema]);
+    parts.filter_map(|part| part["properties"].as_object()).flatten().collect()
+}
+
+#[test]
+fn every_success_has_an_example_that_fits_its_schema() {
+    let document = committed();
+    let mut seen = 0;
+    for operation in operations(&document) {
+        for (status, response) in operation.value["responses"].as_object().unwrap() {
+            let content = &response["content"]["application/json"];
+            if !status.starts_with('2') || content.is_null() {
+                continue;
+            }
+            let place = format!("{} {status}", operation.id);
+            let example = content.get("example").unwrap_or_else(|| panic!("{place} has none"));
+            if let Err(fault) = fits(&document, &content["schema"], example) {
+                panic!("{place}: {fault}");
+            }
+            is_realistic(&place, example);
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+/// Ids are ids, and a token that works was not revoked.
+fn is_realistic(place: &str, example: &Value) {
+    if let Some(items) = example.as_array() {
+        return items.iter().for_each(|item| is_realistic(place, item));
+    }
+    let Some(members) = example.as_object() else { return };
+    for (name, value) in members {
+        if name == "id" || name.ends_with("Id") && name != "providerId" {
+            let is_id = |text: &str| uuid::Uuid::parse_str(text).is_ok();
+            assert!(
+                value.is_null() || value.as_str().is_some_and(is_id),
+                "{place}: {name} {value}"
+            );
+        }
+        is_realistic(place, value);
+    }
+    if members.get("state").is_some_and(|state| state == "active") {
+        assert_eq!(members["revokedAt"], Value::Null, "{place}");
+    }
+}
+
+/// Whether a value fits a schema, as far as the document uses JSON Schema; the reason, if not.
+fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#')).unwrap();
+        return fits(document, target, value);
+    }
+    if let Some(choice) = schema["oneOf"].as_array() {
+        let fitting = choice.iter().any(|schema| fits(document, schema, value).is_ok());
+        return if fitting { Ok(()) } else { Err(format!("{value} is none of {choice:?}")) };
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(name) => vec![name],
+        Value::Array(names) => names.iter().map(|name| name.as_str().unwrap()).collect(),
+        _ => vec!["object"],
+    };
+    let (own, text) = match value {
+        Value::Null => ("null", None),
+        Value::Bool(_) => ("boolean", None),
+        Value::Number(_) => ("integer", None),
+        Value::String(text) => ("string", Some(text.as_str())),
+        Value::Array(_) => ("array", None),
+        Value::Object(_) => ("object", None),
+    };
+    if !types.contains(&own) {
+        return Err(format!("{value} is not of {types:?}"));
+    }
+    let is_listed = |values: &Vec<Value>| values.contains(value);
+    if !schema["enum"].as_array().is_none_or(is_listed) {
+        return Err(format!("{value} is not among {}", schema["enum"]));
+    }
+    let well_formed = match (schema["format"].as_str(), text) {
+        (Some("uuid"), Some(text)) => uuid::Uuid::parse_str(text).is_ok(),
+        (Some("date-time"), Some(text)) => text.len() == 24 && text.ends_with('Z'),
+        (Some("email"), Some(text)) => text.contains('@'),
+        _ => true,
+    };
+    if !well_formed {
+        return Err(format!("{value} is no {}", schema["format"]));
+    }
+    for item in value.as_array().into_iter().flatten() {
+        fits(document, &schema["items"], item)?;
+    }
+    if let Some(members) = value.as_object() {
+        let (declared, required) = members_of(document, schema);
+        for name in required {
+            members.get(name).ok_or_else(|| format!("{name} is missing"))?;
+        }
+        // One without any is an object of any kind.
+        for (name, member) in members.iter().filter(|_| !declared.is_empty()) {
+            let schema = declared.get(name.as_str()).ok_or_else(|| format!("{name} is unknown"))?;
+            fits(document, schema, member).map_err(|fault| format!("{name}: {fault}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The properties of an object, and which of them are required.
+fn members_of<'a>(
+    document: &'a Value,
+    schema: &'a Value,
+) -> (BTreeMap<&'a str, &'a Value>, Vec<&'a str>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return members_of(document, document.pointer(reference.trim_start_matches('#')).unwrap());
+    }
+    let named = schema["properties"].as_object().into_iter().flatten();
+    let mut declared: BTreeMap<_, _> = named.map(|(name, of)| (name.as_str(), of)).collect();
+    let required = schema["required"].as_array().into_iter().flatten();
+    let mut required: Vec<_> = required.map(|name| name.as_str().unwrap()).collect();
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        let (of_part, required_of_part) = members_of(document, part);
+        declared.extend(of_part);
+        required.extend(required_of_part);
+    }
+    (declared, required)
 }
 
 #[apply(both)]

@@ -77,7 +77,15 @@ async fn every_answer_is_guarded() {
         asked.push((operation.method.clone(), path.clone()));
         asked.push((Method::TRACE, path));
     }
-    let documents = ["/", "/docs", "/docs/", "/docs/index.css", "/docs/nothing", "/openapi.json"];
+    let documents = [
+        "/",
+        "/docs",
+        "/docs/",
+        "/docs/docs.css",
+        "/docs/errors",
+        "/docs/nothing",
+        "/openapi.json",
+    ];
     let assets = ["/assets/app.css", "/assets/app.js", "/assets/mark.svg", "/assets/nothing"];
     for path in PAGES.iter().chain(&documents).chain(&assets).chain(&["/nothing", "/api/nothing"]) {
         asked.push((Method::GET, (*path).to_owned()));

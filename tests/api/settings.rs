@@ -63,12 +63,13 @@ async fn a_list_may_end_in_a_comma_and_have_spaces() {
 }
 
 /// Arguments by which each command does something, if its settings allow it to begin.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &[],
     &["serve"],
     &["migrate"],
     &["backup", "copy"],
     &["openapi"],
+    &["errors"],
     &["user", "list"],
     &["session", "list", "--email", "ada@example.com"],
     &["token", "list"],

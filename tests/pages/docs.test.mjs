@@ -1,25 +1,154 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browserOfThisFile, open } from './support/chromium.mjs'
+import { overflow, violations } from './support/measure.mjs'
 import { newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 import { watch } from './support/watch.mjs'
 
 const browser = await browserOfThisFile()
 
-test('Swagger UI works under its own policy, and an operation can be tried out', async () => {
-  const ada = await newcomer(site)
-  const context = await open(browser, site, ada)
+/** Swagger UI, as this visitor finds it. */
+async function visitDocs(visitor) {
+  const context = await open(browser, site, visitor)
   const page = await context.newPage()
   const seen = watch(page, site)
   await page.goto('/docs/')
-  const operation = page.locator('[id$="-show_dashboard"]')
-  await operation.locator('.opblock-summary-control').click()
-  await operation.getByRole('button', { name: 'Execute' }).click()
-  const answer = operation.locator('.live-responses-table .response-col_status')
+  await operation(page, 'show_me').waitFor()
+  return { page, seen }
+}
+
+const operation = (page, id) => page.locator(`.opblock[id$="-${id}"]`)
+const padlock = (page, id) => operation(page, id).locator('.authorization__btn')
+
+/** Waits until it says this of whether the credential that would be sent is taken. */
+const isLocked = (page, id, locked) =>
+  padlock(page, id).locator(locked ? '.locked' : '.unlocked').waitFor()
+
+test('Swagger UI works under its own policy, and an operation can be tried out', async () => {
+  const ada = await newcomer(site)
+  const { page, seen } = await visitDocs(ada)
+  const dashboard = operation(page, 'show_dashboard')
+  await dashboard.locator('.opblock-summary-control').click()
+  await dashboard.getByRole('button', { name: 'Execute' }).click()
+  const answer = dashboard.locator('.live-responses-table .response-col_status')
   await answer.filter({ hasText: '200' }).first().waitFor()
-  const text = await operation.locator('.live-responses-table').first().textContent()
+  const text = await dashboard.locator('.live-responses-table').first().textContent()
   assert.ok(text.includes(ada.email), text)
   assert.deepEqual(seen.complaints(), [])
   assert.deepEqual(seen.foreign(), [])
+})
+
+test('groups come in the order of a first session, and a link leads back', async () => {
+  const { page } = await visitDocs()
+  const groups = await page.locator('.opblock-tag').evaluateAll((titles) =>
+    titles.map(({ dataset: { tag, isOpen } }) => [tag, isOpen === 'true']),
+  )
+  assert.deepEqual(groups, [
+    ['account', true],
+    ['projects', true],
+    ['tokens', true],
+    ['auth', false],
+    ['admin', false],
+    ['health', true],
+  ])
+  assert.equal(await page.locator('.topbar').count(), 0)
+  await page.locator('header a').first().click()
+  await page.waitForURL('**/dashboard')
+})
+
+test('the filter finds operations by any of their words, also in a folded group', async () => {
+  const { page } = await visitDocs()
+  const filter = page.getByLabel('Filter operations')
+  await filter.fill('Sign-IN')
+  await operation(page, 'sign_in_email').waitFor()
+  assert.equal(await page.locator('.opblock').count(), 1)
+  await filter.fill('nothing is called so')
+  await page.getByText('No operation fits.').waitFor()
+  await filter.fill('')
+  await operation(page, 'show_me').waitFor()
+})
+
+test('a padlock is on what needs a credential, and closed if the one that is sent is taken', async () => {
+  const { page } = await visitDocs()
+  assert.equal(await padlock(page, 'show_dashboard').count(), 0)
+  await isLocked(page, 'show_me', false)
+  // One that takes no token leads to where one signs in.
+  await padlock(page, 'create_token').click()
+  await operation(page, 'sign_in_email').locator('.opblock-body').waitFor()
+  assert.equal(await page.locator('.modal-ux').count(), 0)
+
+  const ada = await newcomer(site)
+  const { page: signedIn } = await visitDocs(ada)
+  await isLocked(signedIn, 'show_me', true)
+  await isLocked(signedIn, 'create_token', true)
+  await isLocked(signedIn, 'revoke_current_token', false)
+  await signedIn.locator('.btn.authorize').first().click()
+  const dialog = signedIn.locator('.modal-ux')
+  assert.deepEqual(await dialog.locator('h4 code').allTextContents(), ['bearer'])
+  await signedIn.keyboard.type('a token')
+  assert.equal(await dialog.locator('input').inputValue(), 'a token')
+  await signedIn.keyboard.press('Enter')
+  await dialog.locator('.btn-done').click()
+  await isLocked(signedIn, 'show_me', true)
+  await isLocked(signedIn, 'create_token', false)
+  await isLocked(signedIn, 'revoke_current_token', true)
+})
+
+test('text lies beside other text, and nothing sticks out, in both schemes', async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    const { page } = await visitDocs({ colorScheme, viewport: { width: 390, height: 800 } })
+    const isDark = await page.evaluate(() => document.documentElement.matches('.dark-mode'))
+    assert.equal(isDark, colorScheme === 'dark')
+    await operation(page, 'create_token').locator('.opblock-summary-control').click()
+    await operation(page, 'create_token').locator('.responses-table').waitFor()
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 800 })
+      assert.deepEqual(await overflow(page), [], `${colorScheme}, ${width}`)
+      assert.deepEqual(await covered(page), [], `${colorScheme}, ${width}`)
+    }
+  }
+})
+
+/** The boxes around code that lie on other text, with that text. */
+function covered(page) {
+  return page.locator('.markdown code, .renderedMarkdown code').evaluateAll((boxes) => {
+    const touch = (one, other) =>
+      Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 &&
+      Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1
+    const textsAround = (box) => {
+      const place = box.closest('.markdown, .renderedMarkdown')
+      const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT)
+      const found = []
+      while (walker.nextNode()) if (!box.contains(walker.currentNode)) found.push(walker.currentNode)
+      return found
+    }
+    const rectsOf = (node) => {
+      const range = document.createRange()
+      range.selectNodeContents(node)
+      return [...range.getClientRects()]
+    }
+    return boxes.flatMap((box) =>
+      textsAround(box)
+        .filter((text) => rectsOf(text).some((rect) => [...box.getClientRects()].some((own) => touch(own, rect))))
+        .map((text) => `${box.textContent} on ${text.data}`),
+    )
+  })
+}
+
+test('the list of error codes is a sound page, and a code has its place in it', async () => {
+  const context = await open(browser, site)
+  const page = await context.newPage()
+  const seen = watch(page, site)
+  await page.goto('/docs/errors#token_expired')
+  assert.ok(await page.locator('#token_expired').evaluate((section) => section.matches(':target')))
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme })
+    assert.deepEqual(await violations(page), [], colorScheme)
+    for (const width of [1280, 390, 320]) {
+      await page.setViewportSize({ width, height: 800 })
+      assert.deepEqual(await overflow(page), [], `${width}`)
+    }
+  }
+  assert.deepEqual(seen.complaints(), [])
 })

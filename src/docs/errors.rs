@@ -1,0 +1,90 @@
+//! The list of error codes, as a page and as Markdown: both are written from [`Code`].
+
+use std::fmt::Write;
+
+use actix_web::http::StatusCode;
+use askama::Template;
+use strum::VariantArray;
+
+use super::MARK;
+use crate::{
+    config::Switch,
+    error::{CODES, Code},
+    state::State,
+};
+
+/// What a code means with one status.
+struct Meaning {
+    status: StatusCode,
+    message: &'static str,
+    explanation: &'static str,
+}
+
+/// A code, and its meanings: the protocol has one word for several, and tells them apart by status.
+struct Entry {
+    name: &'static str,
+    meanings: Vec<Meaning>,
+}
+
+/// Every code, in the order of their statuses.
+fn entries() -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for code in Code::VARIANTS {
+        let meaning = Meaning {
+            status: code.status(),
+            message: code.message(),
+            explanation: code.explanation(),
+        };
+        match entries.iter_mut().find(|entry| entry.name == code.name()) {
+            Some(entry) => entry.meanings.push(meaning),
+            None => entries.push(Entry { name: code.name(), meanings: vec![meaning] }),
+        }
+    }
+    entries
+}
+
+#[derive(Template)]
+#[template(path = "docs/errors.html")]
+pub(super) struct Page {
+    site: String,
+    mark: &'static str,
+    has_docs: bool,
+    has_pages: bool,
+    entries: Vec<Entry>,
+}
+
+impl Page {
+    pub fn of(state: &State) -> Self {
+        Self {
+            site: state.site.name.clone(),
+            mark: MARK,
+            has_docs: state.config.docs == Switch::On,
+            has_pages: state.config.pages == Switch::On,
+            entries: entries(),
+        }
+    }
+}
+
+/// The list as Markdown, as it is committed.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = format!(
+        "\
+# Error codes
+
+An error is `application/problem+json` (RFC 9457). Its `code` says what went wrong and does not change; its `type` leads to this list as the server has it, at `{CODES}`. Codes in capitals are those of the Better Auth protocol, whose clients look for them.
+
+`portcullis errors` prints this file.
+
+| code | status | meaning |
+| --- | --- | --- |
+"
+    );
+    for entry in entries() {
+        for Meaning { status, message, explanation } in entry.meanings {
+            let name = entry.name;
+            let _ = writeln!(text, "| `{name}` | {} | {message} {explanation} |", status.as_u16());
+        }
+    }
+    text
+}

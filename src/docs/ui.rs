@@ -1,0 +1,76 @@
+//! Swagger UI: its script and its style as its authors made them, in a page of ours that says how they behave.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use actix_web::{HttpRequest, HttpResponse, web::Path};
+use askama::Template;
+use utoipa_swagger_ui::Config;
+
+use super::{MARK, stored::Stored};
+use crate::{
+    config::Switch,
+    error::{CODES, Code, Error},
+    state::State,
+};
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+
+/// The files that the page loads.
+const THEIRS: [(&str, &str); 2] = [("swagger-ui-bundle.js", JAVASCRIPT), ("swagger-ui.css", CSS)];
+const OURS: [(&str, &str, &str); 2] =
+    [("docs.js", JAVASCRIPT, include_str!("docs.js")), ("docs.css", CSS, include_str!("docs.css"))];
+
+static FILES: LazyLock<Files> = LazyLock::new(Files::read);
+
+struct Files(BTreeMap<&'static str, Stored>);
+
+impl Files {
+    fn read() -> Self {
+        // The build compresses theirs.
+        let theirs = THEIRS.into_iter().filter_map(|(name, kind)| {
+            let file = utoipa_swagger_ui::serve(name, Config::default().into()).ok()??;
+            Some((name, Stored::compressed(kind, file.bytes)))
+        });
+        let ours = OURS
+            .into_iter()
+            .filter_map(|(name, kind, text)| Some((name, Stored::compress(kind, text)?)));
+        Self(theirs.chain(ours).collect())
+    }
+
+    /// The address of one: it changes with what is in it.
+    fn address(&self, name: &str) -> String {
+        let hash = self.0.get(name).map_or("", |file| file.hash.as_str());
+        format!("/docs/{name}?v={hash}")
+    }
+}
+
+#[derive(Template)]
+#[template(path = "docs/ui.html")]
+pub(super) struct Page {
+    site: String,
+    mark: &'static str,
+    /// Whether there are pages to go back to.
+    has_pages: bool,
+}
+
+impl Page {
+    pub fn of(state: &State) -> Self {
+        Self {
+            site: state.site.name.clone(),
+            mark: MARK,
+            has_pages: state.config.pages == Switch::On,
+        }
+    }
+}
+
+pub(super) async fn show_file(
+    request: HttpRequest,
+    name: Path<String>,
+) -> Result<HttpResponse, Error> {
+    let file = FILES.0.get(name.as_str()).ok_or(Code::NotFound)?;
+    let present = FILES.address(&name);
+    let is_present = request.uri().path_and_query().is_some_and(|asked| asked.as_str() == present);
+    // Under another, an older or newer instance's page asks for it.
+    Ok(if is_present { file.immutable(&request) } else { file.revalidated(&request) })
+}
