@@ -97,7 +97,7 @@ fn complete(headers: &mut HeaderMap, id: &str, secure: bool, place: Place) {
         let policy = HeaderValue::from_static(place.content_security_policy());
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
-    let kept = headers.contains_key(CACHE_CONTROL) || place == Place::Docs;
+    let kept = headers.contains_key(CACHE_CONTROL);
     if place == Place::Data || !kept {
         // Who may see an answer is decided for each request: no cache may decide it again. Nor is it
         // kept that an asset was not there: a newer instance may have it.
