@@ -19,7 +19,7 @@ use crate::{
     api::health,
     error::{Code, Error, FieldError, MEDIA_TYPE, Problem},
     gate::{Access, Body, Query},
-    scope::Scope,
+    scope::{Scope, Scopes},
 };
 
 /// What an operation's codes follow from.
@@ -30,13 +30,9 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn needs_scopes(&self) -> bool {
-        let scopes = self.access.needs(Scope::of_method(self.is_safe));
-        self.access.gated && !scopes.names().is_empty()
-    }
-
-    fn reads_body(&self) -> bool {
-        self.access.body != Body::None
+    /// The scopes that a token needs for it.
+    fn scopes(&self) -> Scopes {
+        self.access.needs(Scope::of_method(self.is_safe))
     }
 }
 
@@ -48,13 +44,13 @@ const RULES: [(fn(&Call<'_>) -> bool, &[Code]); 16] = [
     (|call| !health::PATHS.contains(&call.path), &[Code::TooManyRequests]),
     (|call| call.access.required, &[Code::Unauthorized, Code::TokenMalformed, Code::TokenExpired, Code::TokenInvalid]),
     (|call| call.access.gated && !call.is_safe, &[Code::InvalidOrigin, Code::MissingOrNullOrigin, Code::CrossSiteNavigation]),
-    (|call| call.needs_scopes(), &[Code::InsufficientScope]),
+    (|call| call.access.gated && call.scopes() != Scopes::default(), &[Code::InsufficientScope]),
     (|call| !call.access.token, &[Code::CookieRequired]),
     (|call| !call.access.cookie, &[Code::TokenRequired]),
     (|call| call.access.admin, &[Code::AdminRequired]),
     (|call| call.access.fresh, &[Code::SessionNotFresh]),
     (|call| call.access.id, &[Code::NotFound]),
-    (|call| call.reads_body(), &[Code::BadRequest, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType]),
+    (|call| call.access.body != Body::None, &[Code::BadRequest, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType]),
     (|call| call.access.body == Body::Own, &[Code::ValidationFailed]),
     (|call| call.access.body == Body::Protocol, &[Code::ProtocolValidation]),
     (|call| call.access.query == Query::Own, &[Code::InvalidQuery]),

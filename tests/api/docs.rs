@@ -193,7 +193,7 @@ fn every_error_shows_what_a_client_gets() {
                 assert_eq!(problem["status"], status, "{} {problem}", operation.id);
                 assert_eq!(problem["title"].as_str(), title, "{} {problem}", operation.id);
                 assert_eq!(problem["detail"], problem["message"], "{problem}");
-                assert!(problem["detail"].as_str().is_some_and(|text| text.ends_with(['.', 'd'])));
+                assert_ne!(problem["detail"], "", "{problem}");
                 assert!(description.contains(&format!("`{code}`: ")), "{description}");
                 seen += 1;
             }

@@ -19,9 +19,8 @@ fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Valu
     let asked: Vec<&str> = path.split('/').collect();
     let serves = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
-        let fits = |(part, asked): (&&str, &&str)| match part.starts_with('{') {
-            true => !asked.is_empty(),
-            false => part == asked,
+        let fits = |(part, asked): (&&str, &&str)| {
+            if part.starts_with('{') { !asked.is_empty() } else { part == asked }
         };
         parts.len() == asked.len() && parts.iter().zip(&asked).all(fits)
     };
