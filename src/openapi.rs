@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, ComponentsBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder,
-        OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema, ServerBuilder,
+        ComponentsBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, Ref,
+        RefOr, Response, ResponseBuilder, ServerBuilder,
         path::Operation,
         security::{
             ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,

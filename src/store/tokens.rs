@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::json;
 use strum::{EnumString, IntoStaticStr};
 
 use super::{
     Error, Refusal, Store,
     admin_write::admin_write,
-    audit_events::{Action, Event},
+    audit_events::Event,
     generation::{self, generation, next_generation},
     key::{Key, found_by},
     loader::{Loader, Loaders},

@@ -5,6 +5,7 @@ use actix_web::{
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
@@ -20,7 +21,8 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
-        tokens::{self, Cursor, Filter},
+        audit_events::{Action, Event},
+        tokens::{self, ApiToken, Cursor, Filter},
     },
 };
 
