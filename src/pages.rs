@@ -52,6 +52,7 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys
         "/setup" => account::setup,
         "/dashboard" => account::dashboard,
         "/settings" => settings::settings,
+        "/settings/tokens" => settings::tokens,
         "/admin" => admin::users,
         "/admin/users/{id}" => admin::user,
         "/admin/tokens" => admin::tokens,

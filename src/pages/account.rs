@@ -45,6 +45,15 @@ enum Why {
 }
 
 impl Why {
+    /// How the notice of it looks.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Ended => "warn",
+            Self::Reset => "done",
+            Self::Out | Self::Deleted => "",
+        }
+    }
+
     /// The sentence for it. One that was ended from elsewhere is not told by whom: the door is the same
     /// for whoever has signed out, has been locked out, or was never in.
     const fn says(self) -> &'static str {
@@ -83,7 +92,8 @@ fn go_on(place: &str) -> HttpResponse {
 #[template(path = "pages/login.html")]
 struct Login<'a> {
     frame: Frame,
-    notice: Option<&'static str>,
+    /// How it looks, and what it says.
+    notice: Option<(&'static str, &'static str)>,
     next: &'a str,
     onward: String,
     open: bool,
@@ -103,8 +113,8 @@ pub(super) async fn login(
         frame: Frame::of(&state, None, "login"),
         notice: coming
             .why
-            .map(Why::says)
-            .or_else(|| (!onward.is_empty()).then_some("Sign in to go on.")),
+            .map(|why| (why.kind(), why.says()))
+            .or_else(|| (!onward.is_empty()).then_some(("", "Sign in to go on."))),
         next,
         onward,
         open: is_open(&state),

@@ -1,5 +1,7 @@
 //! The admin's console.
 
+use std::collections::HashMap;
+
 use actix_web::{
     HttpResponse,
     web::{Data, Path},
@@ -136,6 +138,8 @@ struct TokenList {
     user: String,
     state: &'static str,
     tokens: Page<Token, tokens::Cursor>,
+    /// Of the tokens that are shown, by id.
+    owners: HashMap<String, User>,
 }
 
 pub(super) async fn tokens(
@@ -148,12 +152,15 @@ pub(super) async fn tokens(
     let user = filter.user.map(|id| id.to_string());
     let wanted = tokens::Filter { user_id: user.clone(), state: filter.state };
     let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
+    let owners = tokens.rows.iter().map(|token| token.user_id.clone()).collect();
+    let owners = users::find_all(&state.store, owners).await?;
     html(&TokenList {
         frame: frame(&state, &admin),
         room: "tokens",
         user: user.unwrap_or_default(),
         state: filter.state.map_or("", Into::into),
         tokens: shown(tokens, now),
+        owners: owners.into_iter().map(|owner| (owner.id.clone(), owner)).collect(),
     })
 }
 

@@ -3,7 +3,8 @@
 //
 //   data-method      another method than POST
 //   data-then        where to go when it is done, or "reload"
-//   data-done        what to show in the form's place instead
+//   data-done        what to show in the form's place instead; in it data-filled is what was entered in a field, and
+//                    data-answer a part of the answer, whose paragraph is shown if there is one
 //   data-said        what to say when it is done
 //   data-confirm     what to ask first, data-yes being the answer that goes on
 //   data-anonymous   nobody need be signed in: 401 is about what was entered
@@ -87,14 +88,17 @@ function fieldOf(form, name) {
   return found instanceof RadioNodeList ? found[0] : found
 }
 
+/** What is wrong: each field once, in the order of the fields; before them what is about none of them. */
 function faultsOf(form, problem) {
   const named = problem.fields.map(({ field, message }) => [fieldOf(form, field.split('[')[0]), message])
-  if (named.length > 0) {
-    return named.map(([field, message]) => [field, field ? `${labelOf(field)}: ${message}` : message, message])
+  if (named.length === 0) {
+    const names = problem.code === 'INVALID_EMAIL_OR_PASSWORD' ? [] : ABOUT.find(([code]) => code.test(problem.code))?.[1]
+    named.push([names?.map((name) => fieldOf(form, name)).find(Boolean), problem.message])
   }
-  const names = problem.code === 'INVALID_EMAIL_OR_PASSWORD' ? [] : ABOUT.find(([code]) => code.test(problem.code))?.[1]
-  const field = names?.map((name) => fieldOf(form, name)).find(Boolean)
-  return [[field, problem.message, problem.message]]
+  const shown = named.map(([field, message]) => [field && field.type !== 'hidden' && errorOf(field) ? field : null, message])
+  const first = shown.filter(([field], at) => !field || shown.findIndex(([other]) => other === field) === at)
+  const place = ([field]) => [...form.elements].indexOf(field)
+  return first.sort((one, other) => place(one) - place(other))
 }
 
 function labelOf(field) {
@@ -116,34 +120,44 @@ function clear(form) {
   }
 }
 
+/**
+ * A message is beside its field. Above the form are those that are about no field and, where there are several,
+ * links to the fields.
+ */
 function show(form, problem) {
   const summary = $('.summary', form)
-  if (!summary) return say(problem.message)
-  const lines = faultsOf(form, problem).map(([field, text, short]) => {
-    const line = document.createElement('li')
-    const error = field && field.type !== 'hidden' && errorOf(field)
-    if (!error) {
-      line.textContent = text
-      return line
-    }
-    error.textContent = short
+  if (!summary) return say(problem.message, 'failed')
+  const faults = faultsOf(form, problem)
+  for (const [field, message] of faults.filter(([field]) => field)) {
+    const error = errorOf(field)
+    error.textContent = message
     error.hidden = false
     field.setAttribute('aria-invalid', 'true')
-    const link = document.createElement('a')
-    link.href = `#${field.id}`
-    link.textContent = text
-    link.addEventListener('click', (event) => {
-      event.preventDefault()
-      field.focus()
-    })
-    line.append(link)
-    return line
-  })
+  }
+  const [only, ...others] = faults
+  if (only[0] && others.length === 0) return only[0].focus()
   const list = document.createElement('ul')
-  list.append(...lines)
+  list.append(...faults.map(([field, message]) => lineOf(field, message)))
   summary.replaceChildren(list)
   summary.hidden = false
   summary.focus()
+}
+
+function lineOf(field, message) {
+  const line = document.createElement('li')
+  if (!field) {
+    line.textContent = message
+    return line
+  }
+  const link = document.createElement('a')
+  link.href = `#${field.id}`
+  link.textContent = labelOf(field)
+  link.addEventListener('click', (event) => {
+    event.preventDefault()
+    field.focus()
+  })
+  line.append('Check ', link)
+  return line
 }
 
 // ---- What is said at the page's foot, also after going on to another
@@ -152,8 +166,9 @@ function show(form, problem) {
 const SHOWN = 10_000
 let silence
 
-function say(text) {
+function say(text, kind = '') {
   $('.toast').textContent = text
+  $('.toast').className = `toast ${kind}`
   clearTimeout(silence)
   silence = setTimeout(() => $('.toast').replaceChildren(), SHOWN)
 }
@@ -239,6 +254,11 @@ function done(form, answer) {
     for (const place of all('[data-filled]', document.getElementById(after))) {
       place.textContent = document.getElementById(place.dataset.filled).value
     }
+    for (const place of all('[data-answer]', document.getElementById(after))) {
+      const value = place.dataset.answer.split('.').reduce((part, name) => part?.[name], answer)
+      place.textContent = value ?? ''
+      place.closest('p').hidden = !value
+    }
     form.hidden = true
     return reveal(document.getElementById(after))
   }
@@ -298,10 +318,9 @@ function reveal(place) {
 // ---- A new token, this once
 
 function showToken(place, form, { token }) {
-  $('#made-token').textContent = token
-  $('#made-curl').textContent = `curl -H "Authorization: Bearer ${token}" ${place.dataset.url}`
-  form.hidden = true
-  $('.empty', form.closest('section'))?.remove()
+  $(`#${place.id}-token`).textContent = token
+  $(`#${place.id}-curl`).textContent = `curl -H "Authorization: Bearer ${token}" ${place.dataset.url}`
+  form.closest('details').hidden = true
   reveal(place)
 }
 
@@ -363,10 +382,16 @@ for (const form of all('[data-needs]')) {
   }
 }
 
+/** A link that is pasted into a tab which shows its page already loads nothing by itself. */
+addEventListener('hashchange', () => {
+  const brought = new URLSearchParams(location.hash.slice(1))
+  if (all('[data-needs]').some((form) => brought.has(form.dataset.needs))) location.reload()
+})
+
 document.addEventListener('click', async ({ target }) => {
   const button = target.closest('button, a')
   if (!button) return
-  const { show: shown, copy, close, reload } = button.dataset
+  const { show: shown, copy, close } = button.dataset
   if (shown !== undefined) {
     const field = document.getElementById(shown)
     const visible = field.type === 'password'
@@ -377,8 +402,6 @@ document.addEventListener('click', async ({ target }) => {
     await copied(document.getElementById(copy))
   } else if (close !== undefined) {
     button.closest('dialog').close('no')
-  } else if (reload !== undefined) {
-    location.reload()
   }
 })
 
@@ -389,7 +412,7 @@ async function copied(place) {
   } catch {
     // Over http a browser may not let us: then it is marked, to be copied by hand.
     getSelection().selectAllChildren(place)
-    say('Marked: copy it with your keyboard.')
+    say('Marked: copy it with your keyboard.', 'failed')
   }
 }
 

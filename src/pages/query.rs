@@ -23,12 +23,9 @@ where
     }
 }
 
-/// Which part of a list.
+/// Which part of the list of sessions.
 #[derive(Deserialize, Validate)]
 pub(super) struct Paging {
-    #[serde(default, deserialize_with = "filled")]
-    pub cursor: Option<Cursor>,
-    /// The same for sessions, where a page lists those too.
     #[serde(default, deserialize_with = "filled")]
     pub sessions: Option<Cursor>,
 }

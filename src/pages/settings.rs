@@ -1,29 +1,76 @@
-//! Somebody's own account.
+//! Somebody's own account, and their tokens.
 
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;
+use serde::Deserialize;
+use validator::Validate;
 
 use super::{
     device::{Device, devices},
     frame::{Frame, html},
-    query::{Paging, window},
+    query::{Paging, filled, window},
     tokens::{Token, shown},
 };
 use crate::{
-    api::query::ValidQuery,
+    api::{auth::email::wanted_by, query::ValidQuery},
     error::Error,
     gate::{ByCookie, Session},
     state::State,
-    store::{page::Page, sessions, tokens},
+    store::{
+        emails,
+        page::{Page, Window},
+        sessions, tokens,
+    },
 };
 
 #[derive(Template)]
 #[template(path = "pages/settings.html")]
-struct Settings<'a> {
+struct Settings {
     frame: Frame,
+    room: &'static str,
+    /// The email that they have asked to change theirs to.
+    pending_email: Option<String>,
     sessions: Page<Device>,
     /// Whether there are sessions beside this one.
     others: bool,
+}
+
+pub(super) async fn settings(
+    session: Session,
+    ByCookie(own): ByCookie,
+    state: Data<State>,
+    ValidQuery(paging): ValidQuery<Paging>,
+) -> Result<HttpResponse, Error> {
+    let now = state.clock.now();
+    let user_id = &session.user.id;
+    let shown_sessions = window(paging.sessions);
+    let sessions = sessions::list(&state.store, user_id.clone(), shown_sessions, now).await?;
+    let sessions = devices(sessions, &own.id);
+    html(&Settings {
+        frame: Frame::of(&state, Some(&session), "settings"),
+        room: "account",
+        pending_email: emails::pending_change(&state.store, user_id.clone(), wanted_by, now)
+            .await?,
+        others: sessions.next.is_some() || sessions.rows.iter().any(|row| !row.is_this),
+        sessions,
+    })
+}
+
+/// Which tokens: those of one state.
+#[derive(Deserialize, Validate)]
+pub(super) struct TokenFilter {
+    #[serde(default, deserialize_with = "filled")]
+    state: Option<tokens::State>,
+    #[serde(default, deserialize_with = "filled")]
+    cursor: Option<tokens::Cursor>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/settings-tokens.html")]
+struct Tokens<'a> {
+    frame: Frame,
+    room: &'static str,
+    state: &'static str,
     tokens: Page<Token, tokens::Cursor>,
     token_prefix: &'a str,
     lives: Vec<Life>,
@@ -39,24 +86,21 @@ struct Life {
     usual: bool,
 }
 
-pub(super) async fn settings(
+pub(super) async fn tokens(
     session: Session,
-    ByCookie(own): ByCookie,
+    _: ByCookie,
     state: Data<State>,
-    ValidQuery(paging): ValidQuery<Paging>,
+    ValidQuery(filter): ValidQuery<TokenFilter>,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
-    let user_id = &session.user.id;
-    let shown_sessions = window(paging.sessions);
-    let sessions = sessions::list(&state.store, user_id.clone(), shown_sessions, now).await?;
-    let sessions = devices(sessions, &own.id);
-    let filter = tokens::Filter { user_id: Some(user_id.clone()), state: None };
-    let shown_tokens = window(paging.cursor.map(Into::into));
-    let tokens = tokens::list(&state.store, filter, shown_tokens, now).await?;
-    html(&Settings {
+    let shown_state = filter.state.unwrap_or(tokens::State::Active);
+    let wanted =
+        tokens::Filter { user_id: Some(session.user.id.clone()), state: Some(shown_state) };
+    let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
+    html(&Tokens {
         frame: Frame::of(&state, Some(&session), "settings"),
-        others: sessions.next.is_some() || sessions.rows.iter().any(|row| !row.is_this),
-        sessions,
+        room: "tokens",
+        state: shown_state.into(),
         tokens: shown(tokens, now),
         token_prefix: state.config.token_prefix.of_new(),
         lives: lives(state.config.max_token_days),

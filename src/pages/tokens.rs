@@ -17,6 +17,8 @@ pub(super) struct Token {
     pub scopes: String,
     pub state: &'static str,
     pub is_active: bool,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
 }
@@ -32,6 +34,9 @@ impl Token {
             scopes: row.scopes.names().join(" "),
             state: state.into(),
             is_active: state == State::Active,
+            created_at: row.created_at,
+            // It is revoked together with others first, and says when a little later.
+            revoked_at: row.revoked_at,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
         }

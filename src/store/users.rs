@@ -6,9 +6,19 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Refusal, Store, admin_write::admin_write, audit_events::Event, constraints::Constraint,
-    generation::next_generation, lock_out, page::new_id, read, schema::users,
-    sessions::remove_sessions, tokens::mark_tokens, unreadable::OrEmpty, user_search::index_user,
+    Error, Refusal, Store,
+    admin_write::admin_write,
+    audit_events::Event,
+    constraints::Constraint,
+    generation::next_generation,
+    lock_out,
+    page::new_id,
+    read, read_list,
+    schema::users,
+    sessions::remove_sessions,
+    tokens::mark_tokens,
+    unreadable::OrEmpty,
+    user_search::index_user,
     verifications::remove_links,
 };
 use crate::time::Timestamp;
@@ -119,6 +129,19 @@ pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
         .get_result(conn)
         .await
         .optional())
+}
+
+/// The users with these ids, as far as there are any, in no order.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Error> {
+    read_list!(store, |conn| users::table
+        .filter(present())
+        .filter(users::id.eq_any(&ids))
+        .select(User::as_select())
+        .load(conn)
+        .await)
 }
 
 /// The user with this address, which is in lower case.

@@ -10,7 +10,7 @@ const ID: &str = "019ab000-0000-7000-8000-000000000000";
 const HTML: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
 /// Every page.
-pub const PAGES: [&str; 14] = [
+pub const PAGES: [&str; 15] = [
     "/login",
     "/signup",
     "/forgot-password",
@@ -20,6 +20,7 @@ pub const PAGES: [&str; 14] = [
     "/setup",
     "/dashboard",
     "/settings",
+    "/settings/tokens",
     "/admin",
     "/admin/tokens",
     "/admin/audit-events",
@@ -191,7 +192,7 @@ async fn an_error_is_a_page_to_a_browser_and_a_problem_to_a_program(backend: Bac
     // The API answers as an API, whoever asks.
     server.nobody.navigate("/api/nothing").await.refused(404, "not_found");
     told_alike(&ada.browser, "/admin", 403, "admin_required").await;
-    told_alike(&ada.browser, "/settings?cursor=x", 400, "invalid_query").await;
+    told_alike(&ada.browser, "/settings?sessions=x", 400, "invalid_query").await;
     // A token is a program's, whatever it says that it accepts.
     let script = ada.token(&["read"]).await;
     script.navigate("/admin").await.refused(403, "admin_required");

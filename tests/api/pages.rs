@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use portcullis::{
     secrets::SigningKey,
     store::jobs::{self, Claim, NewJob, Outcome},
-    time::seconds,
+    time::{days, seconds},
 };
 use tempfile::TempDir;
 
@@ -170,6 +170,47 @@ async fn a_page_over_the_limit_says_when_to_go_on(backend: Backend) {
         assert!(page.text.contains(r#" data-retry-after="30""#), "{}", page.text);
         assert!(page.text.contains("You can go on in 30 seconds."), "{}", page.text);
         assert_eq!(navigation(&page.text), expected);
+    }
+}
+
+#[apply(both)]
+async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let made = server.now();
+    let mut ids = Vec::new();
+    for (name, life) in [("revoked", 30), ("expired", 1), ("active", 2)] {
+        let body = json!({ "name": name, "expiresInDays": life });
+        let token = ada.browser.post("/api/tokens", body).await.expect(201);
+        ids.push(token["id"].as_str().unwrap().to_owned());
+    }
+    ada.browser.post("/api/tokens", json!({ "name": "lasting" })).await.expect(201);
+    server.advance(seconds(60));
+    let revoked = server.now();
+    let path = format!("/api/tokens/{}", ids[0]);
+    assert_eq!(ada.browser.delete(&path).await.status, 204);
+    server.advance(days(1));
+    let day = |n| made + days(n);
+    for (name, state, date) in [
+        ("revoked", "revoked", Some(("revoked", revoked))),
+        ("expired", "expired", Some(("expired", day(1)))),
+        ("active", "active", Some(("expires", day(2)))),
+        ("lasting", "active", None),
+    ] {
+        let expected = date.map_or("does not expire".to_owned(), |(what, at)| {
+            format!(r#"{what} <time datetime="{at}">"#)
+        });
+        let created = format!(r#"created <time datetime="{made}">"#);
+        let own = format!("/settings/tokens?state={state}");
+        for (viewer, path) in [(&ada, own.as_str()), (&admin, "/admin/tokens")] {
+            let page = viewer.browser.navigate(path).await.text;
+            let (_, row) = page.split_once(&format!("<strong>{name}</strong>")).expect(path);
+            let (row, _) = row.split_once("</li>").unwrap();
+            assert!(row.contains(&expected) && row.contains(&created), "{path}: {row}");
+            let owner = format!(r#"<a href="/admin/users/{}">ada</a>"#, ada.id);
+            assert_eq!(row.contains(&owner), path == "/admin/tokens", "{row}");
+        }
     }
 }
 

@@ -1,46 +1,71 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browserOfThisFile, visit } from './support/chromium.mjs'
-import { enter, part, press } from './support/forms.mjs'
+import { enter, part, press, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
 import { PASSWORD, isLetIn, newAddress, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
 const browser = await browserOfThisFile()
 
-test('an address is changed by the link that is mailed to the new one', async () => {
+/** The settings of a new user, who asks there to change their email to this one. */
+async function asking(email) {
   const ada = await newcomer(site)
-  const email = newAddress()
   const page = await visit(browser, site, '/settings', ada)
-  const address = part(page, 'Address')
-  await enter(address, { 'New address': email })
-  await press(address, 'Change the address')
-  await address.getByText(`a link is on its way to ${email}`).waitFor()
+  const section = part(page, 'Email')
+  await enter(section, { 'New email': email })
+  await press(section, 'Change the email')
+  await section.getByText(`You have asked to change it to ${email}.`).waitFor()
+  return { ada, page, section }
+}
+
+test('an email is changed by the link that is mailed to the new one, which is named', async () => {
+  const email = newAddress()
+  const { ada, page, section } = await asking(email)
   assert.equal(await isLetIn(site, email, PASSWORD), false, 'nothing has changed yet')
 
   await page.goto(await mailedLink(site, email, '/verify-email'))
-  await press(page, 'Confirm the address')
-  await page.getByRole('heading', { name: 'Your address is confirmed' }).waitFor()
+  await press(page, 'Confirm the email')
+  await page.getByRole('heading', { name: 'Your email is confirmed' }).waitFor()
+  assert.ok(await page.getByText(`${email} is now the email of your account`).isVisible())
   await page.goto('/settings')
-  assert.ok(await address.getByText(email).isVisible())
-  assert.ok(await address.getByText('confirmed', { exact: true }).isVisible())
+  assert.ok(await section.getByText(email).isVisible())
+  assert.ok(await section.getByText('confirmed', { exact: true }).isVisible())
+  assert.equal(await section.getByText('You have asked to change it').count(), 0)
   assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
   assert.equal(await isLetIn(site, email, PASSWORD), true)
 })
 
-test('of a taken address the same is said', async () => {
-  const grace = await newcomer(site)
-  const page = await visit(browser, site, '/settings', await newcomer(site))
-  await enter(page, { 'New address': grace.email })
-  await press(page, 'Change the address')
-  await page.getByText(`Unless somebody has that address, a link is on its way to ${grace.email}`).waitFor()
+test('a change of email that is pending is mailed again, and cancelled', async () => {
+  const email = newAddress()
+  const { ada, page, section } = await asking(email)
+  const first = await mailedLink(site, email, '/verify-email')
+  await press(section, 'Send another link')
+  await says(page, `another link is on its way to ${email}`)
+  const second = await mailedLink(site, email, '/verify-email', [first])
+
+  await press(section, 'Cancel the change')
+  await says(page, `Your email stays ${ada.email}.`)
+  assert.equal(await section.getByText(email).count(), 0)
+  await page.goto(second)
+  await press(page, 'Confirm the email')
+  await page.getByRole('alert').filter({ hasText: 'This link has been used' }).waitFor()
+  assert.equal(await isLetIn(site, ada.email, PASSWORD), true)
 })
 
-test("one's own address is none to change to", async () => {
+test('of a taken email the same is said', async () => {
+  const grace = await newcomer(site)
+  const { page, section } = await asking(grace.email)
+  await says(page, 'Unless another account has this email, a link is on its way there.')
+  await page.reload()
+  assert.ok(await section.getByText(`You have asked to change it to ${grace.email}.`).isVisible())
+})
+
+test("one's own email is none to change to", async () => {
   const ada = await newcomer(site)
   const page = await visit(browser, site, '/settings', ada)
-  await enter(page, { 'New address': ada.email })
-  await press(page, 'Change the address')
-  await page.getByRole('alert').filter({ hasText: 'This is your address already.' }).waitFor()
-  assert.equal(await page.getByLabel('New address').getAttribute('aria-invalid'), 'true')
+  await enter(page, { 'New email': ada.email })
+  await press(page, 'Change the email')
+  await page.locator('#new-email-error').filter({ hasText: 'This is your address already.' }).waitFor()
+  assert.equal(await page.getByLabel('New email').getAttribute('aria-invalid'), 'true')
 })

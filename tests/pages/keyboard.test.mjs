@@ -81,7 +81,7 @@ test('whatever has the focus shows it', async () => {
 test('a dialog keeps the focus in it, Escape closes it, and the focus goes back', async () => {
   const ada = await newcomer(site)
   await makeToken(site, ada.cookie, { name: 'kept' })
-  const page = await visit(browser, site, '/settings', ada)
+  const page = await visit(browser, site, '/settings/tokens', ada)
   const revoke = page.getByRole('button', { name: 'Revoke the token kept' })
   await revoke.focus()
   await page.keyboard.press('Enter')
@@ -100,5 +100,5 @@ test('a dialog keeps the focus in it, Escape closes it, and the focus goes back'
   await page.keyboard.press('Escape')
   await dialog.waitFor({ state: 'hidden' })
   assert.ok(await revoke.evaluate((button) => button === document.activeElement))
-  assert.ok(await part(page, 'API tokens').getByText('active').isVisible(), 'nothing was revoked')
+  assert.ok(await part(page, 'Your tokens').getByText('kept').isVisible(), 'nothing was revoked')
 })

@@ -29,6 +29,6 @@ test('with a wrong password nothing is deleted', async () => {
   const leave = part(page, 'Leave')
   await enter(leave, { Password: OTHER_PASSWORD })
   await pressAndConfirm(leave, 'Delete my account')
-  await leave.getByRole('alert').filter({ hasText: 'This is not the password.' }).waitFor()
+  await leave.getByText('This is not the password.').waitFor()
   assert.equal(await isLetIn(site, ada.email, PASSWORD), true)
 })

@@ -28,6 +28,15 @@ test('a link that nobody printed makes nobody an admin', async () => {
   assert.equal(await isLetIn(fresh, 'eve@example.com', PASSWORD), false)
 })
 
+test('a link that is pasted into a tab with this page is taken, and leaves the address', async () => {
+  const page = await visit(browser, fresh, '/setup')
+  await page.getByText('Open this page with the whole link').waitFor()
+  await page.goto('/setup#token=pasted')
+  await page.getByRole('button', { name: 'Become the admin' }).waitFor()
+  assert.equal(page.url(), `${fresh.url}/setup`)
+  assert.equal(await page.locator('[name=token]').inputValue(), 'pasted')
+})
+
 test('whoever opens the printed link becomes the admin, once', async () => {
   const page = await visit(browser, fresh, fresh.setup)
   const late = await visit(browser, fresh, fresh.setup)

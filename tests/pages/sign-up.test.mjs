@@ -16,43 +16,43 @@ test('somebody signs up, confirms the address by mail, signs out and in, and lan
   await enter(page, { 'Your name': 'Ada', 'E-mail address': email, Password: PASSWORD })
   await press(page, 'Make the account')
   await landsOn(page, '/settings')
-  assert.ok(await part(page, 'Address').getByText('not confirmed').isVisible())
+  assert.ok(await part(page, 'Email').getByText('not confirmed').isVisible())
 
   await page.goto(await mailedLink(site, email, '/verify-email'))
-  await press(page, 'Confirm the address')
-  await page.getByRole('heading', { name: 'Your address is confirmed' }).waitFor()
+  await press(page, 'Confirm the email')
+  await page.getByRole('heading', { name: 'Your email is confirmed' }).waitFor()
   assert.equal(page.url(), `${site.url}/verify-email`, 'the secret has left the address')
   await page.goto('/settings')
-  assert.ok(await part(page, 'Address').getByText('confirmed', { exact: true }).isVisible())
+  assert.ok(await part(page, 'Email').getByText('confirmed', { exact: true }).isVisible())
 
   await press(page, 'Sign out')
   await page.getByText('You are signed out.').waitFor()
   assert.equal(await cookieOf(page), undefined)
 
-  await page.goto('/login?next=/settings%23tokens')
+  await page.goto('/login?next=/settings%23email')
   await signInOn(page, { email, password: PASSWORD })
-  await page.waitForURL(`${site.url}/settings#tokens`)
+  await page.waitForURL(`${site.url}/settings#email`)
 })
 
 test('a page that is opened by a scanner, script and all, confirms nothing', async () => {
   const ada = await newcomer(site)
   const link = await mailedLink(site, ada.email, '/verify-email')
   const scanner = await visit(browser, site, link)
-  await scanner.getByRole('button', { name: 'Confirm the address' }).waitFor()
+  await scanner.getByRole('button', { name: 'Confirm the email' }).waitFor()
   await scanner.waitForLoadState('networkidle')
   await scanner.reload()
   await scanner.getByRole('heading', { name: 'This link is not complete' }).waitFor()
   const page = await visit(browser, site, '/settings', ada)
-  assert.ok(await part(page, 'Address').getByText('not confirmed').isVisible())
+  assert.ok(await part(page, 'Email').getByText('not confirmed').isVisible())
 
   // Its reader confirms, also after another has.
   for (const options of [ada, {}]) {
     const reader = await visit(browser, site, link, options)
-    await press(reader, 'Confirm the address')
-    await reader.getByRole('heading', { name: 'Your address is confirmed' }).waitFor()
+    await press(reader, 'Confirm the email')
+    await reader.getByRole('heading', { name: 'Your email is confirmed' }).waitFor()
   }
   await page.reload()
-  assert.ok(await part(page, 'Address').getByText('confirmed', { exact: true }).isVisible())
+  assert.ok(await part(page, 'Email').getByText('confirmed', { exact: true }).isVisible())
 })
 
 test('the page of a link leads on to where the sign-up said', async () => {
@@ -60,13 +60,13 @@ test('the page of a link leads on to where the sign-up said', async () => {
   const body = { name: 'Ada', email, password: PASSWORD, callbackURL: '/dashboard?welcome' }
   await ask(site, '/api/auth/sign-up/email', { body })
   const page = await visit(browser, site, await mailedLink(site, email, '/verify-email'))
-  await press(page, 'Confirm the address')
+  await press(page, 'Confirm the email')
   await page.waitForURL(`${site.url}/dashboard?welcome`)
 })
 
 test('a link to confirm that does not work any more says so and leads to a new one', async () => {
   const page = await visit(browser, site, '/verify-email#token=unknown')
-  await press(page, 'Confirm the address')
+  await press(page, 'Confirm the email')
   await page.getByRole('alert').filter({ hasText: 'This link has been used' }).waitFor()
   await page.getByRole('link', { name: 'Ask for a new link' }).click()
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
@@ -107,7 +107,6 @@ test('a taken address is said at its field', async () => {
   const page = await visit(browser, site, '/signup')
   await enter(page, { 'Your name': 'Eve', 'E-mail address': ada.email, Password: PASSWORD })
   await press(page, 'Make the account')
-  const alert = page.getByRole('alert').filter({ hasText: 'Somebody has this address already' })
-  await alert.getByRole('link').click()
+  await page.locator('#email-error').filter({ hasText: 'Somebody has this address already' }).waitFor()
   assert.ok(await page.getByLabel('E-mail address').evaluate((field) => field === document.activeElement))
 })

@@ -7,44 +7,48 @@ import { site } from './support/sites.mjs'
 
 const browser = await browserOfThisFile()
 
-async function settings(options) {
-  return visit(browser, site, '/settings', { ...(await newcomer(site)), ...options })
+async function tokens(options) {
+  return visit(browser, site, '/settings/tokens', { ...(await newcomer(site)), ...options })
 }
 
-/** Makes a token and answers it, as it is shown. */
-async function made(page, name) {
-  await enter(page, { 'What it is for': name })
-  await press(page, 'Make the token')
+/** Creates a token and answers it, as it is shown. */
+async function created(page, name) {
+  await enter(page, { Name: name })
+  await press(page, 'Create')
   await page.getByRole('heading', { name: 'Your new token' }).waitFor()
-  return page.locator('#made-token').textContent()
+  return page.locator('#created-token').textContent()
 }
 
-test('a token is made, shown once, used, and revoked', async () => {
-  const page = await settings()
-  assert.ok(await page.getByText('You have no tokens yet').isVisible())
-  await page.getByLabel('write: make, change and delete').check()
-  await page.getByLabel('How long it lives').selectOption('7 days')
-  const token = await made(page, 'backup')
+test('a token is created, shown once, used, and revoked', async () => {
+  const page = await tokens()
+  assert.ok(await page.getByText('You have no active tokens.').isVisible())
+  await page.getByLabel('write: create, change and delete').check()
+  await page.getByLabel('Expires').selectOption('7 days')
+  const token = await created(page, 'backup')
   assert.match(token, /^sk_live_/)
   const me = await withToken(site, token)
   assert.equal(me.status, 200)
   assert.deepEqual((await me.json()).scopes, ['read', 'write'])
 
   await page.getByRole('link', { name: 'Done' }).click()
-  const row = part(page, 'API tokens').getByRole('listitem')
+  const row = part(page, 'Your tokens').getByRole('listitem')
   await row.getByText('backup').waitFor()
   assert.ok(!(await page.content()).includes(token), 'it is not shown again')
-  assert.match(await row.textContent(), /active.*read write.*expires in 7 days/s)
+  assert.match(await row.textContent(), /read write.*created just now ·.*expires in 7 days/s)
 
   await pressAndConfirm(row, 'Revoke the token backup', 'Revoke')
   await says(page, 'The token is revoked.')
-  assert.ok(await row.getByText('revoked').isVisible())
+  assert.ok(await page.getByText('You have no active tokens.').isVisible(), 'it is apart from those that work')
+  await page.getByRole('link', { name: 'Revoked' }).click()
+  await row.getByText('backup').waitFor()
+  assert.match(await row.textContent(), /created just now ·.*revoked just now\s*$/s)
+  assert.equal(await row.getByRole('button').count(), 0)
   assert.equal((await withToken(site, token)).status, 401)
 })
 
 test('who thinks better of it keeps the token', async () => {
-  const page = await settings()
-  const token = await made(page, 'kept')
+  const page = await tokens()
+  const token = await created(page, 'kept')
   await page.getByRole('link', { name: 'Done' }).click()
   await press(page, 'Revoke the token kept')
   await press(page.getByRole('dialog'), 'Cancel')
@@ -55,15 +59,15 @@ test('who thinks better of it keeps the token', async () => {
 })
 
 test('a token only reads unless more is asked for', async () => {
-  const page = await settings()
-  const token = await made(page, 'reader')
+  const page = await tokens()
+  const token = await created(page, 'reader')
   assert.deepEqual((await (await withToken(site, token)).json()).scopes, ['read'])
 })
 
 test('the token is copied, and so is a line that tries it', async () => {
-  const page = await settings({ permissions: ['clipboard-read', 'clipboard-write'] })
-  const token = await made(page, 'copied')
-  const place = page.locator('#made')
+  const page = await tokens({ permissions: ['clipboard-read', 'clipboard-write'] })
+  const token = await created(page, 'copied')
+  const place = page.locator('#created')
   const copied = async (which) => {
     await page.evaluate(() => navigator.clipboard.writeText(''))
     await place.getByRole('button', { name: /Copy/ }).nth(which).click()
@@ -77,19 +81,30 @@ test('the token is copied, and so is a line that tries it', async () => {
 })
 
 test('where nothing can be copied the token is marked', async () => {
-  const page = await settings()
-  const token = await made(page, 'marked')
+  const page = await tokens()
+  const token = await created(page, 'marked')
   await page.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new Error('no'))))
-  await page.locator('#made').getByRole('button', { name: /Copy/ }).first().click()
+  await page.locator('#created').getByRole('button', { name: /Copy/ }).first().click()
   await says(page, 'Marked: copy it with your keyboard.')
   assert.equal(await page.evaluate(() => getSelection().toString().trim()), token)
 })
 
-test('a token that may do nothing is not made', async () => {
-  const page = await settings()
+test('a token is renamed', async () => {
+  const page = await tokens()
+  await created(page, 'old')
+  await page.getByRole('link', { name: 'Done' }).click()
+  await page.getByText('Rename').click()
+  await enter(page, { 'New name': 'nightly job' })
+  await press(page, 'Save')
+  await says(page, 'The token is renamed.')
+  assert.ok(await page.getByRole('button', { name: 'Revoke the token nightly job' }).isVisible())
+})
+
+test('a token that may do nothing is not created', async () => {
+  const page = await tokens()
   await page.getByLabel('read', { exact: true }).uncheck()
-  await enter(page, { 'What it is for': 'nothing' })
-  await press(page, 'Make the token')
-  await page.getByRole('alert').filter({ hasText: 'What it may do' }).waitFor()
-  assert.equal(await page.locator('#made').isVisible(), false)
+  await enter(page, { Name: 'nothing' })
+  await press(page, 'Create')
+  await page.locator('#scopes-error').filter({ hasText: 'must hold 1 to 3 scopes' }).waitFor()
+  assert.equal(await page.locator('#created').isVisible(), false)
 })

@@ -1,4 +1,8 @@
-use portcullis::time::days;
+use portcullis::{
+    secrets::LinkSecret,
+    store::verifications::{self, NewVerification, Purpose},
+    time::days,
+};
 
 use super::*;
 
@@ -111,6 +115,95 @@ async fn the_work_that_is_asked_for_is_the_same_for_a_taken_address(backend: Bac
     let free = waiting(&queue[0], WANTED);
     assert_eq!(free["userId"], people[4].id.as_str());
     assert_eq!(waiting(&queue[1], &people[1].email), free);
+}
+
+/// Whether the settings show a pending change to this email.
+async fn shows_pending(browser: &Caller, email: &str) -> bool {
+    let page = browser.navigate("/settings").await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    page.text.contains(&format!("You have asked to change it to <strong>{email}</strong>"))
+}
+
+async fn cancel(browser: &Caller) {
+    assert_eq!(browser.delete(CHANGE_EMAIL).await.status, 204);
+}
+
+#[apply(both)]
+async fn a_pending_change_is_shown_until_it_is_cancelled_also_to_a_taken_email(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let phone = server.sign_in(&ada).await;
+    assert!(!shows_pending(&ada.browser, WANTED).await);
+    let link = new_address_link(&server, &ada.browser, WANTED).await;
+    assert!(shows_pending(&ada.browser, WANTED).await && shows_pending(&phone, WANTED).await);
+    assert!(!shows_pending(&grace.browser, WANTED).await, "it is another user's");
+
+    // To a taken one the same is shown, and it takes the older one's place in the same way.
+    request(&ada.browser, &grace.email).await.expect(200);
+    server.jobs_done().await;
+    assert!(shows_pending(&ada.browser, &grace.email).await);
+    assert_eq!(server.mail_to(&grace.email).await.len(), 1, "the one of the sign-up");
+    confirm(&server.nobody, &link).await.refused(401, "INVALID_TOKEN");
+
+    let link = new_address_link(&server, &ada.browser, WANTED).await;
+    cancel(&grace.browser).await;
+    assert!(shows_pending(&ada.browser, WANTED).await, "another user cannot cancel it");
+    cancel(&ada.browser).await;
+    cancel(&ada.browser).await;
+    assert!(!shows_pending(&ada.browser, WANTED).await);
+    confirm(&server.nobody, &link).await.refused(401, "INVALID_TOKEN");
+    assert_eq!(email_of(&ada.browser).await, ada.email);
+}
+
+#[apply(both)]
+async fn a_pending_change_ends_with_its_link(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let phone = server.sign_in(&ada).await;
+    new_address_link(&server, &phone, WANTED).await;
+    phone.post(SIGN_OUT, json!({})).await.expect(200);
+    assert!(!shows_pending(&ada.browser, WANTED).await, "the session that asked is over");
+    new_address_link(&server, &ada.browser, WANTED).await;
+    server.advance(HOUR);
+    assert!(!shows_pending(&ada.browser, WANTED).await, "the link has expired");
+}
+
+#[apply(both)]
+async fn a_change_that_waits_to_be_mailed_is_shown_and_cancelled(backend: Backend) {
+    let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
+    let before = queue(&server).await.len();
+    let ada = &people[4].browser;
+    request(ada, "older@new.example").await.expect(200);
+    request(ada, WANTED).await.expect(200);
+    assert!(shows_pending(ada, WANTED).await);
+    assert_eq!(queue(&server).await.len(), before + 2);
+    cancel(ada).await;
+    assert!(!shows_pending(ada, WANTED).await);
+    assert_eq!(queue(&server).await.len(), before, "other mails stay");
+}
+
+/// A worker that has taken the job makes its link only now.
+#[apply(both)]
+async fn no_link_is_made_for_a_job_that_was_cancelled(backend: Backend) {
+    let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
+    let ada = &people[4];
+    request(&ada.browser, WANTED).await.expect(200);
+    let job = queue(&server).await.pop().unwrap();
+    cancel(&ada.browser).await;
+    let secret = LinkSecret::generate();
+    let life = seconds(60);
+    let link = NewVerification::new(
+        Purpose::ChangeEmail,
+        &ada.id,
+        WANTED,
+        secret.hash(),
+        life,
+        server.now(),
+    );
+    let link = link.asked_for(None, &job.id);
+    assert!(!verifications::issue(&server.state.store, link).await.unwrap());
+    confirm(&server.nobody, secret.reveal()).await.refused(401, "INVALID_TOKEN");
 }
 
 #[apply(both)]

@@ -11,13 +11,13 @@ async function letters({ outbox }) {
   return Promise.all(files.map(async (name) => PostalMime.parse(await readFile(join(outbox, name)))))
 }
 
-/** Waits for a letter to this address whose link leads to this path, and answers the link. */
-export async function mailedLink(site, address, path) {
+/** Waits for a letter to this address whose link leads to this path and is none of these, and answers the link. */
+export async function mailedLink(site, address, path, others = []) {
   for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; await sleep(50)) {
     for (const { to, text } of await letters(site)) {
       if (!to.some((recipient) => recipient.address === address)) continue
       const link = text.match(/https?:\/\/\S+/g)?.find((link) => new URL(link).pathname === path)
-      if (link) return link
+      if (link && !others.includes(link)) return link
     }
   }
   throw new Error(`no letter with a link to ${path} came to ${address}`)

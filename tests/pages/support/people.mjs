@@ -17,8 +17,8 @@ export function ask({ url }, path, { cookie, method = 'POST', body } = {}) {
 }
 
 /** What a script is answered. */
-export function withToken({ url }, token, path = '/api/me') {
-  return fetch(new URL(path, url), { headers: { Authorization: `Bearer ${token}` } })
+export function withToken({ url }, token, path = '/api/me', method = 'GET') {
+  return fetch(new URL(path, url), { method, headers: { Authorization: `Bearer ${token}` } })
 }
 
 async function answered(response) {

@@ -1,15 +1,18 @@
 import { enter, part, press } from './forms.mjs'
-import { OTHER_PASSWORD, ask, makeToken, newAddress, newcomer, signedIn } from './people.mjs'
+import { OTHER_PASSWORD, ask, makeToken, newAddress, newcomer, signedIn, withToken } from './people.mjs'
 
 const LONG = 'Wolfeschlegelsteinhausenbergerdorff'
 
-/** Somebody who has all that a page can show, and long names for all of it. */
+/** Somebody who has all that a page can show, and long names for all of it; of the tokens one is revoked. */
 async function busy(site) {
   const email = `${'long'.repeat(6)}-${newAddress()}`
   const ada = await newcomer(site, { name: `${LONG} ${LONG}`, email })
   for (const name of ['backup', LONG.repeat(2)]) {
     await makeToken(site, ada.cookie, { name, scopes: ['read', 'write'], expiresInDays: 30 })
   }
+  const revoked = await makeToken(site, ada.cookie, { name: 'revoked' })
+  await withToken(site, revoked, '/api/tokens/current', 'DELETE')
+  await ask(site, '/api/auth/change-email', { cookie: ada.cookie, body: { newEmail: `${'new'.repeat(9)}-${newAddress()}` } })
   await signedIn(site, ada)
   return ada
 }
@@ -28,26 +31,40 @@ async function failToSignIn(page) {
   await alert(page)
 }
 
+const invalid = (page) => page.locator('[aria-invalid]').first().waitFor()
+
 async function failToChange(page) {
   await enter(page, { 'Present password': OTHER_PASSWORD, 'New password': 'correct horse 2' })
   await press(page, 'Change the password')
+  await invalid(page)
+}
+
+async function createToken(page) {
+  await page.getByText('Create token').click()
+  await enter(page, { Name: 'tour' })
+  await press(page, 'Create')
+  await page.locator('#created').waitFor()
+}
+
+async function failToCreateToken(page) {
+  await enter(page, { Name: ' ' })
+  await page.getByLabel('read', { exact: true }).uncheck()
+  await press(page, 'Create')
   await alert(page)
 }
 
-async function makeAToken(page) {
-  await enter(page, { 'What it is for': 'tour' })
-  await press(page, 'Make the token')
-  await page.locator('#made').waitFor()
+async function rename(page) {
+  await page.getByText('Rename').first().click()
 }
 
 async function askToRevoke(page) {
-  await part(page, 'API tokens').getByRole('button', { name: /^Revoke/ }).first().click()
+  await part(page, 'Your tokens').getByRole('button', { name: /^Revoke/ }).first().click()
   await page.getByRole('dialog').waitFor()
 }
 
 async function askForThePassword(page) {
-  await enter(page, { 'New address': newAddress() })
-  await press(page, 'Change the address')
+  await enter(page, { 'New email': newAddress() })
+  await press(page, 'Change the email')
   await page.getByRole('dialog').waitFor()
 }
 
@@ -81,10 +98,16 @@ export async function tour({ site, stale }) {
     { name: 'settings-empty', path: '/settings', cookie: ada.cookie },
     { name: 'settings', path: '/settings', cookie: full.cookie },
     { name: 'settings-failed', path: '/settings', cookie: full.cookie, act: failToChange, status: 400 },
-    { name: 'settings-token', path: '/settings', cookie: full.cookie, act: makeAToken },
-    { name: 'settings-dialog', path: '/settings', cookie: full.cookie, act: askToRevoke },
+    { name: 'tokens-empty', path: '/settings/tokens', cookie: ada.cookie },
+    { name: 'tokens', path: '/settings/tokens', cookie: full.cookie },
+    { name: 'tokens-revoked', path: '/settings/tokens?state=revoked', cookie: full.cookie },
+    { name: 'tokens-created', path: '/settings/tokens', cookie: full.cookie, act: createToken },
+    { name: 'tokens-failed', path: '/settings/tokens', cookie: ada.cookie, act: failToCreateToken, status: 422 },
+    { name: 'tokens-rename', path: '/settings/tokens', cookie: full.cookie, act: rename },
+    { name: 'tokens-dialog', path: '/settings/tokens', cookie: full.cookie, act: askToRevoke },
+    { name: 'not-found-signed-in', path: '/nothing', cookie: ada.cookie, status: 404 },
     { name: 'forbidden', path: '/admin', cookie: ada.cookie, status: 403 },
-    { name: 'not-understood', path: '/settings?cursor=x', cookie: ada.cookie, status: 400 },
+    { name: 'not-understood', path: '/settings?sessions=x', cookie: ada.cookie, status: 400 },
     { name: 'not-verified-signed-in', path: '/verify-email?error=x', cookie: ada.cookie },
   ]
   const admins = [
