@@ -16,11 +16,7 @@ use crate::{
     error::Error,
     gate::{ByCookie, Session},
     state::State,
-    store::{
-        emails,
-        page::{Page, Window},
-        sessions, tokens,
-    },
+    store::{emails, page::Page, sessions, tokens},
 };
 
 #[derive(Template)]

@@ -6,19 +6,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Refusal, Store,
-    admin_write::admin_write,
-    audit_events::Event,
-    constraints::Constraint,
-    generation::next_generation,
-    lock_out,
-    page::new_id,
-    read, read_list,
-    schema::users,
-    sessions::remove_sessions,
-    tokens::mark_tokens,
-    unreadable::OrEmpty,
-    user_search::index_user,
+    Error, Refusal, Store, admin_write::admin_write, audit_events::Event, constraints::Constraint,
+    generation::next_generation, lock_out, page::new_id, read, read_list, schema::users,
+    sessions::remove_sessions, tokens::mark_tokens, unreadable::OrEmpty, user_search::index_user,
     verifications::remove_links,
 };
 use crate::time::Timestamp;
