@@ -410,7 +410,10 @@ async fn present(server: &Server, subject: &Person, case: Case) -> Caller {
 async fn deactivate(server: &Server, person: &Person) {
     let now = server.now();
     let event = Event::new(None, Action::UserDeactivated, &person.id, &json!({}), now);
-    users::deactivate(&server.state.store, person.id.clone(), false, now, event).await.unwrap();
+    users::deactivate(&server.state.store, person.id.clone(), false, now, event)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[apply(both)]

@@ -289,7 +289,7 @@ impl Server {
     pub async fn set_role(&self, person: &Person, role: Role) {
         let event = Event::new(None, Action::UserUpdated, &person.id, &json!({}), self.now());
         let changes = Changes { name: None, role: Some(role), updated_at: self.now() };
-        users::update(&self.state.store, person.id.clone(), changes, event).await.unwrap();
+        users::update(&self.state.store, person.id.clone(), changes, event).await.unwrap().unwrap();
     }
 
     /// Signs somebody in again, on another device.
