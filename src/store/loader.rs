@@ -97,14 +97,14 @@ async fn answer<T: Key>(mut askers: Vec<Asker<T>>, pipeline: &Pipeline) {
         Err(Error::Bug { .. }) if askers.len() > 1 => {
             for asker in askers {
                 let found = find(slice::from_ref(&asker), pipeline).await;
-                tell([asker], found);
+                tell([asker], &found);
             }
         }
-        found => tell(askers, found),
+        found => tell(askers, &found),
     }
 }
 
-fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: Result<Rows<T>, Error>) {
+fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: &Result<Rows<T>, Error>) {
     for Asker { hash, answer, .. } in askers {
         let key = found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone);
         // Whoever left does not mind.

@@ -531,13 +531,13 @@ pub async fn break_store(server: &Server) {
             std::fs::rename(&file, file.with_extension("away")).unwrap();
         }
         Database::Postgres(_) => {
-            let mut sql = OUT_OF_MEMORY.to_owned();
-            for table in ["sessions", "api_tokens", "epoch"] {
-                sql += &format!(
+            let views = ["sessions", "api_tokens", "epoch"].map(|table| {
+                format!(
                     "ALTER TABLE {table} RENAME TO {table}_behind;
                      CREATE VIEW {table} AS SELECT * FROM {table}_behind WHERE out_of_memory();"
-                );
-            }
+                )
+            });
+            let sql = format!("{OUT_OF_MEMORY} {}", views.concat());
             crate::store::execute(server, &sql).await;
         }
     }

@@ -41,7 +41,7 @@ fn copies(backend: Backend) -> (String, BTreeSet<String>) {
         Backend::Sqlite => format!("CAST({text} AS BLOB)"),
         Backend::Postgres => format!("CAST({text} AS BYTEA)"),
     };
-    let (mut sql, mut names) = (String::new(), BTreeSet::new());
+    let (mut statements, mut names) = (Vec::new(), BTreeSet::new());
     for (table, own) in TABLES {
         let columns: Vec<_> = declared().into_iter().filter(|column| column.0 == table).collect();
         assert!(columns.len() > 5, "{table}");
@@ -68,16 +68,16 @@ fn copies(backend: Backend) -> (String, BTreeSet<String>) {
                 };
                 let cells: Vec<_> = columns.iter().map(|(_, name, ..)| cell(name)).collect();
                 let columns: Vec<_> = columns.iter().map(|(_, name, ..)| name.as_str()).collect();
-                sql += &format!(
-                    "INSERT INTO {table} ({}) SELECT {} FROM {table} WHERE id < 'a' ORDER BY id DESC LIMIT 1;\n",
+                statements.push(format!(
+                    "INSERT INTO {table} ({}) SELECT {} FROM {table} WHERE id < 'a' ORDER BY id DESC LIMIT 1",
                     columns.join(", "),
                     cells.join(", ")
-                );
+                ));
                 names.insert(id);
             }
         }
     }
-    (sql, names)
+    (statements.join(";\n"), names)
 }
 
 /// Takes away what the tables demand of a row, but for the keys.
