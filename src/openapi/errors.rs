@@ -36,9 +36,12 @@ impl Call<'_> {
     }
 }
 
+/// Calls of one kind, and the codes that they can be answered with.
+type Rule = (fn(&Call<'_>) -> bool, &'static [Code]);
+
 /// Which calls can be answered with which codes, whatever their handlers do.
 #[rustfmt::skip]
-const RULES: [(fn(&Call<'_>) -> bool, &[Code]); 16] = [
+const RULES: [Rule; 16] = [
     (|_| true, &[Code::Internal]),
     (|call| call.access.gated, &[Code::StoreUnavailable]),
     (|call| !health::PATHS.contains(&call.path), &[Code::TooManyRequests]),

@@ -63,7 +63,7 @@ pub(super) struct TokenFilter {
 
 #[derive(Template)]
 #[template(path = "pages/settings-tokens.html")]
-struct Tokens<'a> {
+struct TokenSettings<'a> {
     frame: Frame,
     room: &'static str,
     state: &'static str,
@@ -93,7 +93,7 @@ pub(super) async fn tokens(
     let wanted =
         tokens::Filter { user_id: Some(session.user.id.clone()), state: Some(shown_state) };
     let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
-    html(&Tokens {
+    html(&TokenSettings {
         frame: Frame::of(&state, Some(&session), "settings"),
         room: "tokens",
         state: shown_state.into(),
