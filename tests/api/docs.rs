@@ -93,7 +93,7 @@ fn every_reference_leads_somewhere() {
 
 /// Names as the languages of generated clients see them: many write them in a case of their own.
 fn plain(name: &str) -> String {
-    let letters = name.chars().filter(|letter| letter.is_ascii_alphanumeric());
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 

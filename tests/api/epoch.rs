@@ -545,17 +545,14 @@ async fn each_table_that_the_gate_reads_has_triggers_that_begin_an_epoch(backend
     let known = ["api_tokens", "epoch", "sessions", "users"].map(ToOwned::to_owned);
     assert!(tables.is_superset(&BTreeSet::from(known)), "{tables:?} of {statements:?}");
 
-    let triggers = match &cluster {
-        None => {
-            let file = url.trim_start_matches("sqlite:");
-            let mut database = SqliteConnection::establish(file).unwrap();
-            let rows: Vec<Name> = sql_query(sql).load(&mut database).unwrap();
-            rows.into_iter().map(|row| row.value).collect()
-        }
-        Some(_) => {
-            let rows = connect(&url).await.query(sql, &[]).await.unwrap();
-            rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()
-        }
+    let triggers: Vec<String> = if cluster.is_some() {
+        let rows = connect(&url).await.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    } else {
+        let file = url.trim_start_matches("sqlite:");
+        let mut database = SqliteConnection::establish(file).unwrap();
+        let rows: Vec<Name> = sql_query(sql).load(&mut database).unwrap();
+        rows.into_iter().map(|row| row.value).collect()
     };
     let triggers: Vec<String> =
         triggers.iter().map(|sql| sql.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
