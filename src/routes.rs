@@ -97,9 +97,9 @@ table! {
         me::show_me,
 
         projects::list_projects,
-        projects::create_project,
+        projects::create_project [Conflict],
         projects::show_project,
-        projects::update_project,
+        projects::update_project [Conflict],
         projects::delete_project,
 
         tokens::list_tokens,

@@ -17,7 +17,7 @@ use super::{
     tag,
 };
 use crate::{
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     fields,
     gate::Session,
     state::State,
@@ -141,7 +141,6 @@ pub struct CreateProject {
     post, path = "/api/projects", tag = tag::PROJECTS, request_body = CreateProject,
     responses(
         (status = 201, description = "The project", body = Project, headers(("Location" = String, description = "Where it is"))),
-        (status = 409, description = "You have a project of this short name already", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn create_project(
@@ -203,6 +202,7 @@ pub struct UpdateProject {
     #[validate(custom(function = "fields::short_name"))]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 30, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     short_name: Option<Option<String>>,
+    /// How far it is.
     status: Option<ProjectStatus>,
     /// Null takes it away.
     #[serde(default, deserialize_with = "given")]
@@ -232,7 +232,6 @@ where
     patch, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), request_body = UpdateProject,
     responses(
         (status = 200, description = "The project as it is now", body = Project),
-        (status = 409, description = "You have a project of this short name already", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn update_project(
