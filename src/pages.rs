@@ -32,6 +32,9 @@ use crate::{
 pub(crate) use assets::PREFIX as ASSETS;
 pub use fault::dress;
 
+/// Where no other route is.
+pub(crate) const ANY_PATH: &str = "/{path:.*}";
+
 /// Puts the pages into an application.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
     if state.config.pages == Switch::Off {
@@ -65,7 +68,7 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys
         let state = state.clone();
         fn_guard(move |context| is_browsers(context, &state))
     };
-    config.service(routes::page("/{path:.*}", nothing, state, keys).guard(browsers));
+    config.service(routes::page(ANY_PATH, nothing, state, keys).guard(browsers));
 }
 
 /// Whether a request for what is not there is a browser's that may be signed in: its page is then shown as all others

@@ -16,6 +16,7 @@ use crate::{
     error::Code,
     gate::{Told, told},
     output,
+    pages::ANY_PATH,
     state::State,
 };
 
@@ -39,7 +40,7 @@ pub(super) fn answered<B>(
         Err(answer) => (answer.status(), answer.extensions().get::<Code>().copied()),
     };
     let Told { outcome, user } = request.map_or_else(Told::default, told);
-    let route = request.and_then(HttpRequest::match_pattern);
+    let route = request.and_then(HttpRequest::match_pattern).filter(|route| route != ANY_PATH);
     let reason = code.map(Code::name);
     let is_over_limit = request.is_some_and(|request| request.extensions().contains::<OverLimit>());
     let status_code = status.as_u16();

@@ -209,7 +209,9 @@ async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     let (_, address) = server.banner.split_once("metrics   ").unwrap();
     let base = address.lines().next().unwrap().trim_end_matches("/metrics");
     let metrics = Caller::nobody(base);
-    metrics.get("/api/me").await.refused(404, "not_found");
+    // No operation of the document is served there.
+    let elsewhere = reqwest::get(format!("{base}/api/me")).await.unwrap();
+    assert_eq!(elsewhere.status(), 404);
     let reply = metrics.get("/metrics").await;
     assert!(reply.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     let text = reply.text;
