@@ -17,7 +17,7 @@ use portcullis::{
     state::State,
     store::{
         page::new_id,
-        projects::{self, ProjectRow},
+        projects::{self, ProjectRow, ProjectStatus},
     },
     time::Clock,
 };
@@ -156,6 +156,10 @@ async fn write(session: Session, state: Data<State>) -> Result<HttpResponse, Err
         description: None,
         created_at: now,
         updated_at: now,
+        short_name: None,
+        status: ProjectStatus::Planned.into(),
+        estimated_hours: None,
+        due_date: None,
     };
     projects::create(&state.store, project).await?;
     Ok(greet().await)
