@@ -2,7 +2,6 @@
 
 import sys
 from typing import Any, TypeVar
-from uuid import UUID
 
 from portcullis_client import AuthenticatedClient
 from portcullis_client.api.account import show_me
@@ -101,7 +100,7 @@ root = with_cookie(signed_in)
 (user,) = accepted(UserPage, list_users.sync(client=root, search=EMAIL)).items
 accepted(
     AdminUser,
-    deactivate_user.sync(id=UUID(user.id), client=root, body=DeactivateUser()),
+    deactivate_user.sync(id=user.id, client=root, body=DeactivateUser()),
 )
 refused(show_me.sync(client=mary), 401, ErrorCode.UNAUTHORIZED)
 refused(show_me.sync(client=writer), 401, ErrorCode.TOKEN_INVALID)
