@@ -5,7 +5,7 @@ use std::{borrow::Cow, future::Future, pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_LENGTH, web,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, error::Category, json};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
@@ -32,6 +32,23 @@ impl<T> Declares for ValidJson<T> {
 
 impl<T> Declares for ProtocolJson<T> {
     const ACCESS: Access = Access { body: crate::gate::Body::Protocol, ..Access::OPEN };
+}
+
+/// Tells null, which is given, from a field that is left out, for which this is never called:
+/// `#[serde(default, deserialize_with = "given")]`.
+///
+/// # Errors
+/// When the value is of another type.
+#[expect(
+    clippy::option_option,
+    reason = "left out, null, or a value: three things that JSON tells apart"
+)]
+pub fn given<'de, T, D>(value: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(value).map(Some)
 }
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;

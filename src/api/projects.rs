@@ -5,13 +5,13 @@ use actix_web::{
     http::{StatusCode, header::LOCATION},
     web::{Data, Json, Path},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    json::ValidJson,
+    json::{ValidJson, given},
     page::{Page, Paging, window},
     query::ValidQuery,
     tag,
@@ -213,16 +213,6 @@ pub struct UpdateProject {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Date>)]
     due_date: Option<Option<Date>>,
-}
-
-/// Tells null, which is given, from nothing, for which this is never called.
-#[expect(clippy::option_option, reason = "as above")]
-fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Change a project

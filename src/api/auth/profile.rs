@@ -1,14 +1,17 @@
 //! What you say of yourself.
 
 use actix_web::web::{Data, Json};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{DONE, StatusResponse};
 use crate::{
-    api::{json::ProtocolJson, tag},
+    api::{
+        json::{ProtocolJson, given},
+        tag,
+    },
     error::{Code, Error},
     fields,
     gate::{ByCookie, Session},
@@ -33,12 +36,6 @@ pub struct UpdateProfile {
     email: Option<Value>,
     #[schema(ignore)]
     role: Option<Value>,
-}
-
-/// Tells null, which is a value here, from a field that is not there.
-#[expect(clippy::option_option, reason = "absent, null and given are three things")]
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(value).map(Some)
 }
 
 /// Change your name or picture
