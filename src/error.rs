@@ -471,6 +471,7 @@ impl From<store::Refusal> for Error {
             store::Refusal::NotAnAdmin => Code::AdminRequired,
             store::Refusal::NotFound => Code::NotFound,
             store::Refusal::LastAdmin => Code::LastAdmin,
+            store::Refusal::NotNeeded(reason) => return Code::Conflict.because(reason),
         }
         .into()
     }

@@ -4,6 +4,7 @@ pub mod audit_events;
 pub mod credentials;
 pub mod jobs;
 pub mod lock_out;
+pub mod mails;
 pub mod tokens;
 pub mod users;
 

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use crate::store::page::{self, Cursor, Window};
+use crate::{
+    error::{Code, Error, FieldError},
+    store::page::{self, Cursor, Start, Window},
+};
 
 /// One page of a list, newest first.
 #[derive(Serialize, ToSchema)]
@@ -12,6 +15,9 @@ use crate::store::page::{self, Cursor, Window};
 pub struct Page<T> {
     /// What is on this page.
     pub items: Vec<T>,
+    /// What to send as `before` for the previous page; null on the first.
+    #[schema(required, example = json!(null))]
+    pub previous_cursor: Option<String>,
     /// What to send as `cursor` for the next page; null on the last.
     #[schema(required, example = json!(null))]
     pub next_cursor: Option<String>,
@@ -20,8 +26,12 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// A page of rows, as they are shown.
     pub fn of<R>(page: page::Page<R, impl ToString>, show: impl Fn(R) -> T) -> Self {
-        let next_cursor = page.next.map(|cursor| cursor.to_string());
-        Self { items: page.rows.into_iter().map(show).collect(), next_cursor }
+        let page = page.map(show);
+        Self {
+            items: page.rows,
+            previous_cursor: page.previous.map(|cursor| cursor.to_string()),
+            next_cursor: page.next.map(|cursor| cursor.to_string()),
+        }
     }
 }
 
@@ -33,6 +43,9 @@ pub struct Paging {
     /// `nextCursor` of the page before; without it, the first page.
     #[param(value_type = Option<String>)]
     pub cursor: Option<Cursor>,
+    /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
+    #[param(value_type = Option<String>)]
+    pub before: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -45,7 +58,23 @@ pub fn default_limit() -> u32 {
     20
 }
 
-/// The store's window for a cursor and a limit.
-pub fn window<C>(after: Option<C>, limit: u32) -> Window<C> {
-    Window { after, limit }
+/// The store's window for one of two cursors, and a limit.
+///
+/// # Errors
+/// When both are given, as a page begins at one of them.
+pub fn window<C>(cursor: Option<C>, before: Option<C>, limit: u32) -> Result<Window<C>, Error> {
+    let start = match (cursor, before) {
+        (None, None) => Start::First,
+        (Some(last), None) => Start::After(last),
+        (None, Some(first)) => Start::Before(first),
+        (Some(_), Some(_)) => {
+            let both = FieldError {
+                field: "before".to_owned(),
+                code: "exclusive".into(),
+                message: "cannot be combined with cursor".into(),
+            };
+            return Err(Code::InvalidQuery.on(vec![both]));
+        }
+    };
+    Ok(Window { start, limit })
 }

@@ -95,7 +95,7 @@ pub async fn list_projects(
     state: Data<State>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<Page<Project>>, Error> {
-    let window = window(paging.cursor, paging.limit);
+    let window = window(paging.cursor, paging.before, paging.limit)?;
     let page = projects::list(&state.store, session.user.id.clone(), window).await?;
     Ok(Json(Page::of(page, Project::from)))
 }

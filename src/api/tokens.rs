@@ -130,7 +130,8 @@ pub async fn list_tokens(
 ) -> Result<Json<Page<TokenView>>, Error> {
     let now = state.clock.now();
     let filter = Filter { user_id: Some(session.user.id.clone()), state: None };
-    let window = window(paging.cursor.map(Into::into), paging.limit);
+    let (cursor, before) = (paging.cursor.map(Into::into), paging.before.map(Into::into));
+    let window = window(cursor, before, paging.limit)?;
     let page = tokens::list(&state.store, filter, window, now).await?;
     Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
 }

@@ -5,7 +5,7 @@ use super::{Failure, now, operator::event, print, users::find};
 use crate::store::{
     Store,
     audit_events::{Action, EVERYBODY},
-    page::Window,
+    page::{Start, Window},
     revocation, sessions,
 };
 
@@ -46,7 +46,7 @@ pub(super) async fn run(command: SessionCommand, store: &Store) -> Result<(), Fa
 
 async fn list(store: &Store, email: &str) -> Result<(), Failure> {
     let user = find(store, email).await?;
-    let mut window = Window { after: None, limit: 100 };
+    let mut window = Window::first(100);
     let mut any = false;
     loop {
         let page = sessions::list(store, user.id.clone(), window.clone(), now()).await?;
@@ -62,7 +62,7 @@ async fn list(store: &Store, email: &str) -> Result<(), Failure> {
             ))?;
         }
         match page.next {
-            Some(next) => window.after = Some(next),
+            Some(next) => window.start = Start::After(next),
             None if any => return Ok(()),
             None => return print("No sessions."),
         }

@@ -12,7 +12,7 @@ use crate::{
     store::{
         Refusal, Store,
         audit_events::{Action, EVERYBODY},
-        page::Window,
+        page::{Start, Window},
         revocation,
         tokens::{self, ApiToken, Filter, Made, Maker, NewToken, State},
     },
@@ -141,7 +141,7 @@ async fn list(store: &Store, email: Option<String>) -> Result<(), Failure> {
         None => None,
     };
     let now = now();
-    let mut window = Window { after: None, limit: 100 };
+    let mut window = Window::first(100);
     let mut any = false;
     loop {
         let filter = Filter { user_id: user_id.clone(), state: None };
@@ -163,7 +163,7 @@ async fn list(store: &Store, email: Option<String>) -> Result<(), Failure> {
             ))?;
         }
         match page.next {
-            Some(next) => window.after = Some(next),
+            Some(next) => window.start = Start::After(next),
             None if any => return Ok(()),
             None => {
                 return print("No tokens.");

@@ -11,7 +11,7 @@ use crate::{
         accounts::{self, NewAccount, Opening},
         audit_events::Action,
         login_attempts,
-        page::Window,
+        page::{Start, Window},
         passwords,
         users::{self, Changes, Filter, Role, User},
     },
@@ -172,20 +172,20 @@ async fn create(
 }
 
 async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
-    let mut window = Window { after: None, limit: 100 };
+    let mut window = Window::first(100);
     let mut any = false;
     loop {
         let filter = Filter { search: search.clone(), ..Filter::default() };
         let page = users::list(store, filter, window.clone()).await?;
-        if window.after.is_none() && page.truncated {
+        if window.is_first() && page.truncated {
             output::error_line("1,000+ results, narrow your search. Not all of them are shown.");
         }
-        if window.after.is_none() && page.indexing {
+        if window.is_first() && page.indexing {
             output::error_line(
                 "Some users are not in the search index yet, and cannot be found before they are.",
             );
         }
-        for user in page.rows {
+        for user in page.page.rows {
             any = true;
             let role = &user.role;
             let state = match user.deactivated_at {
@@ -194,8 +194,8 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
             };
             print(format_args!("{}  {role:<5}  {}  {}  {state}", user.id, user.email, user.name))?;
         }
-        match page.next {
-            Some(next) => window.after = Some(next),
+        match page.page.next {
+            Some(next) => window.start = Start::After(next),
             None if any => return Ok(()),
             None => {
                 return print("No users.");

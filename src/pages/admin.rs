@@ -1,5 +1,8 @@
 //! The admin's console.
 
+mod entry;
+mod user_field;
+
 use std::collections::HashMap;
 
 use actix_web::{
@@ -7,32 +10,34 @@ use actix_web::{
     web::{Data, Path},
 };
 use askama::Template;
-use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
-use validator::Validate;
 
+use self::{
+    entry::{Entry, in_words},
+    user_field::UserField,
+};
 use super::{
     device::{Device, devices},
     frame::{Frame, html},
-    query::{Paging, filled, window},
+    query::{Choice, FilterQuery, List, Pager},
     tokens::{Token, shown},
 };
 use crate::{
     api::{
-        admin::{jobs::JobState, users::UserState},
-        query::ValidQuery,
+        admin::{jobs::JobState, mails::UserMail, users::UserState},
+        page::default_limit,
     },
     error::{Code, Error},
     fields,
     gate::{ByCookie, SiteAdmin},
     state::State,
     store::{
-        audit_events::{self, Event},
+        accounts, audit_events,
         jobs::{self, JobRow},
-        page::{Cursor, Page},
+        page::{Page, Window},
         sessions, tokens,
-        users::{self, Role, User, UserPage},
+        users::{self, Role, User},
     },
 };
 
@@ -40,18 +45,14 @@ fn frame(state: &State, admin: &SiteAdmin) -> Frame {
     Frame::of(state, Some(admin), "admin")
 }
 
-/// Which users.
-#[derive(Deserialize, Validate)]
-pub(super) struct UserFilter {
-    #[serde(default, deserialize_with = "filled")]
-    #[validate(custom(function = "fields::search"))]
-    search: Option<String>,
-    #[serde(default, deserialize_with = "filled")]
-    role: Option<Role>,
-    #[serde(default, deserialize_with = "filled")]
-    state: Option<UserState>,
-    #[serde(default, deserialize_with = "filled")]
-    cursor: Option<Cursor>,
+/// A list of the console's, with the fields of its filter.
+fn list<'a>(path: &'a str, filter: &'a [(&'a str, &'a str)]) -> List<'a> {
+    List { path, filter, cursor: "cursor", before: "before", place: "" }
+}
+
+/// A list that nothing is on.
+fn nothing<T, C>() -> Page<T, C> {
+    Page { rows: Vec::new(), previous: None, next: None }
 }
 
 #[derive(Template)]
@@ -60,31 +61,78 @@ struct UserList {
     frame: Frame,
     room: &'static str,
     search: String,
-    role: &'static str,
-    state: &'static str,
-    users: UserPage,
+    search_error: String,
+    role: Choice<Role>,
+    state: Choice<UserState>,
+    users: Page<User>,
+    is_wrong: bool,
+    truncated: bool,
+    indexing: bool,
+    pager: Pager,
 }
 
 pub(super) async fn users(
     admin: SiteAdmin,
     _: ByCookie,
     state: Data<State>,
-    ValidQuery(filter): ValidQuery<UserFilter>,
+    query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
-    let wanted = users::Filter {
-        search: filter.search.clone(),
-        role: filter.role,
-        deactivated: filter.state.map(|state| state == UserState::Deactivated),
+    let search = query.text("search").to_owned();
+    let role: Choice<Role> = query.choice("role");
+    let chosen: Choice<UserState> = query.choice("state");
+    let window: Window = query.window("cursor", "before");
+    let search_error = match fields::search(&search) {
+        Err(error) if !search.is_empty() => {
+            format!("A search {}.", error.message.unwrap_or_default())
+        }
+        _ => String::new(),
     };
-    let users = users::list(&state.store, wanted, window(filter.cursor)).await?;
+    // What a filter does not understand must not show everything.
+    let is_wrong = [&search_error, &role.error, &chosen.error].iter().any(|text| !text.is_empty());
+    let found = if is_wrong {
+        users::UserPage { page: nothing(), truncated: false, indexing: false }
+    } else {
+        let wanted = users::Filter {
+            search: Some(search.clone()).filter(|search| !search.is_empty()),
+            role: role.value,
+            deactivated: chosen.value.map(|state| state == UserState::Deactivated),
+        };
+        users::list(&state.store, wanted, window.clone()).await?
+    };
+    let filter = [("search", search.as_str()), ("role", role.name()), ("state", chosen.name())];
+    let pager = list("/admin", &filter).pager(&window, &found.page);
     html(&UserList {
         frame: frame(&state, &admin),
         room: "users",
-        search: filter.search.unwrap_or_default(),
-        role: filter.role.map_or("", Into::into),
-        state: filter.state.map_or("", Into::into),
-        users,
+        search,
+        search_error,
+        role,
+        state: chosen,
+        users: found.page,
+        is_wrong,
+        truncated: found.truncated,
+        indexing: found.indexing,
+        pager,
     })
+}
+
+/// How many sessions and tokens of a user are counted before they are deactivated; more are only called more.
+const COUNTED: u32 = 100;
+
+/// How many of something stop, and what that means.
+fn counted<T, C>(page: &Page<T, C>, one: &str, meaning: &str) -> String {
+    match (page.rows.len(), &page.next) {
+        (0, None) => format!("no {one}s, as there are none"),
+        (1, None) => format!("1 {one}: {meaning}"),
+        (number, None) => format!("{number} {one}s: {meaning}"),
+        (number, Some(_)) => format!("more than {number} {one}s: {meaning}"),
+    }
+}
+
+/// What stops when a user is deactivated.
+struct Stops {
+    sessions: String,
+    tokens: String,
 }
 
 #[derive(Template)]
@@ -93,7 +141,13 @@ struct OneUser {
     frame: Frame,
     room: &'static str,
     user: User,
+    /// Whether the admin looks at themselves.
+    is_self: bool,
+    stops: Stops,
+    /// The mails that are of use to them: what each is about, and the words for it.
+    mails: Vec<(&'static str, &'static str)>,
     sessions: Page<Device>,
+    pager: Pager,
     tokens: Page<Token, tokens::Cursor>,
 }
 
@@ -102,32 +156,55 @@ pub(super) async fn user(
     ByCookie(own): ByCookie,
     state: Data<State>,
     id: Path<Uuid>,
-    ValidQuery(paging): ValidQuery<Paging>,
+    query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
-    let user = users::find(&state.store, id.to_string()).await?.ok_or(Code::NotFound)?;
-    let shown_sessions = window(paging.sessions);
-    let sessions = sessions::list(&state.store, user.id.clone(), shown_sessions, now).await?;
-    let filter = tokens::Filter { user_id: Some(user.id.clone()), state: None };
-    let tokens = tokens::list(&state.store, filter, window(None), now).await?;
+    let store = &state.store;
+    let user = users::find(store, id.to_string()).await?.ok_or(Code::NotFound)?;
+    let window: Window = query.window("sessions", "sessions-before");
+    let sessions = sessions::list(store, user.id.clone(), window.clone(), now).await?;
+    let own_tokens = |state| tokens::Filter { user_id: Some(user.id.clone()), state };
+    let tokens = tokens::list(store, own_tokens(None), Window::first(default_limit()), now).await?;
+    let all_sessions = sessions::list(store, user.id.clone(), Window::first(COUNTED), now).await?;
+    let working = own_tokens(Some(tokens::State::Active));
+    let working = tokens::list(store, working, Window::first(COUNTED), now).await?;
+    let has_password = accounts::of_user(store, user.id.clone()).await?.is_some();
+    let path = format!("/admin/users/{}", user.id);
+    let list = List {
+        path: &path,
+        filter: &[],
+        cursor: "sessions",
+        before: "sessions-before",
+        place: "sessions",
+    };
+    let pager = list.pager(&window, &sessions);
     html(&OneUser {
         frame: frame(&state, &admin),
         room: "users",
+        is_self: user.id == admin.user.id,
+        stops: Stops {
+            sessions: counted(&all_sessions, "session", "signed out in every browser"),
+            tokens: counted(&working, "API token", "scripts that use them are refused"),
+        },
+        mails: mails(&user, has_password),
         user,
         sessions: devices(sessions, &own.id),
+        pager,
         tokens: shown(tokens, now),
     })
 }
 
-/// Which tokens.
-#[derive(Deserialize, Validate)]
-pub(super) struct TokenFilter {
-    #[serde(default, deserialize_with = "filled")]
-    user: Option<Uuid>,
-    #[serde(default, deserialize_with = "filled")]
-    state: Option<tokens::State>,
-    #[serde(default, deserialize_with = "filled")]
-    cursor: Option<tokens::Cursor>,
+/// The mails that are of use to a user.
+fn mails(user: &User, has_password: bool) -> Vec<(&'static str, &'static str)> {
+    [
+        (UserMail::Invitation, "Send the invitation again"),
+        (UserMail::VerifyEmail, "Send a verification link"),
+        (UserMail::ResetPassword, "Send a password reset"),
+    ]
+    .into_iter()
+    .filter(|(mail, _)| mail.suits(user, has_password).is_ok())
+    .map(|(mail, words)| (mail.into(), words))
+    .collect()
 }
 
 #[derive(Template)]
@@ -135,42 +212,50 @@ pub(super) struct TokenFilter {
 struct TokenList {
     frame: Frame,
     room: &'static str,
-    user: String,
-    state: &'static str,
+    user: UserField,
+    /// The filter without the user, for links to one of several users.
+    others: String,
+    state: Choice<tokens::State>,
     tokens: Page<Token, tokens::Cursor>,
     /// Of the tokens that are shown, by id.
     owners: HashMap<String, User>,
+    pager: Pager,
 }
 
 pub(super) async fn tokens(
     admin: SiteAdmin,
     _: ByCookie,
     state: Data<State>,
-    ValidQuery(filter): ValidQuery<TokenFilter>,
+    query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
-    let user = filter.user.map(|id| id.to_string());
-    let wanted = tokens::Filter { user_id: user.clone(), state: filter.state };
-    let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
-    let owners = tokens.rows.iter().map(|token| token.user_id.clone()).collect();
+    let user = UserField::read(&state.store, query.text("user")).await?;
+    let chosen: Choice<tokens::State> = query.choice("state");
+    let window: Window<tokens::Cursor> = query.window("cursor", "before");
+    let found = if user.error.is_empty() && chosen.error.is_empty() {
+        let wanted = tokens::Filter { user_id: user.id(), state: chosen.value };
+        tokens::list(&state.store, wanted, window.clone(), now).await?
+    } else {
+        nothing()
+    };
+    let owners = found.rows.iter().map(|token| token.user_id.clone()).collect();
     let owners = users::find_all(&state.store, owners).await?;
+    let filter = [("user", user.text.as_str()), ("state", chosen.name())];
+    let pager = list("/admin/tokens", &filter).pager(&window, &found);
+    let others = match chosen.name() {
+        "" => String::new(),
+        state => format!("&state={state}"),
+    };
     html(&TokenList {
         frame: frame(&state, &admin),
         room: "tokens",
-        user: user.unwrap_or_default(),
-        state: filter.state.map_or("", Into::into),
-        tokens: shown(tokens, now),
+        user,
+        others,
+        state: chosen,
+        tokens: shown(found, now),
         owners: owners.into_iter().map(|owner| (owner.id.clone(), owner)).collect(),
+        pager,
     })
-}
-
-/// Which events.
-#[derive(Deserialize, Validate)]
-pub(super) struct EventFilter {
-    #[serde(default, deserialize_with = "filled")]
-    subject: Option<Uuid>,
-    #[serde(default, deserialize_with = "filled")]
-    cursor: Option<Cursor>,
 }
 
 #[derive(Template)]
@@ -178,33 +263,35 @@ pub(super) struct EventFilter {
 struct EventList {
     frame: Frame,
     room: &'static str,
-    subject: String,
-    events: Page<Event>,
+    user: UserField,
+    others: String,
+    events: Page<Entry>,
+    pager: Pager,
 }
 
 pub(super) async fn audit_events(
     admin: SiteAdmin,
     _: ByCookie,
     state: Data<State>,
-    ValidQuery(filter): ValidQuery<EventFilter>,
+    query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
-    let subject = filter.subject.map(|id| id.to_string());
-    let events = audit_events::list(&state.store, subject.clone(), window(filter.cursor)).await?;
+    let user = UserField::read(&state.store, query.text("subject")).await?;
+    let window: Window = query.window("cursor", "before");
+    let found = if user.error.is_empty() {
+        audit_events::list(&state.store, user.id(), window.clone()).await?
+    } else {
+        nothing()
+    };
+    let filter = [("subject", user.text.as_str())];
+    let pager = list("/admin/audit-events", &filter).pager(&window, &found);
     html(&EventList {
         frame: frame(&state, &admin),
         room: "audit",
-        subject: subject.unwrap_or_default(),
-        events,
+        user,
+        others: String::new(),
+        events: in_words(&state.store, found).await?,
+        pager,
     })
-}
-
-/// Which jobs.
-#[derive(Deserialize, Validate)]
-pub(super) struct JobFilter {
-    #[serde(default, deserialize_with = "filled")]
-    state: Option<JobState>,
-    #[serde(default, deserialize_with = "filled")]
-    cursor: Option<Cursor>,
 }
 
 #[derive(Template)]
@@ -212,8 +299,9 @@ pub(super) struct JobFilter {
 struct JobList {
     frame: Frame,
     room: &'static str,
-    state: &'static str,
+    state: Choice<JobState>,
     jobs: Page<Job>,
+    pager: Pager,
 }
 
 /// A job to show.
@@ -237,14 +325,23 @@ pub(super) async fn jobs(
     admin: SiteAdmin,
     _: ByCookie,
     state: Data<State>,
-    ValidQuery(filter): ValidQuery<JobFilter>,
+    query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
-    let given_up = filter.state.map(|state| state == JobState::GivenUp);
-    let page = jobs::list(&state.store, given_up, window(filter.cursor)).await?;
+    let chosen: Choice<JobState> = query.choice("state");
+    let window: Window = query.window("cursor", "before");
+    let found = if chosen.error.is_empty() {
+        let given_up = chosen.value.map(|state| state == JobState::GivenUp);
+        jobs::list(&state.store, given_up, window.clone()).await?
+    } else {
+        nothing()
+    };
+    let filter = [("state", chosen.name())];
+    let pager = list("/admin/jobs", &filter).pager(&window, &found);
     html(&JobList {
         frame: frame(&state, &admin),
         room: "jobs",
-        state: filter.state.map_or("", Into::into),
-        jobs: Page { rows: page.rows.into_iter().map(Job::from).collect(), next: page.next },
+        state: chosen,
+        jobs: found.map(Job::from),
+        pager,
     })
 }

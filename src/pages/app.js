@@ -391,7 +391,7 @@ addEventListener('hashchange', () => {
 document.addEventListener('click', async ({ target }) => {
   const button = target.closest('button, a')
   if (!button) return
-  const { show: shown, copy, close } = button.dataset
+  const { show: shown, copy, opens, close } = button.dataset
   if (shown !== undefined) {
     const field = document.getElementById(shown)
     const visible = field.type === 'password'
@@ -400,6 +400,12 @@ document.addEventListener('click', async ({ target }) => {
     button.textContent = visible ? 'Hide' : 'Show'
   } else if (copy !== undefined) {
     await copied(document.getElementById(copy))
+  } else if (opens !== undefined) {
+    const dialog = document.getElementById(opens)
+    const form = $('form', dialog)
+    form.reset()
+    clear(form)
+    dialog.showModal()
   } else if (close !== undefined) {
     button.closest('dialog').close('no')
   }

@@ -33,8 +33,7 @@ impl Device {
 
 /// A page of sessions, one of which may be the one that looks at them.
 pub(super) fn devices(page: Page<SessionRow>, this: &str) -> Page<Device> {
-    let rows = page.rows.into_iter().map(|row| Device::of(row, this)).collect();
-    Page { rows, next: page.next }
+    page.map(|row| Device::of(row, this))
 }
 
 fn program(agent: &str) -> String {

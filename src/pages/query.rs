@@ -1,13 +1,19 @@
 //! Query strings as forms send them: a field that is left empty is there, and means nothing.
 
-use std::str::FromStr;
+use std::{
+    future::{Ready, ready},
+    str::FromStr,
+};
 
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use serde::{Deserialize, Deserializer, de::Error};
+use url::form_urlencoded;
 use validator::Validate;
 
 use crate::{
-    api::page::{self, default_limit},
-    store::page::{Cursor, Window},
+    api::page::default_limit,
+    gate::{Access, Declares, Query},
+    store::page::{Cursor, Page, Start, Window},
 };
 
 /// Reads a field, if there is anything in it.
@@ -32,5 +38,127 @@ pub(super) struct Paging {
 
 /// The store's window for a cursor, as long as the API's when nobody says.
 pub(super) fn window<C>(cursor: Option<C>) -> Window<C> {
-    page::window(cursor, default_limit())
+    let start = cursor.map_or(Start::First, Start::After);
+    Window { start, limit: default_limit() }
+}
+
+/// What a filter's form sent. Nothing in it is an error of the request: what a field does not understand, it says
+/// next to itself, on the page that asked.
+pub(super) struct FilterQuery(Vec<(String, String)>);
+
+impl Declares for FilterQuery {
+    const ACCESS: Access = Access { query: Query::Own, ..Access::OPEN };
+}
+
+impl FromRequest for FilterQuery {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let pairs = form_urlencoded::parse(request.query_string().as_bytes());
+        ready(Ok(Self(pairs.into_owned().collect())))
+    }
+}
+
+impl FilterQuery {
+    /// What was entered into a field, without the spaces around it.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// One of some choices.
+    pub(super) fn choice<T: FromStr>(&self, name: &str) -> Choice<T> {
+        let text = self.text(name);
+        let value = text.parse().ok();
+        let is_unknown = value.is_none() && !text.is_empty();
+        Choice {
+            error: is_unknown.then(|| format!("There is no choice “{text}”.")).unwrap_or_default(),
+            value,
+        }
+    }
+
+    /// The page of a list, which begins at a cursor in the one field or the other. What is no cursor is the first.
+    pub(super) fn window<C: FromStr>(&self, cursor: &str, before: &str) -> Window<C> {
+        let cursor_in = |name| self.text(name).parse().ok();
+        let start = match (cursor_in(cursor), cursor_in(before)) {
+            (Some(last), _) => Start::After(last),
+            (None, Some(first)) => Start::Before(first),
+            (None, None) => Start::First,
+        };
+        Window { start, limit: default_limit() }
+    }
+}
+
+/// A field with some choices: which was chosen, or what is wrong. The text is empty where nothing is.
+pub(super) struct Choice<T> {
+    pub value: Option<T>,
+    pub error: String,
+}
+
+impl<T: Into<&'static str> + Copy> Choice<T> {
+    /// The name of what was chosen; empty for any.
+    pub(super) fn name(&self) -> &'static str {
+        self.value.map_or("", Into::into)
+    }
+}
+
+/// The links from one page of a list to those beside it.
+pub(super) struct Pager {
+    pub first: Option<String>,
+    pub previous: Option<String>,
+    pub next: Option<String>,
+}
+
+/// Where a list is: its path, the fields of its filter, the two fields of its cursors, and its place on the page.
+pub(super) struct List<'a> {
+    pub path: &'a str,
+    pub filter: &'a [(&'a str, &'a str)],
+    pub cursor: &'a str,
+    pub before: &'a str,
+    pub place: &'a str,
+}
+
+impl List<'_> {
+    pub(super) fn pager<T, C: ToString>(&self, window: &Window<C>, page: &Page<T, C>) -> Pager {
+        let to = |name, cursor: &C| self.link(Some((name, cursor.to_string())));
+        Pager {
+            first: (!window.is_first()).then(|| self.link(None)),
+            previous: page.previous.as_ref().map(|cursor| to(self.before, cursor)),
+            next: page.next.as_ref().map(|cursor| to(self.cursor, cursor)),
+        }
+    }
+
+    fn link(&self, cursor: Option<(&str, String)>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.filter.iter().filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(cursor);
+        let query = query.finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        let hash = if self.place.is_empty() { "" } else { "#" };
+        format!("{}{mark}{query}{hash}{}", self.path, self.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_links_to_the_pages_beside_the_one_that_is_shown() {
+        let filter = [("user", "Ada & Co"), ("state", "")];
+        let list =
+            List { path: "/x", filter: &filter, cursor: "cursor", before: "before", place: "" };
+        let page = |previous: Option<&str>, next: Option<&str>| Page::<(), String> {
+            rows: Vec::new(),
+            previous: previous.map(ToOwned::to_owned),
+            next: next.map(ToOwned::to_owned),
+        };
+        let alone = list.pager(&Window::first(2), &page(None, None));
+        assert!(alone.first.is_none() && alone.previous.is_none() && alone.next.is_none());
+        let window = Window { start: Start::After("5".into()), limit: 2 };
+        let middle = list.pager(&window, &page(Some("4"), Some("3")));
+        assert_eq!(middle.first.as_deref(), Some("/x?user=Ada+%26+Co"));
+        assert_eq!(middle.previous.as_deref(), Some("/x?user=Ada+%26+Co&before=4"));
+        assert_eq!(middle.next.as_deref(), Some("/x?user=Ada+%26+Co&cursor=3"));
+    }
 }

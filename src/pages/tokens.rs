@@ -45,5 +45,5 @@ impl Token {
 
 /// A page of tokens as they stand now.
 pub(super) fn shown(page: Page<ApiToken, Cursor>, now: Timestamp) -> Page<Token, Cursor> {
-    Page { rows: page.rows.into_iter().map(|row| Token::at(now, row)).collect(), next: page.next }
+    page.map(|row| Token::at(now, row))
 }

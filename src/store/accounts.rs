@@ -13,7 +13,7 @@ use super::{
     schema::{accounts, jobs, users},
     unreadable::OrEmpty,
     user_search::{insert_user, insert_user_unless_taken},
-    users::{User, present},
+    users::{User, find_in, present},
     write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
@@ -98,6 +98,35 @@ pub async fn open(
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
         Ok(Ok((with.event.clone(), user)))
+    })
+}
+
+/// Adds a job that mails a user, by an admin, if they are still one. What is mailed depends on the user and on
+/// whether they have a password; where no mail is of use to them, the reason is a [`Refusal::NotNeeded`].
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn mail_as_admin(
+    store: &Store,
+    user_id: String,
+    event: Event,
+    mail: impl Fn(&User, bool) -> Result<NewJob, &'static str> + Send + 'static,
+) -> Result<Result<(), Refusal>, Error> {
+    admin_write!(store, by event.actor_id.clone(), |conn| {
+        let Some(user) = find_in!(conn, &user_id) else { return Ok(Err(Refusal::NotFound)) };
+        let passwords: i64 = accounts::table
+            .filter(accounts::provider_id.eq(PASSWORD))
+            .filter(accounts::account_id.eq(&user_id))
+            .filter(accounts::password_hash.is_not_null())
+            .count()
+            .get_result(conn)
+            .await?;
+        let job = match mail(&user, passwords > 0) {
+            Ok(job) => job,
+            Err(reason) => return Ok(Err(Refusal::NotNeeded(reason))),
+        };
+        diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
+        Ok(Ok((event.clone(), ())))
     })
 }
 

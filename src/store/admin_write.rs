@@ -20,6 +20,9 @@ pub enum Refusal {
     /// It would have left the site without an active admin.
     #[error("this would leave the site without an active admin")]
     LastAdmin,
+    /// It is of no use, for this reason.
+    #[error("{0}")]
+    NotNeeded(&'static str),
 }
 
 /// Runs a body in one transaction, with the four things that an admin's write needs, so that none can be forgotten:

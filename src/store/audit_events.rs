@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
-use strum::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::{
     Error, Store,
-    page::{Page, Window, new_id},
+    page::{Page, Window, load_window, new_id},
     read_list,
     schema::audit_events,
     unreadable::OrEmpty,
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub const EVERYBODY: &str = "everybody";
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Action {
     /// A user was made by an admin or the operator.
@@ -35,12 +35,16 @@ pub enum Action {
     LoginUnlocked,
     /// All sessions of a user, or of everybody, were ended.
     SessionsEnded,
+    /// One session was ended.
+    SessionEnded,
     /// All tokens of a user, or of everybody, were revoked.
     TokensRevoked,
     /// One token was revoked.
     TokenRevoked,
     /// A token was made by the operator.
     TokenCreated,
+    /// A user was sent an invitation, a verification or a password reset.
+    MailSent,
     /// A user deleted their account.
     UserDeleted,
     /// A job was made due again.
@@ -60,8 +64,10 @@ pub struct Operator {
     pub sudo_user: Option<String>,
 }
 
-const OS_USER: &str = "osUser";
-const SUDO_USER: &str = "sudoUser";
+/// The particular of an event that names the operator's account.
+pub const OS_USER: &str = "osUser";
+/// The particular of an event that names who became that user with sudo.
+pub const SUDO_USER: &str = "sudoUser";
 
 /// A row of `audit_events`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -146,17 +152,13 @@ pub async fn list(
     subject_id: Option<String>,
     window: Window,
 ) -> Result<Page<Event>, Error> {
-    let fetch = window.fetch();
-    let after = window.after_id();
+    let wanted = window.clone();
     let rows = read_list!(store, |conn| {
         let mut query = audit_events::table.select(Event::as_select()).into_boxed::<Backend>();
-        if let Some(after) = &after {
-            query = query.filter(audit_events::id.lt(after));
-        }
         if let Some(subject_id) = &subject_id {
             query = query.filter(audit_events::subject_id.eq(subject_id));
         }
-        query.order(audit_events::id.desc()).limit(fetch).load(conn).await
+        load_window!(conn, query, audit_events::id, &wanted)
     })?;
-    Ok(window.page(rows, |event: &Event| &event.id))
+    Ok(window.page(rows, |event| &event.id))
 }

@@ -19,7 +19,7 @@ use super::{
     Error, Refusal, Store,
     admin_write::admin_write,
     audit_events::{Action, Event},
-    page::{Page, Window, new_id},
+    page::{Page, Window, load_window, new_id},
     read, read_list,
     schema::jobs,
     unreadable::OrEmpty,
@@ -275,21 +275,17 @@ pub async fn list(
     given_up: Option<bool>,
     window: Window,
 ) -> Result<Page<JobRow>, Error> {
-    let fetch = window.fetch();
-    let after = window.after_id();
+    let wanted = window.clone();
     let rows = read_list!(store, |conn| {
         let mut query = jobs::table.select(JobRow::as_select()).into_boxed::<Backend>();
-        if let Some(after) = &after {
-            query = query.filter(jobs::id.lt(after));
-        }
         query = match given_up {
             Some(true) => query.filter(jobs::given_up_at.is_not_null()),
             Some(false) => query.filter(jobs::given_up_at.is_null()),
             None => query,
         };
-        query.order(jobs::id.desc()).limit(fetch).load(conn).await
+        load_window!(conn, query, jobs::id, &wanted)
     })?;
-    Ok(window.page(rows, |job: &JobRow| &job.id))
+    Ok(window.page(rows, |job| &job.id))
 }
 
 /// The most jobs that are counted: a longer queue is as alarming, and would be read whole at each scrape.

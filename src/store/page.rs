@@ -1,45 +1,94 @@
 //! Pages of a list, by key and not by offset: a row that comes or goes never shifts the next page.
 
-use std::{fmt, str::FromStr};
+use std::{cmp::Ordering, fmt, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, de::Error};
 use uuid::Uuid;
 
+/// Where a page of a list begins.
+#[derive(Debug, Clone, Default)]
+pub enum Start<C = Cursor> {
+    /// With the first row of the list.
+    #[default]
+    First,
+    /// After this row: the next page.
+    After(C),
+    /// Before this row: the previous page. Its rows are read from there towards the start of the list.
+    Before(C),
+}
+
 /// Which page of a list is wanted.
 #[derive(Debug, Clone)]
 pub struct Window<C = Cursor> {
-    /// The end of the page before; none for the first page.
-    pub after: Option<C>,
+    /// Where the page begins.
+    pub start: Start<C>,
     /// How many rows a page holds.
     pub limit: u32,
 }
 
 impl<C> Window<C> {
+    /// The first page of a list.
+    #[must_use]
+    pub fn first(limit: u32) -> Self {
+        Self { start: Start::First, limit }
+    }
+
+    /// Whether this is the first page of a list.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        matches!(self.start, Start::First)
+    }
+
     /// One more than a page, which tells whether there is another.
     pub(super) fn fetch(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 
-    /// Cuts what was fetched to a page.
-    pub(super) fn cut<T>(&self, mut rows: Vec<T>, end: impl Fn(&T) -> C) -> Page<T, C> {
+    pub(super) fn is_backward(&self) -> bool {
+        matches!(self.start, Start::Before(_))
+    }
+
+    /// Cuts what was read, in the order in which it was read, to a page in the order of the list.
+    ///
+    /// That there are rows in the direction that the page was reached from is not looked up: the row that the window
+    /// begins at was there. Where it is gone by now, with all beyond it, that page turns out to be empty.
+    pub(super) fn cut<T>(&self, mut rows: Vec<T>, cursor: impl Fn(&T) -> C) -> Page<T, C> {
         let limit = self.limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(end);
-        Page { rows, next }
+        if self.is_backward() {
+            rows.reverse();
+        }
+        let (has_previous, has_next) = match self.start {
+            Start::First => (false, more),
+            Start::After(_) => (true, more),
+            Start::Before(_) => (more, true),
+        };
+        let previous = rows.first().filter(|_| has_previous).map(&cursor);
+        let next = rows.last().filter(|_| has_next).map(&cursor);
+        Page { rows, previous, next }
     }
 }
 
 impl Window {
-    /// The last id of the page before.
-    pub(super) fn after_id(&self) -> Option<String> {
-        self.after.as_ref().map(|cursor| cursor.0.clone())
+    /// Whether a row may be on the page, in a list in the order of its ids.
+    pub(super) fn takes(&self, id: &str) -> bool {
+        match &self.start {
+            Start::First => true,
+            Start::After(last) => id < last.id(),
+            Start::Before(first) => id > first.id(),
+        }
     }
 
-    /// Cuts what was fetched to a page, of a list in the order of these ids.
+    /// The order in which rows are read, in a list in the order of its ids.
+    pub(super) fn order(&self, one: &str, other: &str) -> Ordering {
+        if self.is_backward() { one.cmp(other) } else { other.cmp(one) }
+    }
+
+    /// Cuts what was read to a page, of a list in the order of these ids.
     pub(super) fn page<T>(&self, rows: Vec<T>, id: impl Fn(&T) -> &str) -> Page<T> {
-        self.cut(rows, |row| Cursor::after(id(row)))
+        self.cut(rows, |row| Cursor::of(id(row)))
     }
 }
 
@@ -48,19 +97,46 @@ impl Window {
 pub struct Page<T, C = Cursor> {
     /// The rows.
     pub rows: Vec<T>,
+    /// What to ask for the previous page with; none on the first.
+    pub previous: Option<C>,
     /// What to ask for the next page with; none on the last.
     pub next: Option<C>,
 }
 
-/// The id of a page's last row, in a form that any URL can hold: a UUID as it is, and what else somebody has
+impl<T, C> Page<T, C> {
+    /// The same page, with its rows as they are shown.
+    pub fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U, C> {
+        let Self { rows, previous, next } = self;
+        Page { rows: rows.into_iter().map(show).collect(), previous, next }
+    }
+}
+
+/// Loads the rows of a window, of a boxed query, in the order of a column of ids. A macro, as it must be expanded for
+/// each backend.
+macro_rules! load_window {
+    ($conn:ident, $query:expr, $id:expr, $window:expr) => {{
+        use $crate::store::page::Start;
+        let window: &$crate::store::page::Window = $window;
+        let query = match &window.start {
+            Start::First => $query.order($id.desc()),
+            Start::After(id) => $query.filter($id.lt(id.id())).order($id.desc()),
+            Start::Before(id) => $query.filter($id.gt(id.id())).order($id.asc()),
+        };
+        query.limit(window.fetch()).load($conn).await
+    }};
+}
+
+pub(super) use load_window;
+
+/// The id of a page's first or last row, in a form that any URL can hold: a UUID as it is, and what else somebody has
 /// made an id in base64, behind a tilde.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// The cursor that leads to what comes after this row.
+    /// The cursor of the row with this id.
     #[must_use]
-    pub fn after(id: &str) -> Self {
+    pub fn of(id: &str) -> Self {
         Self(id.to_owned())
     }
 
@@ -122,9 +198,9 @@ mod tests {
     #[test]
     fn a_cursor_holds_any_id_and_is_safe_in_a_url() {
         let id = "019ac8a0-1111-7222-8333-444455556666";
-        assert_eq!(Cursor::after(id).to_string(), id);
+        assert_eq!(Cursor::of(id).to_string(), id);
         for id in [id, &id.to_uppercase(), "", "7", "a b&c=d", "~", "ünï/cödé", "old-1.5"] {
-            let text = Cursor::after(id).to_string();
+            let text = Cursor::of(id).to_string();
             let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
             assert!(text.bytes().all(safe), "{text}");
             assert_eq!(text.parse::<Cursor>().map(|cursor| cursor.0).ok().as_deref(), Some(id));
@@ -135,6 +211,31 @@ mod tests {
     fn what_no_list_gives_is_no_cursor() {
         for text in ["", "x", "none", "~*", "~YQ==", "~gA", "~AA"] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
+        }
+    }
+
+    /// A page of two rows, whose ids are digits, of what was read.
+    fn page(start: Start<String>, read: &str) -> Page<String, String> {
+        let rows = read.chars().map(String::from).collect();
+        Window { start, limit: 2 }.cut(rows, Clone::clone)
+    }
+
+    #[test]
+    fn a_page_knows_its_neighbours() {
+        let (after, before) = (|| Start::After("7".into()), || Start::Before("2".into()));
+        for (start, read, rows, previous, next) in [
+            (Start::First, "9", "9", None, None),
+            (Start::First, "987", "98", None, Some("8")),
+            (after(), "654", "65", Some("6"), Some("5")),
+            (after(), "6", "6", Some("6"), None),
+            (after(), "", "", None, None),
+            (before(), "345", "43", Some("4"), Some("3")),
+            (before(), "34", "43", None, Some("3")),
+        ] {
+            let page = page(start.clone(), read);
+            assert_eq!(page.rows.concat(), rows, "{start:?}");
+            let neighbours = (page.previous.as_deref(), page.next.as_deref());
+            assert_eq!(neighbours, (previous, next), "{start:?} {read}");
         }
     }
 }

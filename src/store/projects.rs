@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{
     Column, Error, Store, Stored,
     constraints::{Constraint, foreign_key},
-    page::{Page, Window},
+    page::{Page, Window, load_window},
     read, read_list,
     schema::{projects, users},
     unreadable::OrEmpty,
@@ -108,19 +108,15 @@ pub async fn list(
     user_id: String,
     window: Window,
 ) -> Result<Page<ProjectRow>, Error> {
-    let fetch = window.fetch();
-    let after = window.after_id();
+    let wanted = window.clone();
     let rows = read_list!(store, |conn| {
-        let mut query = projects::table
+        let query = projects::table
             .filter(projects::user_id.eq(&user_id))
             .select(ProjectRow::as_select())
             .into_boxed::<Backend>();
-        if let Some(after) = &after {
-            query = query.filter(projects::id.lt(after));
-        }
-        query.order(projects::id.desc()).limit(fetch).load(conn).await
+        load_window!(conn, query, projects::id, &wanted)
     })?;
-    Ok(window.page(rows, |project: &ProjectRow| &project.id))
+    Ok(window.page(rows, |project| &project.id))
 }
 
 /// Adds a project.

@@ -17,7 +17,7 @@ use super::{
     lock_out,
     locks::lock_user,
     memory::{Kept, Memory, Resolved},
-    page::{Page, Window, new_id},
+    page::{Page, Window, load_window, new_id},
     read_list,
     schema::{accounts, jobs, sessions, users},
     unreadable::OrEmpty,
@@ -249,10 +249,9 @@ pub async fn list(
     window: Window,
     now: Timestamp,
 ) -> Result<Page<SessionRow>, Error> {
-    let fetch = window.fetch();
-    let after = window.after_id();
+    let wanted = window.clone();
     let rows = read_list!(store, |conn| {
-        let mut query = sessions::table
+        let query = sessions::table
             .inner_join(users::table)
             .inner_join(generation::site())
             .filter(generation::session_is_current())
@@ -260,12 +259,9 @@ pub async fn list(
             .filter(sessions::expires_at.gt(now))
             .select(SessionRow::as_select())
             .into_boxed::<Backend>();
-        if let Some(after) = &after {
-            query = query.filter(sessions::id.lt(after));
-        }
-        query.order(sessions::id.desc()).limit(fetch).load(conn).await
+        load_window!(conn, query, sessions::id, &wanted)
     })?;
-    Ok(window.page(rows, |session: &SessionRow| &session.id))
+    Ok(window.page(rows, |session| &session.id))
 }
 
 /// A session goes on under another secret, as what it may do from now on nobody shall do with the old one.
@@ -376,6 +372,38 @@ pub async fn end_as_admin(
         next_generation!(conn, &user_id, session_generation);
         let ended = remove_sessions!(conn, &user_id, now);
         Ok(Ok((event.clone(), ended)))
+    })
+}
+
+/// Ends one session of any user, by an admin, if they are still one. The event is made for the session that is found:
+/// one that has ended already is not.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn end_one_as_admin(
+    store: &Store,
+    actor: Option<String>,
+    id: String,
+    now: Timestamp,
+    event: impl Fn(&SessionRow) -> Event + Send + 'static,
+) -> Result<Result<(), Refusal>, Error> {
+    admin_write!(store, by actor, |conn| {
+        let session: Option<SessionRow> = sessions::table
+            .inner_join(users::table)
+            .inner_join(generation::site())
+            .filter(generation::session_is_current())
+            .filter(sessions::id.eq(&id))
+            .filter(sessions::expires_at.gt(now))
+            .select(SessionRow::as_select())
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(session) = session else { return Ok(Err(Refusal::NotFound)) };
+        let ended = diesel::delete(sessions::table.find(&id)).execute(conn).await?;
+        if ended == 0 {
+            return Ok(Err(Refusal::NotFound));
+        }
+        Ok(Ok((event(&session), ())))
     })
 }
 

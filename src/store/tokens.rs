@@ -2,7 +2,7 @@
 
 mod list;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -19,7 +19,7 @@ use super::{
     locks::lock_user,
     memory::{Kept, Memory, Resolved},
     page::new_id,
-    read,
+    read, read_list,
     schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
     unreadable::OrEmpty,
@@ -273,6 +273,19 @@ pub async fn rename(
             .await
             .optional()
     })
+}
+
+/// The names of those of these tokens that are still kept, by their ids.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, String>, Error> {
+    let rows: Vec<(String, String)> = read_list!(store, |conn| with_generations()
+        .filter(api_tokens::id.eq_any(&ids))
+        .select((api_tokens::id, api_tokens::name))
+        .load(conn)
+        .await)?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Revokes a user's own token. False when there is none of that id; doing it again is no error.

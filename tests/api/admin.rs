@@ -4,6 +4,7 @@ mod audit_events;
 mod credentials;
 mod jobs;
 mod lock_out;
+mod mails;
 mod search;
 mod tokens;
 mod users;

@@ -368,7 +368,7 @@ async fn with_a_silent_mail_server(
 
 /// The jobs that nobody has begun, oldest first.
 async fn queue(server: &Server) -> Vec<JobRow> {
-    let window = Window { after: None, limit: 100 };
+    let window = Window::first(100);
     let mut rows = jobs::list(&server.state.store, None, window).await.unwrap().rows;
     rows.retain(|job| job.attempts == 0);
     rows.reverse();
@@ -398,7 +398,7 @@ async fn reopen_outbox(server: &Server) {
     fs::rename(server.folder.join("closed"), server.folder.join("outbox")).unwrap();
     for _ in 0..1000 {
         server.state.job_added.notify_one();
-        let window = Window { after: None, limit: 1 };
+        let window = Window::first(1);
         if jobs::list(&server.state.store, None, window).await.unwrap().rows.is_empty() {
             return;
         }

@@ -150,7 +150,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let os_user = String::from_utf8(os_user).unwrap().trim().to_owned();
     assert_eq!(made["detail"]["osUser"], os_user.as_str());
     let page = server.nobody.with_cookie(&admin).navigate("/admin/audit-events").await.text;
-    assert!(page.contains(&format!("the operator ({os_user} at the command line)")), "{page}");
+    assert!(page.contains(&format!("The operator ({os_user} at the command line)")), "{page}");
 }
 
 /// The day when something has leaked, rehearsed.

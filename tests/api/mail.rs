@@ -40,7 +40,7 @@ pub fn advance(server: &Server, span: Span) {
 
 /// All jobs, newest first.
 pub async fn jobs(server: &Server) -> Vec<JobRow> {
-    let window = Window { after: None, limit: 100 };
+    let window = Window::first(100);
     jobs::list(&server.state.store, None, window).await.unwrap().rows
 }
 

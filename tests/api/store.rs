@@ -176,8 +176,8 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
     let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);
     accounts::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
-    let all = users::list(store, Filter::default(), Window { after: None, limit: 9 }).await;
-    assert_eq!(all.unwrap().rows.len(), 1, "whoever registers is told the same");
+    let all = users::list(store, Filter::default(), Window::first(9)).await;
+    assert_eq!(all.unwrap().page.rows.len(), 1, "whoever registers is told the same");
 }
 
 #[tokio::test]
@@ -389,7 +389,7 @@ async fn a_last_use_is_written_once(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let store = &server.state.store;
-    let newest = Window { after: None, limit: 1 };
+    let newest = Window::first(1);
     let row = async || {
         let page = sessions::list(store, ada.id.clone(), newest.clone(), server.now()).await;
         page.unwrap().rows.remove(0)

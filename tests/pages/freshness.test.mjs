@@ -36,6 +36,6 @@ test('so does what an admin has confirmed already', async () => {
   await pressAndConfirm(page, 'Deactivate')
   await enter(asks(page), { Password: stale.password })
   await press(asks(page), 'Go on')
-  await says(page, 'Ada is locked out.')
+  await says(page, 'Ada is deactivated.')
   assert.ok(await part(page, 'Access').getByRole('button', { name: 'Reactivate' }).isVisible())
 })

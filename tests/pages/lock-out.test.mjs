@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { browserOfThisFile, cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
+import { mailedLink } from './support/mailbox.mjs'
 import { makeToken, newcomer, signedIn, withToken } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
@@ -40,14 +41,13 @@ async function isAtTheDoor(theirs) {
 test('who is locked out stops with the next request, and goes on where it was not for good', async () => {
   const ada = await somebody()
   const cookie = await cookieOf(ada.theirs)
-  await ada.page.getByLabel('End sessions and tokens for good').uncheck()
   await pressAndConfirm(ada.page, 'Deactivate')
-  await says(ada.page, 'Ada is locked out.')
+  await says(ada.page, 'Ada is deactivated.')
   await bothAreStopped(ada)
   assert.equal(await cookieOf(ada.theirs), cookie, 'the cookie is not touched')
 
   await press(ada.page, 'Reactivate')
-  await says(ada.page, 'Ada may come in again.')
+  await says(ada.page, 'Ada is active again.')
   await ada.theirs.goto('/settings')
   assert.equal(await ada.theirs.getByLabel('Your name').inputValue(), 'Ada', 'nothing was changed')
   assert.equal((await withToken(site, ada.token)).status, 200)
@@ -55,11 +55,51 @@ test('who is locked out stops with the next request, and goes on where it was no
 
 test('who was locked out for good has to sign in again', async () => {
   const ada = await somebody()
-  await pressAndConfirm(ada.page, 'Deactivate')
-  await says(ada.page, 'Ada is locked out.')
+  await press(ada.page, 'Deactivate')
+  await ada.page.getByLabel('Also revoke sessions, tokens and mailed links permanently').check()
+  await press(ada.page.getByRole('dialog'), 'Deactivate')
+  await says(ada.page, 'Ada is deactivated.')
   await bothAreStopped(ada)
   await press(ada.page, 'Reactivate')
-  await says(ada.page, 'Ada may come in again.')
+  await says(ada.page, 'Ada is active again.')
   assert.equal((await withToken(site, ada.token)).status, 401)
   await isAtTheDoor(ada.theirs)
+})
+
+test('the dialog says what stops, is left with Escape, and gives the focus back', async () => {
+  const { page } = await somebody()
+  const opener = page.getByRole('button', { name: 'Deactivate', exact: true })
+  await opener.focus()
+  await page.keyboard.press('Enter')
+  const dialog = page.getByRole('dialog', { name: 'Deactivate Ada?' })
+  await dialog.getByText('1 session: signed out in every browser').waitFor()
+  assert.ok(await dialog.getByText('1 API token: scripts that use them are refused').isVisible())
+  const permanently = dialog.getByRole('checkbox')
+  assert.equal(await permanently.isChecked(), false)
+  const focused = () => page.evaluate(() => document.activeElement.textContent.trim())
+  assert.equal(await focused(), 'Cancel', 'what Enter would press changes nothing')
+  await permanently.check()
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'hidden' })
+  assert.equal(await focused(), 'Deactivate')
+  await page.keyboard.press('Enter')
+  assert.equal(await permanently.isChecked(), false, 'it is asked anew')
+})
+
+test('an admin ends one session of a user', async () => {
+  const { theirs, token, page } = await somebody()
+  await pressAndConfirm(part(page, 'Sessions'), 'End the session of node', 'End the session')
+  await says(page, 'The session has ended.')
+  await isAtTheDoor(theirs)
+  assert.equal((await withToken(site, token)).status, 200)
+  assert.ok(await part(page, 'Sessions').getByText('They are signed in nowhere.').isVisible())
+})
+
+test('an admin sends a password reset again', async () => {
+  const { page } = await somebody()
+  const email = new URL((await page.goBack()).url()).searchParams.get('search')
+  await page.goForward()
+  await press(part(page, 'Mail'), 'Send a password reset')
+  await says(page, 'A mail to Ada is on its way.')
+  await mailedLink(site, email, '/reset-password')
 })

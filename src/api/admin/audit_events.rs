@@ -78,6 +78,9 @@ pub struct Listing {
     /// `nextCursor` of the page before; without it, the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
+    /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
+    #[param(value_type = Option<String>)]
+    before: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -95,7 +98,7 @@ pub async fn list_audit_events(
     ValidQuery(listing): ValidQuery<Listing>,
 ) -> Result<Json<Page<AuditEvent>>, Error> {
     let subject = listing.subject_id.map(|id| id.to_string());
-    let window = window(listing.cursor, listing.limit);
+    let window = window(listing.cursor, listing.before, listing.limit)?;
     let page = audit_events::list(&state.store, subject, window).await?;
     Ok(Json(Page::of(page, AuditEvent::from)))
 }

@@ -1,6 +1,9 @@
-//! Somebody's sessions and tokens, all at once.
+//! A user's sessions, one or all of them, and all of their tokens.
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::{
+    HttpResponse,
+    web::{Data, Json, Path},
+};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -18,7 +21,8 @@ use crate::{
     state::State,
     store::{
         audit_events::{Action, Event},
-        sessions, tokens, users,
+        sessions::{self, SessionRow},
+        tokens, users,
     },
 };
 
@@ -41,7 +45,7 @@ pub async fn list_user_sessions(
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<Page<SessionView>>, Error> {
     let id = existing(&state, &id).await?;
-    let window = window(paging.cursor, paging.limit);
+    let window = window(paging.cursor, paging.before, paging.limit)?;
     let page = sessions::list(&state.store, id, window, state.clock.now()).await?;
     Ok(Json(Page::of(page, SessionView::from)))
 }
@@ -76,6 +80,30 @@ pub async fn revoke_user_tokens(
     let event = event(&admin, Action::TokensRevoked, &id, &state);
     let ended = tokens::revoke_all(&state.store, id, state.clock.now(), event).await??;
     Ok(Json(EndedCount { ended }))
+}
+
+/// End a session
+///
+/// That browser is signed out with its next request.
+#[utoipa::path(delete, path = "/api/admin/sessions/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The session's id")), responses((status = 204, description = "Session ended")))]
+pub async fn end_any_session(
+    admin: SiteAdmin,
+    _: Fresh,
+    state: Data<State>,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, Error> {
+    let now = state.clock.now();
+    let actor = admin.user.id.clone();
+    let by_admin = {
+        let actor = actor.clone();
+        move |session: &SessionRow| {
+            let detail = json!({ "sessionId": session.id });
+            Event::new(Some(&actor), Action::SessionEnded, &session.user_id, &detail, now)
+        }
+    };
+    let id = id.to_string();
+    sessions::end_one_as_admin(&state.store, Some(actor), id, now, by_admin).await??;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 async fn existing(state: &State, id: &Uuid) -> Result<String, Error> {

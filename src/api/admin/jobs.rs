@@ -111,6 +111,9 @@ pub struct Listing {
     /// `nextCursor` of the page before; without it, the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
+    /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
+    #[param(value_type = Option<String>)]
+    before: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -128,7 +131,7 @@ pub async fn list_jobs(
     ValidQuery(listing): ValidQuery<Listing>,
 ) -> Result<Json<Page<JobView>>, Error> {
     let given_up = listing.state.map(|state| state == JobState::GivenUp);
-    let window = window(listing.cursor, listing.limit);
+    let window = window(listing.cursor, listing.before, listing.limit)?;
     let page = jobs::list(&state.store, given_up, window).await?;
     Ok(Json(Page::of(page, JobView::from)))
 }

@@ -51,6 +51,9 @@ pub struct Listing {
     /// `nextCursor` of the page before; without it, the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
+    /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
+    #[param(value_type = Option<String>)]
+    before: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -72,7 +75,7 @@ pub async fn list_all_tokens(
         user_id: listing.user_id.map(|id| id.to_string()),
         state: listing.state.map(Into::into),
     };
-    let window = window(listing.cursor, listing.limit);
+    let window = window(listing.cursor, listing.before, listing.limit)?;
     let page = tokens::list(&state.store, filter, window, now).await?;
     Ok(Json(Page::of(page, |row| AdminToken {
         user_id: row.user_id.clone(),

@@ -52,6 +52,9 @@ pub struct Listing {
     /// `nextCursor` of the page before; without it, the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
+    /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
+    #[param(value_type = Option<String>)]
+    before: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -93,9 +96,8 @@ fn is_false(value: &bool) -> bool {
 
 impl From<users::UserPage> for UserPage {
     fn from(page: users::UserPage) -> Self {
-        let items = page.rows.into_iter().map(AdminUser::from).collect();
         Self {
-            page: Page { items, next_cursor: page.next.map(|cursor| cursor.to_string()) },
+            page: Page::of(page.page, AdminUser::from),
             truncated: page.truncated,
             indexing: page.indexing,
         }
@@ -116,7 +118,8 @@ pub async fn list_users(
         role: listing.role.map(Into::into),
         deactivated: listing.state.map(|state| state == UserState::Deactivated),
     };
-    let page = users::list(&state.store, filter, window(listing.cursor, listing.limit)).await?;
+    let window = window(listing.cursor, listing.before, listing.limit)?;
+    let page = users::list(&state.store, filter, window).await?;
     Ok(Json(page.into()))
 }
 

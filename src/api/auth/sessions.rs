@@ -18,7 +18,7 @@ use crate::{
         tag,
         user::{SessionView, User},
     },
-    error::Error,
+    error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie},
     state::State,
     store::{
@@ -73,6 +73,9 @@ pub struct SessionPaging {
     /// The id of the last session of the page before; without it, the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
+    /// The id of the first session of the page after, for the page before it. Not together with `cursor`.
+    #[param(value_type = Option<String>)]
+    before: Option<Cursor>,
     /// How many a page holds, 1 to 100.
     #[serde(default = "most_listed")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -87,29 +90,31 @@ fn most_listed() -> u32 {
 /// List your sessions
 ///
 /// The browsers that are signed in as you, newest first. Where there are more than a page holds, the header `Link`
-/// leads to the next page (RFC 8288, `rel="next"`).
+/// leads to the pages beside this one (RFC 8288, `rel="next"` and `rel="prev"`).
 #[utoipa::path(
     get, path = "/api/auth/list-sessions", tag = tag::AUTH, params(SessionPaging),
-    responses((status = 200, description = "A page of your sessions", body = Vec<SessionView>, headers(("Link" = Option<String>, description = "The next page, if there is one")))),
+    responses((status = 200, description = "A page of your sessions", body = Vec<SessionView>, headers(("Link" = Option<String>, description = "The next and the previous page, if there are any")))),
 )]
 pub async fn list_sessions(
     session: Session,
     _: ByCookie,
     state: Data<State>,
-    ProtocolQuery(SessionPaging { cursor, limit }): ProtocolQuery<SessionPaging>,
+    ProtocolQuery(SessionPaging { cursor, before, limit }): ProtocolQuery<SessionPaging>,
 ) -> Result<impl Responder, Error> {
-    let window = window(cursor, limit);
+    let window = window(cursor, before, limit).map_err(|_| {
+        Code::ProtocolValidation.because("[query] before cannot be combined with cursor")
+    })?;
     let page =
         sessions::list(&state.store, session.user.id.clone(), window, state.clock.now()).await?;
     let views: Vec<SessionView> = page.rows.into_iter().map(SessionView::from).collect();
+    let link = |name: &str, cursor: Cursor, rel: &str| {
+        format!("</api/auth/list-sessions?limit={limit}&{name}={cursor}>; rel=\"{rel}\"")
+    };
+    let next = page.next.map(|cursor| link("cursor", cursor, "next"));
+    let previous = page.previous.map(|cursor| link("before", cursor, "prev"));
+    let links: Vec<String> = next.into_iter().chain(previous).collect();
     let listed = Json(views).customize();
-    Ok(match page.next {
-        Some(next) => {
-            let path = format!("/api/auth/list-sessions?limit={limit}&cursor={next}");
-            listed.insert_header((LINK, format!("<{path}>; rel=\"next\"")))
-        }
-        None => listed,
-    })
+    Ok(if links.is_empty() { listed } else { listed.insert_header((LINK, links.join(", "))) })
 }
 
 /// Which session to end.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::{
     super::{
         Error, Store,
-        page::{self, NoCursor, Page, Window},
+        page::{self, NoCursor, Page, Start, Window},
         read_list,
         schema::api_tokens,
     },
@@ -35,7 +35,7 @@ pub struct Filter {
     pub state: Option<State>,
 }
 
-/// Where a page ends: a token's id, and its expiry if the list is in that order.
+/// Where a page begins or ends: a token's id, and its expiry if the list is in that order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     token: page::Cursor,
@@ -43,6 +43,10 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    fn of(token: &ApiToken, expires_at: Option<Timestamp>) -> Self {
+        Self { token: page::Cursor::of(&token.id), expires_at }
+    }
+
     fn id(&self) -> String {
         self.token.id().to_owned()
     }
@@ -110,13 +114,26 @@ impl Part {
 
     /// Where this part goes on after a row of it.
     fn cursor(self, token: &ApiToken) -> Cursor {
-        let expires_at = token.expires_at.filter(|_| self.is_by_expiry());
-        Cursor { token: page::Cursor::after(&token.id), expires_at }
+        Cursor::of(token, token.expires_at.filter(|_| self.is_by_expiry()))
     }
 
-    /// Whether some of its rows may be after this end of a page.
-    fn goes_on_after(self, cursor: Option<&Cursor>) -> bool {
-        self.is_by_expiry() || cursor.is_none_or(|cursor| cursor.expires_at.is_none())
+    /// Whether some of its rows may be beyond this row of the list, in the direction in which it is read. A row
+    /// without an expiry comes before all that have one.
+    fn goes_on(self, from: Option<&Cursor>, backward: bool) -> bool {
+        match (self, from) {
+            (Self::WithoutExpiry, Some(cursor)) => backward || cursor.expires_at.is_none(),
+            (Self::Lasting, Some(cursor)) => !backward || cursor.expires_at.is_some(),
+            _ => true,
+        }
+    }
+
+    /// The row of this part from which it is read on, if not from its start or end.
+    fn begins_at(self, from: Option<&Cursor>) -> Option<&Cursor> {
+        from.filter(|cursor| match self {
+            Self::All | Self::Revoked => true,
+            Self::WithoutExpiry => cursor.expires_at.is_none(),
+            Self::Lasting | Self::Expired => cursor.expires_at.is_some(),
+        })
     }
 }
 
@@ -137,14 +154,22 @@ pub async fn list(
 ) -> Result<Page<ApiToken, Cursor>, Error> {
     let fetch = window.fetch();
     let wanted = usize::try_from(fetch).unwrap_or(MOST_READ);
+    let backward = window.is_backward();
+    let first: Option<Cursor> = match &window.start {
+        Start::First => None,
+        Start::After(cursor) | Start::Before(cursor) => Some(cursor.clone()),
+    };
+    let mut parts = Part::of(filter.state).to_vec();
+    if backward {
+        parts.reverse();
+    }
     let active = filter.state == Some(State::Active);
-    let first = window.after.clone();
     let (rows, last_read): (Vec<ApiToken>, Option<Cursor>) = read_list!(store, |conn| {
         let mut rows: Vec<ApiToken> = Vec::new();
-        let mut after = first.clone();
+        let mut from = first.clone();
         let mut read = 0;
-        for part in Part::of(filter.state) {
-            if !part.goes_on_after(after.as_ref()) {
+        for part in &parts {
+            if !part.goes_on(from.as_ref(), backward) {
                 continue;
             }
             while rows.len() < wanted && read < MOST_READ {
@@ -168,29 +193,38 @@ pub async fn list(
                     Part::Expired => query.filter(api_tokens::expires_at.le(now).assume_not_null()),
                     _ => query,
                 };
-                match (&after, part.is_by_expiry()) {
-                    (Some(cursor @ Cursor { expires_at: Some(at), .. }), true) => {
+                query = match part.begins_at(from.as_ref()) {
+                    Some(cursor @ Cursor { expires_at: Some(at), .. }) if part.is_by_expiry() => {
                         // One comparison of a pair, for which the index is read from there; Diesel has none.
-                        let before = sql::<Bool>("(api_tokens.expires_at, api_tokens.id) < (")
+                        let pair = if backward {
+                            "(api_tokens.expires_at, api_tokens.id) > ("
+                        } else {
+                            "(api_tokens.expires_at, api_tokens.id) < ("
+                        };
+                        let beyond = sql::<Bool>(pair)
                             .bind::<Moment, _>(*at)
                             .sql(", ")
                             .bind::<Text, _>(cursor.id())
                             .sql(")");
-                        query = query.filter(before);
+                        query.filter(beyond)
                     }
-                    (Some(cursor), false) => {
-                        query = query.filter(api_tokens::id.lt(cursor.id()));
+                    Some(cursor) if backward => query.filter(api_tokens::id.gt(cursor.id())),
+                    Some(cursor) => query.filter(api_tokens::id.lt(cursor.id())),
+                    None => query,
+                };
+                query = match (part.is_by_expiry(), backward) {
+                    (true, false) => {
+                        query.order((api_tokens::expires_at.desc(), api_tokens::id.desc()))
                     }
-                    _ => {}
-                }
-                query = if part.is_by_expiry() {
-                    query.order((api_tokens::expires_at.desc(), api_tokens::id.desc()))
-                } else {
-                    query.order(api_tokens::id.desc())
+                    (true, true) => {
+                        query.order((api_tokens::expires_at.asc(), api_tokens::id.asc()))
+                    }
+                    (false, false) => query.order(api_tokens::id.desc()),
+                    (false, true) => query.order(api_tokens::id.asc()),
                 };
                 let some: Vec<ApiToken> = query.limit(fetch).load(conn).await?;
                 read += some.len();
-                after = some.last().map(|token| part.cursor(token)).or(after);
+                from = some.last().map(|token| part.cursor(token)).or(from);
                 let is_last = some.len() < wanted;
                 rows.extend(some.into_iter().filter(|token| token.current || !active));
                 if is_last {
@@ -198,14 +232,17 @@ pub async fn list(
                 }
             }
         }
-        Ok((rows, after.filter(|_| read >= MOST_READ)))
+        Ok((rows, from.filter(|_| read >= MOST_READ)))
     })?;
     let by_expiry = matches!(filter.state, Some(State::Active | State::Expired));
-    let page = window.cut(rows, |last: &ApiToken| Cursor {
-        token: page::Cursor::after(&last.id),
-        expires_at: last.expires_at.filter(|_| by_expiry),
-    });
-    Ok(Page { next: page.next.or(last_read), ..page })
+    let is_cut = rows.len() < wanted;
+    let mut page = window
+        .cut(rows, |token: &ApiToken| Cursor::of(token, token.expires_at.filter(|_| by_expiry)));
+    if let Some(last_read) = last_read.filter(|_| is_cut) {
+        let beyond = if backward { &mut page.previous } else { &mut page.next };
+        *beyond = Some(last_read);
+    }
+    Ok(page)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     super::{
         Error, Store,
-        page::{Cursor, Window},
+        page::{Page, Window},
         read_list,
         schema::{user_words, users},
         users::{Filter, User, present},
@@ -26,12 +26,10 @@ pub const MOST: usize = 1000;
 const AT_ONCE: usize = 100;
 
 /// A page of users, newest first, and what else there is to say of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct UserPage {
-    /// The rows.
-    pub rows: Vec<User>,
-    /// What to ask for the next page with; none on the last.
-    pub next: Option<Cursor>,
+    /// The users.
+    pub page: Page<User>,
     /// Whether only some of those who match were looked at, since every word of the search is very common.
     pub truncated: bool,
     /// Whether some users have yet to be indexed, who therefore cannot be found.
@@ -53,16 +51,16 @@ pub(in crate::store) async fn find(
             let found = super::super::users::find(store, id).await?;
             Ok(alone(found, filter, window))
         }
-        Query::Words(words) if words.all.is_empty() => Ok(UserPage::default()),
+        Query::Words(words) if words.all.is_empty() => Ok(alone(None, filter, window)),
         Query::Words(words) => by_words(store, words, filter.clone(), window.clone()).await,
     }
 }
 
 /// The page of a search that means one user.
 fn alone(found: Option<User>, filter: &Filter, window: &Window) -> UserPage {
-    let is_on_page = |user: &User| window.after.as_ref().is_none_or(|after| *user.id < *after.id());
-    let rows = found.into_iter().filter(|user| filter.takes(user) && is_on_page(user)).collect();
-    UserPage { rows, ..UserPage::default() }
+    let is_on_page = |user: &User| filter.takes(user) && window.takes(&user.id);
+    let rows = found.into_iter().filter(is_on_page).collect();
+    UserPage { page: Page { rows, previous: None, next: None }, truncated: false, indexing: false }
 }
 
 async fn by_words(
@@ -111,7 +109,8 @@ async fn by_words(
         };
         let Candidates { mut ids, unchecked, truncated } =
             Candidates::among(conditions, whole_name);
-        ids.retain(|id| window.after.as_ref().is_none_or(|after| **id < *after.id()));
+        ids.retain(|id| window.takes(id));
+        ids.sort_unstable_by(|one, other| window.order(one, other));
         let mut rows: Vec<User> = Vec::new();
         for some in ids.chunks(AT_ONCE) {
             let mut some = some.to_vec();
@@ -125,15 +124,15 @@ async fn by_words(
                 .load(conn)
                 .await?;
             found.retain(|user| filter.takes(user));
-            found.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+            found.sort_unstable_by(|one, other| window.order(&one.id, &other.id));
             rows.extend(found);
             if rows.len() >= fetch {
                 break;
             }
         }
         let indexing = any_unindexed!(conn);
-        let page = window.page(rows, |user: &User| &user.id);
-        Ok(UserPage { rows: page.rows, next: page.next, truncated, indexing })
+        let page = window.page(rows, |user| &user.id);
+        Ok(UserPage { page, truncated, indexing })
     })
 }
 

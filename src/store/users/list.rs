@@ -4,7 +4,13 @@ use diesel::{dsl::sql, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
 use super::{
-    super::{Error, Store, page::Window, read_list, schema::users, user_search},
+    super::{
+        Error, Store,
+        page::{Window, load_window},
+        read_list,
+        schema::users,
+        user_search,
+    },
     Role, User, present,
 };
 
@@ -98,8 +104,7 @@ pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserP
     if let Some(text) = &filter.search {
         return user_search::find(store, text, &filter, &window).await;
     }
-    let fetch = window.fetch();
-    let after = window.after_id();
+    let wanted = window.clone();
     // Without a filter one list; otherwise one for each kind, merged: none reads a row that is not shown.
     let lists: Vec<&str> = match filter.kinds() {
         None => vec!["TRUE"],
@@ -108,20 +113,18 @@ pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserP
     let mut rows: Vec<User> = read_list!(store, |conn| {
         let mut rows = Vec::new();
         for condition in &lists {
-            let mut query = users::table
+            let query = users::table
                 .filter(present())
                 .filter(sql::<Bool>(condition))
                 .select(User::as_select())
                 .into_boxed::<Backend>();
-            if let Some(after) = &after {
-                query = query.filter(users::id.lt(after));
-            }
-            rows.extend(query.order(users::id.desc()).limit(fetch).load(conn).await?);
+            let some: Vec<User> = load_window!(conn, query, users::id, &wanted)?;
+            rows.extend(some);
         }
         Ok(rows)
     })?;
-    rows.sort_unstable_by(|one: &User, other| other.id.cmp(&one.id));
+    rows.sort_unstable_by(|one, other| window.order(&one.id, &other.id));
     rows.dedup_by(|one, other| one.id == other.id);
-    let page = window.page(rows, |user: &User| &user.id);
-    Ok(UserPage { rows: page.rows, next: page.next, ..UserPage::default() })
+    let page = window.page(rows, |user| &user.id);
+    Ok(UserPage { page, truncated: false, indexing: false })
 }

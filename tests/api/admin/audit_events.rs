@@ -48,7 +48,7 @@ async fn of_somebody_whom_nothing_befell_there_are_none(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let empty = json!({ "items": [], "nextCursor": null });
+    let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
     let query = format!("{PATH}?subjectId={}", ada.id);
     assert_eq!(admin.browser.get(&query).await.expect(200), empty);
 }
@@ -61,6 +61,9 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
     let made = ada.make_token(json!({ "name": "hers" })).await;
     let user = place(&ada);
     let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
+    let session = ada.browser.get("/api/me").await.expect(200)["session"]["id"].clone();
+    let session = format!("/api/admin/sessions/{}", session.as_str().unwrap());
+    let reset = json!({ "about": "reset-password" });
     let new = json!({ "name": "x", "email": "x@example.com" });
     let write = async |method: &str, path: &str, body: Value| {
         let request = admin.browser.request(method.parse().unwrap(), path).json(&body);
@@ -68,6 +71,8 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
     };
     let writes = [
         ("POST", USERS.to_owned(), new.clone(), "user-created"),
+        ("DELETE", session.clone(), json!({}), "session-ended"),
+        ("POST", format!("{user}/mails"), reset.clone(), "mail-sent"),
         ("PATCH", user.clone(), json!({ "role": "admin" }), "user-updated"),
         ("PATCH", user.clone(), json!({}), "user-updated"),
         ("POST", format!("{user}/deactivate"), json!({}), "user-deactivated"),
@@ -94,6 +99,8 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
         ("PATCH", user.clone(), json!({ "role": "owner" }), 422),
         ("PATCH", format!("{USERS}/{}", portcullis::store::page::new_id()), json!({}), 404),
         ("POST", format!("{user}/deactivate"), json!({ "x": 1 }), 422),
+        ("DELETE", session, json!({}), 404),
+        ("POST", format!("{user}/mails"), json!({ "about": "invitation" }), 409),
     ];
     for (method, path, body, status) in refused {
         write(method, &path, body).await.expect(status);
@@ -112,6 +119,10 @@ async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Ba
     let made = ada.make_token(json!({ "name": "hers" })).await;
     let user = place(&ada);
     let before = admin.browser.get(&user).await.expect(200);
+    let session = ada.browser.get("/api/me").await.expect(200)["session"]["id"].clone();
+    let session = format!("/api/admin/sessions/{}", session.as_str().unwrap());
+    server.jobs_done().await;
+    server.empty_outbox().await;
     let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
     let rename = "ALTER TABLE audit_events RENAME TO audit_events_gone";
     crate::store::execute(&server, rename).await;
@@ -122,13 +133,15 @@ async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Ba
         (Method::DELETE, &format!("{user}/sessions"), json!({})),
         (Method::DELETE, &format!("{user}/tokens"), json!({})),
         (Method::DELETE, &token, json!({})),
+        (Method::DELETE, &session, json!({})),
+        (Method::POST, &format!("{user}/mails"), json!({ "about": "reset-password" })),
     ] {
         let reply = Reply::of(admin.browser.request(method, path).json(&body)).await;
         reply.refused(500, "internal_error");
     }
     assert_eq!(admin.browser.get(&user).await.expect(200), before);
     assert_eq!(count(&server, "users").await, "2");
-    assert_eq!(server.mail_to("x@example.com").await.len(), 0);
+    assert_eq!(server.outbox().await.len(), 0);
     for key in [&ada.browser, &server.nobody.with_token(made["token"].as_str().unwrap())] {
         key.get("/api/me").await.expect(200);
     }

@@ -3,6 +3,7 @@
 use portcullis::time::{days, seconds};
 
 use super::*;
+use crate::projects::pages;
 
 fn sessions(person: &Person) -> String {
     format!("{}/sessions", place(person))
@@ -78,7 +79,7 @@ async fn where_there_is_nothing_nothing_ends(backend: Backend) {
     let made = make_user(&admin.browser, "ada", "ada@example.com").await;
     let user = format!("{USERS}/{}", made["id"].as_str().unwrap());
     let listed = admin.browser.get(&format!("{user}/sessions")).await.expect(200);
-    assert_eq!(listed, json!({ "items": [], "nextCursor": null }));
+    assert_eq!(listed, json!({ "items": [], "previousCursor": null, "nextCursor": null }));
     for what in ["sessions", "tokens"] {
         let ended = admin.browser.delete(&format!("{user}/{what}")).await.expect(200);
         assert_eq!(ended, json!({ "ended": 0 }));
@@ -100,6 +101,7 @@ async fn an_admin_sees_a_users_live_sessions_and_no_secret(backend: Backend) {
         let cookie = caller.cookie.as_ref().unwrap();
         assert!(!reply.text.contains(cookie.split_once('=').unwrap().1));
     }
+    assert_eq!(pages(&admin.browser, &format!("{}?limit=1", sessions(&ada))).await.len(), 2);
     let (items, next) = page_of(&reply.expect(200));
     let ids = each(&items, "id");
     assert_eq!(ids, [second["id"].as_str().unwrap(), first["id"].as_str().unwrap()]);
@@ -147,6 +149,49 @@ async fn a_users_sessions_end_and_their_tokens_and_other_peoples_sessions_do_not
     assert_eq!(event["actorId"], admin.id.as_str());
     assert_eq!(event["subjectId"], ada.id.as_str());
     server.sign_in(&ada).await.get("/api/me").await.expect(200);
+}
+
+#[apply(both)]
+async fn one_session_is_ended_and_no_other(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let phone = server.sign_in(&ada).await;
+    let id = async |browser: &Caller| {
+        let me = browser.get("/api/me").await.expect(200);
+        me["session"]["id"].as_str().unwrap().to_owned()
+    };
+    let (ended, kept) = (id(&phone).await, id(&ada.browser).await);
+    let path = format!("/api/admin/sessions/{ended}");
+    server.nobody.delete(&path).await.refused(401, "UNAUTHORIZED");
+    ada.browser.delete(&path).await.refused(403, "admin_required");
+    let reader = admin.token(&["read", "admin"]).await;
+    reader.delete(&path).await.refused(403, "insufficient_scope");
+    phone.get("/api/me").await.expect(200);
+
+    let before = events(&admin.browser).await;
+    admin.browser.delete(&path).await.expect(204);
+    phone.get("/api/me").await.refused(401, "UNAUTHORIZED");
+    ada.browser.get("/api/me").await.expect(200);
+    let log = events(&admin.browser).await;
+    assert_eq!(log[1..], before);
+    assert_eq!(log[0]["action"], "session-ended");
+    assert_eq!(log[0]["actorId"], admin.id.as_str());
+    assert_eq!(log[0]["subjectId"], ada.id.as_str());
+    assert_eq!(log[0]["detail"], json!({ "sessionId": ended }));
+
+    for gone in no_ids().iter().chain([&ended]) {
+        let path = format!("/api/admin/sessions/{gone}");
+        admin.browser.delete(&path).await.refused(404, "not_found");
+    }
+    // What has expired, and what was revoked with all others, has ended already.
+    let writer = admin.token(&["read", "write", "admin"]).await;
+    server.advance(days(1));
+    let path = format!("/api/admin/sessions/{}", id(&admin.browser).await);
+    admin.browser.delete(&path).await.refused(403, "SESSION_NOT_FRESH");
+    server.advance(days(7));
+    writer.delete(&format!("/api/admin/sessions/{kept}")).await.refused(404, "not_found");
+    assert_eq!(events(&writer).await, log);
 }
 
 #[apply(both)]

@@ -121,7 +121,7 @@ async fn without_jobs_the_list_is_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     all_done(&server).await;
-    let empty = json!({ "items": [], "nextCursor": null });
+    let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
     for query in ["", "?state=waiting", "?state=given-up"] {
         assert_eq!(admin.browser.get(&format!("{PATH}{query}")).await.expect(200), empty);
     }

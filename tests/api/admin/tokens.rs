@@ -72,7 +72,7 @@ async fn an_id_that_is_none_is_no_token(backend: Backend) {
 async fn without_tokens_the_list_is_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let empty = json!({ "items": [], "nextCursor": null });
+    let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
     assert_eq!(admin.browser.get(PATH).await.expect(200), empty);
     let nobodys = format!("{PATH}?userId={}", portcullis::store::page::new_id());
     assert_eq!(admin.browser.get(&nobodys).await.expect(200), empty);

@@ -111,6 +111,7 @@ async fn an_admin_who_is_alone_sees_themselves(backend: Backend) {
                 "createdAt": server.now().to_string(),
                 "updatedAt": server.now().to_string(),
             }],
+            "previousCursor": null,
             "nextCursor": null,
         })
     );

@@ -371,28 +371,36 @@ async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
     for _ in 0..4 {
         made.insert(0, id_of(&server.sign_in(&ada).await).await);
     }
-    let (mut path, mut found, mut pages) = (format!("{LIST_SESSIONS}?limit=2"), Vec::new(), 0);
-    loop {
-        let reply = ada.browser.get(&path).await;
-        let next = reply.header("link").map(|link| {
-            let (target, relation) = link.split_once(">; ").unwrap();
-            assert_eq!(relation, "rel=\"next\"");
-            target.trim_start_matches('<').to_owned()
-        });
+    let page_at = async |path: &str| {
+        let reply = ada.browser.get(path).await;
+        let header = reply.header("link").unwrap_or_default().to_owned();
+        let link = |relation: &str| {
+            let mut links = header.split(", ");
+            let one = links.find_map(|link| link.strip_suffix(&format!(">; rel=\"{relation}\"")));
+            one.map(|link| link.trim_start_matches('<').to_owned())
+        };
+        let (previous, next) = (link("prev"), link("next"));
         let page = reply.expect(200);
-        let page = page.as_array().unwrap();
-        assert!(page.len() <= 2);
-        found.extend(page.iter().map(|session| session["id"].as_str().unwrap().to_owned()));
-        pages += 1;
-        assert!(pages <= 3, "the next page is one that was shown: {found:?}");
-        let Some(next) = next else { break };
-        path = next;
-    }
-    assert_eq!((found, pages), (made, 3));
+        let ids = page.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap());
+        (ids.map(ToOwned::to_owned).collect::<Vec<_>>(), previous, next)
+    };
+    let expected: Vec<&[String]> = made.chunks(2).collect();
+    let first = format!("{LIST_SESSIONS}?limit=2");
+    let (one, none, next) = page_at(&first).await;
+    let (two, previous, next) = page_at(&next.unwrap()).await;
+    let (three, back, end) = page_at(&next.unwrap()).await;
+    assert_eq!([&one[..], &two, &three], expected[..]);
+    assert_eq!((none, end), (None, None));
+    assert_eq!(page_at(&back.unwrap()).await.0, two);
+    let (again, none, next) = page_at(&previous.unwrap()).await;
+    assert_eq!((again, none), (one, None));
+    assert!(next.is_some());
     let all = ada.browser.get(LIST_SESSIONS).await;
     assert_eq!(all.header("link"), None);
     assert_eq!(all.expect(200).as_array().unwrap().len(), 5);
-    for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x"] {
+    let id = &made[0];
+    let both = format!("cursor={id}&before={id}");
+    for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x", "before=x", &both] {
         let reply = ada.browser.get(&format!("{LIST_SESSIONS}?{wrong}")).await;
         reply.refused(400, "VALIDATION_ERROR");
     }

@@ -32,7 +32,7 @@ async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
 async fn without_projects_the_list_is_empty(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let empty = json!({ "items": [], "nextCursor": null });
+    let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
     assert_eq!(ada.browser.get(PATH).await.expect(200), empty);
 }
 
@@ -113,6 +113,15 @@ async fn what_comes_and_goes_between_pages_does_not_shift_them(backend: Backend)
     assert_eq!(each(second["items"].as_array().unwrap(), "name"), ["3", "2"]);
     assert_eq!(each(third["items"].as_array().unwrap(), "name"), ["1"]);
     assert_eq!(third["nextCursor"], Value::Null);
+
+    // And back, to the project that is new at the start of the list.
+    let previous = async |page: &Value| {
+        let query = format!("{PATH}?limit=2&before={}", page["previousCursor"].as_str().unwrap());
+        ada.browser.get(&query).await.expect(200)
+    };
+    let back = previous(&second).await;
+    assert_eq!(each(back["items"].as_array().unwrap(), "name"), ["6", "5"]);
+    assert_eq!(back["previousCursor"], Value::Null);
 }
 
 #[apply(both)]

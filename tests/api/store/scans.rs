@@ -60,6 +60,10 @@ async fn lists(admin: &Person) -> Vec<String> {
         format!("/api/admin/users/{middle}/sessions"),
         format!("/api/admin/audit-events?subjectId={middle}"),
         format!("/api/admin/audit-events?cursor={middle}"),
+        format!("/api/admin/audit-events?before={middle}"),
+        format!("/api/admin/users/{middle}/sessions?before={middle}"),
+        "/admin/tokens?user=user7777@example.com".to_owned(),
+        "/admin/audit-events?subject=li+wei".to_owned(),
     ];
     for filter in ["", "&role=admin", "&role=user", "&state=active", "&state=deactivated"] {
         for more in ["", "&role=admin&state=active", "&role=user&state=deactivated"] {
@@ -68,6 +72,7 @@ async fn lists(admin: &Person) -> Vec<String> {
             }
             paths.push(format!("{users}{filter}{more}"));
             paths.push(format!("{users}{filter}{more}&cursor={middle}"));
+            paths.push(format!("{users}{filter}{more}&before={middle}"));
             for search in [
                 "li",
                 "li+wei",
@@ -81,6 +86,7 @@ async fn lists(admin: &Person) -> Vec<String> {
             ] {
                 paths.push(format!("{users}{filter}{more}&search={search}"));
                 paths.push(format!("{users}{filter}{more}&search={search}&cursor={middle}"));
+                paths.push(format!("{users}{filter}{more}&search={search}&before={middle}"));
             }
         }
     }
@@ -90,12 +96,14 @@ async fn lists(admin: &Person) -> Vec<String> {
             let next = admin.browser.get(&path).await.expect(200)["nextCursor"].clone();
             let cursor = next.as_str().unwrap_or(&middle);
             paths.push(format!("{path}&cursor={cursor}"));
+            paths.push(format!("{path}&before={cursor}"));
             paths.push(path);
         }
     }
     for state in ["waiting", "given-up"] {
         paths.push(format!("/api/admin/jobs?state={state}"));
         paths.push(format!("/api/admin/jobs?state={state}&cursor={middle}"));
+        paths.push(format!("/api/admin/jobs?state={state}&before={middle}"));
     }
     paths
 }

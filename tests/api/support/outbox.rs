@@ -103,7 +103,7 @@ impl Server {
     /// Waits until every job has been tried: done, given up, or put off.
     pub async fn jobs_done(&self) {
         for _ in 0..1000 {
-            let window = Window { after: None, limit: 100 };
+            let window = Window::first(100);
             let waiting = jobs::list(&self.state.store, Some(false), window).await.unwrap();
             let mut mails = waiting.rows.iter().filter(|job| job.kind == "mail");
             if mails.all(|job| job.last_error.is_some()) {

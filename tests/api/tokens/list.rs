@@ -31,7 +31,7 @@ async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
 async fn without_tokens_the_list_is_empty(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let empty = json!({ "items": [], "nextCursor": null });
+    let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
     assert_eq!(ada.browser.get(PATH).await.expect(200), empty);
 }
 

@@ -23,6 +23,25 @@ async function lockedOut(site, admin) {
   return ada
 }
 
+/** Somebody whom an admin renamed, and who has deleted the account since. */
+async function departed(site, admin) {
+  const eve = await newcomer(site, { name: 'Eve' })
+  await ask(site, `/api/admin/users/${eve.id}`, { cookie: admin, method: 'PATCH', body: { name: 'E.' } })
+  await ask(site, '/api/auth/delete-user', { cookie: eve.cookie, body: { password: eve.password } })
+  return eve
+}
+
+/** Somebody who has not chosen a password yet. */
+async function invite(site, admin) {
+  const body = { name: 'Grace', email: newAddress() }
+  const answer = await ask(site, '/api/admin/users', { cookie: admin, body })
+  return (await answer.json()).id
+}
+
+async function answerOf(site, path, cookie) {
+  return (await ask(site, path, { cookie, method: 'GET' })).json()
+}
+
 const alert = (place) => place.getByRole('alert').filter({ visible: true }).waitFor()
 
 async function failToSignIn(page) {
@@ -62,6 +81,16 @@ async function askToRevoke(page) {
   await page.getByRole('dialog').waitFor()
 }
 
+async function askToDeactivate(page) {
+  await press(page, 'Deactivate')
+  await page.getByRole('dialog').waitFor()
+}
+
+async function askToRemoveTheRole(page) {
+  await press(page, 'Remove the admin role')
+  await page.getByRole('dialog').waitFor()
+}
+
 async function askForThePassword(page) {
   await enter(page, { 'New email': newAddress() })
   await press(page, 'Change the email')
@@ -75,6 +104,9 @@ async function askForThePassword(page) {
 export async function tour({ site, stale }) {
   const admin = await signedIn(site, site.admin)
   const [ada, full, out] = [await newcomer(site), await busy(site), await lockedOut(site, admin)]
+  const gone = await departed(site, admin)
+  const invited = await invite(site, admin)
+  const self = (await answerOf(site, '/api/auth/get-session', admin)).user.id
   const anonymous = [
     { name: 'welcome', path: '/dashboard' },
     { name: 'sign-in', path: '/login' },
@@ -115,9 +147,20 @@ export async function tour({ site, stale }) {
     { name: 'admin-users-none', path: '/admin?search=nobody-is-called-so' },
     { name: 'admin-user', path: `/admin/users/${full.id}` },
     { name: 'admin-user-out', path: `/admin/users/${out.id}` },
+    { name: 'admin-user-invited', path: `/admin/users/${invited}` },
+    { name: 'admin-user-dialog', path: `/admin/users/${full.id}`, act: askToDeactivate },
+    { name: 'admin-user-self', path: `/admin/users/${self}`, act: askToDeactivate },
+    { name: 'admin-user-self-role', path: `/admin/users/${self}`, act: askToRemoveTheRole },
+    { name: 'admin-users-wrong', path: '/admin?role=owner' },
+    { name: 'admin-users-page', path: `/admin?cursor=${out.id}` },
     { name: 'admin-tokens', path: '/admin/tokens' },
     { name: 'admin-tokens-none', path: `/admin/tokens?user=${ada.id}` },
+    { name: 'admin-tokens-several', path: '/admin/tokens?user=ada&state=active' },
+    { name: 'admin-tokens-of-one', path: `/admin/tokens?user=${full.email}` },
+    { name: 'admin-tokens-wrong', path: '/admin/tokens?user=nobody@example.com&state=gone' },
     { name: 'admin-audit-events', path: '/admin/audit-events' },
+    { name: 'admin-audit-events-of-one', path: `/admin/audit-events?subject=${gone.id}` },
+    { name: 'admin-audit-events-wrong', path: '/admin/audit-events?subject=nobody' },
     { name: 'admin-jobs-none', path: '/admin/jobs?state=given-up' },
   ]
   const elsewhere = stale && [

@@ -1,0 +1,118 @@
+//! Mails with a link that an admin has sent to a user, who may have missed the first one.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path},
+};
+use serde::{Deserialize, Deserializer};
+use serde_json::json;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::{
+    api::{json::ValidJson, limited, tag},
+    error::{Code, Error},
+    gate::{Fresh, SiteAdmin, client},
+    jobs::{About, Job, Mail},
+    limits::{Limit, Whom, network},
+    scope::by_name,
+    state::State,
+    store::{
+        accounts,
+        audit_events::{Action, Event},
+        users::{self, User},
+    },
+};
+
+/// What a mail to a user is about.
+#[derive(Debug, Clone, Copy, EnumString, IntoStaticStr, VariantArray, ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum UserMail {
+    /// The invitation, to a user who has not chosen a password. Its link works for three days.
+    Invitation,
+    /// A link to confirm the email, which works for an hour.
+    VerifyEmail,
+    /// A link to choose a new password, which works for an hour.
+    ResetPassword,
+}
+
+impl<'de> Deserialize<'de> for UserMail {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_name(deserializer)
+    }
+}
+
+impl From<UserMail> for About {
+    fn from(mail: UserMail) -> Self {
+        match mail {
+            UserMail::Invitation => Self::Invitation,
+            UserMail::VerifyEmail => Self::VerifyEmail,
+            UserMail::ResetPassword => Self::ResetPassword,
+        }
+    }
+}
+
+impl UserMail {
+    /// Whether a mail is of use to a user, and if not, why.
+    ///
+    /// # Errors
+    /// With the reason, for people.
+    pub fn suits(self, user: &User, has_password: bool) -> Result<(), &'static str> {
+        match self {
+            _ if !user.is_active() => Err("The user is deactivated, so no link works for them."),
+            Self::Invitation if has_password => {
+                Err("The user has chosen a password already. Send a password reset instead.")
+            }
+            Self::ResetPassword | Self::VerifyEmail if !has_password => {
+                Err("The user has not chosen a password yet. Send the invitation instead.")
+            }
+            Self::VerifyEmail if user.email_verified => Err("The email is confirmed already."),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A mail to send to a user.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"about": "invitation"}))]
+pub struct SendUserMail {
+    #[schema(inline)]
+    about: UserMail,
+}
+
+/// Send a user an invitation, a verification or a password reset
+///
+/// Its link takes the place of an earlier one. Nobody but the user sees the link. A mail that is of no use to this user
+/// is refused as a conflict: `detail` says why.
+#[utoipa::path(
+    post, path = "/api/admin/users/{id}/mails", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), request_body = SendUserMail,
+    responses((status = 204, description = "The mail waits to be sent")),
+)]
+pub async fn send_user_mail(
+    _: limited::Mail,
+    admin: SiteAdmin,
+    _: Fresh,
+    request: HttpRequest,
+    state: Data<State>,
+    id: Path<Uuid>,
+    ValidJson(SendUserMail { about }): ValidJson<SendUserMail>,
+) -> Result<HttpResponse, Error> {
+    let user = users::find(&state.store, id.to_string()).await?.ok_or(Code::NotFound)?;
+    // As for a user's own requests, but an admin is told. What others ask for does not count against an admin's.
+    let mailbox = Whom::MailboxFrom(user.email, network(client::address(&request)));
+    state.limits.check_shared(&state.store, &state.clock, Limit::Mailbox, mailbox).await??;
+    let now = state.clock.now();
+    let detail = json!({ "about": <&str>::from(about) });
+    let event = Event::new(Some(&admin.user.id), Action::MailSent, &user.id, &detail, now);
+    let mail = move |user: &User, has_password| {
+        about.suits(user, has_password)?;
+        Ok(Job::from(Mail::new(about.into(), &user.email)).row(Some(&user.id), now))
+    };
+    accounts::mail_as_admin(&state.store, user.id, event, mail).await??;
+    state.job_added.notify_one();
+    Ok(HttpResponse::NoContent().finish())
+}
