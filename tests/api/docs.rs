@@ -321,10 +321,10 @@ fn the_committed_list_of_codes_is_what_the_code_says() {
 }
 
 #[test]
-fn every_property_and_every_parameter_is_described() {
+fn every_type_property_and_parameter_is_described_and_every_name_is_in_camel_case() {
     let document = committed();
     let mut seen = 0;
-    let mut missing = Vec::new();
+    let (mut missing, mut in_another_case) = (Vec::new(), Vec::new());
     let mut check = |place: String, value: &Value| {
         seen += 1;
         // Of a value or null, utoipa describes the value.
@@ -334,18 +334,28 @@ fn every_property_and_every_parameter_is_described() {
             missing.push(place);
         }
     };
+    let mut spell = |name: &str, place: &str| {
+        let is_camel_case = name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric());
+        in_another_case.extend((!is_camel_case).then(|| format!("{place}: {name}")));
+    };
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        check(name.clone(), schema);
         for (property, value) in properties(schema) {
             check(format!("{name}.{property}"), value);
+            spell(property, name);
         }
     }
     for operation in operations(&document) {
         for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
-            check(format!("{} {}", operation.id, parameter["name"]), parameter);
+            let name = parameter["name"].as_str().unwrap();
+            check(format!("{} {name}", operation.id), parameter);
+            spell(name, operation.id);
         }
     }
     assert!(seen > 150, "{seen}");
     assert_eq!(missing, Vec::<String>::new());
+    assert_eq!(in_another_case, Vec::<String>::new());
 }
 
 /// The properties that a schema declares itself.
