@@ -199,3 +199,20 @@ fn demands(access: Access) -> impl Iterator<Item = &'static str> {
 fn is_safe(method: &HttpMethod) -> bool {
     matches!(method, HttpMethod::Get | HttpMethod::Head | HttpMethod::Options)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::{Declares, Needs, Session};
+
+    #[test]
+    fn a_scope_of_an_operations_own_is_in_its_security() {
+        let access = <(Session, Needs<{ Scope::Admin as u8 }>)>::ACCESS;
+        for (is_safe, scopes) in [(true, ["read", "admin"]), (false, ["write", "admin"])] {
+            let declared = serde_json::to_value(security(access, is_safe)).unwrap();
+            assert_eq!(declared, json!([{ "cookie": [] }, { "bearer": scopes }]));
+        }
+    }
+}

@@ -1,10 +1,18 @@
 //! One test for each row of the gate's table.
 
+use actix_web::{
+    App,
+    http::header::{AUTHORIZATION, COOKIE, WWW_AUTHENTICATE},
+    test::{self, TestRequest},
+};
 use base64::{
     Engine as _,
     prelude::{BASE64_STANDARD as STANDARD, BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD},
 };
 use portcullis::{
+    gate::{Needs, Session},
+    routes,
+    scope::Scope,
     store::{Database, users},
     time::{days, seconds},
 };
@@ -483,6 +491,41 @@ async fn a_token_without_the_scope_is_forbidden_and_not_anonymous(backend: Backe
     writer.post("/api/projects", json!({ "name": "x" })).await.expect(201);
     writer.get("/api/projects").await.refused(403, "insufficient_scope");
     writer.get(ANYBODY).await.refused(403, "insufficient_scope");
+}
+
+/// What reads, and needs more than `read` of a token.
+async fn read_with_a_scope_of_its_own(
+    session: Session,
+    _: Needs<{ Scope::Write as u8 }>,
+) -> String {
+    session.user.email.clone()
+}
+
+#[apply(both)]
+async fn an_operation_may_need_a_scope_of_its_own(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let state = server.state.clone();
+    let keys = state.config.signing_keys(&state.config.location().unwrap()).unwrap();
+    let route = routes::page("/own", read_with_a_scope_of_its_own, &state, &keys);
+    let app = test::init_service(App::new().app_data(state).service(route)).await;
+    let bearer = |caller: Caller| (AUTHORIZATION, format!("Bearer {}", caller.token.unwrap()));
+    for (key, status) in [
+        (None, 401),
+        (Some((COOKIE, ada.browser.cookie.clone().unwrap())), 200),
+        (Some(bearer(ada.token(&["read"]).await)), 403),
+        (Some(bearer(ada.token(&["write"]).await)), 403),
+        (Some(bearer(ada.token(&["read", "write"]).await)), 200),
+    ] {
+        let request = TestRequest::get().uri("/own").peer_addr("127.0.0.1:1".parse().unwrap());
+        let request = key.into_iter().fold(request, TestRequest::insert_header);
+        let response = test::call_service(&app, request.to_request()).await;
+        assert_eq!(response.status(), status);
+        if status == 403 {
+            let expected = r#"Bearer error="insufficient_scope", scope="read write""#;
+            assert_eq!(response.headers().get(WWW_AUTHENTICATE).unwrap(), expected);
+        }
+    }
 }
 
 #[apply(both)]
