@@ -51,6 +51,11 @@ async fn list(admin: &Person, query: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().clone()
 }
 
+/// The console's list of jobs, which says how often each was tried.
+async fn tries(admin: &Person) -> String {
+    admin.browser.navigate("/admin/jobs").await.text
+}
+
 async fn retry(caller: &Caller, id: &str) -> Reply {
     caller.post(&format!("{}/retry", at(id)), json!({})).await
 }
@@ -142,6 +147,7 @@ async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend)
         "givenUpAt": null,
         "createdAt": start.to_string(),
     });
+    assert!(tries(&admin).await.contains("· not tried yet ·"));
     let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
     let failed_once = json!({
         "id": id,
@@ -155,6 +161,7 @@ async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend)
         "createdAt": start.to_string(),
     });
     assert_eq!(list(&admin, "").await, [failed_once.clone(), untried.clone()]);
+    assert!(tries(&admin).await.contains("· tried once ·"));
 
     mail.set(NOBODY);
     advance(&server, seconds(30));
@@ -165,6 +172,7 @@ async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend)
     given_up["nextAttemptAt"] = Value::Null;
     given_up["givenUpAt"] = json!(server.now().to_string());
     assert_eq!(list(&admin, "").await, [given_up.clone(), untried.clone()]);
+    assert!(tries(&admin).await.contains("· tried 2 times<"));
     assert_eq!(list(&admin, "?state=given-up").await, [given_up]);
     assert_eq!(list(&admin, "?state=waiting").await, [untried]);
 }
