@@ -45,6 +45,13 @@ pub const fn days(n: u32) -> Span {
     Span(n as i64 * 86_400_000_000)
 }
 
+/// A number of days, as people say it.
+#[must_use]
+pub fn in_days(days: u32) -> String {
+    let unit = if days == 1 { "day" } else { "days" };
+    format!("{days} {unit}")
+}
+
 /// How far the clocks of instances may differ: a time that is further ahead than this was set by a clock that was
 /// wrong.
 pub const CLOCK_TOLERANCE: Span = seconds(300);
@@ -203,5 +210,10 @@ mod tests {
             assert_eq!(Timestamp::from_micros(micros).to_string(), shown);
         }
         assert_eq!(Timestamp::from_micros(i64::MAX).to_minute(), "9999-12-30 21:59 UTC");
+    }
+
+    #[test]
+    fn one_day_is_in_the_singular() {
+        assert_eq!([1, 7].map(in_days), ["1 day", "7 days"]);
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         revocation,
         tokens::{self, ApiToken, Filter, Made, Maker, NewToken, State},
     },
+    time::in_days,
 };
 
 /// What an operator does with tokens.
@@ -114,7 +115,8 @@ async fn create(
     if let (Some(asked), Some(longest)) = (expires_in_days, config.max_token_days)
         && asked > longest
     {
-        return Err(format!("a token may live at most {longest} days on this server").into());
+        let longest = in_days(longest);
+        return Err(format!("a token may live at most {longest} on this server").into());
     }
     let owner = find(store, email).await?;
     let scopes: Scopes = match scopes.as_slice() {

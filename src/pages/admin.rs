@@ -45,11 +45,6 @@ fn frame(state: &State, admin: &SiteAdmin) -> Frame {
     Frame::of(state, Some(admin), "admin")
 }
 
-/// A list of the console's, with the fields of its filter.
-fn list<'a>(path: &'a str, filter: &'a [(&'a str, &'a str)]) -> List<'a> {
-    List { path, filter, cursor: "cursor", before: "before", place: "" }
-}
-
 /// A list that nothing is on.
 fn nothing<T, C>() -> Page<T, C> {
     Page { rows: Vec::new(), previous: None, next: None }
@@ -80,7 +75,9 @@ pub(super) async fn users(
     let search = query.text("search").to_owned();
     let role: Choice<Role> = query.choice("role");
     let chosen: Choice<UserState> = query.choice("state");
-    let window: Window = query.window("cursor", "before");
+    let filter = [("search", search.as_str()), ("role", role.name()), ("state", chosen.name())];
+    let list = List::of("/admin", &filter);
+    let window: Window = list.window(&query);
     let search_error = match fields::search(&search) {
         Err(error) if !search.is_empty() => {
             format!("A search {}.", error.message.unwrap_or_default())
@@ -99,8 +96,7 @@ pub(super) async fn users(
         };
         users::list(&state.store, wanted, window.clone()).await?
     };
-    let filter = [("search", search.as_str()), ("role", role.name()), ("state", chosen.name())];
-    let pager = list("/admin", &filter).pager(&window, &found.page);
+    let pager = list.pager(&window, &found.page);
     html(&UserList {
         frame: frame(&state, &admin),
         room: "users",
@@ -161,7 +157,9 @@ pub(super) async fn user(
     let now = state.clock.now();
     let store = &state.store;
     let user = users::find(store, id.to_string()).await?.ok_or(Code::NotFound)?;
-    let window: Window = query.window("sessions", "sessions-before");
+    let path = format!("/admin/users/{}", user.id);
+    let list = List::of_sessions(&path);
+    let window: Window = list.window(&query);
     let sessions = sessions::list(store, user.id.clone(), window.clone(), now).await?;
     let own_tokens = |state| tokens::Filter { user_id: Some(user.id.clone()), state };
     let tokens = tokens::list(store, own_tokens(None), Window::first(default_limit()), now).await?;
@@ -169,14 +167,6 @@ pub(super) async fn user(
     let working = own_tokens(Some(tokens::State::Active));
     let working = tokens::list(store, working, Window::first(COUNTED), now).await?;
     let has_password = accounts::of_user(store, user.id.clone()).await?.is_some();
-    let path = format!("/admin/users/{}", user.id);
-    let list = List {
-        path: &path,
-        filter: &[],
-        cursor: "sessions",
-        before: "sessions-before",
-        place: "sessions",
-    };
     let pager = list.pager(&window, &sessions);
     html(&OneUser {
         frame: frame(&state, &admin),
@@ -231,7 +221,9 @@ pub(super) async fn tokens(
     let now = state.clock.now();
     let user = UserField::read(&state.store, query.text("user")).await?;
     let chosen: Choice<tokens::State> = query.choice("state");
-    let window: Window<tokens::Cursor> = query.window("cursor", "before");
+    let filter = [("user", user.text.as_str()), ("state", chosen.name())];
+    let list = List::of("/admin/tokens", &filter);
+    let window: Window<tokens::Cursor> = list.window(&query);
     let found = if user.error.is_empty() && chosen.error.is_empty() {
         let wanted = tokens::Filter { user_id: user.id(), state: chosen.value };
         tokens::list(&state.store, wanted, window.clone(), now).await?
@@ -240,8 +232,7 @@ pub(super) async fn tokens(
     };
     let owners = found.rows.iter().map(|token| token.user_id.clone()).collect();
     let owners = users::find_all(&state.store, owners).await?;
-    let filter = [("user", user.text.as_str()), ("state", chosen.name())];
-    let pager = list("/admin/tokens", &filter).pager(&window, &found);
+    let pager = list.pager(&window, &found);
     let others = match chosen.name() {
         "" => String::new(),
         state => format!("&state={state}"),
@@ -276,14 +267,15 @@ pub(super) async fn audit_events(
     query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
     let user = UserField::read(&state.store, query.text("subject")).await?;
-    let window: Window = query.window("cursor", "before");
+    let filter = [("subject", user.text.as_str())];
+    let list = List::of("/admin/audit-events", &filter);
+    let window: Window = list.window(&query);
     let found = if user.error.is_empty() {
         audit_events::list(&state.store, user.id(), window.clone()).await?
     } else {
         nothing()
     };
-    let filter = [("subject", user.text.as_str())];
-    let pager = list("/admin/audit-events", &filter).pager(&window, &found);
+    let pager = list.pager(&window, &found);
     html(&EventList {
         frame: frame(&state, &admin),
         room: "audit",
@@ -328,15 +320,16 @@ pub(super) async fn jobs(
     query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
     let chosen: Choice<JobState> = query.choice("state");
-    let window: Window = query.window("cursor", "before");
+    let filter = [("state", chosen.name())];
+    let list = List::of("/admin/jobs", &filter);
+    let window: Window = list.window(&query);
     let found = if chosen.error.is_empty() {
         let given_up = chosen.value.map(|state| state == JobState::GivenUp);
         jobs::list(&state.store, given_up, window.clone()).await?
     } else {
         nothing()
     };
-    let filter = [("state", chosen.name())];
-    let pager = list("/admin/jobs", &filter).pager(&window, &found);
+    let pager = list.pager(&window, &found);
     html(&JobList {
         frame: frame(&state, &admin),
         room: "jobs",

@@ -8,12 +8,11 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use serde::{Deserialize, Deserializer, de::Error};
 use url::form_urlencoded;
-use validator::Validate;
 
 use crate::{
     api::page::default_limit,
     gate::{Access, Declares, Query},
-    store::page::{Cursor, Page, Start, Window},
+    store::page::{Page, Start, Window},
 };
 
 /// Reads a field, if there is anything in it.
@@ -29,21 +28,8 @@ where
     }
 }
 
-/// Which part of the list of sessions.
-#[derive(Deserialize, Validate)]
-pub(super) struct Paging {
-    #[serde(default, deserialize_with = "filled")]
-    pub sessions: Option<Cursor>,
-}
-
-/// The store's window for a cursor, as long as the API's when nobody says.
-pub(super) fn window<C>(cursor: Option<C>) -> Window<C> {
-    let start = cursor.map_or(Start::First, Start::After);
-    Window { start, limit: default_limit() }
-}
-
-/// What a filter's form sent. Nothing in it is an error of the request: what a field does not understand, it says
-/// next to itself, on the page that asked.
+/// What a filter's form sent, and which page of a list is wanted. Nothing in it is an error of the request: what a
+/// field does not understand, it says next to itself, on the page that asked.
 pub(super) struct FilterQuery(Vec<(String, String)>);
 
 impl Declares for FilterQuery {
@@ -76,17 +62,6 @@ impl FilterQuery {
             value,
         }
     }
-
-    /// The page of a list, which begins at a cursor in the one field or the other. What is no cursor is the first.
-    pub(super) fn window<C: FromStr>(&self, cursor: &str, before: &str) -> Window<C> {
-        let cursor_in = |name| self.text(name).parse().ok();
-        let start = match (cursor_in(cursor), cursor_in(before)) {
-            (Some(last), _) => Start::After(last),
-            (None, Some(first)) => Start::Before(first),
-            (None, None) => Start::First,
-        };
-        Window { start, limit: default_limit() }
-    }
 }
 
 /// A field with some choices: which was chosen, or what is wrong. The text is empty where nothing is.
@@ -111,14 +86,36 @@ pub(super) struct Pager {
 
 /// Where a list is: its path, the fields of its filter, the two fields of its cursors, and its place on the page.
 pub(super) struct List<'a> {
-    pub path: &'a str,
-    pub filter: &'a [(&'a str, &'a str)],
-    pub cursor: &'a str,
-    pub before: &'a str,
-    pub place: &'a str,
+    path: &'a str,
+    filter: &'a [(&'a str, &'a str)],
+    cursor: &'a str,
+    before: &'a str,
+    place: &'a str,
 }
 
-impl List<'_> {
+impl<'a> List<'a> {
+    /// The list that a page is about, with the fields of its filter.
+    pub(super) fn of(path: &'a str, filter: &'a [(&'a str, &'a str)]) -> Self {
+        Self { path, filter, cursor: "cursor", before: "before", place: "" }
+    }
+
+    /// A user's sessions, on a page that is about more than these.
+    pub(super) fn of_sessions(path: &'a str) -> Self {
+        Self { path, filter: &[], cursor: "sessions", before: "sessions-before", place: "sessions" }
+    }
+
+    /// The page that is wanted, which begins at a cursor in the one field or the other. What is no cursor is the first.
+    pub(super) fn window<C: FromStr>(&self, query: &FilterQuery) -> Window<C> {
+        let cursor_in = |name| query.text(name).parse().ok();
+        let start = match (cursor_in(self.cursor), cursor_in(self.before)) {
+            (Some(last), _) => Start::After(last),
+            (None, Some(first)) => Start::Before(first),
+            (None, None) => Start::First,
+        };
+        Window { start, limit: default_limit() }
+    }
+
+    /// The links from the page that was found.
     pub(super) fn pager<T, C: ToString>(&self, window: &Window<C>, page: &Page<T, C>) -> Pager {
         let to = |name, cursor: &C| self.link(Some((name, cursor.to_string())));
         Pager {
@@ -146,8 +143,7 @@ mod tests {
     #[test]
     fn a_list_links_to_the_pages_beside_the_one_that_is_shown() {
         let filter = [("user", "Ada & Co"), ("state", "")];
-        let list =
-            List { path: "/x", filter: &filter, cursor: "cursor", before: "before", place: "" };
+        let list = List::of("/x", &filter);
         let page = |previous: Option<&str>, next: Option<&str>| Page::<(), String> {
             rows: Vec::new(),
             previous: previous.map(ToOwned::to_owned),

@@ -2,21 +2,26 @@
 
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;
-use serde::Deserialize;
-use validator::Validate;
+use strum::VariantArray;
 
 use super::{
     device::{Device, devices},
     frame::{Frame, html},
-    query::{Paging, filled, window},
+    query::{FilterQuery, List, Pager},
     tokens::{Token, shown},
 };
 use crate::{
-    api::{auth::email::wanted_by, query::ValidQuery},
+    api::auth::email::wanted_by,
     error::Error,
     gate::{ByCookie, Session},
+    scope::Scope,
     state::State,
-    store::{emails, page::Page, sessions, tokens},
+    store::{
+        emails,
+        page::{Page, Window},
+        sessions, tokens,
+    },
+    time,
 };
 
 #[derive(Template)]
@@ -27,6 +32,7 @@ struct Settings {
     /// The email that they have asked to change theirs to.
     pending_email: Option<String>,
     sessions: Page<Device>,
+    pager: Pager,
     /// Whether there are sessions beside this one.
     others: bool,
 }
@@ -35,30 +41,26 @@ pub(super) async fn settings(
     session: Session,
     ByCookie(own): ByCookie,
     state: Data<State>,
-    ValidQuery(paging): ValidQuery<Paging>,
+    query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
     let user_id = &session.user.id;
-    let shown_sessions = window(paging.sessions);
-    let sessions = sessions::list(&state.store, user_id.clone(), shown_sessions, now).await?;
+    let list = List::of_sessions("/settings");
+    let window: Window = list.window(&query);
+    let sessions = sessions::list(&state.store, user_id.clone(), window.clone(), now).await?;
+    let pager = list.pager(&window, &sessions);
     let sessions = devices(sessions, &own.id);
     html(&Settings {
         frame: Frame::of(&state, Some(&session), "settings"),
         room: "account",
         pending_email: emails::pending_change(&state.store, user_id.clone(), wanted_by, now)
             .await?,
-        others: sessions.next.is_some() || sessions.rows.iter().any(|row| !row.is_this),
+        others: pager.previous.is_some()
+            || pager.next.is_some()
+            || sessions.rows.iter().any(|row| !row.is_this),
         sessions,
+        pager,
     })
-}
-
-/// Which tokens: those of one state.
-#[derive(Deserialize, Validate)]
-pub(super) struct TokenFilter {
-    #[serde(default, deserialize_with = "filled")]
-    state: Option<tokens::State>,
-    #[serde(default, deserialize_with = "filled")]
-    cursor: Option<tokens::Cursor>,
 }
 
 #[derive(Template)]
@@ -68,10 +70,30 @@ struct TokenSettings<'a> {
     room: &'static str,
     state: &'static str,
     tokens: Page<Token, tokens::Cursor>,
+    pager: Pager,
     token_prefix: &'a str,
+    scopes: Vec<Choosable>,
     lives: Vec<Life>,
     /// What a new token is tried on.
     me: String,
+}
+
+/// A scope that a token may be given.
+struct Choosable {
+    name: &'static str,
+    meaning: &'static str,
+    usual: bool,
+}
+
+impl From<Scope> for Choosable {
+    fn from(scope: Scope) -> Self {
+        let meaning = match scope {
+            Scope::Read => "see, and change nothing",
+            Scope::Write => "create, change and delete",
+            Scope::Admin => "what this site’s admins may",
+        };
+        Self { name: scope.name(), meaning, usual: scope == Scope::Read }
+    }
 }
 
 /// How long a token may live.
@@ -86,18 +108,25 @@ pub(super) async fn tokens(
     session: Session,
     _: ByCookie,
     state: Data<State>,
-    ValidQuery(filter): ValidQuery<TokenFilter>,
+    query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
-    let shown_state = filter.state.unwrap_or(tokens::State::Active);
+    let shown_state = query.choice("state").value.unwrap_or(tokens::State::Active);
+    let filter = [("state", shown_state.into())];
+    let list = List::of("/settings/tokens", &filter);
+    let window: Window<tokens::Cursor> = list.window(&query);
     let wanted =
         tokens::Filter { user_id: Some(session.user.id.clone()), state: Some(shown_state) };
-    let tokens = tokens::list(&state.store, wanted, window(filter.cursor), now).await?;
+    let tokens = tokens::list(&state.store, wanted, window.clone(), now).await?;
+    let pager = list.pager(&window, &tokens);
+    let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope));
     html(&TokenSettings {
         frame: Frame::of(&state, Some(&session), "settings"),
         room: "tokens",
         state: shown_state.into(),
         tokens: shown(tokens, now),
+        pager,
+        scopes: scopes.map(Choosable::from).collect(),
         token_prefix: state.config.token_prefix.of_new(),
         lives: lives(state.config.max_token_days),
         me: state.site.link("/api/me", &[]).into(),
@@ -113,12 +142,12 @@ fn lives(longest: Option<u32>) -> Vec<Life> {
         .into_iter()
         .map(|days| Life {
             days: days.to_string(),
-            name: format!("{days} days"),
+            name: time::in_days(days),
             usual: usual == Some(days),
         })
         .collect();
     let name = match longest {
-        Some(longest) => format!("as long as this server allows: {longest} days"),
+        Some(longest) => format!("as long as this server allows: {}", time::in_days(longest)),
         None => "until it is revoked".to_owned(),
     };
     lives.push(Life { days: String::new(), name, usual: usual.is_none() });

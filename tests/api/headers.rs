@@ -192,7 +192,7 @@ async fn an_error_is_a_page_to_a_browser_and_a_problem_to_a_program(backend: Bac
     // The API answers as an API, whoever asks.
     server.nobody.navigate("/api/nothing").await.refused(404, "not_found");
     told_alike(&ada.browser, "/admin", 403, "admin_required").await;
-    told_alike(&ada.browser, "/settings?sessions=x", 400, "invalid_query").await;
+    told_alike(&ada.browser, "/login?why=x", 400, "invalid_query").await;
     // A token is a program's, whatever it says that it accepts.
     let script = ada.token(&["read"]).await;
     script.navigate("/admin").await.refused(403, "admin_required");

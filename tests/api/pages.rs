@@ -1,12 +1,14 @@
 //! The pages for people, in Chromium: `tests/pages/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use portcullis::{
+    scope::Scope,
     secrets::SigningKey,
     store::jobs::{self, Claim, NewJob, Outcome},
     time::{days, seconds},
 };
+use strum::VariantArray;
 use tempfile::TempDir;
 
 use crate::{headers::PAGES, support::*};
@@ -102,27 +104,6 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
     BROWSER.run("test", &[("SITES", &sites)]).await;
 }
 
-#[apply(both)]
-async fn sessions_beyond_the_first_page_are_behind_a_link(backend: Backend) {
-    let server = backend.start().await;
-    let admin = server.sign_up_admin("admin").await;
-    let ada = server.sign_up("ada").await;
-    for _ in 0..20 {
-        server.sign_in(&ada).await;
-    }
-    let user = format!("/admin/users/{}", ada.id);
-    for (viewer, path) in [(&ada, "/settings"), (&admin, user.as_str())] {
-        let first = viewer.browser.navigate(path).await.text;
-        let (_, link) = first.split_once(&format!("<a href=\"{path}?sessions=")).expect(path);
-        let (cursor, _) = link.split_once('#').unwrap();
-        let seen = |page: &str| page.matches("last seen").count();
-        assert_eq!(seen(&first), 20, "{path}");
-        let second = viewer.browser.navigate(&format!("{path}?sessions={cursor}")).await.text;
-        assert_eq!(seen(&second), 1, "{path}");
-        assert!(!second.contains(&format!("{path}?sessions=")), "{path} goes on");
-    }
-}
-
 /// What the navigation of a page offers.
 fn navigation(page: &str) -> Vec<&'static str> {
     let (_, rest) = page.split_once(r#"<nav aria-label="Site">"#).expect("it has one");
@@ -144,7 +125,7 @@ async fn an_error_page_has_the_navigation_of_its_user(backend: Backend) {
         (&signed_out, "/nothing", 404, vec![r#"href="/login""#]),
         (&ada.browser, "/nothing", 404, user.to_vec()),
         (&ada.browser, "/admin", 403, user.to_vec()),
-        (&ada.browser, "/settings?sessions=x", 400, user.to_vec()),
+        (&ada.browser, "/login?why=x", 400, user.to_vec()),
         (&admin.browser, "/nothing", 404, [&[r#"href="/admin""#], &user[..]].concat()),
         (&admin.browser, "/admin/users/x", 404, [&[r#"href="/admin""#], &user[..]].concat()),
     ] {
@@ -313,51 +294,98 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         assert!(page.contains("aria-invalid=\"true\""), "{path}");
         assert!(!page.contains("<ul class=\"rows\">"), "{path} shows what was not asked for");
     }
-    for path in
-        ["/admin?cursor=x", "/admin/tokens?cursor=x&before=y", "/admin/jobs?cursor=%ff&cursor=2"]
-    {
+    for path in [
+        "/admin?cursor=x",
+        "/admin/tokens?cursor=x&before=y",
+        "/admin/jobs?cursor=%ff&cursor=2",
+        "/settings?sessions=x",
+        "/settings/tokens?state=gone&before=x",
+    ] {
         see(path).await;
     }
     assert!(see(&long_user).await.contains(&long));
 }
 
+/// The rows of a page's list: those with this text.
+fn rows<'a>(page: &'a str, text: &str) -> Vec<&'a str> {
+    let rows = page.split("<li>").skip(1).filter_map(|row| Some(row.split_once("</li>")?.0));
+    rows.filter(|row| row.contains(text)).collect()
+}
+
+/// Where a link with these words leads.
+fn link(page: &str, words: &str) -> Option<String> {
+    let (before, _) = page.split_once(&format!(">{words}</a>"))?;
+    let (_, link) = before.rsplit_once("href=\"")?;
+    Some(link.split_once('"')?.0.replace("&#38;", "&"))
+}
+
 #[apply(both)]
-async fn the_consoles_lists_lead_forwards_and_backwards(backend: Backend) {
+async fn lists_lead_forwards_and_backwards(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     for number in 0..41 {
         ada.make_token(json!({ "name": format!("number {number}.") })).await;
     }
-    let see = async |path: &str| {
-        let reply = admin.browser.navigate(path).await;
-        assert_eq!(reply.status, 200, "{path}");
-        reply.text
-    };
-    let link = |page: &str, words: &str| {
-        let (before, _) = page.split_once(&format!(">{words}</a>"))?;
-        let (_, link) = before.rsplit_once("href=\"")?;
-        Some(link.split_once('"')?.0.replace("&#38;", "&"))
-    };
-    for path in [
-        "/admin/tokens?user=ada%40example.com",
-        "/admin/tokens?user=ada%40example.com&state=active",
+    for _ in 1..41 {
+        server.sign_in(&ada).await;
+    }
+    let user = format!("/admin/users/{}#sessions", ada.id);
+    for (viewer, path, text) in [
+        (&admin, "/admin/tokens?user=ada%40example.com", "<strong>number"),
+        (&admin, "/admin/tokens?user=ada%40example.com&state=active", "<strong>number"),
+        (&admin, user.as_str(), "last seen"),
+        (&ada, "/settings#sessions", "last seen"),
+        (&ada, "/settings/tokens?state=active", "<strong>number"),
     ] {
+        let see = async |path: &str| {
+            let reply = viewer.browser.navigate(path).await;
+            assert_eq!(reply.status, 200, "{path}");
+            reply.text
+        };
+        let follow = async |page: &str, words: &str| {
+            see(&link(page, words).unwrap_or_else(|| panic!("{path}: {words}: {page}"))).await
+        };
         let first = see(path).await;
-        assert_eq!(link(&first, "Previous page"), None);
-        let second = see(&link(&first, "Next page").unwrap()).await;
-        let third = see(&link(&second, "Next page").unwrap()).await;
-        for (page, newest, many) in [(&first, 40, 20), (&second, 20, 20), (&third, 0, 1)] {
-            assert!(page.contains(&format!("number {newest}.</strong>")), "{page}");
-            assert_eq!(page.matches("<strong>number").count(), many);
+        assert_eq!(link(&first, "Previous page").or(link(&first, "First page")), None, "{path}");
+        let second = follow(&first, "Next page").await;
+        let third = follow(&second, "Next page").await;
+        assert_eq!(link(&third, "Next page"), None, "{path}");
+        let pages = [&first, &second, &third].map(|page| rows(page, text));
+        assert_eq!(pages.each_ref().map(Vec::len), [20, 20, 1], "{path}");
+        let all = pages.concat();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 41, "{path}");
+        if text.ends_with("number") {
+            for (row, number) in all.iter().zip((0..41).rev()) {
+                assert!(row.contains(&format!("number {number}.</strong>")), "{path}: {row}");
+            }
         }
-        assert_eq!(link(&third, "Next page"), None);
-        let back = see(&link(&third, "Previous page").unwrap()).await;
-        assert!(back.contains("number 20.</strong>") && back.contains("number 1.</strong>"));
-        let start = see(&link(&back, "Previous page").unwrap()).await;
-        assert!(start.contains("number 40.</strong>") && start.contains("number 21.</strong>"));
-        assert_eq!(link(&start, "Previous page"), None);
+        let back = follow(&third, "Previous page").await;
+        assert_eq!(rows(&back, text), pages[1], "{path}");
+        let start = follow(&back, "Previous page").await;
+        assert_eq!(rows(&start, text), pages[0], "{path}");
+        assert_eq!(link(&start, "Previous page"), None, "{path}");
         assert_eq!(link(&third, "First page").as_deref(), Some(path));
+    }
+}
+
+#[tokio::test]
+async fn the_form_of_a_token_offers_the_scopes_that_its_user_may_give_and_no_others() {
+    let server = Backend::Sqlite.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    for viewer in [&admin, &ada] {
+        let mut offered = 0;
+        let page = viewer.browser.navigate("/settings/tokens").await.text;
+        for scope in Scope::VARIANTS {
+            let box_of_it = format!(r#"name="scopes" value="{}""#, scope.name());
+            let is_offered = page.contains(&box_of_it);
+            let body = json!({ "name": "x", "scopes": [scope.name()] });
+            let may_give = viewer.browser.post("/api/tokens", body).await.status == 201;
+            assert_eq!(is_offered, may_give, "{}: {scope:?}", viewer.email);
+            offered += usize::from(is_offered);
+        }
+        assert_eq!(page.matches(r#"name="scopes""#).count(), offered, "{}", viewer.email);
     }
 }
 

@@ -102,7 +102,7 @@ test('a token is renamed', async () => {
 
 test('a token that may do nothing is not created', async () => {
   const page = await tokens()
-  await page.getByLabel('read', { exact: true }).uncheck()
+  await page.getByLabel('read: see, and change nothing').uncheck()
   await enter(page, { Name: 'nothing' })
   await press(page, 'Create')
   await page.locator('#scopes-error').filter({ hasText: 'must hold at least one scope' }).waitFor()

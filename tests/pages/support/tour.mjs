@@ -67,7 +67,7 @@ async function createToken(page) {
 
 async function failToCreateToken(page) {
   await enter(page, { Name: ' ' })
-  await page.getByLabel('read', { exact: true }).uncheck()
+  await page.getByLabel('read: see, and change nothing').uncheck()
   await press(page, 'Create')
   await alert(page)
 }
@@ -139,7 +139,7 @@ export async function tour({ site, stale }) {
     { name: 'tokens-dialog', path: '/settings/tokens', cookie: full.cookie, act: askToRevoke },
     { name: 'not-found-signed-in', path: '/nothing', cookie: ada.cookie, status: 404 },
     { name: 'forbidden', path: '/admin', cookie: ada.cookie, status: 403 },
-    { name: 'not-understood', path: '/settings?sessions=x', cookie: ada.cookie, status: 400 },
+    { name: 'not-understood', path: '/login?why=x', cookie: ada.cookie, status: 400 },
     { name: 'not-verified-signed-in', path: '/verify-email?error=x', cookie: ada.cookie },
   ]
   const admins = [
