@@ -354,8 +354,7 @@ fn every_type_property_and_parameter_is_described_and_every_name_is_in_camel_cas
         }
     }
     assert!(seen > 150, "{seen}");
-    assert_eq!(missing, Vec::<String>::new());
-    assert_eq!(in_another_case, Vec::<String>::new());
+    assert_eq!((missing, in_another_case), (Vec::new(), Vec::new()));
 }
 
 /// The properties that a schema declares itself.
