@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { visit } from './support/chromium.mjs'
 import { enter, part, press, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
 import { PASSWORD, isLetIn, newAddress, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 /** The settings of a new user, who asks there to change their email to this one. */
 async function asking(email) {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, test } from 'node:test'
-import { browserOfThisFile, cookieOf, open } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { cookieOf, open } from './support/chromium.mjs'
 import { newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const browser = await browserOfThisFile()
 const ada = await newcomer(site)
 const mallory = await newcomer(site, { name: 'Mallory' })
 

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, open } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { open } from './support/chromium.mjs'
 import { overflow, violations } from './support/measure.mjs'
 import { newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 import { watch } from './support/watch.mjs'
-
-const browser = await browserOfThisFile()
 
 /** Swagger UI, as this visitor finds it. */
 async function visitDocs(visitor) {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, open, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { open, visit } from './support/chromium.mjs'
 import { enter, part, press, signInOn } from './support/forms.mjs'
 import { OTHER_PASSWORD, PASSWORD, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const browser = await browserOfThisFile()
 const ada = await newcomer(site)
 
 const hasFocus = (locator) => locator.evaluate((element) => element === document.activeElement)

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
 import { OTHER_PASSWORD, newAddress, newcomer } from './support/people.mjs'
 import { stale } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 const asks = (page) => page.getByRole('dialog', { name: 'Enter your password to go on' })
 

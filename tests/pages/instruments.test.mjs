@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, open } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { open } from './support/chromium.mjs'
 import { overflow, shifts, violations } from './support/measure.mjs'
 import { site } from './support/sites.mjs'
 import { watch } from './support/watch.mjs'
-
-const browser = await browserOfThisFile()
 
 const BAD = `<!doctype html><html lang="en"><title>Bad</title><main><h1>Bad</h1>
   <p style="color: #bbb; background: #fff">pale</p><p style="width: 2000px">wide</p></main>

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { landsOn, visit } from './support/chromium.mjs'
 import { part } from './support/forms.mjs'
 import { PASSWORD, makeToken, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 /** What the focus is on, as it is called. */
 const focused = (page) =>

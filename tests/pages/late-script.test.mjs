@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { browserOfThisFile, open } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { open } from './support/chromium.mjs'
 import { overflow, shifts } from './support/measure.mjs'
 import { site, stale } from './support/sites.mjs'
 import { tour } from './support/tour.mjs'
 
 const LATE = 200
 
-const browser = await browserOfThisFile()
 const viewport = { width: 360, height: 800 }
 
 for (const { name, path, act, ...visitor } of await tour({ site, stale })) {

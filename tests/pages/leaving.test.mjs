@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, cookieOf, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { cookieOf, visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, signInOn } from './support/forms.mjs'
 import { OTHER_PASSWORD, PASSWORD, isLetIn, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 test('an account is deleted after being asked, and then nobody is let in', async () => {
   const ada = await newcomer(site)

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
-import { browserOfThisFile, cookieOf, landsOn, visit } from './support/chromium.mjs'
+import { test } from 'node:test'
+import { browser } from './support/browser.mjs'
+import { cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
 import { makeToken, newcomer, signedIn, withToken } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const browser = await browserOfThisFile()
-let admin
-before(async () => {
-  admin = await signedIn(site, site.admin)
-})
+const admin = await signedIn(site, site.admin)
 
 /** Somebody whose browser is open and whose token is in use, and the page on which an admin sees them. */
 async function somebody() {

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, open } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { open } from './support/chromium.mjs'
 import { assertSound, shifts } from './support/measure.mjs'
 import { apart, site, stale } from './support/sites.mjs'
 import { tour } from './support/tour.mjs'
 import { watch } from './support/watch.mjs'
 
 const HEAVIEST = 60_000
-
-const browser = await browserOfThisFile()
 
 // Pages look the same on both databases, so one is enough: not that with the server that starts in a test.
 const skip = apart && 'on the other database'

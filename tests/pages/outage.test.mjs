@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { start } from './support/apart.mjs'
-import { browserOfThisFile, cookieOf, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { cookieOf, visit } from './support/chromium.mjs'
 import { enter, part, press, says } from './support/forms.mjs'
 import { assertSound } from './support/measure.mjs'
 import { newcomer } from './support/people.mjs'
 import { apart } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 // SQLite is a part of the server: there is no way to it that could be cut.
 test('while the store is away', { skip: !apart }, async (t) => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { visit } from './support/chromium.mjs'
 import { part } from './support/forms.mjs'
 import { PASSWORD, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 test('a password is shown and hidden again', async () => {
   const page = await visit(browser, site, '/login')

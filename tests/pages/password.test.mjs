@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, says, signInOn } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
 import { OTHER_PASSWORD, PASSWORD, isLetIn, newAddress, newcomer, signedIn } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 test('a forgotten password is chosen anew with a mailed link, once', async () => {
   const ada = await newcomer(site)

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { newcomer, signedIn } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 /** Somebody in two browsers, in the settings of both. */
 async function twoBrowsers() {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, landsOn, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { landsOn, visit } from './support/chromium.mjs'
 import { enter, press } from './support/forms.mjs'
 import { assertSound } from './support/measure.mjs'
 import { PASSWORD, isLetIn } from './support/people.mjs'
 import { fresh } from './support/sites.mjs'
 
-const browser = await browserOfThisFile()
 const EMAIL = 'grace@example.com'
 
 const become = async (page, email) => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, cookieOf, landsOn, open, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { cookieOf, landsOn, open, visit } from './support/chromium.mjs'
 import { signInOn } from './support/forms.mjs'
 import { newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const browser = await browserOfThisFile()
 const ada = await newcomer(site)
 
 test('who was going nowhere lands at the start', async () => {

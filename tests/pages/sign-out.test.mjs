@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, cookieOf, landsOn, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { press } from './support/forms.mjs'
 import { newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 test('after signing out the way back shows nothing of what was seen', async () => {
   const ada = await newcomer(site)

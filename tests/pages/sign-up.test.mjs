@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, cookieOf, landsOn, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, says, signInOn } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
 import { PASSWORD, ask, isLetIn, newAddress, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 test('somebody signs up, confirms the address by mail, signs out and in, and lands where they were going', async () => {
   const email = newAddress()

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, open } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { open } from './support/chromium.mjs'
 import { newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const browser = await browserOfThisFile()
 const ada = await newcomer(site)
 
 const NOW = '2026-03-01T12:00:00.000Z'

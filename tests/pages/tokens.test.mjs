@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, visit } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { newcomer, withToken } from './support/people.mjs'
 import { site } from './support/sites.mjs'
-
-const browser = await browserOfThisFile()
 
 async function tokens(options) {
   return visit(browser, site, '/settings/tokens', { ...(await newcomer(site)), ...options })

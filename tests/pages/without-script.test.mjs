@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { browserOfThisFile, open } from './support/chromium.mjs'
+import { browser } from './support/browser.mjs'
+import { open } from './support/chromium.mjs'
 import { site, stale } from './support/sites.mjs'
 import { tour } from './support/tour.mjs'
-
-const browser = await browserOfThisFile()
 
 for (const { name, path, act, ...visitor } of await tour({ site, stale })) {
   if (act) continue
