@@ -2,13 +2,13 @@
 
 mod background;
 mod cors;
-mod envelope;
 mod idle;
 mod limit;
 mod listeners;
 mod log;
 mod metrics;
 mod panics;
+mod request_context;
 mod sockets;
 mod trace_context;
 mod unread_body;
@@ -37,7 +37,7 @@ use crate::{
     secrets::{CheckedCookies, Hashing, SigningKeys},
     site::Site,
     state::State,
-    store::{self, Location, Store, last_use::LastUse, session_ends::SessionEnds},
+    store::{self, Location, Store, last_used::LastUsedBuffer, session_ends::SessionEnds},
     time::Clock,
 };
 
@@ -119,7 +119,7 @@ impl Server {
             hashing: Hashing::new(config.hash_concurrency(), config.hash_cost.clone()),
             key_check,
             checked_cookies: CheckedCookies::new(config.cache_size()),
-            last_use: LastUse::default(),
+            last_used: LastUsedBuffer::default(),
             session_ends: SessionEnds::default(),
             draining: CancellationToken::new(),
             config,
@@ -196,7 +196,7 @@ impl Server {
         };
         let (served, measured, ()) =
             tokio::join!(serving, measured, background::run(&state, &stop));
-        if let Err(fault) = state.last_use.flush(&state.store).await {
+        if let Err(fault) = state.last_used.flush(&state.store).await {
             tracing::warn!(%fault, "the last uses of keys could not be written");
         }
         // What is not written by then is noted again at the next use, and to the other instances this one
@@ -248,14 +248,14 @@ fn build(
         .configure(|config| docs::serve(config, &state))
         .configure(|config| pages::serve(config, &state, &keys))
         .default_service(web::to(routes::nothing))
-        .wrap(from_fn(gate::guard_the_unguarded))
+        .wrap(from_fn(gate::fail_closed_without_gate))
         .wrap(from_fn(panics::catch))
         .wrap(from_fn(limit::refuse))
-        .wrap(from_fn(pages::dress))
+        .wrap(from_fn(pages::render_error_pages))
         .wrap(cors::middleware(&state.site))
         .wrap(from_fn(cors::tidy))
         .wrap(from_fn(limit::count))
-        .wrap(from_fn(envelope::wrap))
+        .wrap(from_fn(request_context::wrap))
         .wrap(from_fn(unread_body::bound))
 }
 
@@ -278,9 +278,9 @@ mod tests {
             .route("/panic", web::get().to(panics))
             .route("/ungated/optional", web::get().to(greets_anybody))
             .route("/ungated/required", web::get().to(greets_somebody))
-            .wrap(from_fn(gate::guard_the_unguarded))
+            .wrap(from_fn(gate::fail_closed_without_gate))
             .wrap(from_fn(panics::catch))
-            .wrap(from_fn(envelope::wrap));
+            .wrap(from_fn(request_context::wrap));
         let app = init_service(app).await;
         let request = TestRequest::get().uri(path).to_request();
         let response = match actix_web::dev::Service::call(&app, request).await {

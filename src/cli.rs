@@ -37,7 +37,7 @@ use crate::{
     docs::error_codes,
     gate::cookie,
     openapi,
-    secrets::{Context, NewPassword, Password, SigningKey},
+    secrets::{NewPassword, Password, PasswordContext, SigningKey},
     store::{Location, Store},
     time::Clock,
 };
@@ -188,7 +188,7 @@ async fn open(config: &Config) -> Result<Store, Failure> {
     options.workers = 1;
     options.pool_size = 1;
     options.cache_size = 0;
-    options.patience = PATIENCE;
+    options.timeout = PATIENCE;
     Ok(Store::open(&location, options).await?)
 }
 
@@ -199,7 +199,7 @@ fn now() -> crate::time::Timestamp {
 
 /// A password from the terminal, typed twice, or from standard input; never from an argument, which
 /// the list of processes would show.
-fn read_password(of: &Context) -> Result<NewPassword, Failure> {
+fn read_password(of: &PasswordContext) -> Result<NewPassword, Failure> {
     let text = if io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ")?;
         if first != rpassword::prompt_password("Once more: ")? {

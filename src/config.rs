@@ -547,7 +547,7 @@ impl Config {
     #[must_use]
     pub fn store_options(&self, migrate: bool) -> Options {
         Options {
-            patience: Duration::from_secs(self.database_timeout),
+            timeout: Duration::from_secs(self.database_timeout),
             connecting: Duration::from_secs(self.database_timeout),
             pool_size: self.database_pool_size,
             workers: self.workers(),

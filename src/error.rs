@@ -464,14 +464,14 @@ impl From<&Constraint> for Error {
     }
 }
 
-impl From<store::Refusal> for Error {
-    fn from(refusal: store::Refusal) -> Self {
+impl From<store::AdminCheckFailed> for Error {
+    fn from(refusal: store::AdminCheckFailed) -> Self {
         match refusal {
-            store::Refusal::LockedOut => Code::Unauthorized,
-            store::Refusal::NotAnAdmin => Code::AdminRequired,
-            store::Refusal::NotFound => Code::NotFound,
-            store::Refusal::LastAdmin => Code::LastAdmin,
-            store::Refusal::NotNeeded(reason) => return Code::Conflict.because(reason),
+            store::AdminCheckFailed::LockedOut => Code::Unauthorized,
+            store::AdminCheckFailed::NotAnAdmin => Code::AdminRequired,
+            store::AdminCheckFailed::NotFound => Code::NotFound,
+            store::AdminCheckFailed::LastAdmin => Code::LastAdmin,
+            store::AdminCheckFailed::NotNeeded(reason) => return Code::Conflict.because(reason),
         }
         .into()
     }
@@ -489,7 +489,7 @@ impl From<PasswordFault> for Error {
             PasswordFault::TooShort => Code::PasswordTooShort,
             PasswordFault::TooLong => Code::PasswordTooLong,
             PasswordFault::TooCommon => Code::PasswordTooCommon,
-            PasswordFault::TooObvious => Code::PasswordTooObvious,
+            PasswordFault::ContainsPersonalInfo => Code::PasswordTooObvious,
         }
         .into()
     }

@@ -23,14 +23,14 @@ mod access;
 mod bearer;
 pub mod client;
 pub mod cookie;
-mod count;
 mod credentials;
 mod extract;
+mod log_identity;
 pub mod next;
 mod origin;
-mod refusal;
+mod rate_limit;
+mod rejection;
 mod session;
-mod told;
 
 use actix_web::{
     HttpMessage, ResponseError,
@@ -45,20 +45,20 @@ use crate::{
     error::Error,
     scope::Scope,
     state::State,
-    store::{last_use::Key, sessions, tokens},
+    store::{last_used::CredentialId, sessions, tokens},
 };
 
 pub use access::{Access, Body, Declares, Query};
-pub(crate) use count::show_standing;
 pub use extract::{ByCookie, ByToken, Fresh, Needs, NotByToken, SiteAdmin, is_fresh};
-pub use refusal::{guard_the_unguarded, is_navigation};
+pub(crate) use rate_limit::show_standing;
+pub use rejection::{fail_closed_without_gate, is_navigation};
 
+pub use log_identity::{LogIdentity, session_of, told};
 pub use session::Session;
-pub use told::{Told, session_of, told};
 
 use bearer::Authorization;
 use cookie::Cookie;
-use count::Counted;
+use rate_limit::RateLimitCheck;
 use session::{Anonymous, Finding};
 
 /// Resolves a request and lets it pass with what was found, or answers in the handler's place.
@@ -71,7 +71,7 @@ pub(crate) async fn pass(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
-    let mut counted = Counted::by(access.limit);
+    let mut counted = RateLimitCheck::by(access.limit);
     let mut response = match admit(access, &request, &mut counted).await {
         Ok(()) => next.call(request).await?,
         Err(refusal) => request.into_response(refusal.error_response()),
@@ -85,7 +85,7 @@ pub(crate) async fn pass(
 async fn admit(
     access: Access,
     request: &ServiceRequest,
-    counted: &mut Counted,
+    counted: &mut RateLimitCheck,
 ) -> Result<(), Error> {
     let state = State::of(request.request())?;
     counted.address(state, request).await?;
@@ -148,7 +148,7 @@ async fn by_cookie(state: &State, cookie: Cookie, extends: bool) -> Result<Findi
     if !active {
         return Ok(Anonymous::Unknown.into());
     }
-    state.last_use.note(&found.used, now, || Key::Session(session.id.clone()));
+    state.last_used.note(&found.used, now, || CredentialId::Session(session.id.clone()));
     Ok(Finding::cookie(found.user.clone(), session))
 }
 
@@ -168,7 +168,7 @@ async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Er
     Ok(match (token.state(now), token.expires_at, found.user.is_active()) {
         (tokens::State::Expired, Some(end), true) => Anonymous::TokenExpired(end).into(),
         (tokens::State::Active, _, true) => {
-            state.last_use.note(&found.used, now, || Key::Token(token.id.clone()));
+            state.last_used.note(&found.used, now, || CredentialId::Token(token.id.clone()));
             Finding::token(&found)
         }
         _ => Anonymous::TokenInvalid.into(),

@@ -134,8 +134,8 @@ pub async fn run(state: &State) {
     }
     let ending = async { while running.next().await.is_some() {} };
     // What is cut off here is tried again after its lease, by whoever runs then.
-    let patience = Duration::from_secs(state.config.shutdown_timeout);
-    let _ = tokio::time::timeout(patience, ending).await;
+    let timeout = Duration::from_secs(state.config.shutdown_timeout);
+    let _ = tokio::time::timeout(timeout, ending).await;
 }
 
 /// By the clock that all instances share.
@@ -209,7 +209,7 @@ async fn attempt(state: &State, row: JobRow) {
             );
         }
     }
-    if let Err(fault) = jobs::settle(&state.store, &row, outcome, now).await {
+    if let Err(fault) = jobs::record_outcome(&state.store, &row, outcome, now).await {
         tracing::warn!(job = row.id, %fault, "how a job ended could not be noted: it runs again");
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         Error, Store,
         page::new_id,
         shared_clock,
-        signing_keys::{self, Instance, Standing},
+        signing_keys::{self, Instance, KeyStatus},
     },
     time::Clock,
 };
@@ -67,12 +67,12 @@ impl Agreement {
     }
 }
 
-impl From<Standing> for Agreement {
-    fn from(standing: Standing) -> Self {
+impl From<KeyStatus> for Agreement {
+    fn from(standing: KeyStatus) -> Self {
         match standing {
-            Standing { accepted_at: None, .. } => Self::Rejected,
-            Standing { mismatch: true, .. } => Self::OtherRejected,
-            Standing { mismatch: false, .. } => Self::Agreed,
+            KeyStatus { accepted_at: None, .. } => Self::Rejected,
+            KeyStatus { mismatch: true, .. } => Self::OtherRejected,
+            KeyStatus { mismatch: false, .. } => Self::Agreed,
         }
     }
 }
@@ -107,7 +107,7 @@ impl KeyCheck {
     /// Records that this instance still runs, and compares again. Where that fails, what was known before
     /// stays: a database that can only be read is no reason not to serve.
     pub async fn repeat(&self, store: &Store, clock: &Clock) {
-        if store.is_alone() {
+        if store.is_exclusive() {
             return;
         }
         let own = self.lock().own.clone();
@@ -125,7 +125,7 @@ impl KeyCheck {
         }
     }
 
-    fn note(&self, standing: Standing) {
+    fn note(&self, standing: KeyStatus) {
         let agreement = Agreement::from(standing);
         let mut known = self.lock();
         known.own.accepted_at = standing.accepted_at;
@@ -142,7 +142,7 @@ impl KeyCheck {
     /// # Errors
     /// When the store is unavailable; the others notice after a while.
     pub async fn stop(&self, store: &Store) -> Result<(), Error> {
-        if store.is_alone() {
+        if store.is_exclusive() {
             return Ok(());
         }
         let id = self.lock().own.id.clone();

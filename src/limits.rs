@@ -69,7 +69,7 @@ impl Limit {
 
 /// Who is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Whom {
+pub enum RateLimitKey {
     /// A client's network.
     Network(IpNet),
     /// A user, by their id.
@@ -80,7 +80,7 @@ pub enum Whom {
     MailboxFrom(String, IpNet),
 }
 
-impl Whom {
+impl RateLimitKey {
     /// The network that counts for an address: of an IPv6 address, the /64 around it.
     #[must_use]
     pub fn at(address: IpAddr) -> Self {
@@ -118,7 +118,7 @@ pub struct Limits {
 /// How much of a limit is used: what the fields `RateLimit` and `RateLimit-Policy` say
 /// (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub struct RateLimitStatus {
     limit: Limit,
     most: u32,
     window: u64,
@@ -126,7 +126,7 @@ pub struct Standing {
     wait: u64,
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// The value of `RateLimit-Policy`.
     #[must_use]
     pub fn policy(&self) -> String {
@@ -146,7 +146,7 @@ impl Standing {
 
 /// A limit was reached.
 #[derive(Debug, Clone, Copy)]
-pub struct Exceeded(pub Standing);
+pub struct Exceeded(pub RateLimitStatus);
 
 impl From<Exceeded> for Error {
     fn from(Exceeded(standing): Exceeded) -> Self {
@@ -177,8 +177,8 @@ impl Limits {
     pub fn check(
         &self,
         limit: Limit,
-        whom: impl FnOnce() -> Whom,
-    ) -> Result<Option<Standing>, Exceeded> {
+        whom: impl FnOnce() -> RateLimitKey,
+    ) -> Result<Option<RateLimitStatus>, Exceeded> {
         let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == limit) else {
             return Ok(None);
         };
@@ -194,13 +194,13 @@ impl Limits {
         store: &Store,
         clock: &Clock,
         limit: Limit,
-        whom: Whom,
-    ) -> Result<Result<Option<Standing>, Exceeded>, store::Error> {
+        whom: RateLimitKey,
+    ) -> Result<Result<Option<RateLimitStatus>, Exceeded>, store::Error> {
         let Some((_, rule)) = self.shared.iter().find(|(counted, _)| *counted == limit) else {
             return Ok(Ok(None));
         };
         let now = shared_clock::now(store, clock).await?;
-        let standing = |left, wait| Standing {
+        let standing = |left, wait| RateLimitStatus {
             limit,
             most: rule.most(),
             window: rule.window_seconds(),

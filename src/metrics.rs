@@ -16,7 +16,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{output::Dropped, store::Load};
+use crate::{output::Dropped, store::StoreStats};
 
 /// Bounds of a request's time, in seconds.
 const BOUNDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
@@ -54,7 +54,7 @@ pub struct Metrics {
     store_wait: Seconds,
     store_queue: Gauge,
     key_look_ups: Counter,
-    epochs_read: Counter,
+    epoch_reads: Counter,
     hashes_waiting: Gauge,
     hashes_made: Counter,
     jobs_waiting: Gauge,
@@ -68,7 +68,7 @@ pub struct Metrics {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Now {
     /// Of the store.
-    pub store: Load,
+    pub store: StoreStats,
     /// Passwords that are hashed or wait to be.
     pub hashes: usize,
     /// Passwords that have been hashed.
@@ -107,7 +107,7 @@ impl Default for Metrics {
         let store_waits = counter("store_waits", "How often a connection was waited for");
         let store_wait_timeouts = counter("store_wait_timeouts", "How often in vain");
         let key_look_ups = counter("key_look_ups", "Keys that the database was asked about");
-        let epochs_read = counter("epochs_read", "How often the epoch was read");
+        let epoch_reads = counter("epoch_reads", "How often the epoch was read");
         let hashes_made = counter("hashes_made", "Passwords that have been hashed");
         let store_wait = Seconds::default();
         let help = "For how long connections were waited for in all";
@@ -129,7 +129,7 @@ impl Default for Metrics {
             store_wait_timeouts,
             store_wait,
             key_look_ups,
-            epochs_read,
+            epoch_reads,
             hashes_made,
             log_dropped_lines,
             log_dropped_bytes,
@@ -181,8 +181,8 @@ impl Metrics {
         let counters = [
             (&self.store_waits, now.store.waits),
             (&self.store_wait_timeouts, now.store.timeouts),
-            (&self.key_look_ups, now.store.looked_up),
-            (&self.epochs_read, now.store.epochs_read),
+            (&self.key_look_ups, now.store.lookups),
+            (&self.epoch_reads, now.store.epoch_reads),
             (&self.hashes_made, now.hashes_made),
             (&self.log_dropped_lines, now.log_dropped.lines),
             (&self.log_dropped_bytes, now.log_dropped.bytes),

@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub(crate) use assets::PREFIX as ASSETS;
-pub use fault::dress;
+pub use fault::render_error_pages;
 
 /// Where no other route is.
 pub(crate) const ANY_PATH: &str = "/{path:.*}";

@@ -11,7 +11,7 @@ use crate::{
     store::{
         retention::{
             Due, STEPS, Step,
-            clock::{Jump, Standing, Watch},
+            clock::{ClockStatus, Jump, Watch},
         },
         revocation_cleanup,
     },
@@ -32,7 +32,7 @@ pub async fn run(state: &State) {
     let mut last: Option<Instant> = None;
     while !state.draining.is_cancelled() {
         match watch.look(&state.store, &state.clock).await {
-            Ok(Standing::Trusted(now)) => {
+            Ok(ClockStatus::Trusted(now)) => {
                 if !trusted {
                     tracing::info!("the clock is trusted again: old rows are deleted");
                 }
@@ -41,7 +41,7 @@ pub async fn run(state: &State) {
                 }
                 trusted = true;
             }
-            Ok(Standing::Ahead(jump)) => {
+            Ok(ClockStatus::Ahead(jump)) => {
                 if trusted {
                     warn(&jump);
                 }

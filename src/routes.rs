@@ -228,7 +228,7 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, keys: &Signing
 
 /// What is no operation takes GET and HEAD, and says so to any other method.
 pub(crate) fn read_only(path: &str, route: Route) -> Resource {
-    let taken = taken(Method::GET, Access::OPEN);
+    let taken = taken(Method::GET, Access::UNGATED);
     refusing_others(web::resource(path).route(route.guard(asked_by(&taken))), &taken)
 }
 
@@ -272,7 +272,7 @@ fn serve(
         return resource.route(with_cookie.wrap(from_fn(cookie::finish)));
     }
     // What comes without a cookie, or with one that is known, takes the shorter way.
-    resource.route(route().guard(cookie::is_settled(state))).route(with_cookie)
+    resource.route(route().guard(cookie::signature_is_cached(state))).route(with_cookie)
 }
 
 /// The methods that a row takes. What is read with GET answers HEAD too (RFC 9110, 9.1), with the same gate and

@@ -4,20 +4,20 @@
 //! belongs. No type here shows its secret through `Debug`, `Display` or `Serialize`; each has one
 //! method by which it leaves, and that method's name says so.
 
-mod context;
 mod cookies;
 mod hash;
 mod password;
+mod password_context;
 mod random;
 mod signing;
 mod token;
 
-pub use context::Context;
 pub use cookies::CheckedCookies;
 pub use hash::HashOf;
 pub use password::{
     Busy, HashCost, Hashing, NewPassword, Outdated, Password, PasswordFault, PasswordHash, Verdict,
 };
+pub use password_context::PasswordContext;
 pub use random::{LinkSecret, SessionSecret};
 pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};

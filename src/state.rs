@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     secrets::{CheckedCookies, Hashing},
     site::Site,
-    store::{Store, last_use::LastUse, session_ends::SessionEnds},
+    store::{Store, last_used::LastUsedBuffer, session_ends::SessionEnds},
     time::Clock,
 };
 
@@ -46,7 +46,7 @@ pub struct State {
     /// Whether the other instances have keys that fit ours.
     pub key_check: KeyCheck,
     /// When each key was last used.
-    pub last_use: LastUse,
+    pub last_used: LastUsedBuffer,
     /// Ends of sessions that are to be written.
     pub session_ends: SessionEnds,
     /// Whether the server is on its way out: it still answers, and says that it is not ready.

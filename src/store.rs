@@ -1,29 +1,28 @@
 //! Two databases behind one door. It knows tables and transactions, nothing of HTTP.
 //!
-//! Every query is written once, in the file of its table, and `read!` and `write!` expand it for
+//! Every query is written once, in the file of its table, and `query!` and `transaction!` expand it for
 //! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
 
+mod active_tokens;
 mod admin_write;
-mod alive;
+mod batch_loader;
 mod compatibility;
+mod credential;
+mod credential_cache;
 mod epoch;
 mod error;
 mod file_lock;
 mod generation;
-mod key;
-mod lane;
-mod loader;
 mod locks;
-mod memory;
 mod migrate;
+mod per_worker;
 mod postgres;
+mod revocation_barrier;
 mod role;
 mod scopes;
-mod settle;
 mod sqlite;
 mod stored;
 mod unreadable;
-mod used;
 
 pub mod accounts;
 pub mod audit_events;
@@ -32,7 +31,7 @@ pub mod constraints;
 pub mod deletion;
 pub mod emails;
 pub mod jobs;
-pub mod last_use;
+pub mod last_used;
 pub mod lease;
 pub mod login_attempts;
 pub mod page;
@@ -58,10 +57,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::sql_types::Text;
 
-pub use admin_write::Refusal;
+pub use admin_write::AdminCheckFailed;
+pub use credential_cache::Resolved;
 pub use error::Error;
 pub use file_lock::{FileLock, files_of};
-pub use memory::Resolved;
 pub use migrate::Applied;
 pub use postgres::Target;
 pub use stored::{Column, Stored};
@@ -120,7 +119,7 @@ impl Location {
 #[derive(Clone, Copy)]
 pub struct Options {
     /// The longest wait for an answer: a request's, or a command's.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// The longest wait for a connection to PostgreSQL.
     pub connecting: Duration,
     /// The most connections to PostgreSQL.
@@ -137,7 +136,7 @@ pub struct Options {
 
 /// How much the store has to do.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Load {
+pub struct StoreStats {
     /// Connections to PostgreSQL.
     pub connections: u64,
     /// Those that nobody uses.
@@ -151,9 +150,9 @@ pub struct Load {
     /// Work that waits for SQLite's threads.
     pub queue: u64,
     /// Keys that the database was asked about.
-    pub looked_up: u64,
+    pub lookups: u64,
     /// Epochs that were read.
-    pub epochs_read: u64,
+    pub epoch_reads: u64,
 }
 
 /// The longest wait for an answer where no request waits: retention's batches, which are small, on tables of any
@@ -163,11 +162,11 @@ const MAINTENANCE: Duration = Duration::from_mins(1);
 /// The store: a database, and what is kept in memory of it.
 pub struct Store {
     database: Database,
-    memory: Memory,
+    cache: CredentialCache,
     /// One for each worker.
-    loaders: Vec<Loaders>,
+    loaders: Vec<BatchLoaders>,
     /// Whether no other process keeps any in memory, as whoever holds a file's lock knows.
-    alone: bool,
+    exclusive: bool,
     max_sessions: u32,
 }
 
@@ -182,57 +181,57 @@ pub enum Database {
 /// Runs a query, or several that need no common view, and answers with a [`Result`].
 ///
 /// The body must be repeatable: on PostgreSQL it runs again if its connection turns out to be dead.
-macro_rules! read {
+macro_rules! query {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, read, |$connection| $body)
     };
 }
 
-/// As `read!`, for a list, a search or a count: on threads and connections of their own, so that none of them,
+/// As `query!`, for a list, a search or a count: on threads and connections of their own, so that none of them,
 /// however slow, is ever before a short read.
-macro_rules! read_list {
+macro_rules! list_query {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, read_list, |$connection| $body)
     };
 }
 
-/// Reads the epoch, on a connection that nothing else is done on. As with `read!`, the body must be repeatable.
-macro_rules! watch {
+/// Reads the epoch, on a connection that nothing else is done on. As with `query!`, the body must be repeatable.
+macro_rules! read_epoch {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, watch, |$connection| $body)
+        $crate::store::run!($store, read_epoch, |$connection| $body)
     };
 }
 
 /// Runs a body in one transaction that takes rights away, or alters what a session shows, and returns
 /// when no instance remembers how it was: `docs/lock-out.md`. Also if there was nothing left to do, since
-/// whoever did it may not have waited. `write!` refuses such a body, where tests are built.
-macro_rules! lock_out {
+/// whoever did it may not have waited. `transaction!` refuses such a body, where tests are built.
+macro_rules! invalidating_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::lock_out!($store, if true, |$connection| $body)
+        $crate::store::invalidating_transaction!($store, if true, |$connection| $body)
     };
     ($store:expr, if $takes:expr, |$connection:ident| $body:expr) => {{
         let takes = $takes;
-        let done = $crate::store::run!($store, lock_out, checked, |$connection| $body);
-        if takes { $store.settled(done).await } else { done }
+        let done = $crate::store::run!($store, invalidating_write, checked, |$connection| $body);
+        if takes { $store.wait_for_invalidation(done).await } else { done }
     }};
 }
 
-/// Runs a body in one transaction, as `write!` does, that no request waits for: it may take longer than a request.
-macro_rules! maintain {
+/// Runs a body in one transaction, as `transaction!` does, that no request waits for: it may take longer than a request.
+macro_rules! maintenance_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, maintain, |$connection| $body)
     };
 }
 
-/// As `maintain!`, for rows that were taken their rights before: deleting them begins an epoch that nobody waits for.
-macro_rules! sweep {
+/// As `maintenance_transaction!`, for rows that were taken their rights before: deleting them begins an epoch that nobody waits for.
+macro_rules! cleanup_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, sweep, |$connection| $body)
     };
 }
 
 /// Runs a body in one transaction: all of it or nothing.
-macro_rules! write {
+macro_rules! transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, write, checked, |$connection| $body)
     };
@@ -266,10 +265,13 @@ macro_rules! run {
 }
 
 use error::operation;
-use {lock_out, maintain, read, read_list, run, sweep, watch, write};
+use {
+    cleanup_transaction, invalidating_transaction, list_query, maintenance_transaction, query,
+    read_epoch, run, transaction,
+};
 
-use loader::Loaders;
-use memory::{Counts, Memory};
+use batch_loader::BatchLoaders;
+use credential_cache::{Counts, CredentialCache};
 
 pub use sqlite::{InPlace, in_place};
 
@@ -293,7 +295,7 @@ impl Store {
         lock: Option<FileLock>,
     ) -> Result<Self, Error> {
         let lock = lock.map(Arc::new);
-        let alone = lock.is_some();
+        let exclusive = lock.is_some();
         match location {
             _ if options.migrate => drop(Self::migrate(location).await?),
             Location::Sqlite(file) => file_lock::prepare(file)?,
@@ -303,7 +305,7 @@ impl Store {
             Location::Sqlite(file) => Database::Sqlite(sqlite::Sqlite::open(
                 file,
                 options.workers,
-                options.patience,
+                options.timeout,
                 lock.as_ref(),
             )?),
             Location::Postgres(target) => Database::Postgres(
@@ -311,15 +313,15 @@ impl Store {
                     target.as_ref().clone(),
                     options.pool_size,
                     options.workers,
-                    postgres::Patience { answer: options.patience, connection: options.connecting },
+                    postgres::Timeouts { answer: options.timeout, connection: options.connecting },
                 )
                 .await?,
             ),
         };
-        let memory = Memory::new(options.cache_size);
-        let loaders = std::iter::repeat_with(Loaders::default).take(options.workers).collect();
+        let cache = CredentialCache::new(options.cache_size);
+        let loaders = std::iter::repeat_with(BatchLoaders::default).take(options.workers).collect();
         let max_sessions = options.max_sessions;
-        let store = Self { database, memory, loaders, alone, max_sessions };
+        let store = Self { database, cache, loaders, exclusive, max_sessions };
         compatibility::check(&store).await?;
         Ok(store)
     }
@@ -345,8 +347,8 @@ impl Store {
 
     /// Whether this is the only server on its database, as the lock on SQLite's file ensures.
     #[must_use]
-    pub const fn is_alone(&self) -> bool {
-        self.alone
+    pub const fn is_exclusive(&self) -> bool {
+        self.exclusive
     }
 
     /// The database itself.
@@ -361,19 +363,21 @@ impl Store {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), Error> {
         use diesel_async::RunQueryDsl;
-        read!(self, |conn| diesel::sql_query("SELECT name FROM locks").execute(conn).await)?;
+        query!(self, |conn| diesel::sql_query("SELECT name FROM locks").execute(conn).await)?;
         Ok(())
     }
 
     /// How much it has to do just now.
     #[must_use]
-    pub fn load(&self) -> Load {
-        let load = match &self.database {
-            Database::Sqlite(sqlite) => Load { queue: sqlite.queue() as u64, ..Load::default() },
-            Database::Postgres(postgres) => postgres.load(),
+    pub fn stats(&self) -> StoreStats {
+        let stats = match &self.database {
+            Database::Sqlite(sqlite) => {
+                StoreStats { queue: sqlite.queue() as u64, ..StoreStats::default() }
+            }
+            Database::Postgres(postgres) => postgres.stats(),
         };
-        let Counts { looked_up, epochs_read } = self.memory.counts();
-        Load { looked_up, epochs_read, ..load }
+        let Counts { lookups, epoch_reads } = self.cache.counts();
+        StoreStats { lookups, epoch_reads, ..stats }
     }
 
     /// What an operator should know about this database before trusting it.

@@ -64,8 +64,8 @@ fn ask(behind: Behind, presented: &str) -> Asking {
     };
     // Until the key is remembered, and the first use noted.
     let mut before = u64::MAX;
-    while before != state.store.load().looked_up {
-        before = state.store.load().looked_up;
+    while before != state.store.stats().lookups {
+        before = state.store.stats().lookups;
         pass(1);
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
@@ -76,7 +76,7 @@ fn ask(behind: Behind, presented: &str) -> Asking {
 }
 
 fn remembered(asked: Asked) {
-    assert_eq!(asked.state.store.load().looked_up, asked.before, "the store was asked");
+    assert_eq!(asked.state.store.stats().lookups, asked.before, "the store was asked");
 }
 
 #[library_benchmark(setup = ask, teardown = remembered)]

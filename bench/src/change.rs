@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use portcullis::{
     state::State,
     store::{
-        accounts::{self, Opening},
+        accounts::{self, CreateUserOptions},
         audit_events::{Action, Event},
         lease,
         users::{self, Profile, Role, User},
@@ -26,8 +26,8 @@ pub fn begin(state: Data<State>, each_second: u32) -> io::Result<()> {
     system.block_on(async {
         lease::set(&state.store, 300).await.map_err(io::Error::other)?;
         let event = Event::new(None, Action::UserCreated, &id, &Default::default(), now);
-        let with = Opening { account: None, mail: None, event };
-        let opened = accounts::open(&state.store, user, with).await.map_err(io::Error::other)?;
+        let with = CreateUserOptions { account: None, mail: None, event };
+        let opened = accounts::create_user(&state.store, user, with).await.map_err(io::Error::other)?;
         opened.map(drop).map_err(io::Error::other)
     })?;
     if each_second > 0 {

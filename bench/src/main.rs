@@ -129,7 +129,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 impl Row {
     /// What its server has asked its database about so far.
     fn look_ups(&self) -> u64 {
-        self.state.as_ref().map_or(0, |state| state.store.load().looked_up)
+        self.state.as_ref().map_or(0, |state| state.store.stats().lookups)
     }
 }
 

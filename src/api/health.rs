@@ -16,7 +16,7 @@ use crate::{
 /// Where these are.
 pub const PATHS: [&str; 2] = ["/health/live", "/health/ready"];
 
-/// Shorter than a request's own patience: a probe wants to know now.
+/// Shorter than a request's own timeout: a probe wants to know now.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why an instance is not ready though all else works.

@@ -27,11 +27,11 @@ pub struct ValidJson<T>(pub T);
 pub struct ProtocolJson<T>(pub T);
 
 impl<T> Declares for ValidJson<T> {
-    const ACCESS: Access = Access { body: crate::gate::Body::Own, ..Access::OPEN };
+    const ACCESS: Access = Access { body: crate::gate::Body::Own, ..Access::UNGATED };
 }
 
 impl<T> Declares for ProtocolJson<T> {
-    const ACCESS: Access = Access { body: crate::gate::Body::Protocol, ..Access::OPEN };
+    const ACCESS: Access = Access { body: crate::gate::Body::Protocol, ..Access::UNGATED };
 }
 
 /// Tells null, which is given, from a field that is left out, for which this is never called:

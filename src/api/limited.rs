@@ -16,7 +16,7 @@ macro_rules! limited {
         pub struct $name;
 
         impl Declares for $name {
-            const ACCESS: Access = Access { limit: Some(Limit::$name), ..Access::OPEN };
+            const ACCESS: Access = Access { limit: Some(Limit::$name), ..Access::UNGATED };
         }
 
         impl FromRequest for $name {

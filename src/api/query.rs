@@ -20,11 +20,11 @@ pub struct ValidQuery<T>(pub T);
 pub struct ProtocolQuery<T>(pub T);
 
 impl<T> Declares for ValidQuery<T> {
-    const ACCESS: Access = Access { query: Query::Own, ..Access::OPEN };
+    const ACCESS: Access = Access { query: Query::Own, ..Access::UNGATED };
 }
 
 impl<T> Declares for ProtocolQuery<T> {
-    const ACCESS: Access = Access { query: Query::Protocol, ..Access::OPEN };
+    const ACCESS: Access = Access { query: Query::Protocol, ..Access::UNGATED };
 }
 
 impl<T: DeserializeOwned + Validate> FromRequest for ValidQuery<T> {

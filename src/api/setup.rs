@@ -15,13 +15,13 @@ use crate::{
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
-    secrets::{Context, LinkSecret, Password, SessionSecret},
+    secrets::{LinkSecret, Password, PasswordContext, SessionSecret},
     state::State,
     store::{
         accounts::NewAccount,
         audit_events::{Action, Event},
         sessions::NewSession,
-        setup::{self, Claimed, FirstAdmin},
+        setup::{self, FirstAdmin, SetupOutcome},
         users::{self, Role},
     },
 };
@@ -71,7 +71,7 @@ pub async fn set_up(
     ValidJson(body): ValidJson<SetUp>,
 ) -> Result<impl Responder, Error> {
     let password =
-        body.password.choose(&Context::new(&state.site.name, &body.email, &body.name))?;
+        body.password.choose(&PasswordContext::new(&state.site.name, &body.email, &body.name))?;
     let link = LinkSecret::presented(body.token).hash();
     let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
@@ -94,12 +94,12 @@ pub async fn set_up(
         .await
         .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))?;
     match claimed {
-        Claimed::Done(done) => {
+        SetupOutcome::Done(done) => {
             let (user, _) = *done;
             cookie.set(&user, &secret, true)?;
             Ok(Json(IsSetUp { user: user.into() }).customize().with_status(StatusCode::CREATED))
         }
-        Claimed::AdminExists => Err(Code::AdminExists.into()),
-        Claimed::InvalidLink => Err(Code::InvalidLink.into()),
+        SetupOutcome::AdminExists => Err(Code::AdminExists.into()),
+        SetupOutcome::InvalidLink => Err(Code::InvalidLink.into()),
     }
 }

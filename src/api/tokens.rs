@@ -26,7 +26,7 @@ use crate::{
     scope::{Scope, Scopes},
     secrets::PlainToken,
     state::State,
-    store::tokens::{self, ApiToken, Filter, Made, Maker, NewToken, State as Stored},
+    store::tokens::{self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State as Stored},
     time::Timestamp,
 };
 
@@ -203,9 +203,9 @@ pub async fn create_token(
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
     // What the gate saw may have changed since.
     let row = match tokens::create(&state.store, row, scopes, Maker::Owner(own.id.clone())).await? {
-        Made::Token(row) => *row,
-        Made::Deactivated => return Err(Code::Unauthorized.into()),
-        Made::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
+        CreateTokenOutcome::Token(row) => *row,
+        CreateTokenOutcome::Deactivated => return Err(Code::Unauthorized.into()),
+        CreateTokenOutcome::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
     };
     let place = format!("/api/tokens/{}", row.id);
     let created = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };

@@ -24,9 +24,9 @@ const INDEX: Duration = Duration::from_secs(5);
 pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
         jobs::run(state),
-        state.store.keep_lease(stop),
+        state.store.renew_lease(stop),
         every(FLUSH, stop, async || {
-            if let Err(fault) = state.last_use.flush(&state.store).await {
+            if let Err(fault) = state.last_used.flush(&state.store).await {
                 tracing::warn!(%fault, "the last uses of keys could not be written");
             }
         }),

@@ -13,7 +13,7 @@ use crate::{
     api::health,
     error::Error,
     gate::{client, show_standing},
-    limits::{Exceeded, Limit, Whom},
+    limits::{Exceeded, Limit, RateLimitKey},
     state::State,
 };
 
@@ -35,7 +35,7 @@ pub(super) async fn count<B: MessageBody + 'static>(
     if !is_probe(request.head())
         && let Ok(state) = State::of(request.request())
     {
-        let address = || Whom::at(client::address(request.request()));
+        let address = || RateLimitKey::at(client::address(request.request()));
         if let Err(exceeded) = state.limits.check(Limit::Requests, address) {
             request.extensions_mut().insert(OverLimit(exceeded));
             if request.method() == Method::OPTIONS {

@@ -18,7 +18,7 @@ use crate::{
     state::State,
     store::{
         jobs,
-        retention::clock::{self, Standing},
+        retention::clock::{self, ClockStatus},
     },
 };
 
@@ -50,14 +50,14 @@ pub(super) fn serve(listeners: Listeners, state: &Data<State>) -> std::io::Resul
 /// Whatever the store cannot say now is left at what it was: the rest is wanted then all the more.
 async fn show(state: Data<State>) -> Result<HttpResponse, Error> {
     let now = Now {
-        store: state.store.load(),
+        store: state.store.stats(),
         hashes: state.hashing.waiting(),
         hashes_made: state.hashing.made(),
         jobs: jobs::count(&state.store).await.ok(),
         retention_paused: clock::status(&state.store, &state.clock)
             .await
             .ok()
-            .map(|status| matches!(status.standing, Standing::Ahead(_))),
+            .map(|status| matches!(status.standing, ClockStatus::Ahead(_))),
         log_dropped: output::dropped(),
     };
     let text = state.metrics.text(now).map_err(|_| Code::Internal)?;

@@ -6,7 +6,7 @@ use crate::{
     store::{
         Store,
         audit_events::{Action, EVERYBODY},
-        retention::clock::{self, Standing, Status},
+        retention::clock::{self, ClockStatus, Status},
     },
     time::Clock,
 };
@@ -41,15 +41,15 @@ pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), 
 pub(super) fn describe(status: &Status) -> String {
     let Status { mark, now, standing } = status;
     match standing {
-        Standing::Ahead(jump) => format!(
+        ClockStatus::Ahead(jump) => format!(
             "Old rows are not deleted: the clock says {now}, and {mark} was expected. They are again after \
              {} hours if it does not jump again, or when `portcullis retention confirm` says that it is right.",
             jump.left.as_secs().div_ceil(3600)
         ),
-        Standing::Trusted(_) if status.mark_is_ahead() => format!(
+        ClockStatus::Trusted(_) if status.mark_is_ahead() => format!(
             "Old rows are deleted by the clock, which says {now}. The mark of a clock that was ahead is {mark}: \
              `portcullis retention confirm` sets it back."
         ),
-        Standing::Trusted(by) => format!("Old rows are deleted, by {by}."),
+        ClockStatus::Trusted(by) => format!("Old rows are deleted, by {by}."),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     state::State,
     store::{
         Location, files_of,
-        retention::clock::{self, Standing},
+        retention::clock::{self, ClockStatus},
         setup,
     },
     time::{Clock, seconds},
@@ -107,7 +107,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
 /// A clock that retention does not trust.
 async fn jumped(state: &State) -> Result<Option<String>, Failure> {
     let status = clock::status(&state.store, &state.clock).await?;
-    let odd = matches!(status.standing, Standing::Ahead(_)) || status.mark_is_ahead();
+    let odd = matches!(status.standing, ClockStatus::Ahead(_)) || status.mark_is_ahead();
     Ok(odd.then(|| retention::describe(&status)))
 }
 

@@ -10,11 +10,11 @@ use crate::{
     scope::{Scope, Scopes},
     secrets::PlainToken,
     store::{
-        Refusal, Store,
+        AdminCheckFailed, Store,
         audit_events::{Action, EVERYBODY},
         page::{Start, Window},
         revocation,
-        tokens::{self, ApiToken, Filter, Made, Maker, NewToken, State},
+        tokens::{self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State},
     },
     time::in_days,
 };
@@ -91,7 +91,7 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
         event(Action::TokenRevoked, &token.user_id, json!({ "tokenId": token.id }))
     };
     let token = match tokens::revoke_as_admin(store, None, id, by_operator, now()).await? {
-        Err(Refusal::NotFound) => return Err("there is no token of that id".into()),
+        Err(AdminCheckFailed::NotFound) => return Err("there is no token of that id".into()),
         revoked => revoked?,
     };
     print(format_args!("{} ({}…) works no more.", token.name, token.display_prefix))
@@ -130,9 +130,11 @@ async fn create(
     let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });
     let event = event(Action::TokenCreated, &owner.id, detail);
     match tokens::create(store, row, scopes, Maker::Operator(event)).await? {
-        Made::Token(_) => {}
-        Made::Deactivated => return Err("its owner is deactivated".into()),
-        Made::NotAnAdmin => return Err("its owner is no admin, and `admin` is for admins".into()),
+        CreateTokenOutcome::Token(_) => {}
+        CreateTokenOutcome::Deactivated => return Err("its owner is deactivated".into()),
+        CreateTokenOutcome::NotAnAdmin => {
+            return Err("its owner is no admin, and `admin` is for admins".into());
+        }
     }
     print(token.reveal())
 }

@@ -5,10 +5,10 @@ use super::{Failure, now, operator::event, print, read_password};
 use crate::{
     config::Config,
     fields, output,
-    secrets::{Context, Hashing},
+    secrets::{Hashing, PasswordContext},
     store::{
-        Refusal, Store,
-        accounts::{self, NewAccount, Opening},
+        AdminCheckFailed, Store,
+        accounts::{self, CreateUserOptions, NewAccount},
         audit_events::Action,
         login_attempts,
         page::{Start, Window},
@@ -118,7 +118,7 @@ pub(super) async fn run(
         }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;
-            let context = Context::new(&config.name, &user.email, &user.name);
+            let context = PasswordContext::new(&config.name, &user.email, &user.name);
             let hash =
                 Hashing::new(1, config.hash_cost.clone()).hash(read_password(&context)?).await?;
             let account = NewAccount::password(&user.id, &hash, now());
@@ -151,19 +151,19 @@ async fn create(
     name: String,
     role: Role,
 ) -> Result<(), Failure> {
-    let password = read_password(&Context::new(&config.name, &email, &name))?;
+    let password = read_password(&PasswordContext::new(&config.name, &email, &name))?;
     let hash =
         Hashing::new(config.hash_concurrency(), config.hash_cost.clone()).hash(password).await?;
     let now = now();
     // The operator vouches for the address: there may be no mail server yet.
     let user = User { email_verified: true, ..User::new(name, email, role, now) };
     let role: &'static str = role.into();
-    let with = Opening {
+    let with = CreateUserOptions {
         account: Some(NewAccount::password(&user.id, &hash, now)),
         mail: None,
         event: event(Action::UserCreated, &user.id, json!({ "role": role })),
     };
-    let made = accounts::open(store, user, with).await.map_err(|error| match error {
+    let made = accounts::create_user(store, user, with).await.map_err(|error| match error {
         error if error.is_taken("email") => Failure::from("somebody has this address already"),
         other => other.into(),
     })?;
@@ -210,13 +210,13 @@ pub(super) async fn find(store: &Store, email: &str) -> Result<User, Failure> {
     found.ok_or_else(|| format!("nobody has the address {email}").into())
 }
 
-fn report(outcome: Result<User, Refusal>, what: &str) -> Result<(), Failure> {
+fn report(outcome: Result<User, AdminCheckFailed>, what: &str) -> Result<(), Failure> {
     print(format_args!("{} {what}.", done(outcome)?.email))
 }
 
-fn done(outcome: Result<User, Refusal>) -> Result<User, Failure> {
+fn done(outcome: Result<User, AdminCheckFailed>) -> Result<User, Failure> {
     outcome.map_err(|refusal| match refusal {
-        Refusal::NotFound => "this user was deleted just now".into(),
+        AdminCheckFailed::NotFound => "this user was deleted just now".into(),
         other => other.into(),
     })
 }

@@ -67,7 +67,7 @@ pub enum Query {
 
 impl Access {
     /// An argument that says nothing about who may call.
-    pub const OPEN: Self = Self {
+    pub const UNGATED: Self = Self {
         gated: false,
         required: false,
         cookie: true,
@@ -85,18 +85,18 @@ impl Access {
     };
 
     /// Anybody, but the gate is asked who it is.
-    pub const ANYBODY: Self = Self { gated: true, ..Self::OPEN };
+    pub const OPTIONAL_AUTH: Self = Self { gated: true, ..Self::UNGATED };
 
     /// Somebody.
-    pub const SOMEBODY: Self = Self { required: true, ..Self::ANYBODY };
+    pub const REQUIRES_AUTH: Self = Self { required: true, ..Self::OPTIONAL_AUTH };
 
     /// What two arguments demand together. Of what there can be only one of, two do not compile, since a route asks
     /// for this where it is compiled:
     ///
     /// ```compile_fail,E0080
     /// use portcullis::{gate::Access, limits::Limit};
-    /// const SIGN_IN: Access = Access { limit: Some(Limit::SignIn), ..Access::OPEN };
-    /// const MAIL: Access = Access { limit: Some(Limit::Mail), ..Access::OPEN };
+    /// const SIGN_IN: Access = Access { limit: Some(Limit::SignIn), ..Access::UNGATED };
+    /// const MAIL: Access = Access { limit: Some(Limit::Mail), ..Access::UNGATED };
     /// const BOTH: Access = SIGN_IN.and(MAIL);
     /// ```
     ///
@@ -150,30 +150,30 @@ pub trait Declares {
 }
 
 impl<T> Declares for Data<T> {
-    const ACCESS: Access = Access::OPEN;
+    const ACCESS: Access = Access::UNGATED;
 }
 
 /// An id that names nothing is 404.
 impl Declares for Path<Uuid> {
-    const ACCESS: Access = Access { id: true, ..Access::OPEN };
+    const ACCESS: Access = Access { id: true, ..Access::UNGATED };
 }
 
 impl Declares for Path<String> {
-    const ACCESS: Access = Access::OPEN;
+    const ACCESS: Access = Access::UNGATED;
 }
 
 impl Declares for actix_web::HttpRequest {
-    const ACCESS: Access = Access::OPEN;
+    const ACCESS: Access = Access::UNGATED;
 }
 
 impl Declares for () {
-    const ACCESS: Access = Access::OPEN;
+    const ACCESS: Access = Access::UNGATED;
 }
 
 macro_rules! arguments {
     ($($argument:ident)+) => {
         impl<$($argument: Declares),+> Declares for ($($argument,)+) {
-            const ACCESS: Access = Access::OPEN$(.and($argument::ACCESS))+;
+            const ACCESS: Access = Access::UNGATED$(.and($argument::ACCESS))+;
         }
     };
 }
@@ -209,23 +209,23 @@ mod tests {
             limit: Some(Limit::SignIn),
             sets_cookie: true,
         };
-        assert_eq!(Access::OPEN.and(all), all);
-        assert_eq!(all.and(Access::OPEN), all);
-        assert_eq!(Access::OPEN.and(Access::OPEN), Access::OPEN);
+        assert_eq!(Access::UNGATED.and(all), all);
+        assert_eq!(all.and(Access::UNGATED), all);
+        assert_eq!(Access::UNGATED.and(Access::UNGATED), Access::UNGATED);
     }
 
     #[test]
     #[should_panic(expected = "one limit of its own")]
     fn two_limits_in_one_signature_do_not_compile() {
-        let limited = |limit| Access { limit: Some(limit), ..Access::OPEN };
+        let limited = |limit| Access { limit: Some(limit), ..Access::UNGATED };
         let _ = limited(Limit::SignIn).and(limited(Limit::Mail));
     }
 
     #[test]
     #[should_panic(expected = "one body")]
     fn two_bodies_in_one_signature_do_not_compile() {
-        let own = Access { body: Body::Own, ..Access::OPEN };
-        let _ = own.and(Access { body: Body::Protocol, ..Access::OPEN });
+        let own = Access { body: Body::Own, ..Access::UNGATED };
+        let _ = own.and(Access { body: Body::Protocol, ..Access::UNGATED });
     }
 
     #[test]
@@ -238,7 +238,10 @@ mod tests {
 
     #[test]
     fn somebody_is_found_by_the_gate_and_so_is_anybody() {
-        assert_eq!(Access::ANYBODY, Access { gated: true, ..Access::OPEN });
-        assert_eq!(Access::SOMEBODY, Access { gated: true, required: true, ..Access::OPEN });
+        assert_eq!(Access::OPTIONAL_AUTH, Access { gated: true, ..Access::UNGATED });
+        assert_eq!(
+            Access::REQUIRES_AUTH,
+            Access { gated: true, required: true, ..Access::UNGATED }
+        );
     }
 }

@@ -24,14 +24,14 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Access, Declares, bearer, told::Actor};
+use super::{Access, Declares, bearer, log_identity::Actor};
 use crate::{
     config::{self, Config},
     error::{Code, Error},
     secrets::{CheckedCookies, SessionHash, SessionSecret, SigningKey},
     site::Site,
     state::State,
-    store::{sessions::LONGEST_LIFE, users::User},
+    store::{sessions::ABSOLUTE_TIMEOUT, users::User},
     time::{Timestamp, Uptime},
 };
 
@@ -85,7 +85,7 @@ pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSess
 /// As long as a session can live at all, from the start: its row says when it ends, and no later answer has to
 /// send the cookie again.
 fn longest_life() -> time::Duration {
-    time::Duration::microseconds((Timestamp::from_micros(0) + LONGEST_LIFE).micros())
+    time::Duration::microseconds((Timestamp::from_micros(0) + ABSOLUTE_TIMEOUT).micros())
 }
 
 /// Marks a request whose new cookie is to be forgotten with the browser's window.
@@ -125,7 +125,7 @@ pub async fn finish<B: MessageBody>(
 /// Lets pass what actix-session has nothing to do for, where no cookie is set: a request without any cookie,
 /// anybody's, and one whose cookie was checked before and stays with the browser, whatever becomes of it here.
 #[must_use]
-pub fn is_settled(state: &Data<State>) -> impl Guard + use<> {
+pub fn signature_is_cached(state: &Data<State>) -> impl Guard + use<> {
     let state = state.clone();
     fn_guard(move |context| {
         if has_none(context.head().headers()) {
@@ -268,7 +268,7 @@ impl FromRequest for SessionCookie {
 }
 
 impl Declares for SessionCookie {
-    const ACCESS: Access = Access { sets_cookie: true, ..Access::ANYBODY };
+    const ACCESS: Access = Access { sets_cookie: true, ..Access::OPTIONAL_AUTH };
 }
 
 /// The cookie's name under these settings.

@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use super::{
     Access, Declares, Session,
-    refusal::{self, Refusal},
+    rejection::{self, Rejection},
     session::{FRESH, Finding},
 };
 use crate::{
@@ -28,8 +28,8 @@ use crate::{
 macro_rules! extractor {
     ($type:ty, $access:expr, |$request:ident| $body:expr) => {
         impl FromRequest for $type {
-            type Error = Refusal;
-            type Future = Ready<Result<Self, Refusal>>;
+            type Error = Rejection;
+            type Future = Ready<Result<Self, Rejection>>;
 
             fn from_request($request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let found = || $body;
@@ -43,10 +43,10 @@ macro_rules! extractor {
     };
 }
 
-extractor!(Session, Access::SOMEBODY, |request| known(request).map(|(session, _)| session));
+extractor!(Session, Access::REQUIRES_AUTH, |request| known(request).map(|(session, _)| session));
 
 impl Declares for Option<Session> {
-    const ACCESS: Access = Access::ANYBODY;
+    const ACCESS: Access = Access::OPTIONAL_AUTH;
 }
 
 /// A site admin, with whichever key.
@@ -61,7 +61,7 @@ impl Deref for SiteAdmin {
 }
 
 const ADMINS: Access =
-    Access { admin: true, scopes: Scopes::one(Scope::Admin), ..Access::SOMEBODY };
+    Access { admin: true, scopes: Scopes::one(Scope::Admin), ..Access::REQUIRES_AUTH };
 
 extractor!(SiteAdmin, ADMINS, |request| {
     let (session, _) = known(request)?;
@@ -77,8 +77,8 @@ extractor!(SiteAdmin, ADMINS, |request| {
 pub struct Needs<const SCOPE: u8>;
 
 impl<const SCOPE: u8> FromRequest for Needs<SCOPE> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = Rejection;
+    type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // Of a token the gate has compared the scopes.
@@ -87,14 +87,14 @@ impl<const SCOPE: u8> FromRequest for Needs<SCOPE> {
 }
 
 impl<const SCOPE: u8> Declares for Needs<SCOPE> {
-    const ACCESS: Access = Access { scopes: Scopes::numbered(SCOPE), ..Access::SOMEBODY };
+    const ACCESS: Access = Access { scopes: Scopes::numbered(SCOPE), ..Access::REQUIRES_AUTH };
 }
 
 /// The session's row, where the cookie is demanded: what a token may not do, whatever its scopes.
 #[derive(Debug, Clone)]
 pub struct ByCookie(pub Arc<SessionRow>);
 
-extractor!(ByCookie, Access { token: false, ..Access::SOMEBODY }, |request| {
+extractor!(ByCookie, Access { token: false, ..Access::REQUIRES_AUTH }, |request| {
     let (session, _) = known(request)?;
     session.session.map(ByCookie).ok_or_else(|| Code::CookieRequired.into())
 });
@@ -103,17 +103,21 @@ extractor!(ByCookie, Access { token: false, ..Access::SOMEBODY }, |request| {
 #[derive(Debug, Clone)]
 pub struct ByToken(pub String);
 
-extractor!(ByToken, Access { cookie: false, any_scope: true, ..Access::SOMEBODY }, |request| {
-    let (_, token) = known(request)?;
-    token.map(|token| ByToken(token.id.clone())).ok_or_else(|| Code::TokenRequired.into())
-});
+extractor!(
+    ByToken,
+    Access { cookie: false, any_scope: true, ..Access::REQUIRES_AUTH },
+    |request| {
+        let (_, token) = known(request)?;
+        token.map(|token| ByToken(token.id.clone())).ok_or_else(|| Code::TokenRequired.into())
+    }
+);
 
 /// Anybody but the holder of a token: what makes or ends a browser's session.
 #[derive(Debug, Clone, Copy)]
 pub struct NotByToken;
 
-extractor!(NotByToken, Access { token: false, ..Access::ANYBODY }, |request| {
-    match refusal::finding(request)? {
+extractor!(NotByToken, Access { token: false, ..Access::OPTIONAL_AUTH }, |request| {
+    match rejection::finding(request)? {
         Finding::Known { token: Some(_), .. } => Err(Code::CookieRequired.into()),
         _ => Ok(NotByToken),
     }
@@ -124,9 +128,9 @@ extractor!(NotByToken, Access { token: false, ..Access::ANYBODY }, |request| {
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh;
 
-extractor!(Fresh, Access { fresh: true, ..Access::SOMEBODY }, |request| {
+extractor!(Fresh, Access { fresh: true, ..Access::REQUIRES_AUTH }, |request| {
     let (session, _) = known(request)?;
-    let now = State::of(request).map_err(Refusal::Error)?.clock.now();
+    let now = State::of(request).map_err(Rejection::Error)?.clock.now();
     match session.session {
         Some(row) if !is_fresh(&row, now) => Err(Code::SessionNotFresh.into()),
         _ => Ok(Fresh),
@@ -141,9 +145,9 @@ pub fn is_fresh(row: &SessionRow, now: Timestamp) -> bool {
     entered <= now + CLOCK_TOLERANCE && now < entered + FRESH
 }
 
-fn known(request: &HttpRequest) -> Result<(Session, Option<Arc<ApiToken>>), Refusal> {
-    match refusal::finding(request)? {
+fn known(request: &HttpRequest) -> Result<(Session, Option<Arc<ApiToken>>), Rejection> {
+    match rejection::finding(request)? {
         Finding::Known { session, token } => Ok((session, token)),
-        Finding::Anonymous(why) => Err(refusal::of_anonymous(request, why)),
+        Finding::Anonymous(why) => Err(rejection::of_anonymous(request, why)),
     }
 }

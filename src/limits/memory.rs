@@ -8,12 +8,12 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 
-use super::{Exceeded, Limit, Standing, Whom};
+use super::{Exceeded, Limit, RateLimitKey, RateLimitStatus};
 use crate::time::Clock;
 
 /// What is counted under one limit.
 pub(super) struct Counter(
-    RateLimiter<Whom, DashMapStateStore<Whom>, Ticks, StateInformationMiddleware>,
+    RateLimiter<RateLimitKey, DashMapStateStore<RateLimitKey>, Ticks, StateInformationMiddleware>,
 );
 
 impl Counter {
@@ -23,8 +23,12 @@ impl Counter {
         Some(Self(RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock.clone()))))
     }
 
-    pub(super) fn check(&self, limit: Limit, whom: &Whom) -> Result<Standing, Exceeded> {
-        let standing = |quota: Quota, left, wait| Standing {
+    pub(super) fn check(
+        &self,
+        limit: Limit,
+        whom: &RateLimitKey,
+    ) -> Result<RateLimitStatus, Exceeded> {
+        let standing = |quota: Quota, left, wait| RateLimitStatus {
             limit,
             most: quota.burst_size().get(),
             window: quota.burst_size_replenished_in().as_secs(),

@@ -29,7 +29,7 @@ pub(super) struct Smtp {
     port: u16,
     encryption: Encryption,
     credentials: Option<Credentials>,
-    patience: Duration,
+    timeout: Duration,
     exposed: bool,
 }
 
@@ -75,13 +75,13 @@ impl Smtp {
             host,
             encryption,
             credentials,
-            patience: Duration::from_secs(config.smtp_timeout),
+            timeout: Duration::from_secs(config.smtp_timeout),
         })
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
         let late = |_| Error::Transient("the mail server took too long".to_owned());
-        let sent = tokio::time::timeout(self.patience, self.hand_over(&message)).await;
+        let sent = tokio::time::timeout(self.timeout, self.hand_over(&message)).await;
         let mut line = sent.map_err(late)??;
         let _ = tokio::time::timeout(FAREWELL, line.quit()).await;
         Ok(())

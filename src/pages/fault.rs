@@ -39,7 +39,7 @@ struct Fault {
 /// Turns the problem that a browser's navigation is answered with into a page, but for the API, which
 /// answers as an API whoever asks. Status and headers stay: a cookie that is not touched by a fault is
 /// not touched here either. It is around the page of a signed-in user as around all others of theirs.
-pub async fn dress<B: MessageBody + 'static>(
+pub async fn render_error_pages<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {

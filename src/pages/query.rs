@@ -33,7 +33,7 @@ where
 pub(super) struct FilterQuery(Vec<(String, String)>);
 
 impl Declares for FilterQuery {
-    const ACCESS: Access = Access { query: Query::Own, ..Access::OPEN };
+    const ACCESS: Access = Access { query: Query::Own, ..Access::UNGATED };
 }
 
 impl FromRequest for FilterQuery {

@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
-use super::Context;
+use super::PasswordContext;
 
 /// The shortest password that is taken, in characters ([NIST SP 800-63B], 3.1.1.2).
 ///
@@ -56,7 +56,7 @@ pub enum PasswordFault {
     TooCommon,
     /// Made of what everybody knows of its user and of the site.
     #[error("this password is made of the user's name or address, or of the name of this site")]
-    TooObvious,
+    ContainsPersonalInfo,
 }
 
 impl Password {
@@ -75,12 +75,12 @@ impl Password {
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn choose(self, of: &Context) -> Result<NewPassword, PasswordFault> {
+    pub fn choose(self, of: &PasswordContext) -> Result<NewPassword, PasswordFault> {
         self.check(of)?;
         Ok(NewPassword(self))
     }
 
-    fn check(&self, of: &Context) -> Result<(), PasswordFault> {
+    fn check(&self, of: &PasswordContext) -> Result<(), PasswordFault> {
         let text = self.normalized.expose_secret();
         match text.chars().count() {
             0..SHORTEST => Err(PasswordFault::TooShort),
@@ -88,7 +88,11 @@ impl Password {
                 if is_common_password(text) || is_common_password(text.to_lowercase()) {
                     return Err(PasswordFault::TooCommon);
                 }
-                if of.makes_up(text) { Err(PasswordFault::TooObvious) } else { Ok(()) }
+                if of.contains_most_of(text) {
+                    Err(PasswordFault::ContainsPersonalInfo)
+                } else {
+                    Ok(())
+                }
             }
             _ => Err(PasswordFault::TooLong),
         }
@@ -365,7 +369,7 @@ mod tests {
     use super::*;
 
     fn chosen(text: &str) -> Result<(), PasswordFault> {
-        let context = Context::new("Portcullis", "ada@example.com", "Ada");
+        let context = PasswordContext::new("Portcullis", "ada@example.com", "Ada");
         Password::new(text.into()).choose(&context).map(drop)
     }
 
@@ -393,7 +397,7 @@ mod tests {
     #[test]
     fn what_everybody_knows_is_refused_in_any_case() {
         for known in ["ada@example.com", "ADA-Portcullis", "Portcullis1"] {
-            assert_eq!(chosen(known), Err(PasswordFault::TooObvious), "{known}");
+            assert_eq!(chosen(known), Err(PasswordFault::ContainsPersonalInfo), "{known}");
         }
     }
 

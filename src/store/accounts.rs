@@ -4,17 +4,17 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Refusal, Store,
+    AdminCheckFailed, Error, Store,
     admin_write::admin_write,
     audit_events::Event,
     jobs::NewJob,
     page::new_id,
-    read,
+    query,
     schema::{accounts, jobs, users},
+    transaction,
     unreadable::OrEmpty,
     user_search::{insert_user, insert_user_unless_taken},
     users::{User, find_in, present},
-    write,
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
 
@@ -71,7 +71,7 @@ impl NewAccount {
 }
 
 /// What comes with a new user besides their row.
-pub struct Opening {
+pub struct CreateUserOptions {
     /// How they sign in, if that is known already.
     pub account: Option<NewAccount>,
     /// The mail that they are sent.
@@ -84,11 +84,11 @@ pub struct Opening {
 ///
 /// # Errors
 /// [`Error::Violated`] when the address belongs to somebody.
-pub async fn open(
+pub async fn create_user(
     store: &Store,
     user: User,
-    with: Opening,
-) -> Result<Result<User, Refusal>, Error> {
+    with: CreateUserOptions,
+) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by with.event.actor_id.clone(), |conn| {
         let user = insert_user!(conn, &user);
         if let Some(account) = &with.account {
@@ -102,7 +102,7 @@ pub async fn open(
 }
 
 /// Adds a job that mails a user, by an admin, if they are still one. What is mailed depends on the user and on
-/// whether they have a password; where no mail is of use to them, the reason is a [`Refusal::NotNeeded`].
+/// whether they have a password; where no mail is of use to them, the reason is a [`AdminCheckFailed::NotNeeded`].
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -111,9 +111,9 @@ pub async fn mail_as_admin(
     user_id: String,
     event: Event,
     mail: impl Fn(&User, bool) -> Result<NewJob, &'static str> + Send + 'static,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Result<Result<(), AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
-        let Some(user) = find_in!(conn, &user_id) else { return Ok(Err(Refusal::NotFound)) };
+        let Some(user) = find_in!(conn, &user_id) else { return Ok(Err(AdminCheckFailed::NotFound)) };
         let passwords: i64 = accounts::table
             .filter(accounts::provider_id.eq(PASSWORD))
             .filter(accounts::account_id.eq(&user_id))
@@ -123,7 +123,7 @@ pub async fn mail_as_admin(
             .await?;
         let job = match mail(&user, passwords > 0) {
             Ok(job) => job,
-            Err(reason) => return Ok(Err(Refusal::NotNeeded(reason))),
+            Err(reason) => return Ok(Err(AdminCheckFailed::NotNeeded(reason))),
         };
         diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
         Ok(Ok((event.clone(), ())))
@@ -141,7 +141,7 @@ pub async fn register(
     account: NewAccount,
     mails: Option<(NewJob, NewJob)>,
 ) -> Result<(), Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         let added = insert_user_unless_taken!(conn, &user);
         if added {
             diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
@@ -162,7 +162,7 @@ pub async fn register(
 /// # Errors
 /// When the store is unavailable.
 pub async fn list(store: &Store, user_id: String) -> Result<Vec<Account>, Error> {
-    read!(store, |conn| accounts::table
+    query!(store, |conn| accounts::table
         .filter(accounts::user_id.eq(&user_id))
         .order(accounts::id)
         .select(Account::as_select())
@@ -172,7 +172,7 @@ pub async fn list(store: &Store, user_id: String) -> Result<Vec<Account>, Error>
 
 /// A user's password, as it was when it was read.
 #[derive(Clone)]
-pub struct Credential {
+pub struct PasswordAccount {
     /// The account's row.
     pub account_id: String,
     /// What the password is compared with.
@@ -186,8 +186,8 @@ pub struct Credential {
 pub async fn by_email(
     store: &Store,
     email: String,
-) -> Result<Option<(User, Option<Credential>)>, Error> {
-    let row: Option<(User, Option<Held>)> = read!(store, |conn| users::table
+) -> Result<Option<(User, Option<PasswordAccount>)>, Error> {
+    let row: Option<(User, Option<Held>)> = query!(store, |conn| users::table
         .filter(present())
         .left_join(
             accounts::table
@@ -198,27 +198,27 @@ pub async fn by_email(
         .get_result(conn)
         .await
         .optional())?;
-    Ok(row.map(|(user, account)| (user, account.and_then(credential))))
+    Ok(row.map(|(user, account)| (user, account.and_then(password_account))))
 }
 
 /// A user's password, if they have one.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn of_user(store: &Store, user_id: String) -> Result<Option<Credential>, Error> {
-    let row = read!(store, |conn| accounts::table
+pub async fn of_user(store: &Store, user_id: String) -> Result<Option<PasswordAccount>, Error> {
+    let row = query!(store, |conn| accounts::table
         .filter(accounts::provider_id.eq(PASSWORD))
         .filter(accounts::account_id.eq(&user_id))
         .select((accounts::id, accounts::password_hash))
         .get_result(conn)
         .await
         .optional())?;
-    Ok(row.and_then(credential))
+    Ok(row.and_then(password_account))
 }
 
 /// An account's id and its password's hash, if it has one.
 type Held = (String, Option<String>);
 
-fn credential((account_id, hash): Held) -> Option<Credential> {
-    Some(Credential { account_id, hash: PasswordHash::stored(hash?) })
+fn password_account((account_id, hash): Held) -> Option<PasswordAccount> {
+    Some(PasswordAccount { account_id, hash: PasswordHash::stored(hash?) })
 }

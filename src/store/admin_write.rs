@@ -7,7 +7,7 @@ use super::{
 
 /// Why an admin's write was not done, although the gate let the request pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum AdminCheckFailed {
     /// The admin was deactivated meanwhile, or has deleted their account.
     #[error("whoever asks is locked out")]
     LockedOut,
@@ -31,17 +31,17 @@ pub enum Refusal {
 /// - the actor's role, read again: a request that was on its way when its sender was deactivated or demoted must
 ///   not be done after that. The operator, who is no user, always may;
 /// - the audit event, in the same transaction;
-/// - the invalidation of what instances keep in memory, as with `lock_out!`. Also where nothing was invalidated: it
+/// - the invalidation of what instances keep in memory, as with `invalidating_transaction!`. Also where nothing was invalidated: it
 ///   costs one read, and nobody has to know which write takes rights away.
 ///
 /// The body ends with the event and the result, `Ok(Ok((event, result)))`, or with why nothing was done,
-/// `Ok(Err(Refusal::NotFound))`, which leaves no event. `actor` is the admin's id, or none for the operator. A macro,
+/// `Ok(Err(AdminCheckFailed::NotFound))`, which leaves no event. `actor` is the admin's id, or none for the operator. A macro,
 /// as the statements must be expanded for each backend; the sweep in `tests/api/access/audit.rs` calls each
 /// operation below `/api/admin` and counts its events.
 macro_rules! admin_write {
     ($store:expr, by $actor:expr, |$conn:ident| $body:expr) => {{
         let actor: Option<String> = $actor;
-        $crate::store::lock_out!($store, |$conn| {
+        $crate::store::invalidating_transaction!($store, |$conn| {
             $crate::store::locks::lock_admins!($conn);
             if let Some(actor) = &actor {
                 let found: Option<$crate::store::users::User> = {
@@ -72,13 +72,13 @@ macro_rules! admin_write {
 pub(super) use admin_write;
 
 /// What a body ends with: its event and its result, or why nothing was done.
-pub(super) type Done<T> = Result<(Event, T), Refusal>;
+pub(super) type Done<T> = Result<(Event, T), AdminCheckFailed>;
 
 /// Whether the user who asks is still an active admin.
-pub(super) fn may_act(actor: Option<&User>) -> Result<(), Refusal> {
+pub(super) fn may_act(actor: Option<&User>) -> Result<(), AdminCheckFailed> {
     match actor {
         Some(actor) if actor.is_active() && actor.role == Role::Admin => Ok(()),
-        Some(actor) if actor.is_active() => Err(Refusal::NotAnAdmin),
-        _ => Err(Refusal::LockedOut),
+        Some(actor) if actor.is_active() => Err(AdminCheckFailed::NotAnAdmin),
+        _ => Err(AdminCheckFailed::LockedOut),
     }
 }

@@ -6,9 +6,8 @@ use serde_json::Value;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::{
-    Error, Store,
+    Error, Store, list_query,
     page::{Page, Window, load_window, new_id},
-    read_list,
     schema::audit_events,
     unreadable::OrEmpty,
 };
@@ -153,7 +152,7 @@ pub async fn list(
     window: Window,
 ) -> Result<Page<Event>, Error> {
     let wanted = window.clone();
-    let rows = read_list!(store, |conn| {
+    let rows = list_query!(store, |conn| {
         let mut query = audit_events::table.select(Event::as_select()).into_boxed::<Backend>();
         if let Some(subject_id) = &subject_id {
             query = query.filter(audit_events::subject_id.eq(subject_id));

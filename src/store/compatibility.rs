@@ -4,7 +4,7 @@ use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use semver::Version;
 
-use super::{Database, Error, Store, read, schema::schema_compatibility};
+use super::{Database, Error, Store, query, schema::schema_compatibility};
 
 /// Refuses when a migration that this binary does not know has said that it is too old for it.
 ///
@@ -13,7 +13,7 @@ pub(super) async fn check(store: &Store) -> Result<(), Error> {
     if let Database::Postgres(postgres) = store.database() {
         refuse_older(postgres.read(older_instances).await?)?;
     }
-    let rows: Vec<(String, String)> = read!(store, |conn| schema_compatibility::table
+    let rows: Vec<(String, String)> = query!(store, |conn| schema_compatibility::table
         .order(schema_compatibility::migration)
         .select((schema_compatibility::migration, schema_compatibility::oldest_binary))
         .load(conn)

@@ -8,12 +8,12 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     audit_events::Event,
-    lock_out,
+    invalidating_transaction,
     locks::{lock_admins, lock_user},
     schema::{accounts, audit_events, jobs, users, verifications},
     user_search::unindex_user,
     users::{Role, User, is_last_admin, present},
-    verifications::{Purpose, Refused, Verification, redeem},
+    verifications::{LinkError, Purpose, Verification, redeem},
 };
 use crate::{secrets::LinkHash, time::Timestamp};
 
@@ -37,7 +37,7 @@ pub enum Deleted {
     /// They are gone.
     Done,
     /// The link that was to confirm it does nothing.
-    Refused(Refused),
+    LinkRejected(LinkError),
     /// It would have left the site without an active admin.
     LastAdmin,
 }
@@ -54,15 +54,15 @@ pub async fn delete(
     event: Event,
     now: Timestamp,
 ) -> Result<Deleted, Error> {
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         lock_admins!(conn);
         // Before what is theirs, as everywhere: whoever writes to them meanwhile waits here, or is waited for.
         let Some(user) = lock_user!(conn, &user_id) else {
-            return Ok(Deleted::Refused(Refused::Unknown));
+            return Ok(Deleted::LinkRejected(LinkError::Unknown));
         };
         // Locked out since the gate let them in: what is theirs is for an admin to look at.
         if !user.is_active() {
-            return Ok(Deleted::Refused(Refused::Deactivated));
+            return Ok(Deleted::LinkRejected(LinkError::Deactivated));
         }
         if is_last_admin!(conn, &user) {
             return Ok(Deleted::LastAdmin);
@@ -76,10 +76,10 @@ pub async fn delete(
                 .await?;
             // A stranger's link is none here, and must not be spent by trying it.
             if own == 0 {
-                return Ok(Deleted::Refused(Refused::Unknown));
+                return Ok(Deleted::LinkRejected(LinkError::Unknown));
             }
             if let Err(refused) = redeem!(conn, link, [Purpose::DeleteAccount], now) {
-                return Ok(Deleted::Refused(refused));
+                return Ok(Deleted::LinkRejected(refused));
             }
         }
         // Few, and what they let happen must not: a sign-in, and a mail.

@@ -6,19 +6,19 @@ use diesel_async::RunQueryDsl;
 use super::{
     Error, Store,
     generation::{self, next_generation},
+    invalidating_transaction,
     jobs::{JobRow, NewJob},
-    lock_out,
     locks::lock_user,
     login_attempts::{clear_login_attempts, move_login_attempts},
-    read,
+    query,
     schema::{jobs, used_links, users, verifications},
     sessions::{keep_session, remove_sessions},
     tokens::mark_tokens,
+    transaction,
     used_links::{UsedLink, has_confirmed},
     user_search::index_user,
     users::{User, present},
-    verifications::{Purpose, Refused, Verification, asker_is_signed_in, redeem, remove_links},
-    write,
+    verifications::{LinkError, Purpose, Verification, asker_is_signed_in, redeem, remove_links},
 };
 use crate::{secrets::LinkHash, time::Timestamp};
 
@@ -72,12 +72,12 @@ pub async fn verify(
     followed: Followed,
     notice: impl Fn(&User) -> NewJob + Send + 'static,
     now: Timestamp,
-) -> Result<Result<Verified, Refused>, Error> {
-    lock_out!(store, |conn| {
+) -> Result<Result<Verified, LinkError>, Error> {
+    invalidating_transaction!(store, |conn| {
         let (user, held) =
             match redeem!(conn, link, [Purpose::VerifyEmail, Purpose::ChangeEmail], now) {
                 Ok(taken) => taken,
-                Err(Refused::Unknown) if has_confirmed!(conn, link, now) => {
+                Err(LinkError::Unknown) if has_confirmed!(conn, link, now) => {
                     return Ok(Ok(Verified::Already));
                 }
                 Err(refused) => return Ok(Err(refused)),
@@ -135,7 +135,7 @@ pub async fn pending_change(
     now: Timestamp,
 ) -> Result<Option<String>, Error> {
     let purpose: &'static str = Purpose::ChangeEmail.into();
-    read!(store, |conn| {
+    query!(store, |conn| {
         let newest: Option<(Verification, String)> = verifications::table
             .inner_join(users::table)
             .inner_join(generation::site())
@@ -181,7 +181,7 @@ pub async fn cancel_change(
     wanted_by: impl Fn(&JobRow) -> Option<String> + Send + 'static,
 ) -> Result<(), Error> {
     let purpose: &'static str = Purpose::ChangeEmail.into();
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         // A worker that is about to make a link waits for this lock, and then finds its job gone.
         lock_user!(conn, &user_id);
         diesel::delete(verifications::table)

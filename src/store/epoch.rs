@@ -9,10 +9,9 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Store, read,
+    Error, Store, query, read_epoch,
     schema::{changes, epoch},
     sqlite::{Connection, in_place},
-    watch,
 };
 
 /// So many changes are kept, and gone through: after more it is quicker to begin anew.
@@ -48,7 +47,7 @@ impl Follows for Pg {
 
 /// The epoch and the lease, which is none where the row is gone or the database follows another.
 pub(super) async fn read(store: &Store) -> Result<Option<Seen>, Error> {
-    let row: Option<(Epoch, i32, bool)> = watch!(store, |conn| epoch::table
+    let row: Option<(Epoch, i32, bool)> = read_epoch!(store, |conn| epoch::table
         .select((Epoch::as_select(), epoch::lease_ms, sql::<Bool>(<Backend as Follows>::FOLLOWS)))
         .get_result(conn)
         .await
@@ -62,7 +61,7 @@ pub(super) async fn read(store: &Store) -> Result<Option<Seen>, Error> {
 /// How long whoever took rights away has to wait before saying so. Where the row is gone nobody can tell, and
 /// that is a fault.
 pub(super) async fn wait(store: &Store) -> Result<Duration, Error> {
-    read!(store, |conn| epoch::table.select(epoch::wait_ms).get_result(conn).await)
+    query!(store, |conn| epoch::table.select(epoch::wait_ms).get_result(conn).await)
         .map(milliseconds)
 }
 
@@ -83,7 +82,7 @@ pub(super) async fn concerned(
     if !(0..=MANY).contains(&(until - after)) {
         return Ok(None);
     }
-    let log: Vec<Change> = watch!(store, |conn| changes::table
+    let log: Vec<Change> = read_epoch!(store, |conn| changes::table
         .filter(changes::number.gt(after))
         .filter(changes::number.le(until))
         .order((changes::number, changes::concerns))
@@ -134,7 +133,9 @@ pub(super) fn unchanged<T>(
     if number(connection) == before {
         Ok(result)
     } else {
-        Err(QueryError::QueryBuilderError("what changes the epoch is a lock_out!".into()))
+        Err(QueryError::QueryBuilderError(
+            "what changes the epoch is a invalidating_transaction!".into(),
+        ))
     }
 }
 

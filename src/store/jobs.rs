@@ -16,14 +16,15 @@ use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use super::{
-    Error, Refusal, Store,
+    AdminCheckFailed, Error, Store,
     admin_write::admin_write,
     audit_events::{Action, Event},
+    list_query,
     page::{Page, Window, load_window, new_id},
-    read, read_list,
+    query,
     schema::jobs,
+    transaction,
     unreadable::OrEmpty,
-    write,
 };
 use crate::time::{Span, Timestamp, seconds};
 
@@ -114,7 +115,7 @@ impl NewJob {
 /// # Errors
 /// When the store is unavailable.
 pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
         Ok(())
     })
@@ -133,7 +134,7 @@ pub async fn claim(
     lease: Span,
     now: Timestamp,
 ) -> Result<Claim, Error> {
-    let due: Option<(String, i64)> = read!(store, |conn| jobs::table
+    let due: Option<(String, i64)> = query!(store, |conn| jobs::table
         .filter(jobs::kind.eq_any(kinds.iter().copied()))
         .filter(jobs::given_up_at.is_null())
         .filter(jobs::run_at.le(now))
@@ -145,19 +146,20 @@ pub async fn claim(
         .await
         .optional())?;
     let Some((id, fence)) = due else { return Ok(Claim::NothingDue) };
-    let claimed: Option<JobRow> = write!(store, |conn| diesel::update(jobs::table.find(&id))
-        .filter(jobs::fence.eq(fence))
-        .filter(jobs::given_up_at.is_null())
-        .set((
-            jobs::run_at.eq(now + lease),
-            jobs::leased.eq(true),
-            jobs::fence.eq(jobs::fence + 1),
-            jobs::attempts.eq(jobs::attempts + 1),
-        ))
-        .returning(JobRow::as_returning())
-        .get_result(conn)
-        .await
-        .optional())?;
+    let claimed: Option<JobRow> =
+        transaction!(store, |conn| diesel::update(jobs::table.find(&id))
+            .filter(jobs::fence.eq(fence))
+            .filter(jobs::given_up_at.is_null())
+            .set((
+                jobs::run_at.eq(now + lease),
+                jobs::leased.eq(true),
+                jobs::fence.eq(jobs::fence + 1),
+                jobs::attempts.eq(jobs::attempts + 1),
+            ))
+            .returning(JobRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional())?;
     Ok(claimed.map_or(Claim::Contended, Claim::Taken))
 }
 
@@ -187,14 +189,14 @@ pub enum Outcome {
 ///
 /// # Errors
 /// When the store is unavailable; the job is then tried again when its lease is over.
-pub async fn settle(
+pub async fn record_outcome(
     store: &Store,
     job: &JobRow,
     outcome: Outcome,
     now: Timestamp,
 ) -> Result<(), Error> {
     let (id, fence) = (job.id.clone(), job.fence);
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         match &outcome {
             Outcome::Done => {
                 diesel::delete(jobs::table.find(&id))
@@ -246,7 +248,7 @@ pub async fn shorten_waits(
     let mut shortened = 0;
     for (leased, wait) in [(true, lease), (false, longest)] {
         let latest = now + wait;
-        shortened += write!(store, |conn| {
+        shortened += transaction!(store, |conn| {
             let too_long = diesel::alias!(jobs as too_long);
             let mut query = too_long
                 .filter(too_long.field(jobs::run_at).gt(latest))
@@ -277,7 +279,7 @@ pub async fn list(
     window: Window,
 ) -> Result<Page<JobRow>, Error> {
     let wanted = window.clone();
-    let rows = read_list!(store, |conn| {
+    let rows = list_query!(store, |conn| {
         let mut query = jobs::table.select(JobRow::as_select()).into_boxed::<Backend>();
         query = match given_up {
             Some(true) => query.filter(jobs::given_up_at.is_not_null()),
@@ -304,7 +306,7 @@ pub async fn count(store: &Store) -> Result<(i64, i64), Error> {
         )
     };
     let (waiting, given_up) = (counted("NULL"), counted("NOT NULL"));
-    read_list!(store, |conn| {
+    list_query!(store, |conn| {
         let waiting: Counted = sql_query(&waiting).get_result(conn).await?;
         let given_up: Counted = sql_query(&given_up).get_result(conn).await?;
         Ok((waiting.jobs, given_up.jobs))
@@ -326,7 +328,7 @@ pub async fn retry(
     actor: Option<String>,
     id: String,
     now: Timestamp,
-) -> Result<Result<JobRow, Refusal>, Error> {
+) -> Result<Result<JobRow, AdminCheckFailed>, Error> {
     admin_write!(store, by actor.clone(), |conn| {
         let job: Option<JobRow> = diesel::update(jobs::table.find(&id))
             .set((
@@ -341,7 +343,7 @@ pub async fn retry(
             .get_result(conn)
             .await
             .optional()?;
-        let Some(job) = job else { return Ok(Err(Refusal::NotFound)) };
+        let Some(job) = job else { return Ok(Err(AdminCheckFailed::NotFound)) };
         Ok(Ok((event(actor.as_deref(), Action::JobRetried, &job, now), job)))
     })
 }
@@ -355,14 +357,14 @@ pub async fn discard(
     actor: Option<String>,
     id: String,
     now: Timestamp,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Result<Result<(), AdminCheckFailed>, Error> {
     admin_write!(store, by actor.clone(), |conn| {
         let job: Option<JobRow> = diesel::delete(jobs::table.find(&id))
             .returning(JobRow::as_returning())
             .get_result(conn)
             .await
             .optional()?;
-        let Some(job) = job else { return Ok(Err(Refusal::NotFound)) };
+        let Some(job) = job else { return Ok(Err(AdminCheckFailed::NotFound)) };
         Ok(Ok((event(actor.as_deref(), Action::JobDiscarded, &job, now), ())))
     })
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use tokio::time::sleep;
 
-use super::{Error, Store, epoch::milliseconds, read, schema::epoch, write};
+use super::{Error, Store, epoch::milliseconds, query, schema::epoch, transaction};
 
 /// How long leases last, and how long whoever takes rights away waits for them to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, Selectable)]
@@ -33,7 +33,7 @@ impl Lease {
 /// # Errors
 /// When the store is unavailable.
 pub async fn show(store: &Store) -> Result<Lease, Error> {
-    read!(store, |conn| epoch::table.select(Lease::as_select()).get_result(conn).await)
+    query!(store, |conn| epoch::table.select(Lease::as_select()).get_result(conn).await)
 }
 
 /// Changes it, so that at each moment as long is waited as any lease lasts: to make leases longer both change
@@ -54,7 +54,7 @@ pub async fn set(store: &Store, lease_ms: i32) -> Result<Lease, Error> {
 }
 
 async fn put(store: &Store, lease: Lease) -> Result<(), Error> {
-    write!(store, |conn| diesel::update(epoch::table)
+    transaction!(store, |conn| diesel::update(epoch::table)
         .set((epoch::lease_ms.eq(lease.lease_ms), epoch::wait_ms.eq(lease.wait_ms)))
         .execute(conn)
         .await)?;

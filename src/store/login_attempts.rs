@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, Store,
     audit_events::Event,
-    read,
+    query,
     schema::{audit_events, known_networks, login_attempts},
-    write,
+    transaction,
 };
 use crate::time::{Span, Timestamp, days, seconds};
 
 /// After so long without an attempt, failures are forgotten. Longer than the longest wait, which a patient
 /// attacker would otherwise wait out for a fresh start.
-pub const MEMORY: Span = days(2);
+pub const RETENTION: Span = days(2);
 
 /// A network stays known for so long after the last sign-in from it.
 pub const KNOWN: Span = days(90);
@@ -63,7 +63,7 @@ pub struct Reservation {
 
 /// Why an attempt may not be made now. It is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum AttemptRejected {
     /// There were too many failures: not before then.
     Throttled(Timestamp),
     /// As many attempts run as may still fail. Their results will tell, soon.
@@ -107,20 +107,20 @@ impl Counter {
             running = 0;
             last_at = last_at.max(begun_at + LOST_AFTER);
         }
-        if last_at + MEMORY <= now {
+        if last_at + RETENTION <= now {
             failed = 0;
         }
         Self { failed, last_at, running, begun_at }
     }
 
     /// One more attempt, where no more run than may still fail; after a wait, one at a time.
-    fn reserve(self, allowed: u16, now: Timestamp) -> Result<Self, Refused> {
+    fn reserve(self, allowed: u16, now: Timestamp) -> Result<Self, AttemptRejected> {
         let until = self.last_at + wait(self.failed, allowed);
         if self.failed > 0 && now < until {
-            return Err(Refused::Throttled(until));
+            return Err(AttemptRejected::Throttled(until));
         }
         if self.running >= i32::from(allowed).saturating_sub(self.failed).max(1) {
-            return Err(Refused::Occupied);
+            return Err(AttemptRejected::Occupied);
         }
         Ok(Self { running: self.running + 1, begun_at: now, ..self })
     }
@@ -154,8 +154,8 @@ pub async fn reserve(
     origin: Origin,
     allowed: u16,
     now: Timestamp,
-) -> Result<Result<Reservation, Refused>, Error> {
-    write!(store, |conn| {
+) -> Result<Result<Reservation, AttemptRejected>, Error> {
+    transaction!(store, |conn| {
         let network = counted_for!(conn, &origin, now);
         let first = Counter::new(now);
         // Touched even where it is there, which locks it.
@@ -200,7 +200,7 @@ pub async fn is_occupied(
     allowed: u16,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let stored: Option<Counter> = read!(store, |conn| {
+    let stored: Option<Counter> = query!(store, |conn| {
         let network = counted_for!(conn, &origin, now);
         login_attempts::table
             .find((&origin.account, &network))
@@ -210,7 +210,7 @@ pub async fn is_occupied(
             .optional()
     })?;
     let counter = stored.unwrap_or(Counter::new(now)).at(now);
-    Ok(counter.reserve(allowed, now) == Err(Refused::Occupied))
+    Ok(counter.reserve(allowed, now) == Err(AttemptRejected::Occupied))
 }
 
 /// Gives a reservation back with the attempt's result. A success ends the count, and makes its network known.
@@ -223,7 +223,7 @@ pub async fn resolve(
     outcome: Outcome,
     now: Timestamp,
 ) -> Result<(), Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         let Reservation { origin, network } = &reservation;
         let row = login_attempts::table.find((&origin.account, network));
         let stored: Option<Counter> = diesel::update(row)
@@ -262,7 +262,7 @@ pub async fn resolve(
 /// # Errors
 /// When the store is unavailable.
 pub async fn is_known(store: &Store, origin: Origin, now: Timestamp) -> Result<bool, Error> {
-    let network = read!(store, |conn| Ok(counted_for!(conn, &origin, now)))?;
+    let network = query!(store, |conn| Ok(counted_for!(conn, &origin, now)))?;
     Ok(!network.is_empty())
 }
 
@@ -271,7 +271,7 @@ pub async fn is_known(store: &Store, origin: Origin, now: Timestamp) -> Result<b
 /// # Errors
 /// When the store is unavailable.
 pub async fn unlock(store: &Store, email: String, event: Event) -> Result<bool, Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         let cleared = clear_login_attempts!(conn, &email);
         diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
         Ok(cleared > 0)
@@ -352,7 +352,7 @@ mod tests {
         let waits: Vec<Span> = [9, 10, 11, 12, 20, 21, 1000].map(|failed| wait(failed, 10)).into();
         let expected = [0, 60, 120, 240, 61_440, LONGEST, LONGEST].map(seconds);
         assert_eq!(waits, expected);
-        assert!(seconds(LONGEST) < MEMORY);
+        assert!(seconds(LONGEST) < RETENTION);
     }
 
     #[test]
@@ -362,9 +362,9 @@ mod tests {
             counter = counter.reserve(10, START).unwrap_or_else(|_| failed(0, START));
         }
         assert_eq!((counter.failed, counter.running), (7, 3));
-        assert_eq!(counter.reserve(10, START), Err(Refused::Occupied));
+        assert_eq!(counter.reserve(10, START), Err(AttemptRejected::Occupied));
         let counter = counter.resolve(Outcome::Failed, START);
-        assert_eq!(counter.reserve(10, START), Err(Refused::Occupied));
+        assert_eq!(counter.reserve(10, START), Err(AttemptRejected::Occupied));
         let counter = counter.resolve(Outcome::NotMade, START);
         assert!(counter.reserve(10, START).is_ok());
         let counter = counter.resolve(Outcome::Succeeded, START);
@@ -375,10 +375,10 @@ mod tests {
     fn after_a_wait_one_attempt_runs_at_a_time() {
         let now = START + seconds(60);
         let counter = failed(10, START);
-        assert_eq!(counter.reserve(10, now - seconds(1)), Err(Refused::Throttled(now)));
+        assert_eq!(counter.reserve(10, now - seconds(1)), Err(AttemptRejected::Throttled(now)));
         let counter = counter.reserve(10, now).unwrap_or(counter);
         assert_eq!(counter.running, 1);
-        assert_eq!(counter.reserve(10, now), Err(Refused::Occupied));
+        assert_eq!(counter.reserve(10, now), Err(AttemptRejected::Occupied));
     }
 
     #[test]
@@ -388,7 +388,7 @@ mod tests {
         let lost = counter.at(START + LOST_AFTER);
         assert_eq!((lost.failed, lost.running), (1, 0));
         let until = START + LOST_AFTER + seconds(60);
-        assert_eq!(lost.reserve(1, START + LOST_AFTER), Err(Refused::Throttled(until)));
+        assert_eq!(lost.reserve(1, START + LOST_AFTER), Err(AttemptRejected::Throttled(until)));
     }
 
     #[test]
@@ -397,7 +397,10 @@ mod tests {
             let now = START - back;
             assert!(failed(9, START).at(now).reserve(10, now).is_ok());
             let throttled = failed(12, START).at(now);
-            assert_eq!(throttled.reserve(10, now), Err(Refused::Throttled(now + seconds(240))));
+            assert_eq!(
+                throttled.reserve(10, now),
+                Err(AttemptRejected::Throttled(now + seconds(240)))
+            );
             // Stored, it runs from there.
             let later = now + seconds(240);
             assert!(throttled.at(later).reserve(10, later).is_ok());
@@ -407,7 +410,7 @@ mod tests {
     #[test]
     fn failures_are_forgotten_after_two_days() {
         let counter = failed(9, START);
-        assert_eq!(counter.at(START + MEMORY - seconds(1)).failed, 9);
-        assert_eq!(counter.at(START + MEMORY).failed, 0);
+        assert_eq!(counter.at(START + RETENTION - seconds(1)).failed, 9);
+        assert_eq!(counter.at(START + RETENTION).failed, 0);
     }
 }

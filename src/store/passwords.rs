@@ -5,18 +5,18 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     Error, Store,
-    accounts::{Credential, NewAccount},
+    accounts::{NewAccount, PasswordAccount},
     audit_events::Event,
     generation::next_generation,
+    invalidating_transaction,
     jobs::NewJob,
-    lock_out,
     locks::lock_user,
     login_attempts::clear_login_attempts,
     schema::{accounts, audit_events, jobs, sessions, users, verifications},
     sessions::{NewSession, Renewal, SessionRow, begin_session, remove_sessions, renew},
     tokens::mark_tokens,
     users::{User, present},
-    verifications::{Purpose, Refused, Verification, redeem, remove_links},
+    verifications::{LinkError, Purpose, Verification, redeem, remove_links},
 };
 use crate::{
     secrets::{LinkHash, PasswordHash, SessionHash},
@@ -30,7 +30,7 @@ use crate::{
 /// # Errors
 /// When the store is unavailable.
 pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         let email: Option<String> =
             diesel::update(users::table.filter(present()).find(&account.user_id))
                 .set(users::updated_at.eq(account.updated_at))
@@ -65,8 +65,8 @@ pub async fn reset(
     hash: PasswordHash,
     notice: impl Fn(&User) -> NewJob + Send + 'static,
     now: Timestamp,
-) -> Result<Result<(), Refused>, Error> {
-    lock_out!(store, |conn| {
+) -> Result<Result<(), LinkError>, Error> {
+    invalidating_transaction!(store, |conn| {
         let (user, _) = match redeem!(conn, link, [Purpose::SetPassword], now) {
             Ok(taken) => taken,
             Err(refused) => return Ok(Err(refused)),
@@ -97,7 +97,7 @@ pub async fn reset(
 /// A password to put in the place of another that was verified just now.
 pub struct Change {
     /// The one that was verified.
-    pub verified: Credential,
+    pub verified: PasswordAccount,
     /// The new one.
     pub hash: PasswordHash,
     /// What gives the session in which it is done another secret, where it goes on.
@@ -139,7 +139,7 @@ pub async fn change(
     now: Timestamp,
 ) -> Result<Changed, Error> {
     let max_sessions = store.max_sessions;
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         let Some(user) = lock_user!(conn, &user_id).filter(User::is_active) else {
             return Ok(Changed::Deactivated);
         };

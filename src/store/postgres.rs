@@ -21,7 +21,7 @@ use diesel_async::{
     },
 };
 
-use super::{Error, Load, MAINTENANCE, lane};
+use super::{Error, MAINTENANCE, StoreStats, per_worker};
 
 pub(super) use pipeline::Pipeline;
 pub use target::Target;
@@ -31,8 +31,8 @@ pub type Connection = AsyncPgConnection;
 
 /// What nobody waits for any more must end at the server too, or it would pile up there behind a lock,
 /// and a transaction whose client was cut off would go on holding its own. A stricter limit stays.
-fn limits(patience: Duration) -> String {
-    let limit = patience.as_millis();
+fn limits(timeout: Duration) -> String {
+    let limit = timeout.as_millis();
     format!(
         "SELECT set_config(name, '{limit}', false) FROM pg_settings \
          WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') \
@@ -41,8 +41,8 @@ fn limits(patience: Duration) -> String {
 }
 
 /// The settings of a session that do not have the effect that is relied on, as text.
-fn without_effect(patience: Duration) -> String {
-    let limit = patience.as_millis();
+fn without_effect(timeout: Duration) -> String {
+    let limit = timeout.as_millis();
     format!(
         "string_agg(name || ' = ' || setting, ', ') FROM pg_settings WHERE CASE \
          WHEN name = 'synchronous_commit' THEN setting IN ('off', 'local', 'remote_write') \
@@ -82,13 +82,13 @@ pub struct Postgres {
     lists: Pool,
     lanes: Vec<Arc<Pipeline>>,
     watch: Pipeline,
-    patience: Duration,
+    timeout: Duration,
     begin_maintenance: String,
 }
 
 /// The longest waits.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// For an answer.
     pub answer: Duration,
     /// For a connection.
@@ -104,23 +104,23 @@ impl Postgres {
         target: Target,
         size: u32,
         workers: usize,
-        Patience { answer: patience, connection: connecting }: Patience,
+        Timeouts { answer: timeout, connection: connecting }: Timeouts,
     ) -> Result<Self, Error> {
         let lists = (size / LISTS).max(1);
         let target = Arc::new(target);
-        let limits = limits(patience);
+        let limits = limits(timeout);
         let rest = size.saturating_sub(lists).max(1);
-        let check = without_effect(patience);
+        let check = without_effect(timeout);
         let pool = open_pool(&target, rest, connecting, [&limits, &check]).await?;
         let for_lists = format!("{limits}; {FOR_LISTS}");
         let lists = open_pool(&target, lists, connecting, [&for_lists, &check]).await?;
         // It says what is wrong, where the pool would try again and end with "timed out".
         drop(fresh(&pool).await?);
-        let lane = || Arc::new(Pipeline::new(pool.clone(), patience, BY_INDEX));
+        let lane = || Arc::new(Pipeline::new(pool.clone(), timeout, BY_INDEX));
         let lanes = std::iter::repeat_with(lane).take(workers).collect();
-        let watch = Pipeline::new(pool.clone(), patience, "");
-        let begin_maintenance = begin_longer(patience, MAINTENANCE);
-        Ok(Self { pool, lists, lanes, watch, patience, begin_maintenance })
+        let watch = Pipeline::new(pool.clone(), timeout, "");
+        let begin_maintenance = begin_longer(timeout, MAINTENANCE);
+        Ok(Self { pool, lists, lanes, watch, timeout, begin_maintenance })
     }
 
     /// The worker's own connection, for single statements that read, find by an index, and finish at once.
@@ -128,14 +128,14 @@ impl Postgres {
     /// # Errors
     /// When there is none at all.
     pub(super) fn lane(&self) -> Result<&Arc<Pipeline>, Error> {
-        lane::own(&self.lanes)
+        per_worker::own(&self.lanes)
     }
 
     /// Runs one statement that reads, where no other statement is ever before it.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
-    pub async fn watch<T>(
+    pub async fn read_epoch<T>(
         &self,
         body: impl AsyncFn(&mut &Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
@@ -151,7 +151,7 @@ impl Postgres {
         &self,
         body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        read_from(&self.pool, self.patience, body).await
+        read_from(&self.pool, self.timeout, body).await
     }
 
     /// As [`read`](Self::read), on connections that short reads do not wait for.
@@ -162,7 +162,7 @@ impl Postgres {
         &self,
         body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        read_from(&self.lists, self.patience, body).await
+        read_from(&self.lists, self.timeout, body).await
     }
 
     /// Runs a body in one transaction, READ COMMITTED. What must not interleave locks a row first.
@@ -176,7 +176,7 @@ impl Postgres {
         &self,
         body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        self.transact(BEGIN, self.patience, body).await
+        self.transact(BEGIN, self.timeout, body).await
     }
 
     /// As [`write`](Self::write), where no request waits for the answer.
@@ -187,7 +187,7 @@ impl Postgres {
         &self,
         body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        self.transact(&self.begin_maintenance, self.patience.max(MAINTENANCE), body).await
+        self.transact(&self.begin_maintenance, self.timeout.max(MAINTENANCE), body).await
     }
 
     /// As [`maintain`](Self::maintain), for what may begin an epoch although it takes nobody's rights.
@@ -204,10 +204,10 @@ impl Postgres {
     async fn transact<T>(
         &self,
         start: &str,
-        patience: Duration,
+        timeout: Duration,
         mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
-        in_time(patience, async {
+        in_time(timeout, async {
             let mut pooled = self.pool.get().await.map_err(Error::unavailable)?;
             let result = if begin(&mut pooled, start).await.is_ok() {
                 finish(&mut pooled, &mut body).await
@@ -233,7 +233,7 @@ impl Postgres {
     ///
     /// # Errors
     /// As for [`write`](Self::write).
-    pub async fn lock_out<T>(
+    pub async fn invalidating_write<T>(
         &self,
         body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
@@ -242,8 +242,8 @@ impl Postgres {
 
     /// How much the pool has to do just now.
     #[must_use]
-    pub fn load(&self) -> Load {
-        let mut load = Load::default();
+    pub fn stats(&self) -> StoreStats {
+        let mut load = StoreStats::default();
         for pool in [&self.pool, &self.lists] {
             let state = pool.state();
             let waited = state.statistics;
@@ -304,10 +304,10 @@ async fn open_pool(
 
 async fn read_from<T>(
     pool: &Pool,
-    patience: Duration,
+    timeout: Duration,
     mut body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
 ) -> Result<T, Error> {
-    in_time(patience, async {
+    in_time(timeout, async {
         let mut connection = pool.get().await.map_err(Error::unavailable)?;
         match Asked::of(&mut connection).answer(&mut body).await {
             Err(error) if is_lost(&error) => {
@@ -325,10 +325,10 @@ async fn fresh(pool: &Pool) -> Result<Connection, Error> {
 }
 
 async fn in_time<T>(
-    patience: Duration,
+    timeout: Duration,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    tokio::time::timeout(patience, work)
+    tokio::time::timeout(timeout, work)
         .await
         .unwrap_or_else(|_| Err(Error::unavailable("PostgreSQL did not answer in time")))
 }
@@ -381,8 +381,8 @@ impl ::bb8::ErrorSink<PoolError> for LogConnectionErrors {
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Begins a transaction that may take longer than others. A limit that is not ours, and stricter, stays.
-fn begin_longer(patience: Duration, longer: Duration) -> String {
-    let (ours, longer) = (patience.as_millis(), longer.max(patience).as_millis());
+fn begin_longer(timeout: Duration, longer: Duration) -> String {
+    let (ours, longer) = (timeout.as_millis(), longer.max(timeout).as_millis());
     format!(
         "{BEGIN}; SELECT set_config(name, '{longer}', true) FROM pg_settings \
          WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') \

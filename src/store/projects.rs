@@ -8,12 +8,13 @@ use utoipa::ToSchema;
 use super::{
     Column, Error, Store, Stored,
     constraints::{Constraint, foreign_key},
+    list_query,
     page::{Page, Window, load_window},
-    read, read_list,
+    query,
     schema::{projects, users},
+    transaction,
     unreadable::OrEmpty,
     users::present,
-    write,
 };
 use crate::{
     scope::read_by_name,
@@ -109,7 +110,7 @@ pub async fn list(
     window: Window,
 ) -> Result<Page<ProjectRow>, Error> {
     let wanted = window.clone();
-    let rows = read_list!(store, |conn| {
+    let rows = list_query!(store, |conn| {
         let query = projects::table
             .filter(projects::user_id.eq(&user_id))
             .select(ProjectRow::as_select())
@@ -124,7 +125,7 @@ pub async fn list(
 /// # Errors
 /// [`Error::Violated`] when its owner has another of this short name; when the store is unavailable.
 pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         let created = diesel::insert_into(projects::table)
             .values(&project)
             .returning(ProjectRow::as_returning())
@@ -142,7 +143,7 @@ pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Er
 /// # Errors
 /// When the store is unavailable.
 pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ProjectRow>, Error> {
-    read!(store, |conn| projects::table
+    query!(store, |conn| projects::table
         .find(&id)
         .filter(projects::user_id.eq(&user_id))
         .select(ProjectRow::as_select())
@@ -161,7 +162,7 @@ pub async fn update(
     id: String,
     changes: Changes,
 ) -> Result<Option<ProjectRow>, Error> {
-    write!(store, |conn| diesel::update(projects::table.find(&id))
+    transaction!(store, |conn| diesel::update(projects::table.find(&id))
         .filter(projects::user_id.eq(&user_id))
         .set(&changes)
         .returning(ProjectRow::as_returning())
@@ -175,7 +176,7 @@ pub async fn update(
 /// # Errors
 /// When the store is unavailable.
 pub async fn delete(store: &Store, user_id: String, id: String) -> Result<bool, Error> {
-    let deleted = write!(store, |conn| diesel::delete(projects::table.find(&id))
+    let deleted = transaction!(store, |conn| diesel::delete(projects::table.find(&id))
         .filter(projects::user_id.eq(&user_id))
         .execute(conn)
         .await)?;

@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, time::Duration};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Error, Store, read, schema::rate_limits, write};
+use super::{Error, Store, query, schema::rate_limits, transaction};
 use crate::time::Timestamp;
 
 /// How many at once, and how long until there is room for one more.
@@ -106,9 +106,9 @@ pub async fn count(
     rule: Rule,
     now: Timestamp,
 ) -> Result<Count, Error> {
-    let looked_up = key.clone();
-    let stored: Option<Bucket> = read!(store, |conn| rate_limits::table
-        .find(&looked_up)
+    let lookups = key.clone();
+    let stored: Option<Bucket> = query!(store, |conn| rate_limits::table
+        .find(&lookups)
         .select((rate_limits::counted_at, rate_limits::empty_at))
         .get_result(conn)
         .await
@@ -119,7 +119,7 @@ pub async fn count(
     {
         return Ok(full);
     }
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         // Touched even where it is there, which locks it.
         let bucket: Bucket = diesel::insert_into(rate_limits::table)
             .values((

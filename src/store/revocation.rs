@@ -7,7 +7,7 @@ use super::{
     Error, Store,
     audit_events::Event,
     generation::{next_generation, next_site_generation},
-    lock_out,
+    invalidating_transaction,
     revocation_cleanup::{Kind, note_cleanup},
     schema::audit_events,
     sessions::remove_sessions,
@@ -26,7 +26,7 @@ pub async fn end_sessions(
     now: Timestamp,
     event: Event,
 ) -> Result<(), Error> {
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         if let Some(user_id) = &user_id {
             next_generation!(conn, user_id, session_generation, link_generation);
             remove_sessions!(conn, user_id, now);
@@ -51,7 +51,7 @@ pub async fn revoke_tokens(
     now: Timestamp,
     event: Event,
 ) -> Result<(), Error> {
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         if let Some(user_id) = &user_id {
             next_generation!(conn, user_id, token_generation);
             mark_tokens!(conn, user_id, now);

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use strum::{EnumString, IntoStaticStr};
 
 use super::{
-    Error, Store, generation, maintain, read,
+    Error, Store, generation, maintenance_transaction, query,
     schema::{api_tokens, revocation_cleanup, sessions, users, verifications},
 };
 use crate::time::Timestamp;
@@ -64,7 +64,7 @@ pub(super) use note_cleanup;
 /// # Errors
 /// When the store is unavailable.
 pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
-    maintain!(store, |conn| {
+    maintenance_transaction!(store, |conn| {
         let cleanup: Option<Cleanup> = revocation_cleanup::table
             .order(revocation_cleanup::id)
             .select(Cleanup::as_select())
@@ -109,7 +109,7 @@ pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
 /// # Errors
 /// When the store is unavailable.
 pub async fn is_due(store: &Store) -> Result<bool, Error> {
-    let oldest: Option<String> = read!(store, |conn| revocation_cleanup::table
+    let oldest: Option<String> = query!(store, |conn| revocation_cleanup::table
         .order(revocation_cleanup::id)
         .select(revocation_cleanup::id)
         .limit(1)

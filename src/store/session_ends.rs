@@ -14,10 +14,10 @@ use diesel_async::RunQueryDsl;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Error, Store, lock_out,
+    Error, Store, invalidating_transaction,
     schema::sessions,
-    sessions::{LIFE, LONGEST_LIFE, REFRESH_AFTER, SHORT_LIFE, SessionRow},
-    write,
+    sessions::{ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, REFRESH_AFTER, SHORT_LIFE, SessionRow},
+    transaction,
 };
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 
@@ -40,7 +40,7 @@ impl Change {
     }
 
     fn bounded(row: &SessionRow, now: Timestamp) -> Option<Self> {
-        let limit = now + if row.remember { LONGEST_LIFE } else { SHORT_LIFE };
+        let limit = now + if row.remember { ABSOLUTE_TIMEOUT } else { SHORT_LIFE };
         let from_the_future = row.created_at > now + CLOCK_TOLERANCE;
         (from_the_future || row.expires_at > limit + CLOCK_TOLERANCE).then(|| Self::Bounded {
             created_at: if from_the_future { now } else { row.created_at },
@@ -50,8 +50,8 @@ impl Change {
 
     /// Once a day at the most, and never past the longest life.
     fn extended(row: &SessionRow, now: Timestamp) -> Option<Self> {
-        let due = row.remember && row.expires_at - LIFE + REFRESH_AFTER <= now;
-        let until = (now + LIFE).min(row.created_at + LONGEST_LIFE);
+        let due = row.remember && row.expires_at - IDLE_TIMEOUT + REFRESH_AFTER <= now;
+        let until = (now + IDLE_TIMEOUT).min(row.created_at + ABSOLUTE_TIMEOUT);
         (due && until > row.expires_at).then_some(Self::Extended { until })
     }
 
@@ -140,8 +140,8 @@ async fn write_change(store: &Store, Noted { row, change, at }: Noted) -> Result
     let (id, expires_at, created_at) = (row.id.clone(), row.expires_at, row.created_at);
     match change {
         Change::Extended { until } => {
-            let due = at + LIFE - REFRESH_AFTER;
-            write!(store, |conn| diesel::update(sessions::table.find(&id))
+            let due = at + IDLE_TIMEOUT - REFRESH_AFTER;
+            transaction!(store, |conn| diesel::update(sessions::table.find(&id))
                 .filter(sessions::expires_at.le(due))
                 .filter(sessions::expires_at.lt(until))
                 .set((sessions::expires_at.eq(until), sessions::updated_at.eq(at)))
@@ -149,11 +149,11 @@ async fn write_change(store: &Store, Noted { row, change, at }: Noted) -> Result
                 .await)?;
             // A later end begins no epoch: this instance reads it at the next use, and another one when it
             // finds the old end due.
-            store.memory.forget(&row.user_id);
+            store.cache.invalidate_user(&row.user_id);
         }
         // An earlier end takes a right away.
         Change::Bounded { created_at: created, until } => {
-            lock_out!(store, |conn| diesel::update(sessions::table.find(&id))
+            invalidating_transaction!(store, |conn| diesel::update(sessions::table.find(&id))
                 .filter(sessions::expires_at.eq(expires_at))
                 .filter(sessions::created_at.eq(created_at))
                 .set((
@@ -193,13 +193,13 @@ mod tests {
 
     #[test]
     fn a_remembered_session_is_extended_once_a_day_up_to_its_longest_life() {
-        let row = created(NOW, LIFE);
+        let row = created(NOW, IDLE_TIMEOUT);
         let at = |row: &SessionRow, passed: Span| Change::of(row, NOW + passed);
         assert_eq!(at(&row, seconds(86_399)), None);
-        let until = NOW + days(1) + LIFE;
+        let until = NOW + days(1) + IDLE_TIMEOUT;
         assert_eq!(at(&row, days(1)), Some(Change::Extended { until }));
         let last = SessionRow { expires_at: NOW + days(29), ..row.clone() };
-        let until = NOW + LONGEST_LIFE;
+        let until = NOW + ABSOLUTE_TIMEOUT;
         assert_eq!(at(&last, days(25)), Some(Change::Extended { until }));
         let over = SessionRow { expires_at: until, ..row.clone() };
         assert_eq!(at(&over, days(29)), None);
@@ -210,12 +210,12 @@ mod tests {
     #[test]
     fn a_session_from_a_clock_that_was_ahead_is_bounded_from_now() {
         let bound = |row: &SessionRow| Change::of(row, NOW);
-        let tolerated = created(NOW + CLOCK_TOLERANCE, LIFE);
+        let tolerated = created(NOW + CLOCK_TOLERANCE, IDLE_TIMEOUT);
         assert_eq!(bound(&tolerated), None);
-        let year = created(NOW + days(400), LIFE);
-        let until = NOW + LONGEST_LIFE;
+        let year = created(NOW + days(400), IDLE_TIMEOUT);
+        let until = NOW + ABSOLUTE_TIMEOUT;
         assert_eq!(bound(&year), Some(Change::Bounded { created_at: NOW, until }));
-        let day = created(NOW + days(1), LIFE);
+        let day = created(NOW + days(1), IDLE_TIMEOUT);
         assert_eq!(
             bound(&day),
             Some(Change::Bounded { created_at: NOW, until: NOW + days(8) }),
@@ -233,23 +233,27 @@ mod tests {
     #[test]
     fn the_first_of_many_uses_decides_and_one_that_is_not_to_extend_notes_nothing() {
         let ends = SessionEnds::default();
-        let row = Arc::new(created(NOW, LIFE));
+        let row = Arc::new(created(NOW, IDLE_TIMEOUT));
         let first = NOW + days(1);
         assert_eq!(ends.used(&row, first, false).expires_at, row.expires_at);
         assert!(ends.lock().is_empty());
         for passed in [0, 1, 2] {
             let used = ends.used(&row, first + seconds(passed), true);
-            assert_eq!((used.expires_at, used.updated_at), (first + LIFE, first));
+            assert_eq!((used.expires_at, used.updated_at), (first + IDLE_TIMEOUT, first));
         }
         assert_eq!(ends.lock().len(), 1);
         let after_its_old_end = ends.used(&row, row.expires_at, true);
-        assert_eq!(after_its_old_end.expires_at, first + LIFE, "what is noted counts already");
+        assert_eq!(
+            after_its_old_end.expires_at,
+            first + IDLE_TIMEOUT,
+            "what is noted counts already"
+        );
     }
 
     #[test]
     fn a_session_that_is_over_is_not_extended() {
         let ends = SessionEnds::default();
-        let row = Arc::new(created(NOW, LIFE));
+        let row = Arc::new(created(NOW, IDLE_TIMEOUT));
         assert_eq!(ends.used(&row, row.expires_at, true).expires_at, row.expires_at);
         assert!(ends.lock().is_empty());
     }

@@ -6,19 +6,19 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Refusal, Store,
-    accounts::{Credential, NewAccount},
+    AdminCheckFailed, Error, Store,
+    accounts::{NewAccount, PasswordAccount},
     admin_write::admin_write,
     audit_events::Event,
+    batch_loader::{BatchLoader, BatchLoaders},
+    credential::{Credential, credential_lookup},
+    credential_cache::{CacheMap, CredentialCache, Resolved},
     generation::{self, next_generation},
+    invalidating_transaction,
     jobs::NewJob,
-    key::{Key, found_by},
-    loader::{Loader, Loaders},
-    lock_out,
+    list_query,
     locks::lock_user,
-    memory::{Kept, Memory, Resolved},
     page::{Page, Window, load_window, new_id},
-    read_list,
     schema::{accounts, jobs, sessions, users},
     unreadable::OrEmpty,
     user_search::insert_user,
@@ -30,13 +30,13 @@ use crate::{
 };
 
 /// How long a session lives after its last refresh.
-pub const LIFE: Span = days(7);
+pub const IDLE_TIMEOUT: Span = days(7);
 /// How long a session lives that is not to be remembered: it is never refreshed.
 pub const SHORT_LIFE: Span = days(1);
 /// A session is refreshed once a day at the most.
 pub const REFRESH_AFTER: Span = days(1);
 /// However often it is refreshed, a session ends after this.
-pub const LONGEST_LIFE: Span = days(30);
+pub const ABSOLUTE_TIMEOUT: Span = days(30);
 
 /// A row of `sessions`, without its secret's hash: nobody needs that beside it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -105,7 +105,7 @@ impl NewSession {
             id: new_id(),
             user_id: user_id.to_owned(),
             secret_hash,
-            expires_at: now + if remember { LIFE } else { SHORT_LIFE },
+            expires_at: now + if remember { IDLE_TIMEOUT } else { SHORT_LIFE },
             authenticated_at: now,
             last_seen_at: now,
             remember,
@@ -121,14 +121,14 @@ impl NewSession {
     }
 }
 
-impl Key for SessionRow {
+impl Credential for SessionRow {
     type Hash = SessionHash;
 
-    fn kept(memory: &Memory) -> &Kept<Self> {
-        &memory.sessions
+    fn map(cache: &CredentialCache) -> &CacheMap<Self> {
+        &cache.sessions
     }
 
-    fn loader(loaders: &Loaders) -> &Loader<Self> {
+    fn loader(loaders: &BatchLoaders) -> &BatchLoader<Self> {
         &loaders.sessions
     }
 
@@ -140,7 +140,7 @@ impl Key for SessionRow {
         Some(self.last_seen_at)
     }
 
-    found_by!(sessions.secret_hash, generation::session_is_current);
+    credential_lookup!(sessions.secret_hash, generation::session_is_current);
 }
 
 /// What the gate asks: the session with this secret, expired or not, and its user.
@@ -152,7 +152,7 @@ pub async fn by_secret(
     hash: SessionHash,
     now: Timestamp,
 ) -> Result<Option<Arc<Resolved<SessionRow>>>, Error> {
-    store.look_up(hash, now).await
+    store.lookup(hash, now).await
 }
 
 /// Adds a user together with the way they sign in, their first session, which takes the place of the
@@ -169,7 +169,7 @@ pub async fn sign_up(
     mail: Option<NewJob>,
 ) -> Result<(User, SessionRow), Error> {
     let max_sessions = store.max_sessions;
-    lock_out!(store, if replaced.is_some(), |conn| {
+    invalidating_transaction!(store, if replaced.is_some(), |conn| {
         let user = insert_user!(conn, &user);
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         if let Some(mail) = &mail {
@@ -213,13 +213,13 @@ pub struct SigningIn {
 /// When the store is unavailable.
 pub async fn sign_in(
     store: &Store,
-    verified: Credential,
+    verified: PasswordAccount,
     with: SigningIn,
 ) -> Result<SignedIn, Error> {
     let SigningIn { rehashed, session, replaced, verified_only } = with;
     let keep = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
     let max_sessions = store.max_sessions;
-    lock_out!(store, if replaced.is_some(), |conn| {
+    invalidating_transaction!(store, if replaced.is_some(), |conn| {
         let Some(user) = lock_user!(conn, &session.user_id).filter(User::is_active) else {
             return Ok(SignedIn::Deactivated);
         };
@@ -250,7 +250,7 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Page<SessionRow>, Error> {
     let wanted = window.clone();
-    let rows = read_list!(store, |conn| {
+    let rows = list_query!(store, |conn| {
         let query = sessions::table
             .inner_join(users::table)
             .inner_join(generation::site())
@@ -285,7 +285,7 @@ pub async fn authenticated_again(
     renewal: Renewal,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    lock_out!(store, |conn| Ok(renew!(conn, &renewal, now)))
+    invalidating_transaction!(store, |conn| Ok(renew!(conn, &renewal, now)))
 }
 
 /// Within a transaction: the session goes on under another secret, if it goes on.
@@ -308,7 +308,7 @@ pub(super) use renew;
 /// # Errors
 /// When the store is unavailable.
 pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error> {
-    lock_out!(store, |conn| diesel::delete(
+    invalidating_transaction!(store, |conn| diesel::delete(
         sessions::table.filter(sessions::secret_hash.eq(hash))
     )
     .execute(conn)
@@ -337,7 +337,7 @@ pub async fn end(
     which: Which,
     now: Timestamp,
 ) -> Result<(), Error> {
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         match &which {
             Which::One(id) => {
                 let one = sessions::table.find(id).filter(sessions::user_id.eq(&user_id));
@@ -367,7 +367,7 @@ pub async fn end_as_admin(
     user_id: String,
     now: Timestamp,
     event: Event,
-) -> Result<Result<usize, Refusal>, Error> {
+) -> Result<Result<usize, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         next_generation!(conn, &user_id, session_generation);
         let ended = remove_sessions!(conn, &user_id, now);
@@ -386,7 +386,7 @@ pub async fn end_one_as_admin(
     id: String,
     now: Timestamp,
     event: impl Fn(&SessionRow) -> Event + Send + 'static,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Result<Result<(), AdminCheckFailed>, Error> {
     admin_write!(store, by actor, |conn| {
         let session: Option<SessionRow> = sessions::table
             .inner_join(users::table)
@@ -398,10 +398,10 @@ pub async fn end_one_as_admin(
             .get_result(conn)
             .await
             .optional()?;
-        let Some(session) = session else { return Ok(Err(Refusal::NotFound)) };
+        let Some(session) = session else { return Ok(Err(AdminCheckFailed::NotFound)) };
         let ended = diesel::delete(sessions::table.find(&id)).execute(conn).await?;
         if ended == 0 {
-            return Ok(Err(Refusal::NotFound));
+            return Ok(Err(AdminCheckFailed::NotFound));
         }
         Ok(Ok((event(&session), ())))
     })

@@ -7,13 +7,13 @@ use super::{
     Error, Store,
     accounts::NewAccount,
     audit_events::Event,
-    lock_out,
+    invalidating_transaction,
     locks::lock_admins,
     schema::{accounts, audit_events, setup_links, users},
     sessions::{NewSession, SessionRow, begin_session},
+    transaction,
     user_search::insert_user,
     users::{User, any_active_admin_in},
-    write,
 };
 use crate::{
     secrets::{LinkHash, SessionHash},
@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// When the store is unavailable.
 pub async fn issue(store: &Store, link: LinkHash, expires_at: Timestamp) -> Result<bool, Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         if any_active_admin_in!(conn) {
             return Ok(false);
         }
@@ -54,7 +54,7 @@ pub struct FirstAdmin {
 }
 
 /// How a claim ended.
-pub enum Claimed {
+pub enum SetupOutcome {
     /// There is an admin now, and this is their session.
     Done(Box<(User, SessionRow)>),
     /// Somebody is one already.
@@ -67,25 +67,29 @@ pub enum Claimed {
 ///
 /// # Errors
 /// [`Error::Violated`] when the address belongs to somebody; the link stays.
-pub async fn claim(store: &Store, first: FirstAdmin, now: Timestamp) -> Result<Claimed, Error> {
+pub async fn claim(
+    store: &Store,
+    first: FirstAdmin,
+    now: Timestamp,
+) -> Result<SetupOutcome, Error> {
     let max_sessions = store.max_sessions;
-    lock_out!(store, if first.replaced.is_some(), |conn| {
+    invalidating_transaction!(store, if first.replaced.is_some(), |conn| {
         lock_admins!(conn);
         if any_active_admin_in!(conn) {
-            return Ok(Claimed::AdminExists);
+            return Ok(SetupOutcome::AdminExists);
         }
         let live = diesel::delete(setup_links::table.find(first.link))
             .filter(setup_links::expires_at.gt(now))
             .execute(conn)
             .await?;
         if live == 0 {
-            return Ok(Claimed::InvalidLink);
+            return Ok(SetupOutcome::InvalidLink);
         }
         diesel::delete(setup_links::table).execute(conn).await?;
         let user = insert_user!(conn, &first.user);
         diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
         diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
         let session = begin_session!(conn, &first.session, first.replaced, max_sessions);
-        Ok(Claimed::Done(Box::new((user, session))))
+        Ok(SetupOutcome::Done(Box::new((user, session))))
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Error, Store, schema::signing_keys, write};
+use super::{Error, Store, schema::signing_keys, transaction};
 use crate::{
     secrets::KeyFingerprint,
     time::{Span, Timestamp, seconds},
@@ -29,7 +29,7 @@ pub struct Instance {
 
 /// How the keys of an instance and those of the others stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct KeyStatus {
     /// Since when this one is accepted.
     pub accepted_at: Option<Timestamp>,
     /// Whether there is one that does not fit.
@@ -56,7 +56,7 @@ impl Instance {
     /// An instance that has been accepted stays so, whatever the keys of those that come later: one with a
     /// wrong secret must not take the others out of service. Of two that were accepted at once, the later
     /// one gives way.
-    fn standing(&self, others: &[Self], now: Timestamp) -> Standing {
+    fn standing(&self, others: &[Self], now: Timestamp) -> KeyStatus {
         let before = |other: &Self| match (other.accepted_at, self.accepted_at) {
             (Some(theirs), Some(own)) => (theirs, &other.id) < (own, &self.id),
             (theirs, _) => theirs.is_some(),
@@ -64,7 +64,7 @@ impl Instance {
         let mut misfits = others.iter().filter(|other| !self.fits(other)).peekable();
         let mismatch = misfits.peek().is_some();
         let accepted_at = if misfits.any(before) { None } else { self.accepted_at.or(Some(now)) };
-        Standing { accepted_at, mismatch }
+        KeyStatus { accepted_at, mismatch }
     }
 
     fn rows(&self, accepted_at: Option<Timestamp>, seen_at: Timestamp) -> Vec<Row> {
@@ -101,8 +101,8 @@ fn instances(rows: Vec<Row>) -> Vec<Instance> {
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn record(store: &Store, own: Instance, now: Timestamp) -> Result<Standing, Error> {
-    write!(store, |conn| {
+pub async fn record(store: &Store, own: Instance, now: Timestamp) -> Result<KeyStatus, Error> {
+    transaction!(store, |conn| {
         // What is ahead of the clock was written before that was set back.
         let stopped = signing_keys::seen_at
             .lt(now - LIVE)
@@ -123,7 +123,7 @@ pub async fn record(store: &Store, own: Instance, now: Timestamp) -> Result<Stan
 /// # Errors
 /// When the store is unavailable; the others then notice by themselves.
 pub async fn remove(store: &Store, id: String) -> Result<(), Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         let own = signing_keys::table.filter(signing_keys::instance_id.eq(&id));
         diesel::delete(own).execute(conn).await
     })?;
@@ -178,12 +178,12 @@ mod tests {
         let newcomer = instance("a", &[wrong], None);
         let first = instance("b", &[right], Some(60));
         let standing = first.standing(std::slice::from_ref(&newcomer), NOW);
-        assert_eq!(standing, Standing { accepted_at: first.accepted_at, mismatch: true });
+        assert_eq!(standing, KeyStatus { accepted_at: first.accepted_at, mismatch: true });
 
         // Nor one that starts later than it, also when the first one has stopped meanwhile.
         let second = instance("c", &[right], None);
         let standing = second.standing(&[newcomer.clone(), first], NOW);
-        assert_eq!(standing, Standing { accepted_at: Some(NOW), mismatch: true });
+        assert_eq!(standing, KeyStatus { accepted_at: Some(NOW), mismatch: true });
         let second = Instance { accepted_at: standing.accepted_at, ..second };
         assert_eq!(newcomer.standing(&[second], NOW).accepted_at, None);
         assert_eq!(newcomer.standing(&[], NOW).accepted_at, Some(NOW));

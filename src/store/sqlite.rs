@@ -4,8 +4,8 @@
 //! runtimes when its future is dropped in mid-query. Here a whole job runs on a thread that owns its
 //! connection, to its end, whether or not the caller still waits: nothing is ever half done.
 
-mod job;
 mod reader;
+mod task;
 mod threads;
 mod writer;
 
@@ -19,8 +19,8 @@ use diesel::{
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::{Error, FileLock, MAINTENANCE, epoch, lane};
-use job::{Asked, Job};
+use super::{Error, FileLock, MAINTENANCE, epoch, per_worker};
+use task::{PendingTask, Task};
 use threads::Threads;
 
 /// How many jobs may wait for a thread. A full queue means more work than the disk can take.
@@ -53,19 +53,19 @@ impl SpawnBlocking for InPlace {
 /// wait for the same file.
 const SHARED: usize = 32;
 
-type Jobs = flume::Sender<Box<dyn Job>>;
-type Queue = flume::Receiver<Box<dyn Job>>;
+type Tasks = flume::Sender<Box<dyn Task>>;
+type Queue = flume::Receiver<Box<dyn Task>>;
 
 /// The database file, seen through its threads.
 pub struct Sqlite {
     /// One for each worker, for what every request waits for: nothing slow is ever before it.
-    lanes: Vec<Jobs>,
-    readers: Jobs,
+    lanes: Vec<Tasks>,
+    readers: Tasks,
     /// For lists, searches and counts: as many threads as for short reads, beside those.
-    lists: Jobs,
-    watch: Jobs,
-    writer: Jobs,
-    patience: Duration,
+    lists: Tasks,
+    watch: Tasks,
+    writer: Tasks,
+    timeout: Duration,
     // Dropped last: it waits until the threads have closed their connections.
     _threads: Threads,
 }
@@ -78,12 +78,12 @@ impl Sqlite {
     pub fn open(
         file: &Path,
         workers: usize,
-        patience: Duration,
+        timeout: Duration,
         lock: Option<&Arc<FileLock>>,
     ) -> Result<Self, Error> {
         let mut threads = Threads::new(lock.cloned());
         let mut read_on = |name: String, queue: Queue| -> Result<(), Error> {
-            let connection = connect_reader(file, patience)?;
+            let connection = connect_reader(file, timeout)?;
             threads.start(name, move |lock| reader::serve(connection, &queue, lock))
         };
         let (read_jobs, read_queue) = flume::bounded(QUEUE);
@@ -101,7 +101,7 @@ impl Sqlite {
         let (watch_jobs, watch_queue) = flume::bounded(QUEUE);
         read_on("sqlite-watch".to_owned(), watch_queue)?;
         let (write_jobs, write_queue) = flume::bounded(QUEUE);
-        let connection = Connection::with_runtime(connect(file, patience)?, InPlace);
+        let connection = Connection::with_runtime(connect(file, timeout)?, InPlace);
         threads.start("sqlite-writer".to_owned(), move |lock| {
             writer::serve(connection, &write_queue, lock);
         })?;
@@ -114,7 +114,7 @@ impl Sqlite {
             lists: list_jobs,
             watch: watch_jobs,
             writer: write_jobs,
-            patience,
+            timeout,
             _threads: threads,
         })
     }
@@ -122,7 +122,7 @@ impl Sqlite {
     /// How many jobs wait for a thread.
     #[must_use]
     pub fn queue(&self) -> usize {
-        let lanes: usize = self.lanes.iter().map(Jobs::len).sum();
+        let lanes: usize = self.lanes.iter().map(Tasks::len).sum();
         lanes + self.readers.len() + self.lists.len() + self.writer.len()
     }
 
@@ -131,19 +131,19 @@ impl Sqlite {
     ///
     /// # Errors
     /// As for [`read`](Self::read).
-    pub async fn look_up<T: Send + 'static>(
+    pub async fn lookup<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let body = |connection: &mut Connection| in_place(connection.spawn_blocking(body));
-        self.ask(lane::own(&self.lanes)?, body).await
+        self.ask(per_worker::own(&self.lanes)?, body).await
     }
 
     /// Runs one statement that reads, where no other statement is ever before it.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
-    pub async fn watch<T: Send + 'static>(
+    pub async fn read_epoch<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -180,7 +180,7 @@ impl Sqlite {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.lock_out(move |connection| epoch::unchanged(connection, body)).await
+        self.invalidating_write(move |connection| epoch::unchanged(connection, body)).await
     }
 
     /// As [`write`](Self::write), where no request waits for the answer.
@@ -202,14 +202,14 @@ impl Sqlite {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        ask_within(MAINTENANCE.max(self.patience), &self.writer, body).await
+        ask_within(MAINTENANCE.max(self.timeout), &self.writer, body).await
     }
 
     /// As [`write`](Self::write), for what changes the epoch: its triggers do that.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
-    pub async fn lock_out<T: Send + 'static>(
+    pub async fn invalidating_write<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -218,22 +218,22 @@ impl Sqlite {
 
     async fn ask<T: Send + 'static>(
         &self,
-        jobs: &Jobs,
+        jobs: &Tasks,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        ask_within(self.patience, jobs, body).await
+        ask_within(self.timeout, jobs, body).await
     }
 }
 
 async fn ask_within<T: Send + 'static>(
-    patience: Duration,
-    jobs: &Jobs,
+    timeout: Duration,
+    jobs: &Tasks,
     body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
 ) -> Result<T, Error> {
-    let (job, answered) = Asked::new(body);
+    let (job, answered) = PendingTask::new(body);
     let full = |_| Error::unavailable("the queue to SQLite is full");
     jobs.try_send(Box::new(job)).map_err(full)?;
-    match tokio::time::timeout(patience, answered).await {
+    match tokio::time::timeout(timeout, answered).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::unavailable("SQLite's thread has ended")),
         Err(_) => Err(Error::unavailable("SQLite did not answer in time")),

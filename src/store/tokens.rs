@@ -9,23 +9,23 @@ use diesel_async::RunQueryDsl;
 use strum::{EnumString, IntoStaticStr};
 
 use super::{
-    Error, Refusal, Store,
+    AdminCheckFailed, Error, Store,
     admin_write::admin_write,
     audit_events::Event,
+    batch_loader::{BatchLoader, BatchLoaders},
+    credential::{Credential, credential_lookup},
+    credential_cache::{CacheMap, CredentialCache, Resolved},
     generation::{self, generation, next_generation},
-    key::{Key, found_by},
-    loader::{Loader, Loaders},
-    lock_out,
+    invalidating_transaction, list_query,
     locks::lock_user,
-    memory::{Kept, Memory, Resolved},
     page::new_id,
-    read, read_list,
+    query,
     schema::{api_tokens, audit_events, users},
     scopes::StoredScopes,
+    transaction,
     unreadable::OrEmpty,
     users::{Role, User, present},
     verifications::asker_is_signed_in,
-    write,
 };
 use crate::{
     scope::{Scope, Scopes},
@@ -136,14 +136,14 @@ impl ApiToken {
     }
 }
 
-impl Key for ApiToken {
+impl Credential for ApiToken {
     type Hash = TokenHash;
 
-    fn kept(memory: &Memory) -> &Kept<Self> {
-        &memory.tokens
+    fn map(cache: &CredentialCache) -> &CacheMap<Self> {
+        &cache.tokens
     }
 
-    fn loader(loaders: &Loaders) -> &Loader<Self> {
+    fn loader(loaders: &BatchLoaders) -> &BatchLoader<Self> {
         &loaders.tokens
     }
 
@@ -155,7 +155,7 @@ impl Key for ApiToken {
         self.last_used_at
     }
 
-    found_by!(api_tokens.token_hash, generation::token_is_current);
+    credential_lookup!(api_tokens.token_hash, generation::token_is_current);
 }
 
 /// What the gate asks: the token with this hash, in whatever state, and its user.
@@ -167,7 +167,7 @@ pub async fn by_hash(
     hash: TokenHash,
     now: Timestamp,
 ) -> Result<Option<Arc<Resolved<ApiToken>>>, Error> {
-    store.look_up(hash, now).await
+    store.lookup(hash, now).await
 }
 
 /// Who makes a token.
@@ -180,7 +180,7 @@ pub enum Maker {
 
 /// How making a token ended.
 #[derive(Debug)]
-pub enum Made {
+pub enum CreateTokenOutcome {
     /// Here it is.
     Token(Box<ApiToken>),
     /// Its owner has been locked out or is gone, or the session has ended.
@@ -201,12 +201,12 @@ pub async fn create(
     token: NewToken,
     scopes: Scopes,
     maker: Maker,
-) -> Result<Made, Error> {
-    write!(store, |conn| {
+) -> Result<CreateTokenOutcome, Error> {
+    transaction!(store, |conn| {
         match lock_user!(conn, &token.user_id).filter(User::is_active) {
-            None => return Ok(Made::Deactivated),
+            None => return Ok(CreateTokenOutcome::Deactivated),
             Some(owner) if scopes.contains(Scope::Admin) && owner.role != Role::Admin => {
-                return Ok(Made::NotAnAdmin);
+                return Ok(CreateTokenOutcome::NotAnAdmin);
             }
             Some(_) => {}
         }
@@ -215,7 +215,7 @@ pub async fn create(
         match &maker {
             Maker::Owner(session_id) => {
                 if !asker_is_signed_in!(conn, Some(session_id), token.created_at) {
-                    return Ok(Made::Deactivated);
+                    return Ok(CreateTokenOutcome::Deactivated);
                 }
             }
             Maker::Operator(event) => {
@@ -231,7 +231,7 @@ pub async fn create(
             .select(ApiToken::as_select())
             .get_result(conn)
             .await?;
-        Ok(Made::Token(Box::new(token)))
+        Ok(CreateTokenOutcome::Token(Box::new(token)))
     })
 }
 
@@ -240,7 +240,7 @@ pub async fn create(
 /// # Errors
 /// When the store is unavailable.
 pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ApiToken>, Error> {
-    read!(store, |conn| with_generations()
+    query!(store, |conn| with_generations()
         .select(ApiToken::as_select())
         .filter(api_tokens::id.eq(&id))
         .filter(api_tokens::user_id.eq(&user_id))
@@ -259,7 +259,7 @@ pub async fn rename(
     id: String,
     name: String,
 ) -> Result<Option<ApiToken>, Error> {
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         diesel::update(api_tokens::table.find(&id))
             .filter(api_tokens::user_id.eq(&user_id))
             .set(api_tokens::name.eq(&name))
@@ -280,7 +280,7 @@ pub async fn rename(
 /// # Errors
 /// When the store is unavailable.
 pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, String>, Error> {
-    let rows: Vec<(String, String)> = read_list!(store, |conn| with_generations()
+    let rows: Vec<(String, String)> = list_query!(store, |conn| with_generations()
         .filter(api_tokens::id.eq_any(&ids))
         .select((api_tokens::id, api_tokens::name))
         .load(conn)
@@ -298,7 +298,7 @@ pub async fn revoke(
     id: String,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let revoked = lock_out!(store, |conn| {
+    let revoked = invalidating_transaction!(store, |conn| {
         diesel::update(api_tokens::table.find(&id))
             .filter(api_tokens::user_id.eq(&user_id))
             .filter(api_tokens::revoked_at.is_null())
@@ -325,7 +325,7 @@ pub async fn revoke_as_admin(
     id: String,
     event: impl Fn(&ApiToken) -> Event + Send + 'static,
     now: Timestamp,
-) -> Result<Result<ApiToken, Refusal>, Error> {
+) -> Result<Result<ApiToken, AdminCheckFailed>, Error> {
     admin_write!(store, by actor, |conn| {
         let token: Option<ApiToken> = with_generations()
             .select(ApiToken::as_select())
@@ -333,7 +333,7 @@ pub async fn revoke_as_admin(
             .get_result(conn)
             .await
             .optional()?;
-        let Some(token) = token else { return Ok(Err(Refusal::NotFound)) };
+        let Some(token) = token else { return Ok(Err(AdminCheckFailed::NotFound)) };
         diesel::update(api_tokens::table.find(&id))
             .filter(api_tokens::revoked_at.is_null())
             .set(api_tokens::revoked_at.eq(now))
@@ -353,7 +353,7 @@ pub async fn revoke_all(
     user_id: String,
     now: Timestamp,
     event: Event,
-) -> Result<Result<usize, Refusal>, Error> {
+) -> Result<Result<usize, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         next_generation!(conn, &user_id, token_generation);
         let revoked = mark_tokens!(conn, &user_id, now);
@@ -373,7 +373,7 @@ fn with_generations() -> _ {
 macro_rules! mark_tokens {
     ($conn:ident, $user_id:expr, $now:expr) => {{
         use $crate::store::{
-            alive::alive,
+            active_tokens::is_active,
             generation::{FIRST_BATCH, generation},
             revocation_cleanup::{Kind, note_cleanup},
             schema::api_tokens,
@@ -391,7 +391,7 @@ macro_rules! mark_tokens {
         // One that was revoked with others before has yet to say when that was.
         let ids = newest.iter().filter(|(_, of)| *of == generation - 1).map(|(id, _)| id);
         let revoked = diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(ids)))
-            .filter(alive($now))
+            .filter(is_active($now))
             .set(api_tokens::revoked_at.eq($now))
             .execute($conn)
             .await?;

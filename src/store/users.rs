@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Error, Refusal, Store, admin_write::admin_write, audit_events::Event, constraints::Constraint,
-    generation::next_generation, lock_out, page::new_id, read, read_list, schema::users,
-    sessions::remove_sessions, tokens::mark_tokens, unreadable::OrEmpty, user_search::index_user,
-    verifications::remove_links,
+    AdminCheckFailed, Error, Store, admin_write::admin_write, audit_events::Event,
+    constraints::Constraint, generation::next_generation, invalidating_transaction, list_query,
+    page::new_id, query, schema::users, sessions::remove_sessions, tokens::mark_tokens,
+    unreadable::OrEmpty, user_search::index_user, verifications::remove_links,
 };
 use crate::time::Timestamp;
 
@@ -112,7 +112,7 @@ pub struct Profile {
 /// # Errors
 /// When the store is unavailable.
 pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
-    read!(store, |conn| users::table
+    query!(store, |conn| users::table
         .filter(present())
         .find(&id)
         .select(User::as_select())
@@ -126,7 +126,7 @@ pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
 /// # Errors
 /// When the store is unavailable.
 pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Error> {
-    read_list!(store, |conn| users::table
+    list_query!(store, |conn| users::table
         .filter(present())
         .filter(users::id.eq_any(&ids))
         .select(User::as_select())
@@ -139,7 +139,7 @@ pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Erro
 /// # Errors
 /// When the store is unavailable.
 pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>, Error> {
-    read!(store, |conn| users::table
+    query!(store, |conn| users::table
         .filter(present())
         .filter(users::email.eq(&email))
         .select(User::as_select())
@@ -153,7 +153,7 @@ pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>,
 /// # Errors
 /// When the store is unavailable.
 pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
-    read!(store, |conn| Ok(any_active_admin_in!(conn)))
+    query!(store, |conn| Ok(any_active_admin_in!(conn)))
 }
 
 /// Changes name or role. The site keeps at least one active admin. Whoever becomes one signs in anew: no
@@ -166,13 +166,13 @@ pub async fn update(
     id: String,
     changes: Changes,
     event: Event,
-) -> Result<Result<User, Refusal>, Error> {
+) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         let before: Option<User> = find_in!(conn, &id);
-        let Some(before) = before else { return Ok(Err(Refusal::NotFound)) };
+        let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
         let demoted = changes.role == Some(Role::User);
         if demoted && is_last_admin!(conn, &before) {
-            return Ok(Err(Refusal::LastAdmin));
+            return Ok(Err(AdminCheckFailed::LastAdmin));
         }
         let user = diesel::update(users::table.filter(present()).find(&id))
             .set(&changes)
@@ -195,7 +195,7 @@ pub async fn update(
 /// # Errors
 /// When the store is unavailable.
 pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
-    lock_out!(store, |conn| {
+    invalidating_transaction!(store, |conn| {
         let user: Option<User> = diesel::update(users::table.filter(present()).find(&id))
             .set(&profile)
             .returning(User::as_returning())
@@ -221,12 +221,12 @@ pub async fn deactivate(
     revoke: bool,
     now: Timestamp,
     event: Event,
-) -> Result<Result<User, Refusal>, Error> {
+) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         let before: Option<User> = find_in!(conn, &id);
-        let Some(before) = before else { return Ok(Err(Refusal::NotFound)) };
+        let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
         if is_last_admin!(conn, &before) {
-            return Ok(Err(Refusal::LastAdmin));
+            return Ok(Err(AdminCheckFailed::LastAdmin));
         }
         let user = if before.deactivated_at.is_some() {
             before
@@ -256,10 +256,10 @@ pub async fn reactivate(
     id: String,
     now: Timestamp,
     event: Event,
-) -> Result<Result<User, Refusal>, Error> {
+) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         let before: Option<User> = find_in!(conn, &id);
-        let Some(before) = before else { return Ok(Err(Refusal::NotFound)) };
+        let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
         let user = if before.deactivated_at.is_none() {
             before
         } else {

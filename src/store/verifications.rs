@@ -10,10 +10,10 @@ use super::{
     generation::{self, generation},
     locks::lock_user,
     page::new_id,
-    read,
+    query,
     schema::{jobs, users, verifications},
+    transaction,
     users::{User, present},
-    write,
 };
 use crate::{
     secrets::LinkHash,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A link whose time is over is remembered for this long, so that its holder can be told so.
-pub const MEMORY: Span = days(1);
+pub const RETENTION: Span = days(1);
 
 /// What a link lets its holder do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
@@ -108,7 +108,7 @@ impl NewVerification {
 
 /// Why a link does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum LinkError {
     /// It was never made, has been used, or a newer one or a change has taken its place.
     Unknown,
     /// Its time is over.
@@ -129,7 +129,7 @@ pub enum Refused {
 /// # Errors
 /// When the store is unavailable.
 pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         let Some(user) = lock_user!(conn, &link.user_id).filter(User::is_active) else {
             return Ok(false);
         };
@@ -182,7 +182,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
 /// # Errors
 /// When the store is unavailable.
 pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
-    write!(store, |conn| {
+    transaction!(store, |conn| {
         let mailed: Option<Verification> = verifications::table
             .filter(verifications::job_id.eq(&job_id))
             .select(Verification::as_select())
@@ -242,7 +242,7 @@ pub async fn is_live(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let purpose: &'static str = purpose.into();
-    let live: i64 = read!(store, |conn| verifications::table
+    let live: i64 = query!(store, |conn| verifications::table
         .inner_join(users::table)
         .inner_join(generation::site())
         .filter(generation::link_is_current())
@@ -266,7 +266,7 @@ pub async fn holder(
     purpose: Purpose,
 ) -> Result<Option<User>, Error> {
     let purpose: &'static str = purpose.into();
-    read!(store, |conn| verifications::table
+    query!(store, |conn| verifications::table
         .inner_join(users::table)
         .inner_join(generation::site())
         .filter(generation::link_is_current())
@@ -310,15 +310,15 @@ macro_rules! redeem {
                     $now
                 ) =>
                 {
-                    Err(Refused::Unknown)
+                    Err(LinkError::Unknown)
                 }
                 None => {
                     let spent =
                         diesel::delete(verifications::table.find(&held.id)).execute($conn).await?;
-                    if spent == 1 { Ok((user, held)) } else { Err(Refused::Unknown) }
+                    if spent == 1 { Ok((user, held)) } else { Err(LinkError::Unknown) }
                 }
             },
-            _ => Err(Refused::Unknown),
+            _ => Err(LinkError::Unknown),
         }
     }};
 }
@@ -331,13 +331,13 @@ impl Verification {
     }
 
     /// Why it does nothing for this user, if it does nothing. Of a lock-out only a good link tells.
-    pub(super) fn refusal(&self, user: &User, now: Timestamp) -> Option<Refused> {
+    pub(super) fn refusal(&self, user: &User, now: Timestamp) -> Option<LinkError> {
         if !self.changes_email() && self.email != user.email {
-            Some(Refused::Unknown)
+            Some(LinkError::Unknown)
         } else if self.expires_at <= now {
-            Some(Refused::Expired)
+            Some(LinkError::Expired)
         } else if !user.is_active() {
-            Some(Refused::Deactivated)
+            Some(LinkError::Deactivated)
         } else {
             None
         }

@@ -384,16 +384,16 @@ async fn the_last_use_of_a_key_survives_a_stop() {
         &["token", "create", "--email", "a@example.com", "--name", "t"],
         "",
     ));
-    let last_use = async |server: &Running| {
+    let last_used = async |server: &Running| {
         let page = server.nobody.with_token(token.trim()).get("/api/tokens").await.expect(200);
         page["items"][0]["lastUsedAt"].clone()
     };
     let server = Running::start(home.path(), &[]);
-    assert_eq!(last_use(&server).await, Value::Null);
+    assert_eq!(last_used(&server).await, Value::Null);
     server.signal("TERM");
     assert!(server.wait().success());
     let server = Running::start(home.path(), &[]);
-    assert!(last_use(&server).await.is_string());
+    assert!(last_used(&server).await.is_string());
 }
 
 #[tokio::test]

@@ -407,7 +407,7 @@ pub async fn raw(server: &Server, request: &str) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let _ = socket.write_all(request.as_bytes()).await;
     let mut seen = Vec::new();
-    let patience = std::time::Duration::from_secs(2);
-    let _ = tokio::time::timeout(patience, socket.read_to_end(&mut seen)).await;
+    let timeout = std::time::Duration::from_secs(2);
+    let _ = tokio::time::timeout(timeout, socket.read_to_end(&mut seen)).await;
     String::from_utf8_lossy(&seen).into_owned()
 }

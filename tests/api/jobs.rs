@@ -175,16 +175,16 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
     for outcome in
         [Outcome::Done, Outcome::Again(now + days(1), reason()), Outcome::GivenUp(reason())]
     {
-        queue::settle(store, &late, outcome, now).await.unwrap();
+        queue::record_outcome(store, &late, outcome, now).await.unwrap();
         let left = jobs(&server).await.remove(0);
         assert_eq!((&left.id, left.attempts), (&id, 2));
         // The server may have shortened the wait, by the time at its start.
         assert!(left.run_at <= taken.run_at, "{}", left.run_at);
         assert_eq!((left.last_error, left.given_up_at), (None, None));
     }
-    queue::settle(store, &taken, Outcome::GivenUp(reason()), now).await.unwrap();
+    queue::record_outcome(store, &taken, Outcome::GivenUp(reason()), now).await.unwrap();
     assert!(claim(&server, FOREIGN, now + days(9)).await.is_none(), "nobody tries it any more");
-    queue::settle(store, &taken, Outcome::Done, now).await.unwrap();
+    queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
 
@@ -199,9 +199,9 @@ async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: B
     crate::store::execute(&server, &format!("UPDATE jobs SET run_at = {due}")).await;
     let taken = claim(&server, FOREIGN, now).await.unwrap();
     assert_eq!((taken.run_at, taken.fence), (late.run_at, late.fence + 1));
-    queue::settle(store, &late, Outcome::Done, now).await.unwrap();
+    queue::record_outcome(store, &late, Outcome::Done, now).await.unwrap();
     assert_eq!(jobs(&server).await.len(), 1, "what the first says is refused");
-    queue::settle(store, &taken, Outcome::Done, now).await.unwrap();
+    queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
 
@@ -235,7 +235,9 @@ async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
     let taken = claim(&server, FOREIGN, ahead).await.unwrap();
     assert_eq!(shorten().await, now + LEASE);
     assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "it is leased");
-    queue::settle(store, &taken, Outcome::Again(ahead, String::new()), ahead).await.unwrap();
+    queue::record_outcome(store, &taken, Outcome::Again(ahead, String::new()), ahead)
+        .await
+        .unwrap();
     assert_eq!(shorten().await, now + seconds(3600));
     assert!(claim(&server, FOREIGN, now + seconds(3599)).await.is_none(), "it was put off");
     assert!(claim(&server, FOREIGN, now + seconds(3600)).await.is_some());

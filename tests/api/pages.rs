@@ -65,7 +65,7 @@ async fn stale(backend: Backend) -> (Server, Value) {
     let claim = jobs::claim(store, &["spoiled"], seconds(60), server.now()).await.unwrap();
     let Claim::Taken(job) = claim else { panic!("{claim:?}") };
     let given_up = Outcome::GivenUp("550 there is nobody by that name here".into());
-    jobs::settle(store, &job, given_up, server.now()).await.unwrap();
+    jobs::record_outcome(store, &job, given_up, server.now()).await.unwrap();
     server.advance(seconds(25 * 60 * 60));
     let described = json!({
         "url": server.nobody.base,

@@ -5,8 +5,8 @@
 use portcullis::{
     secrets::LinkSecret,
     store::{
-        Refusal,
-        accounts::{self, Opening},
+        AdminCheckFailed,
+        accounts::{self, CreateUserOptions},
         audit_events::{Action, EVERYBODY, Event},
         jobs::{self, NewJob},
         retention::{self, Due},
@@ -42,7 +42,7 @@ fn is_done(reply: &Reply) -> bool {
 async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let (store, last_use) = (&server.state.store, &server.state.last_use);
+    let (store, last_used) = (&server.state.store, &server.state.last_used);
     for round in 0..rounds(20) {
         let made = ada.make_token(json!({ "name": "raced" })).await;
         let script = server.nobody.with_token(made["token"].as_str().unwrap());
@@ -56,7 +56,7 @@ async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
                 script.get(ME),
                 script.get(ME),
                 ada.browser.delete(&place),
-                last_use.flush(store)
+                last_used.flush(store)
             );
             revoked.expect(204);
             flushed.unwrap();
@@ -64,7 +64,7 @@ async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
             is_done(&other);
         }
         let before = ada.browser.get(&place).await.expect(200);
-        last_use.flush(store).await.unwrap();
+        last_used.flush(store).await.unwrap();
         let after = ada.browser.get(&place).await.expect(200);
         assert_eq!(after["state"], "revoked", "round {round}");
         assert_eq!(after["revokedAt"], before["revokedAt"]);
@@ -202,14 +202,14 @@ async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
         let user = users::User::new("x".into(), email.into(), Role::Admin, server.now());
         let (actor, now) = (Some(mallory.id.as_str()), server.now());
         let event = Event::new(actor, Action::UserCreated, &user.id, &json!({}), now);
-        let with = Opening { account: None, mail: None, event };
-        accounts::open(&server.state.store, user, with).await.unwrap()
+        let with = CreateUserOptions { account: None, mail: None, event };
+        accounts::create_user(&server.state.store, user, with).await.unwrap()
     };
     assert!(make("1@example.com").await.is_ok());
     server.set_role(&mallory, Role::User).await;
-    assert_eq!(make("2@example.com").await.err(), Some(Refusal::NotAnAdmin));
+    assert_eq!(make("2@example.com").await.err(), Some(AdminCheckFailed::NotAnAdmin));
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
-    assert_eq!(make("3@example.com").await.err(), Some(Refusal::LockedOut));
+    assert_eq!(make("3@example.com").await.err(), Some(AdminCheckFailed::LockedOut));
     let made = admin.browser.get("/api/admin/users?search=@example.com").await.expect(200);
     assert_eq!(made["items"].as_array().unwrap().len(), 3, "{made}");
 }
@@ -257,10 +257,10 @@ async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(back
     };
     server.set_role(&mallory, Role::User).await;
     let before = audited().await;
-    assert_eq!(late().await, [Some(Refusal::NotAnAdmin); 5]);
+    assert_eq!(late().await, [Some(AdminCheckFailed::NotAnAdmin); 5]);
     assert_eq!(audited().await, before);
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
-    assert_eq!(late().await, [Some(Refusal::LockedOut); 5]);
+    assert_eq!(late().await, [Some(AdminCheckFailed::LockedOut); 5]);
     assert_eq!(audited().await, before + 1, "the lock-out itself");
     ada.browser.get(ME).await.expect(200);
     script.get(ME).await.expect(200);

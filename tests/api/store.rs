@@ -1,9 +1,9 @@
 //! The store where HTTP does not reach, and what tests do to it behind the server's back.
 
+mod batch_loader;
 mod groups;
-mod last_use;
+mod last_used;
 mod load;
-mod loader;
 mod pipeline;
 mod retries;
 mod revocation;
@@ -17,9 +17,9 @@ use portcullis::{
     secrets::{LinkSecret, PasswordHash},
     store::{
         Database, Location, Store,
-        accounts::{self, NewAccount, Opening},
+        accounts::{self, CreateUserOptions, NewAccount},
         audit_events::{Action, Event},
-        last_use::{Key, LastUse, Used},
+        last_used::{CredentialId, LastUsed, LastUsedBuffer},
         lease,
         page::Window,
         passwords,
@@ -54,7 +54,7 @@ pub async fn execute(server: &Server, sql: &str) {
     let sql = sql.to_owned();
     match server.state.store.database() {
         Database::Sqlite(sqlite) => sqlite
-            .lock_out(move |connection| {
+            .invalidating_write(move |connection| {
                 portcullis::store::in_place(async move { connection.batch_execute(&sql).await })
             })
             .await
@@ -169,8 +169,8 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let (store, now) = (&server.state.store, server.now());
     let second = || users::User::new("x".into(), "ADA@example.com".into(), Role::User, now);
     let event = Event::new(None, Action::UserCreated, "x", &json!({}), now);
-    let with = Opening { account: None, mail: None, event };
-    let opened = accounts::open(store, second(), with).await;
+    let with = CreateUserOptions { account: None, mail: None, event };
+    let opened = accounts::create_user(store, second(), with).await;
     assert!(opened.as_ref().is_err_and(|error| error.is_taken("email")), "{opened:?}");
 
     let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
@@ -350,12 +350,12 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
             server.sign_in(&ada).await;
         }
         let sessions = ada.browser.get("/api/auth/list-sessions").await.expect(200);
-        let (one, other) = (LastUse::default(), LastUse::default());
+        let (one, other) = (LastUsedBuffer::default(), LastUsedBuffer::default());
         server.advance(portcullis::time::seconds(120));
         for session in sessions.as_array().unwrap() {
             for uses in [&one, &other] {
-                uses.note(&Used::at(None), server.now(), || {
-                    Key::Session(session["id"].as_str().unwrap().to_owned())
+                uses.note(&LastUsed::at(None), server.now(), || {
+                    CredentialId::Session(session["id"].as_str().unwrap().to_owned())
                 });
             }
         }
@@ -396,8 +396,8 @@ async fn a_last_use_is_written_once(backend: Backend) {
     };
     let begun = row().await;
     server.advance(portcullis::time::seconds(120));
-    let uses = LastUse::default();
-    uses.note(&Used::at(None), server.now(), || Key::Session(begun.id.clone()));
+    let uses = LastUsedBuffer::default();
+    uses.note(&LastUsed::at(None), server.now(), || CredentialId::Session(begun.id.clone()));
     uses.flush(store).await.unwrap();
     assert_eq!(row().await.last_seen_at, server.now());
     execute(&server, "UPDATE sessions SET last_seen_at = created_at").await;

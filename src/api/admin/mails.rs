@@ -16,7 +16,7 @@ use crate::{
     error::{Code, Error},
     gate::{Fresh, SiteAdmin, client},
     jobs::{About, Job, Mail},
-    limits::{Limit, Whom, network},
+    limits::{Limit, RateLimitKey, network},
     scope::by_name,
     state::State,
     store::{
@@ -103,7 +103,7 @@ pub async fn send_user_mail(
 ) -> Result<HttpResponse, Error> {
     let user = users::find(&state.store, id.to_string()).await?.ok_or(Code::NotFound)?;
     // As for a user's own requests, but an admin is told. What others ask for does not count against an admin's.
-    let mailbox = Whom::MailboxFrom(user.email, network(client::address(&request)));
+    let mailbox = RateLimitKey::MailboxFrom(user.email, network(client::address(&request)));
     state.limits.check_shared(&state.store, &state.clock, Limit::Mailbox, mailbox).await??;
     let now = state.clock.now();
     let detail = json!({ "about": <&str>::from(about) });

@@ -27,7 +27,7 @@ use crate::{
     jobs::{About, Job, Mail},
     state::State,
     store::{
-        accounts::{self, Opening},
+        accounts::{self, CreateUserOptions},
         audit_events::{Action, Event},
         page::Cursor,
         users::{self, Changes, Filter},
@@ -160,12 +160,12 @@ pub async fn create_user(
     let user = users::User::new(body.name, normal_email(&body.email), role.into(), now);
     let detail = json!({ "role": role });
     let invitation = Job::from(Mail::new(About::Invitation, &user.email));
-    let with = Opening {
+    let with = CreateUserOptions {
         account: None,
         mail: Some(invitation.row(Some(&user.id), now)),
         event: Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now),
     };
-    let user: AdminUser = accounts::open(&state.store, user, with)
+    let user: AdminUser = accounts::create_user(&state.store, user, with)
         .await
         .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))??
         .into();

@@ -43,7 +43,7 @@ impl FromRequest for Once {
 }
 
 impl Declares for Once {
-    const ACCESS: Access = Access { once: true, ..Access::OPEN };
+    const ACCESS: Access = Access { once: true, ..Access::UNGATED };
 }
 
 /// A place of ours or on a trusted origin, as it was sent; nowhere else may a link lead.

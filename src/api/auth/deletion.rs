@@ -23,7 +23,7 @@ use crate::{
     store::{
         audit_events::{Action, Event},
         deletion::{self, Deleted},
-        verifications::Refused,
+        verifications::LinkError,
     },
 };
 
@@ -129,8 +129,8 @@ async fn delete(state: &State, user_id: String, link: Option<LinkHash>) -> Resul
             Ok(())
         }
         Deleted::LastAdmin => Err(Code::LastAdmin.into()),
-        Deleted::Refused(Refused::Deactivated) => Err(Code::UserDeactivated.into()),
-        Deleted::Refused(Refused::Unknown | Refused::Expired) => {
+        Deleted::LinkRejected(LinkError::Deactivated) => Err(Code::UserDeactivated.into()),
+        Deleted::LinkRejected(LinkError::Unknown | LinkError::Expired) => {
             Err(Code::InvalidDeletionLink.into())
         }
     }

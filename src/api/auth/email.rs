@@ -25,7 +25,7 @@ use crate::{
         emails::{self, Followed, Verified},
         jobs::JobRow,
         users::User as UserRow,
-        verifications::Refused,
+        verifications::LinkError,
     },
 };
 
@@ -164,9 +164,9 @@ async fn confirm(
     Ok(match verified {
         Ok(Verified::Present | Verified::Already) => Ok(None),
         Ok(Verified::Changed(user)) => Ok(Some(User::from(*user))),
-        Err(Refused::Unknown) => Err(Code::InvalidEmailLink),
-        Err(Refused::Expired) => Err(Code::EmailLinkExpired),
-        Err(Refused::Deactivated) => Err(Code::UserDeactivated),
+        Err(LinkError::Unknown) => Err(Code::InvalidEmailLink),
+        Err(LinkError::Expired) => Err(Code::EmailLinkExpired),
+        Err(LinkError::Deactivated) => Err(Code::UserDeactivated),
     })
 }
 

@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use crate::{
     error::Error,
     gate::client,
-    limits::{Limit, Whom, network},
+    limits::{Limit, RateLimitKey, network},
     state::State,
     store::{
         login_attempts::{self, Origin},
@@ -26,13 +26,13 @@ pub(super) async fn takes_mail(
 ) -> Result<bool, Error> {
     let network = network(client::address(request));
     let count = |limit, whom| state.limits.check_shared(&state.store, &state.clock, limit, whom);
-    let own = Whom::MailboxFrom(email.to_owned(), network);
+    let own = RateLimitKey::MailboxFrom(email.to_owned(), network);
     let mut within = count(Limit::Mailbox, own).await?.is_ok();
     if within {
         let now = shared_clock::now(&state.store, &state.clock).await?;
         let origin = Origin::new(email, network);
         if !login_attempts::is_known(&state.store, origin, now).await? {
-            let all = Whom::Mailbox(email.to_owned());
+            let all = RateLimitKey::Mailbox(email.to_owned());
             within = count(Limit::MailboxTotal, all).await?.is_ok();
         }
     }

@@ -19,12 +19,12 @@ use crate::{
     fields::{self, normal_email},
     gate::NotByToken,
     jobs::{About, Job, Mail},
-    secrets::{Context, LinkSecret, Password},
+    secrets::{LinkSecret, Password, PasswordContext},
     state::State,
     store::{
         passwords,
         users::User,
-        verifications::{self, Purpose, Refused},
+        verifications::{self, LinkError, Purpose},
     },
 };
 
@@ -152,7 +152,8 @@ pub async fn reset_password(
     let link = LinkSecret::presented(body.token).hash();
     let holder = verifications::holder(&state.store, link, Purpose::SetPassword).await?;
     let (email, name) = holder.map(|user| (user.email, user.name)).unwrap_or_default();
-    let password = body.new_password.choose(&Context::new(&state.site.name, &email, &name))?;
+    let password =
+        body.new_password.choose(&PasswordContext::new(&state.site.name, &email, &name))?;
     let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
     let notice = move |user: &User| {
@@ -163,7 +164,7 @@ pub async fn reset_password(
             state.job_added.notify_one();
             Ok(Json(DONE))
         }
-        Err(Refused::Deactivated) => Err(Code::UserDeactivated.into()),
-        Err(Refused::Unknown | Refused::Expired) => Err(Code::InvalidLink.into()),
+        Err(LinkError::Deactivated) => Err(Code::UserDeactivated.into()),
+        Err(LinkError::Unknown | LinkError::Expired) => Err(Code::InvalidLink.into()),
     }
 }

@@ -14,10 +14,10 @@ use crate::{
     error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie},
     jobs::{About, Job, Mail},
-    secrets::{Context, Password, SessionSecret, Verdict},
+    secrets::{Password, PasswordContext, SessionSecret, Verdict},
     state::State,
     store::{
-        accounts::{self, Credential},
+        accounts::{self, PasswordAccount},
         passwords::{self, Change, Changed, Done},
         sessions::{self, NewSession, Renewal, SessionRow},
         users::User as UserRow,
@@ -76,7 +76,7 @@ pub(super) async fn verify(
     request: &HttpRequest,
     password: Password,
     no_password: Code,
-) -> Result<Credential, Error> {
+) -> Result<PasswordAccount, Error> {
     if password.too_long() {
         return Err(Code::InvalidPassword.into());
     }
@@ -136,7 +136,7 @@ pub async fn change_password(
     ProtocolJson(body): ProtocolJson<ChangePassword>,
 ) -> Result<Json<PasswordChanged>, Error> {
     let user = session.user;
-    let context = Context::new(&state.site.name, &user.email, &user.name);
+    let context = PasswordContext::new(&state.site.name, &user.email, &user.name);
     let chosen = body.new_password.choose(&context)?;
     // Hashed anew by a sign-in just now, or really changed: the second look tells.
     for _ in 0..2 {

@@ -24,7 +24,7 @@ use crate::{
     secrets::{Password, SessionHash, SessionSecret, Verdict},
     state::State,
     store::{
-        accounts::{self, Credential},
+        accounts::{self, PasswordAccount},
         sessions::{self, Device, NewSession, SignedIn as Outcome, SigningIn},
     },
 };
@@ -149,7 +149,7 @@ async fn attempt(
 async fn verify(
     state: &State,
     password: &Password,
-    credential: Option<&Credential>,
+    credential: Option<&PasswordAccount>,
 ) -> Result<Verdict, Error> {
     let stored = credential.map(|credential| credential.hash.clone());
     Ok(state.hashing.verify(password.clone(), stored).await?)

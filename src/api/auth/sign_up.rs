@@ -17,7 +17,7 @@ use crate::{
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
     jobs::{About, Job, Mail},
-    secrets::{Context, Password, SessionSecret},
+    secrets::{Password, PasswordContext, SessionSecret},
     state::State,
     store::{
         accounts::{self, NewAccount},
@@ -91,7 +91,7 @@ pub async fn sign_up_email(
         return Err(Code::SignUpClosed.into());
     }
     let password =
-        body.password.choose(&Context::new(&state.site.name, &body.email, &body.name))?;
+        body.password.choose(&PasswordContext::new(&state.site.name, &body.email, &body.name))?;
     not_allowed(body.role.as_ref())?;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let email = normal_email(&body.email);

@@ -11,7 +11,7 @@ use crate::{
     limits::network,
     state::State,
     store::{
-        login_attempts::{self, Origin, Outcome, Refused, Reservation},
+        login_attempts::{self, AttemptRejected, Origin, Outcome, Reservation},
         shared_clock,
     },
 };
@@ -46,13 +46,13 @@ impl Attempt {
             let now = shared_clock::now(&state.store, &state.clock).await?;
             match login_attempts::reserve(&state.store, origin.clone(), allowed, now).await? {
                 Ok(reservation) => return Ok(Self(Some(reservation))),
-                Err(Refused::Throttled(until)) => {
+                Err(AttemptRejected::Throttled(until)) => {
                     return Err(Error::throttled(now.seconds_until(until).max(1)));
                 }
-                Err(Refused::Occupied) if waiting.is_none() => {
+                Err(AttemptRejected::Occupied) if waiting.is_none() => {
                     waiting = Some(Waiting::begin(state)?);
                 }
-                Err(Refused::Occupied) => {}
+                Err(AttemptRejected::Occupied) => {}
             }
             if let Some(waiting) = &mut waiting {
                 waiting.until_vacant(state, &origin, allowed).await?;

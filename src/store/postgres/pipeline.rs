@@ -39,15 +39,15 @@ impl Default for Current {
 /// One connection, and the next when that is lost.
 pub struct Pipeline {
     pool: Pool,
-    patience: Duration,
+    timeout: Duration,
     settings: &'static str,
     current: Mutex<Current>,
 }
 
 impl Pipeline {
     /// Its connection is made as those of the pool are, and is none of them; it is given these settings besides.
-    pub(super) fn new(pool: Pool, patience: Duration, settings: &'static str) -> Self {
-        Self { pool, patience, settings, current: Mutex::default() }
+    pub(super) fn new(pool: Pool, timeout: Duration, settings: &'static str) -> Self {
+        Self { pool, timeout, settings, current: Mutex::default() }
     }
 
     /// Sends a statement; once more on a fresh connection, if this one turns out to be lost.
@@ -89,7 +89,7 @@ impl Pipeline {
     fn line(&self) -> Line {
         let now = Instant::now();
         let mut current = self.lock();
-        let silent = current.silent_since.is_some_and(|since| now - since >= self.patience);
+        let silent = current.silent_since.is_some_and(|since| now - since >= self.timeout);
         if silent || now - current.since >= LIFE {
             *current = Current::default();
         }
@@ -112,7 +112,7 @@ impl Pipeline {
         &self,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        in_time(self.patience, work).await
+        in_time(self.timeout, work).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {

@@ -36,7 +36,7 @@ pub(super) async fn check(target: &Target) -> Result<(), Error> {
         let client = target.connect_plainly().await.map_err(Error::unavailable)?;
         sessions.push((client, Uuid::now_v7().to_string()));
     }
-    tokio::time::timeout(target.patience(), compare(&sessions, target))
+    tokio::time::timeout(target.timeout(), compare(&sessions, target))
         .await
         .unwrap_or_else(|_| Err(late()))
 }

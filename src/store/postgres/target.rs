@@ -80,13 +80,13 @@ impl Target {
     /// # Errors
     /// When the server cannot be reached, refuses, or does not answer in time.
     pub async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
-        tokio::time::timeout(self.patience(), self.open()).await.unwrap_or_else(|_| {
+        tokio::time::timeout(self.timeout(), self.open()).await.unwrap_or_else(|_| {
             Err(ConnectionError::BadConnection("PostgreSQL did not answer in time".to_owned()))
         })
     }
 
     /// How long all hosts together may take to let us in.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn timeout(&self) -> Duration {
         let hosts = self.config.get_hosts().len().max(1);
         let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECTING);
         each.saturating_mul(hosts.try_into().unwrap_or(u32::MAX))
@@ -118,7 +118,7 @@ impl Target {
                 Ok(client)
             }
         };
-        match tokio::time::timeout(self.patience(), opening).await {
+        match tokio::time::timeout(self.timeout(), opening).await {
             Ok(opened) => opened.map_err(|error| describe(&error)),
             Err(_) => Err("PostgreSQL did not answer in time".to_owned()),
         }

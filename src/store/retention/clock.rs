@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use super::super::{
     Error, Store,
     audit_events::Event,
-    maintain, read,
+    maintenance_transaction, query,
     schema::{audit_events, retention_clock},
     shared_clock,
 };
@@ -37,7 +37,7 @@ struct Trust {
 
 /// What retention may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ClockStatus {
     /// Delete what is over at this moment: the earlier of calendar and mark.
     Trusted(Timestamp),
     /// Delete nothing: the calendar is ahead of the mark, without an explanation.
@@ -63,7 +63,7 @@ pub struct Status {
     /// The calendar, by the clock that instances share.
     pub now: Timestamp,
     /// What retention may do.
-    pub standing: Standing,
+    pub standing: ClockStatus,
 }
 
 impl Status {
@@ -93,11 +93,11 @@ impl Watch {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn look(&mut self, store: &Store, clock: &Clock) -> Result<Standing, Error> {
+    pub async fn look(&mut self, store: &Store, clock: &Clock) -> Result<ClockStatus, Error> {
         let at = clock.uptime();
         let now = shared_clock::now(store, clock).await?;
         let last = self.last;
-        let mark: Trust = maintain!(store, |conn| {
+        let mark: Trust = maintenance_transaction!(store, |conn| {
             let before = locked!(conn);
             let after = before.moved(vouched(last, &before, at), last.is_none(), now);
             diesel::update(retention_clock::table.find(1))
@@ -161,14 +161,14 @@ impl Trust {
         Self { jump: Some(ahead), steady_from: Some(from), ..self.clone() }
     }
 
-    fn standing(&self, now: Timestamp) -> Standing {
+    fn standing(&self, now: Timestamp) -> ClockStatus {
         if self.jump.is_none() && self.ahead(now) <= TOLERANCE {
-            return Standing::Trusted(now.min(self.mark));
+            return ClockStatus::Trusted(now.min(self.mark));
         }
         let steady =
             self.steady_from.map_or(0, |from| self.mark.micros().saturating_sub(from.micros()));
         let left = u64::try_from(STEADY - steady).unwrap_or_default();
-        Standing::Ahead(Jump { mark: self.mark, now, left: Duration::from_micros(left) })
+        ClockStatus::Ahead(Jump { mark: self.mark, now, left: Duration::from_micros(left) })
     }
 }
 
@@ -178,7 +178,7 @@ impl Trust {
 /// When the store is unavailable.
 pub async fn status(store: &Store, clock: &Clock) -> Result<Status, Error> {
     let now = shared_clock::now(store, clock).await?;
-    let mark: Trust = read!(store, |conn| retention_clock::table
+    let mark: Trust = query!(store, |conn| retention_clock::table
         .select(Trust::as_select())
         .get_result(conn)
         .await)?;
@@ -191,7 +191,7 @@ pub async fn status(store: &Store, clock: &Clock) -> Result<Status, Error> {
 /// When the store is unavailable.
 pub async fn confirm(store: &Store, clock: &Clock, event: Event) -> Result<Status, Error> {
     let now = shared_clock::now(store, clock).await?;
-    maintain!(store, |conn| {
+    maintenance_transaction!(store, |conn| {
         let before = locked!(conn);
         diesel::update(retention_clock::table.find(1))
             .set((
@@ -243,7 +243,7 @@ mod tests {
 
     impl Site {
         /// So much time has passed since the last look, and the calendar says this.
-        fn look(&mut self, passed: Span, now: Timestamp) -> Standing {
+        fn look(&mut self, passed: Span, now: Timestamp) -> ClockStatus {
             let vouched = self.seen.map_or(self.mark.mark, |mark| mark + passed);
             self.mark = self.mark.moved(vouched, self.seen.is_none(), now);
             self.seen = Some(self.mark.mark);
@@ -255,8 +255,8 @@ mod tests {
         }
     }
 
-    fn is_ahead(standing: Standing) -> bool {
-        matches!(standing, Standing::Ahead(_))
+    fn is_ahead(standing: ClockStatus) -> bool {
+        matches!(standing, ClockStatus::Ahead(_))
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
         let mut now = START;
         for _ in 0..100 {
             now = now + MINUTE;
-            assert_eq!(site.look(MINUTE, now), Standing::Trusted(now));
+            assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(now));
         }
     }
 
@@ -273,9 +273,9 @@ mod tests {
     fn the_mark_runs_no_faster_than_time_passes() {
         let mut site = site();
         let now = START + days(1);
-        assert_eq!(site.look(MINUTE, now), Standing::Trusted(START + MINUTE));
+        assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(START + MINUTE));
         site.restart();
-        assert_eq!(site.look(MINUTE, now), Standing::Trusted(now), "a day without a process");
+        assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(now), "a day without a process");
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
                 assert!(is_ahead(site.look(seconds(3600), now)));
             }
             now = now + seconds(2 * 3600);
-            assert_eq!(site.look(seconds(2 * 3600), now), Standing::Trusted(now));
+            assert_eq!(site.look(seconds(2 * 3600), now), ClockStatus::Trusted(now));
         }
     }
 
@@ -308,7 +308,7 @@ mod tests {
         let mut site = site();
         assert!(is_ahead(site.look(MINUTE, START + days(400))));
         let now = START + MINUTE + MINUTE;
-        assert_eq!(site.look(MINUTE, now), Standing::Trusted(now));
+        assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(now));
     }
 
     #[test]
@@ -331,10 +331,10 @@ mod tests {
     fn a_clock_that_is_set_back_deletes_by_what_it_says_and_leaves_the_mark() {
         let mut site = site();
         let now = START + MINUTE - days(90);
-        assert_eq!(site.look(MINUTE, now), Standing::Trusted(now));
+        assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(now));
         assert_eq!(site.mark.mark, START + MINUTE);
         let now = START + MINUTE + days(3);
-        assert_eq!(site.look(days(3), now), Standing::Trusted(now), "it was right meanwhile");
+        assert_eq!(site.look(days(3), now), ClockStatus::Trusted(now), "it was right meanwhile");
     }
 
     #[test]

@@ -9,13 +9,13 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 
 use super::{
-    super::{Error, Store, maintain, read, schema::users, sweep},
+    super::{Error, Store, cleanup_transaction, maintenance_transaction, query, schema::users},
     owned,
 };
 
 /// Deletes the next rows of a user who has left: of the first table that has any.
 pub(super) async fn batch(store: &Store, limit: i64) -> Result<usize, Error> {
-    let left: Option<String> = read!(store, |conn| users::table
+    let left: Option<String> = query!(store, |conn| users::table
         .filter(users::deleted_at.is_not_null())
         .order(users::deleted_at)
         .select(users::id)
@@ -26,7 +26,7 @@ pub(super) async fn batch(store: &Store, limit: i64) -> Result<usize, Error> {
     let Some(user_id) = left else { return Ok(0) };
     for statement in owned::statements(store).await? {
         let (user_id, statement) = (user_id.clone(), statement.clone());
-        let deleted = maintain!(store, |conn| sql_query(&statement)
+        let deleted = maintenance_transaction!(store, |conn| sql_query(&statement)
             .bind::<Text, _>(&user_id)
             .bind::<BigInt, _>(limit)
             .execute(conn)
@@ -35,7 +35,7 @@ pub(super) async fn batch(store: &Store, limit: i64) -> Result<usize, Error> {
             return Ok(deleted);
         }
     }
-    sweep!(store, |conn| {
+    cleanup_transaction!(store, |conn| {
         let row = users::table.find(&user_id).filter(users::deleted_at.is_not_null());
         diesel::delete(row).execute(conn).await
     })

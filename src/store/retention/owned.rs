@@ -7,7 +7,7 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use super::super::{Database, Error, Store, read};
+use super::super::{Database, Error, Store, query};
 
 /// A foreign key with ON DELETE CASCADE, of one column.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -64,7 +64,7 @@ pub(super) async fn statements(store: &Store) -> Result<Vec<String>, Error> {
         Database::Postgres(_) => (POSTGRES, "users"),
         Database::Sqlite(_) => (SQLITE, "\"users\""),
     };
-    let references: Vec<Reference> = read!(store, |conn| sql_query(catalogue).load(conn).await)?;
+    let references: Vec<Reference> = query!(store, |conn| sql_query(catalogue).load(conn).await)?;
     let mut statements = Vec::new();
     follow(&references, users, "$1", &mut Vec::new(), &mut statements);
     Ok(statements)

@@ -7,12 +7,12 @@ use super::{
     super::{
         Error, Store,
         epoch::MANY,
-        login_attempts as throttle, maintain, read, revocation_cleanup,
+        login_attempts as throttle, maintenance_transaction, query, revocation_cleanup,
         schema::{
             api_tokens, audit_events, epoch, jobs, known_networks, login_attempts, rate_limits,
             sessions, setup_links, used_links, verifications,
         },
-        verifications::MEMORY,
+        verifications::RETENTION,
     },
     Step, leavers,
 };
@@ -23,10 +23,10 @@ use crate::time::{Span, days, seconds};
 pub const CERTAIN: Span = seconds(2 * 60 * 60);
 
 /// A token that does not work any more stays in its owner's list for this long.
-const TOKEN_MEMORY: Span = days(30);
+const TOKEN_RETENTION: Span = days(30);
 
 /// A job that was given up waits for an admin for this long.
-const JOB_MEMORY: Span = days(30);
+const JOB_RETENTION: Span = days(30);
 
 /// A step that deletes a table's rows when a column of theirs, which has an index, reaches a moment. In the order
 /// of that index, so that the database stops after the last row of a batch.
@@ -39,7 +39,7 @@ macro_rules! by_time {
             batch: |store, $due, limit| {
                 Box::pin(async move {
                     let moment = $moment;
-                    maintain!(store, |conn| {
+                    maintenance_transaction!(store, |conn| {
                         let old = diesel::alias!($table as old);
                         let batch = old
                             .filter(old.field($table::$column).$before(moment))
@@ -73,15 +73,15 @@ pub const STEPS: &[Step] = &[
         batch: |store, _, limit| Box::pin(leavers::batch(store, limit)),
     },
     by_time!("sessions", sessions.id where expires_at le |due| due.now - CERTAIN),
-    by_time!("links", verifications.id where expires_at le |due| due.now - MEMORY),
+    by_time!("links", verifications.id where expires_at le |due| due.now - RETENTION),
     by_time!("setup links", setup_links.secret_hash where expires_at le |due| due.now),
     by_time!("used links", used_links.secret_hash where expires_at le |due| due.now),
     by_time!("rate limits", rate_limits.key where empty_at le |due| due.now),
-    by_time!("failed sign-ins", login_attempts.account where last_at le |due| due.now - throttle::MEMORY),
+    by_time!("failed sign-ins", login_attempts.account where last_at le |due| due.now - throttle::RETENTION),
     by_time!("known networks", known_networks.account where seen_at le |due| due.now - throttle::KNOWN),
-    by_time!("jobs", jobs.id where given_up_at le |due| due.now - JOB_MEMORY),
-    by_time!("revoked tokens", api_tokens.id where revoked_at le |due| due.now - TOKEN_MEMORY),
-    by_time!("expired tokens", api_tokens.id where expires_at le |due| due.now - TOKEN_MEMORY),
+    by_time!("jobs", jobs.id where given_up_at le |due| due.now - JOB_RETENTION),
+    by_time!("revoked tokens", api_tokens.id where revoked_at le |due| due.now - TOKEN_RETENTION),
+    by_time!("expired tokens", api_tokens.id where expires_at le |due| due.now - TOKEN_RETENTION),
     by_time!("audit events", audit_events.id where created_at lt |due| due.now - due.keep_audit_events),
     Step {
         rows: "changes",
@@ -94,9 +94,9 @@ pub const STEPS: &[Step] = &[
 /// Deletes changes that no instance goes through any more. Diesel has no comparison of two columns with a list.
 async fn changes(store: &Store, limit: i64) -> Result<usize, Error> {
     let number: Option<i64> =
-        read!(store, |conn| epoch::table.select(epoch::number).get_result(conn).await.optional())?;
+        query!(store, |conn| epoch::table.select(epoch::number).get_result(conn).await.optional())?;
     let old = number.unwrap_or(0).saturating_sub(MANY);
-    maintain!(store, |conn| sql_query(
+    maintenance_transaction!(store, |conn| sql_query(
         "DELETE FROM changes WHERE (number, concerns) IN (
             SELECT number, concerns FROM changes WHERE number <= $1
             ORDER BY number, concerns LIMIT $2)"

@@ -11,7 +11,7 @@ use diesel::{
 use super::{
     super::{Error, FileLock},
     Connection, Queue, forget_pages, in_place,
-    job::Job,
+    task::Task,
 };
 
 /// How many jobs share a commit at the most: the first of them is not answered before it.
@@ -20,7 +20,7 @@ const GROUP: usize = 64;
 /// Does what is asked, in groups.
 pub(super) fn serve(mut connection: Connection, queue: &Queue, lock: Option<&FileLock>) {
     while let Ok(first) = queue.recv() {
-        commit_together(
+        group_commit(
             &mut connection,
             std::iter::once(first).chain(queue.try_iter()).take(GROUP),
             lock,
@@ -33,9 +33,9 @@ pub(super) fn serve(mut connection: Connection, queue: &Queue, lock: Option<&Fil
 /// None is answered sooner, not even one that failed: what stood in its way may be what another job of
 /// the group wrote, which is nothing yet. If the transaction is lost, all of them are told so; also if it went
 /// to a file that was deleted or replaced, which is why that is checked after the commit.
-fn commit_together(
+fn group_commit(
     connection: &mut Connection,
-    jobs: impl Iterator<Item = Box<dyn Job>>,
+    jobs: impl Iterator<Item = Box<dyn Task>>,
     lock: Option<&FileLock>,
 ) {
     let mut group = Vec::new();
@@ -52,8 +52,8 @@ fn commit_together(
 
 fn run_all(
     connection: &mut Connection,
-    jobs: impl Iterator<Item = Box<dyn Job>>,
-    group: &mut Vec<Box<dyn Job>>,
+    jobs: impl Iterator<Item = Box<dyn Task>>,
+    group: &mut Vec<Box<dyn Task>>,
 ) -> Result<(), Error> {
     for job in jobs.filter(|job| !job.is_abandoned()) {
         group.push(job);
@@ -70,7 +70,7 @@ fn run_all(
 
 /// Runs a job in a savepoint, and takes back what it did if it fails or panics. An error here is the
 /// group's: SQLite has ended the whole transaction, as it may on a full or failing disk.
-fn run_one(connection: &mut Connection, job: &mut dyn Job) -> Result<(), Error> {
+fn run_one(connection: &mut Connection, job: &mut dyn Task) -> Result<(), Error> {
     manage(connection, Manager::begin_transaction)?;
     match catch_unwind(AssertUnwindSafe(|| job.run(connection))) {
         Ok(Ok(())) => manage(connection, Manager::commit_transaction),

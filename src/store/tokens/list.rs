@@ -17,9 +17,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     super::{
-        Error, Store,
+        Error, Store, list_query,
         page::{self, NoCursor, Page, Start, Window},
-        read_list,
         schema::api_tokens,
     },
     ApiToken, State, with_generations,
@@ -164,7 +163,7 @@ pub async fn list(
         parts.reverse();
     }
     let active = filter.state == Some(State::Active);
-    let (rows, last_read): (Vec<ApiToken>, Option<Cursor>) = read_list!(store, |conn| {
+    let (rows, last_read): (Vec<ApiToken>, Option<Cursor>) = list_query!(store, |conn| {
         let mut rows: Vec<ApiToken> = Vec::new();
         let mut from = first.clone();
         let mut read = 0;

@@ -9,9 +9,8 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     super::{
-        Error, Store,
+        Error, Store, list_query,
         page::{Page, Window},
-        read_list,
         schema::{user_words, users},
         users::{Filter, User, present},
     },
@@ -71,7 +70,7 @@ async fn by_words(
 ) -> Result<UserPage, Error> {
     let fetch = usize::try_from(window.fetch()).unwrap_or(MOST);
     let few = filter.few();
-    read_list!(store, |conn| {
+    list_query!(store, |conn| {
         if let Some(email) = &words.email {
             let exact: Option<User> = users::table
                 .filter(present())

@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     super::{
-        Error, Store, maintain,
+        Error, Store, maintenance_transaction,
         schema::{user_words, users},
         sqlite::{Connection, in_place},
         unreadable::OrEmpty,
@@ -167,7 +167,7 @@ pub(in crate::store) use {
 /// # Errors
 /// When the store is unavailable; nothing is done then, and the next call finds the same users.
 pub async fn index_some(store: &Store) -> Result<usize, Error> {
-    maintain!(store, |conn| {
+    maintenance_transaction!(store, |conn| {
         let rows: Vec<WordRow> =
             sql_query(<Backend as PutsWords>::FIND_UNINDEXED).load(conn).await?;
         if rows.is_empty() {

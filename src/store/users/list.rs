@@ -5,9 +5,8 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     super::{
-        Error, Store,
+        Error, Store, list_query,
         page::{Window, load_window},
-        read_list,
         schema::users,
         user_search,
     },
@@ -110,7 +109,7 @@ pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserP
         None => vec!["TRUE"],
         Some(kinds) => kinds.into_iter().map(Kind::condition).collect(),
     };
-    let mut rows: Vec<User> = read_list!(store, |conn| {
+    let mut rows: Vec<User> = list_query!(store, |conn| {
         let mut rows = Vec::new();
         for condition in &lists {
             let query = users::table

@@ -1,5 +1,5 @@
 use portcullis::{
-    store::last_use::{Key, Used},
+    store::last_used::{CredentialId, LastUsed},
     time::{Timestamp, days, seconds},
 };
 
@@ -514,7 +514,7 @@ async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
     assert_eq!(seen().await, (begun + seconds(60)).to_string(), "not while nobody uses it");
 
     // Another instance, whose clock is behind, notes a use.
-    server.state.last_use.note(&Used::at(None), begun, || Key::Session(id.clone()));
+    server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Session(id.clone()));
     assert_eq!(seen().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
 }
 
@@ -541,6 +541,6 @@ async fn when_a_token_was_last_used_is_noted_once_a_minute(backend: Backend) {
     script.get(ME).await.expect(200);
     assert_eq!(used().await, (begun + seconds(60)).to_string());
 
-    server.state.last_use.note(&Used::at(None), begun, || Key::Token(id.to_owned()));
+    server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Token(id.to_owned()));
     assert_eq!(used().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
 }

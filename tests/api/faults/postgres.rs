@@ -174,9 +174,9 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     server.advance(portcullis::time::seconds(120));
     read_only("on").await;
     witness.sees_that_nothing_can_be_written().await;
-    let State { last_use, store, .. } = &**server.state;
+    let State { last_used, store, .. } = &**server.state;
     assert!(
-        last_use.flush(store).await.is_err(),
+        last_used.flush(store).await.is_err(),
         "there were uses to write, and they could not be"
     );
     let used = async || {
@@ -186,7 +186,7 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     assert_eq!(used().await, Value::Null);
     read_only("off").await;
     witness.is_served_again().await;
-    last_use.flush(store).await.unwrap();
+    last_used.flush(store).await.unwrap();
     assert!(used().await.is_string(), "what was noted meanwhile is written");
 }
 
@@ -203,7 +203,7 @@ macro_rules! on_each_kind {
             postgres.read(async |conn| query().get_result(conn).await).await.unwrap(),
             postgres.read_list(async |conn| query().get_result(conn).await).await.unwrap(),
             postgres.write(async |conn| query().get_result(conn).await).await.unwrap(),
-            postgres.watch(async |conn| query().get_result(conn).await).await.unwrap(),
+            postgres.read_epoch(async |conn| query().get_result(conn).await).await.unwrap(),
         ];
         answers
     }};

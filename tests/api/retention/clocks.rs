@@ -1,7 +1,7 @@
 use portcullis::{
     store::{
         audit_events::{Action, EVERYBODY, Event},
-        retention::clock::{self, Standing, Watch},
+        retention::clock::{self, ClockStatus, Watch},
     },
     time::{Clock, Span, Timestamp, days, seconds},
 };
@@ -40,8 +40,8 @@ async fn counts(server: &Server) -> Vec<usize> {
     counts
 }
 
-fn is_ahead(standing: Standing) -> bool {
-    matches!(standing, Standing::Ahead(_))
+fn is_ahead(standing: ClockStatus) -> bool {
+    matches!(standing, ClockStatus::Ahead(_))
 }
 
 #[apply(both)]
@@ -93,7 +93,7 @@ async fn after_90_days_off_nothing_is_deleted_until_it_is_confirmed(backend: Bac
     assert!(is_ahead(started.look(store, &server.clock).await.unwrap()));
     confirm(&server).await;
     let now = server.now();
-    assert_eq!(started.look(store, &server.clock).await.unwrap(), Standing::Trusted(now));
+    assert_eq!(started.look(store, &server.clock).await.unwrap(), ClockStatus::Trusted(now));
     server.state.retention_due.notify_one();
     until("the session is deleted", async || counts(&server).await[0] == 0).await;
 }
@@ -105,7 +105,7 @@ async fn a_stop_of_less_than_a_day_is_no_jump(backend: Backend) {
     for _ in 0..3 {
         server.clock.step(server.now() + days(1) - hours(1));
         let (mut started, now) = (Watch::default(), server.now());
-        assert_eq!(started.look(store, &server.clock).await.unwrap(), Standing::Trusted(now));
+        assert_eq!(started.look(store, &server.clock).await.unwrap(), ClockStatus::Trusted(now));
     }
 }
 
@@ -121,7 +121,7 @@ async fn instances_share_the_mark_and_move_it_no_faster_than_time_passes(backend
     server.advance(hours(1));
     clock.step(start + days(400));
     for instance in &mut instances {
-        let Standing::Ahead(jump) = instance.look(store, clock).await.unwrap() else {
+        let ClockStatus::Ahead(jump) = instance.look(store, clock).await.unwrap() else {
             panic!("it is trusted");
         };
         assert_eq!(jump.mark, start + hours(1));
@@ -131,8 +131,8 @@ async fn instances_share_the_mark_and_move_it_no_faster_than_time_passes(backend
     assert!(is_ahead(instances[0].look(store, clock).await.unwrap()));
     assert!(is_ahead(Watch::default().look(store, clock).await.unwrap()));
     server.advance(hours(1));
-    assert_eq!(instances[1].look(store, clock).await.unwrap(), Standing::Trusted(server.now()));
-    assert_eq!(instances[2].look(store, clock).await.unwrap(), Standing::Trusted(server.now()));
+    assert_eq!(instances[1].look(store, clock).await.unwrap(), ClockStatus::Trusted(server.now()));
+    assert_eq!(instances[2].look(store, clock).await.unwrap(), ClockStatus::Trusted(server.now()));
 }
 
 #[apply(both)]
@@ -143,7 +143,7 @@ async fn a_clock_that_is_set_back_deletes_by_what_it_says(backend: Backend) {
     watch.look(store, clock).await.unwrap();
     let back: Timestamp = server.now() - days(90);
     clock.step(back);
-    assert_eq!(watch.look(store, clock).await.unwrap(), Standing::Trusted(back));
+    assert_eq!(watch.look(store, clock).await.unwrap(), ClockStatus::Trusted(back));
     assert!(clock::status(store, clock).await.unwrap().mark_is_ahead());
     // An operator may set the mark back, and what was seen before does not raise it again.
     confirm(&server).await;

@@ -17,7 +17,7 @@ use crate::support::*;
 async fn what_waits_for_any_of_sqlites_threads_is_counted() {
     let (store, _folder) = quiet(Backend::Sqlite, &[]).await;
     let Database::Sqlite(sqlite) = store.database() else { unreachable!() };
-    assert_eq!(store.load().queue, 0);
+    assert_eq!(store.stats().queue, 0);
     // One occupies each thread, and one waits behind it.
     let (begun, go_on) = (Arc::new(Barrier::new(4)), Arc::new(Barrier::new(4)));
     let occupy = || {
@@ -31,13 +31,13 @@ async fn what_waits_for_any_of_sqlites_threads_is_counted() {
     let (lane, reader, writer) = (occupy(), occupy(), occupy());
     let count = async {
         begun.wait();
-        let queue = store.load().queue;
+        let queue = store.stats().queue;
         go_on.wait();
         queue
     };
     let (.., queue) = tokio::join!(
-        sqlite.look_up(move |_| lane()),
-        sqlite.look_up(|_| Ok(())),
+        sqlite.lookup(move |_| lane()),
+        sqlite.lookup(|_| Ok(())),
         sqlite.read(move |_| reader()),
         sqlite.read(|_| Ok(())),
         sqlite.write(move |_| writer()),
@@ -57,10 +57,10 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
         postgres.read(async |connection| connection.batch_execute(&sql).await).await
     };
     store.ping().await.unwrap();
-    let before = store.load();
+    let before = store.stats();
     let (occupied, waited) = join(occupy(0.1), store.ping()).await;
     assert!(occupied.is_ok() && waited.is_ok());
-    let after = store.load();
+    let after = store.stats();
     assert_eq!((after.connections, after.idle, after.timeouts), (1, 1, 0));
     assert_eq!(after.waits, before.waits + 1);
     assert!(after.wait_micros > before.wait_micros);
@@ -68,7 +68,7 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
     let (occupied, waited) = join(occupy(3.0), join_all((0..5).map(|_| store.ping()))).await;
     // One of them may just get the connection's successor.
     assert!(occupied.is_err() && waited.iter().filter(|ping| ping.is_ok()).count() <= 1);
-    assert!(store.load().timeouts > 0);
+    assert!(store.stats().timeouts > 0);
 }
 
 #[apply(both)]

@@ -21,7 +21,7 @@ async fn process(store: &Store, seconds: f32) -> Result<i32, Error> {
     let Database::Postgres(postgres) = store.database() else { unreachable!() };
     let sql = format!("SELECT pg_backend_pid() AS pid FROM pg_sleep({seconds})");
     postgres
-        .watch(async |connection| sql_query(&sql).get_result::<Process>(connection).await)
+        .read_epoch(async |connection| sql_query(&sql).get_result::<Process>(connection).await)
         .await
         .map(|process| process.pid)
 }

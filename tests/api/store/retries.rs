@@ -46,7 +46,7 @@ async fn what_would_fail_again_runs_once() {
         runs.fetch_add(1, Ordering::Relaxed);
         sql_query("SELECT 1 / 0")
     };
-    postgres.watch(async |connection| division().execute(connection).await).await.unwrap_err();
+    postgres.read_epoch(async |connection| division().execute(connection).await).await.unwrap_err();
     postgres.read(async |connection| division().execute(connection).await).await.unwrap_err();
     postgres.write(async |connection| division().execute(connection).await).await.unwrap_err();
     assert_eq!(runs.into_inner(), 3);

@@ -5,7 +5,7 @@ use clap::Parser;
 use portcullis::{
     app,
     config::Config,
-    secrets::{Context, HashCost, NewPassword, Password, PlainToken},
+    secrets::{HashCost, NewPassword, Password, PasswordContext, PlainToken},
     state::State,
     store::{
         self,
@@ -26,7 +26,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 
 /// A password that its user may choose.
 pub fn chosen(text: &str) -> NewPassword {
-    let nothing_known = Context::new("", "", "");
+    let nothing_known = PasswordContext::new("", "", "");
     Password::new(text.to_owned()).choose(&nothing_known).expect("it passes the rules")
 }
 
@@ -228,7 +228,7 @@ impl Server {
     /// Writes what is noted of uses, as it does every few seconds: when they were, and what they make of the ends
     /// of sessions.
     pub async fn write_last_uses(&self) {
-        self.state.last_use.flush(&self.state.store).await.unwrap();
+        self.state.last_used.flush(&self.state.store).await.unwrap();
         self.state.session_ends.flush(&self.state.store).await.unwrap();
     }
 

@@ -242,7 +242,7 @@ async fn a_token_is_shown_once_and_stored_nowhere(backend: Backend) {
         assert!(!headers.contains(secret), "{headers}");
     }
 
-    server.state.last_use.flush(&server.state.store).await.unwrap();
+    server.state.last_used.flush(&server.state.store).await.unwrap();
     let stored = dump(&server).await;
     let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     assert!(stored.contains("keeper of secrets"), "the row is in what was searched");

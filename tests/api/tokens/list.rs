@@ -100,7 +100,7 @@ async fn a_token_says_to_the_minute_when_it_was_last_used(backend: Backend) {
     let made = ada.make_token(json!({ "name": "x" })).await;
     let script = holder(&server, &made);
     let used = async || {
-        server.state.last_use.flush(&server.state.store).await.unwrap();
+        server.state.last_used.flush(&server.state.store).await.unwrap();
         ada.browser.get(PATH).await.expect(200)["items"][0]["lastUsedAt"].clone()
     };
     assert_eq!(used().await, Value::Null);
@@ -123,7 +123,7 @@ async fn a_use_that_is_refused_is_none(backend: Backend) {
     let made = ada.make_token(json!({ "name": "x", "expiresInDays": 1 })).await;
     server.advance(days(1));
     holder(&server, &made).get("/api/me").await.refused(401, "token_expired");
-    server.state.last_use.flush(&server.state.store).await.unwrap();
+    server.state.last_used.flush(&server.state.store).await.unwrap();
     let shown = ada.browser.get(&place(&made)).await.expect(200);
     assert_eq!(shown["lastUsedAt"], Value::Null);
 }

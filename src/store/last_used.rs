@@ -6,6 +6,7 @@
 
 mod postgres;
 mod sqlite;
+mod timestamp;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,7 +16,7 @@ use std::{
 use super::{Database, Error, Store, in_place};
 use crate::time::{Span, Timestamp, seconds};
 
-pub use super::used::Used;
+pub use timestamp::LastUsed;
 
 /// A use is worth writing when the last one written is this old.
 pub(super) const RESOLUTION: Span = seconds(60);
@@ -25,7 +26,7 @@ const AT_ONCE: usize = 1000;
 
 /// A key whose use is noted, by its row's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
+pub enum CredentialId {
     /// A session.
     Session(String),
     /// A token.
@@ -34,14 +35,14 @@ pub enum Key {
 
 /// Uses that are not written yet.
 #[derive(Debug, Default)]
-pub struct LastUse {
-    noted: Mutex<HashMap<Key, Timestamp>>,
+pub struct LastUsedBuffer {
+    noted: Mutex<HashMap<CredentialId, Timestamp>>,
 }
 
-impl LastUse {
+impl LastUsedBuffer {
     /// Notes a use, if the last one is old enough.
-    pub fn note(&self, used: &Used, now: Timestamp, key: impl FnOnce() -> Key) {
-        if used.is_worth_noting(now) {
+    pub fn note(&self, used: &LastUsed, now: Timestamp, key: impl FnOnce() -> CredentialId) {
+        if used.record_if_due(now) {
             self.lock().insert(key(), now);
         }
     }
@@ -52,7 +53,7 @@ impl LastUse {
     /// # Errors
     /// When the store is unavailable; what was noted is then kept for the next time.
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
-        let mut noted: Vec<(Key, Timestamp)> =
+        let mut noted: Vec<(CredentialId, Timestamp)> =
             self.lock().iter().map(|(key, at)| (key.clone(), *at)).collect();
         // Ids are in the order of their making, as rows are: neighbours share pages, which are written once.
         noted.sort_unstable();
@@ -78,7 +79,7 @@ impl LastUse {
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Timestamp>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<CredentialId, Timestamp>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,8 +92,8 @@ mod tests {
     fn a_use_is_noted_when_the_one_that_was_written_is_a_minute_old() {
         let now = Timestamp::from_micros(0) + seconds(1_000_000);
         let notes = |written| {
-            let uses = LastUse::default();
-            uses.note(&Used::at(written), now, || Key::Token("x".to_owned()));
+            let uses = LastUsedBuffer::default();
+            uses.note(&LastUsed::at(written), now, || CredentialId::Token("x".to_owned()));
             !uses.lock().is_empty()
         };
         assert!(notes(None));

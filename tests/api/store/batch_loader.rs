@@ -9,7 +9,7 @@ use portcullis::{
     secrets::{PlainToken, TokenHash},
     store::{
         Database, Error, Store,
-        accounts::{self, Opening},
+        accounts::{self, CreateUserOptions},
         audit_events::{Action, Event},
         tokens::{self, Maker, NewToken},
         users::{Role, User},
@@ -52,8 +52,8 @@ impl Known {
             let owner = User::new("x".to_owned(), email, Role::Admin, now);
             let id = owner.id.clone();
             let event = Event::new(None, Action::UserCreated, &id, &json!({}), now);
-            let with = Opening { account: None, mail: None, event };
-            accounts::open(&store, owner, with).await.unwrap().unwrap();
+            let with = CreateUserOptions { account: None, mail: None, event };
+            accounts::create_user(&store, owner, with).await.unwrap().unwrap();
             let token = PlainToken::generate("sk_live_");
             let scopes = Scopes::all();
             let row = NewToken::new(&id, &token, "x".to_owned(), scopes, None, now);
@@ -75,7 +75,10 @@ impl Known {
 
     async fn alter(&self, sql: &str) {
         let Database::Postgres(postgres) = self.store.database() else { unreachable!() };
-        postgres.lock_out(async |connection| connection.batch_execute(sql).await).await.unwrap();
+        postgres
+            .invalidating_write(async |connection| connection.batch_execute(sql).await)
+            .await
+            .unwrap();
     }
 
     /// Has each statement that reads tokens do this first.

@@ -7,10 +7,10 @@ use diesel_async::AsyncPgConnection;
 
 use super::{
     Database, Error, Store,
+    batch_loader::{BatchLoader, BatchLoaders},
+    credential_cache::{CacheMap, CredentialCache, Resolved},
     epoch::Epoch,
-    lane,
-    loader::{Loader, Loaders},
-    memory::{Kept, Memory, Resolved},
+    per_worker,
     users::User,
 };
 use crate::time::Timestamp;
@@ -19,12 +19,12 @@ use crate::time::Timestamp;
 pub(super) type Found<T> = (T, User, Epoch);
 
 /// A row that opens the gate.
-pub(super) trait Key: Clone + Send + Sync + 'static {
+pub(super) trait Credential: Clone + Send + Sync + 'static {
     type Hash: Copy + Eq + Hash + Send + Sync;
 
-    fn kept(memory: &Memory) -> &Kept<Self>;
+    fn map(cache: &CredentialCache) -> &CacheMap<Self>;
 
-    fn loader(loaders: &Loaders) -> &Loader<Self>;
+    fn loader(loaders: &BatchLoaders) -> &BatchLoader<Self>;
 
     /// Whether it opens the gate now, as far as it is up to the key.
     fn is_live(&self, now: Timestamp) -> bool;
@@ -46,12 +46,12 @@ pub(super) trait Key: Clone + Send + Sync + 'static {
 
 /// The gate's one statement, for keys whose hash is in this column and that fulfil this condition: those of the
 /// current generation.
-macro_rules! found_by {
+macro_rules! credential_lookup {
     ($table:ident.$column:ident, $is_current:path) => {
         async fn find_all(
             connection: Arc<diesel_async::AsyncPgConnection>,
             hashes: Vec<Self::Hash>,
-        ) -> QueryResult<Vec<(Self::Hash, $crate::store::key::Found<Self>)>> {
+        ) -> QueryResult<Vec<(Self::Hash, $crate::store::credential::Found<Self>)>> {
             use diesel_async::RunQueryDsl;
             use $crate::store::{epoch::Epoch, generation, schema::users, users::User};
             $table::table
@@ -70,7 +70,7 @@ macro_rules! found_by {
         fn find_one(
             connection: &mut diesel::SqliteConnection,
             hash: Self::Hash,
-        ) -> QueryResult<Option<$crate::store::key::Found<Self>>> {
+        ) -> QueryResult<Option<$crate::store::credential::Found<Self>>> {
             use diesel::RunQueryDsl;
             use $crate::store::{epoch::Epoch, generation, schema::users, users::User};
             let found = $table::table
@@ -84,33 +84,33 @@ macro_rules! found_by {
     };
 }
 
-pub(super) use found_by;
+pub(super) use credential_lookup;
 
 impl Store {
     /// The key of the current generation whose secret has this hash, in whatever state otherwise, and whose it is:
     /// from memory, or by the gate's one statement, which every request waits for, past everything else that is
     /// asked.
-    pub(super) async fn look_up<T: Key>(
+    pub(super) async fn lookup<T: Credential>(
         &self,
         hash: T::Hash,
         now: Timestamp,
     ) -> Result<Option<Arc<Resolved<T>>>, Error> {
-        if let Some(kept) = self.memory.recall(hash, now) {
+        if let Some(kept) = self.cache.get(hash, now) {
             return Ok(Some(kept));
         }
         // Boxed, lest a request that memory answers is moved about together with room for this.
         let found = Box::pin(self.find(hash)).await?;
-        Ok(found.map(|found| self.memory.learn(hash, found, now)))
+        Ok(found.map(|found| self.cache.insert_if_current(hash, found, now)))
     }
 
-    async fn find<T: Key>(&self, hash: T::Hash) -> Result<Option<Found<T>>, Error> {
+    async fn find<T: Credential>(&self, hash: T::Hash) -> Result<Option<Found<T>>, Error> {
         match &self.database {
             Database::Postgres(postgres) => {
-                let (loaders, lane) = (lane::own(&self.loaders)?, postgres.lane()?);
+                let (loaders, lane) = (per_worker::own(&self.loaders)?, postgres.lane()?);
                 T::loader(loaders).ask(hash, lane).await.map_err(in_look_up)
             }
             Database::Sqlite(sqlite) => {
-                let found = sqlite.look_up(move |connection| T::find_one(connection, hash)).await;
+                let found = sqlite.lookup(move |connection| T::find_one(connection, hash)).await;
                 found.map_err(in_look_up)
             }
         }

@@ -1,13 +1,13 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::last_use::RESOLUTION;
+use super::RESOLUTION;
 use crate::time::Timestamp;
 
 /// When a key was last used, as far as that is written or noted: whoever is asked again and again from
 /// memory is noted once a minute like anybody.
-pub struct Used(AtomicI64);
+pub struct LastUsed(AtomicI64);
 
-impl Used {
+impl LastUsed {
     /// As its row says.
     #[must_use]
     pub fn at(written: Option<Timestamp>) -> Self {
@@ -15,7 +15,7 @@ impl Used {
     }
 
     /// Whether a use is worth noting now; whoever is told so notes it.
-    pub(super) fn is_worth_noting(&self, now: Timestamp) -> bool {
+    pub(in crate::store) fn record_if_due(&self, now: Timestamp) -> bool {
         let behind = Timestamp::from_micros(self.0.load(Ordering::Relaxed)) + RESOLUTION <= now;
         if behind {
             self.0.store(now.micros(), Ordering::Relaxed);

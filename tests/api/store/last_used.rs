@@ -2,7 +2,7 @@
 
 use futures_util::future::{join, join_all};
 use portcullis::{
-    store::last_use::{Key, Used},
+    store::last_used::{CredentialId, LastUsed},
     time::seconds,
 };
 use tempfile::TempDir;
@@ -116,8 +116,8 @@ async fn more_keys_than_one_statement_takes_are_all_written(backend: Backend) {
     execute(&server, &tokens).await;
     let now = server.now();
     for id in select(&server, "SELECT id AS value FROM api_tokens").await {
-        let uses = &server.state.last_use;
-        uses.note(&Used::at(None), now, || Key::Token(id));
+        let uses = &server.state.last_used;
+        uses.note(&LastUsed::at(None), now, || CredentialId::Token(id));
     }
     server.write_last_uses().await;
     let unused = "SELECT id AS value FROM api_tokens WHERE last_used_at IS NULL";

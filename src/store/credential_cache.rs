@@ -1,11 +1,11 @@
 //! Keys that are kept in memory, and for how long they may speak: `docs/lock-out.md` has the argument.
 //!
 //! A request reads the lease's end, then the clock, then the entry. All that is kept at that moment is true
-//! for the epoch of that lease or of a later one, as what a new epoch concerns is forgotten before its
+//! for the epoch of that lease or of a later one, as what a new epoch concerns is invalidated before its
 //! lease begins. So the two are one value to whoever reads them in that order, although no lock is taken.
 
-mod renewal;
-mod users;
+mod invalidation;
+mod lease_renewal;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -16,15 +16,15 @@ use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 
 use super::{
+    credential::{Credential, Found},
     epoch::Epoch,
-    key::{Found, Key},
-    last_use::Used,
+    last_used::LastUsed,
     sessions::SessionRow,
     tokens::ApiToken,
     users::User,
 };
 use crate::time::{Timestamp, Uptime};
-use users::{Mark, Users};
+use invalidation::{InvalidationFlag, UserFlags};
 
 /// A key that was looked up, and whose it is.
 pub struct Resolved<T> {
@@ -33,44 +33,44 @@ pub struct Resolved<T> {
     /// Whose it is.
     pub user: Arc<User>,
     /// When it was last used.
-    pub used: Used,
-    forgotten: Mark,
+    pub used: LastUsed,
+    invalidated: InvalidationFlag,
 }
 
 /// All that is kept of one kind.
-pub(super) type Kept<T> = Cache<<T as Key>::Hash, Arc<Resolved<T>>>;
+pub(super) type CacheMap<T> = Cache<<T as Credential>::Hash, Arc<Resolved<T>>>;
 
 /// What is kept, and the lease on it.
-pub(super) struct Memory {
-    pub(super) sessions: Kept<SessionRow>,
-    pub(super) tokens: Kept<ApiToken>,
+pub(super) struct CredentialCache {
+    pub(super) sessions: CacheMap<SessionRow>,
+    pub(super) tokens: CacheMap<ApiToken>,
     size: usize,
     /// When the lease ends, in nanoseconds of [`Uptime`]; 0 while there is none.
     end: AtomicU64,
-    held: Mutex<Held>,
-    given_up: Notify,
-    looked_up: AtomicU64,
-    epochs_read: AtomicU64,
+    lease: Mutex<LeaseState>,
+    lease_dropped: Notify,
+    lookups: AtomicU64,
+    epoch_reads: AtomicU64,
 }
 
 /// What changes together.
 #[derive(Default)]
-struct Held {
+struct LeaseState {
     /// The epoch for which all that is kept is true.
     epoch: Option<Epoch>,
     /// Whose keys are kept.
-    users: Users,
+    users: UserFlags,
     /// How often the lease was given up. A read of the epoch that began before the last time brings none.
-    times_given_up: u64,
+    times_dropped: u64,
 }
 
 /// What has been done since the start.
 pub(super) struct Counts {
-    pub looked_up: u64,
-    pub epochs_read: u64,
+    pub lookups: u64,
+    pub epoch_reads: u64,
 }
 
-impl Memory {
+impl CredentialCache {
     /// Room for so many keys of each kind.
     pub(super) fn new(size: usize) -> Self {
         Self {
@@ -78,36 +78,40 @@ impl Memory {
             tokens: Cache::new(size),
             size,
             end: AtomicU64::new(0),
-            held: Mutex::default(),
-            given_up: Notify::new(),
-            looked_up: AtomicU64::new(0),
-            epochs_read: AtomicU64::new(0),
+            lease: Mutex::default(),
+            lease_dropped: Notify::new(),
+            lookups: AtomicU64::new(0),
+            epoch_reads: AtomicU64::new(0),
         }
     }
 
     /// The key with this hash, if it is kept and may speak. If not, the database is asked.
-    pub(super) fn recall<T: Key>(&self, hash: T::Hash, now: Timestamp) -> Option<Arc<Resolved<T>>> {
+    pub(super) fn get<T: Credential>(
+        &self,
+        hash: T::Hash,
+        now: Timestamp,
+    ) -> Option<Arc<Resolved<T>>> {
         let kept = self.find(hash, now);
         if kept.is_none() {
-            self.looked_up.fetch_add(1, Ordering::Relaxed);
+            self.lookups.fetch_add(1, Ordering::Relaxed);
         }
         kept
     }
 
-    fn find<T: Key>(&self, hash: T::Hash, now: Timestamp) -> Option<Arc<Resolved<T>>> {
+    fn find<T: Credential>(&self, hash: T::Hash, now: Timestamp) -> Option<Arc<Resolved<T>>> {
         let end = self.end.load(Ordering::Acquire);
         if Uptime::now().nanos() >= end {
             return None;
         }
-        let resolved = T::kept(self).get(&hash)?;
+        let resolved = T::map(self).get(&hash)?;
         // One whose time is over may have been given more of it, which changes no epoch.
-        let speaks = !resolved.forgotten.is_set() && resolved.key.is_live(now);
-        speaks.then_some(resolved)
+        let is_valid = !resolved.invalidated.is_set() && resolved.key.is_live(now);
+        is_valid.then_some(resolved)
     }
 
-    /// What the database said of a key, and in which epoch. Kept, if that is the one of all that is kept:
+    /// What the database said of a key, and in which epoch. CacheMap, if that is the one of all that is kept:
     /// whatever changed since then has not been heard of.
-    pub(super) fn learn<T: Key>(
+    pub(super) fn insert_if_current<T: Credential>(
         &self,
         hash: T::Hash,
         (key, user, epoch): Found<T>,
@@ -116,23 +120,24 @@ impl Memory {
         let of_use = user.is_active() && key.is_live(now) && self.holds_lease();
         let mut held =
             of_use.then(|| self.lock()).filter(|held| held.epoch.as_ref() == Some(&epoch));
-        let forgotten = held.as_mut().map(|held| held.users.mark_of(&user.id)).unwrap_or_default();
+        let invalidated =
+            held.as_mut().map(|held| held.users.flag_of(&user.id)).unwrap_or_default();
         let resolved = Arc::new(Resolved {
-            used: Used::at(key.last_used_at()),
+            used: LastUsed::at(key.last_used_at()),
             key: Arc::new(key),
             user: Arc::new(user),
-            forgotten,
+            invalidated,
         });
         // Still locked: no epoch begins between the look at it and this.
         if held.is_some() {
-            T::kept(self).insert(hash, resolved.clone());
+            T::map(self).insert(hash, resolved.clone());
         }
         resolved
     }
 
-    /// Nothing that is kept of this user speaks again.
-    pub(super) fn forget(&self, user_id: &str) {
-        self.lock().users.forget(user_id);
+    /// Nothing that is kept of this user is_valid again.
+    pub(super) fn invalidate_user(&self, user_id: &str) {
+        self.lock().users.invalidate_user(user_id);
     }
 
     /// Whether there is a lease, or was until just now: what is learned without one is not kept.
@@ -141,28 +146,28 @@ impl Memory {
     }
 
     /// Gives up the lease, and every read on its way that would bring it back.
-    pub(super) fn give_up(&self) {
+    pub(super) fn drop_lease(&self) {
         let mut held = self.lock();
-        held.times_given_up += 1;
+        held.times_dropped += 1;
         self.end.store(0, Ordering::Release);
         drop(held);
-        self.given_up.notify_one();
+        self.lease_dropped.notify_one();
     }
 
     /// Whether anything is kept at all.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn is_enabled(&self) -> bool {
         self.size > 0
     }
 
     pub(super) fn counts(&self) -> Counts {
         Counts {
-            looked_up: self.looked_up.load(Ordering::Relaxed),
-            epochs_read: self.epochs_read.load(Ordering::Relaxed),
+            lookups: self.lookups.load(Ordering::Relaxed),
+            epoch_reads: self.epoch_reads.load(Ordering::Relaxed),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LeaseState> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -221,11 +226,11 @@ mod tests {
         }
     }
 
-    struct Known(Memory);
+    struct Known(CredentialCache);
 
     impl Known {
         fn in_epoch(number: i64) -> Self {
-            let known = Self(Memory::new(100));
+            let known = Self(CredentialCache::new(100));
             known.hear(number, None);
             known
         }
@@ -233,92 +238,93 @@ mod tests {
         /// A read of the epoch brings this one.
         fn hear(&self, number: i64, concerned: Option<Vec<String>>) {
             let seen = Seen { epoch: epoch(number), lease: LEASE };
-            self.0.begin_lease(&self.0.begin_reading(), seen, concerned);
+            self.0.begin_lease(&self.0.begin_renewal(), seen, concerned);
         }
 
         /// A look-up saw this user's session in that epoch.
-        fn learn(&self, user: &User, number: i64) -> SessionHash {
+        fn insert_if_current(&self, user: &User, number: i64) -> SessionHash {
             let hash = SessionSecret::generate().hash();
-            self.0.learn(hash, (session(user), user.clone(), epoch(number)), NOW);
+            self.0.insert_if_current(hash, (session(user), user.clone(), epoch(number)), NOW);
             hash
         }
 
-        fn speaks(&self, hash: SessionHash) -> bool {
-            self.0.recall::<SessionRow>(hash, NOW).is_some()
+        fn is_valid(&self, hash: SessionHash) -> bool {
+            self.0.get::<SessionRow>(hash, NOW).is_some()
         }
     }
 
     #[test]
     fn what_was_learned_in_the_epoch_of_the_lease_speaks() {
         let known = Known::in_epoch(1);
-        let ada = known.learn(&user("ada"), 1);
-        assert!(known.speaks(ada));
+        let ada = known.insert_if_current(&user("ada"), 1);
+        assert!(known.is_valid(ada));
         known.hear(1, Some(vec![]));
-        assert!(known.speaks(ada));
-        assert!(!known.speaks(SessionSecret::generate().hash()));
+        assert!(known.is_valid(ada));
+        assert!(!known.is_valid(SessionSecret::generate().hash()));
     }
 
     #[test]
     fn what_was_seen_in_another_epoch_never_speaks() {
         let known = Known::in_epoch(2);
-        let (before, after) = (known.learn(&user("ada"), 1), known.learn(&user("bob"), 3));
-        assert!(!known.speaks(before) && !known.speaks(after));
+        let (before, after) =
+            (known.insert_if_current(&user("ada"), 1), known.insert_if_current(&user("bob"), 3));
+        assert!(!known.is_valid(before) && !known.is_valid(after));
         known.hear(3, Some(vec![]));
-        assert!(!known.speaks(before) && !known.speaks(after));
+        assert!(!known.is_valid(before) && !known.is_valid(after));
     }
 
     #[test]
     fn a_change_makes_forgotten_whom_it_concerns_and_nobody_else() {
         let known = Known::in_epoch(1);
         let (ada, bob) = (user("ada"), user("bob"));
-        let (of_ada, of_bob) = (known.learn(&ada, 1), known.learn(&bob, 1));
+        let (of_ada, of_bob) = (known.insert_if_current(&ada, 1), known.insert_if_current(&bob, 1));
         known.hear(2, Some(vec![ada.id]));
-        assert!(!known.speaks(of_ada) && known.speaks(of_bob));
+        assert!(!known.is_valid(of_ada) && known.is_valid(of_bob));
         known.hear(3, None);
-        assert!(!known.speaks(of_bob), "what has changed is not known");
+        assert!(!known.is_valid(of_bob), "what has changed is not known");
     }
 
     #[test]
     fn without_a_lease_nothing_speaks() {
         let known = Known::in_epoch(1);
-        let ada = known.learn(&user("ada"), 1);
-        known.0.give_up();
-        assert!(!known.speaks(ada));
+        let ada = known.insert_if_current(&user("ada"), 1);
+        known.0.drop_lease();
+        assert!(!known.is_valid(ada));
         known.hear(1, Some(vec![]));
-        assert!(known.speaks(ada));
+        assert!(known.is_valid(ada));
     }
 
     #[test]
     fn when_leases_are_turned_off_everything_is_forgotten() {
         let known = Known::in_epoch(1);
-        let ada = known.learn(&user("ada"), 1);
+        let ada = known.insert_if_current(&user("ada"), 1);
         known.0.end_lease();
-        assert!(!known.speaks(ada));
+        assert!(!known.is_valid(ada));
         assert_eq!(known.0.sessions.len(), 0);
         known.hear(1, Some(vec![]));
-        assert!(!known.speaks(ada));
+        assert!(!known.is_valid(ada));
     }
 
     #[test]
     fn a_lease_that_was_given_up_is_not_brought_back_by_a_read_on_its_way() {
         let known = Known::in_epoch(1);
-        let ada = known.learn(&user("ada"), 1);
-        let reading = known.0.begin_reading();
-        known.0.give_up();
+        let ada = known.insert_if_current(&user("ada"), 1);
+        let renewal = known.0.begin_renewal();
+        known.0.drop_lease();
         let seen = Seen { epoch: epoch(1), lease: LEASE };
-        known.0.begin_lease(&reading, seen, Some(vec![]));
-        assert!(!known.speaks(ada));
+        known.0.begin_lease(&renewal, seen, Some(vec![]));
+        assert!(!known.is_valid(ada));
     }
 
     #[test]
     fn a_lease_runs_from_before_its_read() {
         let known = Known::in_epoch(1);
-        let ada = known.learn(&user("ada"), 1);
-        let reading = known.0.begin_reading();
+        let ada = known.insert_if_current(&user("ada"), 1);
+        let renewal = known.0.begin_renewal();
         std::thread::sleep(Duration::from_millis(2));
         let seen = Seen { epoch: epoch(1), lease: Duration::from_millis(1) };
-        known.0.begin_lease(&reading, seen, Some(vec![]));
-        assert!(!known.speaks(ada));
+        known.0.begin_lease(&renewal, seen, Some(vec![]));
+        assert!(!known.is_valid(ada));
     }
 
     #[test]
@@ -329,7 +335,7 @@ mod tests {
         let locked_out = User { deactivated_at: Some(NOW), ..ada.clone() };
         let over = SessionRow { expires_at: NOW, ..session(&ada) };
         for found in [(session(&ada), locked_out), (over, ada)] {
-            known.0.learn(hash, (found.0, found.1, epoch(1)), NOW);
+            known.0.insert_if_current(hash, (found.0, found.1, epoch(1)), NOW);
             assert_eq!(known.0.sessions.len(), 0);
         }
     }
@@ -337,18 +343,18 @@ mod tests {
     #[test]
     fn what_is_learned_without_a_lease_is_not_kept() {
         let known = Known::in_epoch(1);
-        known.0.give_up();
-        known.learn(&user("ada"), 1);
+        known.0.drop_lease();
+        known.insert_if_current(&user("ada"), 1);
         assert_eq!(known.0.sessions.len(), 0);
     }
 
     #[test]
     fn a_key_whose_time_is_over_is_asked_for_again() {
         let known = Known::in_epoch(1);
-        let ada = known.learn(&user("ada"), 1);
+        let ada = known.insert_if_current(&user("ada"), 1);
         let last = NOW + days(1) - seconds(1);
-        assert!(known.0.recall::<SessionRow>(ada, last).is_some());
-        assert!(known.0.recall::<SessionRow>(ada, NOW + days(1)).is_none());
+        assert!(known.0.get::<SessionRow>(ada, last).is_some());
+        assert!(known.0.get::<SessionRow>(ada, NOW + days(1)).is_none());
     }
 
     #[test]
@@ -357,12 +363,12 @@ mod tests {
         let ada = user("ada");
         let hash = PlainToken::generate("test").hash();
         let revoked = ApiToken { revoked_at: Some(NOW), ..token(&ada) };
-        known.0.learn(hash, (revoked, ada.clone(), epoch(1)), NOW);
+        known.0.insert_if_current(hash, (revoked, ada.clone(), epoch(1)), NOW);
         assert_eq!(known.0.tokens.len(), 0);
-        known.0.learn(hash, (token(&ada), ada, epoch(1)), NOW);
+        known.0.insert_if_current(hash, (token(&ada), ada, epoch(1)), NOW);
         let last = NOW + days(1) - seconds(1);
-        assert!(known.0.recall::<ApiToken>(hash, last).is_some());
-        assert!(known.0.recall::<ApiToken>(hash, NOW + days(1)).is_none());
+        assert!(known.0.get::<ApiToken>(hash, last).is_some());
+        assert!(known.0.get::<ApiToken>(hash, NOW + days(1)).is_none());
     }
 
     #[test]
@@ -370,12 +376,13 @@ mod tests {
         let known = Known::in_epoch(1);
         let ada = user("ada");
         let by_cookie = SessionSecret::generate().hash();
-        let by_cookie = known.0.learn(by_cookie, (session(&ada), ada.clone(), epoch(1)), NOW);
+        let by_cookie =
+            known.0.insert_if_current(by_cookie, (session(&ada), ada.clone(), epoch(1)), NOW);
         let by_token = PlainToken::generate("test").hash();
-        let by_token = known.0.learn(by_token, (token(&ada), ada, epoch(1)), NOW);
+        let by_token = known.0.insert_if_current(by_token, (token(&ada), ada, epoch(1)), NOW);
         for used in [&by_cookie.used, &by_token.used] {
-            assert!(!used.is_worth_noting(NOW + seconds(59)));
-            assert!(used.is_worth_noting(NOW + seconds(60)));
+            assert!(!used.record_if_due(NOW + seconds(59)));
+            assert!(used.record_if_due(NOW + seconds(60)));
         }
     }
 
@@ -383,7 +390,7 @@ mod tests {
     fn there_is_room_for_so_many_and_no_more() {
         let known = Known::in_epoch(1);
         for number in 0..1000 {
-            known.learn(&user(&number.to_string()), 1);
+            known.insert_if_current(&user(&number.to_string()), 1);
         }
         assert!(known.0.sessions.len() <= 100, "{}", known.0.sessions.len());
     }

@@ -10,7 +10,7 @@ pub(super) struct Actor(pub(super) String);
 
 /// What is told of a request.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct LogIdentity {
     /// What the gate found; nothing where it does not stand, or has refused before it looked.
     pub outcome: Option<&'static str>,
     /// The id of whoever asked.
@@ -25,15 +25,15 @@ pub fn session_of(request: &HttpRequest) -> Option<Session> {
 
 /// What is told of a request that has been answered.
 #[must_use]
-pub fn told(request: &HttpRequest) -> Told {
+pub fn told(request: &HttpRequest) -> LogIdentity {
     let extensions = request.extensions();
     let actor = extensions.get::<Actor>().map(|actor| actor.0.clone());
     match extensions.get::<Finding>() {
-        Some(Finding::Known { session, token }) => Told {
+        Some(Finding::Known { session, token }) => LogIdentity {
             outcome: Some(if token.is_some() { "token" } else { "cookie" }),
             user: actor.or_else(|| Some(session.user.id.clone())),
         },
-        Some(Finding::Anonymous(why)) => Told { outcome: Some(why.into()), user: actor },
-        None => Told { outcome: None, user: actor },
+        Some(Finding::Anonymous(why)) => LogIdentity { outcome: Some(why.into()), user: actor },
+        None => LogIdentity { outcome: None, user: actor },
     }
 }

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use super::{super::Error, Connection};
 
 /// Something to do on a thread that owns a connection, and somebody who waits for how it ends.
-pub(super) trait Job: Send {
+pub(super) trait Task: Send {
     /// Whether whoever asked has left. They were answered "try later" and may do so: what has not
     /// begun by then never does.
     fn is_abandoned(&self) -> bool;
@@ -17,13 +17,13 @@ pub(super) trait Job: Send {
 }
 
 /// A body to run, and then its result, until that may be told.
-pub(super) struct Asked<T, Body> {
+pub(super) struct PendingTask<T, Body> {
     body: Option<Body>,
     result: Result<T, Error>,
     answer: oneshot::Sender<Result<T, Error>>,
 }
 
-impl<T, Body> Asked<T, Body> {
+impl<T, Body> PendingTask<T, Body> {
     pub(super) fn new(body: Body) -> (Self, oneshot::Receiver<Result<T, Error>>) {
         let (answer, answered) = oneshot::channel();
         let result = Err(Error::unavailable("a job on SQLite's thread panicked"));
@@ -31,7 +31,7 @@ impl<T, Body> Asked<T, Body> {
     }
 }
 
-impl<T, Body> Job for Asked<T, Body>
+impl<T, Body> Task for PendingTask<T, Body>
 where
     T: Send,
     Body: FnOnce(&mut Connection) -> QueryResult<T> + Send,

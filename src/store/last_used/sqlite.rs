@@ -8,22 +8,25 @@ use super::{
         schema::{api_tokens, sessions},
         sqlite::Connection,
     },
-    Key, RESOLUTION,
+    CredentialId, RESOLUTION,
 };
 use crate::time::Timestamp;
 
-pub(super) async fn write(conn: &mut Connection, uses: Vec<(Key, Timestamp)>) -> QueryResult<()> {
+pub(super) async fn write(
+    conn: &mut Connection,
+    uses: Vec<(CredentialId, Timestamp)>,
+) -> QueryResult<()> {
     for (key, at) in uses {
         let behind = at - RESOLUTION;
         match key {
-            Key::Session(id) => {
+            CredentialId::Session(id) => {
                 diesel::update(sessions::table.find(id))
                     .filter(sessions::last_seen_at.le(behind))
                     .set(sessions::last_seen_at.eq(at))
                     .execute(conn)
                     .await?
             }
-            Key::Token(id) => {
+            CredentialId::Token(id) => {
                 diesel::update(api_tokens::table.find(id))
                     .filter(
                         api_tokens::last_used_at

@@ -9,7 +9,7 @@ use super::{
         Error, Store,
         epoch::{self, Epoch, Seen},
     },
-    Held, Memory,
+    CredentialCache, LeaseState,
 };
 use crate::time::Uptime;
 
@@ -22,14 +22,14 @@ const READS_IN_A_LEASE: u32 = 3;
 
 impl Store {
     /// Renews the lease until it is told to stop. A fault brings none, and then every key is looked up.
-    pub async fn keep_lease(&self, stop: &CancellationToken) {
-        if !self.memory.has_room() {
+    pub async fn renew_lease(&self, stop: &CancellationToken) {
+        if !self.cache.is_enabled() {
             return;
         }
         let mut failing = false;
         let renewing = async {
             loop {
-                let renewed = self.memory.renew(self).await;
+                let renewed = self.cache.renew(self).await;
                 match &renewed {
                     Err(fault) if !failing => {
                         tracing::warn!(%fault, "the lease cannot be renewed: every key is looked up");
@@ -38,12 +38,12 @@ impl Store {
                     _ => {}
                 }
                 failing = renewed.is_err();
-                let given_up = self.memory.given_up.notified();
-                let _ = tokio::time::timeout(until_the_next(&renewed), given_up).await;
+                let lease_dropped = self.cache.lease_dropped.notified();
+                let _ = tokio::time::timeout(until_the_next(&renewed), lease_dropped).await;
             }
         };
         stop.run_until_cancelled(renewing).await;
-        self.memory.give_up();
+        self.cache.drop_lease();
     }
 }
 
@@ -57,58 +57,58 @@ fn until_the_next(renewed: &Result<Duration, Error>) -> Duration {
 }
 
 /// A read of the epoch that is on its way.
-pub(super) struct Reading {
+pub(super) struct Renewal {
     /// The epoch of all that is kept.
     before: Option<Epoch>,
     /// When it began, by a clock that never stands still: so long the lease runs.
     began: Uptime,
-    times_given_up: u64,
+    times_dropped: u64,
 }
 
-impl Memory {
+impl CredentialCache {
     /// Reads the epoch and begins the lease; says how long leases are.
     async fn renew(&self, store: &Store) -> Result<Duration, Error> {
-        let reading = self.begin_reading();
+        let renewal = self.begin_renewal();
         let seen = epoch::read(store).await?;
-        self.epochs_read.fetch_add(1, Ordering::Relaxed);
+        self.epoch_reads.fetch_add(1, Ordering::Relaxed);
         let Some(seen) = seen.filter(|seen| !seen.lease.is_zero()) else {
             self.end_lease();
             return Ok(Duration::ZERO);
         };
-        let concerned = match &reading.before {
+        let concerned = match &renewal.before {
             Some(before) => epoch::concerned(store, before, &seen.epoch).await?,
             None => None,
         };
         let lease = seen.lease;
-        self.begin_lease(&reading, seen, concerned);
+        self.begin_lease(&renewal, seen, concerned);
         Ok(lease)
     }
 
-    pub(super) fn begin_reading(&self) -> Reading {
+    pub(super) fn begin_renewal(&self) -> Renewal {
         let held = self.lock();
-        let (before, times_given_up) = (held.epoch.clone(), held.times_given_up);
-        Reading { before, began: Uptime::now(), times_given_up }
+        let (before, times_dropped) = (held.epoch.clone(), held.times_dropped);
+        Renewal { before, began: Uptime::now(), times_dropped }
     }
 
     /// Forgets whom the changes concern since the last epoch, everybody where that is not known, and only
     /// then begins the lease.
     pub(super) fn begin_lease(
         &self,
-        reading: &Reading,
+        renewal: &Renewal,
         seen: Seen,
         concerned: Option<Vec<String>>,
     ) {
         let mut held = self.lock();
         // Given up meanwhile: what this read saw may be what was to be forgotten.
-        if held.times_given_up != reading.times_given_up {
+        if held.times_dropped != renewal.times_dropped {
             return;
         }
         match concerned {
-            Some(users) => users.iter().for_each(|user| held.users.forget(user)),
-            None => self.forget_all(&mut held),
+            Some(users) => users.iter().for_each(|user| held.users.invalidate_user(user)),
+            None => self.invalidate_all(&mut held),
         }
         held.epoch = Some(seen.epoch);
-        self.end.store((reading.began + seen.lease).nanos(), Ordering::Release);
+        self.end.store((renewal.began + seen.lease).nanos(), Ordering::Release);
     }
 
     /// Leases are off: nothing is kept.
@@ -116,12 +116,12 @@ impl Memory {
         let mut held = self.lock();
         self.end.store(0, Ordering::Release);
         if held.epoch.take().is_some() {
-            self.forget_all(&mut held);
+            self.invalidate_all(&mut held);
         }
     }
 
-    fn forget_all(&self, held: &mut Held) {
-        held.users.forget_all();
+    fn invalidate_all(&self, lease: &mut LeaseState) {
+        lease.users.invalidate_all();
         self.sessions.clear();
         self.tokens.clear();
     }

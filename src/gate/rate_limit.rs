@@ -8,7 +8,7 @@ use actix_web::{
 use super::{client, session::Finding};
 use crate::{
     error::Error,
-    limits::{Exceeded, Limit, Standing, Whom},
+    limits::{Exceeded, Limit, RateLimitKey, RateLimitStatus},
     state::State,
 };
 
@@ -16,12 +16,12 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The count of one request.
-pub(super) struct Counted {
+pub(super) struct RateLimitCheck {
     limit: Option<Limit>,
-    standing: Option<Standing>,
+    standing: Option<RateLimitStatus>,
 }
 
-impl Counted {
+impl RateLimitCheck {
     /// What is counted of it, besides that it is a request.
     pub(super) fn by(limit: Option<Limit>) -> Self {
         Self { limit, standing: None }
@@ -34,14 +34,14 @@ impl Counted {
         state: &State,
         request: &ServiceRequest,
     ) -> Result<(), Error> {
-        self.check_limit(state, || Whom::at(client::address(request.request()))).await
+        self.check_limit(state, || RateLimitKey::at(client::address(request.request()))).await
     }
 
     /// Counts it by whose it is, once that is known.
     pub(super) async fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Error> {
         match finding {
             Finding::Known { session, .. } => {
-                let account = || Whom::Account(session.user.id.clone());
+                let account = || RateLimitKey::Account(session.user.id.clone());
                 let checked = state.limits.check(Limit::Requests, account);
                 self.told(checked)?;
                 self.check_limit(state, account).await
@@ -52,7 +52,11 @@ impl Counted {
 
     /// What is left of a limit of its own is told: of the one for everything nothing is said until it is
     /// reached. The account comes last, and says more.
-    async fn check_limit(&mut self, state: &State, whom: impl Fn() -> Whom) -> Result<(), Error> {
+    async fn check_limit(
+        &mut self,
+        state: &State,
+        whom: impl Fn() -> RateLimitKey,
+    ) -> Result<(), Error> {
         let Some(limit) = self.limit else { return Ok(()) };
         let checked = if limit.is_shared() {
             // On the heap, as most requests never come here.
@@ -67,8 +71,8 @@ impl Counted {
 
     fn told(
         &mut self,
-        checked: Result<Option<Standing>, Exceeded>,
-    ) -> Result<Option<Standing>, Exceeded> {
+        checked: Result<Option<RateLimitStatus>, Exceeded>,
+    ) -> Result<Option<RateLimitStatus>, Exceeded> {
         checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))
     }
 
@@ -81,7 +85,7 @@ impl Counted {
 }
 
 /// Shows in an answer how much of a limit is left.
-pub(crate) fn show_standing(headers: &mut HeaderMap, standing: &Standing) {
+pub(crate) fn show_standing(headers: &mut HeaderMap, standing: &RateLimitStatus) {
     for (name, value) in [(RATE_LIMIT, standing.now()), (RATE_LIMIT_POLICY, standing.policy())] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// Those that are neither revoked nor expired at this moment: what [`super::tokens::ApiToken::state`]
 /// says of one row, said of all.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub(super) fn alive(now: Timestamp) -> _ {
+pub(super) fn is_active(now: Timestamp) -> _ {
     let lasting = api_tokens::expires_at.is_null();
     let lasts: dsl::AssumeNotNull<dsl::Gt<api_tokens::expires_at, Timestamp>> =
         api_tokens::expires_at.gt(now).assume_not_null();

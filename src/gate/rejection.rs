@@ -24,7 +24,7 @@ use crate::{
 
 /// Why an extractor has nothing to give.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum Rejection {
     /// Sign in there first.
     #[error("sign in first")]
     Login(String),
@@ -33,13 +33,13 @@ pub enum Refusal {
     Error(Error),
 }
 
-impl From<Code> for Refusal {
+impl From<Code> for Rejection {
     fn from(code: Code) -> Self {
         Self::Error(code.into())
     }
 }
 
-impl ResponseError for Refusal {
+impl ResponseError for Rejection {
     fn error_response(&self) -> HttpResponse {
         match self {
             Self::Login(url) => {
@@ -78,11 +78,11 @@ fn accepts_html(request: &HttpRequest) -> bool {
 }
 
 /// What somebody unknown is answered where somebody known is needed.
-pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Refusal {
+pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Rejection {
     if is_navigation(request) {
         return match State::of(request) {
-            Ok(state) => Refusal::Login(login_url(request, state)),
-            Err(error) => Refusal::Error(error),
+            Ok(state) => Rejection::Login(login_url(request, state)),
+            Err(error) => Rejection::Error(error),
         };
     }
     match why {
@@ -90,7 +90,7 @@ pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Refusal {
         Anonymous::TokenMalformed => Code::TokenMalformed.into(),
         Anonymous::TokenInvalid => Code::TokenInvalid.into(),
         Anonymous::TokenExpired(end) => {
-            Refusal::Error(Code::TokenExpired.because(format!("This token expired at {end}.")))
+            Rejection::Error(Code::TokenExpired.because(format!("This token expired at {end}.")))
         }
     }
 }
@@ -112,7 +112,7 @@ fn login_url(request: &HttpRequest, state: &State) -> String {
 struct Unguarded;
 
 /// What the gate found. Where it was never asked, that is a fault of ours, and no "anonymous".
-pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Refusal> {
+pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Rejection> {
     let found = request.extensions().get::<Finding>().cloned();
     found.ok_or_else(|| {
         tracing::error!("a session was asked for where the gate does not stand");
@@ -124,7 +124,7 @@ pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Refusal> {
 /// Answers 500 where a handler asked for a session and the gate does not stand.
 ///
 /// actix's `Option<T>` turns the extractor's own 500 into `None`, which would read as "signed out".
-pub async fn guard_the_unguarded<B: MessageBody + 'static>(
+pub async fn fail_closed_without_gate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {

@@ -9,24 +9,24 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use super::{super::postgres::Connection, Key, RESOLUTION};
+use super::{super::postgres::Connection, CredentialId, RESOLUTION};
 use crate::time::{Moment, Timestamp};
 
 /// Writes what nobody else has locked, and returns the keys that are behind all the same.
 pub(super) async fn write(
     conn: &mut Connection,
-    uses: &[(Key, Timestamp)],
-) -> QueryResult<HashSet<Key>> {
+    uses: &[(CredentialId, Timestamp)],
+) -> QueryResult<HashSet<CredentialId>> {
     let (mut sessions, mut tokens) = (Columns::default(), Columns::default());
     for (key, at) in uses {
         match key {
-            Key::Session(id) => sessions.add(id, *at),
-            Key::Token(id) => tokens.add(id, *at),
+            CredentialId::Session(id) => sessions.add(id, *at),
+            CredentialId::Token(id) => tokens.add(id, *at),
         }
     }
     let sessions = sessions.write(conn, "sessions", "last_seen_at").await?;
     let tokens = tokens.write(conn, "api_tokens", "last_used_at").await?;
-    Ok(sessions.map(Key::Session).chain(tokens.map(Key::Token)).collect())
+    Ok(sessions.map(CredentialId::Session).chain(tokens.map(CredentialId::Token)).collect())
 }
 
 /// Uses of one table's keys, column by column, as `unnest` takes them.

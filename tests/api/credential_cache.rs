@@ -21,7 +21,7 @@ async fn start(backend: Backend) -> Server {
 }
 
 fn look_ups(server: &Server) -> u64 {
-    server.state.store.load().looked_up
+    server.state.store.stats().lookups
 }
 
 /// Asks until it is answered from memory, so that what follows would be, too.
@@ -85,7 +85,7 @@ async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backe
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
         assert_eq!(look_ups(&server), before + 5);
-        assert_eq!(server.state.store.load().epochs_read > 0, looks, "whether leases are on");
+        assert_eq!(server.state.store.stats().epoch_reads > 0, looks, "whether leases are on");
     }
 }
 

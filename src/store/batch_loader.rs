@@ -17,7 +17,7 @@ use tokio::sync::{
 
 use super::{
     Error,
-    key::{Found, Key},
+    credential::{Credential, Found},
     postgres::Pipeline,
     sessions::SessionRow,
     tokens::ApiToken,
@@ -31,28 +31,28 @@ const AT_ONCE: usize = 2;
 
 /// Those who ask for keys on one worker.
 #[derive(Default)]
-pub(super) struct Loaders {
-    pub(super) sessions: Loader<SessionRow>,
-    pub(super) tokens: Loader<ApiToken>,
+pub(super) struct BatchLoaders {
+    pub(super) sessions: BatchLoader<SessionRow>,
+    pub(super) tokens: BatchLoader<ApiToken>,
 }
 
 /// Somebody who asks for a key.
-struct Asker<T: Key> {
+struct PendingLookup<T: Credential> {
     hash: T::Hash,
     answer: oneshot::Sender<Result<Option<Arc<Found<T>>>, Error>>,
 }
 
-/// Those who ask for one kind of key, in line.
-pub(super) struct Loader<T: Key>(Mutex<UnboundedSender<Asker<T>>>);
+/// Those who ask for one kind of key, in queue.
+pub(super) struct BatchLoader<T: Credential>(Mutex<UnboundedSender<PendingLookup<T>>>);
 
-impl<T: Key> Default for Loader<T> {
+impl<T: Credential> Default for BatchLoader<T> {
     fn default() -> Self {
-        let (line, _nobody_serves_it) = mpsc::unbounded_channel();
-        Self(Mutex::new(line))
+        let (queue, _nobody_serves_it) = mpsc::unbounded_channel();
+        Self(Mutex::new(queue))
     }
 }
 
-impl<T: Key> Loader<T> {
+impl<T: Credential> BatchLoader<T> {
     /// The key with this hash.
     pub(super) async fn ask(
         &self,
@@ -60,52 +60,58 @@ impl<T: Key> Loader<T> {
         pipeline: &Arc<Pipeline>,
     ) -> Result<Option<Found<T>>, Error> {
         let (answer, answered) = oneshot::channel();
-        self.stand_in_line(Asker { hash, answer }, pipeline);
+        self.enqueue(PendingLookup { hash, answer }, pipeline);
         let given_up = |_| Err(Error::unavailable("a look-up was given up"));
         let found = pipeline.in_time(answered.unwrap_or_else(given_up)).await?;
         // Mostly nobody else asked for the same key, and nothing is cloned.
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
-    /// Whoever finds the line unserved has it served, on the runtime of this thread: by nobody yet, or no
+    /// Whoever finds the queue unserved has it served, on the runtime of this thread: by nobody yet, or no
     /// more, since a panic ends that task like any other.
-    fn stand_in_line(&self, asker: Asker<T>, pipeline: &Arc<Pipeline>) {
-        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(SendError(asker)) = line.send(asker) {
-            let (new, askers) = mpsc::unbounded_channel();
-            *line = new;
-            let _ = line.send(asker);
-            tokio::spawn(serve(askers, pipeline.clone()));
+    fn enqueue(&self, lookup: PendingLookup<T>, pipeline: &Arc<Pipeline>) {
+        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(SendError(lookup)) = queue.send(lookup) {
+            let (new, lookups) = mpsc::unbounded_channel();
+            *queue = new;
+            let _ = queue.send(lookup);
+            tokio::spawn(serve(lookups, pipeline.clone()));
         }
     }
 }
 
-async fn serve<T: Key>(mut line: UnboundedReceiver<Asker<T>>, pipeline: Arc<Pipeline>) {
-    stream::poll_fn(|cx| line.poll_recv(cx))
+async fn serve<T: Credential>(
+    mut queue: UnboundedReceiver<PendingLookup<T>>,
+    pipeline: Arc<Pipeline>,
+) {
+    stream::poll_fn(|cx| queue.poll_recv(cx))
         .ready_chunks(MOST)
-        .for_each_concurrent(AT_ONCE, |askers| answer(askers, &pipeline))
+        .for_each_concurrent(AT_ONCE, |lookups| answer(lookups, &pipeline))
         .await;
 }
 
-async fn answer<T: Key>(mut askers: Vec<Asker<T>>, pipeline: &Pipeline) {
-    askers.retain(|asker| !asker.answer.is_closed());
-    if askers.is_empty() {
+async fn answer<T: Credential>(mut lookups: Vec<PendingLookup<T>>, pipeline: &Pipeline) {
+    lookups.retain(|lookup| !lookup.answer.is_closed());
+    if lookups.is_empty() {
         return;
     }
-    match find(&askers, pipeline).await {
+    match find(&lookups, pipeline).await {
         // It may be the fault of one row, such as a page that is damaged, and the others do not suffer from it.
-        Err(Error::Bug { .. }) if askers.len() > 1 => {
-            for asker in askers {
-                let found = find(slice::from_ref(&asker), pipeline).await;
-                tell([asker], &found);
+        Err(Error::Bug { .. }) if lookups.len() > 1 => {
+            for lookup in lookups {
+                let found = find(slice::from_ref(&lookup), pipeline).await;
+                tell([lookup], &found);
             }
         }
-        found => tell(askers, &found),
+        found => tell(lookups, &found),
     }
 }
 
-fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: &Result<Rows<T>, Error>) {
-    for Asker { hash, answer, .. } in askers {
+fn tell<T: Credential>(
+    lookups: impl IntoIterator<Item = PendingLookup<T>>,
+    found: &Result<Rows<T>, Error>,
+) {
+    for PendingLookup { hash, answer, .. } in lookups {
         let key = found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone);
         // Whoever left does not mind.
         let _ = answer.send(key);
@@ -113,10 +119,13 @@ fn tell<T: Key>(askers: impl IntoIterator<Item = Asker<T>>, found: &Result<Rows<
 }
 
 /// What a statement brings.
-type Rows<T> = HashMap<<T as Key>::Hash, Arc<Found<T>>>;
+type Rows<T> = HashMap<<T as Credential>::Hash, Arc<Found<T>>>;
 
-async fn find<T: Key>(askers: &[Asker<T>], pipeline: &Pipeline) -> Result<Rows<T>, Error> {
-    let hashes: Vec<_> = askers.iter().map(|asker| asker.hash).collect();
+async fn find<T: Credential>(
+    lookups: &[PendingLookup<T>],
+    pipeline: &Pipeline,
+) -> Result<Rows<T>, Error> {
+    let hashes: Vec<_> = lookups.iter().map(|lookup| lookup.hash).collect();
     let read = |connection| {
         let rows = T::find_all(connection, hashes.clone());
         async { Ok(rows.await?.into_iter().map(|(hash, found)| (hash, Arc::new(found))).collect()) }
