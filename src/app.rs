@@ -1,4 +1,4 @@
-//! Builds the server, runs it, drains it.
+//! Builds the server, runs it, and shuts it down gracefully.
 
 mod background;
 mod cors;
@@ -44,56 +44,57 @@ use crate::{
 pub use listeners::Bound;
 use listeners::{Listeners, SocketFile};
 
-/// How long a client may take over the head of its first request.
+/// How long a client may take to send the head of its first request.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
-/// How long a server that stops may take to write ends of sessions.
+/// How long a stopping server may take to write ends of sessions.
 const LAST_WRITES: Duration = Duration::from_secs(5);
-/// How many sign-ins may wait for others of the same account; more are refused at once.
+/// How many sign-ins may wait for others of the same account; more are rejected immediately.
 const WAITING_SIGN_INS: usize = 256;
 
-/// Why a server does not start.
+/// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting is wrong.
+    /// A setting is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The database cannot be used.
+    /// The database is unusable.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The address cannot be listened on.
+    /// Listening on the IP address or socket failed.
     #[error("{0}")]
     Listen(String),
-    /// The system refuses something else.
+    /// Any other error of the operating system.
     #[error(transparent)]
     System(#[from] std::io::Error),
 }
 
-/// A server that listens.
+/// A server that is listening.
 pub struct Server {
     /// Where it listens.
     pub address: Bound,
-    /// Where its metrics are.
+    /// Where it serves metrics.
     pub metrics_address: Option<Bound>,
-    /// Its parts.
+    /// The state that all requests share.
     pub state: Data<State>,
-    /// Where its data lives.
+    /// Where its data is stored.
     pub location: Location,
     listening: ActixServer,
     measuring: Option<ActixServer>,
-    // Removed when it has stopped.
+    // Removed when the server has stopped.
     _socket_files: [Option<SocketFile>; 2],
 }
 
 impl Server {
-    /// Opens the store, and listens.
+    /// Opens the store and starts to listen.
     ///
     /// # Errors
-    /// When a setting is wrong, the database unusable or the address taken.
+    /// When a setting is invalid, the database unusable or the port taken.
     pub async fn start(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
-        // Before anything is opened: the database has files for each worker.
+        // Before any file is opened: the database opens files for each worker.
         sockets::allow_many();
         let location = config.location()?;
-        // The lock first: of two that start at once, one must not sign with a key that it lost.
+        // The file lock first: of two servers that start at the same time, one must not sign with a key that
+        // the other has replaced.
         let lock = location.lock()?;
         let keys = config.signing_keys(&location)?;
         let store = Store::open_locked(&location, config.store_options(migrate), lock).await?;
@@ -133,7 +134,7 @@ impl Server {
                     idle::watch(connection, extensions, keep_alive + SLOWEST_HEAD);
                 })
                 .client_request_timeout(SLOWEST_HEAD)
-                // `unread_body` sees to that, and bounds what is read meanwhile.
+                // `unread_body` takes care of that, and bounds what is read meanwhile.
                 .client_disconnect_timeout(Duration::ZERO)
                 .keep_alive(keep_alive)
                 .shutdown_timeout(shutdown_timeout)
@@ -165,17 +166,17 @@ impl Server {
         })
     }
 
-    /// How to stop it from elsewhere.
+    /// Returns a handle that can stop the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle { server: self.listening.handle(), state: self.state.clone() }
     }
 
-    /// Serves until it is stopped; then jobs that have begun are ended, and what was noted of last uses
-    /// is written.
+    /// Serves until the server is stopped; then finishes the jobs that have begun and writes the buffered last
+    /// uses.
     ///
     /// # Errors
-    /// When the listening itself fails.
+    /// When listening fails.
     pub async fn run(self) -> std::io::Result<()> {
         let state = self.state.clone();
         let stop = CancellationToken::new();
@@ -199,8 +200,8 @@ impl Server {
         if let Err(fault) = state.last_used.flush(&state.store).await {
             tracing::warn!(%fault, "the last uses of keys could not be written");
         }
-        // What is not written by then is noted again at the next use, and to the other instances this one
-        // counts as running for a little longer.
+        // What is not written by then is recorded again at the next use, and the other instances count this one
+        // as running for a little longer.
         let last_writes = async {
             tokio::join!(state.session_ends.flush(&state.store), state.key_check.stop(&state.store))
         };
@@ -210,7 +211,7 @@ impl Server {
     }
 }
 
-/// Stops a server.
+/// A handle that stops the server.
 #[derive(Clone)]
 pub struct Handle {
     server: ServerHandle,
@@ -218,7 +219,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Says "not ready", serves on for the drain's delay, then takes no more and lets what runs finish.
+    /// Drains the server: reports that it is not ready, keeps serving for the drain delay, then accepts no more
+    /// connections and lets running requests finish.
     pub async fn drain(&self) {
         self.state.draining.cancel();
         tokio::time::sleep(Duration::from_secs(self.state.config.drain_delay)).await;
@@ -226,7 +228,7 @@ impl Handle {
     }
 }
 
-/// One application, for one thread.
+/// Builds the application of one worker thread.
 #[expect(clippy::needless_pass_by_value, reason = "what it returns would borrow them")]
 fn build(
     state: Data<State>,
@@ -242,7 +244,7 @@ fn build(
 > {
     App::new()
         .app_data(state.clone())
-        // An id that is none names nothing.
+        // An unparsable id results in 404.
         .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
         .configure(|config| routes::configure(config, &state, &keys))
         .configure(|config| docs::serve(config, &state))
@@ -285,7 +287,7 @@ mod tests {
         let request = TestRequest::get().uri(path).to_request();
         let response = match actix_web::dev::Service::call(&app, request).await {
             Ok(response) => response.map_into_boxed_body(),
-            // What actix makes of an error that leaves the application.
+            // The response that actix creates for an error that leaves the application.
             Err(error) => {
                 let request = TestRequest::get().uri(path).to_http_request();
                 actix_web::dev::ServiceResponse::new(request, error.error_response())

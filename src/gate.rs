@@ -1,23 +1,24 @@
-//! The gate: every request is resolved here, once, to a [`Session`] or to nobody.
+//! The gate: authentication and authorization middleware. It resolves every request, exactly once, to a
+//! [`Session`] (the principal) or to an anonymous caller.
 //!
 //! | presented | outcome |
 //! | --- | --- |
 //! | nothing | anonymous |
-//! | a live cookie | `Session { user, session: Some(row) }` |
-//! | a live token | `Session { user, session: None }` |
-//! | a tampered cookie | anonymous, and ignored |
+//! | a valid cookie | `Session { user, session: Some(row) }` |
+//! | a valid token | `Session { user, session: None }` |
+//! | a tampered cookie | anonymous, and the cookie is ignored |
 //! | an unknown, expired or signed-out cookie | anonymous |
-//! | a malformed, unknown, expired or revoked token; a broken header, or two | anonymous |
+//! | a malformed, unknown, expired or revoked token; a malformed header, or two | anonymous |
 //! | `Authorization` of another scheme, such as a proxy's Basic | as if there were no such header |
-//! | either, of a deactivated user | anonymous, and the cookie is not touched |
-//! | a cookie and a token | the token decides, also when it is bad |
+//! | a cookie or token of a deactivated user | anonymous, and the cookie is left in place |
+//! | a cookie and a token | the token decides, even when it is invalid |
 //! | a cookie, an unsafe method, a foreign origin | 403 |
 //! | a token without the scope that the method or the route needs | 403 |
-//! | anything, while the store cannot answer | 503 |
+//! | anything, while the store is unavailable | 503 |
 //!
-//! A cookie that opens nothing is never removed: the answer could come late, and remove a newer one.
+//! The gate never removes an invalid cookie: the response could arrive late, and remove a newer one.
 //!
-//! Nothing else reads the cookie or the Authorization header, and nothing else can make a `Session`.
+//! No other module reads the cookie or the Authorization header, and none can construct a `Session`.
 
 mod access;
 mod bearer;
@@ -61,11 +62,11 @@ use cookie::Cookie;
 use rate_limit::RateLimitCheck;
 use session::{Anonymous, Finding};
 
-/// Resolves a request and lets it pass with what was found, or answers in the handler's place.
+/// Resolves a request and passes it on with the result, or responds in the handler's place.
 ///
-/// A fault is answered here, before extraction, because actix's `Option<T>` takes every error of `T`
-/// for `None`: a database that is down would read as "signed out". And it is answered as a response,
-/// not as an `Err`, since actix-session writes no cookie after one.
+/// Errors are returned here, before extraction, because actix's `Option<T>` turns every error of `T` into
+/// `None`: an unavailable database would look like "signed out". The error is a response and not an `Err`,
+/// because actix-session writes no cookie after an `Err`.
 pub(crate) async fn pass(
     access: Access,
     request: ServiceRequest,
@@ -80,8 +81,8 @@ pub(crate) async fn pass(
     Ok(response)
 }
 
-/// Counts and resolves, and leaves what was found to the extractors: by its address first, so that nothing
-/// is looked up for whoever asks too often.
+/// Applies the rate limits, resolves the caller, and leaves the result to the extractors. The limit by IP
+/// address comes first, so that a client over it costs no lookup.
 async fn admit(
     access: Access,
     request: &ServiceRequest,
@@ -104,7 +105,8 @@ async fn resolve(
         Authorization::Absent => {
             let cookie = cookie::presented(request, state);
             let sent = !matches!(cookie, Cookie::Absent);
-            // Without a cookie, what needs a session is refused anyway, and helps its caller more.
+            // Without a cookie, a route that requires a session rejects the request anyway, with a more helpful
+            // error.
             if sent || !access.required {
                 origin::check(request.head(), &state.site, sent)?;
             }
@@ -112,7 +114,7 @@ async fn resolve(
         }
         presented => {
             let finding = by_token(state, presented).await?;
-            // Where tokens are not taken, a bad one is no way around the rule for browsers.
+            // Where tokens are not accepted, an invalid one must not bypass the origin check for browsers.
             if !access.token && !finding.is_known() {
                 origin::check(request.head(), &state.site, false)?;
             }
@@ -125,7 +127,7 @@ async fn resolve(
     }
 }
 
-/// Whether a request extends the session that it comes with, as all do but one that asks not to.
+/// Returns whether a request extends its session: every request does, except one with `disableRefresh`.
 fn extends(query: &str) -> bool {
     !form_urlencoded::parse(query.as_bytes())
         .any(|(name, value)| name == "disableRefresh" && !value.is_empty())

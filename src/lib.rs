@@ -1,24 +1,24 @@
-//! Portcullis: a complete REST backend whose every request passes one gate.
+//! Portcullis: a complete REST backend in which every request passes through one gate.
 //!
-//! The modules, in the order in which a request meets them; each knows those below it and none above.
+//! The modules, in the order in which a request meets them. Each uses those below it and none above.
 //!
-//! - [`app`] builds the server, runs it, drains it
-//! - [`routes`] is the table of everything that can be asked, [`openapi`] that table as a document
-//! - [`gate`] resolves each request, once, to a [`gate::Session`] or to nobody
-//! - [`api`] answers, one file a resource
-//! - [`docs`] are Swagger UI and the list of error codes
-//! - [`pages`] are the same for people, and a thin client of the API: without them it stands unchanged
-//! - [`jobs`] does afterwards what need not be waited for, and [`mail`] is what most of them send
-//! - [`retention`] deletes what is over, [`key_check`] compares the secrets of all instances
-//! - [`store`] keeps the data, in SQLite or in PostgreSQL
+//! - [`app`] builds the server, runs it, and shuts it down gracefully
+//! - [`routes`] is the route table, [`openapi`] the same table as an OpenAPI document
+//! - [`gate`] authenticates each request exactly once: the result is a [`gate::Session`] or an anonymous caller
+//! - [`api`] holds the handlers, one file per resource
+//! - [`docs`] serves Swagger UI and the list of error codes
+//! - [`pages`] serves the HTML pages, a thin client of the API, which works without them
+//! - [`jobs`] is the queue of background jobs, and [`mail`] the emails that most of them send
+//! - [`retention`] deletes expired data, [`key_check`] compares the signing keys of all instances
+//! - [`store`] is the data layer, on SQLite or PostgreSQL
 //!
-//! Beside them [`cli`] holds the commands, [`config`] every setting, [`state`] what requests share,
-//! [`site`] what this server is to the world, [`error`] everything that can go wrong, [`secrets`]
-//! what nobody may read, [`limits`] how often somebody may ask, [`private_files`] how files are kept
-//! from other users, [`metrics`] what is measured, [`output`] what is written to the standard streams,
-//! [`scope`] what a token may do, and [`time`] what time it is.
+//! Beside them, [`cli`] holds the commands, [`config`] every setting, [`state`] what all requests share,
+//! [`site`] the server's public name and origins, [`error`] every error that a client can receive, [`secrets`]
+//! the types of all secrets, [`limits`] the rate limits, [`private_files`] the permissions of files,
+//! [`metrics`] the Prometheus metrics, [`output`] non-blocking writes to stdout and stderr, [`scope`] the
+//! scopes of API tokens, and [`time`] the clock.
 
-// They panic where the output is closed or the disk is full; `output` and `cli::print` do not.
+// These macros panic when the output is closed or the disk is full; `output` and `cli::print` do not.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod api;

@@ -1,8 +1,9 @@
-//! Rate limits: how often a client, an account or a mailbox may be served, and what its answers say of it.
+//! Rate limiting (token buckets): how often a client, an account or a mailbox may be served, and the rate limit
+//! headers of its responses.
 //!
-//! Requests and new tokens are counted in each instance's memory (`memory`). Sign-ins, sign-ups and mails are
-//! counted in the database, for all instances together (`store::rate_limits`). Failed sign-ins of an account
-//! are another matter (`store::login_attempts`).
+//! Requests and new tokens are counted in each instance's memory (`memory`). Sign-ins, sign-ups and emails are
+//! counted in the database, for all instances together (`store::rate_limits`). The login throttle, for failed
+//! sign-ins of an account, is separate (`store::login_attempts`).
 
 mod memory;
 
@@ -24,23 +25,23 @@ use crate::{
 };
 use memory::Counter;
 
-/// What is counted.
+/// The actions that are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Limit {
-    /// Every request but the probes'.
+    /// Every request except health probes.
     Requests,
-    /// Passwords that are tried.
+    /// Passwords tried.
     SignIn,
-    /// Accounts that are made.
+    /// Accounts created.
     SignUp,
-    /// Mails that are asked for.
+    /// Emails requested.
     Mail,
-    /// Mails to one mailbox that one network asks for.
+    /// Emails to one mailbox requested from one network.
     Mailbox,
-    /// Mails to one mailbox that unknown networks ask for together.
+    /// Emails to one mailbox requested from all unknown networks together.
     MailboxTotal,
-    /// Tokens that are made.
+    /// API tokens created.
     Tokens,
 }
 
@@ -57,7 +58,7 @@ impl Limit {
         }
     }
 
-    /// Whether all instances count it together, in the database.
+    /// Returns whether all instances count it together, in the database.
     #[must_use]
     pub const fn is_shared(self) -> bool {
         match self {
@@ -67,27 +68,27 @@ impl Limit {
     }
 }
 
-/// Who is counted.
+/// Whose actions are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RateLimitKey {
     /// A client's network.
     Network(IpNet),
-    /// A user, by their id.
+    /// A user, by id.
     Account(String),
-    /// An e-mail address.
+    /// An email.
     Mailbox(String),
-    /// An e-mail address, as one network asks for mails to it.
+    /// An email, combined with the network that requests emails to it.
     MailboxFrom(String, IpNet),
 }
 
 impl RateLimitKey {
-    /// The network that counts for an address: of an IPv6 address, the /64 around it.
+    /// Returns the network that an IP address is counted by: for IPv6, its /64.
     #[must_use]
     pub fn at(address: IpAddr) -> Self {
         Self::Network(network(address))
     }
 
-    /// What is stored of it: a hash, so that the table holds no addresses.
+    /// Returns what the table stores: a hash, so that it contains no IP addresses and no emails.
     fn key(&self, limit: Limit) -> Vec<u8> {
         let name: &str = limit.into();
         let text = match self {
@@ -100,7 +101,7 @@ impl RateLimitKey {
     }
 }
 
-/// The network that stands for an address.
+/// Returns the network that stands for an IP address.
 #[must_use]
 pub fn network(address: IpAddr) -> IpNet {
     let address = address.to_canonical();
@@ -108,14 +109,14 @@ pub fn network(address: IpAddr) -> IpNet {
     IpNet::new(address, bits).map_or_else(|_| IpNet::from(address), |net| net.trunc())
 }
 
-/// All limits that the settings ask for.
+/// All limits that are configured.
 #[derive(Debug)]
 pub struct Limits {
     counters: Vec<(Limit, Counter)>,
     shared: Vec<(Limit, Rule)>,
 }
 
-/// How much of a limit is used: what the fields `RateLimit` and `RateLimit-Policy` say
+/// The status of a limit, as shown by the fields `RateLimit` and `RateLimit-Policy`
 /// (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Debug, Clone, Copy)]
 pub struct RateLimitStatus {
@@ -127,13 +128,13 @@ pub struct RateLimitStatus {
 }
 
 impl RateLimitStatus {
-    /// The value of `RateLimit-Policy`.
+    /// Returns the value of `RateLimit-Policy`.
     #[must_use]
     pub fn policy(&self) -> String {
         format!(r#""{}";q={};w={}"#, self.name(), self.most, self.window)
     }
 
-    /// The value of `RateLimit`.
+    /// Returns the value of `RateLimit`.
     #[must_use]
     pub fn now(&self) -> String {
         format!(r#""{}";r={};t={}"#, self.name(), self.left, self.wait)
@@ -155,7 +156,7 @@ impl From<Exceeded> for Error {
 }
 
 impl Limits {
-    /// The limits that the settings ask for.
+    /// Creates the limits that are configured.
     #[must_use]
     pub fn new(config: &Config, clock: &Clock) -> Self {
         let (mut counters, mut shared) = (Vec::new(), Vec::new());
@@ -170,10 +171,10 @@ impl Limits {
         Self { counters, shared }
     }
 
-    /// Counts one more in this instance's memory. What is counted in the database is not limited by it.
+    /// Counts one action in this instance's memory. Limits that are counted in the database are not checked.
     ///
     /// # Errors
-    /// When it is one too many; it is not counted then.
+    /// When the limit is exceeded; the action is not counted then.
     pub fn check(
         &self,
         limit: Limit,
@@ -185,10 +186,11 @@ impl Limits {
         counter.check(limit, &whom()).map(Some)
     }
 
-    /// Counts one more in the database, by the clock that all instances share.
+    /// Counts one action in the database, by the clock that all instances share.
     ///
     /// # Errors
-    /// When the store is unavailable; the inner error, when it is one too many: it is not counted then.
+    /// As every query: see [`Error`](crate::store::Error). The inner error is returned when the limit is
+    /// exceeded; the action is not counted then.
     pub async fn check_shared(
         &self,
         store: &Store,
@@ -213,7 +215,7 @@ impl Limits {
         })
     }
 
-    /// Forgets, in memory, who has not asked for so long that they count as new.
+    /// Drops, from memory, the counters of inactive clients, whose limits are fully replenished.
     pub fn forget(&self) {
         for (_, counter) in &self.counters {
             counter.forget();

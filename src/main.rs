@@ -1,4 +1,4 @@
-//! The command line; nothing else.
+//! The entry point: parses the command line and runs the command.
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
@@ -9,7 +9,8 @@ use portcullis::{
     output,
 };
 
-/// glibc's keeps what a burst of hashing took, 19 MiB at a time, for each thread and several times over.
+/// Replaces glibc's allocator, which does not return the memory of a burst of password hashing: 19 MiB a hash,
+/// for each thread and several times over.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

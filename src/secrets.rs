@@ -1,8 +1,8 @@
-//! Everything that must not be read: passwords, tokens, cookie and link secrets, the signing key.
+//! The types of all secrets: passwords, tokens, cookie and link secrets, the signing key.
 //!
-//! A secret and what is stored of it are different types, so that one cannot stand where the other
-//! belongs. No type here shows its secret through `Debug`, `Display` or `Serialize`; each has one
-//! method by which it leaves, and that method's name says so.
+//! A secret and what is stored of it have different types, so that one cannot be used in place of the other. No
+//! type here shows its secret through `Debug`, `Display` or `Serialize`; each has one method that reveals it,
+//! and that method's name says so.
 
 mod cookies;
 mod hash;
@@ -22,11 +22,11 @@ pub use random::{LinkSecret, SessionSecret};
 pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};
 
-/// What the store keeps of an API token.
+/// The stored hash of an API token.
 pub type TokenHash = HashOf<PlainToken>;
-/// What the store keeps of a session cookie's secret.
+/// The stored hash of a session cookie's secret.
 pub type SessionHash = HashOf<SessionSecret>;
-/// What the store keeps of the secret in a link.
+/// The stored hash of a link's secret.
 pub type LinkHash = HashOf<LinkSecret>;
-/// What the store keeps of a signing key.
+/// The stored fingerprint of a signing key.
 pub type KeyFingerprint = HashOf<SigningKey>;

@@ -1,4 +1,4 @@
-//! What runs beside the requests.
+//! Periodic background tasks, which run beside the requests.
 
 use std::time::{Duration, Instant};
 
@@ -10,17 +10,19 @@ use crate::{
     store::user_search::{self, BATCH},
 };
 
-/// How often the last uses of keys, and the ends of sessions that are used, are written.
+/// How often the last uses of credentials, and the new ends of sessions in use, are written.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How often those are forgotten who have not asked for long.
+/// How often the rate limits of inactive clients are dropped from memory.
 const FORGET: Duration = Duration::from_mins(1);
-/// How often it is reported what the log has left out.
+/// How often dropped log lines are reported.
 const REPORT: Duration = Duration::from_secs(10);
-/// How often it is looked whether users were added or renamed by other means than this application.
+/// How often the search index is brought up to date with users added or renamed by other means than this
+/// application.
 const INDEX: Duration = Duration::from_secs(5);
 
-/// Does jobs, keeps the lease, writes last uses, forgets, reports and deletes old rows, until it is told to stop. A fault is
-/// logged and tried again the next time.
+/// Runs jobs, renews the cache's lease, writes last uses, drops unused rate limits, reports dropped log lines
+/// and deletes expired rows, until it is stopped. An error is logged, and the work is tried again the next
+/// time.
 pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
         jobs::run(state),
@@ -48,8 +50,8 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
     );
 }
 
-/// Adds to the search index what is not in it, in short transactions. Between two of them it rests for as long
-/// as one took, so that other writes are not kept waiting.
+/// Adds missing users to the search index, in short transactions. It pauses after each for as long as it took,
+/// so that it does not block other writes.
 async fn index_users(state: &State, stop: &CancellationToken) {
     let mut users = 0;
     loop {
@@ -79,7 +81,7 @@ async fn index_users(state: &State, stop: &CancellationToken) {
 }
 
 async fn every(period: Duration, stop: &CancellationToken, mut work: impl AsyncFnMut()) {
-    // What must be done at the start has been done by then.
+    // The first tick comes after one period, because the startup has already done this work.
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {

@@ -20,24 +20,24 @@ use crate::{
     site::Site,
 };
 
-/// How long a browser may believe a preflight's answer, in seconds.
+/// How long a browser may cache a preflight's response, in seconds.
 const PREFLIGHT_SECONDS: usize = 3600;
 
-/// What the answer to a preflight depends on.
+/// The headers on which the response to a preflight depends.
 const PREFLIGHT_VARIES: &str =
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
-/// Lets pages of the trusted origins read our answers and send the cookie along (Fetch, 3.2). Each is
-/// compared as a whole; without any, no header of CORS is ever sent.
+/// Lets pages of the trusted origins read responses and send the cookie (Fetch, 3.2). Origins are compared as a
+/// whole; without any, no CORS header is ever sent.
 ///
-/// This opens nothing by itself: whether such a page may act is the gate's origin rule, which asks the
-/// same list.
+/// This grants nothing by itself: whether such a page may act is decided by the gate's origin rule, which uses
+/// the same list.
 pub(super) fn middleware(site: &Site) -> Condition<Cors> {
     let origins = site.trusted_origins();
     let cors = Cors::default()
         .supports_credentials()
         .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
-        // Such a page may already send everything that counts. What tracing adds is up to its libraries.
+        // Such a page may already send every header that matters. Tracing libraries add headers of their own.
         .allow_any_header()
         .expose_headers([request_id::HEADER, LINK, RETRY_AFTER, X_RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(PREFLIGHT_SECONDS);
@@ -45,8 +45,8 @@ pub(super) fn middleware(site: &Site) -> Condition<Cors> {
     Condition::new(!origins.is_empty(), cors)
 }
 
-/// Says no as everything here does: actix-cors refuses a preflight in plain text, and tells any page
-/// whether credentials would be taken.
+/// Replaces actix-cors's responses to rejected preflights, which are plain text and tell any page whether
+/// credentials would be accepted, with this API's own.
 pub(super) async fn tidy<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

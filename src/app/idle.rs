@@ -1,7 +1,7 @@
-//! Ends connections on which no request begins.
+//! Closes connections on which no request begins (protection against slow clients).
 //!
 //! actix-http bounds how long the first head of a connection takes, and how long a connection is idle. Once a
-//! part of another head has come, neither timer runs, and half a head would hold a connection for ever.
+//! part of another head has arrived, neither timer runs, and half a head would hold a connection forever.
 
 use std::{
     any::Any,
@@ -21,11 +21,11 @@ use actix_web::{
 use rustix::net::{Shutdown, shutdown};
 use tokio::{task::AbortHandle, time::sleep_until};
 
-/// A connection, kept by actix for as long as it lives.
+/// A connection. actix stores it for as long as the connection is open.
 struct Connection {
-    /// A second descriptor, since actix lends us its own only at the beginning.
+    /// A second file descriptor, because actix lends its own only when the connection opens.
     socket: OwnedFd,
-    /// When its latest request began, or else itself.
+    /// When the connection's latest request began, or else when it was opened.
     latest: Cell<Instant>,
     watcher: OnceCell<AbortHandle>,
 }
@@ -38,11 +38,11 @@ impl Drop for Connection {
     }
 }
 
-/// Watches a new connection: on which no request begins for this long, nothing more is read. What is being
-/// answered then is still answered.
+/// Watches a new connection: if no request begins on it for this long, nothing more is read. A response in
+/// progress is still sent.
 pub(super) fn watch(connection: &dyn Any, extensions: &mut Extensions, longest: Duration) {
     let Some(socket) = socket(connection) else { return };
-    // Without a descriptor left, it goes on unwatched: there are other bounds.
+    // If no file descriptor is left, the connection goes unwatched: other bounds apply.
     let Ok(socket) = socket.try_clone_to_owned() else { return };
     let latest = Cell::new(Instant::now());
     let connection = Rc::new(Connection { socket, latest, watcher: OnceCell::new() });
@@ -60,7 +60,7 @@ async fn end(connection: Weak<Connection>, longest: Duration) {
     while let Some(watched) = connection.upgrade() {
         let end = watched.latest.get() + longest;
         if end <= Instant::now() {
-            // It fails if the client has gone already.
+            // It fails if the client has already disconnected.
             let _ = shutdown(&watched.socket, Shutdown::Read);
             return;
         }
@@ -69,7 +69,7 @@ async fn end(connection: Weak<Connection>, longest: Duration) {
     }
 }
 
-/// Notes that a request begins.
+/// Records that a request begins.
 pub(super) fn note(request: &ServiceRequest, now: Instant) {
     if let Some(connection) = request.conn_data::<Rc<Connection>>() {
         connection.latest.set(now);

@@ -1,5 +1,5 @@
-//! The rate of requests from one address: counted here for every request, whatever it asks for, so that no
-//! route can be left out. Only the probes are not counted, as a supervisor must never be refused.
+//! The rate limit by IP address. It counts every request, whatever its route, so that no route can be left out.
+//! Only the probes are exempt, because a supervisor must never be rejected.
 
 use actix_web::{
     HttpMessage, ResponseError,
@@ -17,17 +17,17 @@ use crate::{
     state::State,
 };
 
-/// Left in a request that is over the limit of its address.
+/// Stored in a request whose IP address is over the limit.
 pub(super) struct OverLimit(Exceeded);
 
-/// Whether a request is a probe. In any other spelling it is a request like all others.
+/// Returns whether a request is a health probe. In any other spelling it is an ordinary request.
 pub(super) fn is_probe(request: &RequestHead) -> bool {
     matches!(request.method, Method::GET | Method::HEAD)
         && health::PATHS.contains(&request.uri.path())
 }
 
-/// Counts a request. One over the limit is answered by [`refuse`], further inside, where its answer gets
-/// what the pages and CORS add; a preflight does not come that far.
+/// Counts a request. One over the limit is rejected by [`refuse`], further inside, where the pages and CORS can
+/// add to the response; a preflight does not get that far.
 pub(super) async fn count<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -46,7 +46,7 @@ pub(super) async fn count<B: MessageBody + 'static>(
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-/// Answers what is over the limit.
+/// Rejects a request that is over the limit.
 pub(super) async fn refuse<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,4 +1,4 @@
-//! The sockets that the server listens on.
+//! The sockets on which the server listens.
 
 use std::{
     fmt, fs,
@@ -22,22 +22,22 @@ use crate::{
     private_files,
 };
 
-/// How many connections the system keeps until they are accepted.
+/// The length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// How often another port is tried, where one that is free on one address is taken on another.
+/// How often another port is tried, when one that is free on one IP address is taken on another.
 const TRIES: usize = 20;
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
-    /// At these addresses, all with the same port.
+    /// On these IP addresses, all with the same port.
     Tcp(Vec<SocketAddr>),
-    /// At a Unix socket.
+    /// On a Unix socket.
     Unix(PathBuf),
 }
 
 impl Bound {
-    /// The port, where there is one.
+    /// Returns the port, if there is one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match self {
@@ -46,7 +46,7 @@ impl Bound {
         }
     }
 
-    /// Whether only this machine reaches it.
+    /// Returns whether only this machine can reach it.
     #[must_use]
     pub fn is_local(&self) -> bool {
         match self {
@@ -68,20 +68,20 @@ impl fmt::Display for Bound {
     }
 }
 
-/// The sockets, which listen already.
+/// Sockets that are already listening.
 pub(super) struct Listeners {
     pub bound: Bound,
     pub tcp: Vec<TcpListener>,
     pub unix: Option<UnixListener>,
-    /// To be kept for as long as the server runs.
+    /// To be held for as long as the server runs.
     pub file: Option<SocketFile>,
 }
 
 impl Listeners {
-    /// Listens at a place that this setting names.
+    /// Listens where this setting says.
     ///
     /// # Errors
-    /// What the system says, and what to do, in one sentence.
+    /// The system's error, and a remedy, in one sentence.
     pub fn bind(place: &Listen, mode: SocketMode, setting: &str) -> Result<Self, String> {
         let outcome = match place {
             Listen::Unix(path) => bind_unix(path, mode),
@@ -102,7 +102,7 @@ impl Listeners {
     }
 }
 
-/// What an operator can do about it.
+/// Returns what an operator can do about it.
 fn remedy(place: &Listen, error: &io::Error, setting: &str) -> String {
     let privileged = match place {
         Listen::Address(address) => address.port() < 1024,
@@ -127,8 +127,8 @@ fn remedy(place: &Listen, error: &io::Error, setting: &str) -> String {
     }
 }
 
-/// All addresses of a name. Of localhost these are the two that it has by definition, whatever the hosts file says:
-/// clients may try either first.
+/// Returns all IP addresses of a name. For localhost these are the two that it has by definition, whatever the
+/// hosts file says: clients may try either first.
 fn addresses_of(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if name.eq_ignore_ascii_case("localhost") {
         let local: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -140,7 +140,7 @@ fn addresses_of(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
-/// IPv6, which takes IPv4 as well unless the system keeps them apart.
+/// Binds IPv6, which accepts IPv4 as well unless the system separates them.
 fn bind_everywhere(port: u16) -> io::Result<Vec<TcpListener>> {
     let (v4, v6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
     let address = |ip: IpAddr, port| SocketAddr::new(ip, port);
@@ -155,12 +155,12 @@ fn bind_everywhere(port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-/// Binds all of these addresses that the machine has, to one port.
+/// Binds all of these IP addresses that the machine has, on one port.
 fn bind_all(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
     for _ in 1..TRIES {
         match try_all(addresses) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && addresses.len() > 1 => {
-                // Only a port that the system chose may be another the next time.
+                // Only a port that the system chose can differ the next time.
                 if addresses[0].port() != 0 {
                     return Err(error);
                 }
@@ -190,13 +190,13 @@ fn try_all(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-/// Whether the machine does not have this address, or this kind of addresses at all.
+/// Returns whether the machine does not have this IP address, or no IP addresses of this family.
 fn is_missing(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     errno.is_some_and(|errno| [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT].contains(&errno))
 }
 
-/// A socket's file, which is removed when the server has stopped, unless another has taken its place.
+/// A socket's file, which is removed when the server has stopped, unless another file has replaced it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -211,7 +211,7 @@ impl Drop for SocketFile {
     }
 }
 
-/// The file has its mode before anybody can connect: that takes a socket that listens.
+/// Sets the file's mode before any client can connect: connecting requires a listening socket.
 fn bind_unix(path: &Path, mode: SocketMode) -> io::Result<Listeners> {
     remove_left_over(path)?;
     let name = SocketAddrUnix::new(path)?;
@@ -235,7 +235,8 @@ fn bind_unix(path: &Path, mode: SocketMode) -> io::Result<Listeners> {
     })
 }
 
-/// Removes the socket of a server that was killed. One that is still listened on stays, and so does any other file.
+/// Removes the socket of a server that was killed. A socket that is still in use is left in place, and so is
+/// any other file.
 fn remove_left_over(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
@@ -249,7 +250,7 @@ fn remove_left_over(path: &Path) -> io::Result<()> {
     let client = rustix::net::socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
-        // To a server that accepts nothing any more, the wait would have no end.
+        // Non-blocking: if the server no longer accepts connections, the wait would never end.
         SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
         None,
     )?;

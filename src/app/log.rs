@@ -1,7 +1,7 @@
-//! The one line that the log gets of a request, and what the metrics count of it.
+//! The access log: one line per request, and the request metrics.
 //!
-//! `docs/events.md` says what its fields mean. It names users by their id alone, and of what a client has
-//! written it holds the method and, where there is no route, a shortened path.
+//! `docs/events.md` documents its fields. It contains users' ids only, and of the client's input only the
+//! method and, where no route matches, a shortened path.
 
 use std::time::Instant;
 
@@ -20,14 +20,14 @@ use crate::{
     state::State,
 };
 
-/// How much of a method is logged.
+/// The longest method that is logged in full, in bytes.
 const LONGEST_METHOD: usize = 32;
-/// How long a segment of a path may be to be logged; a link's secret has 43 characters.
+/// The longest path segment that is logged; a link's secret has 43 characters.
 const LONGEST_SEGMENT: usize = 24;
 /// How many segments of a path are logged.
 const MOST_SEGMENTS: usize = 8;
 
-/// Notes an answer. One that left the application as an error has lost its request on the way.
+/// Logs a response. One that left the application as an error has lost its request on the way.
 pub(super) fn answered<B>(
     answer: &Result<ServiceResponse<B>, HttpResponse>,
     method: &Method,
@@ -52,7 +52,7 @@ pub(super) fn answered<B>(
     if is_over_limit {
         output::count_refused();
     }
-    // What comes without a limit, or is beyond it, must not fill the log.
+    // Requests that are exempt from the rate limit or over it must not fill the log.
     if is_over_limit || request.is_some_and(|request| is_probe(request.head())) {
         tracing::debug!(
             status = status_code,
@@ -83,7 +83,8 @@ pub(super) fn answered<B>(
     }
 }
 
-/// Whether an answer without a finding is the gate's own: a foreign page, a scope, a limit, a fault.
+/// Returns whether a response without a gate result is the gate's own: a foreign origin, a missing scope, a
+/// rate limit, an error.
 fn stands(status: StatusCode) -> bool {
     matches!(
         status,
@@ -91,7 +92,7 @@ fn stands(status: StatusCode) -> bool {
     )
 }
 
-/// A method as a label: of those that somebody makes up there may be any number.
+/// Returns a method as a metric's label: clients can invent any number of unknown ones.
 fn known(method: &Method) -> &str {
     match *method {
         Method::GET
@@ -104,15 +105,15 @@ fn known(method: &Method) -> &str {
     }
 }
 
-/// A method as the log has it. It is ASCII, of the characters of a token (RFC 9110, 5.6.2).
+/// Returns a method as it is logged. It is ASCII, of the characters of a token (RFC 9110, 5.6.2).
 pub(super) fn short(method: &Method) -> &str {
     let text = method.as_str();
     &text[..text.floor_char_boundary(LONGEST_METHOD)]
 }
 
-/// What of a path that leads nowhere may be logged: it may be a link with a mistake in it, and hold the
-/// secret, or an email address. `*` stands for each segment that is long, or holds anything but plain
-/// letters, digits, `-`, `_` and `.`, an escape sequence for example; and for all that follow the first few.
+/// Returns the part of an unmatched path that may be logged: the path may be a mistyped link and contain its
+/// secret, or an email. `*` replaces each segment that is long or contains anything but plain letters, digits,
+/// `-`, `_` and `.` (an escape sequence, for example), and everything after the first few segments.
 fn shortened(path: &str) -> String {
     let mut short = String::new();
     for (at, segment) in path.split('/').skip(1).enumerate() {

@@ -1,4 +1,4 @@
-//! The metrics, on a listener of their own: who may read them is for the network to say.
+//! Serves the metrics on a listener of its own: the network controls who may read them.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::{
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Serves them on these sockets.
+/// Serves the metrics on these sockets.
 pub(super) fn serve(listeners: Listeners, state: &Data<State>) -> std::io::Result<Server> {
     let state = state.clone();
     let mut server = HttpServer::new(move || {
@@ -47,7 +47,8 @@ pub(super) fn serve(listeners: Listeners, state: &Data<State>) -> std::io::Resul
     Ok(server.run())
 }
 
-/// Whatever the store cannot say now is left at what it was: the rest is wanted then all the more.
+/// Shows the metrics. Values that the store cannot provide keep their last value: during an outage the others
+/// are needed all the more.
 async fn show(state: Data<State>) -> Result<HttpResponse, Error> {
     let now = Now {
         store: state.store.stats(),

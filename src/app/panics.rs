@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 
 use crate::error::{Code, Error};
 
-/// A panic anywhere below is a 500 like any other fault of ours; without this the connection would
-/// just close. The request itself is gone with the panic, so the answer travels as an error.
+/// Turns a panic below into a 500; without this the connection would just close. The request is lost with the
+/// panic, so the response travels as an error.
 pub(super) async fn catch<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,4 +1,4 @@
-//! What every answer carries.
+//! Gives every request its id, tracing span and access log line, and every response the common headers.
 
 use std::time::Instant;
 
@@ -18,7 +18,8 @@ use tracing::Instrument;
 use super::{idle, log, trace_context};
 use crate::{docs, pages, request_id, state::State};
 
-/// Gives a request its id, its span and its line in the log, and its answer the headers that all have.
+/// Gives a request its id, its span and its line in the log, and its response the headers that all responses
+/// have.
 pub(super) async fn wrap<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -35,7 +36,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     let trace_id = trace_context::trace_id(request.headers());
     let span = tracing::info_span!("request", id, method = log::short(&method), trace_id);
     let answer = async {
-        // An error becomes its response here, where its body can still learn the request's id.
+        // The error becomes a response here, where its body can still contain the request's id.
         let answered = next.call(request).await.map_err(|error| error.error_response());
         log::answered(&answered, &method, started);
         answered
@@ -48,7 +49,7 @@ pub(super) async fn wrap<B: MessageBody + 'static>(
     answered.map_err(|response| InternalError::from_response("answered", response).into())
 }
 
-/// What an answer may be to a browser: for most, data and nothing else.
+/// The kind of content, which determines the response's Content-Security-Policy: for most, data only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Data,
@@ -99,8 +100,8 @@ fn complete(headers: &mut HeaderMap, id: &str, secure: bool, place: Place) {
     }
     let kept = headers.contains_key(CACHE_CONTROL);
     if place == Place::Data || !kept {
-        // Who may see an answer is decided for each request: no cache may decide it again. Nor is it
-        // kept that an asset was not there: a newer instance may have it.
+        // Access to a response is decided for each request, so no cache may decide it again. Nor may a missing
+        // asset be cached: a newer instance may have it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }

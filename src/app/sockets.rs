@@ -1,4 +1,4 @@
-//! What the system is told about our sockets.
+//! Options of sockets and the limit on open files.
 
 use std::{any::Any, sync::Once};
 
@@ -10,12 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::gate::client::UnixPeer;
 
-/// How long a client may take nothing of what it asked for, in milliseconds.
+/// How long a client may leave a response unread, in milliseconds.
 #[cfg(target_os = "linux")]
 const SLOWEST_READER: u32 = 30_000;
 
-/// Takes as many open files as we may have at all. By default a service gets 1024 until it asks, and that
-/// many clients who only hold their connections would shut out everybody, and the database.
+/// Raises the limit on open files to the maximum. By default a service gets 1024, and that many clients with
+/// idle connections would block all other clients, and the database.
 pub(super) fn allow_many() {
     let limit = getrlimit(Resource::Nofile);
     if setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
@@ -23,7 +23,7 @@ pub(super) fn allow_many() {
     }
 }
 
-/// Notes of a connection over a Unix socket that it is one.
+/// Records that a connection is over a Unix socket.
 pub(super) fn accepted(connection: &dyn Any, data: &mut Extensions) {
     if connection.is::<UnixStream>() {
         data.insert(UnixPeer);
@@ -31,13 +31,13 @@ pub(super) fn accepted(connection: &dyn Any, data: &mut Extensions) {
     bound_writing(connection);
 }
 
-/// Sees to it that a client who takes no answer loses its connection: actix would wait for ever.
+/// Closes the connection of a client that does not read its response: actix would wait forever.
 fn bound_writing(connection: &dyn Any) {
     #[cfg(target_os = "linux")]
     if let Some(socket) = connection.downcast_ref::<TcpStream>()
         && let Err(fault) = rustix::net::sockopt::set_tcp_user_timeout(socket, SLOWEST_READER)
     {
-        // Where the system cannot do it, it cannot for any connection.
+        // If the system does not support it, then for no connection.
         static LOGGED: Once = Once::new();
         LOGGED.call_once(|| tracing::warn!(%fault, "connections have no limit on writing"));
     }

@@ -1,18 +1,18 @@
-//! The trace that a request belongs to, as its caller says in `traceparent` (W3C Trace Context, 3.2).
+//! The trace of a request, from its `traceparent` header (W3C Trace Context, 3.2).
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The trace's id, if there is exactly one header and it is valid: 32 digits, so that it cannot look like
-/// something else in a log.
+/// Returns the trace's id, if there is exactly one header and it is valid: 32 hexadecimal digits, so that it
+/// cannot forge other log content.
 pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(TRACEPARENT);
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     parse(value.to_str().ok()?)
 }
 
-/// Reads a version that is still to come as far as it is like this one, as the standard asks (3.2.4).
+/// Parses a future version as far as it matches this one, as the standard requires (3.2.4).
 fn parse(text: &str) -> Option<&str> {
     let mut parts = text.splitn(5, '-');
     let mut hex = |digits: usize| parts.next().filter(|part| is_hex(part, digits));

@@ -1,9 +1,10 @@
-//! What an answered request has left unread of its body.
+//! Handles the part of a request's body that its handler has not read.
 //!
-//! actix-http reads the rest of a chunked body that its handler has dropped for as long as it comes, and of
-//! one with a length for a second, at any rate. So a handler's body is only lent to it here. What it leaves
-//! is read within bounds: a little before the answer, so that an ordinary client keeps its connection; then
-//! the answer says `Connection: close`, a little more is read so that it arrives, and the connection closes.
+//! actix-http reads the rest of a chunked body that its handler has dropped for as long as data arrives, and of
+//! one with a length for a second, at any rate. So the handler is only lent its body here. What it leaves is
+//! read within bounds: a little before the response, so that an ordinary client keeps its connection; then the
+//! response says `Connection: close`, a little more is read so that the response arrives, and the connection
+//! closes.
 
 use std::{
     cell::RefCell,
@@ -28,18 +29,18 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::api::json;
 
-/// How much of an unread body is read before the answer, and again after it. Beyond that nothing is read:
-/// the client has to stop sending.
+/// How many bytes of an unread body are read before the response, and again after it. Beyond that nothing is
+/// read, and backpressure stops the client.
 const MOST: usize = json::LARGEST;
 
-/// How long an answer waits for the rest of a body.
+/// How long a response waits for the rest of a body.
 const BEFORE: Duration = Duration::from_millis(250);
 
-/// How long a connection stays open after its last answer. A close while a client still sends could take
-/// the answer from it.
+/// How long a connection stays open after its last response. If it closed while the client was still sending,
+/// the client could lose the response.
 const AFTER: Duration = Duration::from_secs(1);
 
-/// Bounds what is read of a body that its handler leaves.
+/// Bounds how much is read of a body that its handler leaves unread.
 pub(super) async fn bound<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -58,11 +59,11 @@ pub(super) async fn bound<B: MessageBody + 'static>(
     }
 }
 
-/// A request's body, ours and lent to its handler.
+/// A request's body, owned here and lent to its handler.
 #[derive(Clone)]
 struct Body {
     received: Rc<RefCell<Received>>,
-    /// Whether it could end within the bounds, by what the request says of it.
+    /// Whether the body could end within the bounds, according to the request's headers.
     is_short: bool,
 }
 
@@ -83,7 +84,7 @@ impl Body {
             Some(length) => {
                 length.to_str().is_ok_and(|n| n.parse().is_ok_and(|n: usize| n <= MOST))
             }
-            // Neither: what follows an upgrade that is declined.
+            // Neither header: data after a declined upgrade.
             None => request.headers().contains_key(TRANSFER_ENCODING),
         };
         let received = Rc::new(RefCell::new(Received { payload, is_over: false }));
@@ -96,7 +97,7 @@ impl Body {
         self.received.borrow().is_over
     }
 
-    /// Reads on for a moment, and says whether the body has ended.
+    /// Reads on for a moment, and returns whether the body has ended.
     async fn ends_soon(&self) -> bool {
         if self.is_over() || !self.is_short {
             return self.is_over();
@@ -106,7 +107,7 @@ impl Body {
         self.is_over()
     }
 
-    /// Reads what comes, up to this much.
+    /// Reads what arrives, up to this many bytes.
     fn poll_rest(&self, context: &mut Context<'_>, left: &mut usize) -> Poll<()> {
         let mut body = self.clone();
         while *left > 0 && !body.is_over() {
@@ -117,10 +118,10 @@ impl Body {
         Poll::Ready(())
     }
 
-    /// The body of an answer which reads on when it is sent. As long as it holds ours, actix-http takes the
-    /// request for unread, and closes.
+    /// Returns the response's body, which continues reading the request's body when it is sent. As long as it
+    /// holds the request's body, actix-http considers the request unread, and closes.
     fn after<B: MessageBody + 'static>(self, answer: B) -> BoxBody {
-        // An answer of unknown length ends with its body, which must not wait then.
+        // A response of unknown length ends with its body, so its end must not wait.
         let reads_on = matches!(answer.size(), BodySize::Sized(_));
         BoxBody::new(Answer {
             content: answer.boxed(),
@@ -179,7 +180,7 @@ impl MessageBody for Answer {
             return Poll::Ready(None);
         }
         ready!(this.body.poll_rest(context, &mut this.left));
-        // What goes beyond the bound stays where it is until the time is over.
+        // Data beyond the bound stays unread until the time is up.
         if this.body.is_over() { Poll::Ready(None) } else { Poll::Pending }
     }
 }

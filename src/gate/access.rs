@@ -6,67 +6,66 @@ use crate::{
     scope::{Scope, Scopes},
 };
 
-/// Who may call an operation, read off the arguments of its handler.
+/// The access rules of an operation, derived from the types of its handler's arguments.
 ///
-/// The gate enforces it and the OpenAPI document declares it, both from this one value, so that the
-/// two cannot differ.
+/// The gate enforces this value and the OpenAPI document is generated from it, so the two cannot differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of its own")]
 pub struct Access {
-    /// Whether the gate is asked at all.
+    /// Whether the gate resolves the caller.
     pub gated: bool,
-    /// Whether only somebody may call, or anybody.
+    /// Whether the caller must be authenticated.
     pub required: bool,
-    /// Whether the session cookie opens it.
+    /// Whether the session cookie is accepted.
     pub cookie: bool,
-    /// Whether a token opens it.
+    /// Whether an API token is accepted.
     pub token: bool,
-    /// Whether only site admins may call.
+    /// Whether the caller must be a site admin.
     pub admin: bool,
-    /// The scopes that a token needs besides `read` or `write`.
+    /// The scopes that a token needs in addition to `read` or `write`.
     pub scopes: Scopes,
-    /// Whether a token opens it whatever its scopes.
+    /// Whether a token is accepted regardless of its scopes.
     pub any_scope: bool,
-    /// Whether a cookie must belong to a session whose password was entered lately.
+    /// Whether a cookie's session must have had its password entered recently (re-authentication).
     pub fresh: bool,
-    /// What is taken as a body.
+    /// The format of the body.
     pub body: Body,
-    /// What is taken as a query string.
+    /// The format of the query string.
     pub query: Query,
-    /// Whether the path names a thing by its id.
+    /// Whether the path identifies a resource by its id.
     pub id: bool,
-    /// Whether following it as a link does something, once: HEAD, which must not, is not taken.
+    /// Whether following the URL as a link has a one-time effect: HEAD, which must be safe, is not accepted.
     pub once: bool,
-    /// What is counted of it, besides that it is a request.
+    /// The rate limit of its own, in addition to the one for all requests.
     pub limit: Option<Limit>,
-    /// Whether its answer may set the session cookie.
+    /// Whether the response may set the session cookie.
     pub sets_cookie: bool,
 }
 
-/// What an operation takes as a body.
+/// The format of an operation's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
-    /// Nothing is read.
+    /// No body is read.
     None,
-    /// JSON by our own rules.
+    /// JSON by this API's own rules.
     Own,
     /// JSON by the rules of the Better Auth protocol.
     Protocol,
 }
 
-/// What an operation takes as a query string.
+/// The format of an operation's query string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
-    /// Nothing is read.
+    /// No query string is read.
     None,
-    /// Fields by our own rules.
+    /// Fields by this API's own rules.
     Own,
     /// Fields by the rules of the Better Auth protocol.
     Protocol,
 }
 
 impl Access {
-    /// An argument that says nothing about who may call.
+    /// An argument that is unrelated to access.
     pub const UNGATED: Self = Self {
         gated: false,
         required: false,
@@ -84,14 +83,14 @@ impl Access {
         sets_cookie: false,
     };
 
-    /// Anybody, but the gate is asked who it is.
+    /// Authentication is optional: anonymous callers are allowed, and the gate resolves the caller.
     pub const OPTIONAL_AUTH: Self = Self { gated: true, ..Self::UNGATED };
 
-    /// Somebody.
+    /// Authentication is required.
     pub const REQUIRES_AUTH: Self = Self { required: true, ..Self::OPTIONAL_AUTH };
 
-    /// What two arguments demand together. Of what there can be only one of, two do not compile, since a route asks
-    /// for this where it is compiled:
+    /// Combines the requirements of two arguments. Two values of what there can be only one of do not compile,
+    /// because routes evaluate this at compile time:
     ///
     /// ```compile_fail,E0080
     /// use portcullis::{gate::Access, limits::Limit};
@@ -101,7 +100,7 @@ impl Access {
     /// ```
     ///
     /// # Panics
-    /// When both read a body, or both have a limit of their own.
+    /// When both read a body, or both have a rate limit of their own.
     #[must_use]
     #[expect(clippy::panic, reason = "it is evaluated where it is compiled")]
     pub const fn and(self, other: Self) -> Self {
@@ -132,7 +131,8 @@ impl Access {
         }
     }
 
-    /// The scopes that a token needs here; none where it is not taken, or whatever it has will do.
+    /// Returns the scopes that a token needs here: none where tokens are not accepted, or where any scope will
+    /// do.
     #[must_use]
     pub fn needs(self, method: Scope) -> Scopes {
         match self {
@@ -142,10 +142,10 @@ impl Access {
     }
 }
 
-/// An argument of a handler, saying what it means for who may call. There is no default: a new kind
-/// of argument does not compile until somebody has thought about it.
+/// A type of handler argument that declares its access requirements. There is no default: a new type does not
+/// compile until its author has decided.
 pub trait Declares {
-    /// What this argument demands.
+    /// The access requirements of this argument.
     const ACCESS: Access;
 }
 
@@ -153,7 +153,7 @@ impl<T> Declares for Data<T> {
     const ACCESS: Access = Access::UNGATED;
 }
 
-/// An id that names nothing is 404.
+/// An unparsable id results in 404.
 impl Declares for Path<Uuid> {
     const ACCESS: Access = Access { id: true, ..Access::UNGATED };
 }

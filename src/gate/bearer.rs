@@ -1,31 +1,31 @@
-//! The Authorization header: a well-formed token, or not.
+//! Parses the Authorization header (bearer authentication, RFC 6750).
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use super::credentials;
 use crate::secrets::{PlainToken, TokenHash};
 
-/// What the header holds.
+/// The content of the header.
 pub(super) enum Authorization {
-    /// There is none, or it is of another scheme and so meant for a proxy: nothing is presented to us.
+    /// No header, or one of another scheme and so meant for a proxy: no credential is presented to us.
     Absent,
-    /// The hash of a token that passes its checksum.
+    /// The hash of a token whose checksum is valid.
     Token(TokenHash),
-    /// A bearer token that does not, or a header that cannot be read.
+    /// A bearer token with an invalid checksum, or an unparsable header.
     Malformed,
-    /// Anything else, which may be a token in a wrong place.
+    /// Anything else, which may be a misplaced token.
     Invalid,
 }
 
-/// Reads it strictly, and never fails: whatever stands there is one of four things.
+/// Parses the header strictly. It cannot fail: every content is one of the four variants.
 ///
-/// The scheme is case-insensitive and one or more spaces follow it (RFC 9110, 11.1 and RFC 6750,
-/// 2.1). Two headers are malformed even if one is fine, lest a proxy and we believe different ones.
-/// Another scheme is no answer to our challenge: browsers send a proxy's Basic along with everything.
+/// The scheme is case-insensitive and followed by one or more spaces (RFC 9110, 11.1 and RFC 6750, 2.1). Two
+/// headers are malformed even if one is valid, because a proxy might use the other one. Another scheme is not a
+/// response to our challenge: browsers send a proxy's Basic credentials with every request.
 pub(super) fn presented(headers: &HeaderMap, prefixes: &[String]) -> Authorization {
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Authorization::Absent };
-    // Not `to_str`, which looks at each byte to no purpose: so does what reads the token.
+    // Not `to_str`, which scans each byte needlessly: the token parser does that too.
     let (None, Ok(text)) = (values.next(), str::from_utf8(value.as_bytes())) else {
         return Authorization::Malformed;
     };
@@ -43,7 +43,7 @@ pub(super) fn presented(headers: &HeaderMap, prefixes: &[String]) -> Authorizati
     if is_foreign { Authorization::Absent } else { Authorization::Invalid }
 }
 
-/// Whether nothing is presented to us, so that the cookie is what counts.
+/// Returns whether no token is presented, so that the cookie decides.
 pub(super) fn is_absent(headers: &HeaderMap, prefixes: &[String]) -> bool {
     matches!(presented(headers, prefixes), Authorization::Absent)
 }

@@ -1,4 +1,4 @@
-//! From which address a request comes.
+//! Determines the IP address of the client, behind trusted proxies.
 
 mod untrusted;
 
@@ -14,16 +14,16 @@ use crate::state::State;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// In the data of a connection over a Unix socket. Such a peer has no address, and counts as a trusted proxy: the
+/// Marks a connection over a Unix socket. Such a peer has no IP address and counts as a trusted proxy: the
 /// socket's mode decides who may connect.
 #[derive(Debug, Clone, Copy)]
 pub struct UnixPeer;
 
-/// What stands for the address of a Unix socket's peer.
+/// Stands for the missing IP address of a Unix socket's peer.
 const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// The client's address: the connection's, or, where that is a trusted proxy's, the last in
-/// X-Forwarded-For that is not. What stands further left, the client may have written itself.
+/// Returns the client's IP address: the peer's, or, if the peer is a trusted proxy, the last entry of
+/// X-Forwarded-For that is not one. Entries further left may have been forged by the client.
 #[must_use]
 pub fn address(request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(NO_ADDRESS, |peer| peer.ip());
@@ -33,7 +33,7 @@ pub fn address(request: &HttpRequest) -> IpAddr {
     if !is_unix {
         untrusted::warn_once(&state.config, peer.to_canonical(), request.headers());
     }
-    // Most are not asked for: without a proxy, nothing is read and nothing copied.
+    // The usual case, without a proxy: nothing is parsed and nothing copied.
     if proxies.is_empty() && !is_unix {
         return peer.to_canonical();
     }
@@ -45,20 +45,20 @@ pub fn address(request: &HttpRequest) -> IpAddr {
     behind(trusted, peer, &fields.join(","))
 }
 
-/// Whether one of these networks holds an address.
+/// Returns whether one of these networks contains an IP address.
 fn contain(networks: &[IpNet], address: &IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
 fn behind(trusted: impl Fn(&IpAddr) -> bool, peer: IpAddr, forwarded: &str) -> IpAddr {
     let mut nearest = peer.to_canonical();
-    // An empty element is none (RFC 9110, 5.6.1.2).
+    // Empty list elements are ignored (RFC 9110, 5.6.1.2).
     let entries = forwarded.rsplit(',').map(|entry| entry.trim_matches(BLANK));
     for entry in entries.filter(|entry| !entry.is_empty()) {
         if !trusted(&nearest) {
             break;
         }
-        // What is no IP address ends the chain: the client before it is not known.
+        // An entry that is not an IP address ends the chain: the client before it is unknown.
         let Some(ip) = ip(entry) else { break };
         nearest = ip.to_canonical();
     }
@@ -67,9 +67,8 @@ fn behind(trusted: impl Fn(&IpAddr) -> bool, peer: IpAddr, forwarded: &str) -> I
 
 const BLANK: [char; 2] = [' ', '\t'];
 
-/// The IP address of an entry, in any form that proxies write: bare, with a port, IPv6 in brackets, in
-/// quotation marks as in the header Forwarded (RFC 7239, 6), and with a zone, which means something to the
-/// proxy alone.
+/// Parses an entry in any form that proxies write: bare, with a port, IPv6 in brackets, in quotation marks as
+/// in the header Forwarded (RFC 7239, 6), and with a zone id, which is only meaningful to the proxy.
 fn ip(entry: &str) -> Option<IpAddr> {
     let quoted = entry.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let entry = quoted.unwrap_or(entry);
@@ -79,7 +78,7 @@ fn ip(entry: &str) -> Option<IpAddr> {
         return if fits { ipv6(address) } else { None };
     }
     match entry.split_once(':') {
-        // More than one colon is IPv6 without a port, which only brackets could set apart.
+        // More than one colon is IPv6 without a port, because a port requires brackets.
         Some((_, rest)) if rest.contains(':') => ipv6(entry),
         Some((address, port)) if is_port(port) => address.parse::<Ipv4Addr>().ok().map(Into::into),
         Some(_) => None,
@@ -186,7 +185,7 @@ mod tests {
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", forwarded), "203.0.113.9");
     }
 
-    /// The forms in which a proxy may write an IP address.
+    /// Returns the forms in which a proxy may write an IP address.
     fn forms(ip: IpAddr, port: u16) -> Vec<String> {
         let bare = match ip {
             IpAddr::V4(ip) => vec![
@@ -209,8 +208,8 @@ mod tests {
     }
 
     proptest! {
-        /// The nearest entry that is no trusted proxy's counts, whatever the client wrote before it, and
-        /// whatever forms proxies write theirs in.
+        /// The nearest entry that is not a trusted proxy is the client, whatever the client wrote before it and
+        /// whatever forms the proxies use.
         #[test]
         fn what_a_client_writes_itself_counts_for_nothing(
             written in ".{0,60}",

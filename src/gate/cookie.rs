@@ -1,4 +1,4 @@
-//! The session cookie. The only file that names actix-session, which signs it and carries it.
+//! The session cookie. The only file that uses actix-session, which signs and parses it.
 
 mod older_keys;
 
@@ -39,32 +39,33 @@ pub use older_keys::{Signatures, renew_signatures};
 
 use older_keys::AsSent;
 
-/// The one entry of the cookie's state.
+/// The only entry in the cookie's state.
 const SECRET: &str = "secret";
 
-/// How often cookies with a bad signature are worth a line in the log.
+/// The minimum interval between log messages about cookies with an invalid signature.
 const LOG_TAMPERING_EVERY: Duration = Duration::from_mins(1);
 
-/// What is presented as a cookie.
+/// The session cookie of a request.
 pub(super) enum Cookie {
-    /// There is none.
+    /// No cookie.
     Absent,
-    /// One that we did not sign.
+    /// A cookie with an invalid signature.
     Tampered,
-    /// One of ours, whether or not its session is alive.
+    /// A cookie with a valid signature, whether or not its session is still active.
     Secret(SessionHash),
 }
 
-/// The cookie's name. `__Host-` makes browsers refuse one that is not Secure, host-only and for `/`
-/// (RFC 6265bis, 4.1.3.2); over http, on localhost, such a cookie could not be set.
+/// Returns the cookie's name. `__Host-` makes browsers reject a cookie that is not Secure, host-only and for
+/// the path `/` (RFC 6265bis, 4.1.3.2); over http, on localhost, such a cookie could not be set.
 #[must_use]
 pub fn name(secure: bool) -> &'static str {
     if secure { "__Host-portcullis" } else { "portcullis" }
 }
 
-/// What signs the cookie, sets it and reads it.
+/// Creates the middleware that signs, sets and parses the cookie.
 ///
-/// Nothing here ends a session: its row does. The cookie store does not enforce a time to live.
+/// It does not limit a session's lifetime, because the cookie store enforces no time to live: the session's row
+/// does.
 #[must_use]
 pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSessionStore> {
     SessionMiddleware::builder(CookieSessionStore::default(), Key::from(key.expose()))
@@ -76,32 +77,32 @@ pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSess
             config::SameSite::None => SameSite::None,
         })
         .cookie_path("/".to_owned())
-        // Signed, not encrypted: what is inside is random, and its hash alone is stored.
+        // Signed, not encrypted: the content is random, and only its hash is stored.
         .cookie_content_security(CookieContentSecurity::Signed)
         .session_lifecycle(PersistentSession::default().session_ttl(longest_life()))
         .build()
 }
 
-/// As long as a session can live at all, from the start: its row says when it ends, and no later answer has to
-/// send the cookie again.
+/// Returns the longest lifetime of a session as the cookie's Max-Age. The session's row says when it ends, so
+/// no later response has to renew the cookie.
 fn longest_life() -> time::Duration {
     time::Duration::microseconds((Timestamp::from_micros(0) + ABSOLUTE_TIMEOUT).micros())
 }
 
-/// Marks a request whose new cookie is to be forgotten with the browser's window.
+/// Marks a request whose new cookie must expire when the browser closes.
 struct UntilClosed;
 
-/// Marks a request whose session has ended, at its user's wish.
+/// Marks a request with which the user has ended the session.
 struct Ended;
 
-/// What a browser is to forget with a session (Clear Site Data). Not its cookies: that would mean all of
-/// the domain's, also other hosts' on it. Nor its cache: no answer to a signed-in user is stored there, and
-/// Chromium walks through the cache of every site to clear that of one, for which the user would wait seconds.
+/// What a browser must clear with a session (Clear Site Data). Not cookies: that would clear those of the whole
+/// domain, including other hosts. Nor the cache: responses to signed-in users are not cached, and to clear one
+/// site's cache Chromium walks through that of all sites, which takes seconds.
 const FORGET: HeaderValue = HeaderValue::from_static(r#""storage""#);
 
-/// Takes Max-Age from the cookie of a session that is not to be remembered, as actix-session knows one
-/// life for all, and has the browser forget what it kept of one that has ended. It must stand outside
-/// [`middleware`], which writes the cookie on the way out.
+/// Removes Max-Age from the cookie of a session that must not be remembered, because actix-session has one
+/// lifetime for all, and makes the browser clear its storage after a sign-out. It must wrap [`middleware`],
+/// which writes the cookie to the response.
 pub async fn finish<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -122,8 +123,8 @@ pub async fn finish<B: MessageBody>(
     Ok(response)
 }
 
-/// Lets pass what actix-session has nothing to do for, where no cookie is set: a request without any cookie,
-/// anybody's, and one whose cookie was checked before and stays with the browser, whatever becomes of it here.
+/// Matches requests that can bypass actix-session on routes that set no cookie: those without any cookie at
+/// all, and those whose cookie's signature is cached, since neither changes the browser's cookie.
 #[must_use]
 pub fn signature_is_cached(state: &Data<State>) -> impl Guard + use<> {
     let state = state.clone();
@@ -141,23 +142,23 @@ fn has_none(headers: &HeaderMap) -> bool {
     !headers.contains_key(COOKIE)
 }
 
-/// Left in a request whose cookie was checked before.
+/// Stored in a request whose cookie's signature is cached.
 struct Checked(SessionHash);
 
-/// What a request's cookie carries, if that is known.
+/// Returns the secret in a request's cookie, if the header's signature is cached.
 fn checked(head: &RequestHead, known: &CheckedCookies) -> Option<SessionHash> {
     known.find(only_header(head.headers())?)
 }
 
-/// The header, if it is the only one: two are left to actix-session.
+/// Returns the Cookie header if there is exactly one: two are left to actix-session.
 fn only_header(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(COOKIE);
     let first = values.next()?;
     values.next().is_none().then_some(first.as_bytes())
 }
 
-/// Whether a request comes with a session cookie and no token, so that the cookie would decide. Whether it opens
-/// anything is not asked.
+/// Returns whether a request has a session cookie and no token, so that the cookie decides. The cookie may be
+/// invalid.
 #[must_use]
 pub fn is_presented(head: &RequestHead, state: &State) -> bool {
     let name = name(state.site.is_secure());
@@ -168,9 +169,9 @@ pub fn is_presented(head: &RequestHead, state: &State) -> bool {
         && names.any(|found| found.trim() == name)
 }
 
-/// What cookie a request presents.
+/// Returns the cookie that a request presents.
 pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
-    // Most programs that present nothing present no cookie of anybody's.
+    // Most programs without a session cookie send no cookie at all.
     if has_none(request.headers()) {
         return Cookie::Absent;
     }
@@ -179,7 +180,7 @@ pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
     }
     match read(&request.get_session()) {
         Some(secret) => {
-            // As it was sent, since that is how it comes again.
+            // The header as the client sent it, because the client will send the same bytes again.
             if let Some(AsSent(header)) = request.extensions().get() {
                 state.checked_cookies.keep(header.as_bytes(), secret);
             } else if let Some(header) = only_header(request.headers()) {
@@ -200,12 +201,12 @@ fn read(carried: &Carried) -> Option<SessionHash> {
     Some(SessionSecret::presented(secret).hash())
 }
 
-/// actix-session would write a line for each, which lets a stranger fill the disk; its own are
-/// filtered out of the log.
+/// Logs at most once a minute, because otherwise an attacker could fill the disk. actix-session's own messages,
+/// one per cookie, are filtered out of the log.
 fn log_tampering() {
     static LAST: Mutex<Option<Uptime>> = Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    // Not by the time of day: where that is set back, nothing would be logged until it has caught up.
+    // By the monotonic clock: after the wall clock is set back, nothing would be logged until it had caught up.
     if is_due(&mut last, Uptime::now()) {
         tracing::warn!("a session cookie with a bad signature was ignored (logged once a minute)");
     }
@@ -219,15 +220,15 @@ fn is_due(last: &mut Option<Uptime>, now: Uptime) -> bool {
     is_due
 }
 
-/// A handler's way to set and remove the cookie.
+/// Lets a handler set and remove the cookie.
 pub struct SessionCookie {
     carried: Carried,
     request: HttpRequest,
 }
 
 impl SessionCookie {
-    /// What cookie came with the request, if it is one of ours, dead or alive. Where Authorization
-    /// decides, it is not consulted, here as little as at the gate.
+    /// Returns the request's cookie if its signature is valid, whether or not its session is active. Where the
+    /// Authorization header decides, the cookie is ignored, as at the gate.
     #[must_use]
     pub fn presented(&self) -> Option<SessionHash> {
         let prefixes = State::of(&self.request).ok()?.config.token_prefix.all();
@@ -235,11 +236,11 @@ impl SessionCookie {
         if counts { read(&self.carried) } else { None }
     }
 
-    /// Sets the cookie of a user's new session: for the longest life of one, or, if it is not to be remembered, until the
-    /// browser closes. The log is told whose it is.
+    /// Sets the cookie of a user's new session: for the longest lifetime of a session, or until the browser
+    /// closes if it must not be remembered. Also records the user for the request log.
     ///
     /// # Errors
-    /// When the secret cannot be written as JSON, which does not happen.
+    /// When the secret cannot be serialized as JSON, which does not happen.
     pub fn set(&self, user: &User, secret: &SessionSecret, remember: bool) -> Result<(), Error> {
         self.carried.insert(SECRET, secret.reveal()).map_err(|_| Code::Internal)?;
         self.request.extensions_mut().insert(Actor(user.id.clone()));
@@ -249,8 +250,8 @@ impl SessionCookie {
         Ok(())
     }
 
-    /// Has the answer remove the cookie, and the browser forget what it kept beside it: for what ends a session
-    /// at its user's wish, and nothing else. A cookie that merely was not found may have been replaced since.
+    /// Removes the cookie and clears the browser's storage. Only for a user's own sign-out: a cookie whose
+    /// session is not found may have been replaced in the meantime.
     pub fn remove(&self) {
         self.carried.purge();
         self.request.extensions_mut().insert(Ended);
@@ -271,7 +272,7 @@ impl Declares for SessionCookie {
     const ACCESS: Access = Access { sets_cookie: true, ..Access::OPTIONAL_AUTH };
 }
 
-/// The cookie's name under these settings.
+/// Returns the cookie's name under these settings.
 #[must_use]
 pub fn name_for(config: &Config) -> &'static str {
     name(config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"))
@@ -283,7 +284,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether this is known, where one header was checked before.
+    /// Returns whether the signature is cached, when one other header's is.
     fn is_known(request: TestRequest) -> bool {
         let known = CheckedCookies::new(10);
         known.keep(b"portcullis=x", SessionSecret::generate().hash());

@@ -1,4 +1,4 @@
-//! The syntax of credentials of any scheme (RFC 9110, 11.4).
+//! The syntax of credentials of any authentication scheme (RFC 9110, 11.4).
 
 use base64::{
     Engine as _,
@@ -6,21 +6,21 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// Some clients leave out the padding.
+/// Padding is optional, because some clients omit it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Whether a scheme and what follows it are what the header may hold: a `token68` or a list of parameters.
-/// Two headers that a proxy has joined with a comma are neither. Nothing may follow, too, by the syntax;
-/// but then the one word is more likely a token whose scheme was forgotten.
+/// Returns whether a scheme and its credentials are well-formed: a `token68` or a list of parameters. Two
+/// headers that a proxy has joined with a comma are neither. The syntax also allows a scheme alone, but a
+/// single word is more likely a token whose scheme was forgotten.
 pub(super) fn are_well_formed(scheme: &str, credentials: &str) -> bool {
     let rest = credentials.trim_matches(' ');
     is_token(scheme) && (is_token68(rest) || are_parameters(rest))
 }
 
-/// The user and the password of Basic credentials (RFC 7617), if they are such.
+/// Returns the user and the password of Basic credentials (RFC 7617).
 pub(super) fn basic(scheme: &str, credentials: &str) -> Option<[String; 2]> {
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;
@@ -55,7 +55,7 @@ fn are_parameters(text: &str) -> bool {
     false
 }
 
-/// What follows the first parameter and its comma.
+/// Returns what follows the first parameter and its comma.
 fn after_parameter(text: &str) -> Option<&str> {
     let value = after_token(text)?.trim_start_matches(BLANK).strip_prefix('=')?;
     let value = value.trim_start_matches(BLANK);
@@ -77,7 +77,7 @@ fn after_token(text: &str) -> Option<&str> {
     (end > 0).then(|| &text[end..])
 }
 
-/// What follows a quoted string, from behind its first quotation mark.
+/// Returns what follows a quoted string, starting after its opening quotation mark.
 fn after_quoted(text: &str) -> Option<&str> {
     let mut escaped = false;
     for (at, letter) in text.char_indices() {

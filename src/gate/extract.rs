@@ -1,7 +1,7 @@
-//! What a handler asks for: each type in its signature says who may call.
+//! Extractors: each type in a handler's signature declares who may call it.
 //!
-//! All of them are ready at once, since the gate has done the work. As a handler's first arguments
-//! they answer before its body is read: 401 where 401 is due, and not 400.
+//! They are ready immediately, because the gate has done the work. As a handler's first arguments they run
+//! before its body is read, so that an anonymous caller with an invalid body receives 401, not 400.
 
 use std::{
     future::{Ready, ready},
@@ -24,7 +24,7 @@ use crate::{
     time::{CLOCK_TOLERANCE, Timestamp},
 };
 
-/// An extractor that only looks at what the gate found.
+/// Implements an extractor that only examines the gate's result.
 macro_rules! extractor {
     ($type:ty, $access:expr, |$request:ident| $body:expr) => {
         impl FromRequest for $type {
@@ -49,7 +49,7 @@ impl Declares for Option<Session> {
     const ACCESS: Access = Access::OPTIONAL_AUTH;
 }
 
-/// A site admin, with whichever key.
+/// A site admin, with a cookie or a token.
 #[derive(Debug, Clone)]
 pub struct SiteAdmin(Session);
 
@@ -71,8 +71,9 @@ extractor!(SiteAdmin, ADMINS, |request| {
     Ok(SiteAdmin(session))
 });
 
-/// A token with a scope of its own, besides the `read` or `write` that its method needs; a cookie has every scope. To
-/// give an operation one, add it to [`Scope`] and this to the handler's arguments: `_: Needs<{ Scope::Billing as u8 }>`.
+/// A token with an additional scope, besides the `read` or `write` that the method requires; a cookie has every
+/// scope. To give an operation such a scope, add it to [`Scope`] and this type to the handler's arguments: `_:
+/// Needs<{ Scope::Billing as u8 }>`.
 #[derive(Debug, Clone, Copy)]
 pub struct Needs<const SCOPE: u8>;
 
@@ -81,7 +82,7 @@ impl<const SCOPE: u8> FromRequest for Needs<SCOPE> {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Of a token the gate has compared the scopes.
+        // The gate has already compared a token's scopes.
         ready(known(request).map(|_| Self))
     }
 }
@@ -90,7 +91,8 @@ impl<const SCOPE: u8> Declares for Needs<SCOPE> {
     const ACCESS: Access = Access { scopes: Scopes::numbered(SCOPE), ..Access::REQUIRES_AUTH };
 }
 
-/// The session's row, where the cookie is demanded: what a token may not do, whatever its scopes.
+/// The session's row, where only the cookie is accepted: for operations that no token may call, whatever its
+/// scopes.
 #[derive(Debug, Clone)]
 pub struct ByCookie(pub Arc<SessionRow>);
 
@@ -99,7 +101,7 @@ extractor!(ByCookie, Access { token: false, ..Access::REQUIRES_AUTH }, |request|
     session.session.map(ByCookie).ok_or_else(|| Code::CookieRequired.into())
 });
 
-/// The presented token's id, where the very token is what it is about.
+/// The presented token's id, for operations on that same token.
 #[derive(Debug, Clone)]
 pub struct ByToken(pub String);
 
@@ -112,7 +114,7 @@ extractor!(
     }
 );
 
-/// Anybody but the holder of a token: what makes or ends a browser's session.
+/// Any caller without a token, even an anonymous one: for operations that start or end a browser's session.
 #[derive(Debug, Clone, Copy)]
 pub struct NotByToken;
 
@@ -123,8 +125,8 @@ extractor!(NotByToken, Access { token: false, ..Access::OPTIONAL_AUTH }, |reques
     }
 });
 
-/// If it is by cookie, then in a session whose password was entered within a day. A token has no
-/// session to grow old; what it may do, its scopes say.
+/// Requires re-authentication: a cookie's session must have had its password entered within a day. A token has
+/// no session that could age; its scopes say what it may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh;
 
@@ -137,8 +139,8 @@ extractor!(Fresh, Access { fresh: true, ..Access::REQUIRES_AUTH }, |request| {
     }
 });
 
-/// Whether a password was entered in this session within a day. A time that lies ahead was set by a clock that was
-/// wrong, and proves nothing.
+/// Returns whether a password was entered in this session within a day. A time in the future was recorded by an
+/// incorrect clock and proves nothing.
 #[must_use]
 pub fn is_fresh(row: &SessionRow, now: Timestamp) -> bool {
     let entered = row.authenticated_at;

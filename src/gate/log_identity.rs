@@ -1,29 +1,30 @@
-//! What the log and the metrics are told of what the gate found: outcomes and ids, no name and no key. And for whom an
-//! error page is.
+//! Passes the gate's result to the log and the metrics (outcomes and ids, no name and no credential), and the
+//! session to the error pages.
 
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::{Session, session::Finding};
 
-/// Somebody who became known while a request was answered: left there with their new cookie.
+/// The user whom a request authenticated by signing in, stored with their new cookie.
 pub(super) struct Actor(pub(super) String);
 
-/// What is told of a request.
+/// The identity that the request log records.
 #[derive(Debug, Default)]
 pub struct LogIdentity {
-    /// What the gate found; nothing where it does not stand, or has refused before it looked.
+    /// The outcome at the gate; `None` where the gate does not run, or has rejected the request before the
+    /// lookup.
     pub outcome: Option<&'static str>,
-    /// The id of whoever asked.
+    /// The caller's user id.
     pub user: Option<String>,
 }
 
-/// The session of a request that has been answered, if the gate came to find one.
+/// Returns the session of a request that has been answered, if the gate found one.
 #[must_use]
 pub fn session_of(request: &HttpRequest) -> Option<Session> {
     request.extensions().get::<Finding>()?.session().cloned()
 }
 
-/// What is told of a request that has been answered.
+/// Returns the identity to log for a request that has been answered.
 #[must_use]
 pub fn told(request: &HttpRequest) -> LogIdentity {
     let extensions = request.extensions();

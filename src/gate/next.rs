@@ -1,14 +1,14 @@
-//! Where to go after signing in: a place of our own, or nowhere.
+//! Validates redirect targets after a sign-in, to prevent open redirects.
 
 use url::Url;
 
 use crate::site::Site;
 
-/// A path of ours, as it stands, if it is one and can be taken for nothing else.
+/// Returns a path of this site, unchanged, if it cannot be interpreted as anything else.
 ///
-/// Browsers read `\` as `/` and skip control characters, so that `/\evil.example` is another host to
-/// them; an encoded slash may be decoded by whatever handles the path next. All of these are refused
-/// before the URL parser is asked where the rest leads.
+/// Browsers read `\` as `/` and skip control characters, so `/\evil.example` is another host to them; the next
+/// component that handles the path may decode an encoded slash. All of these are rejected before the URL parser
+/// resolves the rest.
 #[must_use]
 pub fn own_path<'a>(text: &'a str, site: &Site) -> Option<&'a str> {
     let lower = text.to_ascii_lowercase();
@@ -25,10 +25,11 @@ pub fn own_path<'a>(text: &'a str, site: &Site) -> Option<&'a str> {
     ours.then_some(text)
 }
 
-/// The longest callback that is taken: it is stored, and mailed.
+/// The longest callback that is accepted, in bytes: it is stored, and mailed.
 const LONGEST_CALLBACK: usize = 2048;
 
-/// A callback as the Better Auth protocol knows it: a path of ours, or a URL on an origin we trust.
+/// Returns whether a callback of the Better Auth protocol is allowed: a path of this site, or a URL on a
+/// trusted origin.
 #[must_use]
 pub fn trusted_callback(text: &str, site: &Site) -> bool {
     text.len() <= LONGEST_CALLBACK && (own_path(text, site).is_some() || trusted_url(text, site))

@@ -1,4 +1,4 @@
-//! The one origin rule: whose page may change something in a signed-in user's name.
+//! The origin rule: protects against cross-site request forgery (CSRF).
 
 use actix_web::{
     dev::RequestHead,
@@ -13,12 +13,12 @@ use crate::{
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// Refuses an unsafe request that another site may have caused (OWASP, CSRF Prevention: verify the
-/// origin with standard headers).
+/// Rejects an unsafe request that another site may have caused (OWASP, CSRF Prevention: verify the origin with
+/// standard headers).
 ///
-/// The first that is there decides: Origin, then Sec-Fetch-Site, then Referer. With none of them the
-/// caller is no browser, which is fine unless it sends a cookie: then it could be an old one. A
-/// sign-in without any cookie is checked as well, lest a page sign a visitor in as somebody else.
+/// The first header present decides: Origin, then Sec-Fetch-Site, then Referer. With none of them the caller is
+/// no browser, which is allowed unless it sends a cookie: then it could be an old browser. A sign-in without
+/// any cookie is checked as well, to prevent login CSRF, in which a page signs a visitor in as another user.
 pub(super) fn check(head: &RequestHead, site: &Site, cookie: bool) -> Result<(), Error> {
     if head.method.is_safe() {
         return Ok(());

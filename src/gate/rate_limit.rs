@@ -1,4 +1,4 @@
-//! What is counted of a request, and what its answer says of that.
+//! Applies an operation's rate limits, and shows their status in the response.
 
 use actix_web::{
     dev::ServiceRequest,
@@ -15,20 +15,20 @@ use crate::{
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The count of one request.
+/// The rate limiting of one request.
 pub(super) struct RateLimitCheck {
     limit: Option<Limit>,
     standing: Option<RateLimitStatus>,
 }
 
 impl RateLimitCheck {
-    /// What is counted of it, besides that it is a request.
+    /// Creates the check for an operation's own limit, in addition to the one for all requests.
     pub(super) fn by(limit: Option<Limit>) -> Self {
         Self { limit, standing: None }
     }
 
-    /// Counts what is limited apart by its address, before anything is looked up for it. That it is a
-    /// request was counted for its address before it came here (`app::limit`).
+    /// Applies the operation's own limit to the IP address, before any lookup. The limit for all requests was
+    /// applied to the IP address earlier (`app::limit`).
     pub(super) async fn address(
         &mut self,
         state: &State,
@@ -37,7 +37,7 @@ impl RateLimitCheck {
         self.check_limit(state, || RateLimitKey::at(client::address(request.request()))).await
     }
 
-    /// Counts it by whose it is, once that is known.
+    /// Applies the limits to the account, once it is known.
     pub(super) async fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Error> {
         match finding {
             Finding::Known { session, .. } => {
@@ -50,8 +50,8 @@ impl RateLimitCheck {
         }
     }
 
-    /// What is left of a limit of its own is told: of the one for everything nothing is said until it is
-    /// reached. The account comes last, and says more.
+    /// Records the status of the operation's own limit; that of the general limit is shown only once it is
+    /// reached. The account is checked last, and its status is more specific.
     async fn check_limit(
         &mut self,
         state: &State,
@@ -59,7 +59,7 @@ impl RateLimitCheck {
     ) -> Result<(), Error> {
         let Some(limit) = self.limit else { return Ok(()) };
         let checked = if limit.is_shared() {
-            // On the heap, as most requests never come here.
+            // Boxed, because most requests never get here.
             let checked = state.limits.check_shared(&state.store, &state.clock, limit, whom());
             Box::pin(checked).await?
         } else {
@@ -76,7 +76,7 @@ impl RateLimitCheck {
         checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))
     }
 
-    /// Says so in the answer.
+    /// Shows the status in the response.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
         if let Some(standing) = &self.standing {
             show_standing(headers, standing);
@@ -84,7 +84,7 @@ impl RateLimitCheck {
     }
 }
 
-/// Shows in an answer how much of a limit is left.
+/// Shows in a response how much of a limit is left.
 pub(crate) fn show_standing(headers: &mut HeaderMap, standing: &RateLimitStatus) {
     for (name, value) in [(RATE_LIMIT, standing.now()), (RATE_LIMIT_POLICY, standing.policy())] {
         if let Ok(value) = HeaderValue::from_str(&value) {

@@ -1,4 +1,4 @@
-//! What the anonymous are answered, and what happens where the gate was forgotten.
+//! Rejects anonymous callers, and fails closed where a route lacks the gate.
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, ResponseError,
@@ -22,13 +22,13 @@ use crate::{
     state::State,
 };
 
-/// Why an extractor has nothing to give.
+/// Why an extractor rejects a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
-    /// Sign in there first.
+    /// Redirect to this sign-in URL.
     #[error("sign in first")]
     Login(String),
-    /// This error.
+    /// Respond with this error.
     #[error(transparent)]
     Error(Error),
 }
@@ -52,10 +52,10 @@ impl ResponseError for Rejection {
 
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// Whether a browser is on its way to show a page, so that it can be sent to another.
+/// Returns whether a browser is navigating to a page, so that it can be redirected.
 ///
-/// A browser that says what it does is believed (Fetch Metadata). An older one is known by naming
-/// `text/html` in Accept; `*/*` is what curl and most libraries send.
+/// Fetch Metadata headers decide where they are present. An older browser is recognized by `text/html` in
+/// Accept; `*/*` is what curl and most libraries send.
 #[must_use]
 pub fn is_navigation(request: &HttpRequest) -> bool {
     let presents_nothing = State::of(request)
@@ -68,8 +68,8 @@ pub fn is_navigation(request: &HttpRequest) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD) && navigates && presents_nothing
 }
 
-/// Whether `text/html` is named and not refused by `q=0` (RFC 9110, 12.4.2 and 12.5.1). What cannot be
-/// read names nothing.
+/// Returns whether Accept names `text/html`, and not with `q=0` (RFC 9110, 12.4.2 and 12.5.1). An unparsable
+/// header names nothing.
 fn accepts_html(request: &HttpRequest) -> bool {
     let Ok(accept) = Accept::parse(request) else { return false };
     accept
@@ -77,7 +77,7 @@ fn accepts_html(request: &HttpRequest) -> bool {
         .any(|range| range.item.essence_str() == "text/html" && range.quality > Quality::ZERO)
 }
 
-/// What somebody unknown is answered where somebody known is needed.
+/// Rejects an anonymous caller where authentication is required.
 pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Rejection {
     if is_navigation(request) {
         return match State::of(request) {
@@ -108,10 +108,10 @@ fn login_url(request: &HttpRequest, state: &State) -> String {
     }
 }
 
-/// Left in a request by an extractor that the gate had never passed.
+/// Stored in a request by an extractor when the gate did not run.
 struct Unguarded;
 
-/// What the gate found. Where it was never asked, that is a fault of ours, and no "anonymous".
+/// Returns the gate's result. A missing result is an internal error, not an anonymous caller.
 pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Rejection> {
     let found = request.extensions().get::<Finding>().cloned();
     found.ok_or_else(|| {
@@ -121,9 +121,9 @@ pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Rejection> {
     })
 }
 
-/// Answers 500 where a handler asked for a session and the gate does not stand.
+/// Responds with 500 where a handler needs a session and the gate did not run.
 ///
-/// actix's `Option<T>` turns the extractor's own 500 into `None`, which would read as "signed out".
+/// actix's `Option<T>` turns the extractor's own 500 into `None`, which would look like "signed out".
 pub async fn fail_closed_without_gate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

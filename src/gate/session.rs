@@ -15,24 +15,24 @@ use crate::{
 
 use super::Access;
 
-/// How long a password that was entered counts as entered just now.
+/// How long after its password was entered a session counts as fresh (re-authentication).
 pub const FRESH: Span = days(1);
 
-/// Somebody: who they are, and, where they came with a cookie, in which session.
+/// An authenticated caller (the principal): the user and, for a cookie, the session.
 ///
-/// As an argument of a handler, `Session` refuses the anonymous (302 to the login page for a
-/// browser's navigation, 401 for anybody else), and `Option<Session>` leaves that to the handler.
+/// As a handler's argument, `Session` rejects anonymous callers (302 to the login page for a browser's
+/// navigation, 401 otherwise), and `Option<Session>` leaves that to the handler.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// Whoever asks; never somebody who is deactivated.
+    /// The caller; never a deactivated user.
     pub user: Arc<User>,
-    /// The session's row for a cookie, nothing for a token: the only tell.
+    /// The session's row for a cookie, `None` for a token: the only way to tell them apart.
     pub session: Option<Arc<SessionRow>>,
     scopes: Scopes,
 }
 
 impl Session {
-    /// Whether the key that was presented allows this. A cookie allows all that its user may.
+    /// Returns whether the presented credential allows this. A cookie allows whatever its user may do.
     #[must_use]
     pub fn allows(&self, scope: Scope) -> bool {
         let role = scope != Scope::Admin || self.user.role == Role::Admin;
@@ -40,29 +40,29 @@ impl Session {
     }
 }
 
-/// What the gate found, kept in the request for the extractors.
+/// The gate's result, stored in the request for the extractors.
 #[derive(Debug, Clone)]
 pub(super) enum Finding {
-    /// A live key. The token is for the one operation that ends the very token.
+    /// A valid credential. The token is for the one operation that revokes that same token.
     Known { session: Session, token: Option<Arc<ApiToken>> },
-    /// Nobody, and why.
+    /// No valid credential, and the reason.
     Anonymous(Anonymous),
 }
 
-/// Why a request is nobody's.
+/// Why a request is anonymous.
 #[derive(Debug, Clone, Copy, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub(super) enum Anonymous {
-    /// Nothing was presented that deserves an answer of its own.
+    /// No credential that needs a response of its own.
     #[strum(serialize = "anonymous")]
     Unknown,
-    /// A cookie whose session is over, or goes on under another cookie.
+    /// A cookie whose session has ended or been replaced by one with another cookie.
     StaleCookie,
-    /// Not a token at all.
+    /// Not a well-formed token.
     TokenMalformed,
-    /// A token whose time was over at this moment.
+    /// A token that expired at this time.
     TokenExpired(Timestamp),
-    /// Any other token, or a token in a wrong place.
+    /// Any other invalid token, or a misplaced one.
     TokenInvalid,
 }
 
@@ -97,8 +97,8 @@ impl Finding {
         matches!(self, Self::Known { .. })
     }
 
-    /// The scopes that are needed here, if a token has not all of them. Where no token is taken at all, the
-    /// handler's own arguments say so, which helps more than a missing scope.
+    /// Returns the scopes that are required here, if a token lacks one of them. Where tokens are not accepted
+    /// at all, the handler's own extractors say so, which is more helpful than a missing scope.
     pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Scopes> {
         let Self::Known { session, token: Some(_) } = self else { return None };
         let needed = access.needs(method);

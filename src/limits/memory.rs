@@ -1,5 +1,5 @@
-//! Counting in this instance's memory, by the monotonic clock: a wall clock that is set back or ahead changes
-//! nothing.
+//! Counts in this instance's memory, by the monotonic clock, so that setting the wall clock back or ahead has
+//! no effect.
 
 use std::{fmt, num::NonZeroU32, time::Duration};
 
@@ -11,13 +11,13 @@ use governor::{
 use super::{Exceeded, Limit, RateLimitKey, RateLimitStatus};
 use crate::time::Clock;
 
-/// What is counted under one limit.
+/// The counters of one limit.
 pub(super) struct Counter(
     RateLimiter<RateLimitKey, DashMapStateStore<RateLimitKey>, Ticks, StateInformationMiddleware>,
 );
 
 impl Counter {
-    /// So many at once, and as many again in each such time.
+    /// Allows a burst of `most`, replenished over each period.
     pub(super) fn new(most: NonZeroU32, each: Duration, clock: &Clock) -> Option<Self> {
         let quota = Quota::with_period(each / most.get())?.allow_burst(most);
         Some(Self(RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock.clone()))))
@@ -63,7 +63,7 @@ fn rounded_up(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-/// Our monotonic clock, as the counters read it.
+/// Adapts this application's monotonic clock to governor.
 #[derive(Clone)]
 struct Ticks(Clock);
 

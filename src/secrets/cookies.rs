@@ -2,28 +2,28 @@ use quick_cache::sync::Cache;
 
 use super::{HashOf, SessionHash};
 
-/// Cookie headers whose signature was checked, and whose secret each of them carries.
+/// A cache of the Cookie headers whose signature was verified, with the secret that each contains.
 ///
-/// What a header carries depends on its bytes and on the signing key, which lives as long as this does, so
-/// nothing here grows old: whether the session is alive is no part of it. A header is kept as its SHA-256,
-/// and found by nothing else, so whoever is found here sent, to the byte, what was checked.
+/// Its entries never expire: the content of a header depends only on its bytes and on the signing key, which
+/// does not change during the lifetime of the cache. Whether the session is active is not part of it. A header
+/// is stored, and looked up, as its SHA-256, so only a byte-identical header is found.
 pub struct CheckedCookies(Cache<HashOf<Header>, SessionHash>);
 
 struct Header;
 
 impl CheckedCookies {
-    /// Room for so many.
+    /// Creates a cache with room for `size` entries.
     #[must_use]
     pub fn new(size: usize) -> Self {
         Self(Cache::new(size))
     }
 
-    /// Whose secret a header carries, if it was checked before.
+    /// Returns the hash of the secret that a header contains, if the header is cached.
     pub(crate) fn find(&self, header: &[u8]) -> Option<SessionHash> {
         self.0.get(&HashOf::of(header))
     }
 
-    /// Keeps what a header carries.
+    /// Caches the secret of a header.
     pub(crate) fn keep(&self, header: &[u8], secret: SessionHash) {
         self.0.insert(HashOf::of(header), secret);
     }

@@ -13,11 +13,12 @@ use diesel::{
 };
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a secret of kind `T`: what the store keeps and looks up.
+/// The SHA-256 of a secret of kind `T`, which the store saves and looks up.
 ///
-/// A plain hash is enough because each secret has at least 190 random bits (OWASP ASVS 5.0, 6.5.2);
-/// passwords have not, and go through argon2id. Secrets are never compared, only their hashes are looked
-/// up: what the time of that could tell is a part of a hash, from which no secret can be made.
+/// A plain hash is enough because each secret has at least 190 random bits (OWASP ASVS 5.0, 6.5.2); passwords
+/// have not, and go through argon2id. No constant-time comparison is needed: secrets are never compared, only
+/// their hashes are looked up, and timing could at most reveal part of a hash, from which no secret can be
+/// derived.
 #[derive(AsExpression, FromSqlRow)]
 #[diesel(sql_type = Binary)]
 pub struct HashOf<T: 'static>([u8; 32], PhantomData<fn() -> T>);

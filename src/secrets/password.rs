@@ -17,20 +17,20 @@ use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use super::PasswordContext;
 
-/// The shortest password that is taken, in characters ([NIST SP 800-63B], 3.1.1.2).
+/// The minimum length of a password, in characters ([NIST SP 800-63B], 3.1.1.2).
 ///
 /// [NIST SP 800-63B]: https://pages.nist.gov/800-63-4/sp800-63b.html
 pub const SHORTEST: usize = 8;
-/// The longest, in characters. A bound is needed: hashing reads every byte that a stranger sends.
+/// The maximum length, in characters. A bound is needed because hashing reads every byte that a client sends.
 pub const LONGEST: usize = 128;
 
-/// How many may wait for each one that hashes, before the rest are told to come back.
+/// How many passwords may wait for each hashing thread, before further ones are rejected.
 const WAITING_PER_PERMIT: usize = 32;
 
-/// A password in clear, on its way from a request to the hash.
+/// A plaintext password, on its way from a request to the hash.
 ///
-/// Keyboards and systems write `é` as one character or as two, so what is hashed, and what all rules are
-/// about, is Unicode's NFC ([NIST SP 800-63B], 3.1.1.2). Nothing else of RFC 8265 is applied: it would
+/// Keyboards and systems write `é` as one character or as two, so the password is normalized to Unicode's NFC,
+/// for hashing and for all rules ([NIST SP 800-63B], 3.1.1.2). Nothing else of RFC 8265 is applied: it would
 /// reject characters that are newer than its tables.
 ///
 /// [NIST SP 800-63B]: https://pages.nist.gov/800-63-4/sp800-63b.html
@@ -38,29 +38,29 @@ const WAITING_PER_PERMIT: usize = 32;
 #[serde(from = "String")]
 pub struct Password {
     normalized: SecretString,
-    /// As it was entered, where that differs: older versions hashed this.
+    /// As it was entered, if that differs: older versions hashed this.
     entered: Option<SecretString>,
 }
 
 /// Why a password cannot be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PasswordFault {
-    /// Under eight characters.
+    /// Fewer than eight characters.
     #[error("a password has at least {SHORTEST} characters")]
     TooShort,
-    /// Over 128 characters.
+    /// More than 128 characters.
     #[error("a password has at most {LONGEST} characters")]
     TooLong,
-    /// On the list of passwords that are tried first.
+    /// On the list of common passwords.
     #[error("this password is on the lists that attackers try first")]
     TooCommon,
-    /// Made of what everybody knows of its user and of the site.
+    /// Consists of words from the user's name and email and the site's name.
     #[error("this password is made of the user's name or address, or of the name of this site")]
     ContainsPersonalInfo,
 }
 
 impl Password {
-    /// A password that somebody typed or sent.
+    /// Creates a password from user input.
     #[must_use]
     pub fn new(text: String) -> Self {
         if is_nfc(&text) {
@@ -70,11 +70,11 @@ impl Password {
         Self { normalized, entered: Some(text.into()) }
     }
 
-    /// The password as one that may be chosen. Any Unicode is welcome, and nothing is trimmed or cut. Its length
-    /// is that of NFC, in code points.
+    /// Validates a password that a user chooses. Any Unicode is allowed, and nothing is trimmed or truncated.
+    /// The length is counted in code points of NFC.
     ///
     /// # Errors
-    /// The first rule that it breaks.
+    /// The first rule that it violates.
     pub fn choose(self, of: &PasswordContext) -> Result<NewPassword, PasswordFault> {
         self.check(of)?;
         Ok(NewPassword(self))
@@ -98,14 +98,14 @@ impl Password {
         }
     }
 
-    /// Whether it is longer than any password can be, so that hashing it is a waste.
+    /// Returns whether it is longer than any password can be, so that hashing it is a waste.
     #[must_use]
     pub fn too_long(&self) -> bool {
-        // In a few scripts NFC is the longer form, and an older version counted what was entered.
+        // In a few scripts NFC is the longer form, and an older version counted the characters as entered.
         self.forms().all(|form| form.chars().count() > LONGEST)
     }
 
-    /// What a stored hash may be of, the more likely first.
+    /// Returns the forms that a stored hash may be of, the most likely first.
     fn forms(&self) -> impl Iterator<Item = &str> {
         [Some(&self.normalized), self.entered.as_ref()]
             .into_iter()
@@ -120,8 +120,8 @@ impl From<String> for Password {
     }
 }
 
-/// A password that has passed the rules for its user and site. Only such a one can be hashed, so that no way of setting a
-/// password can forget them: there is no other way to make it than [`Password::choose`].
+/// A password that has passed the rules for its user and site. Only such a password can be hashed, so that no
+/// operation that sets a password can omit the rules: the only constructor is [`Password::choose`].
 ///
 /// ```compile_fail,E0308
 /// # async fn hash(hashing: &portcullis::secrets::Hashing) {
@@ -132,57 +132,59 @@ impl From<String> for Password {
 #[derive(Clone)]
 pub struct NewPassword(Password);
 
-/// A password that was verified just now, and whose hash is of an older form: it is hashed again as it is, whatever the
-/// rules have become since. Only [`Hashing::verify`] makes one.
+/// A password that was verified just now, and whose hash is outdated: it is hashed again as it is, whatever the
+/// rules are today. Only [`Hashing::verify`] creates one.
 pub struct Outdated(Password);
 
-/// What the store keeps of a password: argon2id in PHC form, with its parameters and salt.
+/// The stored hash of a password: argon2id in PHC form, with its parameters and salt.
 #[derive(Clone)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// A hash that the store returned.
+    /// Wraps a hash that the store returned.
     #[must_use]
     pub fn stored(phc: String) -> Self {
         Self(phc)
     }
 
-    /// The PHC text, for the store.
+    /// Returns the PHC text, for the store.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What checking a password found.
+/// The result of verifying a password.
 pub enum Verdict {
-    /// Not the password, or there is none to compare with.
+    /// Not the password, or there is no hash to compare with.
     Wrong,
     /// The password.
     Right,
-    /// The password, hashed in a form or with parameters that are no longer ours: hash it again and keep
-    /// that.
+    /// The password, with a hash of an outdated form or outdated parameters: hash it again and store the
+    /// result.
     RightButOutdated(Outdated),
 }
 
-/// Too many passwords are being hashed just now.
+/// Too many passwords are being hashed.
 #[derive(Debug, Error)]
 #[error("too many passwords are being checked at once")]
 pub struct Busy;
 
-/// Hashes passwords: off the async threads, a few at a time, with a short queue.
+/// Hashes passwords on a thread pool of its own, separate from the async threads, with a short queue (a
+/// bulkhead).
 ///
-/// Each hash takes 19 MiB and a core for some 20 ms. Unbounded, a burst of sign-ins would take the
-/// memory and the processor from every other request.
+/// Each hash takes 19 MiB and some 20 ms of a core. Without a bound, a burst of sign-ins would take memory and
+/// CPU from every other request.
 ///
-/// The threads are its own: tokio's blocking pool starts another whenever none is idle yet, and the
-/// allocator keeps 19 MiB for each thread that has ever hashed.
+/// tokio's blocking pool is not suitable: it starts another thread whenever none is idle, and the allocator
+/// keeps 19 MiB for each thread that has ever hashed.
 pub struct Hashing {
     threads: ThreadPool,
     queue: Arc<Semaphore>,
     places: usize,
     hasher: Hasher,
-    /// What is compared when there is no user of that name, so that the answer takes as long.
+    /// Compared when the user does not exist, so that the response takes as long (no user enumeration by
+    /// timing).
     absent: PasswordHash,
 }
 
@@ -191,10 +193,11 @@ pub struct Hashing {
 pub struct HashCost(Params);
 
 impl HashCost {
-    /// The least that argon2 can do. For tests alone, most of which would otherwise spend their time on hashing.
+    /// The lowest cost that argon2 supports. For tests only, most of which would otherwise spend their time on
+    /// hashing.
     ///
     /// # Panics
-    /// Never: the library takes its own minimum.
+    /// Never: the library accepts its own minimum.
     #[must_use]
     #[expect(clippy::expect_used, reason = "the library takes its own minimum")]
     pub fn minimal() -> Self {
@@ -203,13 +206,13 @@ impl HashCost {
 }
 
 impl Default for HashCost {
-    /// OWASP's floor (Password Storage Cheat Sheet): argon2id, 19 MiB, two passes, one lane.
+    /// OWASP's minimum (Password Storage Cheat Sheet): argon2id, 19 MiB, two passes, one lane.
     fn default() -> Self {
         Self(Params::DEFAULT)
     }
 }
 
-/// Counts the hashes that are made, each time of some 20 ms.
+/// Counts hashes, each of some 20 ms.
 #[derive(Clone, Default)]
 struct Made(Arc<AtomicU64>);
 
@@ -220,10 +223,10 @@ impl Made {
 }
 
 impl Hashing {
-    /// At most `parallel` hashes at once, each at this cost.
+    /// Creates a pool of `parallel` threads, which hash at this cost.
     ///
     /// # Panics
-    /// When the system has no threads to give.
+    /// When the system cannot start the threads.
     #[must_use]
     #[expect(clippy::expect_used, reason = "fails only if the system has no threads")]
     pub fn new(parallel: usize, cost: HashCost) -> Self {
@@ -233,7 +236,7 @@ impl Hashing {
         let threads = ThreadPoolBuilder::new()
             .num_threads(parallel)
             .thread_name(|number| format!("hashing-{number}"))
-            // Whoever waits for the answer is told; the others must not go down with it.
+            // The waiting caller receives an error; other callers must not be affected.
             .panic_handler(|_| {
                 tracing::error!("hashing a password panicked");
             })
@@ -243,13 +246,13 @@ impl Hashing {
         Self { threads, queue, places, hasher, absent }
     }
 
-    /// How many passwords are hashed or wait to be.
+    /// Returns how many passwords are being hashed or waiting.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.places - self.queue.available_permits()
     }
 
-    /// How many have been hashed.
+    /// Returns how many have been hashed.
     #[must_use]
     pub fn made(&self) -> u64 {
         self.hasher.made.0.load(Ordering::Relaxed)
@@ -263,7 +266,7 @@ impl Hashing {
         self.run(move |hasher| hasher.hash(&password.0)).await
     }
 
-    /// Hashes a password again that was verified with an older hash.
+    /// Hashes a password again after it was verified with an outdated hash.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
@@ -271,8 +274,8 @@ impl Hashing {
         self.run(move |hasher| hasher.hash(&password.0)).await
     }
 
-    /// Compares a password with a stored hash, or, where there is none, takes just as long to refuse: how
-    /// many comparisons a wrong password takes depends on that password alone.
+    /// Compares a password with a stored hash, or, if there is none, takes just as long to reject it: the
+    /// number of comparisons for a wrong password depends on that password alone.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
@@ -300,7 +303,8 @@ impl Hashing {
         let hasher = self.hasher.clone();
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
-            // For a caller who has hung up nothing is begun. What is begun goes on, and holds its place.
+            // Nothing is started for a caller who has disconnected. A hash that has started is finished, and
+            // keeps its place in the queue until then.
             if !answer.is_closed() {
                 let done = work(&hasher);
                 drop(place);
@@ -316,7 +320,7 @@ const _: () = assert!(
     "the library's defaults have sunk below OWASP's floor"
 );
 
-/// What hashes, on whichever thread.
+/// Computes hashes, on whichever thread.
 #[derive(Clone, Default)]
 struct Hasher {
     cost: HashCost,
@@ -426,7 +430,7 @@ mod tests {
         assert_eq!(compare(&password, &stored).0, "right");
     }
 
-    /// The verdict, and how many comparisons it took.
+    /// Returns the verdict, and the number of comparisons.
     fn compare(password: &Password, stored: &PasswordHash) -> (&'static str, u64) {
         let hasher = Hasher::default();
         let verdict = match hasher.verify(password.clone(), stored) {
@@ -440,7 +444,7 @@ mod tests {
     const COMPOSED: &str = "Z\u{fc}rich caf\u{e9}";
     const DECOMPOSED: &str = "Zu\u{308}rich cafe\u{301}";
 
-    /// As older versions hashed it.
+    /// Hashes a password as older versions did.
     fn hashed_as_entered(text: &str) -> PasswordHash {
         let phc: password_hash::phc::PasswordHash =
             Hasher::default().argon2().hash_password(text.as_bytes()).unwrap();

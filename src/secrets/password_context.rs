@@ -1,25 +1,25 @@
 use unicode_normalization::UnicodeNormalization as _;
 
-/// What whoever guesses a password knows before the first try: whose it is, and where (OWASP ASVS 5.0,
+/// The words that an attacker knows before the first guess: the user's and the site's names (OWASP ASVS 5.0,
 /// 6.2.11).
 pub struct PasswordContext(Vec<String>);
 
 impl PasswordContext {
-    /// The words of the site's name, of the user's address and of their name.
+    /// Collects the words of the site's name, the user's email and the user's name.
     #[must_use]
     pub fn new(site: &str, email: &str, name: &str) -> Self {
         Self([site, email, name].into_iter().flat_map(words).collect())
     }
 
-    /// Whether a password is made of nothing else: of these words in any order and case, with figures,
-    /// signs and spaces around them, which guessing programs put there by themselves.
+    /// Returns whether a password consists of these words only, in any order and case, with digits, punctuation
+    /// and spaces around them, which cracking programs add by themselves.
     pub(super) fn contains_most_of(&self, password: &str) -> bool {
         let words = words(password);
         !words.is_empty() && words.iter().all(|word| self.joins_to(word))
     }
 
-    /// From the front: behind each place that is reached, whatever fits there leads on to another. One way
-    /// after the other would take for ever where somebody's name is `a aa aaa`.
+    /// Works from the start by dynamic programming: from each position that can be reached, every word that
+    /// fits leads to another. Backtracking would take exponential time where a user's name is `a aa aaa`.
     fn joins_to(&self, text: &str) -> bool {
         let mut reached = vec![false; text.len() + 1];
         reached[0] = true;
@@ -37,7 +37,7 @@ impl PasswordContext {
     }
 }
 
-/// Every run of letters, in lower case and in Unicode's NFC, as passwords are.
+/// Returns every run of letters, in lower case and in Unicode's NFC, as passwords are.
 fn words(text: &str) -> Vec<String> {
     let lower = text.nfc().collect::<String>().to_lowercase();
     let runs = lower.split(|letter: char| !letter.is_alphabetic());

@@ -3,7 +3,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::HashOf;
 
-/// 32 bytes from a generator that is seeded by the system's, as text that fits a cookie or a URL.
+/// Returns 32 bytes from a CSPRNG that is seeded by the system, as text that is safe in cookies and URLs.
 fn random_text() -> SecretString {
     let bytes: [u8; 32] = rand::random();
     BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
@@ -15,25 +15,25 @@ macro_rules! random_secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// A new one, of 256 random bits.
+            /// Generates a new secret of 256 random bits.
             #[must_use]
             pub fn generate() -> Self {
                 Self(random_text())
             }
 
-            /// One that somebody presented. Any text will do: a wrong one is simply not found.
+            /// Wraps a secret that a client presented. Any text is accepted: a wrong one is simply not found.
             #[must_use]
             pub fn presented(text: String) -> Self {
                 Self(text.into())
             }
 
-            /// What the store keeps of it.
+            /// Returns the hash for the store.
             #[must_use]
             pub fn hash(&self) -> HashOf<Self> {
                 HashOf::of(self.0.expose_secret().as_bytes())
             }
 
-            /// The secret itself, for the one place that hands it to its owner.
+            /// Returns the secret itself, for the one place that hands it to its owner.
             #[must_use]
             pub fn reveal(&self) -> &str {
                 self.0.expose_secret()
@@ -43,12 +43,12 @@ macro_rules! random_secret {
 }
 
 random_secret! {
-    /// What a session cookie carries, and nothing else in it.
+    /// The only content of a session cookie.
     SessionSecret
 }
 
 random_secret! {
-    /// What makes a mailed or handed-over link work once.
+    /// The secret of a one-time link, mailed or handed over.
     LinkSecret
 }
 

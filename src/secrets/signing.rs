@@ -10,13 +10,13 @@ use thiserror::Error;
 use super::{HashOf, KeyFingerprint};
 use crate::private_files;
 
-/// How many bytes sign a cookie: HMAC-SHA256's block size.
+/// The length of a signing key, in bytes: HMAC-SHA256's block size.
 const LENGTH: usize = 64;
 
 /// The key that signs the session cookie.
 ///
-/// The signature keeps junk away from the store; what opens a session is the secret inside, which
-/// the store knows by its hash. Whoever learns this key alone can therefore open nothing.
+/// The signature keeps forged cookies away from the store. What authenticates is the secret inside, which the
+/// store knows by its hash, so a leaked signing key alone gives no access.
 #[derive(Clone)]
 pub struct SigningKey(SecretSlice<u8>);
 
@@ -28,58 +28,58 @@ pub enum SigningKeyError {
         "secret {number} of {of} is not 64 random bytes in base64; `portcullis secret` makes one"
     )]
     Malformed {
-        /// Which one.
+        /// The secret's position, from 1.
         number: usize,
-        /// Of how many.
+        /// The number of secrets.
         of: usize,
     },
-    /// The file cannot be read or made.
+    /// The file cannot be read or created.
     #[error("the signing secret in {}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
 impl SigningKey {
-    /// A new random key.
+    /// Generates a random key.
     #[must_use]
     pub fn generate() -> Self {
         let bytes: [u8; LENGTH] = rand::random();
         Self(bytes.to_vec().into())
     }
 
-    /// Reads a key from its text: 64 bytes in base64, or nothing.
+    /// Parses a key from its text: 64 bytes in base64.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = BASE64_STANDARD.decode(text).ok()?;
         (bytes.len() == LENGTH).then(|| Self(bytes.into()))
     }
 
-    /// The key as text, for the command that makes one and the file that keeps it.
+    /// Returns the key as text, for the command that generates one and for the file that stores it.
     #[must_use]
     pub fn reveal(&self) -> String {
         BASE64_STANDARD.encode(self.0.expose_secret())
     }
 
-    /// The bytes, for what signs.
+    /// Returns the bytes, for the code that signs.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.expose_secret()
     }
 
-    /// A hash by which instances see whether they have the same key. Not the plain SHA-256 of the key, which
-    /// other programs may make of it too.
+    /// Returns a hash by which instances find out whether they have the same key. Not the plain SHA-256 of the
+    /// key, which other programs may compute too.
     #[must_use]
     pub fn fingerprint(&self) -> KeyFingerprint {
         HashOf::of(&[&b"portcullis signing key fingerprint"[..], self.expose()].concat())
     }
 }
 
-/// The keys of the session cookie: one signs, and that one and the others verify. So a key can be replaced
-/// without ending the sessions whose cookies it has signed.
+/// The keys of the session cookie (key rotation): the first signs, and all of them verify. So a key can be
+/// replaced without ending the sessions whose cookies it has signed.
 #[derive(Clone)]
 pub struct SigningKeys {
     signing: SigningKey,
@@ -93,7 +93,7 @@ impl From<SigningKey> for SigningKeys {
 }
 
 impl SigningKeys {
-    /// Reads keys that are separated by commas or white space; the first one signs.
+    /// Parses keys that are separated by commas or white space; the first one signs.
     ///
     /// # Errors
     /// When there is none, or one of them is malformed.
@@ -108,10 +108,11 @@ impl SigningKeys {
         Ok(Self { signing, others: keys.collect::<Result<_, _>>()? })
     }
 
-    /// Reads the keys that this file keeps; where there is none, makes one that only we may read.
+    /// Reads the keys from this file, or, if it does not exist, creates it with a new key, readable only by its
+    /// owner.
     ///
     /// # Errors
-    /// When the file cannot be read or made, or holds something else.
+    /// When the file cannot be read or created, or its content is invalid.
     pub fn kept_in(path: &Path) -> Result<Self, SigningKeyError> {
         let fail = |source| SigningKeyError::File { path: path.to_owned(), source };
         match fs::read_to_string(path) {
@@ -127,13 +128,13 @@ impl SigningKeys {
         }
     }
 
-    /// The key that signs.
+    /// Returns the key that signs.
     #[must_use]
     pub const fn signing(&self) -> &SigningKey {
         &self.signing
     }
 
-    /// The keys that only verify.
+    /// Returns the keys that only verify.
     #[must_use]
     pub fn others(&self) -> &[SigningKey] {
         &self.others

@@ -8,13 +8,13 @@ use super::{HashOf, TokenHash};
 const RANDOM: usize = 32;
 /// A CRC-32 takes six digits of base62.
 const CHECKSUM: usize = 6;
-/// How much of the random part a list may show: enough to tell one's tokens apart, 24 bits of 190.
+/// How many random characters a list may show: enough to distinguish one user's tokens, 24 bits of 190.
 const SHOWN: usize = 4;
 
-/// An API token in clear: prefix, 32 random base62 characters, and the CRC-32 of all that in base62.
+/// A plaintext API token: prefix, 32 random base62 characters, and the CRC-32 of all that in base62.
 ///
-/// The form is the one that [GitHub describes][form]: the prefix lets secret scanners find a leaked
-/// token, and the checksum lets them (and us) be certain without asking a database.
+/// The format is the one that [GitHub describes][form]: the prefix lets secret scanners find a leaked token,
+/// and the checksum lets them (and us) reject an invalid one without a database lookup.
 ///
 /// [form]: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
 pub struct PlainToken {
@@ -22,13 +22,13 @@ pub struct PlainToken {
     prefix: usize,
 }
 
-/// The text is not a token: cut short, mistyped, or of another product.
+/// The text is not a token: truncated, mistyped, or of another product.
 #[derive(Debug, Error)]
 #[error("not a well-formed token")]
 pub struct MalformedToken;
 
 impl PlainToken {
-    /// A new token with this prefix.
+    /// Generates a token with this prefix.
     #[must_use]
     pub fn generate(prefix: &str) -> Self {
         let mut text = format!("{prefix}{}", Alphanumeric.sample_string(&mut rand::rng(), RANDOM));
@@ -36,8 +36,9 @@ impl PlainToken {
         Self { text: text.into(), prefix: prefix.len() }
     }
 
-    /// The hash of a presented token with one of these prefixes, which is all that the gate needs: nothing is
-    /// copied. The whole of it is read, and any character lost, added or changed is an error.
+    /// Returns the hash of a presented token with one of these prefixes, which is all that the gate needs:
+    /// nothing is copied. The whole text is checked, and any missing, additional or changed character is an
+    /// error.
     ///
     /// # Errors
     /// [`MalformedToken`], without a hint at what is wrong with it.
@@ -53,7 +54,7 @@ impl PlainToken {
             return Err(MalformedToken);
         }
         let (checked, checksum) = text.split_at(text.len() - CHECKSUM);
-        // Six digits, no more and no fewer, so that no two spell one number.
+        // Exactly six digits, so that every number has only one spelling.
         match base62::decode(checksum) {
             Ok(sum) if sum == crc32fast::hash(checked.as_bytes()).into() => {
                 Ok(HashOf::of(text.as_bytes()))
@@ -62,19 +63,19 @@ impl PlainToken {
         }
     }
 
-    /// What the store keeps of it.
+    /// Returns the hash for the store.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         HashOf::of(self.text.expose_secret().as_bytes())
     }
 
-    /// The first characters, by which its owner tells it from others in a list.
+    /// Returns the first characters, by which its owner distinguishes it from others in a list.
     #[must_use]
     pub fn display_prefix(&self) -> &str {
         &self.text.expose_secret()[..self.prefix + SHOWN]
     }
 
-    /// The token itself, for the one answer that shows it to its owner.
+    /// Returns the token itself, for the one response that shows it to its owner.
     #[must_use]
     pub fn reveal(&self) -> &str {
         self.text.expose_secret()

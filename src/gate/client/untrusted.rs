@@ -1,4 +1,4 @@
-//! A proxy that is not declared: to the limits all of its clients are one.
+//! Detects an undeclared reverse proxy, behind which all clients share one rate limit.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -10,8 +10,8 @@ use actix_web::http::header::{FORWARDED, HeaderMap};
 use super::{FORWARDED_FOR, contain};
 use crate::config::Config;
 
-/// Warns, once in the life of the process, of a proxy in a private network that is none of the trusted ones.
-/// From other networks anybody may send such a header.
+/// Warns, once per process, of a proxy in a private network that is not a trusted one. From other networks any
+/// client may send such a header.
 pub(super) fn warn_once(config: &Config, peer: IpAddr, headers: &HeaderMap) {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.load(Ordering::Relaxed)
@@ -25,7 +25,7 @@ pub(super) fn warn_once(config: &Config, peer: IpAddr, headers: &HeaderMap) {
 }
 
 fn is_undeclared(config: &Config, peer: IpAddr, headers: &HeaderMap) -> bool {
-    // `none` says that the operator knows.
+    // `none` declares that the operator knows of no proxy.
     let is_none = config.trusted_proxies.as_deref().is_some_and(<[_]>::is_empty);
     is_private(peer)
         && !is_none
@@ -33,7 +33,7 @@ fn is_undeclared(config: &Config, peer: IpAddr, headers: &HeaderMap) -> bool {
         && (headers.contains_key(FORWARDED_FOR) || headers.contains_key(FORWARDED))
 }
 
-/// Loopback, link-local and private addresses, those of carriers' networks (RFC 6598) among them.
+/// Returns whether an IP address is loopback, link-local, private, or of a carrier's network (RFC 6598).
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {

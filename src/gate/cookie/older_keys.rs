@@ -1,6 +1,6 @@
-//! Cookies that an older key has signed. actix-session knows one key, so such a cookie is signed again with
-//! that one before actix-session reads it. The browser keeps it as it is: an answer that sets a cookie could
-//! come late, and replace a newer one.
+//! Accepts cookies that an older key has signed (key rotation). actix-session knows one key, so such a cookie
+//! is signed again with that key before actix-session parses it. The browser's cookie stays as it is: a
+//! response that sets a cookie could arrive late, and replace a newer one.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use actix_web::{
 
 use crate::{secrets::SigningKeys, site::Site};
 
-/// The keys by which a session cookie is recognised.
+/// The keys that sign and verify the session cookie.
 pub struct Signatures {
     name: &'static str,
     signing: Key,
@@ -23,7 +23,7 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// Nothing where there is one key, and so nothing to be done.
+    /// Returns `None` if there is only one key, and so nothing to do.
     #[must_use]
     pub fn new(site: &Site, keys: &SigningKeys) -> Option<Rc<Self>> {
         let others: Vec<Key> = keys.others().iter().map(|key| Key::from(key.expose())).collect();
@@ -32,7 +32,7 @@ impl Signatures {
         (!others.is_empty()).then(|| Rc::new(Self { name, signing, others }))
     }
 
-    /// The header with each session cookie of an older key signed again; nothing where there is none.
+    /// Returns the header with each cookie of an older key signed again, or `None` if there is no such cookie.
     fn renewed(&self, header: &HeaderValue) -> Option<HeaderValue> {
         let text = str::from_utf8(header.as_bytes()).ok()?;
         let mut changed = false;
@@ -65,11 +65,11 @@ impl Signatures {
     }
 }
 
-/// The only Cookie header of a request, as its client sent it.
+/// The only Cookie header of a request, as the client sent it.
 pub(super) struct AsSent(pub(super) HeaderValue);
 
-/// Signs the session cookie of a request again where an older key has signed it. It must stand outside the
-/// middleware that reads the cookie.
+/// Signs a request's session cookie again if an older key has signed it. It must wrap the middleware that
+/// parses the cookie.
 pub async fn renew_signatures<B: MessageBody>(
     signatures: Rc<Signatures>,
     mut request: ServiceRequest,
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::secrets::SigningKey;
 
-    /// A session cookie with this value, as this key signs it.
+    /// Returns a session cookie with this value, signed by this key.
     fn signed(key: &SigningKey, value: &str) -> String {
         let mut jar = CookieJar::new();
         jar.signed_mut(&Key::from(key.expose())).add(Cookie::new("portcullis", value.to_owned()));
