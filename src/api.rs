@@ -1,7 +1,7 @@
-//! What can be asked, one file a resource: its types, its handlers, their documentation.
+//! The API's handlers, one file per resource: its types, its handlers, their documentation.
 //!
-//! A handler's arguments say who may call it ([`crate::gate::Declares`]); its doc comment is its
-//! summary in Swagger UI.
+//! A handler's arguments declare who may call it ([`crate::gate::Declares`]); its doc comment is its summary in
+//! Swagger UI.
 
 pub mod admin;
 pub mod auth;
@@ -18,17 +18,17 @@ pub mod setup;
 pub mod tokens;
 mod user;
 
-/// The tags under which the document groups operations, in its order.
+/// The tags by which the OpenAPI document groups operations, in its order.
 pub mod tag {
-    /// Signing up, in and out.
+    /// Sign-up, sign-in, sign-out and account management.
     pub const AUTH: &str = "auth";
-    /// Whoever asks.
+    /// The caller's own account.
     pub const ACCOUNT: &str = "account";
-    /// The example resource.
+    /// The sample resource.
     pub const PROJECTS: &str = "projects";
     /// API tokens.
     pub const TOKENS: &str = "tokens";
-    /// The admins' part.
+    /// Administration.
     pub const ADMIN: &str = "admin";
     /// For load balancers.
     pub const HEALTH: &str = "health";

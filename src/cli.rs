@@ -1,4 +1,4 @@
-//! The command line: a server, and what an operator does beside it.
+//! The command line: the server, and the operator's commands.
 
 pub mod log;
 
@@ -98,13 +98,13 @@ enum Command {
     Secret,
 }
 
-/// What goes wrong at the command line, in one line.
+/// A command's error, as one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Reads the command line and the environment.
+/// Parses the command line and the environment.
 ///
 /// # Errors
-/// One line that names the setting that is wrong the way it is set in the environment.
+/// One line that names the invalid setting as it is set in the environment.
 pub fn parse() -> Result<Cli, Failure> {
     let command =
         environment::without_empty_variables(help::with_settings_in_one_place(Cli::command()));
@@ -114,7 +114,7 @@ pub fn parse() -> Result<Cli, Failure> {
     };
     let parsed = read(env::args_os().collect()).and_then(|cli| match cli.command {
         Some(_) => Ok(cli),
-        // What `serve` alone can be told stands in the environment too.
+        // The environment may also contain settings of `serve` alone.
         None => read(env::args_os().chain(["serve".into()]).collect()),
     });
     let cli = parsed.map_err(|error| as_failure(&error))?;
@@ -122,7 +122,8 @@ pub fn parse() -> Result<Cli, Failure> {
     Ok(cli)
 }
 
-/// One line for a wrong setting. Anything else clap prints itself, and this does not return.
+/// Converts an invalid setting to an error of one line. For anything else clap prints its own message, and this
+/// function does not return.
 fn as_failure(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let sentence: Vec<&str> =
@@ -131,7 +132,7 @@ fn as_failure(error: &clap::Error) -> Failure {
         Some(name) => {
             format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
         }
-        // Help, the version, and mistakes in a command: clap says it as people are used to.
+        // Help, the version, and mistakes in a command: clap's format is the one that users expect.
         None => match error.print() {
             Err(fault) if !error.use_stderr() => print::failure(&fault),
             Ok(()) | Err(_) => std::process::exit(error.exit_code()),
@@ -149,10 +150,10 @@ fn setting(error: &clap::Error) -> Option<String> {
     Some(argument.get_env()?.to_string_lossy().into_owned())
 }
 
-/// Does what the command line asks.
+/// Runs the command.
 ///
 /// # Errors
-/// One line that says why it could not.
+/// One line that says why the command failed.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
     let config = cli.config;
     match cli.command.unwrap_or(Command::Serve { no_migrate: false }) {
@@ -176,12 +177,12 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// How long a command waits for the database. Nobody is put off by that, as by a request that waits.
+/// How long a command waits for the database: longer than a request, because no client is waiting.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// The store, for a command beside the server: one worker's, and one connection. A file of our own is
-/// migrated on the way, so that the first admin can be made before the first start; a server that
-/// others share is not.
+/// Opens the store for a command that runs beside the server: one worker, and one connection. A SQLite database
+/// is migrated, so that the first admin can be created before the first start of the server; a PostgreSQL
+/// database, which others share, is not.
 async fn open(config: &Config) -> Result<Store, Failure> {
     let location = config.location()?;
     let mut options = config.store_options(matches!(location, Location::Sqlite(_)));
@@ -192,13 +193,13 @@ async fn open(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open(&location, options).await?)
 }
 
-/// The time at the command line.
+/// Returns the current time.
 fn now() -> crate::time::Timestamp {
     Clock::System.now()
 }
 
-/// A password from the terminal, typed twice, or from standard input; never from an argument, which
-/// the list of processes would show.
+/// Reads a password from the terminal, typed twice, or from standard input; never from an argument, which the
+/// list of processes would show.
 fn read_password(of: &PasswordContext) -> Result<NewPassword, Failure> {
     let text = if io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ")?;

@@ -1,4 +1,4 @@
-//! What site admins do. Every write leaves an audit event in its own transaction.
+//! The endpoints for site admins. Every write records an audit event in the same transaction.
 
 pub mod audit_events;
 pub mod credentials;

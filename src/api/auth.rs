@@ -1,7 +1,7 @@
-//! An account's whole life, in the protocol that Better Auth's clients speak.
+//! The account lifecycle, in the protocol of Better Auth's clients.
 //!
-//! Where their `token` holds the session's secret, ours holds its id: nothing that opens the gate
-//! ever leaves in a body.
+//! Better Auth's `token` contains the session's secret; here it contains the session's id: no response body
+//! ever contains a valid credential.
 
 pub mod accounts;
 mod callback;
@@ -24,10 +24,10 @@ use utoipa::ToSchema;
 
 use crate::{gate::client, store::sessions::Device};
 
-/// How much of a program's own description is kept.
+/// How many characters of a client's User-Agent are stored.
 const LONGEST_USER_AGENT: usize = 512;
 
-/// The device that a request comes from.
+/// Returns the device from which a request comes.
 pub(super) fn device(request: &HttpRequest) -> Device {
     let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     Device {

@@ -1,4 +1,4 @@
-//! The front page: the example of a handler that takes anybody.
+//! The dashboard: the sample handler with optional authentication.
 
 use actix_web::web::Json;
 use serde::Serialize;

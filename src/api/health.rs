@@ -1,4 +1,4 @@
-//! What load balancers and supervisors ask.
+//! Liveness and readiness probes, for load balancers and supervisors.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::{
     state::State,
 };
 
-/// Where these are.
+/// The paths of the probes.
 pub const PATHS: [&str; 2] = ["/health/live", "/health/ready"];
 
-/// Shorter than a request's own timeout: a probe wants to know now.
+/// Shorter than the timeout of other requests: a probe needs a quick response.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why an instance is not ready though all else works.
+/// Why an instance is not ready although everything else works.
 const SECRETS_DIFFER: &str =
     "The signing secret of this instance does not fit that of another one on the same database.";
 

@@ -1,4 +1,4 @@
-//! A body: decoded and validated in one extractor, so that no handler can forget half of it.
+//! The body extractors: they decode and validate in one step, so that no handler can omit the validation.
 
 use std::{borrow::Cow, future::Future, pin::Pin, time::Duration};
 
@@ -14,16 +14,16 @@ use crate::{
     gate::{Access, Declares},
 };
 
-/// The largest body that is read. Ours are small; a larger one is a mistake or an attack.
+/// The largest body that is read, in bytes. Valid bodies are small; a larger one is a mistake or an attack.
 pub const LARGEST: usize = 64 * 1024;
 
-/// How long a body may take to come.
+/// How long a body may take to arrive.
 const SLOWEST: Duration = Duration::from_secs(10);
 
-/// A valid body by our own rules: what cannot be taken is 422, field by field.
+/// A valid body by this API's own rules: invalid fields result in 422, with an error per field.
 pub struct ValidJson<T>(pub T);
 
-/// A valid body by the Better Auth protocol's rules: what cannot be taken is 400 `VALIDATION_ERROR`.
+/// A valid body by the Better Auth protocol's rules: invalid fields result in 400 `VALIDATION_ERROR`.
 pub struct ProtocolJson<T>(pub T);
 
 impl<T> Declares for ValidJson<T> {
@@ -34,11 +34,11 @@ impl<T> Declares for ProtocolJson<T> {
     const ACCESS: Access = Access { body: crate::gate::Body::Protocol, ..Access::UNGATED };
 }
 
-/// Tells null, which is given, from a field that is left out, for which this is never called:
-/// `#[serde(default, deserialize_with = "given")]`.
+/// Distinguishes null from an absent field, for which this function is never called: `#[serde(default,
+/// deserialize_with = "given")]`.
 ///
 /// # Errors
-/// When the value is of another type.
+/// When the value has another type.
 #[expect(
     clippy::option_option,
     reason = "left out, null, or a value: three things that JSON tells apart"
@@ -82,7 +82,8 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for ProtocolJson<T> {
     }
 }
 
-/// The body's bytes; nothing at all is read as `{}`, so that a missing body says which fields it lacks.
+/// Reads the body. An empty body is read as `{}`, so that the error for a missing body names the required
+/// fields.
 fn read(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -102,8 +103,8 @@ fn read(
             return Err(Code::UnsupportedMediaType.into());
         }
         let payload = payload.await.map_err(|_| Code::BadRequest)?;
-        // Whoever asks was looked up before the body came: it must come soon, or they may have lost by
-        // then what they had.
+        // The caller was authenticated before the body arrived. The body must arrive soon, because by then the
+        // caller may have lost the right to call this.
         let bytes = tokio::time::timeout(SLOWEST, payload.to_bytes_limited(LARGEST))
             .await
             .map_err(|_| Code::RequestTimeout)?
@@ -117,11 +118,12 @@ fn read(
     }
 }
 
-/// Decodes and validates. The outer error is no JSON at all, the inner one fields that do not fit.
+/// Decodes and validates. The outer error means that the body is not JSON, the inner one that fields are
+/// invalid.
 fn decode<T: DeserializeOwned + Validate>(
     bytes: &[u8],
 ) -> Result<Result<T, Vec<FieldError>>, Error> {
-    // serde would fill a struct from an array, field by field: nobody has said that we take that.
+    // serde would fill a struct from an array, field by field, which the API does not document.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Ok(Err(vec![invalid(String::new(), "must be an object".into())]));
     }
@@ -144,14 +146,14 @@ fn decode<T: DeserializeOwned + Validate>(
     Ok(value.validate().map(|()| value).map_err(|errors| flatten(&errors, "")))
 }
 
-/// What serde says of a field, with the field where a program finds it.
+/// Converts serde's error on a field, with the field's path for programs.
 fn data_error(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
     let path = match error.path().to_string() {
         root if root == "." => String::new(),
         path => path,
     };
     let text = error.inner().to_string();
-    // Without serde's "at line 1 column 2": the path says it better.
+    // Removes serde's "at line 1 column 2": the path is more helpful.
     let text = text.split(" at line ").next().unwrap_or_default();
     let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next();
     if let Some(name) = named("missing field `") {
@@ -168,7 +170,7 @@ fn invalid(field: String, message: String) -> FieldError {
     FieldError { field, code: "invalid".into(), message: message.into() }
 }
 
-/// The validator's tree as a list of paths, in an order that does not change from run to run.
+/// Flattens the validator's tree into a list of paths, in a stable order.
 pub(super) fn flatten(errors: &ValidationErrors, above: &str) -> Vec<FieldError> {
     let mut fields: Vec<FieldError> = errors
         .errors()
@@ -196,7 +198,7 @@ pub(super) fn flatten(errors: &ValidationErrors, above: &str) -> Vec<FieldError>
     fields
 }
 
-/// The validator knows our names for fields, callers know serde's.
+/// Converts a field's name in Rust, which the validator uses, to serde's name, which clients know.
 fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
@@ -208,7 +210,8 @@ fn camel_case(name: &str) -> String {
     })
 }
 
-/// The object that a column holds as text; a text that is none is shown in an object, as it is.
+/// Returns the JSON object that a text column contains; text that is not an object is wrapped in one,
+/// unchanged.
 pub fn object(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(object @ Value::Object(_)) => object,

@@ -1,4 +1,4 @@
-//! What is counted of an operation: said by an argument, like who may call it.
+//! Extractors that declare an operation's rate limit, as others declare its access rules.
 
 use std::future::{Ready, ready};
 
@@ -31,12 +31,12 @@ macro_rules! limited {
 }
 
 limited! {
-    /// A password is tried.
+    /// Limits attempts at a password.
     SignIn
-    /// An account is made.
+    /// Limits the creation of accounts.
     SignUp
-    /// A mail is asked for.
+    /// Limits requested emails.
     Mail
-    /// A token is made.
+    /// Limits the creation of API tokens.
     Tokens
 }

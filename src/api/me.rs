@@ -1,4 +1,4 @@
-//! Whoever asks.
+//! The current user.
 
 use actix_web::web::Json;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Lists come in pages.
+//! Cursor pagination (keyset pagination) of lists.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,7 +24,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page of rows, as they are shown.
+    /// Converts a page of rows to a page of items.
     pub fn of<R>(page: page::Page<R, impl ToString>, show: impl Fn(R) -> T) -> Self {
         let page = page.map(show);
         Self {
@@ -53,15 +53,15 @@ pub struct Paging {
     pub limit: u32,
 }
 
-/// How many a page holds when nobody says.
+/// The default number of items on a page.
 pub fn default_limit() -> u32 {
     20
 }
 
-/// The store's window for one of two cursors, and a limit.
+/// Returns the store's window for one of two cursors, and a limit.
 ///
 /// # Errors
-/// When both are given, as a page begins at one of them.
+/// When both cursors are given, because a page starts at one of them.
 pub fn window<C>(cursor: Option<C>, before: Option<C>, limit: u32) -> Result<Window<C>, Error> {
     let start = match (cursor, before) {
         (None, None) => Start::First,

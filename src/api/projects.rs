@@ -1,4 +1,4 @@
-//! Projects: a resource that belongs to a user, open to both keys. Copy this file for yours.
+//! Projects: a user-owned resource, for callers with a cookie or a token. Copy this file for your own resource.
 
 use actix_web::{
     HttpResponse, Responder,

@@ -1,4 +1,4 @@
-//! The query string: decoded and validated in one extractor.
+//! The query string extractors: they decode and validate in one step.
 
 use std::future::{Ready, ready};
 
@@ -12,11 +12,11 @@ use crate::{
     gate::{Access, Declares, Query},
 };
 
-/// A valid query string. One that cannot be taken is 400: a misspelt filter must not show everything.
+/// A valid query string. An invalid one results in 400: a misspelled filter must not return everything.
 pub struct ValidQuery<T>(pub T);
 
-/// A valid query string by the Better Auth protocol's rules: unknown fields are dropped, and what
-/// cannot be taken is 400 `VALIDATION_ERROR`.
+/// A valid query string by the Better Auth protocol's rules: unknown fields are ignored, and invalid ones
+/// result in 400 `VALIDATION_ERROR`.
 pub struct ProtocolQuery<T>(pub T);
 
 impl<T> Declares for ValidQuery<T> {

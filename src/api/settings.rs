@@ -1,4 +1,4 @@
-//! The settings page: the example of a handler that takes somebody.
+//! The settings: the sample handler that requires authentication.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The first admin of a new site.
+//! Creates the first admin of a new site (bootstrap).
 
 use actix_web::{
     HttpRequest, Responder,
@@ -76,7 +76,7 @@ pub async fn set_up(
     let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
     let user = users::User {
-        // Whoever reads the server's output vouches for the address: there may be no mail server yet.
+        // The operator who reads the server's output vouches for the email: there may be no mail server yet.
         email_verified: true,
         ..users::User::new(body.name, normal_email(&body.email), Role::Admin, now)
     };

@@ -1,5 +1,5 @@
-//! Your API tokens. They are made, renamed and revoked by cookie: a token that leaks can neither
-//! multiply nor outlive its revocation through a sister.
+//! The caller's API tokens. Creating, renaming and revoking them requires the cookie, so that a leaked token
+//! can neither create others nor outlive its revocation through them.
 
 use actix_web::{
     HttpResponse, Responder,
@@ -102,7 +102,7 @@ impl From<TokenState> for Stored {
 }
 
 impl TokenView {
-    /// The token as it stands now.
+    /// Creates the view of a token in its current state.
     #[must_use]
     pub fn at(now: Timestamp, row: ApiToken) -> Self {
         Self {
@@ -136,7 +136,7 @@ pub async fn list_tokens(
     Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
 }
 
-/// How many scopes there are.
+/// The number of scopes.
 const SCOPES: u64 = Scope::VARIANTS.len() as u64;
 
 /// A token to make.
@@ -158,7 +158,7 @@ pub struct CreateToken {
     expires_in_days: Option<u32>,
 }
 
-// The document takes nothing but a figure.
+// The attribute in the OpenAPI document accepts only a literal number.
 const _: () = assert!(SCOPES == 3, "max_items of `scopes` says how many there are");
 
 /// A new token.
@@ -201,7 +201,7 @@ pub async fn create_token(
     let token = PlainToken::generate(state.config.token_prefix.of_new());
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
-    // What the gate saw may have changed since.
+    // What the gate has read may have changed in the meantime.
     let row = match tokens::create(&state.store, row, scopes, Maker::Owner(own.id.clone())).await? {
         CreateTokenOutcome::Token(row) => *row,
         CreateTokenOutcome::Deactivated => return Err(Code::Unauthorized.into()),

@@ -14,24 +14,24 @@ use crate::{
 const NOT_HERE: &str = "PostgreSQL makes its own backups, with pg_dump: \
     README.md has the commands under \"Backup and restore\"";
 
-/// Writes a copy of the database to a file that is not there yet.
+/// Writes a copy of the database to a new file.
 pub(super) fn run(config: &Config, file: &Path) -> Result<(), Failure> {
     let Location::Sqlite(database) = config.location()? else { return Err(NOT_HERE.into()) };
     let bytes = write(&database, file).map_err(|error| format!("{}: {error}", file.display()))?;
     print(format_args!("Wrote {bytes} bytes to {}, and checked them.", file.display()))
 }
 
-/// Under another name first, beside the one it is to have: what is found under that is always whole.
+/// Writes to a temporary name beside the target first, so that a file under the final name is always complete.
 fn write(database: &Path, file: &Path) -> Result<u64, Failure> {
     if file.symlink_metadata().is_ok() {
         return Err("it is there already, and a backup takes no file's place".into());
     }
-    // SQLite would make one.
+    // SQLite would create one.
     if !database.try_exists()? {
         return Err(format!("there is no database in {}", database.display()).into());
     }
     let folder = folder_of(file);
-    // Private, whatever the umask, as it holds addresses and hashes; removed if anything below fails.
+    // Private regardless of the umask, because it contains emails and hashes; removed if anything below fails.
     let private = Permissions::from_mode(0o600);
     let copy = tempfile::Builder::new()
         .prefix(".portcullis-backup-")

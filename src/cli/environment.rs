@@ -1,5 +1,5 @@
-//! The environment's side of the settings: which variables count, and which may be empty. Everything here
-//! goes by clap's own list of settings.
+//! Checks the environment variables: which are settings, and which may be empty. All of it is derived from
+//! clap's list of settings.
 
 use std::{collections::BTreeSet, env, ffi::OsStr};
 
@@ -7,19 +7,18 @@ use clap::{Arg, Command, builder::Resettable};
 
 use super::Failure;
 
-/// The first word of each variable of ours.
+/// The prefix of all variables of this application.
 const OURS: &str = "PORTCULLIS";
 
-/// Settings that are rejected when empty: without the first two a server would start on an empty database,
+/// Settings that are rejected when empty: without the first two a server would start with an empty database,
 /// and without the others with a new signing secret.
 const NEVER_EMPTY: [&str; 4] =
     ["DATABASE_URL", "DATABASE_URL_FILE", "PORTCULLIS_SECRET", "PORTCULLIS_SECRET_FILE"];
 
-/// By so many letters the first word of a variable may differ from ours and still be taken for it.
+/// How many letters of a misspelled prefix may differ for the variable to count as meant for this application.
 const MISSPELT: usize = 2;
 
-/// The command line, with each setting whose variable is empty as if that were not set: so it arrives from
-/// `${NAME:-}` in a compose file, and from Helm charts.
+/// Returns the command line with empty variables ignored: compose files (`${NAME:-}`) and Helm charts set them.
 pub(super) fn without_empty_variables(command: Command) -> Command {
     command
         .mut_args(
@@ -37,12 +36,12 @@ fn is_empty(argument: &Arg) -> bool {
     })
 }
 
-/// Whether this is empty for a list too.
+/// Returns whether the value is empty, even for a list.
 fn holds_no_value(value: &OsStr) -> bool {
     value.to_str().is_some_and(|text| text.trim_matches([' ', '\t', '\r', '\n', ',']).is_empty())
 }
 
-/// Refuses variables that look like settings and are none, since a misspelt one would have no effect.
+/// Rejects variables that look like settings and are not, because a misspelled one would have no effect.
 pub(super) fn refuse_unknown_variables(command: &Command) -> Result<(), Failure> {
     let known = known_variables(command);
     let unknown: Vec<String> = env::vars_os()
@@ -56,7 +55,7 @@ pub(super) fn refuse_unknown_variables(command: &Command) -> Result<(), Failure>
     if unknown.is_empty() { Ok(()) } else { Err(unknown.join(" ").into()) }
 }
 
-/// The variables of all settings, of every command.
+/// Returns the variables of all settings, of every command.
 fn known_variables(command: &Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(Arg::get_env);
     let own = own.map(|name| name.to_string_lossy().into_owned());
@@ -67,14 +66,14 @@ fn is_unknown(name: &str, value: &OsStr, known: &BTreeSet<String>) -> bool {
     is_meant_for_us(name) && !known.contains(name) && !is_set_by_kubernetes(name, value)
 }
 
-/// Whether a variable's first word is ours, in whatever case, or ours misspelt.
+/// Returns whether a variable has this application's prefix, in any case, or a misspelling of it.
 fn is_meant_for_us(name: &str) -> bool {
     let Some((first, _)) = name.split_once('_') else { return false };
     strsim::damerau_levenshtein(&first.to_ascii_uppercase(), OURS) <= MISSPELT
 }
 
-/// Whether Kubernetes sets it in each container beside a service called `portcullis` or `portcullis-…`
-/// (`enableServiceLinks`): `PORTCULLIS_SERVICE_HOST`, `PORTCULLIS_SERVICE_PORT_HTTP`,
+/// Returns whether Kubernetes sets the variable in each container beside a service called `portcullis` or
+/// `portcullis-…` (`enableServiceLinks`): `PORTCULLIS_SERVICE_HOST`, `PORTCULLIS_SERVICE_PORT_HTTP`,
 /// `PORTCULLIS_PORT=tcp://…`, `PORTCULLIS_PORT_8080_TCP_ADDR`.
 fn is_set_by_kubernetes(name: &str, value: &OsStr) -> bool {
     let protocol = |text: &str| ["TCP", "UDP", "SCTP"].contains(&text);
@@ -93,7 +92,7 @@ fn is_set_by_kubernetes(name: &str, value: &OsStr) -> bool {
     service || port || numbered
 }
 
-/// The setting whose name is most like this one, without the word that all of them begin with.
+/// Returns the setting with the most similar name, compared without the common prefix.
 fn closest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
     let own = |name: &str| {
         let (first, rest) = name.split_once('_').unwrap_or_default();

@@ -23,7 +23,7 @@ pub enum LeaseCommand {
     Off,
 }
 
-/// Does it.
+/// Runs the command.
 pub(super) async fn run(command: LeaseCommand, store: &Store) -> Result<(), Failure> {
     let lease = match command {
         LeaseCommand::Show => lease::show(store).await?,

@@ -1,4 +1,4 @@
-//! The log: what is asked for, but for what must never be in one.
+//! The log: what the operator's directives select, except values that must never be logged.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -17,22 +17,22 @@ use tracing_subscriber::{
 use super::Failure;
 use crate::{config::LogFormat, output::OncePerReport};
 
-/// How much of a panic's message is logged: it may hold what a client sent.
+/// The longest panic message that is logged, in bytes: it may contain a client's input.
 const LONGEST_PANIC: usize = 256;
 
-/// Begins the log of this process, with `tracing`'s directives for what is asked for.
+/// Starts the log of this process, with `tracing`'s directives.
 ///
 /// actix-session warns of every tampered cookie, which the gate does once a minute.
 ///
 /// # Errors
-/// What is wrong with the directives; that there is a log already.
+/// When the directives are invalid, or logging has already been started.
 pub fn begin<W>(asked: &str, format: LogFormat, ansi: bool, to: W) -> Result<(), Failure>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let asked = EnvFilter::try_new(format!("{asked},actix_session=error,actix_server=warn"))
         .map_err(|error| format!("PORTCULLIS_LOG: {error}"))?;
-    // Its own errors it would print to standard error, which may block and panic.
+    // Otherwise the layer prints its own errors to standard error, which may block and panic.
     let lines = fmt::layer().with_ansi(ansi).with_writer(to).log_internal_errors(false);
     let lines = match format {
         LogFormat::Human => lines.boxed(),
@@ -42,13 +42,13 @@ where
     Ok(tracing_subscriber::registry().with(lines).try_init()?)
 }
 
-/// tokio-postgres writes every bound value at debug: addresses and hashes. A filter of its own, because
-/// among directives the one that names a module of it most exactly would win.
+/// Rejects tokio-postgres's debug events, which contain every bound value: emails and hashes. This is a
+/// separate filter because among directives the most specific one wins, and an operator may name a module.
 fn holds_no_values(of: &Metadata<'_>) -> bool {
     *of.level() <= Level::INFO || !of.target().starts_with("tokio_postgres")
 }
 
-/// Makes a panic a line of the log. By default it is printed to standard error, which may block.
+/// Logs panics. By default they are printed to standard error, which may block.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(log_panic));
 }
@@ -57,7 +57,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or_default();
     let message = &message[..message.floor_char_boundary(LONGEST_PANIC)];
     let location = panic.location().map(ToString::to_string);
-    // Captured where RUST_BACKTRACE asks for it.
+    // Captured only if `RUST_BACKTRACE` is set.
     let backtrace = Backtrace::capture();
     let backtrace =
         (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());

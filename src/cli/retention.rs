@@ -23,7 +23,7 @@ pub enum RetentionCommand {
     Confirm,
 }
 
-/// Does it.
+/// Runs the command.
 pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), Failure> {
     let status = match command {
         RetentionCommand::Status => clock::status(store, &Clock::System).await?,
@@ -37,7 +37,7 @@ pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), 
     print(describe(&status))
 }
 
-/// How it stands, in sentences.
+/// Describes the status in sentences.
 pub(super) fn describe(status: &Status) -> String {
     let Status { mark, now, standing } = status;
     match standing {

@@ -20,10 +20,10 @@ use crate::{
     time::{Clock, seconds},
 };
 
-/// How long the link works that makes the first admin.
+/// How long the setup link for the first admin is valid.
 const SETUP_MINUTES: u32 = 30;
 
-/// Runs the server until it is told to stop.
+/// Runs the server until it receives a signal to stop.
 pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
     output::start()?;
     let ansi = std::io::stderr().is_terminal();
@@ -32,7 +32,7 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     signals::ignore_others()?;
     let server = Server::start(config, Clock::System, migrate).await?;
     let (handle, address) = (server.handle(), server.address.clone());
-    // Whoever has read the banner may send one.
+    // Before the banner, because a process that has read it may send a signal.
     let mut stop = Stop::listen()?;
     banner(&server).await?;
     let mut running = std::pin::pin!(server.run());
@@ -55,7 +55,8 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     }
 }
 
-/// What somebody who has just started it wants to know.
+/// Prints the addresses, the settings that matter, and warnings, for an operator who has just started the
+/// server.
 async fn banner(server: &Server) -> Result<(), Failure> {
     let state = &server.state;
     let url = state.site.public_url.as_str().trim_end_matches('/');
@@ -104,14 +105,14 @@ async fn banner(server: &Server) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A clock that retention does not trust.
+/// Describes a clock that retention does not trust.
 async fn jumped(state: &State) -> Result<Option<String>, Failure> {
     let status = clock::status(&state.store, &state.clock).await?;
     let odd = matches!(status.standing, ClockStatus::Ahead(_)) || status.mark_is_ahead();
     Ok(odd.then(|| retention::describe(&status)))
 }
 
-/// A link that makes its holder the first admin, while there is none.
+/// Issues a link whose holder becomes the first admin, if there is no admin yet (bootstrap).
 async fn setup_link(state: &State) -> Result<Option<LinkSecret>, Failure> {
     let secret = LinkSecret::generate();
     let until = state.clock.now() + seconds(SETUP_MINUTES * 60);
@@ -127,7 +128,7 @@ fn exposed(server: &Server) -> Option<String> {
     })
 }
 
-/// Files of ours that other users can read, such as those that an older version created.
+/// Warns of files that other users can read, such as those that an older version created.
 fn readable_files(server: &Server) -> Vec<String> {
     let data = &server.state.config.data_dir;
     let mut files = vec![data.join("secret"), data.join("outbox")];
@@ -136,7 +137,7 @@ fn readable_files(server: &Server) -> Vec<String> {
     }
     let mut warnings: Vec<String> = files.iter().filter_map(|file| exposed_file(file)).collect();
     if let Ok(mails) = data.join("outbox").read_dir() {
-        // One for all of them: there may be many.
+        // One warning for all of them: there may be many.
         warnings.extend(mails.flatten().find_map(|mail| exposed_file(&mail.path())));
     }
     warnings
@@ -149,7 +150,7 @@ fn clear_mail(server: &Server) -> Option<String> {
     })
 }
 
-/// A cookie over http is for localhost; anywhere else it must not go unnoticed.
+/// Warns of a cookie over http on any host but localhost.
 fn insecure(server: &Server) -> Option<String> {
     let local = match public_host(server) {
         Some(host) => ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()),
@@ -162,7 +163,8 @@ fn insecure(server: &Server) -> Option<String> {
     })
 }
 
-/// Portcullis itself serves http only, so https in front of it is a proxy. One on our Unix socket is trusted.
+/// Warns of a missing declaration of the proxy: Portcullis itself serves http only, so https requires a proxy
+/// in front. A proxy on the Unix socket is always trusted.
 fn undeclared_proxy(server: &Server) -> Option<String> {
     let state = &server.state;
     let is_over_tcp = matches!(server.address, Bound::Tcp(_));

@@ -36,7 +36,7 @@ pub struct Whose {
     all: bool,
 }
 
-/// Does it.
+/// Runs the command.
 pub(super) async fn run(command: SessionCommand, store: &Store) -> Result<(), Failure> {
     match command {
         SessionCommand::List { email } => list(store, &email).await,

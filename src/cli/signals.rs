@@ -1,9 +1,9 @@
-//! What the server does with each signal.
+//! The server's signal handling, for a graceful shutdown.
 //!
 //! | signal | |
 //! | --- | --- |
-//! | SIGTERM, SIGINT, SIGQUIT | finish what runs, and stop; again a second later or more: stop at once |
-//! | SIGHUP, SIGUSR1, SIGUSR2 | nothing but a line in the log: by default they would end the process |
+//! | SIGTERM, SIGINT, SIGQUIT | finish running requests, and stop; a further one, a second later or more, stops at once |
+//! | SIGHUP, SIGUSR1, SIGUSR2 | only logged: by default they would end the process |
 
 use std::{io, time::Duration};
 
@@ -12,11 +12,11 @@ use tokio::{
     time::Instant,
 };
 
-/// How long after the first signal to stop a further one is taken for the same: `timeout` and the init
-/// programs of containers send one to the process and one to its group.
+/// How long after the first stop signal a further one counts as the same: `timeout` and the init programs of
+/// containers send one to the process and one to its group.
 const SAME: Duration = Duration::from_secs(1);
 
-/// Signals to stop.
+/// The signals that stop the server.
 pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
@@ -24,7 +24,7 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    /// From now on they no longer end the process by themselves.
+    /// Registers the handlers. From now on the signals no longer end the process by themselves.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -42,7 +42,8 @@ impl Stop {
         }
     }
 
-    /// Waits for one that is sent long enough after the first, which came just now, to be meant as another.
+    /// Waits for a further signal, sent long enough after the first, which has just arrived, to count as a
+    /// separate one.
     pub(super) async fn another(&mut self) {
         let first = Instant::now();
         loop {

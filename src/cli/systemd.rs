@@ -1,5 +1,5 @@
-//! What systemd is told of a server of `Type=notify`: that it is ready, that it is stopping, and, where the unit
-//! has `WatchdogSec`, that it still answers. Without `NOTIFY_SOCKET` none of it happens.
+//! Notifies systemd of the state of a server with `Type=notify`: that it is ready, that it is stopping, and, if
+//! the unit has `WatchdogSec`, that it still responds. Without `NOTIFY_SOCKET` none of it happens.
 
 use std::{
     convert::Infallible,
@@ -20,13 +20,14 @@ use crate::app::Bound;
 
 const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 const OK: &[u8] = b"HTTP/1.1 200 ";
-/// How often a server that has just been started is asked whether it answers.
+/// How often a server that has just been started is probed.
 const RETRY: Duration = Duration::from_millis(50);
-/// How long it may take over one such answer.
+/// How long the server may take to respond to a probe.
 const SLOWEST: Duration = Duration::from_secs(5);
 
-/// Reports readiness at the first answer, and from then on to the watchdog at each answer. It asks as a client does,
-/// through the socket and a worker, for what does not depend on the database: to start again would not mend that.
+/// Reports readiness after the first successful probe, and from then on pings the watchdog after each. It sends
+/// a request as a client does, through the socket and a worker, to an endpoint that does not depend on the
+/// database: a restart would not repair that.
 pub(super) async fn report(server: &Bound) -> Infallible {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return pending().await;
@@ -44,8 +45,8 @@ pub(super) async fn report(server: &Bound) -> Infallible {
     }
 }
 
-/// Reports that the server stops. It accepts no requests then, and how long it may take over those that run is bounded,
-/// so that the watchdog is kept quiet without asking.
+/// Reports that the server is stopping. It accepts no more requests then, and the time for running ones is
+/// bounded, so the watchdog is pinged without a probe.
 pub(super) async fn report_stop() -> Infallible {
     tell(NotifyState::Stopping);
     let Some(period) = period() else { return pending().await };
@@ -55,7 +56,7 @@ pub(super) async fn report_stop() -> Infallible {
     }
 }
 
-/// Three reports in the time after which the watchdog ends the process.
+/// Returns a third of the watchdog's timeout.
 fn period() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|limit| limit / 3)
 }
@@ -87,7 +88,7 @@ async fn is_ok(mut server: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<bo
     Ok(head == OK)
 }
 
-/// An address by which this machine reaches its own socket.
+/// Returns an IP address by which this machine can reach its own socket.
 fn from_here(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -104,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a server that answers with this, or not at all, counts as one that answers.
+    /// Returns whether a server with this response, or with none, passes the probe.
     async fn counts(answer: Option<&'static str>) -> bool {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

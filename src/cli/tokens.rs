@@ -47,7 +47,7 @@ pub enum TokenCommand {
     Revoke(Which),
 }
 
-/// Reads a scope, and names all of them in the help.
+/// Parses a scope, and lists all of them in the help.
 fn scope() -> impl TypedValueParser<Value = Scope> {
     PossibleValuesParser::new(Scopes::all().names()).try_map(|name| name.parse::<Scope>())
 }
@@ -66,7 +66,7 @@ pub struct Which {
     all: bool,
 }
 
-/// Does it.
+/// Runs the command.
 pub(super) async fn run(
     command: TokenCommand,
     store: &Store,

@@ -80,7 +80,7 @@ pub enum RoleArgument {
     Admin,
 }
 
-/// Does it.
+/// Runs the command.
 pub(super) async fn run(
     command: UserCommand,
     store: &Store,
@@ -155,7 +155,7 @@ async fn create(
     let hash =
         Hashing::new(config.hash_concurrency(), config.hash_cost.clone()).hash(password).await?;
     let now = now();
-    // The operator vouches for the address: there may be no mail server yet.
+    // The operator vouches for the email: there may be no mail server yet.
     let user = User { email_verified: true, ..User::new(name, email, role, now) };
     let role: &'static str = role.into();
     let with = CreateUserOptions {
@@ -204,7 +204,7 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
     }
 }
 
-/// The user with this address.
+/// Returns the user with this email.
 pub(super) async fn find(store: &Store, email: &str) -> Result<User, Failure> {
     let found = users::find_by_email(store, fields::normal_email(email)).await?;
     found.ok_or_else(|| format!("nobody has the address {email}").into())

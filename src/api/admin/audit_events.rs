@@ -1,4 +1,4 @@
-//! The audit log, as admins read it.
+//! The audit log, for admins.
 
 use actix_web::web::{Data, Json};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! A user's sessions, one or all of them, and all of their tokens.
+//! Lists a user's sessions and ends one or all of them; revokes all of a user's tokens.
 
 use actix_web::{
     HttpResponse,

@@ -1,4 +1,4 @@
-//! Work that waits or was given up: mails, for the most part.
+//! Jobs that are pending or have failed for good (dead letters): mostly emails.
 
 use actix_web::{
     HttpResponse,

@@ -1,4 +1,4 @@
-//! Locking a user out, and letting them in again.
+//! Deactivates and reactivates users.
 
 use actix_web::web::{Data, Json, Path};
 use serde::Deserialize;

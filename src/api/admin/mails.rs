@@ -1,4 +1,4 @@
-//! Mails with a link that an admin has sent to a user, who may have missed the first one.
+//! Emails with a link that an admin sends to a user, for example one who has missed the first email.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -56,10 +56,10 @@ impl From<UserMail> for About {
 }
 
 impl UserMail {
-    /// Whether a mail is of use to a user, and if not, why.
+    /// Checks whether an email is useful to a user.
     ///
     /// # Errors
-    /// With the reason, for people.
+    /// The reason why it is not, as text for admins.
     pub fn suits(self, user: &User, has_password: bool) -> Result<(), &'static str> {
         match self {
             _ if !user.is_active() => Err("The user is deactivated, so no link works for them."),
@@ -102,7 +102,8 @@ pub async fn send_user_mail(
     ValidJson(SendUserMail { about }): ValidJson<SendUserMail>,
 ) -> Result<HttpResponse, Error> {
     let user = users::find(&state.store, id.to_string()).await?.ok_or(Code::NotFound)?;
-    // As for a user's own requests, but an admin is told. What others ask for does not count against an admin's.
+    // The same limits apply as for a user's own requests, but an admin receives an error. Emails that others
+    // request do not count against an admin's limit.
     let mailbox = RateLimitKey::MailboxFrom(user.email, network(client::address(&request)));
     state.limits.check_shared(&state.store, &state.clock, Limit::Mailbox, mailbox).await??;
     let now = state.clock.now();

@@ -1,4 +1,4 @@
-//! Anyone's tokens.
+//! The API tokens of all users.
 
 use actix_web::{
     HttpResponse,

@@ -1,4 +1,4 @@
-//! Users: list, make, see, change.
+//! Users: list, create, show, update.
 
 use actix_web::{
     Responder,

@@ -1,4 +1,4 @@
-//! The ways in which somebody signs in.
+//! The sign-in methods of a user.
 
 use actix_web::web::{Data, Json};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Where a browser goes on to when a link has been followed.
+//! Redirects a browser after it has followed a mailed link.
 
 use std::future::{Ready, ready};
 
@@ -16,7 +16,7 @@ use crate::{
     state::State,
 };
 
-/// Our own page on which a password is chosen.
+/// The built-in page on which a password is chosen.
 const RESET_PAGE: &str = "/reset-password";
 
 /// What a link carries.
@@ -30,7 +30,7 @@ pub struct Following {
     pub callback_url: Option<String>,
 }
 
-/// Says that following the link does something, once.
+/// Declares that following the link has a one-time effect.
 pub struct Once;
 
 impl FromRequest for Once {
@@ -46,7 +46,7 @@ impl Declares for Once {
     const ACCESS: Access = Access { once: true, ..Access::UNGATED };
 }
 
-/// A place of ours or on a trusted origin, as it was sent; nowhere else may a link lead.
+/// Returns a callback unchanged if it is on this site or on a trusted origin, to prevent open redirects.
 pub(super) fn checked(
     callback: Option<String>,
     site: &Site,
@@ -58,10 +58,10 @@ pub(super) fn checked(
     }
 }
 
-/// The page that a mailed link to choose a password leads to; none for our own.
+/// Returns the page that a password reset link leads to; `None` for the built-in page.
 ///
-/// A page that does not know what to do with the link would strand its reader. Of our own pages only
-/// `/reset-password` does; with the pages turned off, whatever is served on this origin is the product's.
+/// A page that cannot handle the link would leave the user stuck. Of the built-in pages only `/reset-password`
+/// handles it; if the pages are disabled, every path on this origin belongs to the product.
 pub(super) fn reset_page(
     redirect_to: Option<String>,
     state: &State,
@@ -79,18 +79,18 @@ pub(super) fn reset_page(
     }
 }
 
-/// A checked callback as a whole URL, in the ASCII that a header can hold.
+/// Returns a validated callback as an absolute URL, in the ASCII that a header can contain.
 pub(super) fn absolute(callback: &str, site: &Site) -> Url {
     site.public_url.join(callback).unwrap_or_else(|_| site.public_url.clone())
 }
 
-/// On to a checked callback, with this to tell its page.
+/// Redirects to a validated callback, with a query parameter for its page.
 pub(super) fn redirect(callback: &str, site: &Site, told: Option<(&str, &str)>) -> HttpResponse {
     let mut url = absolute(callback, site);
     if let Some((name, value)) = told {
         let ours = |(name, _): &(String, String)| name == "token" || name == "error";
         let mut chosen: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        // Whoever asked for the link chose the query, and must not speak in our place.
+        // The caller who requested the link chose the query, and must not be able to forge these parameters.
         if chosen.iter().any(ours) {
             chosen.retain(|pair| !ours(pair));
             url.query_pairs_mut().clear().extend_pairs(chosen);

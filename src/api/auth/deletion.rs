@@ -1,4 +1,4 @@
-//! Leaving for good.
+//! Deletes an account.
 
 use actix_web::{
     Either, HttpRequest, HttpResponse,
@@ -124,7 +124,7 @@ async fn delete(state: &State, user_id: String, link: Option<LinkHash>) -> Resul
     let event = Event::new(Some(&user_id), Action::UserDeleted, &user_id, &json!({}), now);
     match deletion::delete(&state.store, user_id, link, event, now).await? {
         Deleted::Done => {
-            // What is theirs goes in batches, beginning now.
+            // The user's data is deleted in batches, starting now.
             state.retention_due.notify_one();
             Ok(())
         }

@@ -1,4 +1,4 @@
-//! Your address: shown to be yours, and changed for another.
+//! Confirms a user's email, and changes it.
 
 use actix_web::{
     Either, HttpRequest, HttpResponse,
@@ -145,7 +145,8 @@ pub async fn verify_email(
     }
 }
 
-/// Confirms; the user where the address is a new one, or why not.
+/// Confirms an email. Returns the user if the email is a new one; the inner error is the reason for a
+/// rejection.
 async fn confirm(
     state: &State,
     token: String,
@@ -213,7 +214,7 @@ pub async fn change_email(
     Ok(Json(DONE))
 }
 
-/// The email that a job is to confirm, if it is one for a change.
+/// Returns the email that a job is to confirm, if the job is for an email change.
 pub(crate) fn wanted_by(row: &JobRow) -> Option<String> {
     Job::mailed_about(About::ChangeEmail, row)
 }

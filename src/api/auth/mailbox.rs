@@ -1,4 +1,4 @@
-//! How many mails one mailbox gets: over the limit nothing is sent, and nothing is said.
+//! Limits how many emails one mailbox receives: over the limit nothing is sent, and the client is not informed.
 
 use actix_web::HttpRequest;
 
@@ -13,12 +13,12 @@ use crate::{
     },
 };
 
-/// Whether a mail may be sent to this address, which counts it. Whether there is an account with the address
-/// makes no difference.
+/// Returns whether an email may be sent to this mailbox, and counts it. The result does not depend on whether
+/// an account has this email.
 ///
-/// A refusal is not shown to the client: it would let an attacker stop the owner's requests by making some.
-/// For the same reason each network has its own number of mails, and those of networks from which the account
-/// signed in before are not counted with all others.
+/// A rejection is not shown to the client: otherwise an attacker could block the owner's requests by making
+/// some. For the same reason each network has a limit of its own, and networks from which the account has
+/// signed in before are not counted together with all others.
 pub(super) async fn takes_mail(
     state: &State,
     request: &HttpRequest,

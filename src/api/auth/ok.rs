@@ -1,4 +1,4 @@
-//! Whether the protocol is spoken here.
+//! Tells clients that the server supports the Better Auth protocol.
 
 use actix_web::web::Json;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! A password that was forgotten, or is yet to be chosen.
+//! Sets a forgotten or first password, with a mailed link.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -78,7 +78,8 @@ pub async fn request_password_reset(
     let email = normal_email(&body.email);
     if takes_mail(&state, &request, &email).await? {
         let mail = Mail::new(About::ResetPassword, &email).leading_to(page);
-        // Whether there is an account is looked up by the job: nothing here depends on it.
+        // The job looks up whether there is an account, so that nothing in this response depends on it (no user
+        // enumeration).
         Job::from(mail).add(&state, None).await?;
     }
     Ok(Json(REQUESTED))
@@ -127,7 +128,7 @@ pub struct ResetPassword {
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: Password,
     /// What the link carries.
-    // Without it no link is meant; in the protocol that is not a field which does not fit.
+    // An absent token means that there is no link; in the protocol this is not a validation error.
     #[serde(default)]
     #[schema(required)]
     token: String,

@@ -1,4 +1,4 @@
-//! Passwords, entered again or changed.
+//! Verifies the user's password again (re-authentication), and changes it.
 
 use actix_web::{
     HttpRequest,
@@ -59,7 +59,7 @@ pub async fn verify_password(
     Ok(Json(DONE))
 }
 
-/// What gives one's own session another secret.
+/// Creates the renewal that gives the caller's own session a new secret.
 fn renewal(
     cookie: &SessionCookie,
     own: &SessionRow,
@@ -69,7 +69,7 @@ fn renewal(
     Ok(Renewal { id: own.id.clone(), presented, secret: secret.hash() })
 }
 
-/// The credential of a user whose password this is; where there is none, the refusal says so.
+/// Returns the user's password account if the password is correct. `no_password` is the error if there is none.
 pub(super) async fn verify(
     state: &State,
     user: &UserRow,
@@ -138,7 +138,8 @@ pub async fn change_password(
     let user = session.user;
     let context = PasswordContext::new(&state.site.name, &user.email, &user.name);
     let chosen = body.new_password.choose(&context)?;
-    // Hashed anew by a sign-in just now, or really changed: the second look tells.
+    // Either a concurrent sign-in has hashed the same password again, or the password was really changed: the
+    // second iteration tells.
     for _ in 0..2 {
         let password = body.current_password.clone();
         let verified = verify(&state, &user, &request, password, Code::NoPassword).await?;

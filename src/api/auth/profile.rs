@@ -1,4 +1,4 @@
-//! What you say of yourself.
+//! Updates the user's own name and picture.
 
 use actix_web::web::{Data, Json};
 use serde::Deserialize;
@@ -61,8 +61,8 @@ pub async fn update_profile(
     Ok(Json(DONE))
 }
 
-/// Nobody gives themselves a role. Like the protocol, this minds only what is true-ish in JavaScript,
-/// since some clients send the user object back as a whole.
+/// Rejects an attempt to set one's own role. Like the protocol, it only rejects values that are truthy in
+/// JavaScript, because some clients send the whole user object back.
 pub(super) fn not_allowed(role: Option<&Value>) -> Result<(), Error> {
     let truthy = role.is_some_and(|role| match role {
         Value::Null => false,

@@ -1,4 +1,4 @@
-//! The session that asks, and its sisters.
+//! The caller's current session and other sessions.
 
 use actix_web::{
     Responder,

@@ -1,4 +1,4 @@
-//! Signing in.
+//! Signs in with email and password.
 
 use actix_web::{
     HttpRequest, Responder,
@@ -90,7 +90,8 @@ pub async fn sign_in_email(
     let throttled = Attempt::begin(&state, &normal_email(&body.email), &request).await?;
     let secret = SessionSecret::generate();
     let mut outcome = Ok(Outcome::CredentialChanged);
-    // Hashed again by another sign-in just now, or really changed: a second look tells.
+    // Either another sign-in has hashed the same password again, or the password was really changed: a second
+    // attempt tells.
     for _ in 0..2 {
         if matches!(outcome, Ok(Outcome::CredentialChanged)) {
             outcome = attempt(&state, &body, &secret, device(&request), cookie.presented()).await;
@@ -145,7 +146,8 @@ async fn attempt(
     Ok(sessions::sign_in(&state.store, credential, with).await?)
 }
 
-/// Whether the password fits; with nobody to compare with, it takes as long to say no.
+/// Verifies the password; without an account to compare with, it takes as long to reject it (no user
+/// enumeration by timing).
 async fn verify(
     state: &State,
     password: &Password,

@@ -1,4 +1,4 @@
-//! Signing out.
+//! Signs out.
 
 use actix_web::web::{Data, Json};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub async fn sign_out(
     cookie: SessionCookie,
     state: Data<State>,
 ) -> Result<Json<SignedOut>, Error> {
-    // By its secret and not by the session found: whoever is deactivated may still end theirs.
+    // By its secret, not by the session that the gate found: a deactivated user may still end a session.
     if let Some(secret) = cookie.presented() {
         sessions::end_by_secret(&state.store, secret).await?;
         cookie.remove();

@@ -1,4 +1,4 @@
-//! Signing up.
+//! Signs up with email and password.
 
 use actix_web::{
     HttpRequest,
@@ -95,7 +95,7 @@ pub async fn sign_up_email(
     not_allowed(body.role.as_ref())?;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let email = normal_email(&body.email);
-    // Without a mail there is an account all the same: another link can be asked for later.
+    // If no email may be sent, the account is created all the same: another link can be requested later.
     let mails = takes_mail(&state, &request, &email).await?;
     let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();

@@ -1,4 +1,4 @@
-//! The login throttle around each password that is checked.
+//! The login throttle: limits failed password attempts per account (brute-force protection, lockout).
 
 use std::time::Duration;
 
@@ -16,21 +16,22 @@ use crate::{
     },
 };
 
-/// How long an attempt waits for others of the same account that run.
+/// How long an attempt waits for running attempts at the same account.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// How often it looks whether they have ended: first soon, then less often.
+/// How often it polls for their end: at first often, then less so.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const RAREST_LOOK: Duration = Duration::from_millis(320);
 
-/// An attempt that may be made; without one where nothing is throttled.
+/// A reserved attempt; `None` inside if the throttle is disabled.
 #[derive(Clone)]
 pub(super) struct Attempt(Option<Reservation>);
 
 impl Attempt {
-    /// Reserves an attempt at the account with this address. Where as many run as may still fail, it waits a
-    /// little for one of them to end.
+    /// Reserves an attempt at the account with this email. If as many attempts are running as may still fail,
+    /// it waits briefly for one of them to end.
     ///
-    /// Refuses with 429 when the account is throttled, or when the wait was too long or too many wait.
+    /// Responds with 429 when the account is throttled, or when the wait was too long or too many attempts are
+    /// waiting.
     pub(super) async fn begin(
         state: &State,
         email: &str,
@@ -60,8 +61,9 @@ impl Attempt {
         }
     }
 
-    /// Notes what came of it; `succeeded` says whether the password was right. Where too many passwords are
-    /// checked at once, or the store failed, it was not checked to an end, and does not count.
+    /// Records the outcome of the attempt; `succeeded` returns whether the password was correct. If too many
+    /// passwords are being checked at once, or the store fails, the check was not completed, and does not
+    /// count.
     pub(super) async fn resolve<T>(
         self,
         state: &State,
@@ -81,7 +83,7 @@ impl Attempt {
             login_attempts::resolve(&state.store, reservation, outcome, now).await
         };
         match (noted.await, result) {
-            // What went wrong first is what is told.
+            // The first error is returned.
             (_, Err(error)) if outcome == Outcome::NotMade => Err(error),
             (Err(fault), _) => Err(fault.into()),
             (Ok(()), result) => result,
@@ -89,7 +91,7 @@ impl Attempt {
     }
 }
 
-/// A place among the attempts that wait on this instance: a limited number.
+/// A place among the attempts that wait on this instance. Their number is limited.
 struct Waiting<'a> {
     _place: tokio::sync::SemaphorePermit<'a>,
     until: Instant,
@@ -103,7 +105,7 @@ impl<'a> Waiting<'a> {
         Ok(Self { _place: place, until, pause: FIRST_LOOK })
     }
 
-    /// Looks again and again, without writing, until one of the running attempts has ended.
+    /// Polls, without writing, until one of the running attempts has ended.
     async fn until_vacant(
         &mut self,
         state: &State,
