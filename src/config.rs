@@ -1,4 +1,4 @@
-//! Every setting, once: its flag, environment name, default and help. `--help` is its documentation.
+//! Every setting, declared once: flag, environment variable, default and help. `--help` is its documentation.
 
 mod list;
 mod listen;
@@ -399,7 +399,7 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// Who may make an account.
+/// Who may create an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SignUp {
     /// Anybody.
@@ -408,7 +408,7 @@ pub enum SignUp {
     Closed,
 }
 
-/// When an address is shown to be one's own.
+/// When a user must confirm the email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EmailVerification {
     /// Any time, or never.
@@ -417,7 +417,7 @@ pub enum EmailVerification {
     Required,
 }
 
-/// From which pages the browser sends the cookie.
+/// The pages from which the browser sends the cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SameSite {
     /// Those of the same site, and when following a link.
@@ -435,7 +435,7 @@ pub enum Switch {
     Off,
 }
 
-/// The form of a log line.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For eyes.
@@ -444,7 +444,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// A setting that is missing or wrong.
+/// A setting that is missing or invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file that a setting names cannot be read.
@@ -454,39 +454,39 @@ pub enum ConfigError {
         name: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The database URL is wrong.
+    /// The database URL is invalid.
     #[error("{0}")]
     Database(String),
-    /// The signing secret is wrong.
+    /// The signing secret is invalid.
     #[error("PORTCULLIS_SECRET: {0}")]
     Secret(#[from] SigningKeyError),
-    /// On PostgreSQL the instances must share a secret, so none of them may make one up.
+    /// On PostgreSQL the instances must share a secret, so none of them may generate one.
     #[error(
         "PostgreSQL needs PORTCULLIS_SECRET (or PORTCULLIS_SECRET_FILE), the same for every instance; \
          `portcullis secret` makes one"
     )]
     SecretMissing,
-    /// The public URL cannot be made.
+    /// The public URL cannot be constructed.
     #[error("PORTCULLIS_PUBLIC_URL: {0}")]
     PublicUrl(#[from] url::ParseError),
-    /// Browsers drop a cookie that is for all sites and not Secure.
+    /// Browsers reject a cookie with `SameSite=None` that is not Secure.
     #[error(
         "PORTCULLIS_COOKIE_SAME_SITE=none needs a PORTCULLIS_PUBLIC_URL that begins with https://"
     )]
     InsecureCookie,
-    /// The mail server cannot be used as described.
+    /// The mail server's URL is invalid.
     #[error("PORTCULLIS_SMTP_URL: {0}")]
     Smtp(String),
 }
 
 impl Config {
-    /// Where the data lives.
+    /// Returns where the data is stored.
     ///
     /// # Errors
-    /// When the URL, or the file that holds it, is wrong.
+    /// When the URL, or the file that contains it, is invalid.
     pub fn location(&self) -> Result<Location, ConfigError> {
         let url = given(
             "DATABASE_URL_FILE",
@@ -500,10 +500,11 @@ impl Config {
         }
     }
 
-    /// The keys that sign and verify cookies: given, or for SQLite kept beside the database.
+    /// Returns the keys that sign and verify cookies: from the settings, or for SQLite from a file beside the
+    /// database.
     ///
     /// # Errors
-    /// When they are missing, malformed, or their file cannot be read or made.
+    /// When they are missing or malformed, or their file cannot be read or created.
     pub fn signing_keys(&self, location: &Location) -> Result<SigningKeys, ConfigError> {
         let secret =
             given("PORTCULLIS_SECRET_FILE", self.secret.as_ref(), self.secret_file.as_ref())?;
@@ -523,27 +524,27 @@ impl Config {
         }
     }
 
-    /// The mail server's URL, if there is one.
+    /// Returns the mail server's URL, if there is one.
     ///
     /// # Errors
-    /// When the file that holds it cannot be read.
+    /// When the file that contains it cannot be read.
     pub fn smtp(&self) -> Result<Option<Secret>, ConfigError> {
         given("PORTCULLIS_SMTP_URL_FILE", self.smtp_url.as_ref(), self.smtp_url_file.as_ref())
     }
 
-    /// The origins that are trusted besides ours, as browsers write them.
+    /// Returns the trusted origins besides the server's own, as browsers write them.
     #[must_use]
     pub fn trusted_origins(&self) -> &[String] {
         self.trusted_origins.as_deref().unwrap_or_default()
     }
 
-    /// The proxies whose word is taken for a client's address.
+    /// Returns the proxies whose X-Forwarded-For is trusted.
     #[must_use]
     pub fn trusted_proxies(&self) -> &[IpNet] {
         self.trusted_proxies.as_deref().unwrap_or_default()
     }
 
-    /// How the store is opened.
+    /// Returns the options with which the store is opened.
     #[must_use]
     pub fn store_options(&self, migrate: bool) -> Options {
         Options {
@@ -557,32 +558,32 @@ impl Config {
         }
     }
 
-    /// Where the server listens.
+    /// Returns where the server listens.
     #[must_use]
     pub fn listen(&self) -> Listen {
         let at_port = || self.port.map(Listen::Everywhere).unwrap_or_default();
         self.listen.clone().unwrap_or_else(at_port)
     }
 
-    /// How many threads serve requests.
+    /// Returns how many threads serve requests.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.map_or_else(cores, usize::from)
     }
 
-    /// How many cookies and tokens are kept in memory.
+    /// Returns how many cookies and tokens are cached in memory.
     #[must_use]
     pub fn cache_size(&self) -> usize {
         usize::try_from(self.cache_size).unwrap_or(usize::MAX)
     }
 
-    /// How many passwords are hashed at once.
+    /// Returns how many passwords are hashed at the same time.
     #[must_use]
     pub fn hash_concurrency(&self) -> usize {
         self.hash_concurrency.map_or_else(cores, usize::from)
     }
 
-    /// How long audit events are kept.
+    /// Returns the retention period of audit events.
     #[must_use]
     pub fn keep_audit_events(&self) -> Span {
         days(self.audit_days)
@@ -593,7 +594,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// A secret that is given directly or in a file.
+/// Returns a secret that is set directly or in a file.
 fn given(
     name: &'static str,
     value: Option<&Secret>,

@@ -1,5 +1,5 @@
 //! Serves the OpenAPI document, Swagger UI and the list of error codes, from the binary and with no request to
-//! another host. The gate does not stand here.
+//! another host. These routes do not pass through the gate.
 
 mod errors;
 mod stored;
@@ -28,15 +28,15 @@ use stored::Stored;
 
 pub use errors::markdown as error_codes;
 
-/// What Swagger UI may do, which styles itself as it goes (CSP 3).
+/// The Content-Security-Policy of Swagger UI, which sets styles at runtime (CSP 3).
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Our mark, within the pages themselves: where the pages for people are turned off, its file is not served.
+/// The logo, inlined into the pages: if the HTML pages are disabled, its file is not served.
 const MARK: &str = include_str!("pages/mark.svg");
 
-/// Puts them into an application. Where there are no pages, browsers are led here.
+/// Adds these routes to an application. If the HTML pages are disabled, `/` redirects here.
 ///
-/// The list of error codes is served whatever the settings: each error that is answered links to it.
+/// The list of error codes is served whatever the settings: each error response links to it.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
     config.service(page(CODES, errors::Page::of(state)));
     if state.config.docs == Switch::Off {
@@ -51,8 +51,8 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
     }
 }
 
-/// The document of a server without https, and that of one with it: they differ in the cookie's name. Each is made
-/// and compressed once, for all threads, when it is first asked for.
+/// The documents of a server without https, and of one with it: they differ in the cookie's name. Each is
+/// generated and compressed once, for all threads, when it is first requested.
 static DOCUMENTS: [LazyLock<Option<Stored>>; 2] =
     [LazyLock::new(|| document(false)), LazyLock::new(|| document(true))];
 
@@ -66,7 +66,7 @@ async fn show_document(request: HttpRequest, state: Data<State>) -> Result<HttpR
     Ok(document.ok_or(Code::Internal)?.revalidated(&request))
 }
 
-/// A page of this server, rendered and compressed when it is first asked for.
+/// Returns a route for a page that is rendered and compressed when it is first requested.
 fn page(path: &str, template: impl Template + 'static) -> Resource {
     let rendered = Arc::new((template, OnceLock::new()));
     let show = move |request: HttpRequest| {

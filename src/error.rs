@@ -1,4 +1,4 @@
-//! Everything that can be answered instead of what was asked: one closed list.
+//! All errors of the API: one closed list, sent as problem details (RFC 9457).
 
 mod explained;
 
@@ -33,14 +33,14 @@ pub use explained::CODES;
 /// The media type of an error (RFC 9457).
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The same as Retry-After, where Better Auth clients look for it.
+/// The same as Retry-After, under the name that Better Auth clients use.
 pub const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
 
-/// How many seconds to wait before a 503 is tried again.
+/// How many seconds a client should wait after a 503 before it retries.
 const RETRY_SECONDS: u32 = 2;
 
-/// What went wrong: stable, for programs. Capitals are words of the Better Auth protocol, whose
-/// clients look for them; small letters are ours.
+/// The stable code of an error, for programs. Names in capitals are those of the Better Auth protocol, which
+/// its clients compare; names in lower case are this API's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "each row of `row` says it, to the caller")]
@@ -102,7 +102,8 @@ pub enum Code {
 }
 
 impl Code {
-    /// Those with which a new password can be refused: by its rules, or since too many are hashed.
+    /// The codes with which a new password can be rejected: by the rules, or because too many passwords are
+    /// being hashed.
     pub const NEW_PASSWORD: [Self; 5] = [
         Self::PasswordTooShort,
         Self::PasswordTooLong,
@@ -111,7 +112,7 @@ impl Code {
         Self::Busy,
     ];
 
-    /// Those with which a mailed link to confirm an email can be refused.
+    /// The codes with which a mailed link to confirm an email can be rejected.
     pub const EMAIL_LINK: [Self; 4] = [
         Self::InvalidEmailLink,
         Self::EmailLinkExpired,
@@ -119,7 +120,7 @@ impl Code {
         Self::UserAlreadyExists,
     ];
 
-    /// Status, code, and a sentence for people: the whole list.
+    /// Returns status, name, and a sentence for people: the whole list.
     #[rustfmt::skip]
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
@@ -181,44 +182,44 @@ impl Code {
         }
     }
 
-    /// The status that it is answered with.
+    /// Returns the HTTP status of the response.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         self.row().0
     }
 
-    /// Its stable name.
+    /// Returns the stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// The code of this name; of several, the first.
+    /// Returns the code with this name; the first, if several have it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::VARIANTS.iter().copied().find(|code| code.name() == name)
     }
 
-    /// A name for generated code. Unlike [`Self::name`] it belongs to one code alone, whatever the case: to a
-    /// generator `TOKEN_EXPIRED` and `token_expired` are one.
+    /// Returns a name for generated code. Unlike [`Self::name`] it is unique even regardless of case: code
+    /// generators treat `TOKEN_EXPIRED` and `token_expired` as the same.
     #[must_use]
     pub fn constant(self) -> &'static str {
         self.into()
     }
 
-    /// A sentence for people.
+    /// Returns a sentence for people.
     #[must_use]
     pub const fn message(self) -> &'static str {
         self.row().2
     }
 
-    /// This error, with something more particular to say than its sentence.
+    /// Returns this error with a more specific detail.
     #[must_use]
     pub fn because(self, detail: impl Into<Cow<'static, str>>) -> Error {
         Error { detail: Some(detail.into()), ..self.into() }
     }
 
-    /// This error, on these fields.
+    /// Returns this error with errors on these fields.
     #[must_use]
     pub fn on(self, fields: Vec<FieldError>) -> Error {
         Error { fields, ..self.into() }
@@ -252,7 +253,7 @@ impl ToSchema for Code {
     }
 }
 
-/// A [`Code`], with what is particular to this request.
+/// A [`Code`], with the details of this request.
 #[derive(Debug)]
 pub struct Error {
     code: Code,
@@ -301,13 +302,14 @@ pub struct Problem {
 }
 
 impl Error {
-    /// Whether it is this one.
+    /// Returns whether the error has this code.
     #[must_use]
     pub fn is(&self, code: Code) -> bool {
         self.code == code
     }
 
-    /// A token has not all of these scopes, which the operation needs (RFC 6750, 3.1).
+    /// Creates the error for a token that lacks some of these scopes, which the operation needs (RFC 6750,
+    /// 3.1).
     #[must_use]
     pub fn lacks(needed: Scopes) -> Self {
         let needed = needed.to_text();
@@ -315,14 +317,15 @@ impl Error {
         Self { scope: Some(needed), ..Code::InsufficientScope.because(detail) }
     }
 
-    /// It was asked too often: again in so many seconds, at the earliest.
+    /// Creates the error for an exceeded rate limit, which permits another request in `seconds` at the
+    /// earliest.
     #[must_use]
     pub fn too_many(seconds: u64) -> Self {
         let detail = format!("Too many requests. Please try again in {}.", spelled_out(seconds));
         Self { retry_after: Some(seconds), ..Code::TooManyRequests.because(detail) }
     }
 
-    /// The login throttle: too many passwords were wrong. Who has forgotten theirs need not wait.
+    /// Creates the error of the login throttle: too many failed sign-ins. A password reset ends the wait.
     #[must_use]
     pub fn throttled(seconds: u64) -> Self {
         let wait = spelled_out(seconds);
@@ -331,7 +334,7 @@ impl Error {
         ))
     }
 
-    /// An error of the store; that another row has the value of this field has a code of its own.
+    /// Converts an error of the store, with a code of its own for a violated unique constraint on this field.
     #[must_use]
     pub fn or_taken(error: store::Error, field: &str, code: Code) -> Self {
         let taken = error.is_taken(field);
@@ -339,13 +342,13 @@ impl Error {
         if taken { Self { code, detail: None, ..error } } else { error }
     }
 
-    /// The same error, with something more particular to say.
+    /// Returns the same error with a more specific detail.
     #[must_use]
     pub fn saying(self, detail: String) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    /// The body that a client gets.
+    /// Returns the response body.
     #[must_use]
     pub fn problem(&self) -> Problem {
         let detail = self.detail.clone().unwrap_or(Cow::Borrowed(self.code.message()));
@@ -361,7 +364,7 @@ impl Error {
         }
     }
 
-    /// The challenge that RFC 6750, 3 asks for: no `error` where no token was presented.
+    /// Returns the challenge that RFC 6750, 3 requires: without `error` if no token was presented.
     fn challenge(&self) -> Option<String> {
         match self.code {
             Code::TokenMalformed | Code::TokenExpired | Code::TokenInvalid => {
@@ -377,7 +380,7 @@ impl Error {
     }
 }
 
-/// A time to wait, as people say it.
+/// Formats a time to wait for people.
 pub(crate) fn spelled_out(seconds: u64) -> String {
     match seconds {
         1 => "a second".to_owned(),
@@ -424,7 +427,7 @@ impl From<Code> for Error {
     }
 }
 
-/// The reason is for the log; whoever asked learns only that it is not their fault.
+/// Logs the reason; the client only learns that the error is the server's.
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
@@ -456,7 +459,7 @@ impl From<&Constraint> for Error {
             message: broken.message.into(),
         };
         let fields: Vec<_> = broken.field.map(fault).into_iter().collect();
-        // Of fields that are not valid the error's own sentence says how to read the list.
+        // For invalid fields the error's own sentence says how to read the list.
         match code {
             Code::ValidationFailed if !fields.is_empty() => code.on(fields),
             _ => Self { fields, ..code.because(broken.message) },

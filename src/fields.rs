@@ -1,4 +1,4 @@
-//! Rules for fields that more than one body has.
+//! Validation rules for fields that several bodies have in common.
 
 use lettre::Address;
 use validator::{ValidateEmail, ValidationError};
@@ -9,12 +9,12 @@ fn fault(code: &'static str, message: &'static str) -> ValidationError {
     error
 }
 
-/// An e-mail address, in ASCII: two addresses that only look alike are then two (an international
-/// domain is written in its `xn--` form).
+/// Validates an email, in ASCII, so that two emails that only look alike are different (an international domain
+/// is written in its `xn--` form).
 ///
-/// The validator lets anything pass before an address in brackets, and nobody has mail there. What no
-/// mail can be addressed to (`a..b@example.com`) is refused here and not when the first one is written.
-/// A domain needs a dot, as `ada@example` is `ada@example.com` cut short; `localhost` is for development.
+/// The validator accepts anything before an IP address in brackets, where no user has mail. An email to which
+/// no message can be addressed (`a..b@example.com`) is rejected here and not when the first message is sent. A
+/// domain needs a dot, because `ada@example` is a truncated `ada@example.com`; `localhost` is for development.
 pub fn email(text: &str) -> Result<(), ValidationError> {
     present_email(text)?;
     match text.rsplit_once('@') {
@@ -25,7 +25,7 @@ pub fn email(text: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// The email of an account that exists, which may be older than the rule of the dot.
+/// Validates the email of an existing account, which may be older than the rule of the dot.
 pub fn present_email(text: &str) -> Result<(), ValidationError> {
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'[');
     if plain && text.len() <= 254 && text.validate_email() && text.parse::<Address>().is_ok() {
@@ -35,12 +35,12 @@ pub fn present_email(text: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// The form in which an address is stored and looked up.
+/// Normalizes an email to the form in which it is stored and looked up.
 pub fn normal_email(text: &str) -> String {
     text.to_ascii_lowercase()
 }
 
-/// A name of somebody or something: one line, and something on it.
+/// Validates a name of a person or a thing: one line, not blank.
 pub fn name(text: &str) -> Result<(), ValidationError> {
     match text.chars().count() {
         1..=100 if !text.trim().is_empty() && !text.chars().any(breaks_a_line) => Ok(()),
@@ -52,7 +52,7 @@ fn breaks_a_line(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
-/// A short name, such as stands in a URL.
+/// Validates a short name for use in a URL.
 pub fn short_name(text: &str) -> Result<(), ValidationError> {
     let fits = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'-');
     if (1..=30).contains(&text.len())
@@ -69,7 +69,8 @@ pub fn short_name(text: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// Text of any number of lines. PostgreSQL cannot keep a NUL, and nobody means the other controls.
+/// Validates text of any number of lines. PostgreSQL cannot store NUL, and other control characters are not
+/// intended.
 pub fn text(text: &str) -> Result<(), ValidationError> {
     let control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
     if text.chars().count() <= 2000 && !text.chars().any(control) {
@@ -79,7 +80,7 @@ pub fn text(text: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// Where a picture is.
+/// Validates the URL of a picture.
 pub fn image(text: &str) -> Result<(), ValidationError> {
     let web = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if web && text.len() <= 2048 && !text.chars().any(char::is_control) {
@@ -89,7 +90,7 @@ pub fn image(text: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// What to search for.
+/// Validates a search term.
 pub fn search(text: &str) -> Result<(), ValidationError> {
     match text.chars().count() {
         1..=100 if !text.chars().any(char::is_control) => Ok(()),

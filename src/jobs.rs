@@ -1,9 +1,11 @@
-//! Work that is done after the answer, and survives a crash: one variant a kind, one function each.
+//! The queue of background jobs, which run after the response and survive a crash: one variant per kind, one
+//! function each.
 //!
-//! A handler writes a job in the transaction that makes it necessary, and one of the instances does
-//! it soon after. What fails is tried again, later each time, for about a day; then it is given up and
-//! an admin sees it. A job may run twice (a crash between the work and the note that it is done), so
-//! its function must bear that.
+//! A handler writes a job in the same transaction as the change that requires it (transactional outbox), and
+//! one of the instances runs it soon after. A failed job is retried with exponential backoff for about a day;
+//! then it has failed for good (a dead letter), and an admin can see it. A job may run twice (at-least-once
+//! delivery: a crash between the work and the record that it is done), so its function must be idempotent or
+//! tolerate a repetition.
 
 mod failure;
 mod mail;
@@ -33,12 +35,12 @@ use strum::VariantNames;
 pub use failure::Failure;
 pub use mail::{About, Mail};
 
-/// A kind of work, with what it is about. It is stored in clear: no secret belongs here.
+/// A kind of job, with its parameters. It is stored in plain text: it must not contain a secret.
 #[derive(Debug, Clone, Serialize, Deserialize, VariantNames)]
 #[serde(tag = "kind", content = "payload", rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Job {
-    /// Write to somebody.
+    /// Sends an email.
     Mail(Mail),
 }
 
@@ -48,31 +50,31 @@ async fn perform(state: &State, row: &JobRow, job: Job) -> Result<(), Failure> {
     }
 }
 
-/// How many jobs one instance does at once.
+/// How many jobs one instance runs at the same time.
 const AT_ONCE: usize = 4;
-/// How long a try may take; longer than a mail server may.
+/// How long an attempt may take; longer than the mail server's timeout.
 const LONGEST: Duration = Duration::from_secs(150);
-/// A job that was begun so often and never came to an end takes the process down with it.
+/// A job that was started this often and never finished crashes the process.
 const HOPELESS: i32 = 40;
-/// How long a job is nobody else's after it was taken; longer than a try.
+/// How long a job is reserved for the instance that has claimed it; longer than an attempt.
 const LEASE: Span = seconds(5 * 60);
-/// How often to look for jobs that nobody told us of: other instances', and those to be tried again.
+/// How often to poll for jobs without a notification: those of other instances, and retries.
 const POLL: Duration = Duration::from_secs(2);
 
-/// How long a job waits after a failure at the most.
+/// The longest delay after a failure.
 const LONGEST_WAIT: Span = seconds(60 * 60);
-/// How often to look for jobs that wait for longer than they may.
+/// How often to look for jobs that wait longer than the longest delay.
 const SHORTEN: Duration = Duration::from_mins(1);
 
-/// When the next try is: after half a minute, then later each time, up to an hour; 30 times, which
-/// is about a day.
+/// The delay before the next attempt: half a minute, then longer each time, up to an hour; 30 times, which is
+/// about a day.
 const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_secs(30))
     .with_max_delay(Duration::from_hours(1))
     .with_max_times(30);
 
 impl Job {
-    /// The row that asks for it; with a user, it goes when they go.
+    /// Returns the row of the job; with a user, it is deleted together with the user.
     #[must_use]
     pub fn row(&self, user_id: Option<&str>, now: Timestamp) -> NewJob {
         let written = serde_json::to_value(self).unwrap_or_default();
@@ -80,23 +82,23 @@ impl Job {
         NewJob::new(kind, written["payload"].to_string(), user_id, now)
     }
 
-    /// The job that a row asks for; none if a newer Portcullis wrote it.
+    /// Returns the job of a row; `None` if a newer version of Portcullis wrote it.
     fn of(row: &JobRow) -> Option<Self> {
         let payload: Value = serde_json::from_str(&row.payload).ok()?;
         serde_json::from_value(json!({ "kind": row.kind, "payload": payload })).ok()
     }
 
-    /// The email to which a row's mail goes, if it is one about this.
+    /// Returns the recipient of a row's email, if the email is about this.
     #[must_use]
     pub fn mailed_about(about: About, row: &JobRow) -> Option<String> {
         let Self::Mail(mail) = Self::of(row)?;
         mail.email_about(about)
     }
 
-    /// Asks for it where no other change is made.
+    /// Adds the job in a transaction of its own, when there is no other change.
     ///
     /// # Errors
-    /// When the store is unavailable.
+    /// As every query: see [`Error`](crate::store::Error).
     pub async fn add(&self, state: &State, user_id: Option<&str>) -> Result<(), Error> {
         jobs::add(&state.store, self.row(user_id, state.clock.now())).await?;
         state.job_added.notify_one();
@@ -104,7 +106,7 @@ impl Job {
     }
 }
 
-/// Does jobs until the server drains, and then ends those that it has begun.
+/// Runs jobs until the server drains, and then finishes those that have started.
 pub async fn run(state: &State) {
     let stop = &state.draining;
     let mut running = FuturesUnordered::new();
@@ -133,12 +135,12 @@ pub async fn run(state: &State) {
         }
     }
     let ending = async { while running.next().await.is_some() {} };
-    // What is cut off here is tried again after its lease, by whoever runs then.
+    // An interrupted job is retried after its reservation, by any running instance.
     let timeout = Duration::from_secs(state.config.shutdown_timeout);
     let _ = tokio::time::timeout(timeout, ending).await;
 }
 
-/// By the clock that all instances share.
+/// Claims a job, by the clock that all instances share.
 async fn claim(state: &State) -> Result<Claim, store::Error> {
     let now = shared_clock::now(&state.store, &state.clock).await?;
     jobs::claim(&state.store, Job::VARIANTS, LEASE, now).await
@@ -156,8 +158,8 @@ async fn shorten_waits(state: &State) {
     }
 }
 
-/// Waits for this while what was begun goes on. Left alone meanwhile, it would keep its transaction open,
-/// and what is waited for here could be the row that it has locked.
+/// Runs `work` while the running jobs continue. If they were not polled, they would keep their transactions
+/// open, and `work` could wait for a row that one of them has locked.
 async fn beside<T>(
     running: &mut FuturesUnordered<impl Future<Output = ()>>,
     work: impl Future<Output = T>,
@@ -171,7 +173,7 @@ async fn beside<T>(
     }
 }
 
-/// Tries a job once, and notes how that ended.
+/// Makes one attempt at a job, and records its outcome.
 async fn attempt(state: &State, row: JobRow) {
     let work = async {
         match Job::of(&row) {
@@ -195,7 +197,7 @@ async fn attempt(state: &State, row: JobRow) {
         }
     };
     let outcome = outcome(result, row.attempts, now);
-    // Not why: what a mail server says may hold an address. Admins see it with the job.
+    // Without the reason: a mail server's reply may contain an email. Admins see it with the job.
     match &outcome {
         Outcome::Done => tracing::info!(job = row.id, kind = row.kind, "a job is done"),
         Outcome::Again(at, _) => {

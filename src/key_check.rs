@@ -1,5 +1,5 @@
-//! Whether the instances on one database accept the cookies that the others sign. Where their secrets differ,
-//! clients behind a load balancer are signed in with one request and not with the next.
+//! Checks that the instances on one database accept each other's cookies. If their secrets differ, clients
+//! behind a load balancer are signed in with one request and not with the next.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -17,22 +17,22 @@ use crate::{
     time::Clock,
 };
 
-/// How often an instance records that it runs: often enough not to count as stopped.
+/// How often an instance records that it is running (heartbeat): often enough not to count as stopped.
 pub const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How the keys of all instances fit together.
+/// Whether the keys of all instances match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agreement {
-    /// Each accepts what the others sign.
+    /// Each instance accepts the cookies that the others sign.
     Agreed,
-    /// One that came later does not fit, and is not ready.
+    /// The keys of an instance that started later do not match, and it is not ready.
     OtherRejected,
-    /// This one does not fit, and is not ready.
+    /// The keys of this instance do not match, and it is not ready.
     Rejected,
 }
 
 impl Agreement {
-    /// What an operator should know.
+    /// Returns a warning for the operator.
     #[must_use]
     pub const fn warning(self) -> Option<&'static str> {
         match self {
@@ -83,12 +83,12 @@ pub struct KeyCheck(Mutex<Known>);
 struct Known {
     own: Instance,
     agreement: Agreement,
-    /// Whether the store was unavailable the last time.
+    /// Whether the store was unavailable at the last comparison.
     failing: bool,
 }
 
 impl KeyCheck {
-    /// Compares the keys of an instance that starts.
+    /// Compares the keys of an instance that is starting.
     pub async fn start(store: &Store, clock: &Clock, keys: &SigningKeys) -> Self {
         let signing = keys.signing().fingerprint();
         let mut verifying = vec![signing];
@@ -104,8 +104,8 @@ impl KeyCheck {
         check
     }
 
-    /// Records that this instance still runs, and compares again. Where that fails, what was known before
-    /// stays: a database that can only be read is no reason not to serve.
+    /// Records that this instance is still running, and compares again. If that fails, the last result remains:
+    /// a read-only database is no reason not to serve.
     pub async fn repeat(&self, store: &Store, clock: &Clock) {
         if store.is_exclusive() {
             return;
@@ -137,10 +137,10 @@ impl KeyCheck {
         }
     }
 
-    /// Removes this instance, which stops.
+    /// Removes this instance, which is stopping.
     ///
     /// # Errors
-    /// When the store is unavailable; the others notice after a while.
+    /// As every query: see [`Error`]. The other instances then notice after a while.
     pub async fn stop(&self, store: &Store) -> Result<(), Error> {
         if store.is_exclusive() {
             return Ok(());
@@ -149,7 +149,7 @@ impl KeyCheck {
         signing_keys::remove(store, id).await
     }
 
-    /// How the keys of all instances fitted together the last time.
+    /// Returns the result of the last comparison.
     #[must_use]
     pub fn agreement(&self) -> Agreement {
         self.lock().agreement

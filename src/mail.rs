@@ -1,6 +1,6 @@
-//! Mail, on its way out: to a server, or, where none is set, into a folder.
+//! Sends emails: to a mail server, or, if none is configured, to a folder.
 //!
-//! What is sent when, [`crate::jobs`] decides; here is how it looks and how it leaves.
+//! [`crate::jobs`] decides what is sent when; this module formats and delivers it.
 
 mod letter;
 pub(crate) mod letters;
@@ -19,18 +19,18 @@ pub use letter::{Action, Letter};
 use outbox::Outbox;
 use smtp::Smtp;
 
-/// Why a mail did not leave.
+/// Why an email was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It will not leave later either: the address is none, or is refused for good.
+    /// It will not be sent later either: the recipient is invalid, or is rejected permanently.
     #[error("{0}")]
     Permanent(String),
-    /// It may leave later.
+    /// It may be sent later.
     #[error("{0}")]
     Transient(String),
 }
 
-/// Sends letters.
+/// Sends emails.
 pub struct Mailer {
     from: Mailbox,
     way: Way,
@@ -42,7 +42,7 @@ enum Way {
 }
 
 impl Mailer {
-    /// The way that the settings describe.
+    /// Creates the mailer that is configured.
     ///
     /// # Errors
     /// When the mail server's URL or certificate, or the outbox, cannot be used.
@@ -55,13 +55,13 @@ impl Mailer {
         Ok(Self { from, way })
     }
 
-    /// Sends a letter that this job asks for, for the first time or again.
+    /// Sends the email of this job, for the first time or again.
     ///
-    /// Each try has a Message-ID of its own: the second of two holds another link, and must not be
-    /// dropped as a double. In the outbox they are one file.
+    /// Each attempt has a Message-ID of its own: the second of two contains another link, and must not be
+    /// dropped as a duplicate. In the outbox both are the same file.
     ///
     /// # Errors
-    /// Whether it is worth trying again, and what the server said.
+    /// Whether a retry is worthwhile, and the server's reply.
     pub async fn send(
         &self,
         to: &str,
@@ -76,7 +76,7 @@ impl Mailer {
         }
     }
 
-    /// For a banner: where mail goes.
+    /// Returns where emails go, for the banner.
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.way {
@@ -85,7 +85,7 @@ impl Mailer {
         }
     }
 
-    /// Whether what it sends crosses a network in clear.
+    /// Returns whether emails cross a network unencrypted.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         matches!(&self.way, Way::Smtp(smtp) if smtp.is_exposed())
@@ -95,7 +95,7 @@ impl Mailer {
 fn no_reply(site: &Site) -> Mailbox {
     let host = site.public_url.domain().unwrap_or("localhost");
     let address = Address::new("no-reply", host);
-    // What is no domain in a mail's eyes can be one in a URL's.
+    // A host that is valid in a URL may be invalid in an email.
     let address = address.unwrap_or_else(|_| Address::new_dangerous("no-reply", "localhost"));
     Mailbox::new(Some(site.name.clone()), address)
 }

@@ -1,5 +1,4 @@
-//! What is measured, for Prometheus. Labels are routes, codes and outcomes: nothing that a caller may
-//! choose, and no user's name.
+//! Prometheus metrics. Labels are routes, codes and outcomes: never a client's input, and no user's name.
 
 #[cfg(target_os = "linux")]
 mod process;
@@ -18,7 +17,7 @@ use prometheus_client::{
 
 use crate::{output::Dropped, store::StoreStats};
 
-/// Bounds of a request's time, in seconds.
+/// The buckets of the request duration histogram, in seconds.
 const BOUNDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -38,7 +37,7 @@ struct Outcome {
     outcome: &'static str,
 }
 
-/// Seconds with their fractions.
+/// A counter of fractional seconds.
 type Seconds = Counter<f64, AtomicU64>;
 
 /// The counters and gauges of one server.
@@ -64,20 +63,20 @@ pub struct Metrics {
     log_dropped_bytes: Counter,
 }
 
-/// What is read at the moment of the scrape.
+/// The values that are read at the time of a scrape.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Now {
-    /// Of the store.
+    /// The store's.
     pub store: StoreStats,
-    /// Passwords that are hashed or wait to be.
+    /// Passwords that are being hashed or waiting.
     pub hashes: usize,
     /// Passwords that have been hashed.
     pub hashes_made: u64,
-    /// Jobs that are still tried, and those that are not; none while the store cannot say.
+    /// Pending jobs, and failed ones; `None` if the store is unavailable.
     pub jobs: Option<(i64, i64)>,
-    /// Whether retention does not trust the clock; none while the store cannot say.
+    /// Whether retention does not trust the clock; `None` if the store is unavailable.
     pub retention_paused: Option<bool>,
-    /// Of the log.
+    /// Log lines that were dropped.
     pub log_dropped: Dropped,
 }
 
@@ -142,8 +141,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts an answer. The route is the pattern that was served, or nothing where there is none: a
-    /// path would let a stranger make up labels without end.
+    /// Counts a response. The route is the matched pattern, or empty if there is none: with paths as labels a
+    /// client could create any number of them.
     pub fn answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration) {
         let route = route.unwrap_or_default().to_owned();
         let answered = Answered { method: method.to_owned(), route: route.clone(), status };
@@ -151,15 +150,15 @@ impl Metrics {
         self.request_seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
     }
 
-    /// Counts what the gate found.
+    /// Counts an outcome at the gate.
     pub fn found(&self, outcome: &'static str) {
         self.gate.get_or_create(&Outcome { outcome }).inc();
     }
 
-    /// All of it, in OpenMetrics' text format 1.0.
+    /// Returns all metrics in OpenMetrics' text format 1.0.
     ///
     /// # Errors
-    /// When it cannot be written, which does not happen.
+    /// When they cannot be formatted, which does not happen.
     pub fn text(&self, now: Now) -> Result<String, fmt::Error> {
         let gauges = [
             (&self.store_connections, now.store.connections),
@@ -177,7 +176,7 @@ impl Metrics {
         if let Some(paused) = now.retention_paused {
             self.retention_paused.set(i64::from(paused));
         }
-        // Counted where they happen, so the sums are taken over as they are.
+        // Counted elsewhere, so the totals are copied.
         let counters = [
             (&self.store_waits, now.store.waits),
             (&self.store_wait_timeouts, now.store.timeouts),

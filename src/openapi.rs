@@ -1,5 +1,5 @@
-//! The OpenAPI document: what the handlers say of themselves, what their arguments say of who may call, and
-//! what both say of the errors. `security` and errors are never written by hand.
+//! The OpenAPI document: generated from the handlers' documentation, from the access rules of their arguments,
+//! and from the errors that follow from both. `security` and errors are never written by hand.
 
 mod errors;
 mod example;
@@ -33,7 +33,7 @@ use example::Examples;
 const COOKIE: &str = "cookie";
 const BEARER: &str = "bearer";
 
-/// The response that sends a browser to the login page.
+/// The name of the response that redirects a browser to the login page.
 const SIGN_IN: &str = "SIGN_IN";
 
 const DESCRIPTION: &str = "\
@@ -48,7 +48,7 @@ Two kinds of credential are accepted, and both resolve to the same session: the 
 `Authorization: Bearer sk_live_…` for scripts. Where both are sent, the token decides; `Authorization` of another scheme, such as a proxy's Basic, is ignored. \
 Errors are `application/problem+json` (RFC 9457); their `code` does not change, and their `type` leads to [its explanation](/docs/errors).";
 
-/// In the order of a first session.
+/// The tags, in the order of a first session.
 const TAGS: [(&str, &str); 6] = [
     (tag::ACCOUNT, "Who you are"),
     (tag::PROJECTS, "A resource that belongs to a user: the example to copy"),
@@ -58,7 +58,7 @@ const TAGS: [(&str, &str); 6] = [
     (tag::HEALTH, "For load balancers"),
 ];
 
-/// The document, for a server whose cookie has this name.
+/// Returns the document, for a server whose cookie has this name.
 #[must_use]
 pub fn document(cookie_name: &str) -> OpenApi {
     let rows: BTreeMap<&str, Row> =
@@ -107,10 +107,10 @@ pub fn document(cookie_name: &str) -> OpenApi {
     document
 }
 
-/// The document as text, as it is committed.
+/// Returns the document as text, as it is committed.
 ///
 /// # Errors
-/// When it cannot be written as JSON, which does not happen.
+/// When it cannot be serialized as JSON, which does not happen.
 pub fn text(cookie_name: &str) -> Result<String, serde_json::Error> {
     document(cookie_name).to_pretty_json().map(|text| text + "\n")
 }
@@ -132,7 +132,7 @@ fn bearer_scheme() -> SecurityScheme {
     )
 }
 
-/// Says of an operation who may call it, and which errors it can answer.
+/// Adds to an operation who may call it, and which errors it can return.
 fn describe(
     operation: &mut Operation,
     method: &HttpMethod,
@@ -161,8 +161,8 @@ fn sign_in() -> Response {
         .build()
 }
 
-/// The keys that open an operation, with the roles that each needs (OpenAPI 3.1 allows role names
-/// for schemes other than OAuth). `{}` says that none is needed, an empty list that none is read.
+/// Returns the credentials that an operation accepts, with the scopes that each needs (OpenAPI 3.1 allows role
+/// names for schemes other than OAuth). `{}` means that none is required, an empty list that none is read.
 fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
     let mut keys = Vec::new();
     if !access.gated {
@@ -182,7 +182,7 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
     keys
 }
 
-/// What `security` has no words for.
+/// Returns the requirements that `security` cannot express.
 fn demands(access: Access) -> impl Iterator<Item = &'static str> {
     [
         (!access.token && access.required).then_some("Takes the session cookie, not a token."),

@@ -1,7 +1,8 @@
-//! What a server writes to its standard error and output: the log, panics, the banner.
+//! Non-blocking writes to standard output and standard error: the log, panics, the banner.
 //!
-//! A pipe whose reader stalls blocks whoever writes to it. So the server writes to neither stream itself:
-//! it appends to a [`Queue`] for each, which a thread of its own empties, and which drops what does not fit.
+//! A pipe whose reader stalls blocks every thread that writes to it. So the server writes to neither stream
+//! directly: it appends to a bounded [`Queue`] for each, which a dedicated thread empties, and which drops
+//! lines when it is full.
 
 mod queue;
 mod repeats;
@@ -17,21 +18,21 @@ use std::{
 pub use queue::{Dropped, Queue};
 pub use repeats::{OncePerReport, count_refused, report};
 
-/// How much of the log may wait to be written.
+/// How many bytes of the log may wait to be written.
 const CAPACITY: usize = 4 * 1024 * 1024;
 
-/// How long the end of the process waits for what is still unwritten.
+/// How long the end of the process waits for unwritten lines.
 const FLUSH: Duration = Duration::from_secs(2);
 
 static STDERR: OnceLock<Queue> = OnceLock::new();
 static STDOUT: OnceLock<Queue> = OnceLock::new();
 
-/// Starts the threads that write to the two streams. What is written before goes out directly.
+/// Starts the threads that write to the two streams. Earlier lines are written directly.
 ///
 /// # Errors
 /// When the system has no thread or no file descriptor left.
 pub fn start() -> io::Result<()> {
-    // Copies of the descriptors: a thread that blocks must not hold the locks of std's own streams.
+    // Copies of the file descriptors: a blocked thread must not hold the locks of std's own streams.
     let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let _ = STDERR.set(Queue::start("stderr", stderr, CAPACITY, report_dropped)?);
@@ -52,8 +53,8 @@ pub fn error_line(text: &str) {
     write(&STDERR, io::stderr(), text);
 }
 
-/// Writes text and a line break to standard output, and never fails or panics. For the server; a command
-/// uses its own `print`, since its output is what it was called for.
+/// Writes text and a line break to standard output, and never fails or panics. For the server; a command uses
+/// its own `print`, because its output is the purpose of the command.
 pub fn line(text: &str) {
     write(&STDOUT, io::stdout(), text);
 }
@@ -66,13 +67,13 @@ fn write(queue: &OnceLock<Queue>, mut directly: impl Write, text: &str) {
     }
 }
 
-/// What of the log was dropped since the process began.
+/// Returns how much of the log was dropped since the process started.
 #[must_use]
 pub fn dropped() -> Dropped {
     STDERR.get().map(Queue::dropped).unwrap_or_default()
 }
 
-/// Waits until all is written, but not for long: a reader that has stalled must not hold the exit.
+/// Waits until all is written, with a timeout: a stalled reader must not block the exit.
 pub fn flush() {
     let until = Instant::now() + FLUSH;
     for queue in [STDOUT.get(), STDERR.get()].into_iter().flatten() {
@@ -80,7 +81,7 @@ pub fn flush() {
     }
 }
 
-/// Where the log writes its lines: one `write` is one line, and always succeeds.
+/// The log's writer: one `write` is one line, and always succeeds.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLine;
 

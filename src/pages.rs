@@ -1,7 +1,7 @@
-//! Pages for people: a thin client of the API, which knows nothing of them.
+//! The HTML pages: a thin client of the API, which does not know them.
 //!
-//! Each is rendered with what the store holds; whatever it changes, its one script asks of the API.
-//! No rule lives here that the API does not enforce.
+//! Each is rendered from the store's data; for changes, its one script calls the API. The pages contain no rule
+//! that the API does not enforce.
 
 mod account;
 mod admin;
@@ -32,10 +32,10 @@ use crate::{
 pub(crate) use assets::PREFIX as ASSETS;
 pub use fault::render_error_pages;
 
-/// Where no other route is.
+/// Matches every path that no other route matches.
 pub(crate) const ANY_PATH: &str = "/{path:.*}";
 
-/// Puts the pages into an application.
+/// Adds the pages to an application.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
     if state.config.pages == Switch::Off {
         return;
@@ -71,8 +71,8 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys
     config.service(routes::page(ANY_PATH, nothing, state, keys).guard(browsers));
 }
 
-/// Whether a request for what is not there is a browser's that may be signed in: its page is then shown as all others
-/// are. What anything else is answered takes no look into the store.
+/// Returns whether a request for a missing page comes from a browser that may be signed in: its error page then
+/// shows the user, as all pages do. The response to any other request needs no lookup in the store.
 fn is_browsers(context: &GuardContext<'_>, state: &State) -> bool {
     let head = context.head();
     matches!(head.method, Method::GET | Method::HEAD)

@@ -1,5 +1,5 @@
-//! Files and folders that only the server's own user may open: they hold password hashes, the signing
-//! secret, and mails with links that open accounts.
+//! Files and folders that only the server's own user may open: they contain password hashes, the signing
+//! secret, and emails with links that give access to accounts.
 //!
 //! Their modes are set when they are created, and do not depend on the umask or on the mode of the folder.
 
@@ -17,12 +17,12 @@ pub use access::{check_access, explain, exposed};
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
-/// Creates a folder, and those above it, with mode 0700. One that exists stays as it is.
+/// Creates a folder, and its parents, with mode 0700. An existing one is left as it is.
 ///
 /// # Errors
-/// What the system says, or why this user may not create it.
+/// The operating system's error, or why this user may not create it.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
-    // The folder of a mere name is the empty path, and there is nothing to create.
+    // The parent of a bare file name is the empty path, and there is nothing to create.
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
@@ -37,24 +37,25 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
 /// Creates a file with mode 0600.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::AlreadyExists`] when the file exists, which is then not opened.
+/// The operating system's error; [`io::ErrorKind::AlreadyExists`] if the file exists, which is then not opened.
 pub fn create(file: &Path) -> io::Result<File> {
     let created =
         OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(file)?;
-    // The umask may have taken bits that the owner needs.
+    // The umask may have removed bits that the owner needs.
     created.set_permissions(Permissions::from_mode(FILE_MODE))?;
     Ok(created)
 }
 
-/// Writes a file with mode 0600 in the place of any that exists, and returns when it is on the disk.
+/// Writes a file with mode 0600, replacing an existing one, and returns when it is synced to disk.
 ///
-/// It is written under a second name first, so that no crash leaves half of it under the right one.
+/// The content is written to a temporary name first and then renamed, so that a crash never leaves an
+/// incomplete file.
 ///
 /// # Errors
-/// What the system says.
+/// The operating system's error.
 pub fn write(file: &Path, contents: &[u8]) -> io::Result<()> {
     let draft = file.with_extension("new");
-    // Left by a crash, and perhaps with another mode.
+    // Left over from a crash, and perhaps with another mode.
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -66,7 +67,7 @@ pub fn write(file: &Path, contents: &[u8]) -> io::Result<()> {
     File::open(folder_of(file))?.sync_all()
 }
 
-/// The folder of a file; of a mere name, the present one.
+/// Returns the folder of a file; for a bare file name, the current folder.
 #[must_use]
 pub fn folder_of(file: &Path) -> PathBuf {
     match file.parent() {

@@ -1,4 +1,4 @@
-//! The number by which one request is found again: in its answer, in an error's body, in the log.
+//! The request id, which identifies a request in its response, in an error's body and in the log.
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 
@@ -6,16 +6,16 @@ tokio::task_local! {
     static CURRENT: String;
 }
 
-/// The header that every answer carries.
+/// The header that every response has.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest that is taken over; proxies make them of 20 to 60 characters.
+/// The longest id that is accepted from outside; proxies generate ids of 20 to 60 characters.
 const LONGEST: usize = 128;
 
-/// The id that a proxy or a client has given a request, so that its log and ours are found by one id.
+/// Returns the id that a proxy or a client has given a request, so that both logs contain the same id.
 ///
-/// It names the request and nothing depends on it. One that could look like something else in a log, or
-/// that holds a token, is not taken over.
+/// It only identifies the request; nothing else depends on it. An id that could forge log content, or that
+/// contains a token, is not accepted.
 #[must_use]
 pub fn received(headers: &HeaderMap, token_prefixes: &[String]) -> Option<String> {
     let mut values = headers.get_all(HEADER);
@@ -28,19 +28,19 @@ pub fn received(headers: &HeaderMap, token_prefixes: &[String]) -> Option<String
     fits.then(|| id.to_owned())
 }
 
-/// A new one.
+/// Generates a new id.
 #[must_use]
 pub fn generate() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-/// The id of the request that is being answered, if one is.
+/// Returns the id of the current request, if there is one.
 #[must_use]
 pub fn current() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Runs what answers a request under its id.
+/// Runs a future with this request id.
 pub async fn scope<F: Future>(id: String, answer: F) -> F::Output {
     CURRENT.scope(id, answer).await
 }

@@ -1,4 +1,4 @@
-//! Deletes what is over beside the requests: the worker, and how much it asks of the database at once.
+//! Retention: the background worker that deletes expired data, and the load that it may cause.
 
 mod pace;
 
@@ -18,14 +18,15 @@ use crate::{
     time::Timestamp,
 };
 
-/// How often everything is gone through.
+/// How often all steps run.
 const EVERY: Duration = Duration::from_hours(1);
-/// How often the mark is moved on; and when a round is tried again that the store could not answer.
+/// How often the time mark is advanced, and a round retried after the store was unavailable.
 const LOOK: Duration = Duration::from_mins(1);
-/// How often to look for what a revocation has left, which another instance or a command may have done.
+/// How often to look for rows that a revocation has left to delete, by another instance or a command.
 const REVOKED: Duration = Duration::from_secs(10);
 
-/// Deletes what is over, every hour and whenever it is told to, until the server drains; unless the clock has jumped.
+/// Deletes expired data, every hour and when notified, until the server drains; but not while the clock is not
+/// trusted after a jump.
 pub async fn run(state: &State) {
     let mut watch = Watch::default();
     let mut trusted = true;
@@ -53,14 +54,14 @@ pub async fn run(state: &State) {
         tokio::select! {
             () = state.draining.cancelled() => {}
             () = state.retention_due.notified() => last = None,
-            // No clock decides what a revocation has left.
+            // What a revocation has left is deleted regardless of the clock.
             () = revoked(state) => drop(round(state, None).await),
             () = tokio::time::sleep(LOOK) => {}
         }
     }
 }
 
-/// Returns when a revocation has left rows to remove.
+/// Returns when a revocation has left rows to delete.
 async fn revoked(state: &State) {
     loop {
         tokio::time::sleep(REVOKED).await;
@@ -80,8 +81,8 @@ fn warn(jump: &Jump) {
     );
 }
 
-/// Goes through all steps once, without a trusted moment only through those that no clock decides; false if one of them
-/// failed. A step that fails keeps no other from its work.
+/// Runs all steps once, or, without a trusted time, only those that do not depend on the clock. Returns false
+/// if one of them failed. A failing step does not stop the others.
 async fn round(state: &State, now: Option<Timestamp>) -> bool {
     let keep_audit_events = state.config.keep_audit_events();
     let due = Due { now: now.unwrap_or(Timestamp::from_micros(0)), keep_audit_events };
@@ -92,8 +93,8 @@ async fn round(state: &State, now: Option<Timestamp>) -> bool {
     whole
 }
 
-/// Runs one step to its end, batch after batch; between two of them the database is left to others for at least
-/// as long as the batch has taken.
+/// Runs one step to completion in batches, pausing after each for at least as long as it took, so that other
+/// queries can use the database.
 async fn finish(state: &State, step: &Step, due: Due) -> bool {
     let mut pace = Pace::default();
     let mut deleted = 0;

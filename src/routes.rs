@@ -1,8 +1,8 @@
-//! THE TABLE: everything that can be asked, in groups by who is asked about the caller.
+//! The route table: every operation of the API, in two groups, outside the gate and behind it.
 //!
-//! A row is a handler; its method and address stand above it in its file, who may call it in its
-//! arguments. The codes behind it are those that it can answer of its own: what follows from its arguments
-//! (`openapi/errors.rs`) is left out. `openapi/openapi.json` is this table written out.
+//! A row is a handler; its method and path are declared above it in its file, its access rules by its
+//! arguments. The codes in brackets are those that the handler itself can return; those that follow from its
+//! arguments (`openapi/errors.rs`) are left out. `openapi/openapi.json` is generated from this table.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use crate::{
     state::State,
 };
 
-/// From one list of handlers: what utoipa documents, and what actix serves.
+/// Generates, from one list of handlers, what utoipa documents and what actix serves.
 macro_rules! table {
     (
         open { $($open:ident $(:: $open_rest:ident)* $([$($open_code:ident),*])?),* $(,)? }
@@ -38,7 +38,7 @@ macro_rules! table {
         ))]
         struct Documented;
 
-        /// Every row of the table.
+        /// Returns every row of the table.
         #[must_use]
         pub fn operations() -> Vec<Operation> {
             vec![
@@ -51,15 +51,15 @@ macro_rules! table {
     };
 }
 table! {
-    // Ask nobody: the gate does not stand here, so it reads no store and touches no cookie. Requests are counted by
-    // their address here as well (`app::limit`), but for the probes.
+    // Outside the gate: these handlers read no credential, no store and no cookie. Requests are counted by
+    // their IP address here as well (`app::limit`), except for the probes.
     open {
         health::live,
         health::ready [StoreUnavailable],
         auth::ok::auth_ok,
     }
 
-    // Pass the gate.
+    // Behind the gate.
     gated {
         auth::sign_up::sign_up_email [
             SignUpClosed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
@@ -130,19 +130,19 @@ table! {
     }
 }
 
-/// A row: a handler under its name, which is its operation id.
+/// A row: a handler and its name, which is its operation id.
 pub struct Operation {
     /// The operation id.
     pub id: &'static str,
-    /// Who may call, from the handler's arguments.
+    /// The access rules, from the handler's arguments.
     pub access: Access,
-    /// The codes that it can answer of its own.
+    /// The codes that the handler itself can return.
     pub codes: Vec<Code>,
     route: Box<dyn Fn() -> Route>,
 }
 
 impl Operation {
-    /// A handler that asks nobody. One whose arguments ask for a session does not compile here.
+    /// A handler outside the gate. One whose arguments need a session does not compile here.
     fn open<F, Args>(path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -157,7 +157,7 @@ impl Operation {
         Self { id: id(path), access: Args::ACCESS, codes: Vec::new(), route }
     }
 
-    /// A handler behind the gate. One whose arguments ask for nobody does not compile here.
+    /// A handler behind the gate. One whose arguments do not need the gate does not compile here.
     fn gated<F, Args>(path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -171,14 +171,14 @@ impl Operation {
         Self { id: id(path), access, codes: Vec::new(), route }
     }
 
-    /// It can answer this besides.
+    /// Adds codes that the handler itself can return.
     fn answering(mut self, answer: impl Answer) -> Self {
         self.codes.extend(answer.codes());
         self
     }
 }
 
-/// A code of a row, or several that come together.
+/// A code of a row, or a group of codes.
 trait Answer {
     fn codes(self) -> Vec<Code>;
 }
@@ -199,18 +199,18 @@ fn id(path: &'static str) -> &'static str {
     path.rsplit(':').next().map_or(path, str::trim)
 }
 
-/// The document as utoipa reads it off the handlers, before anything is said of who may call.
+/// Returns the document that utoipa generates from the handlers, without the access rules.
 #[must_use]
 pub fn documented() -> OpenApi {
     <Documented as utoipa::OpenApi>::openapi()
 }
 
-/// Puts the table into an application.
+/// Adds the table's routes to an application.
 pub fn configure(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
     let mut operations: BTreeMap<&str, Operation> =
         operations().into_iter().map(|operation| (operation.id, operation)).collect();
     let mut paths: Vec<(String, PathItem)> = documented().paths.paths.into_iter().collect();
-    // The first that matches is served, so /tokens/current must come before /tokens/{id}.
+    // The first match is served, so /tokens/current must come before /tokens/{id}.
     paths.sort_by_key(|(path, _)| path.contains('{'));
     for (path, mut item) in paths {
         let mut resource = web::resource(path);
@@ -226,13 +226,13 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, keys: &Signing
     }
 }
 
-/// What is no operation takes GET and HEAD, and says so to any other method.
+/// Returns a route that is not an API operation: it accepts GET and HEAD, and any other method results in 405.
 pub(crate) fn read_only(path: &str, route: Route) -> Resource {
     let taken = taken(Method::GET, Access::UNGATED);
     refusing_others(web::resource(path).route(route.guard(asked_by(&taken))), &taken)
 }
 
-/// A page for people, behind the gate, which is no operation of the document.
+/// Returns the route of an HTML page, behind the gate, which is not an operation of the document.
 pub fn page<F, Args>(path: &str, handler: F, state: &Data<State>, keys: &SigningKeys) -> Resource
 where
     F: Handler<Args>,
@@ -271,24 +271,24 @@ fn serve(
     if row.access.sets_cookie {
         return resource.route(with_cookie.wrap(from_fn(cookie::finish)));
     }
-    // What comes without a cookie, or with one that is known, takes the shorter way.
+    // Requests without a cookie, or with one whose signature is cached, bypass the cookie middleware.
     resource.route(route().guard(cookie::signature_is_cached(state))).route(with_cookie)
 }
 
-/// The methods that a row takes. What is read with GET answers HEAD too (RFC 9110, 9.1), with the same gate and
-/// the same handler; but programs that look at mails before people do send HEAD to what a link leads to.
+/// Returns the methods that a row accepts. GET implies HEAD (RFC 9110, 9.1), with the same gate and the same
+/// handler; except for one-time links, because mail scanners send HEAD to the links in emails.
 fn taken(method: Method, access: Access) -> Vec<Method> {
     if method == Method::GET && !access.once { vec![Method::HEAD, method] } else { vec![method] }
 }
 
-/// Lets these methods pass. actix's own guards note each in the request for the answer that names them, which
-/// costs more than to find the route, and ours knows them.
+/// Matches these methods. actix's own guards record each method in the request for the 405 response, which
+/// costs more than finding the route, and this table knows them.
 fn asked_by(taken: &[Method]) -> impl Guard + use<> {
     let taken = taken.to_vec();
     guard::fn_guard(move |context| taken.contains(&context.head().method))
 }
 
-/// The operations of a path, each with its method.
+/// Returns the operations of a path, each with its method.
 pub(crate) fn methods(item: &mut PathItem) -> Vec<(HttpMethod, &mut Documentation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
     [
@@ -316,7 +316,7 @@ fn actix_method(method: &HttpMethod) -> Method {
     }
 }
 
-/// What is answered where there is nothing; nobody is asked there either.
+/// Responds with 404 where no route matches, without the gate.
 pub async fn nothing() -> Result<HttpResponse, Error> {
     Err(Code::NotFound.into())
 }

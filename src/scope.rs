@@ -1,4 +1,4 @@
-//! What a token may do. A cookie session may do all that its user may.
+//! The scopes of API tokens. A cookie session may do whatever its user may.
 
 use std::str::FromStr;
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-// The only list of them: what a body may name, what the document and the command line say, and what an operation can
-// demand (`gate::Needs`) follow from it.
+// The only list of scopes: the values in a body, in the document and at the command line, and the scopes that
+// an operation can require (`gate::Needs`) are derived from it.
 /// One thing that a token may be allowed.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema,
@@ -25,13 +25,13 @@ pub enum Scope {
 
 read_by_name!(Scope);
 
-/// Reads an enum from its name and from nothing else.
+/// Deserializes an enum from its name and from nothing else.
 ///
-/// serde's derive also takes `{"admin": null}`, and serde_json calls a number where a name belongs
-/// broken JSON instead of a field that does not fit.
+/// serde's derive also accepts `{"admin": null}`, and serde_json reports a number in place of a name as
+/// malformed JSON instead of an invalid field.
 ///
 /// # Errors
-/// When it is no text, or no name of this enum's.
+/// When the value is not a string, or not a name of this enum.
 pub fn by_name<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -44,7 +44,7 @@ where
     })
 }
 
-/// Has an enum be read from its name in a body or a query string, as [`by_name`] does.
+/// Implements `Deserialize` for an enum by its name, with [`by_name`].
 macro_rules! read_by_name {
     ($name:ty) => {
         impl<'de> serde::Deserialize<'de> for $name {
@@ -58,13 +58,13 @@ macro_rules! read_by_name {
 pub(crate) use read_by_name;
 
 impl Scope {
-    /// Its name on the wire and in a column.
+    /// Returns the name, as in JSON and in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Which scope a request of this method needs: `read` if the method is safe (RFC 9110, 9.2.1).
+    /// Returns the scope that a request of this method needs: `read` if the method is safe (RFC 9110, 9.2.1).
     #[must_use]
     pub fn of_method(safe: bool) -> Self {
         if safe { Self::Read } else { Self::Write }
@@ -79,59 +79,59 @@ impl Scopes {
     /// No scope.
     pub const NONE: Self = Self(0);
 
-    /// This one.
+    /// Returns a set of one scope.
     #[must_use]
     pub const fn one(scope: Scope) -> Self {
         Self::numbered(scope as u8)
     }
 
-    /// The scope of this number, `Scope::Read as u8` for example: where a constant is needed.
+    /// Returns the scope with this number, for example `Scope::Read as u8`, in constants.
     ///
     /// # Panics
-    /// When there is none: where it is compiled, for a constant.
+    /// When there is no such scope: for a constant, at compile time.
     #[must_use]
     pub const fn numbered(number: u8) -> Self {
         assert!((number as usize) < Scope::VARIANTS.len(), "there is no such scope");
         Self(1 << number)
     }
 
-    /// The scopes of both.
+    /// Returns the union of both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Every scope there is.
+    /// Returns all scopes.
     #[must_use]
     pub fn all() -> Self {
         Scope::VARIANTS.iter().copied().collect()
     }
 
-    /// Whether this one is among them.
+    /// Returns whether the set contains this scope.
     #[must_use]
     pub fn contains(self, scope: Scope) -> bool {
         self.contain(Self::one(scope))
     }
 
-    /// Whether all of these are among them.
+    /// Returns whether the set contains all of these scopes.
     #[must_use]
     pub fn contain(self, others: Self) -> bool {
         self.0 & others.0 == others.0
     }
 
-    /// The scopes, in the order in which they are declared.
+    /// Returns the scopes, in the order of their declaration.
     #[must_use]
     pub fn to_vec(self) -> Vec<Scope> {
         Scope::VARIANTS.iter().copied().filter(|scope| self.contains(*scope)).collect()
     }
 
-    /// Their names, in the same order.
+    /// Returns their names, in the same order.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
         self.to_vec().into_iter().map(Scope::name).collect()
     }
 
-    /// Their names with a space between, as OAuth writes them (RFC 6749, 3.3).
+    /// Returns their names separated by spaces, as OAuth writes them (RFC 6749, 3.3).
     #[must_use]
     pub fn to_text(self) -> String {
         self.names().join(" ")

@@ -1,30 +1,31 @@
-//! What this server is to the world, decided by settings alone and never by a request's headers.
+//! The server's public URL, name and trusted origins: determined by settings alone and never by a request's
+//! headers.
 
 use url::Url;
 
 use crate::config::{Config, ConfigError, SameSite};
 
-/// Where people reach this server, and whose pages may act for them.
+/// The server's public URL, and the origins whose pages may act for a signed-in user.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// What every link begins with.
+    /// The base of every link.
     pub public_url: Url,
-    /// Ours and the trusted ones, as browsers write them: `https://example.com`.
+    /// The server's own origins and the trusted ones, as browsers write them: `https://example.com`.
     origins: Vec<String>,
-    /// Those of them that are not ours.
+    /// The trusted origins without the server's own.
     trusted: Vec<String>,
-    /// What it is called.
+    /// The site's name.
     pub name: String,
-    /// From which pages the browser sends the cookie.
+    /// The pages from which the browser sends the cookie.
     pub same_site: SameSite,
 }
 
 impl Site {
-    /// Where there is no public URL, the bound port is ours on localhost and 127.0.0.1, over http. A Unix socket has
-    /// none, and is then reached by these names without a port.
+    /// Creates the site. Without a public URL it is http on localhost and 127.0.0.1, with the bound port. A
+    /// Unix socket has no port, and is then reached by these names without one.
     ///
     /// # Errors
-    /// When the cookie would be for all sites and not Secure.
+    /// When the cookie would have `SameSite=None` and not be Secure.
     pub fn new(config: &Config, port: Option<u16>) -> Result<Self, ConfigError> {
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         let local = |host| Url::parse(&format!("http://{host}{port}"));
@@ -46,7 +47,8 @@ impl Site {
         Ok(site)
     }
 
-    /// A URL of ours, as a mail may hold it: it begins with the public URL, whatever a request said.
+    /// Returns an absolute URL of this site, for an email: it is based on the public URL, whatever a request
+    /// contained.
     #[must_use]
     pub fn link(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.public_url.clone();
@@ -57,41 +59,42 @@ impl Site {
         url
     }
 
-    /// The origins that are trusted besides ours: those that CORS is opened to.
+    /// Returns the trusted origins besides the server's own: those that CORS allows.
     #[must_use]
     pub fn trusted_origins(&self) -> &[String] {
         &self.trusted
     }
 
-    /// Whether a URL is on one of the trusted origins that are not ours.
+    /// Returns whether a URL is on a trusted origin that is not the server's own.
     #[must_use]
     pub fn is_elsewhere(&self, url: &Url) -> bool {
         origin_of(url).is_some_and(|origin| self.trusted.contains(&origin))
     }
 
-    /// Whether pages of this origin may act for a signed-in user. It is compared as the text that browsers
-    /// send: a URL parser knows no origin for an app's own scheme, and reads several texts as one.
+    /// Returns whether pages of this origin may act for a signed-in user. It is compared as the text that
+    /// browsers send: a URL parser knows no origin for an app's own scheme, and maps several texts to the same
+    /// one.
     #[must_use]
     pub fn trusts_origin(&self, origin: &str) -> bool {
         self.origins.iter().any(|trusted| trusted == origin)
     }
 
-    /// Whether the page at this URL is of an origin that may act for a signed-in user.
+    /// Returns whether the page at this URL has an origin that may act for a signed-in user.
     #[must_use]
     pub fn trusts_page(&self, url: &str) -> bool {
         let origin = Url::parse(url).ok().and_then(|url| origin_of(&url));
         origin.is_some_and(|origin| self.trusts_origin(&origin))
     }
 
-    /// Whether people reach it over https.
+    /// Returns whether the public URL is https.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.public_url.scheme() == "https"
     }
 }
 
-/// A URL's origin, as browsers write it in the Origin header of its pages. Those of other schemes, such as
-/// `capacitor` and `tauri`, are made by apps; to the standard for URLs they have no origin.
+/// Returns a URL's origin, as browsers write it in the Origin header. Other schemes, such as `capacitor` and
+/// `tauri`, are created by apps; according to the URL standard they have no origin.
 #[must_use]
 pub fn origin_of(url: &Url) -> Option<String> {
     match url.scheme() {

@@ -1,4 +1,4 @@
-//! What every request may need: one value, shared by all threads.
+//! The state that all requests and threads share.
 
 use actix_web::{HttpRequest, web::Data};
 use tokio::sync::{Notify, Semaphore};
@@ -17,47 +17,47 @@ use crate::{
     time::Clock,
 };
 
-/// The running server's parts.
+/// The components of the running server.
 pub struct State {
     /// The settings.
     pub config: Config,
-    /// What this server is to the world.
+    /// The public URL and the trusted origins.
     pub site: Site,
-    /// The data.
+    /// The data layer.
     pub store: Store,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// How often something may be asked.
+    /// The rate limits.
     pub limits: Limits,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Metrics,
-    /// Sign-ins that wait for others of the same account: this many places are left.
+    /// The free places for sign-ins that wait for others of the same account.
     pub waiting_sign_ins: Semaphore,
-    /// Where passwords are hashed.
+    /// The thread pool that hashes passwords.
     pub hashing: Hashing,
-    /// How mail leaves.
+    /// Sends emails.
     pub mailer: Mailer,
-    /// Told when a job was added, so that it need not wait to be found.
+    /// Notified when a job is added, so that it starts without waiting for the next poll.
     pub job_added: Notify,
-    /// Told when there are rows to delete that need not wait for the next hour.
+    /// Notified when there are rows to delete that need not wait for the next hour.
     pub retention_due: Notify,
-    /// Cookies that need no second check of their signature.
+    /// The cache of cookies whose signature was verified.
     pub checked_cookies: CheckedCookies,
-    /// Whether the other instances have keys that fit ours.
+    /// Whether the signing keys of all instances match.
     pub key_check: KeyCheck,
-    /// When each key was last used.
+    /// When each credential was last used.
     pub last_used: LastUsedBuffer,
-    /// Ends of sessions that are to be written.
+    /// New ends of sessions that are to be written.
     pub session_ends: SessionEnds,
-    /// Whether the server is on its way out: it still answers, and says that it is not ready.
+    /// Cancelled when the server starts to drain: it still serves requests, and reports that it is not ready.
     pub draining: CancellationToken,
 }
 
 impl State {
-    /// The state that a request was given.
+    /// Returns the state of the application that handles a request.
     ///
     /// # Errors
-    /// When the server was built without it: a fault of ours.
+    /// When the server was built without it: an internal error.
     pub fn of(request: &HttpRequest) -> Result<&Self, Error> {
         request.app_data::<Data<Self>>().map(Data::get_ref).ok_or_else(|| {
             tracing::error!("the server was built without its state");

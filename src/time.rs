@@ -1,4 +1,4 @@
-//! Time as data: one type for a moment, and one place that asks what time it is.
+//! Time: one type for a point in time, and one clock that is the only source of the current time.
 
 mod date;
 mod manual;
@@ -22,48 +22,48 @@ pub use manual::ManualClock;
 pub use sql::Moment;
 pub use uptime::Uptime;
 
-/// A moment, in microseconds since 1970 (UTC): what both databases can keep without rounding.
+/// A point in time, in microseconds since 1970 (UTC), which both databases can store without rounding.
 ///
-/// On the wire it is RFC 3339 with milliseconds and `Z`: `2026-11-23T12:48:00.000Z`.
+/// In JSON it is RFC 3339 with milliseconds and `Z`: `2026-11-23T12:48:00.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Moment)]
 pub struct Timestamp(i64);
 
-/// A length of time in microseconds, made by [`seconds`] and [`days`].
+/// A duration in microseconds, created by [`seconds`] and [`days`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(i64);
 
-/// `n` seconds.
+/// Returns a span of `n` seconds.
 #[must_use]
 pub const fn seconds(n: u32) -> Span {
     Span(n as i64 * 1_000_000)
 }
 
-/// `n` days of 24 hours.
+/// Returns a span of `n` days of 24 hours.
 #[must_use]
 pub const fn days(n: u32) -> Span {
     Span(n as i64 * 86_400_000_000)
 }
 
-/// A number of days, as people say it.
+/// Formats a number of days for people.
 #[must_use]
 pub fn in_days(days: u32) -> String {
     let unit = if days == 1 { "day" } else { "days" };
     format!("{days} {unit}")
 }
 
-/// How far the clocks of instances may differ: a time that is further ahead than this was set by a clock that was
-/// wrong.
+/// The maximum clock skew between instances: a time further in the future than this was recorded by an
+/// incorrect clock.
 pub const CLOCK_TOLERANCE: Span = seconds(300);
 
 impl Timestamp {
-    /// From microseconds since 1970.
+    /// Creates a timestamp from microseconds since 1970.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since 1970.
+    /// Returns the microseconds since 1970.
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
@@ -71,14 +71,14 @@ impl Timestamp {
 }
 
 impl Timestamp {
-    /// How many seconds there are until then, rounded up; none if it is over.
+    /// Returns the number of seconds until `then`, rounded up; 0 if it has passed.
     #[must_use]
     pub fn seconds_until(self, then: Self) -> u64 {
         u64::try_from(then.0.saturating_sub(self.0)).unwrap_or_default().div_ceil(1_000_000)
     }
 }
 
-// Saturating: a clock at the edge of time is a strange answer, a panic in the gate is an outage.
+// Saturating: a clock at the limit of the range yields an odd result, but a panic in the gate is an outage.
 impl std::ops::Add<Span> for Timestamp {
     type Output = Self;
     fn add(self, span: Span) -> Self {
@@ -100,11 +100,11 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The moments that RFC 3339 and the calendar can write; a database knows others, and `infinity`.
+/// The range that RFC 3339 and the calendar can express; a database can store other times, and `infinity`.
 const SHOWN: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_207_199_999_999;
 
 impl Timestamp {
-    /// Whether it is shown as it is, and not as the nearest moment that can be.
+    /// Returns whether it is formatted exactly, and not as the nearest time that can be.
     #[must_use]
     pub fn is_shown_exactly(self) -> bool {
         SHOWN.contains(&self.0)
@@ -114,7 +114,8 @@ impl Timestamp {
         jiff::Timestamp::from_microsecond(self.0.clamp(*SHOWN.start(), *SHOWN.end()))
     }
 
-    /// For people, where no script has put it into their words and zone: `2026-11-23 12:48 UTC`.
+    /// Formats it for people, in case no script converts it to their language and time zone: `2026-11-23 12:48
+    /// UTC`.
     #[must_use]
     pub fn to_minute(self) -> String {
         self.shown()
@@ -142,42 +143,42 @@ impl PartialSchema for Timestamp {
 
 impl ToSchema for Timestamp {}
 
-/// What tells the time. A decision by time is handed `now`, read from here once.
+/// The clock. A decision that depends on time receives `now`, which is read from here once.
 ///
-/// Two clocks that must not be confused: calendar time ([`Timestamp`]), which an operator or a time server may
-/// set forward and back, and the time since the machine started ([`Uptime`]), which only runs. How long
-/// something lasts within this process is a matter of the second.
+/// There are two clocks, which must not be confused: the wall clock ([`Timestamp`]), which an operator or a
+/// time server may set forward and back, and the monotonic clock ([`Uptime`]), which only advances. Durations
+/// within this process are measured with the monotonic clock.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The machine's clocks.
     #[default]
     System,
-    /// Clocks that move only when told to, so that an expiry can be met at its exact edge.
+    /// Clocks that only advance when a test sets them, so that an expiry can be tested at its exact boundary.
     Manual(Arc<ManualClock>),
 }
 
 impl Clock {
-    /// A clock that stands at this moment until it is set again.
+    /// Creates a clock that stays at this time until it is set again.
     #[must_use]
     pub fn manual(at: Timestamp) -> Self {
         Self::Manual(Arc::new(ManualClock::new(at)))
     }
 
-    /// Lets time pass on a manual clock until it shows this; the machine's own is left alone.
+    /// Advances a manual clock to this time; has no effect on the system's clock.
     pub fn set(&self, to: Timestamp) {
         if let Self::Manual(clock) = self {
             clock.advance_to(to);
         }
     }
 
-    /// Sets a manual clock's calendar time, as a time server does: no time passes.
+    /// Sets a manual clock's wall clock, as a time server does, without advancing the monotonic clock.
     pub fn step(&self, to: Timestamp) {
         if let Self::Manual(clock) = self {
             clock.step(to);
         }
     }
 
-    /// The present moment, by the calendar.
+    /// Returns the current time of the wall clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
@@ -186,7 +187,7 @@ impl Clock {
         }
     }
 
-    /// The present moment, by a clock that is never set.
+    /// Returns the current time of the monotonic clock.
     #[must_use]
     pub fn uptime(&self) -> Uptime {
         match self {

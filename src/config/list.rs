@@ -1,12 +1,12 @@
 use std::ops::Deref;
 
-/// The values of a setting that takes several, separated by commas or spaces. Nothing between two
-/// separators is no value, so a trailing comma is ignored.
+/// The values of a setting with several values, separated by commas or white space. Empty elements are ignored,
+/// so a trailing comma does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(Vec<T>);
 
 impl<T> List<T> {
-    /// Reads each value by itself.
+    /// Parses each value separately.
     ///
     /// # Errors
     /// The first value's error.

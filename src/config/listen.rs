@@ -1,17 +1,17 @@
-//! Where to listen.
+//! The IP addresses or the socket on which to listen.
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use super::parse::without_blanks;
 
-/// A place to listen at.
+/// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
-    /// One address.
+    /// One IP address and port.
     Address(SocketAddr),
-    /// All addresses of a name.
+    /// All IP addresses of a name.
     Name(String, u16),
-    /// All addresses of this machine, IPv4 and IPv6.
+    /// All IP addresses of this machine, IPv4 and IPv6.
     Everywhere(u16),
     /// A Unix socket.
     Unix(PathBuf),
@@ -60,7 +60,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// The mode of a Unix socket, written in octal.
+/// The mode of a Unix socket, in octal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketMode(pub u32);
 

@@ -1,4 +1,4 @@
-//! How settings are read from their text.
+//! Parses settings from their text.
 
 use std::{fmt, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
@@ -12,12 +12,12 @@ use url::{ParseError, Url};
 use super::List;
 use crate::site;
 
-/// A setting that must not be read by chance: it shows itself to nobody.
+/// A setting that must not be revealed by accident: `Debug` does not show it.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text, for the one place that uses it.
+    /// Returns the text, for the one place that uses it.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -40,12 +40,12 @@ impl FromStr for Secret {
     }
 }
 
-/// How often something may be done.
+/// A rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
-    /// Any number of times.
+    /// No limit.
     Off,
-    /// So often at once, and again so often in each such time.
+    /// A burst of this many, replenished over this period.
     Of(NonZeroU32, Duration),
 }
 
@@ -64,7 +64,7 @@ impl FromStr for Rate {
             return Err("must be for a time from a second to a day");
         }
         let most: NonZeroU32 = most.parse().map_err(|_| SHAPE)?;
-        // The counters count in microseconds: what is faster would be no limit at all.
+        // The counters count in microseconds: a higher rate would be no limit at all.
         if each / most.get() < Duration::from_micros(1) {
             return Err("must be at most a million a second; off is for any number");
         }
@@ -72,12 +72,12 @@ impl FromStr for Rate {
     }
 }
 
-/// A folder that is made if it is missing. One whose name nobody wants would hold a new, empty database.
+/// Parses a folder that is created if it is missing. A mistyped name would contain a new, empty database.
 pub(super) fn folder(text: &str) -> Result<PathBuf, &'static str> {
     without_blanks(text).map(PathBuf::from)
 }
 
-/// A path as it is meant: lines of a file that was written on Windows end in a carriage return.
+/// Rejects white space around a path: lines of a file that was written on Windows end in a carriage return.
 pub(super) fn without_blanks(path: &str) -> Result<&str, &'static str> {
     if path.trim() == path && !path.contains(char::is_control) {
         Ok(path)
@@ -88,11 +88,11 @@ pub(super) fn without_blanks(path: &str) -> Result<&str, &'static str> {
     }
 }
 
-/// The levels of the log.
+/// The log levels.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// `tracing`'s directives. A word alone is a level: `tracing` would take any other for the name of a module that logs
-/// everything, and nothing else would be logged.
+/// Validates `tracing`'s directives. A single word must be a level: `tracing` would interpret any other as the
+/// name of a module that logs everything, and nothing else would be logged.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
     let directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
     for word in directives.clone().filter(|directive| !directive.contains(['=', '[', ']'])) {
@@ -107,12 +107,12 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     Ok(directives.collect::<Vec<_>>().join(","))
 }
 
-/// Proxies as networks, or `none`: an empty list is not the same as no list, which is warned of.
+/// Parses proxies as networks, or `none`: an empty list is not the same as no list, which causes a warning.
 pub(super) fn proxies(text: &str) -> Result<List<IpNet>, String> {
     List::parse(if text.trim() == "none" { "" } else { text }, network)
 }
 
-/// A network, or the one address that it is made of.
+/// Parses a network, or a single IP address as a network.
 fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
@@ -141,7 +141,7 @@ pub(super) fn origins(text: &str) -> Result<List<String>, String> {
     List::parse(text, origin)
 }
 
-/// An origin as browsers write it (RFC 6454, 6.2), which is what requests are compared with.
+/// Parses an origin into the form that browsers write (RFC 6454, 6.2), with which requests are compared.
 fn origin(text: &str) -> Result<String, String> {
     if text.eq_ignore_ascii_case("null") {
         return Err("cannot be null, which browsers send for pages of many origins".into());
@@ -161,7 +161,7 @@ fn origin(text: &str) -> Result<String, String> {
     })
 }
 
-/// To a URL's parser, one that begins with its host is "a relative URL without a base".
+/// Parses a URL. Without a scheme, the URL parser's own error is the unhelpful "a relative URL without a base".
 fn parse_url(text: &str, example: &str) -> Result<Url, String> {
     Url::parse(text).map_err(|error| match error {
         ParseError::RelativeUrlWithoutBase => {
@@ -188,7 +188,7 @@ fn refuse_credentials(url: &Url) -> Result<(), String> {
     Ok(())
 }
 
-/// To a URL's parser a wildcard is a letter like any other.
+/// Rejects wildcards: a URL parser treats them like any other letter.
 fn refuse_pattern(text: &str) -> Result<(), String> {
     if text.contains('*') {
         return Err("must name one host, not a pattern".into());
@@ -203,7 +203,7 @@ pub(super) fn login_url(text: &str) -> Result<String, String> {
     web_url(text).map(String::from)
 }
 
-/// What tokens begin with: new ones with the first of these, and accepted ones with any.
+/// The prefixes of tokens: new tokens get the first, and tokens with any of them are accepted.
 #[derive(Debug, Clone)]
 pub struct TokenPrefixes {
     new: String,
@@ -211,13 +211,13 @@ pub struct TokenPrefixes {
 }
 
 impl TokenPrefixes {
-    /// What a new token begins with.
+    /// Returns the prefix of new tokens.
     #[must_use]
     pub fn of_new(&self) -> &str {
         &self.new
     }
 
-    /// What an accepted token may begin with.
+    /// Returns the prefixes that are accepted.
     #[must_use]
     pub fn all(&self) -> &[String] {
         &self.all

@@ -1,4 +1,4 @@
-//! The list of error codes, as a page and as Markdown: both are written from [`Code`].
+//! The list of error codes, as a page and as Markdown: both are generated from [`Code`].
 
 use std::fmt::Write;
 
@@ -13,20 +13,21 @@ use crate::{
     state::State,
 };
 
-/// What a code means with one status.
+/// The meaning of a code with one status.
 struct Meaning {
     status: StatusCode,
     message: &'static str,
     explanation: &'static str,
 }
 
-/// A code, and its meanings: the protocol has one word for several, and tells them apart by status.
+/// A code, and its meanings: the Better Auth protocol uses one name for several errors, which differ in their
+/// status.
 struct Entry {
     name: &'static str,
     meanings: Vec<Meaning>,
 }
 
-/// Every code, in the order of their statuses.
+/// Returns every code, sorted by status.
 fn entries() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for code in Code::VARIANTS {
@@ -65,7 +66,7 @@ impl Page {
     }
 }
 
-/// The list as Markdown, as it is committed.
+/// Returns the list as Markdown, as it is committed.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = format!(

@@ -1,4 +1,4 @@
-//! A file that is kept compressed, and sent only to a browser that does not have it.
+//! A static file that is stored compressed, and sent only to a browser that has not cached it.
 
 use std::{
     borrow::Cow,
@@ -19,23 +19,23 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error};
 
-/// The file.
+/// A file.
 pub(super) struct Stored {
     kind: &'static str,
     gzip: Bytes,
-    /// Changes with what is in it.
+    /// Changes with the content.
     pub hash: String,
 }
 
 impl Stored {
-    /// One to be compressed. None when that fails, which it does not in memory.
+    /// Compresses a file. `None` if that fails, which it does not in memory.
     pub fn compress(kind: &'static str, content: impl AsRef<[u8]>) -> Option<Self> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(content.as_ref()).ok()?;
         Some(Self::compressed(kind, encoder.finish().ok()?))
     }
 
-    /// One that is compressed already.
+    /// Wraps a file that is already compressed.
     pub fn compressed(kind: &'static str, gzip: impl Into<Cow<'static, [u8]>>) -> Self {
         let gzip = match gzip.into() {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
@@ -45,19 +45,19 @@ impl Stored {
         Self { kind, gzip, hash }
     }
 
-    /// It, under an address that never means another content: the browser does not ask again.
+    /// Serves the file under a URL whose content never changes: the browser does not revalidate it.
     pub fn immutable(&self, request: &HttpRequest) -> HttpResponse {
         self.answer(request, "public, max-age=31536000, immutable")
     }
 
-    /// It, under an address whose content changes with the server: the browser asks whether what it has is still
-    /// right, and is answered in a few bytes if it is.
+    /// Serves the file under a URL whose content changes with the server's version: the browser revalidates its
+    /// copy, and gets a short response if it is still current.
     pub fn revalidated(&self, request: &HttpRequest) -> HttpResponse {
         self.answer(request, "no-cache")
     }
 
     fn answer(&self, request: &HttpRequest, cache: &'static str) -> HttpResponse {
-        // Weak, as it is the same for both encodings.
+        // Weak, because it is the same for both encodings.
         let tag = EntityTag::new_weak(self.hash.clone());
         let is_known = match IfNoneMatch::parse(request) {
             Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(&tag)),
@@ -76,7 +76,7 @@ impl Stored {
         if takes_gzip(request) {
             return answer.insert_header(ContentEncoding::Gzip).body(self.gzip.clone());
         }
-        // Few programs ask for it like this, so the file is not kept in two forms.
+        // Few clients request it without compression, so no uncompressed copy is stored.
         let mut plain = Vec::new();
         match GzDecoder::new(&self.gzip[..]).read_to_end(&mut plain) {
             Ok(_) => answer.body(plain),

@@ -1,4 +1,4 @@
-//! Swagger UI: its script and its style as its authors made them, in a page of ours that says how they behave.
+//! Swagger UI: its original script and style, in a page of this server that configures them.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -27,7 +27,7 @@ struct Files(BTreeMap<&'static str, Stored>);
 
 impl Files {
     fn read() -> Self {
-        // The build compresses theirs.
+        // The build compresses Swagger UI's own files.
         let theirs = THEIRS.into_iter().filter_map(|(name, kind)| {
             let file = utoipa_swagger_ui::serve(name, Config::default().into()).ok()??;
             Some((name, Stored::compressed(kind, file.bytes)))
@@ -38,7 +38,7 @@ impl Files {
         Self(theirs.chain(ours).collect())
     }
 
-    /// The address of one: it changes with what is in it.
+    /// Returns the URL of a file, which changes with the content.
     fn address(&self, name: &str) -> String {
         let hash = self.0.get(name).map_or("", |file| file.hash.as_str());
         format!("/docs/{name}?v={hash}")
@@ -50,7 +50,7 @@ impl Files {
 pub(super) struct Page {
     site: String,
     mark: &'static str,
-    /// Whether there are pages to go back to.
+    /// Whether the HTML pages are enabled, so that this page can link back to them.
     has_pages: bool,
 }
 
@@ -71,6 +71,6 @@ pub(super) async fn show_file(
     let file = FILES.0.get(name.as_str()).ok_or(Code::NotFound)?;
     let present = FILES.address(&name);
     let is_present = request.uri().path_and_query().is_some_and(|asked| asked.as_str() == present);
-    // Under another, an older or newer instance's page asks for it.
+    // Under another URL, the page of an older or newer instance requests it.
     Ok(if is_present { file.immutable(&request) } else { file.revalidated(&request) })
 }

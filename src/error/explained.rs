@@ -1,12 +1,12 @@
-//! What each code means to those who write a client: when it is answered, and what to do about it.
+//! The explanation of each code for authors of clients: when it occurs, and what to do about it.
 
 use super::Code;
 
-/// Where the server has the list of error codes.
+/// The path of the list of error codes.
 pub const CODES: &str = "/docs/errors";
 
 impl Code {
-    /// What follows on its sentence in the list of error codes.
+    /// Returns the explanation that follows the code's sentence in the list of error codes.
     #[must_use]
     #[rustfmt::skip]
     pub const fn explanation(self) -> &'static str {
@@ -66,7 +66,7 @@ impl Code {
         }
     }
 
-    /// Where its explanation is: the `type` of a problem (RFC 9457, 3.1.1).
+    /// Returns the URL of the explanation: the `type` of a problem (RFC 9457, 3.1.1).
     #[must_use]
     pub fn link(self) -> String {
         format!("{CODES}#{}", self.name())

@@ -1,13 +1,13 @@
 use crate::{mail, store};
 
-/// Why a job is not done.
+/// Why a job has failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// It never will be: give it up.
+    /// It will never succeed: do not retry.
     Permanent(String),
-    /// It may be later: try again.
+    /// It may succeed later: retry.
     Transient(String),
-    /// Nobody here knows what it is: a newer Portcullis does.
+    /// This version does not know this kind of job: a newer Portcullis does.
     Unknown,
 }
 

@@ -1,9 +1,9 @@
-//! Writing to people.
+//! Sends emails.
 //!
-//! A letter that holds a link is asked for without it: the link's secret is made when the letter is
-//! about to leave, and only its hash is stored. So no secret waits in the queue, a link that a mail
-//! server held up lives as long as any other, and whether there is somebody to write to is decided
-//! here: asking for a mail is the same work for any address, and takes as long.
+//! An email with a link is queued without it: the link's secret is generated just before the email is sent, and
+//! only its hash is stored. So the queue contains no secret, a link that a mail server delayed is valid for as
+//! long as any other, and whether the recipient has an account is decided here: a request for an email does the
+//! same work for any email, and takes as long (no user enumeration).
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -22,61 +22,61 @@ use crate::{
     time::{Span, days, seconds},
 };
 
-/// A letter to write to an address.
+/// An email to send.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mail {
     about: About,
     email: String,
-    /// Where its link leads on to.
+    /// The page to which its link leads.
     #[serde(skip_serializing_if = "Option::is_none")]
     callback: Option<String>,
-    /// The session that asked for it.
+    /// The session that requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_id: Option<String>,
 }
 
-/// What a letter is about.
+/// The subject of an email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum About {
-    /// Is this address yours?
+    /// Confirm the email of a new account.
     VerifyEmail,
-    /// Somebody signed up with your address, and you are here already.
+    /// A sign-up with this email was rejected, because an account already has it.
     AlreadyHere,
     /// Choose a new password.
     ResetPassword,
-    /// An account has been made for you.
+    /// An admin has created an account for you.
     Invitation,
-    /// Is this address to be yours?
+    /// Confirm the new email of an account.
     ChangeEmail,
-    /// Do you want to leave?
+    /// Confirm the deletion of an account.
     DeleteAccount,
-    /// Your password was changed.
+    /// The password was changed.
     PasswordChanged,
-    /// Your address was changed; to the old one.
+    /// The email was changed; sent to the old one.
     EmailChanged,
 }
 
 impl Mail {
-    /// A letter about this, to this address.
+    /// Creates an email about this, to this recipient.
     #[must_use]
     pub fn new(about: About, email: &str) -> Self {
         Self { about, email: email.to_owned(), callback: None, session_id: None }
     }
 
-    /// Where it goes to, if it is about this.
+    /// Returns the recipient, if the email is about this.
     pub(super) fn email_about(self, about: About) -> Option<String> {
         (self.about == about).then_some(self.email)
     }
 
-    /// The same, with a link that leads on to there.
+    /// Sets the page to which its link leads.
     #[must_use]
     pub fn leading_to(self, callback: Option<String>) -> Self {
         Self { callback, ..self }
     }
 
-    /// The same, asked for in this session.
+    /// Sets the session that requested it.
     #[must_use]
     pub fn asked_for_in(self, session_id: &str) -> Self {
         Self { session_id: Some(session_id.to_owned()), ..self }
@@ -89,12 +89,12 @@ impl From<Mail> for Job {
     }
 }
 
-/// How long a link lives, in time and in words.
+/// The lifetime of a link, as a span and in words.
 type Life = (Span, &'static str);
 const HOUR: Life = (seconds(60 * 60), "an hour");
 const THREE_DAYS: Life = (days(3), "three days");
 
-/// A letter with a link, or one without.
+/// An email with a link, or one without.
 enum Kind {
     Link(Purpose, Life, fn(&str, Url, &str) -> Letter),
     Notice(fn(&str, &Url) -> Letter),
@@ -116,14 +116,15 @@ impl About {
     }
 }
 
-/// Writes a letter, unless there is no use for it any more.
+/// Sends an email, unless it is no longer of use.
 pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(), Failure> {
     let site = &state.site;
     let letter = match mail.about.kind() {
         Kind::Notice(write) => write(&site.name, &site.public_url),
         Kind::Link(purpose, (life, lasts), write) => {
             let Some(secret) = make_link(state, row, &mail, purpose, life).await? else {
-                // A change to a taken email ends the one before it as well, as if it were mailed.
+                // A change to an email that is taken supersedes a previous change as well, as if it were
+                // mailed.
                 if purpose == Purpose::ChangeEmail {
                     verifications::supersede(&state.store, row.id.clone()).await?;
                 }
@@ -136,7 +137,7 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
     Ok(verifications::supersede(&state.store, row.id.clone()).await?)
 }
 
-/// Makes the link of a letter; none if there is nobody to send it to, or no use for it.
+/// Creates the link of an email; `None` if there is no recipient, or no use for it.
 async fn make_link(
     state: &State,
     row: &JobRow,
@@ -159,10 +160,11 @@ async fn make_link(
     Ok(issued.then_some(secret))
 }
 
-/// The link itself. It leads to a page of ours, which acts when a button is pressed: a mail scanner follows
-/// links, and must not confirm anything. The secret is in the fragment, which no browser sends.
+/// Returns the URL of the link. It leads to a built-in page, which acts when a button is pressed: a mail
+/// scanner follows links, and must not confirm anything. The secret is in the fragment, which browsers do not
+/// send.
 ///
-/// A password may be chosen on another page, whose form acts. With our pages turned off, other links lead to
+/// A password may be chosen on another page, whose form acts. If the pages are disabled, other links lead to
 /// the protocol's GET requests.
 fn url(state: &State, purpose: Purpose, secret: &LinkSecret, callback: Option<&str>) -> Url {
     let site = &state.site;
@@ -194,7 +196,7 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, callback: Option<&s
     }
 }
 
-/// Our page for a link.
+/// Returns the built-in page for a link.
 const fn own_page(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::SetPassword => "/reset-password",

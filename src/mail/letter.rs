@@ -10,26 +10,26 @@ use url::Url;
 
 use super::Error;
 
-/// What somebody is written: some lines, perhaps a link to follow, some more lines.
+/// The content of an email: some lines, an optional link, and more lines.
 ///
-/// No line holds what a stranger typed: a name chosen at sign-up would be sent on to whatever address
-/// was typed beside it.
+/// No line may contain user input: a name chosen at sign-up would be sent to whatever email was entered with
+/// it.
 pub struct Letter {
-    /// What it is about.
+    /// The subject.
     pub subject: String,
-    /// What comes before the link.
+    /// The lines before the link.
     pub lines: Vec<String>,
     /// The link.
     pub action: Option<Action>,
-    /// What comes after it.
+    /// The lines after it.
     pub closing: Vec<String>,
 }
 
-/// A link to follow.
+/// A link.
 pub struct Action {
     /// What following it does.
     pub label: &'static str,
-    /// Where it leads.
+    /// The URL.
     pub url: Url,
 }
 
@@ -46,10 +46,10 @@ struct Html<'a> {
 }
 
 impl Letter {
-    /// The letter as a mail, in text and in HTML.
+    /// Returns the email as a message, in text and in HTML.
     ///
     /// # Errors
-    /// When the address cannot be written to.
+    /// When the recipient is invalid.
     pub(super) fn message(&self, from: &Mailbox, to: &str, id: &str) -> Result<Message, Error> {
         let to = to.parse().map_err(|error| Error::Permanent(format!("the address: {error}")))?;
         let render = |error: askama::Error| Error::Permanent(error.to_string());
@@ -66,11 +66,11 @@ impl Letter {
     }
 }
 
-/// The longest line that a mail may have (RFC 5322, 2.1.1).
+/// The longest line that an email may have (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 998;
 
-/// Text that needs no encoding, so that a link can be copied out of a file in the outbox: lettre would
-/// break its lines at 76 characters.
+/// Returns text without a transfer encoding, so that a link can be copied out of a file in the outbox: lettre
+/// would break its lines at 76 characters.
 fn as_it_stands(text: String) -> Body {
     if text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE) {
         let text = text.replace('\n', "\r\n").into_bytes();
@@ -80,7 +80,7 @@ fn as_it_stands(text: String) -> Body {
     }
 }
 
-/// Asks out-of-office programs not to answer (RFC 3834, 5).
+/// Tells out-of-office programs not to reply (RFC 3834, 5).
 fn generated() -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned())
 }

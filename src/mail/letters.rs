@@ -1,4 +1,4 @@
-//! What is written to people, all of it.
+//! The content of all emails.
 
 use url::Url;
 
@@ -14,7 +14,7 @@ fn once(lasts: &str) -> String {
     format!("The link works once, for {lasts}.")
 }
 
-/// To somebody who has signed up: is this address yours?
+/// Asks a new user to confirm the email.
 pub fn verify_email(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Confirm your address for {site}"),
@@ -28,7 +28,7 @@ pub fn verify_email(site: &str, url: Url, lasts: &str) -> Letter {
     )
 }
 
-/// To somebody whose address was signed up with a second time.
+/// Tells the owner of an account that its email was used for another sign-up.
 pub fn already_here(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("You have an account at {site}"),
@@ -45,7 +45,7 @@ pub fn already_here(site: &str, url: Url, lasts: &str) -> Letter {
     )
 }
 
-/// To somebody who has forgotten the password.
+/// Sends a link to a user who has forgotten the password.
 pub fn reset_password(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Choose a new password for {site}"),
@@ -55,7 +55,7 @@ pub fn reset_password(site: &str, url: Url, lasts: &str) -> Letter {
     )
 }
 
-/// To somebody for whom an admin has made an account.
+/// Invites a user for whom an admin has created an account.
 pub fn invitation(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Your account at {site}"),
@@ -68,7 +68,7 @@ pub fn invitation(site: &str, url: Url, lasts: &str) -> Letter {
     )
 }
 
-/// To the address that somebody wants to have from now on.
+/// Asks for confirmation of an account's new email; sent to the new one.
 pub fn change_email(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Confirm your new address for {site}"),
@@ -82,7 +82,7 @@ pub fn change_email(site: &str, url: Url, lasts: &str) -> Letter {
     )
 }
 
-/// To somebody who wants to leave.
+/// Asks a user to confirm the deletion of the account.
 pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Delete your account at {site}?"),
@@ -96,7 +96,7 @@ pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
     )
 }
 
-/// To somebody whose password has been changed.
+/// Tells a user that the password was changed.
 pub fn password_changed(site: &str, url: &Url) -> Letter {
     notice(
         format!("Your password for {site} was changed"),
@@ -105,7 +105,7 @@ pub fn password_changed(site: &str, url: &Url) -> Letter {
     )
 }
 
-/// To the address that somebody had until now.
+/// Tells a user that the email was changed; sent to the old one.
 pub fn email_changed(site: &str, url: &Url) -> Letter {
     notice(
         format!("Your address for {site} was changed"),

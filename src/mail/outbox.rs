@@ -6,9 +6,10 @@ use crate::{
     private_files,
 };
 
-/// The folder where mails wait for somebody to read them, while no server is set to send them.
+/// The folder to which emails are written if no mail server is configured.
 ///
-/// Links that open accounts lie there in clear: only we may enter it.
+/// They contain links that give access to accounts, unencrypted: only the server's own user may enter the
+/// folder.
 pub(super) struct Outbox(PathBuf);
 
 impl Outbox {
@@ -24,10 +25,10 @@ impl Outbox {
         Ok(Self(folder))
     }
 
-    /// Writes a mail under its id.
+    /// Writes an email under its id.
     pub(super) async fn keep(&self, id: &str, mail: Vec<u8>) -> Result<(), Error> {
         let file = self.0.join(format!("{id}.eml"));
-        // On the disk, since the job that says it is to be sent is about to be deleted, durably.
+        // Synced to disk, because the job that requested the email is about to be deleted, durably.
         let work = move || {
             private_files::write(&file, &mail).map_err(|error| private_files::explain(&file, error))
         };

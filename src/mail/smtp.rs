@@ -20,7 +20,7 @@ use crate::{
     private_files,
 };
 
-/// How long to wait for the answer to a farewell: the mail has been taken before it.
+/// How long to wait for the reply to QUIT: the server has already accepted the email.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A mail server.
@@ -40,10 +40,10 @@ enum Encryption {
 }
 
 impl Smtp {
-    /// Reads the server's URL. Mail in clear must be asked for.
+    /// Parses the server's URL. Unencrypted mail must be enabled explicitly.
     pub(super) fn new(url: &str, config: &Config) -> Result<Self, ConfigError> {
         let wrong = |reason: &dyn std::fmt::Display| ConfigError::Smtp(reason.to_string());
-        // In a URL without a path, query or fragment of that kind, these are parts of a password.
+        // The URL may have no path, query or fragment of that kind, so these separators belong to a password.
         if url.rsplit_once('@').is_some_and(|(before, _)| holds_separator(before)) {
             return Err(wrong(&ENCODE_PASSWORD));
         }
@@ -87,9 +87,9 @@ impl Smtp {
         Ok(())
     }
 
-    /// Gives a mail to the server, until it says that it has it.
+    /// Sends an email to the server, until it is accepted.
     ///
-    /// By hand, as lettre's own transport does not say what was refused.
+    /// Uses the connection directly, because lettre's own transport does not say which command was rejected.
     async fn hand_over(&self, message: &Message) -> Result<AsyncSmtpConnection, Error> {
         let (hello, envelope) = (ClientId::default(), message.envelope());
         let tls = match &self.encryption {
@@ -135,18 +135,18 @@ impl Smtp {
     }
 }
 
-/// Whether what stands between the scheme and the host holds what ends an authority.
+/// Returns whether the part between the scheme and the host contains a character that ends the authority.
 fn holds_separator(before_host: &str) -> bool {
     let credentials = before_host.split_once("://").map_or("", |(_, rest)| rest);
     credentials.contains(['/', '?', '#', '\\'])
 }
 
-/// The host that a URL names, and whether it is this machine.
+/// Returns the host of a URL, and whether it is this machine.
 fn host(url: &Url) -> Option<(String, bool)> {
     match url.host()? {
         Host::Ipv4(address) => Some((address.to_string(), address.is_loopback())),
         Host::Ipv6(address) => Some((address.to_string(), address.is_loopback())),
-        // Of schemes that browsers do not know, the parser takes even numbers for a name.
+        // For schemes that browsers do not know, the parser treats even an IPv4 address as a name.
         Host::Domain(name) => {
             let address = name.parse::<std::net::Ipv4Addr>();
             let local = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
@@ -177,13 +177,13 @@ impl From<smtp::Error> for Error {
     }
 }
 
-/// What a refusal means; `named` if it is the answer to the recipient's address.
+/// Classifies a rejection as permanent or transient; `named` if it is the reply to the recipient's email.
 ///
-/// For good is what speaks of that address alone. Any other speaks of us, our credentials or the
-/// server, and somebody will mend that: the mail is still to be sent.
+/// Only a rejection of that recipient is permanent. Any other is about this server, its credentials or the mail
+/// server, which an operator will repair: the email must still be sent.
 ///
-/// The enhanced code says it (RFC 3463: X.1.1 to X.1.3 and X.1.6 are the recipient's address); without
-/// one, the replies that mean a mailbox (RFC 5321, 4.2.3), if an address was asked about.
+/// The enhanced status code decides (RFC 3463: X.1.1 to X.1.3 and X.1.6 are about the recipient's email);
+/// without one, the replies about a mailbox (RFC 5321, 4.2.3), if they answer the recipient's email.
 fn refusal(error: &smtp::Error, named: bool) -> Error {
     let reason = described(error);
     let Some(code) = error.status().filter(|_| error.is_permanent()) else {
@@ -198,7 +198,7 @@ fn refusal(error: &smtp::Error, named: bool) -> Error {
     if of_the_address { Error::Permanent(reason) } else { Error::Transient(reason) }
 }
 
-/// What went wrong, in one line that any database can keep.
+/// Returns the error as one line that any database can store.
 fn described(error: &smtp::Error) -> String {
     let text = error.to_string();
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(500).collect()

@@ -1,4 +1,4 @@
-//! The process, as Linux sees it, under the names that every Prometheus client uses.
+//! Metrics of the process from Linux, under the names that every Prometheus client library uses.
 
 use std::fmt;
 
@@ -13,11 +13,11 @@ use prometheus_client::{
     registry::Unit,
 };
 
-/// What is read at each scrape.
+/// The collector, which reads the values at each scrape.
 #[derive(Debug)]
 pub(super) struct Process;
 
-/// A moment's values.
+/// The values at one moment.
 struct Seen {
     cpu_seconds: f64,
     start_seconds: f64,
@@ -52,7 +52,7 @@ impl Seen {
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        // Where /proc is not mounted or is hidden, these are left out, and the rest is still served.
+        // If /proc is not mounted or hidden, these metrics are omitted, and the others are still served.
         let Ok(seen) = Seen::now() else { return Ok(()) };
         let mut write = |name, help, unit: Option<&Unit>, metric: &dyn Metric| {
             metric.write(&mut encoder, name, help, unit)

@@ -1,7 +1,7 @@
-//! The errors of an operation: the codes that it can answer, and an example of each.
+//! The errors of an operation: the codes that it can return, and an example of each.
 //!
-//! Most codes follow from the operation's [`Access`]; the others stand in the table of routes. What the tests
-//! see a server answer is compared with this.
+//! Most codes follow from the operation's [`Access`]; the others are listed in the route table. The tests
+//! compare this with the responses of a running server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use crate::{
     scope::{Scope, Scopes},
 };
 
-/// What an operation's codes follow from.
+/// The properties from which an operation's codes follow.
 pub(super) struct Call<'a> {
     pub access: Access,
     pub path: &'a str,
@@ -30,16 +30,16 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The scopes that a token needs for it.
+    /// Returns the scopes that a token needs for it.
     fn scopes(&self) -> Scopes {
         self.access.needs(Scope::of_method(self.is_safe))
     }
 }
 
-/// Calls of one kind, and the codes that they can be answered with.
+/// A condition on calls, and the codes that such calls can return.
 type Rule = (fn(&Call<'_>) -> bool, &'static [Code]);
 
-/// Which calls can be answered with which codes, whatever their handlers do.
+/// The codes that calls can return regardless of their handlers.
 #[rustfmt::skip]
 const RULES: [Rule; 16] = [
     (|_| true, &[Code::Internal]),
@@ -68,7 +68,7 @@ pub(super) struct Errors {
 }
 
 impl Errors {
-    /// The error responses of an operation that can answer these codes of its own, by their status.
+    /// Returns the error responses of an operation by status; `own` are the codes of its handler.
     pub(super) fn responses(
         &mut self,
         call: &Call<'_>,
@@ -95,7 +95,8 @@ impl Errors {
         by_status.into_iter().map(documented).collect()
     }
 
-    /// What the responses refer to: those with a single code, and an example of each code.
+    /// Adds the components to which the responses refer: responses with a single code, and an example of each
+    /// code.
     pub(super) fn describe(self, components: &mut Components) {
         for code in self.alone {
             components.responses.insert(code.constant().to_owned(), response(&[code]).into());
@@ -107,7 +108,7 @@ impl Errors {
     }
 }
 
-/// A response with one of these codes, which have one status.
+/// Returns a response with one of these codes, which have the same status.
 fn response(codes: &[Code]) -> Response {
     let lines = codes.iter().map(|code| format!("- `{}`: {}", code.name(), code.message()));
     let example = |code: &Code| {
@@ -128,7 +129,7 @@ fn response(codes: &[Code]) -> Response {
     }
 }
 
-/// The header that tells more of an error with this status.
+/// Returns the header that accompanies errors with this status.
 fn header(status: StatusCode) -> Option<(&'static str, &'static str)> {
     match status {
         StatusCode::UNAUTHORIZED => Some(("WWW-Authenticate", "RFC 6750, 3")),
@@ -139,7 +140,7 @@ fn header(status: StatusCode) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The body that a client gets with this code.
+/// Returns a sample response body with this code.
 fn example(code: Code) -> Value {
     let field = |name: &str, message: &'static str| {
         vec![FieldError { field: name.to_owned(), code: "invalid".into(), message: message.into() }]

@@ -1,4 +1,4 @@
-//! The example of each request and response, put together from those that stand with the types.
+//! The examples of requests and responses, assembled from those of their types.
 
 use serde_json::{Map, Value};
 use utoipa::openapi::{Components, Content, RefOr, path::Operation};
@@ -11,7 +11,7 @@ impl Examples {
         Self(serde_json::to_value(&components.schemas).unwrap_or_default())
     }
 
-    /// Adds them to what an operation takes and to what it answers when it succeeds.
+    /// Adds examples to an operation's request and to its successful responses.
     pub fn show(&self, operation: &mut Operation) {
         if let Some(RefOr::T(body)) = &mut operation.request_body {
             body.content.values_mut().for_each(|content| self.add(content));
@@ -31,7 +31,7 @@ impl Examples {
         content.example = schema.and_then(|schema| self.example(&schema));
     }
 
-    /// A value of this schema. None where a part that is required has no example, which a test reports.
+    /// Returns a value of this schema. `None` if a required part has no example, which a test reports.
     fn example(&self, schema: &Value) -> Option<Value> {
         let schema = schema.as_object()?;
         let list = |name: &str| schema.get(name).and_then(Value::as_array);
@@ -49,7 +49,7 @@ impl Examples {
             });
         }
         if let Some(choice) = list("oneOf") {
-            // Of a value or null, the value.
+            // Of a value or null, use the value.
             return self.example(choice.iter().find(|schema| schema["type"] != "null")?);
         }
         if let Some(items) = schema.get("items") {

@@ -1,7 +1,7 @@
-//! Generic types in the document.
+//! The names of generic types in the document.
 //!
-//! utoipa calls `Page<Project>` `Page_Project` and writes a copy of `Project` into it. Generated clients would
-//! have two types for one thing, under a name that no program would choose.
+//! utoipa names `Page<Project>` `Page_Project` and inlines a copy of `Project`. Generated clients would have
+//! two types for the same thing, one with an unusual name.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use utoipa::openapi::{
 
 use crate::routes;
 
-/// Calls `Page<Project>` `ProjectPage`, and refers to a type wherever it was copied.
+/// Renames `Page_Project` to `ProjectPage`, and replaces copies of a type by references.
 pub(super) fn restore(document: &mut OpenApi) {
     let Some(components) = &mut document.components else { return };
     let named = std::mem::take(&mut components.schemas);
@@ -21,7 +21,7 @@ pub(super) fn restore(document: &mut OpenApi) {
         named.into_iter().map(|(name, schema)| (readable(&name), schema)).collect();
     let mut restored = named.clone();
     for schema in restored.values_mut() {
-        // Not the type itself: two types that happen to be alike are two.
+        // Not the type itself: two types with the same content remain separate.
         each_within(schema, &mut |inner| refer(inner, &named));
     }
     components.schemas = restored;
@@ -32,13 +32,13 @@ pub(super) fn restore(document: &mut OpenApi) {
     }
 }
 
-/// `ProjectPage` for `Page_Project`.
+/// Returns `ProjectPage` for `Page_Project`.
 fn readable(name: &str) -> String {
     let (generic, argument) = name.split_once('_').unwrap_or((name, ""));
     argument.to_owned() + generic
 }
 
-/// Makes a schema that is a copy of another type a reference to that type.
+/// Replaces a schema that is a copy of another type by a reference to that type.
 fn refer(schema: &mut RefOr<Schema>, named: &BTreeMap<String, RefOr<Schema>>) {
     match schema {
         RefOr::Ref(reference) => {
@@ -54,7 +54,7 @@ fn refer(schema: &mut RefOr<Schema>, named: &BTreeMap<String, RefOr<Schema>>) {
     }
 }
 
-/// Does this to each schema of an operation, from the outermost to the innermost.
+/// Visits each schema of an operation, from the outermost to the innermost.
 fn each_of(operation: &mut Operation, act: &mut impl FnMut(&mut RefOr<Schema>)) {
     let sent = operation.request_body.iter_mut().flat_map(|body| match body {
         RefOr::T(body) => body.content.values_mut().collect(),
@@ -73,7 +73,7 @@ fn each_of(operation: &mut Operation, act: &mut impl FnMut(&mut RefOr<Schema>)) 
     }
 }
 
-/// Does this to a schema and to each within.
+/// Visits a schema and each schema within it.
 fn each(schema: &mut RefOr<Schema>, act: &mut impl FnMut(&mut RefOr<Schema>)) {
     act(schema);
     each_within(schema, act);

@@ -1,7 +1,7 @@
 //! A queue of lines, bounded in bytes, and the thread that writes them.
 //!
-//! Written here because `tracing-appender`'s non-blocking writer is bounded in lines and not in bytes (a
-//! line may have 64 KiB), reports nowhere what it dropped, and cannot be flushed before the process ends.
+//! `tracing-appender`'s non-blocking writer is not suitable: it is bounded in lines and not in bytes (a line
+//! may have 64 KiB), does not report what it dropped, and cannot be flushed before the process ends.
 
 use std::{
     io::{self, ErrorKind, Write},
@@ -14,13 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How much is handed to the system at a time, so that room is freed as a slow reader reads.
+/// How many bytes are written at a time, so that room is freed while a slow reader reads.
 const CHUNK: usize = 64 * 1024;
 
-/// How long to wait before writing again to what is set to non-blocking and full.
+/// How long to wait before the next write to a non-blocking stream that is full.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Accepts lines without ever blocking, and has them written.
+/// Accepts lines without ever blocking; a thread writes them.
 pub struct Queue {
     shared: Arc<Shared>,
 }
@@ -28,9 +28,9 @@ pub struct Queue {
 /// How much was dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropped {
-    /// Lines.
+    /// The number of lines.
     pub lines: u64,
-    /// Their bytes.
+    /// The number of bytes.
     pub bytes: u64,
 }
 
@@ -46,11 +46,11 @@ struct Shared {
 
 #[derive(Default)]
 struct Waiting {
-    /// Whole lines that the thread has not taken yet.
+    /// Complete lines that the thread has not taken yet.
     lines: Vec<u8>,
-    /// Bytes that the thread has taken and not written yet.
+    /// The number of bytes that the thread has taken and not written yet.
     taken: usize,
-    /// What no line in the log has reported yet.
+    /// What was dropped and not reported in the log yet.
     unreported: Dropped,
 }
 
@@ -61,7 +61,7 @@ impl Waiting {
 }
 
 impl Queue {
-    /// Starts the thread, which ends with the process. What was dropped is reported once there is room again.
+    /// Starts the thread, which ends with the process. Dropped lines are reported once there is room again.
     ///
     /// # Errors
     /// When the system has no thread left.
@@ -85,7 +85,7 @@ impl Queue {
         Ok(Self { shared })
     }
 
-    /// Adds a line, or drops and counts it where there is no room.
+    /// Adds a line, or drops and counts it if there is no room.
     pub fn push(&self, line: &[u8]) {
         let mut waiting = self.shared.lock();
         if waiting.bytes() + line.len() > self.shared.capacity {
@@ -97,7 +97,7 @@ impl Queue {
         }
     }
 
-    /// What was dropped so far.
+    /// Returns how much was dropped so far.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
         Dropped {
@@ -106,7 +106,7 @@ impl Queue {
         }
     }
 
-    /// Waits until all is written or until then, and says whether all is.
+    /// Waits until all is written or the time is up, and returns whether all is written.
     pub fn flush(&self, until: Instant) -> bool {
         let mut waiting = self.shared.lock();
         loop {
@@ -136,13 +136,13 @@ impl Shared {
         waiting.unreported.bytes += bytes;
     }
 
-    /// Writes for ever. It may block for ever as well: nothing waits for this thread without a limit.
+    /// Writes forever. It may also block forever: no other thread waits for it without a timeout.
     fn write_to(&self, mut to: impl Write) {
         let mut batch = Vec::new();
         let mut torn = false;
         loop {
             self.take(&mut batch);
-            // After a line that could only be written in part, the next must not continue it.
+            // After a line that was only written in part, the next line must not continue it.
             let began = !torn || write_all(&mut to, b"\n").is_ok();
             let mut rest = &batch[..];
             let failed = !began
@@ -174,7 +174,7 @@ impl Shared {
         }
     }
 
-    /// Waits for lines, and takes all that there are.
+    /// Waits for lines, and takes all of them.
     fn take(&self, batch: &mut Vec<u8>) {
         let mut waiting = self.lock();
         while waiting.lines.is_empty() {
@@ -190,7 +190,7 @@ impl Shared {
     }
 
     /// Reports what was dropped, if there is room again. Only after a successful write: while every write
-    /// fails, each report would be the next line to drop.
+    /// fails, each report would be the next line to be dropped.
     fn report(&self) {
         let mut waiting = self.lock();
         if waiting.unreported == Dropped::default() || waiting.bytes() > self.capacity / 2 {
@@ -202,7 +202,7 @@ impl Shared {
     }
 }
 
-/// Writes all of it, or says how much was written before it failed.
+/// Writes everything, or returns how many bytes were written before the failure.
 fn write_all(to: &mut impl Write, all: &[u8]) -> Result<(), usize> {
     let mut written = 0;
     while written < all.len() {
@@ -224,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    /// A stream that takes so many bytes with each permission that it is given, or fails.
+    /// A stream that, for each permit, accepts so many bytes or fails.
     struct Stream {
         permitted: Receiver<Result<usize, ErrorKind>>,
         written: Arc<Mutex<Vec<u8>>>,
@@ -232,7 +232,7 @@ mod tests {
 
     impl Write for Stream {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Without a permission it blocks, as a pipe does that is full.
+            // Without a permit it blocks, like a full pipe.
             let Ok(permitted) = self.permitted.recv() else {
                 loop {
                     thread::park();

@@ -1,7 +1,8 @@
-//! Events that a client can cause without limit: the first is logged, the rest is counted and reported.
+//! Log sampling for events that a client can cause without limit: the first is logged, the others are counted
+//! and reported.
 //!
-//! The HTTP library logs an error for each malformed request line, and the server could log a line for
-//! each request over the rate limit. Either would let one connection fill the disk.
+//! The HTTP library logs an error for each malformed request line, and the server could log a line for each
+//! request over the rate limit. Either would let one connection fill the disk.
 
 use std::{
     mem,
@@ -14,20 +15,20 @@ use std::{
 use tracing::{Event, Level, Metadata, level_filters::LevelFilter, subscriber::Interest};
 use tracing_subscriber::layer::{Context, Filter};
 
-/// What the targets of our own events begin with.
+/// The prefix of the targets of this crate's own events.
 const OWN: &str = env!("CARGO_CRATE_NAME");
 
 static SEEN: Mutex<Vec<Seen>> = Mutex::new(Vec::new());
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
-/// A place in a library that has logged since the last report.
+/// A callsite in a library that has logged since the last report.
 struct Seen {
     place: &'static Metadata<'static>,
     left_out: u64,
 }
 
-/// Passes, of the events of each place in a library, the first after each [`report`]. Ours pass, and so do
-/// debug and trace, which are logged only where they were asked for.
+/// Passes the first event of each callsite in a library after each [`report`]. Events of this crate always
+/// pass, and so do debug and trace, which are logged only where an operator has enabled them.
 #[derive(Debug, Clone, Copy)]
 pub struct OncePerReport;
 
@@ -37,7 +38,7 @@ impl<S> Filter<S> for OncePerReport {
     }
 
     fn callsite_enabled(&self, place: &'static Metadata<'static>) -> Interest {
-        // Where the answer was "always", an event that is refused later breaks the registry's bookkeeping.
+        // After "always", rejecting an event later would break the registry's bookkeeping.
         if is_counted(place) { Interest::sometimes() } else { Interest::always() }
     }
 
@@ -57,7 +58,7 @@ fn is_counted(place: &Metadata<'_>) -> bool {
 
 fn is_first(place: &'static Metadata<'static>) -> bool {
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    // A handful: each is a line of source that has logged.
+    // A small list: each entry is a line of source code that has logged.
     if let Some(seen) = seen.iter_mut().find(|seen| seen.place.callsite() == place.callsite()) {
         seen.left_out += 1;
         return false;
@@ -66,13 +67,13 @@ fn is_first(place: &'static Metadata<'static>) -> bool {
     true
 }
 
-/// Counts a request that was refused for the rate of its address, in place of a line of its own.
+/// Counts a request over the rate limit of its IP address, instead of logging a line for it.
 pub fn count_refused() {
     REFUSED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Logs how much was left out since the last report. Called every few seconds while a server runs, and at
-/// its end.
+/// Logs how much was omitted since the last report. Called every few seconds while a server runs, and when it
+/// ends.
 pub fn report() {
     let refused = REFUSED.swap(0, Ordering::Relaxed);
     if refused > 0 {

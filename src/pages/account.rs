@@ -1,4 +1,4 @@
-//! Coming in: sign-in, sign-up, links from mails, and what comes first after it.
+//! The pages of the account lifecycle: sign-in, sign-up, mailed links, setup, and the dashboard.
 
 use actix_web::{HttpResponse, http::header::LOCATION, web::Data};
 use askama::Template;
@@ -23,10 +23,10 @@ use crate::{
     store::users,
 };
 
-/// Where somebody goes who was going nowhere else.
+/// The page after a sign-in without another target.
 const HOME: &str = "/dashboard";
 
-/// Where somebody was going when they were asked to sign in, and why they were.
+/// The query string of the login page: the page to return to, and the reason for the sign-in.
 #[derive(Deserialize, Validate)]
 pub(super) struct Coming {
     next: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct Coming {
     why: Option<Why>,
 }
 
-/// Why somebody is at the door.
+/// Why the user is on the login page.
 #[derive(Clone, Copy, EnumString)]
 #[strum(serialize_all = "lowercase")]
 enum Why {
@@ -45,7 +45,7 @@ enum Why {
 }
 
 impl Why {
-    /// How the notice of it looks.
+    /// Returns the style of the notice.
     const fn kind(self) -> &'static str {
         match self {
             Self::Ended => "warn",
@@ -54,8 +54,8 @@ impl Why {
         }
     }
 
-    /// The sentence for it. One that was ended from elsewhere is not told by whom: the door is the same
-    /// for whoever has signed out, has been locked out, or was never in.
+    /// Returns the text of the notice. It does not say why a session has ended: the login page is the same for
+    /// a user who has signed out, was deactivated, or was never signed in.
     const fn says(self) -> &'static str {
         match self {
             Self::Ended => "Your session has ended. Sign in to go on.",
@@ -67,12 +67,12 @@ impl Why {
 }
 
 impl Coming {
-    /// Where to go on to: a path of ours, or home.
+    /// Returns the page to go to: a path of this site, or the default.
     fn next(&self, state: &State) -> &str {
         self.next.as_deref().and_then(|next| own_path(next, &state.site)).unwrap_or(HOME)
     }
 
-    /// The same for a link to another page of these.
+    /// Returns the same as a query string, for links to the other account pages.
     fn onward(&self, state: &State) -> String {
         match self.next(state) {
             HOME => String::new(),
@@ -92,7 +92,7 @@ fn go_on(place: &str) -> HttpResponse {
 #[template(path = "pages/login.html")]
 struct Login<'a> {
     frame: Frame,
-    /// How it looks, and what it says.
+    /// The style and the text.
     notice: Option<(&'static str, &'static str)>,
     next: &'a str,
     onward: String,
@@ -179,8 +179,8 @@ pub(super) async fn reset_password(
     html(&ResetPassword { frame: Frame::of(&state, session.as_ref(), "login") })
 }
 
-/// What a mailed link brings besides its secret, which is in the fragment; or how a link ended that was followed
-/// by GET.
+/// The query string of a mailed link, whose secret is in the fragment; or the result of a link that was
+/// followed by GET.
 #[derive(Deserialize, Validate)]
 pub(super) struct Followed {
     error: Option<String>,
@@ -189,7 +189,7 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    /// Where to go on to, if that is a place that a link may lead to.
+    /// Returns the page to go to, if a link may lead there.
     fn callback(&self, state: &State) -> Option<&str> {
         self.callback_url.as_deref().filter(|url| trusted_callback(url, &state.site))
     }
@@ -208,7 +208,7 @@ pub(super) async fn verify_email(
     state: Data<State>,
     ValidQuery(followed): ValidQuery<Followed>,
 ) -> Result<HttpResponse, Error> {
-    // The words are ours: whoever made the link may have written the query.
+    // Only this application's own messages are shown: the author of the link may have written the query.
     let code = |name| Code::named(name).unwrap_or(Code::InvalidEmailLink);
     html(&VerifyEmail {
         frame: Frame::of(&state, session.as_ref(), "verify-email"),

@@ -1,4 +1,4 @@
-//! The admin's console.
+//! The admin console.
 
 mod entry;
 mod user_field;
@@ -45,7 +45,7 @@ fn frame(state: &State, admin: &SiteAdmin) -> Frame {
     Frame::of(state, Some(admin), "admin")
 }
 
-/// A list that nothing is on.
+/// Returns an empty list.
 fn nothing<T, C>() -> Page<T, C> {
     Page { rows: Vec::new(), previous: None, next: None }
 }
@@ -84,7 +84,7 @@ pub(super) async fn users(
         }
         _ => String::new(),
     };
-    // What a filter does not understand must not show everything.
+    // An invalid filter must not show everything.
     let is_wrong = [&search_error, &role.error, &chosen.error].iter().any(|text| !text.is_empty());
     let found = if is_wrong {
         users::UserPage { page: nothing(), truncated: false, indexing: false }
@@ -112,10 +112,11 @@ pub(super) async fn users(
     })
 }
 
-/// How many sessions and tokens of a user are counted before they are deactivated; more are only called more.
+/// How many of a user's sessions and tokens are counted on the deactivation form; beyond that it only says that
+/// there are more.
 const COUNTED: u32 = 100;
 
-/// How many of something stop, and what that means.
+/// Describes how many sessions or tokens stop working, and what that means.
 fn counted<T, C>(page: &Page<T, C>, one: &str, meaning: &str) -> String {
     match (page.rows.len(), &page.next) {
         (0, None) => format!("no {one}s, as there are none"),
@@ -125,7 +126,7 @@ fn counted<T, C>(page: &Page<T, C>, one: &str, meaning: &str) -> String {
     }
 }
 
-/// What stops when a user is deactivated.
+/// What stops working when a user is deactivated.
 struct Stops {
     sessions: String,
     tokens: String,
@@ -137,10 +138,10 @@ struct OneUser {
     frame: Frame,
     room: &'static str,
     user: User,
-    /// Whether the admin looks at themselves.
+    /// Whether the admin views their own account.
     is_self: bool,
     stops: Stops,
-    /// The mails that are of use to them: what each is about, and the words for it.
+    /// The emails that are useful to the user: the value and the label of each.
     mails: Vec<(&'static str, &'static str)>,
     sessions: Page<Device>,
     pager: Pager,
@@ -184,7 +185,7 @@ pub(super) async fn user(
     })
 }
 
-/// The mails that are of use to a user.
+/// Returns the emails that are useful to a user.
 fn mails(user: &User, has_password: bool) -> Vec<(&'static str, &'static str)> {
     [
         (UserMail::Invitation, "Send the invitation again"),
@@ -207,7 +208,7 @@ struct TokenList {
     others: String,
     state: Choice<tokens::State>,
     tokens: Page<Token, tokens::Cursor>,
-    /// Of the tokens that are shown, by id.
+    /// The owners of the listed tokens, by id.
     owners: HashMap<String, User>,
     pager: Pager,
 }
@@ -296,11 +297,11 @@ struct JobList {
     pager: Pager,
 }
 
-/// A job to show.
+/// A job, as it is displayed.
 struct Job {
-    /// What it is about, or what kind it is.
+    /// What it is about, or else its kind.
     about: String,
-    /// Whom it is to.
+    /// The recipient.
     to: Option<String>,
     row: JobRow,
 }

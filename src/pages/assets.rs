@@ -1,4 +1,4 @@
-//! Style, script and mark: from the binary, under a name that changes with what is in them.
+//! Stylesheet, script and logo: embedded in the binary, with URLs that change with the content (cache busting).
 
 use std::sync::LazyLock;
 
@@ -12,14 +12,14 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error};
 
-/// Where they are.
+/// The path prefix of all assets.
 pub(crate) const PREFIX: &str = "/assets/";
 
 const CSS: &str = include_str!("app.css");
 const JS: &str = include_str!("app.js");
 const MARK: &str = include_str!("mark.svg");
 
-/// The addresses of all assets.
+/// The URLs of all assets.
 pub(super) struct Assets {
     pub css: String,
     pub js: String,
@@ -43,8 +43,8 @@ fn address(name: &str, content: &str) -> String {
     format!("{PREFIX}{name}?v={hash}")
 }
 
-/// An asset. Under its present address it never changes; under another, as during an upgrade an older
-/// or newer instance's page has it, it is not kept.
+/// Serves an asset. Under its current URL it never changes; under another, which the page of an older or newer
+/// instance may request during an upgrade, it is not cached.
 pub(super) async fn asset(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, Error> {
     let (kind, content, address) = match name.as_str() {
         "app.css" => ("text/css; charset=utf-8", CSS, &ASSETS.css),

@@ -1,4 +1,4 @@
-//! A session as people know it: by the program and the machine.
+//! A session as users recognize it: by the browser and the operating system.
 
 use woothee::parser::Parser;
 
@@ -7,10 +7,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// A session to show.
+/// A session, as it is displayed.
 pub(super) struct Device {
     pub id: String,
-    /// "Chrome on Linux", or what the program says of itself.
+    /// "Chrome on Linux", or the beginning of an unknown User-Agent.
     pub program: String,
     pub address: String,
     pub last_seen_at: Timestamp,
@@ -31,7 +31,7 @@ impl Device {
     }
 }
 
-/// A page of sessions, one of which may be the one that looks at them.
+/// Converts a page of sessions; `this` is the id of the viewer's own session.
 pub(super) fn devices(page: Page<SessionRow>, this: &str) -> Page<Device> {
     page.map(|row| Device::of(row, this))
 }

@@ -1,4 +1,4 @@
-//! What a browser shows where a program would be answered with a problem.
+//! Error pages: HTML for browsers, instead of the problem details that other clients receive.
 
 use actix_web::{
     HttpResponse,
@@ -21,7 +21,7 @@ use crate::{
     state::State,
 };
 
-/// What is below this answers as an API, to browsers too.
+/// Paths with this prefix respond as an API, even to browsers.
 pub(super) const API: &str = "/api/";
 
 #[derive(Template)]
@@ -31,14 +31,14 @@ struct Fault {
     status: u16,
     title: &'static str,
     text: String,
-    /// After how many seconds a request that came too soon may be made again.
+    /// After how many seconds a rate-limited request may be repeated.
     wait: Option<u64>,
     request_id: Option<String>,
 }
 
-/// Turns the problem that a browser's navigation is answered with into a page, but for the API, which
-/// answers as an API whoever asks. Status and headers stay: a cookie that is not touched by a fault is
-/// not touched here either. It is around the page of a signed-in user as around all others of theirs.
+/// Replaces the problem details in the response to a browser's navigation with a page, except under the API's
+/// prefix. Status and headers stay the same: a cookie that the error leaves in place is left in place here too.
+/// For a signed-in user the error page has the same frame as the other pages.
 pub async fn render_error_pages<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -78,7 +78,7 @@ fn fault<B>(
     let wait = wait(response.headers()).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
     let fault = Fault {
         frame: Frame {
-            // Where the gate did not come to look, all that is known is that there is a cookie.
+            // If the gate did not resolve the caller, all that is known is whether there is a cookie.
             has_cookie: match told(request).outcome {
                 Some(_) => session.is_some(),
                 None => cookie::is_presented(request.head(), state),

@@ -1,4 +1,4 @@
-//! What is around every page.
+//! The common frame of all pages.
 
 use actix_web::{
     HttpResponse,
@@ -18,24 +18,24 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a page may do: nothing but what is ours, and nothing inline (CSP 3).
+/// The Content-Security-Policy of the pages: only this site's resources, and nothing inline (CSP 3).
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-/// What every page shows beside its own.
+/// What every page shows in addition to its own content.
 pub(super) struct Frame {
     pub site: String,
     pub assets: &'static Assets,
-    /// When it was rendered, from which the script counts.
+    /// The time of rendering, from which the script computes relative times.
     pub now: Timestamp,
-    /// Who looks at it.
+    /// The signed-in viewer.
     pub viewer: Option<Viewer>,
-    /// Whether a session cookie came with the request, where nothing more is known of its viewer.
+    /// Whether the request had a session cookie, in case nothing else is known of the viewer.
     pub has_cookie: bool,
-    /// Which part of the site this is.
+    /// The section of the site.
     pub place: &'static str,
 }
 
-/// Somebody who looks at a page.
+/// The user who views a page.
 pub(super) struct Viewer {
     pub name: String,
     pub email: String,
@@ -67,7 +67,7 @@ impl Frame {
     }
 }
 
-/// A page as an answer.
+/// Returns a page as a response.
 pub(super) fn html(template: &impl Template) -> Result<HttpResponse, Error> {
     page(StatusCode::OK, template)
 }

@@ -1,4 +1,4 @@
-//! Query strings as forms send them: a field that is left empty is there, and means nothing.
+//! Parses query strings as HTML forms send them: an empty field is present, and means no value.
 
 use std::{
     future::{Ready, ready},
@@ -15,7 +15,7 @@ use crate::{
     store::page::{Page, Start, Window},
 };
 
-/// Reads a field, if there is anything in it.
+/// Deserializes a field, `None` if it is empty.
 pub(super) fn filled<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -28,8 +28,8 @@ where
     }
 }
 
-/// What a filter's form sent, and which page of a list is wanted. Nothing in it is an error of the request: what a
-/// field does not understand, it says next to itself, on the page that asked.
+/// The fields of a filter's form, and the cursor of a list. Parsing never fails: an invalid field shows its
+/// error next to itself, on the same page.
 pub(super) struct FilterQuery(Vec<(String, String)>);
 
 impl Declares for FilterQuery {
@@ -47,12 +47,12 @@ impl FromRequest for FilterQuery {
 }
 
 impl FilterQuery {
-    /// What was entered into a field, without the spaces around it.
+    /// Returns the text of a field, trimmed.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
     }
 
-    /// One of some choices.
+    /// Returns a field with fixed choices.
     pub(super) fn choice<T: FromStr>(&self, name: &str) -> Choice<T> {
         let text = self.text(name);
         let value = text.parse().ok();
@@ -64,27 +64,28 @@ impl FilterQuery {
     }
 }
 
-/// A field with some choices: which was chosen, or what is wrong. The text is empty where nothing is.
+/// A field with fixed choices: the choice, or an error message, which is empty if there is none.
 pub(super) struct Choice<T> {
     pub value: Option<T>,
     pub error: String,
 }
 
 impl<T: Into<&'static str> + Copy> Choice<T> {
-    /// The name of what was chosen; empty for any.
+    /// Returns the name of the choice; empty for any.
     pub(super) fn name(&self) -> &'static str {
         self.value.map_or("", Into::into)
     }
 }
 
-/// The links from one page of a list to those beside it.
+/// The pagination links of a list.
 pub(super) struct Pager {
     pub first: Option<String>,
     pub previous: Option<String>,
     pub next: Option<String>,
 }
 
-/// Where a list is: its path, the fields of its filter, the two fields of its cursors, and its place on the page.
+/// The location of a list: its path, the fields of its filter, the names of its two cursors, and its anchor on
+/// the page.
 pub(super) struct List<'a> {
     path: &'a str,
     filter: &'a [(&'a str, &'a str)],
@@ -94,17 +95,17 @@ pub(super) struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The list that a page is about, with the fields of its filter.
+    /// Returns the main list of a page, with the fields of its filter.
     pub(super) fn of(path: &'a str, filter: &'a [(&'a str, &'a str)]) -> Self {
         Self { path, filter, cursor: "cursor", before: "before", place: "" }
     }
 
-    /// A user's sessions, on a page that is about more than these.
+    /// Returns a user's sessions, on a page that also shows other content.
     pub(super) fn of_sessions(path: &'a str) -> Self {
         Self { path, filter: &[], cursor: "sessions", before: "sessions-before", place: "sessions" }
     }
 
-    /// The page that is wanted, which begins at a cursor in the one field or the other. What is no cursor is the first.
+    /// Returns the requested window, from one of the two cursors. An invalid cursor means the first page.
     pub(super) fn window<C: FromStr>(&self, query: &FilterQuery) -> Window<C> {
         let cursor_in = |name| query.text(name).parse().ok();
         let start = match (cursor_in(self.cursor), cursor_in(self.before)) {
@@ -115,7 +116,7 @@ impl<'a> List<'a> {
         Window { start, limit: default_limit() }
     }
 
-    /// The links from the page that was found.
+    /// Returns the links for the page that was loaded.
     pub(super) fn pager<T, C: ToString>(&self, window: &Window<C>, page: &Page<T, C>) -> Pager {
         let to = |name, cursor: &C| self.link(Some((name, cursor.to_string())));
         Pager {

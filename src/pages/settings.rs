@@ -1,4 +1,4 @@
-//! Somebody's own account, and their tokens.
+//! The settings of a user's own account and API tokens.
 
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;
@@ -29,11 +29,11 @@ use crate::{
 struct Settings {
     frame: Frame,
     room: &'static str,
-    /// The email that they have asked to change theirs to.
+    /// The new email of a pending email change.
     pending_email: Option<String>,
     sessions: Page<Device>,
     pager: Pager,
-    /// Whether there are sessions beside this one.
+    /// Whether there are other sessions.
     others: bool,
 }
 
@@ -74,11 +74,11 @@ struct TokenSettings<'a> {
     token_prefix: &'a str,
     scopes: Vec<Choosable>,
     lives: Vec<Life>,
-    /// What a new token is tried on.
+    /// The URL for a sample request with a new token.
     me: String,
 }
 
-/// A scope that a token may be given.
+/// A scope that can be chosen for a token.
 struct Choosable {
     name: &'static str,
     meaning: &'static str,
@@ -96,9 +96,9 @@ impl From<Scope> for Choosable {
     }
 }
 
-/// How long a token may live.
+/// A lifetime that can be chosen for a token.
 struct Life {
-    /// In days; without any, for ever.
+    /// In days; empty for a token that does not expire.
     days: String,
     name: String,
     usual: bool,
@@ -133,7 +133,7 @@ pub(super) async fn tokens(
     })
 }
 
-/// The lives to choose from, up to the longest that this server allows.
+/// Returns the lifetimes to choose from, up to the maximum that this server allows.
 fn lives(longest: Option<u32>) -> Vec<Life> {
     let allowed = |days: &u32| longest.is_none_or(|longest| *days <= longest);
     let days: Vec<u32> = [7, 30, 90, 365].into_iter().filter(allowed).collect();

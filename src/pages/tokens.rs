@@ -1,4 +1,4 @@
-//! A token as people see it.
+//! A token, as pages show it.
 
 use crate::{
     store::{
@@ -8,7 +8,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A token to show; never the token itself.
+/// A token's metadata; never the token itself.
 pub(super) struct Token {
     pub id: String,
     pub user_id: String,
@@ -35,7 +35,7 @@ impl Token {
             state: state.into(),
             is_active: state == State::Active,
             created_at: row.created_at,
-            // It is revoked together with others first, and says when a little later.
+            // A bulk revocation takes effect first, and sets this column a little later.
             revoked_at: row.revoked_at,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
@@ -43,7 +43,7 @@ impl Token {
     }
 }
 
-/// A page of tokens as they stand now.
+/// Converts a page of tokens, with their current state.
 pub(super) fn shown(page: Page<ApiToken, Cursor>, now: Timestamp) -> Page<Token, Cursor> {
     page.map(|row| Token::at(now, row))
 }

@@ -1,4 +1,4 @@
-//! Who may open a file: this process, which must, and other users, who must not.
+//! Checks who may open a file: this process must, and other users must not.
 
 use std::{
     fs::{self, Metadata},
@@ -15,13 +15,13 @@ use rustix::{
 
 use super::folder_of;
 
-/// Checks that this process may read and write a file or folder, where it exists, without opening it: closing
-/// any descriptor of a database file would drop SQLite's locks on it.
+/// Checks that this process may read and write a file or folder, if it exists, without opening it: closing any
+/// descriptor of a database file would release SQLite's locks on it.
 ///
-/// A file that is immutable or on a read-only file system passes, since it can still be read.
+/// A file that is immutable or on a read-only file system passes, because it can still be read.
 ///
 /// # Errors
-/// Whose it is and what to do, in one line.
+/// The owner, the mode and a remedy, in one line.
 pub fn check_access(path: &Path) -> io::Result<()> {
     let mut wanted = Access::READ_OK | Access::WRITE_OK;
     if path.is_dir() {
@@ -33,7 +33,7 @@ pub fn check_access(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Says what keeps this process from using a path, and what to do about it, where that is not plain.
+/// Explains why this process cannot use a path, and what to do about it, if the error alone does not say so.
 #[must_use]
 pub fn explain(path: &Path, error: io::Error) -> io::Error {
     let here = |path| if path == Path::new("") { Path::new(".") } else { path };
@@ -98,8 +98,8 @@ fn mode(found: &Metadata) -> u32 {
     found.mode() & 0o7777
 }
 
-/// A warning about a file that users other than its owner can read: its group or everyone, who may also
-/// enter its folder. None for a private file, or where there is none.
+/// Returns a warning about a file that users other than its owner can read: its group or everyone, if they can
+/// also enter its folder. `None` for a private file, or if the file does not exist.
 #[must_use]
 pub fn exposed(file: &Path) -> Option<String> {
     let (found, folder) = (fs::metadata(file).ok()?, fs::metadata(folder_of(file)).ok()?);

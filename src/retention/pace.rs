@@ -1,16 +1,16 @@
 use std::time::Duration;
 
-/// How long a batch may take: what a request's write may have to wait for.
+/// The target duration of a batch: how long a request's write may have to wait.
 const TARGET: Duration = Duration::from_millis(25);
-/// The shortest pause, so that a fast disk is not kept busy without an end.
+/// The shortest pause, so that a fast disk is not busy all the time.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How many rows a batch has at first, at least and at most.
+/// The number of rows of the first, of the smallest and of the largest batch.
 const FIRST: i64 = 100;
 const FEWEST: i64 = 10;
 const MOST: i64 = 10_000;
 
-/// How many rows the next batch may delete, learnt from how long the last one took. That includes the time for
-/// which it waited for others: where the database is busy, batches become small and pauses long.
+/// Adapts the size of the next batch to the duration of the last one. That includes the time it waited for
+/// other transactions: if the database is busy, batches become small and pauses long (backpressure).
 #[derive(Debug)]
 pub(super) struct Pace {
     rows: i64,
@@ -27,7 +27,7 @@ impl Pace {
         self.rows
     }
 
-    /// Notes how long the last batch took, and returns how long to pause.
+    /// Records how long the last batch took, and returns how long to pause.
     pub(super) fn after(&mut self, took: Duration) -> Duration {
         if took > TARGET {
             self.rows = (self.rows / 2).max(FEWEST);

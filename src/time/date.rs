@@ -1,4 +1,4 @@
-//! A day of the calendar, without a time and a zone: a due date, a birthday.
+//! A calendar date, without a time and a time zone: a due date, a birthday.
 
 use std::{fmt, str::FromStr};
 
@@ -21,15 +21,15 @@ use utoipa::{
     },
 };
 
-/// A day from 0001-01-01 to 9999-12-31.
+/// A date from 0001-01-01 to 9999-12-31.
 ///
-/// On the wire it is RFC 3339's full-date, `2026-11-28`. In a column it is a DATE in PostgreSQL and the same text in
-/// SQLite, where it is in the order of the days too.
+/// In JSON it is RFC 3339's full-date, `2026-11-28`. In the database it is a DATE in PostgreSQL and the same
+/// text in SQLite, whose order is that of the dates too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::Date)]
 pub struct Date(civil::Date);
 
-/// The text is no day.
+/// The text is not a valid date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a date such as 2026-11-28")]
 pub struct NoDate;
@@ -42,7 +42,8 @@ const POSTGRES_EPOCH: civil::Date = civil::date(2000, 1, 1);
 impl FromStr for Date {
     type Err = NoDate;
 
-    /// Four figures, two and two: jiff itself would also read other forms of ISO 8601, and a time behind the day.
+    /// Parses four digits, two and two: jiff itself would also accept other forms of ISO 8601, and a time after
+    /// the date.
     fn from_str(text: &str) -> Result<Self, NoDate> {
         let is_full_date = text.len() == 10
             && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -93,7 +94,8 @@ impl ToSql<sql_types::Date, Pg> for Date {
 }
 
 impl FromSql<sql_types::Date, Pg> for Date {
-    /// PostgreSQL knows days before the year 1 and after 9999, and `infinity`: each is shown as the nearest.
+    /// Clamps dates before the year 1 and after 9999, and `infinity`, all of which PostgreSQL supports, to the
+    /// nearest valid date.
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let PgDate(days) = FromSql::<sql_types::Date, Pg>::from_sql(value)?;
         let day = jiff::Span::new()

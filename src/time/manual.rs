@@ -5,7 +5,7 @@ use std::{
 
 use super::{Timestamp, Uptime};
 
-/// A wall clock and a monotonic clock that stand still until a test moves them.
+/// A wall clock and a monotonic clock that stand still until a test advances them.
 #[derive(Debug)]
 pub struct ManualClock {
     wall_micros: AtomicI64,
@@ -19,7 +19,7 @@ impl ManualClock {
         Self { wall_micros: AtomicI64::new(at.0), uptime_micros: AtomicU64::new(up) }
     }
 
-    /// Time passes; where that would be backwards only the wall clock is set.
+    /// Advances both clocks; if the time is in the past, only the wall clock is set.
     pub(super) fn advance_to(&self, to: Timestamp) {
         let before = self.wall_micros.swap(to.0, Ordering::SeqCst);
         let passed = u64::try_from(to.0.saturating_sub(before)).unwrap_or_default();

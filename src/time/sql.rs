@@ -1,4 +1,4 @@
-//! A [`Timestamp`] in a column.
+//! Stores a [`Timestamp`] in a column.
 
 use std::sync::Once;
 
@@ -13,7 +13,7 @@ use diesel::{
 
 use super::Timestamp;
 
-/// The SQL type of a moment: TIMESTAMPTZ in PostgreSQL, microseconds since 1970 in SQLite's INTEGER.
+/// The SQL type of a point in time: TIMESTAMPTZ in PostgreSQL, microseconds since 1970 in SQLite's INTEGER.
 ///
 /// Diesel's own `Timestamptz` exists for PostgreSQL only.
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
@@ -23,15 +23,15 @@ pub struct Moment;
 
 impl SqlOrd for Moment {}
 
-/// PostgreSQL counts its microseconds from the first second of 2000.
+/// PostgreSQL counts microseconds from the start of the year 2000.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-/// The edges of PostgreSQL's time, by its own count: beyond them are only `-infinity` and `infinity`, which it writes
-/// as the least and the greatest number, and so do we.
+/// The limits of PostgreSQL's timestamps, by its own count: beyond them are only `-infinity` and `infinity`,
+/// which are represented as the smallest and the greatest number, here as in PostgreSQL.
 const EARLIEST: i64 = -211_813_488_000_000_000;
 const LATEST: i64 = 9_223_371_331_199_999_999;
 
-/// Logs once that some row holds a moment that cannot be shown as it is.
+/// Logs once that a row contains a time that cannot be formatted exactly.
 fn noted(moment: Timestamp) -> Timestamp {
     static ONCE: Once = Once::new();
     if !moment.is_shown_exactly() {
@@ -42,8 +42,8 @@ fn noted(moment: Timestamp) -> Timestamp {
     moment
 }
 
-/// Logs once that some row holds no moment where there must be one. It is taken for the first of all: whatever ends
-/// by it has ended.
+/// Logs once that a row contains NULL where a time is required. It is read as the earliest time, so that
+/// anything that expires by it has expired.
 fn missing() -> Timestamp {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::error!("a row holds NULL where a time must be"));

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// How long this machine has been up, also while it slept: for how long something lasts, where time that
-/// nobody noticed counts too. No daemon sets it back or forth.
+/// The time since this machine started, including time during which it was suspended, which counts for timeouts
+/// too. It is monotonic: no time server sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uptime(Duration);
 
 impl Uptime {
-    /// Now.
+    /// Returns the current time.
     #[must_use]
     pub fn now() -> Self {
         let now = clock_gettime(CLOCK);
@@ -17,18 +17,18 @@ impl Uptime {
         Self(Duration::new(seconds, nanos))
     }
 
-    /// So long after the machine started.
+    /// Creates the time that is `duration` after the machine's start.
     pub(super) fn after(duration: Duration) -> Self {
         Self(duration)
     }
 
-    /// The time that has passed since an earlier moment.
+    /// Returns the duration since an earlier time.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// In nanoseconds, which fill 64 bits after 584 years.
+    /// Returns the time in nanoseconds, which fit into 64 bits for 584 years.
     #[must_use]
     pub fn nanos(self) -> u64 {
         u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
@@ -42,7 +42,7 @@ impl std::ops::Add<Duration> for Uptime {
     }
 }
 
-/// `CLOCK_MONOTONIC` stands still while Linux sleeps. Elsewhere it is the one that does not.
+/// On Linux `CLOCK_MONOTONIC` stops during suspension. On other systems it is the clock that does not.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CLOCK: ClockId = ClockId::Boottime;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -1,4 +1,4 @@
-//! The audit log in words: who did what to whom, each under their name.
+//! Formats the audit log as sentences, with the names of users and tokens.
 
 use std::collections::HashMap;
 
@@ -23,23 +23,23 @@ pub(super) struct Entry {
     pub verb: String,
     pub subject: Option<Party>,
     pub rest: String,
-    /// What else is recorded, in words: "role: admin".
+    /// Further details as text: "role: admin".
     pub more: Vec<String>,
 }
 
-/// Somebody in a sentence, and where there is more about them.
+/// A party in a sentence, and a link to more about it.
 pub(super) struct Party {
     pub name: String,
     pub href: Option<String>,
 }
 
-/// The names of all that the events of a page speak of, as far as it is still there.
+/// The names of all users and tokens in a page of events, except those that are deleted.
 struct Names {
     users: HashMap<String, String>,
     tokens: HashMap<String, String>,
 }
 
-/// A page of events in words.
+/// Converts a page of events to sentences.
 pub(super) async fn in_words(store: &Store, page: Page<Event>) -> Result<Page<Entry>, Error> {
     let details: Vec<Detail> = page.rows.iter().map(|event| Detail::of(&event.detail)).collect();
     let mut ids: Vec<String> =
@@ -90,11 +90,11 @@ impl Entry {
 }
 
 impl Names {
-    /// A user; one who is gone with this article.
+    /// Returns a user; a deleted one with this article.
     fn user(&self, id: &str, article: &str) -> Party {
         match self.users.get(id) {
             Some(name) => Party { name: name.clone(), href: Some(format!("/admin/users/{id}")) },
-            // Nothing personal is kept of them; what was done to them is still listed under their id.
+            // No personal data of a deleted user remains; the user's events are still listed under the id.
             None => Party {
                 name: format!("{article} deleted user ({})", end_of(id)),
                 href: Some(format!("/admin/audit-events?subject={id}")),
@@ -123,7 +123,7 @@ impl Names {
     }
 }
 
-/// The operator, and who that is on their machine, as far as that was recorded.
+/// Returns the operator, with the account on the machine, as far as it was recorded.
 fn operator(event: &Event, detail: &mut Detail) -> Party {
     let name = match event.operator() {
         Some(name) => {
@@ -136,12 +136,12 @@ fn operator(event: &Event, detail: &mut Detail) -> Party {
     Party { name, href: None }
 }
 
-/// The last characters of an id, which tell it from others of the same time.
+/// Returns the last characters of an id, which distinguish it from others of the same time.
 fn end_of(id: &str) -> &str {
     id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 
-/// What was done: the words before and after the subject, and whether the sentence has one.
+/// Returns the words before and after the subject, and whether the sentence has one.
 fn sentence(
     action: Action,
     detail: &mut Detail,
@@ -162,7 +162,7 @@ fn sentence(
                 (Some(true), None) => said("renamed", none),
                 (_, Some(role)) => said("set the role of", format!("to {role}")),
                 (Some(false), None) => said("saved", "without a change".to_owned()),
-                // What was changed is not recorded.
+                // The changed fields are not recorded.
                 (None, None) => said("updated", none),
             }
         }
@@ -180,7 +180,7 @@ fn sentence(
             said("ended all sessions of", rest.to_owned())
         }
         Action::SessionEnded => {
-            // It is gone, so its id leads nowhere.
+            // The session is deleted, so its id leads nowhere.
             detail.take("sessionId");
             said("ended a session of", none)
         }
@@ -217,7 +217,7 @@ fn job(verb: &str, detail: &mut Detail, is_of_a_user: bool) -> String {
     }
 }
 
-/// The particulars of an event. What a sentence says is taken out, and the rest is listed.
+/// The details of an event. Those that a sentence contains are removed, and the rest is listed.
 #[derive(Default)]
 struct Detail(Map<String, Value>);
 
@@ -249,7 +249,7 @@ impl Detail {
     }
 }
 
-/// A name that programs use, as words: `expiresInDays` and `expires-in-days` are "expires in days".
+/// Converts an identifier to words: `expiresInDays` and `expires-in-days` become "expires in days".
 fn in_plain_words(name: &str) -> String {
     let mut words = String::new();
     for letter in name.chars() {
@@ -264,7 +264,7 @@ fn in_plain_words(name: &str) -> String {
     words
 }
 
-/// A value without JSON's signs.
+/// Formats a value without JSON's punctuation.
 fn value(of: &Value) -> String {
     match of {
         Value::Null => "none".to_owned(),

@@ -1,4 +1,4 @@
-//! The field of a filter that names a user: by email, by name or by id.
+//! A filter's field for a user: by email, by name or by id.
 
 use uuid::Uuid;
 
@@ -12,23 +12,23 @@ use crate::{
     },
 };
 
-/// How many users are offered where several match.
+/// How many users are suggested if several match.
 const OFFERED: u32 = 10;
 
-/// What was entered, and whom it means.
+/// The input, and the users that it matches.
 pub(super) struct UserField {
     pub text: String,
-    /// The one user whom it means.
+    /// The only user that matches.
     pub user: Option<User>,
-    /// The users whom it may mean.
+    /// The users that may be meant.
     pub offered: Vec<User>,
-    /// What is wrong with it; empty where nothing is.
+    /// The error message; empty if the input is valid.
     pub error: String,
     id: Option<String>,
 }
 
 impl UserField {
-    /// Looks up whom a text means, with the same search as the list of users.
+    /// Looks up the user that the text means, with the same search as the list of users.
     pub(super) async fn read(store: &Store, text: &str) -> Result<Self, Error> {
         let mut field = Self {
             text: text.to_owned(),
@@ -40,7 +40,7 @@ impl UserField {
         if text.is_empty() {
             return Ok(field);
         }
-        // An id also of a deleted user, of whom there is more to be found than they are themselves.
+        // An id may belong to a deleted user, whose events and tokens can still be found.
         if let Ok(id) = Uuid::try_parse(text) {
             let id = id.to_string();
             field.user = users::find(store, id.clone()).await?;
@@ -75,7 +75,7 @@ impl UserField {
         Ok(field)
     }
 
-    /// The id of the user whom it means, also of a deleted one.
+    /// Returns the id of the user, even of a deleted one.
     pub(super) fn id(&self) -> Option<String> {
         self.id.clone()
     }
