@@ -1,9 +1,9 @@
-//! Has cargo compile again when a folder that is embedded has changed.
+//! Makes cargo rebuild when an embedded folder has changed.
 //!
-//! The compiler notes each file that it has read, and not that another has come: a new migration would be left out of
-//! the program, which would still be reported as built.
+//! The compiler tracks the files that it has read, but not new ones: a new migration would be missing from the program,
+//! which cargo would still report as up to date.
 
-/// Migrations, and the templates, styles and scripts that stand beside the code.
+/// The migrations, and the templates, styles and scripts beside the code.
 const EMBEDDED: [&str; 3] = ["migrations", "src", "askama.toml"];
 
 fn main() {

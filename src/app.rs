@@ -45,11 +45,11 @@ pub use listeners::Bound;
 use listeners::{Listeners, SocketFile};
 
 /// How long a client may take to send the head of its first request.
-const SLOWEST_HEAD: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stopping server may take to write ends of sessions.
-const LAST_WRITES: Duration = Duration::from_secs(5);
+const FINAL_WRITES_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many sign-ins may wait for others of the same account; more are rejected immediately.
-const WAITING_SIGN_INS: usize = 256;
+const MAX_WAITING_SIGN_INS: usize = 256;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -78,8 +78,8 @@ pub struct Server {
     pub state: Data<State>,
     /// Where its data is stored.
     pub location: Location,
-    listening: ActixServer,
-    measuring: Option<ActixServer>,
+    api_server: ActixServer,
+    metrics_server: Option<ActixServer>,
     // Removed when the server has stopped.
     _socket_files: [Option<SocketFile>; 2],
 }
@@ -116,7 +116,7 @@ impl Server {
             clock,
             job_added: Notify::new(),
             retention_due: Notify::new(),
-            waiting_sign_ins: Semaphore::new(WAITING_SIGN_INS),
+            waiting_sign_ins: Semaphore::new(MAX_WAITING_SIGN_INS),
             hashing: Hashing::new(config.hash_concurrency(), config.hash_cost.clone()),
             key_check,
             checked_cookies: CheckedCookies::new(config.cache_size()),
@@ -125,15 +125,15 @@ impl Server {
             draining: CancellationToken::new(),
             config,
         });
-        let listening = {
+        let api_server = {
             let state = state.clone();
             let mut server = HttpServer::new(move || build(state.clone(), keys.clone()))
                 .workers(workers)
                 .on_connect(move |connection, extensions| {
                     sockets::accepted(connection, extensions);
-                    idle::watch(connection, extensions, keep_alive + SLOWEST_HEAD);
+                    idle::watch(connection, extensions, keep_alive + HEAD_TIMEOUT);
                 })
-                .client_request_timeout(SLOWEST_HEAD)
+                .client_request_timeout(HEAD_TIMEOUT)
                 // `unread_body` takes care of that, and bounds what is read meanwhile.
                 .client_disconnect_timeout(Duration::ZERO)
                 .keep_alive(keep_alive)
@@ -147,21 +147,21 @@ impl Server {
             }
             server.run()
         };
-        let (mut metrics_address, mut measuring, mut metrics_file) = (None, None, None);
+        let (mut metrics_address, mut metrics_server, mut metrics_file) = (None, None, None);
         if let Some(place) = &state.config.metrics_listen {
             let mut listeners = Listeners::bind(place, mode, "PORTCULLIS_METRICS_LISTEN")
                 .map_err(StartError::Listen)?;
             metrics_address = Some(listeners.bound.clone());
             metrics_file = listeners.file.take();
-            measuring = Some(metrics::serve(listeners, &state)?);
+            metrics_server = Some(metrics::serve(listeners, &state)?);
         }
         Ok(Self {
             address,
             metrics_address,
             state,
             location,
-            listening,
-            measuring,
+            api_server,
+            metrics_server,
             _socket_files: [listeners.file, metrics_file],
         })
     }
@@ -169,7 +169,7 @@ impl Server {
     /// Returns a handle that can stop the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { server: self.listening.handle(), state: self.state.clone() }
+        Handle { server: self.api_server.handle(), state: self.state.clone() }
     }
 
     /// Serves until the server is stopped; then finishes the jobs that have begun and writes the buffered last
@@ -180,17 +180,17 @@ impl Server {
     pub async fn run(self) -> std::io::Result<()> {
         let state = self.state.clone();
         let stop = CancellationToken::new();
-        let measuring = self.measuring.as_ref().map(ActixServer::handle);
+        let metrics_server = self.metrics_server.as_ref().map(ActixServer::handle);
         let serving = async {
-            let served = self.listening.await;
+            let served = self.api_server.await;
             stop.cancel();
-            if let Some(measuring) = measuring {
-                measuring.stop(false).await;
+            if let Some(metrics_server) = metrics_server {
+                metrics_server.stop(false).await;
             }
             served
         };
         let measured = async {
-            match self.measuring {
+            match self.metrics_server {
                 Some(server) => server.await,
                 None => Ok(()),
             }
@@ -205,7 +205,7 @@ impl Server {
         let last_writes = async {
             tokio::join!(state.session_ends.flush(&state.store), state.key_check.stop(&state.store))
         };
-        let _ = tokio::time::timeout(LAST_WRITES, last_writes).await;
+        let _ = tokio::time::timeout(FINAL_WRITES_TIMEOUT, last_writes).await;
         output::report();
         served.and(measured)
     }
@@ -278,8 +278,8 @@ mod tests {
     async fn answer(path: &str) -> (StatusCode, Value) {
         let app = App::new()
             .route("/panic", web::get().to(panics))
-            .route("/ungated/optional", web::get().to(greets_anybody))
-            .route("/ungated/required", web::get().to(greets_somebody))
+            .route("/ungated/optional", web::get().to(greets_optional_session))
+            .route("/ungated/required", web::get().to(greets_required_session))
             .wrap(from_fn(gate::fail_closed_without_gate))
             .wrap(from_fn(panics::catch))
             .wrap(from_fn(request_context::wrap));
@@ -302,11 +302,11 @@ mod tests {
         panic!("as asked")
     }
 
-    async fn greets_anybody(session: Option<Session>) -> HttpResponse {
+    async fn greets_optional_session(session: Option<Session>) -> HttpResponse {
         HttpResponse::Ok().json(session.is_some())
     }
 
-    async fn greets_somebody(_: Session) -> HttpResponse {
+    async fn greets_required_session(_: Session) -> HttpResponse {
         HttpResponse::Ok().finish()
     }
 

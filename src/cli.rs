@@ -178,7 +178,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// How long a command waits for the database: longer than a request, because no client is waiting.
-const PATIENCE: Duration = Duration::from_mins(10);
+const DATABASE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Opens the store for a command that runs beside the server: one worker, and one connection. A SQLite database
 /// is migrated, so that the first admin can be created before the first start of the server; a PostgreSQL
@@ -189,7 +189,7 @@ async fn open(config: &Config) -> Result<Store, Failure> {
     options.workers = 1;
     options.pool_size = 1;
     options.cache_size = 0;
-    options.timeout = PATIENCE;
+    options.timeout = DATABASE_TIMEOUT;
     Ok(Store::open(&location, options).await?)
 }
 

@@ -72,12 +72,12 @@ pub(crate) async fn pass(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
-    let mut counted = RateLimitCheck::by(access.limit);
-    let mut response = match admit(access, &request, &mut counted).await {
+    let mut check = RateLimitCheck::by(access.limit);
+    let mut response = match admit(access, &request, &mut check).await {
         Ok(()) => next.call(request).await?,
-        Err(refusal) => request.into_response(refusal.error_response()),
+        Err(error) => request.into_response(error.error_response()),
     };
-    counted.tell(response.headers_mut());
+    check.tell(response.headers_mut());
     Ok(response)
 }
 
@@ -86,12 +86,12 @@ pub(crate) async fn pass(
 async fn admit(
     access: Access,
     request: &ServiceRequest,
-    counted: &mut RateLimitCheck,
+    check: &mut RateLimitCheck,
 ) -> Result<(), Error> {
     let state = State::of(request.request())?;
-    counted.address(state, request).await?;
+    check.address(state, request).await?;
     let finding = resolve(state, access, request).await?;
-    let within = counted.account(state, &finding).await;
+    let within = check.account(state, &finding).await;
     request.extensions_mut().insert(finding);
     within
 }

@@ -51,20 +51,20 @@ async fn perform(state: &State, row: &JobRow, job: Job) -> Result<(), Failure> {
 }
 
 /// How many jobs one instance runs at the same time.
-const AT_ONCE: usize = 4;
+const CONCURRENCY: usize = 4;
 /// How long an attempt may take; longer than the mail server's timeout.
-const LONGEST: Duration = Duration::from_secs(150);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(150);
 /// A job that was started this often and never finished crashes the process.
-const HOPELESS: i32 = 40;
+const MAX_STARTS: i32 = 40;
 /// How long a job is reserved for the instance that has claimed it; longer than an attempt.
-const LEASE: Span = seconds(5 * 60);
+const RESERVATION: Span = seconds(5 * 60);
 /// How often to poll for jobs without a notification: those of other instances, and retries.
 const POLL: Duration = Duration::from_secs(2);
 
 /// The longest delay after a failure.
-const LONGEST_WAIT: Span = seconds(60 * 60);
+const MAX_DELAY: Span = seconds(60 * 60);
 /// How often to look for jobs that wait longer than the longest delay.
-const SHORTEN: Duration = Duration::from_mins(1);
+const SHORTEN_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The delay before the next attempt: half a minute, then longer each time, up to an hour; 30 times, which is
 /// about a day.
@@ -112,12 +112,12 @@ pub async fn run(state: &State) {
     let mut running = FuturesUnordered::new();
     let mut shortened: Option<Instant> = None;
     loop {
-        if shortened.is_none_or(|at| at.elapsed() >= SHORTEN) {
-            beside(&mut running, shorten_waits(state)).await;
+        if shortened.is_none_or(|at| at.elapsed() >= SHORTEN_INTERVAL) {
+            while_polling(&mut running, shorten_waits(state)).await;
             shortened = Some(Instant::now());
         }
-        while running.len() < AT_ONCE && !stop.is_cancelled() {
-            match beside(&mut running, claim(state)).await {
+        while running.len() < CONCURRENCY && !stop.is_cancelled() {
+            match while_polling(&mut running, claim(state)).await {
                 Ok(Claim::Taken(row)) => running.push(attempt(state, row)),
                 Ok(Claim::Contended) => {}
                 Ok(Claim::NothingDue) => break,
@@ -143,13 +143,13 @@ pub async fn run(state: &State) {
 /// Claims a job, by the clock that all instances share.
 async fn claim(state: &State) -> Result<Claim, store::Error> {
     let now = shared_clock::now(&state.store, &state.clock).await?;
-    jobs::claim(&state.store, Job::VARIANTS, LEASE, now).await
+    jobs::claim(&state.store, Job::VARIANTS, RESERVATION, now).await
 }
 
 async fn shorten_waits(state: &State) {
     let shortened = async {
         let now = shared_clock::now(&state.store, &state.clock).await?;
-        jobs::shorten_waits(&state.store, LEASE, LONGEST_WAIT, now).await
+        jobs::shorten_waits(&state.store, RESERVATION, MAX_DELAY, now).await
     };
     match shortened.await {
         Ok(0) => {}
@@ -160,7 +160,7 @@ async fn shorten_waits(state: &State) {
 
 /// Runs `work` while the running jobs continue. If they were not polled, they would keep their transactions
 /// open, and `work` could wait for a row that one of them has locked.
-async fn beside<T>(
+async fn while_polling<T>(
     running: &mut FuturesUnordered<impl Future<Output = ()>>,
     work: impl Future<Output = T>,
 ) -> T {
@@ -177,7 +177,7 @@ async fn beside<T>(
 async fn attempt(state: &State, row: JobRow) {
     let work = async {
         match Job::of(&row) {
-            Some(_) if row.attempts > HOPELESS => {
+            Some(_) if row.attempts > MAX_STARTS => {
                 Err(Failure::Permanent("it never came to an end".to_owned()))
             }
             Some(job) => perform(state, &row, job).await,
@@ -185,7 +185,7 @@ async fn attempt(state: &State, row: JobRow) {
         }
     };
     let caught = AssertUnwindSafe(work).catch_unwind();
-    let result = tokio::time::timeout(LONGEST, caught).await.map_or_else(
+    let result = tokio::time::timeout(ATTEMPT_TIMEOUT, caught).await.map_or_else(
         |_| Err(Failure::Transient("it took too long".to_owned())),
         |caught| caught.unwrap_or_else(|_| Err(Failure::Transient("it panicked".to_owned()))),
     );
@@ -221,7 +221,7 @@ fn outcome(result: Result<(), Failure>, attempts: i32, now: Timestamp) -> Outcom
         Ok(()) => Outcome::Done,
         Err(Failure::Permanent(reason)) => Outcome::GivenUp(reason),
         Err(Failure::Unknown) => {
-            Outcome::Again(now + LEASE, "a newer Portcullis must do this".to_owned())
+            Outcome::Again(now + RESERVATION, "a newer Portcullis must do this".to_owned())
         }
         Err(Failure::Transient(reason)) => {
             let before = usize::try_from(attempts - 1).unwrap_or_default();
@@ -256,7 +256,7 @@ mod tests {
         }
         assert_eq!(delays.len(), 30);
         assert_eq!(delays[0], 30_000_000);
-        assert_eq!(start + LONGEST_WAIT, Timestamp::from_micros(delays[29]));
+        assert_eq!(start + MAX_DELAY, Timestamp::from_micros(delays[29]));
         assert!(delays.is_sorted() && delays[29] == 3_600_000_000, "{delays:?}");
         assert!(start + days(1) - seconds(3600) < now && now < start + days(1) + seconds(3600));
     }
@@ -271,6 +271,8 @@ mod tests {
     #[test]
     fn a_lease_outlives_a_try() {
         let now = Timestamp::from_micros(0);
-        assert!(now + LEASE > now + seconds(u32::try_from(LONGEST.as_secs()).unwrap()));
+        assert!(
+            now + RESERVATION > now + seconds(u32::try_from(ATTEMPT_TIMEOUT.as_secs()).unwrap())
+        );
     }
 }

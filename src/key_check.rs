@@ -68,8 +68,8 @@ impl Agreement {
 }
 
 impl From<KeyStatus> for Agreement {
-    fn from(standing: KeyStatus) -> Self {
-        match standing {
+    fn from(status: KeyStatus) -> Self {
+        match status {
             KeyStatus { accepted_at: None, .. } => Self::Rejected,
             KeyStatus { mismatch: true, .. } => Self::OtherRejected,
             KeyStatus { mismatch: false, .. } => Self::Agreed,
@@ -116,7 +116,7 @@ impl KeyCheck {
             signing_keys::record(store, own, now).await
         };
         match compared.await {
-            Ok(standing) => self.note(standing),
+            Ok(status) => self.record_status(status),
             Err(fault) => {
                 if !std::mem::replace(&mut self.lock().failing, true) {
                     tracing::warn!(%fault, "the signing keys of the instances cannot be compared");
@@ -125,10 +125,10 @@ impl KeyCheck {
         }
     }
 
-    fn note(&self, standing: KeyStatus) {
-        let agreement = Agreement::from(standing);
+    fn record_status(&self, status: KeyStatus) {
+        let agreement = Agreement::from(status);
         let mut known = self.lock();
-        known.own.accepted_at = standing.accepted_at;
+        known.own.accepted_at = status.accepted_at;
         known.failing = false;
         let before = std::mem::replace(&mut known.agreement, agreement);
         drop(known);

@@ -150,8 +150,8 @@ impl RateLimitStatus {
 pub struct Exceeded(pub RateLimitStatus);
 
 impl From<Exceeded> for Error {
-    fn from(Exceeded(standing): Exceeded) -> Self {
-        Self::too_many(standing.wait)
+    fn from(Exceeded(status): Exceeded) -> Self {
+        Self::too_many(status.wait)
     }
 }
 
@@ -178,12 +178,12 @@ impl Limits {
     pub fn check(
         &self,
         limit: Limit,
-        whom: impl FnOnce() -> RateLimitKey,
+        key: impl FnOnce() -> RateLimitKey,
     ) -> Result<Option<RateLimitStatus>, Exceeded> {
         let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == limit) else {
             return Ok(None);
         };
-        counter.check(limit, &whom()).map(Some)
+        counter.check(limit, &key()).map(Some)
     }
 
     /// Counts one action in the database, by the clock that all instances share.
@@ -196,22 +196,22 @@ impl Limits {
         store: &Store,
         clock: &Clock,
         limit: Limit,
-        whom: RateLimitKey,
+        key: RateLimitKey,
     ) -> Result<Result<Option<RateLimitStatus>, Exceeded>, store::Error> {
         let Some((_, rule)) = self.shared.iter().find(|(counted, _)| *counted == limit) else {
             return Ok(Ok(None));
         };
         let now = shared_clock::now(store, clock).await?;
-        let standing = |left, wait| RateLimitStatus {
+        let status = |left, wait| RateLimitStatus {
             limit,
             most: rule.most(),
             window: rule.window_seconds(),
             left,
             wait,
         };
-        Ok(match rate_limits::count(store, whom.key(limit), *rule, now).await? {
-            Count::Counted { left } => Ok(Some(standing(left, rule.interval_seconds()))),
-            Count::Full { wait } => Err(Exceeded(standing(0, rate_limits::seconds(wait).max(1)))),
+        Ok(match rate_limits::count(store, key.key(limit), *rule, now).await? {
+            Count::Counted { left } => Ok(Some(status(left, rule.interval_seconds()))),
+            Count::Full { wait } => Err(Exceeded(status(0, rate_limits::seconds(wait).max(1)))),
         })
     }
 

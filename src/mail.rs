@@ -33,10 +33,10 @@ pub enum Error {
 /// Sends emails.
 pub struct Mailer {
     from: Mailbox,
-    way: Way,
+    transport: Transport,
 }
 
-enum Way {
+enum Transport {
     Smtp(Box<Smtp>),
     Outbox(Outbox),
 }
@@ -47,12 +47,12 @@ impl Mailer {
     /// # Errors
     /// When the mail server's URL or certificate, or the outbox, cannot be used.
     pub fn new(config: &Config, site: &Site) -> Result<Self, ConfigError> {
-        let way = match config.smtp()? {
-            Some(url) => Way::Smtp(Box::new(Smtp::new(url.expose(), config)?)),
-            None => Way::Outbox(Outbox::new(config)?),
+        let transport = match config.smtp()? {
+            Some(url) => Transport::Smtp(Box::new(Smtp::new(url.expose(), config)?)),
+            None => Transport::Outbox(Outbox::new(config)?),
         };
         let from = config.mail_from.clone().unwrap_or_else(|| no_reply(site));
-        Ok(Self { from, way })
+        Ok(Self { from, transport })
     }
 
     /// Sends the email of this job, for the first time or again.
@@ -70,25 +70,25 @@ impl Mailer {
         attempt: i32,
     ) -> Result<(), Error> {
         let message = letter.message(&self.from, to, &format!("{job_id}.{attempt}"))?;
-        match &self.way {
-            Way::Smtp(smtp) => smtp.send(message).await,
-            Way::Outbox(outbox) => outbox.keep(job_id, message.formatted()).await,
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.send(message).await,
+            Transport::Outbox(outbox) => outbox.keep(job_id, message.formatted()).await,
         }
     }
 
     /// Returns where emails go, for the banner.
     #[must_use]
     pub fn describe(&self) -> String {
-        match &self.way {
-            Way::Smtp(smtp) => smtp.describe(),
-            Way::Outbox(outbox) => outbox.describe(),
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.describe(),
+            Transport::Outbox(outbox) => outbox.describe(),
         }
     }
 
     /// Returns whether emails cross a network unencrypted.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        matches!(&self.way, Way::Smtp(smtp) if smtp.is_exposed())
+        matches!(&self.transport, Transport::Smtp(smtp) if smtp.is_exposed())
     }
 }
 

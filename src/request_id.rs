@@ -10,7 +10,7 @@ tokio::task_local! {
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id that is accepted from outside; proxies generate ids of 20 to 60 characters.
-const LONGEST: usize = 128;
+const MAX_LENGTH: usize = 128;
 
 /// Returns the id that a proxy or a client has given a request, so that both logs contain the same id.
 ///
@@ -22,7 +22,7 @@ pub fn received(headers: &HeaderMap, token_prefixes: &[String]) -> Option<String
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let id = str::from_utf8(value.as_bytes()).ok()?;
-    let fits = (1..=LONGEST).contains(&id.len())
+    let fits = (1..=MAX_LENGTH).contains(&id.len())
         && id.bytes().all(plain)
         && !token_prefixes.iter().any(|prefix| id.contains(prefix));
     fits.then(|| id.to_owned())
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn an_id_of_plain_characters_is_taken_over() {
-        let longest = "a".repeat(LONGEST);
+        let longest = "a".repeat(MAX_LENGTH);
         for id in
             ["1", "a3f2b1c4d5e6f7a8b9c0d1e2f3a4b5c6", "01JABC-fra", "Root.1_x", longest.as_str()]
         {
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn any_other_id_is_replaced() {
-        let too_long = "a".repeat(LONGEST + 1);
+        let too_long = "a".repeat(MAX_LENGTH + 1);
         let token = crate::secrets::PlainToken::generate("sk_live_");
         for id in [
             "",

@@ -19,11 +19,11 @@ use crate::{
 };
 
 /// How often all steps run.
-const EVERY: Duration = Duration::from_hours(1);
+const ROUND_INTERVAL: Duration = Duration::from_hours(1);
 /// How often the time mark is advanced, and a round retried after the store was unavailable.
-const LOOK: Duration = Duration::from_mins(1);
+const MARK_INTERVAL: Duration = Duration::from_mins(1);
 /// How often to look for rows that a revocation has left to delete, by another instance or a command.
-const REVOKED: Duration = Duration::from_secs(10);
+const REVOCATION_POLL: Duration = Duration::from_secs(10);
 
 /// Deletes expired data, every hour and when notified, until the server drains; but not while the clock is not
 /// trusted after a jump.
@@ -37,7 +37,7 @@ pub async fn run(state: &State) {
                 if !trusted {
                     tracing::info!("the clock is trusted again: old rows are deleted");
                 }
-                if !trusted || last.is_none_or(|last| last.elapsed() >= EVERY) {
+                if !trusted || last.is_none_or(|last| last.elapsed() >= ROUND_INTERVAL) {
                     last = round(state, Some(now)).await.then(Instant::now);
                 }
                 trusted = true;
@@ -55,16 +55,16 @@ pub async fn run(state: &State) {
             () = state.draining.cancelled() => {}
             () = state.retention_due.notified() => last = None,
             // What a revocation has left is deleted regardless of the clock.
-            () = revoked(state) => drop(round(state, None).await),
-            () = tokio::time::sleep(LOOK) => {}
+            () = revocation_left_rows(state) => drop(round(state, None).await),
+            () = tokio::time::sleep(MARK_INTERVAL) => {}
         }
     }
 }
 
 /// Returns when a revocation has left rows to delete.
-async fn revoked(state: &State) {
+async fn revocation_left_rows(state: &State) {
     loop {
-        tokio::time::sleep(REVOKED).await;
+        tokio::time::sleep(REVOCATION_POLL).await;
         if revocation_cleanup::is_due(&state.store).await.unwrap_or(false) {
             return;
         }
@@ -86,11 +86,11 @@ fn warn(jump: &Jump) {
 async fn round(state: &State, now: Option<Timestamp>) -> bool {
     let keep_audit_events = state.config.keep_audit_events();
     let due = Due { now: now.unwrap_or(Timestamp::from_micros(0)), keep_audit_events };
-    let mut whole = true;
+    let mut succeeded = true;
     for step in STEPS.iter().filter(|step| now.is_some() || !step.by_clock) {
-        whole &= finish(state, step, due).await;
+        succeeded &= finish(state, step, due).await;
     }
-    whole
+    succeeded
 }
 
 /// Runs one step to completion in batches, pausing after each for at least as long as it took, so that other

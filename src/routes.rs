@@ -218,18 +218,21 @@ pub fn configure(config: &mut ServiceConfig, state: &Data<State>, keys: &Signing
         for (method, documented) in methods(&mut item) {
             let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
             let Some(row) = row else { continue };
-            let taken = taken(actix_method(&method), row.access);
-            resource = serve(resource, &taken, &row, state, keys);
-            allowed.extend(taken);
+            let accepted = accepted(actix_method(&method), row.access);
+            resource = serve(resource, &accepted, &row, state, keys);
+            allowed.extend(accepted);
         }
-        config.service(refusing_others(resource, &allowed));
+        config.service(rejecting_other_methods(resource, &allowed));
     }
 }
 
 /// Returns a route that is not an API operation: it accepts GET and HEAD, and any other method results in 405.
 pub(crate) fn read_only(path: &str, route: Route) -> Resource {
-    let taken = taken(Method::GET, Access::UNGATED);
-    refusing_others(web::resource(path).route(route.guard(asked_by(&taken))), &taken)
+    let accepted = accepted(Method::GET, Access::UNGATED);
+    rejecting_other_methods(
+        web::resource(path).route(route.guard(method_guard(&accepted))),
+        &accepted,
+    )
 }
 
 /// Returns the route of an HTML page, behind the gate, which is not an operation of the document.
@@ -240,24 +243,24 @@ where
     F::Output: Responder + 'static,
 {
     let row = Operation::gated("", handler);
-    let taken = taken(Method::GET, row.access);
-    refusing_others(serve(web::resource(path), &taken, &row, state, keys), &taken)
+    let accepted = accepted(Method::GET, row.access);
+    rejecting_other_methods(serve(web::resource(path), &accepted, &row, state, keys), &accepted)
 }
 
-fn refusing_others(resource: Resource, taken: &[Method]) -> Resource {
-    let allowed = taken.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-    resource.default_service(web::to(move || std::future::ready(wrong_method(&allowed))))
+fn rejecting_other_methods(resource: Resource, accepted: &[Method]) -> Resource {
+    let allowed = accepted.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    resource.default_service(web::to(move || std::future::ready(method_not_allowed(&allowed))))
 }
 
 /// Adds a row's route for these methods.
 fn serve(
     resource: Resource,
-    taken: &[Method],
+    accepted: &[Method],
     row: &Operation,
     state: &Data<State>,
     keys: &SigningKeys,
 ) -> Resource {
-    let route = || (row.route)().guard(asked_by(taken));
+    let route = || (row.route)().guard(method_guard(accepted));
     if !row.access.gated {
         return resource.route(route());
     }
@@ -277,15 +280,15 @@ fn serve(
 
 /// Returns the methods that a row accepts. GET implies HEAD (RFC 9110, 9.1), with the same gate and the same
 /// handler; except for one-time links, because mail scanners send HEAD to the links in emails.
-fn taken(method: Method, access: Access) -> Vec<Method> {
+fn accepted(method: Method, access: Access) -> Vec<Method> {
     if method == Method::GET && !access.once { vec![Method::HEAD, method] } else { vec![method] }
 }
 
 /// Matches these methods. actix's own guards record each method in the request for the 405 response, which
 /// costs more than finding the route, and this table knows them.
-fn asked_by(taken: &[Method]) -> impl Guard + use<> {
-    let taken = taken.to_vec();
-    guard::fn_guard(move |context| taken.contains(&context.head().method))
+fn method_guard(accepted: &[Method]) -> impl Guard + use<> {
+    let accepted = accepted.to_vec();
+    guard::fn_guard(move |context| accepted.contains(&context.head().method))
 }
 
 /// Returns the operations of a path, each with its method.
@@ -321,7 +324,7 @@ pub async fn nothing() -> Result<HttpResponse, Error> {
     Err(Code::NotFound.into())
 }
 
-fn wrong_method(allowed: &str) -> HttpResponse {
+fn method_not_allowed(allowed: &str) -> HttpResponse {
     let mut response = Error::from(Code::MethodNotAllowed).error_response();
     if let Ok(allowed) = allowed.parse() {
         response.headers_mut().insert(ALLOW, allowed);

@@ -17,7 +17,7 @@ use crate::{
 pub const PATHS: [&str; 2] = ["/health/live", "/health/ready"];
 
 /// Shorter than the timeout of other requests: a probe needs a quick response.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why an instance is not ready although everything else works.
 const SECRETS_DIFFER: &str =
@@ -56,7 +56,7 @@ pub async fn ready(state: Data<State>) -> Result<Json<Health>, Error> {
     if state.key_check.agreement() == Agreement::Rejected {
         return Err(Code::StoreUnavailable.because(SECRETS_DIFFER));
     }
-    match tokio::time::timeout(PATIENCE, state.store.ping()).await {
+    match tokio::time::timeout(TIMEOUT, state.store.ping()).await {
         Ok(Ok(())) => Ok(Json(OK)),
         Ok(Err(_)) | Err(_) => Err(Code::StoreUnavailable.into()),
     }

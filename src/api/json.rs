@@ -18,7 +18,7 @@ use crate::{
 pub const LARGEST: usize = 64 * 1024;
 
 /// How long a body may take to arrive.
-const SLOWEST: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A valid body by this API's own rules: invalid fields result in 422, with an error per field.
 pub struct ValidJson<T>(pub T);
@@ -105,7 +105,7 @@ fn read(
         let payload = payload.await.map_err(|_| Code::BadRequest)?;
         // The caller was authenticated before the body arrived. The body must arrive soon, because by then the
         // caller may have lost the right to call this.
-        let bytes = tokio::time::timeout(SLOWEST, payload.to_bytes_limited(LARGEST))
+        let bytes = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(LARGEST))
             .await
             .map_err(|_| Code::RequestTimeout)?
             .map_err(|_| Code::PayloadTooLarge)?;

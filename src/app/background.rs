@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// How often the last uses of credentials, and the new ends of sessions in use, are written.
-const FLUSH: Duration = Duration::from_secs(5);
+const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the rate limits of inactive clients are dropped from memory.
-const FORGET: Duration = Duration::from_mins(1);
+const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
 /// How often dropped log lines are reported.
-const REPORT: Duration = Duration::from_secs(10);
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the search index is brought up to date with users added or renamed by other means than this
 /// application.
-const INDEX: Duration = Duration::from_secs(5);
+const INDEX_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Runs jobs, renews the cache's lease, writes last uses, drops unused rate limits, reports dropped log lines
 /// and deletes expired rows, until it is stopped. An error is logged, and the work is tried again the next
@@ -27,12 +27,12 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
     tokio::join!(
         jobs::run(state),
         state.store.renew_lease(stop),
-        every(FLUSH, stop, async || {
+        every(FLUSH_INTERVAL, stop, async || {
             if let Err(fault) = state.last_used.flush(&state.store).await {
                 tracing::warn!(%fault, "the last uses of keys could not be written");
             }
         }),
-        every(FLUSH, stop, async || {
+        every(FLUSH_INTERVAL, stop, async || {
             if let Err(fault) = state.session_ends.flush(&state.store).await {
                 tracing::warn!(%fault, "the ends of sessions could not be written");
             }
@@ -40,11 +40,11 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
         every(key_check::INTERVAL, stop, async || {
             state.key_check.repeat(&state.store, &state.clock).await;
         }),
-        every(FORGET, stop, async || state.limits.forget()),
-        every(REPORT, stop, async || output::report()),
+        every(PRUNE_INTERVAL, stop, async || state.limits.forget()),
+        every(REPORT_INTERVAL, stop, async || output::report()),
         async {
             index_users(state, stop).await;
-            every(INDEX, stop, async || index_users(state, stop).await).await;
+            every(INDEX_INTERVAL, stop, async || index_users(state, stop).await).await;
         },
         retention::run(state),
     );
@@ -55,7 +55,7 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
 async fn index_users(state: &State, stop: &CancellationToken) {
     let mut users = 0;
     loop {
-        let begun = Instant::now();
+        let started = Instant::now();
         match user_search::index_some(&state.store).await {
             Ok(indexed) => {
                 if users == 0 && indexed == BATCH {
@@ -71,7 +71,7 @@ async fn index_users(state: &State, stop: &CancellationToken) {
                 return;
             }
         }
-        if stop.run_until_cancelled(tokio::time::sleep(begun.elapsed())).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(started.elapsed())).await.is_none() {
             return;
         }
     }

@@ -77,15 +77,15 @@ pub(super) fn answered<B>(
         );
     }
     let Some(Ok(state)) = request.map(State::of) else { return };
-    state.metrics.answered(known(method), route.as_deref(), status_code, took);
-    if let Some(outcome) = outcome.or_else(|| reason.filter(|_| stands(status))) {
+    state.metrics.answered(method_label(method), route.as_deref(), status_code, took);
+    if let Some(outcome) = outcome.or_else(|| reason.filter(|_| is_from_gate(status))) {
         state.metrics.found(outcome);
     }
 }
 
 /// Returns whether a response without a gate result is the gate's own: a foreign origin, a missing scope, a
 /// rate limit, an error.
-fn stands(status: StatusCode) -> bool {
+fn is_from_gate(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
@@ -93,7 +93,7 @@ fn stands(status: StatusCode) -> bool {
 }
 
 /// Returns a method as a metric's label: clients can invent any number of unknown ones.
-fn known(method: &Method) -> &str {
+fn method_label(method: &Method) -> &str {
     match *method {
         Method::GET
         | Method::HEAD

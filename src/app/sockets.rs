@@ -12,7 +12,7 @@ use crate::gate::client::UnixPeer;
 
 /// How long a client may leave a response unread, in milliseconds.
 #[cfg(target_os = "linux")]
-const SLOWEST_READER: u32 = 30_000;
+const SEND_TIMEOUT_MS: u32 = 30_000;
 
 /// Raises the limit on open files to the maximum. By default a service gets 1024, and that many clients with
 /// idle connections would block all other clients, and the database.
@@ -35,7 +35,7 @@ pub(super) fn accepted(connection: &dyn Any, data: &mut Extensions) {
 fn bound_writing(connection: &dyn Any) {
     #[cfg(target_os = "linux")]
     if let Some(socket) = connection.downcast_ref::<TcpStream>()
-        && let Err(fault) = rustix::net::sockopt::set_tcp_user_timeout(socket, SLOWEST_READER)
+        && let Err(fault) = rustix::net::sockopt::set_tcp_user_timeout(socket, SEND_TIMEOUT_MS)
     {
         // If the system does not support it, then for no connection.
         static LOGGED: Once = Once::new();

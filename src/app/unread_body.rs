@@ -31,14 +31,14 @@ use crate::api::json;
 
 /// How many bytes of an unread body are read before the response, and again after it. Beyond that nothing is
 /// read, and backpressure stops the client.
-const MOST: usize = json::LARGEST;
+const MAX_BYTES: usize = json::LARGEST;
 
 /// How long a response waits for the rest of a body.
-const BEFORE: Duration = Duration::from_millis(250);
+const READ_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How long a connection stays open after its last response. If it closed while the client was still sending,
 /// the client could lose the response.
-const AFTER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Bounds how much is read of a body that its handler leaves unread.
 pub(super) async fn bound<B: MessageBody + 'static>(
@@ -82,7 +82,7 @@ impl Body {
         let length = request.headers().get(CONTENT_LENGTH);
         let is_short = match length {
             Some(length) => {
-                length.to_str().is_ok_and(|n| n.parse().is_ok_and(|n: usize| n <= MOST))
+                length.to_str().is_ok_and(|n| n.parse().is_ok_and(|n: usize| n <= MAX_BYTES))
             }
             // Neither header: data after a declined upgrade.
             None => request.headers().contains_key(TRANSFER_ENCODING),
@@ -102,8 +102,8 @@ impl Body {
         if self.is_over() || !self.is_short {
             return self.is_over();
         }
-        let mut left = MOST;
-        let _ = timeout(BEFORE, poll_fn(|context| self.poll_rest(context, &mut left))).await;
+        let mut left = MAX_BYTES;
+        let _ = timeout(READ_TIMEOUT, poll_fn(|context| self.poll_rest(context, &mut left))).await;
         self.is_over()
     }
 
@@ -127,7 +127,7 @@ impl Body {
             content: answer.boxed(),
             body: self,
             reads_on,
-            left: MOST,
+            left: MAX_BYTES,
             until: None,
         })
     }
@@ -175,7 +175,7 @@ impl MessageBody for Answer {
                 return Poll::Ready(None);
             }
         }
-        let until = this.until.get_or_insert_with(|| Box::pin(sleep(AFTER)));
+        let until = this.until.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         if until.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }

@@ -8,7 +8,7 @@ use clap::{Arg, Command, builder::Resettable};
 use super::Failure;
 
 /// The prefix of all variables of this application.
-const OURS: &str = "PORTCULLIS";
+const PREFIX: &str = "PORTCULLIS";
 
 /// Settings that are rejected when empty: without the first two a server would start with an empty database,
 /// and without the others with a new signing secret.
@@ -16,7 +16,7 @@ const NEVER_EMPTY: [&str; 4] =
     ["DATABASE_URL", "DATABASE_URL_FILE", "PORTCULLIS_SECRET", "PORTCULLIS_SECRET_FILE"];
 
 /// How many letters of a misspelled prefix may differ for the variable to count as meant for this application.
-const MISSPELT: usize = 2;
+const MAX_TYPOS: usize = 2;
 
 /// Returns the command line with empty variables ignored: compose files (`${NAME:-}`) and Helm charts set them.
 pub(super) fn without_empty_variables(command: Command) -> Command {
@@ -69,7 +69,7 @@ fn is_unknown(name: &str, value: &OsStr, known: &BTreeSet<String>) -> bool {
 /// Returns whether a variable has this application's prefix, in any case, or a misspelling of it.
 fn is_meant_for_us(name: &str) -> bool {
     let Some((first, _)) = name.split_once('_') else { return false };
-    strsim::damerau_levenshtein(&first.to_ascii_uppercase(), OURS) <= MISSPELT
+    strsim::damerau_levenshtein(&first.to_ascii_uppercase(), PREFIX) <= MAX_TYPOS
 }
 
 /// Returns whether Kubernetes sets the variable in each container beside a service called `portcullis` or

@@ -21,9 +21,9 @@ use crate::app::Bound;
 const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 const OK: &[u8] = b"HTTP/1.1 200 ";
 /// How often a server that has just been started is probed.
-const RETRY: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// How long the server may take to respond to a probe.
-const SLOWEST: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reports readiness after the first successful probe, and from then on pings the watchdog after each. It sends
 /// a request as a client does, through the socket and a worker, to an endpoint that does not depend on the
@@ -32,15 +32,15 @@ pub(super) async fn report(server: &Bound) -> Infallible {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return pending().await;
     }
-    while !answers(server, SLOWEST).await {
-        sleep(RETRY).await;
+    while !answers(server, PROBE_TIMEOUT).await {
+        sleep(RETRY_INTERVAL).await;
     }
-    tell(NotifyState::Ready);
+    notify(NotifyState::Ready);
     let Some(period) = period() else { return pending().await };
     loop {
         sleep(period).await;
         if answers(server, period).await {
-            tell(NotifyState::Watchdog);
+            notify(NotifyState::Watchdog);
         }
     }
 }
@@ -48,10 +48,10 @@ pub(super) async fn report(server: &Bound) -> Infallible {
 /// Reports that the server is stopping. It accepts no more requests then, and the time for running ones is
 /// bounded, so the watchdog is pinged without a probe.
 pub(super) async fn report_stop() -> Infallible {
-    tell(NotifyState::Stopping);
+    notify(NotifyState::Stopping);
     let Some(period) = period() else { return pending().await };
     loop {
-        tell(NotifyState::Watchdog);
+        notify(NotifyState::Watchdog);
         sleep(period).await;
     }
 }
@@ -61,21 +61,21 @@ fn period() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|limit| limit / 3)
 }
 
-fn tell(state: NotifyState<'_>) {
+fn notify(state: NotifyState<'_>) {
     if let Err(fault) = sd_notify::notify(&[state]) {
         tracing::warn!(%fault, "systemd could not be notified");
     }
 }
 
 async fn answers(server: &Bound, within: Duration) -> bool {
-    timeout(within, ask(server)).await.is_ok_and(|answered| answered.unwrap_or(false))
+    timeout(within, probe(server)).await.is_ok_and(|answered| answered.unwrap_or(false))
 }
 
-async fn ask(server: &Bound) -> io::Result<bool> {
+async fn probe(server: &Bound) -> io::Result<bool> {
     match server {
         Bound::Tcp(addresses) => {
             let Some(address) = addresses.first() else { return Ok(false) };
-            is_ok(TcpStream::connect(from_here(*address)).await?).await
+            is_ok(TcpStream::connect(reachable_address(*address)).await?).await
         }
         Bound::Unix(path) => is_ok(UnixStream::connect(path).await?).await,
     }
@@ -89,7 +89,7 @@ async fn is_ok(mut server: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<bo
 }
 
 /// Returns an IP address by which this machine can reach its own socket.
-fn from_here(mut address: SocketAddr) -> SocketAddr {
+fn reachable_address(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -137,7 +137,7 @@ mod tests {
             ("[::]:80", "[::1]:80"),
             ("192.0.2.1:80", "192.0.2.1:80"),
         ] {
-            assert_eq!(from_here(bound.parse().unwrap()), asked.parse().unwrap());
+            assert_eq!(reachable_address(bound.parse().unwrap()), asked.parse().unwrap());
         }
     }
 }

@@ -17,8 +17,9 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
 /// The files that the page loads.
-const THEIRS: [(&str, &str); 2] = [("swagger-ui-bundle.js", JAVASCRIPT), ("swagger-ui.css", CSS)];
-const OURS: [(&str, &str, &str); 2] =
+const SWAGGER_FILES: [(&str, &str); 2] =
+    [("swagger-ui-bundle.js", JAVASCRIPT), ("swagger-ui.css", CSS)];
+const OWN_FILES: [(&str, &str, &str); 2] =
     [("docs.js", JAVASCRIPT, include_str!("docs.js")), ("docs.css", CSS, include_str!("docs.css"))];
 
 static FILES: LazyLock<Files> = LazyLock::new(Files::read);
@@ -28,14 +29,14 @@ struct Files(BTreeMap<&'static str, Stored>);
 impl Files {
     fn read() -> Self {
         // The build compresses Swagger UI's own files.
-        let theirs = THEIRS.into_iter().filter_map(|(name, kind)| {
+        let swagger = SWAGGER_FILES.into_iter().filter_map(|(name, kind)| {
             let file = utoipa_swagger_ui::serve(name, Config::default().into()).ok()??;
             Some((name, Stored::compressed(kind, file.bytes)))
         });
-        let ours = OURS
+        let own = OWN_FILES
             .into_iter()
             .filter_map(|(name, kind, text)| Some((name, Stored::compress(kind, text)?)));
-        Self(theirs.chain(ours).collect())
+        Self(swagger.chain(own).collect())
     }
 
     /// Returns the URL of a file, which changes with the content.

@@ -42,7 +42,7 @@ pub fn address(request: &HttpRequest) -> IpAddr {
         fields.map(|field| String::from_utf8_lossy(field.as_bytes())).collect();
     let trusted =
         |address: &IpAddr| (is_unix && *address == NO_ADDRESS) || contain(proxies, address);
-    behind(trusted, peer, &fields.join(","))
+    client_behind(trusted, peer, &fields.join(","))
 }
 
 /// Returns whether one of these networks contains an IP address.
@@ -50,7 +50,7 @@ fn contain(networks: &[IpNet], address: &IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
-fn behind(trusted: impl Fn(&IpAddr) -> bool, peer: IpAddr, forwarded: &str) -> IpAddr {
+fn client_behind(trusted: impl Fn(&IpAddr) -> bool, peer: IpAddr, forwarded: &str) -> IpAddr {
     let mut nearest = peer.to_canonical();
     // Empty list elements are ignored (RFC 9110, 5.6.1.2).
     let entries = forwarded.rsplit(',').map(|entry| entry.trim_matches(BLANK));
@@ -106,7 +106,8 @@ mod tests {
 
     fn client(proxies: &[&str], peer: &str, forwarded: &str) -> String {
         let proxies: Vec<IpNet> = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
-        behind(|address| contain(&proxies, address), peer.parse().unwrap(), forwarded).to_string()
+        client_behind(|address| contain(&proxies, address), peer.parse().unwrap(), forwarded)
+            .to_string()
     }
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
                 entries.extend([between, write(Ipv4Addr::new(10, a, b, c).into(), port, form)]);
             }
             let forwarded = entries.join(",");
-            let found = behind(|address| contain(&proxies, address), "10.0.0.1".parse().unwrap(), &forwarded);
+            let found = client_behind(|address| contain(&proxies, address), "10.0.0.1".parse().unwrap(), &forwarded);
             prop_assert_eq!(found, client.to_canonical());
         }
     }

@@ -79,13 +79,13 @@ pub fn middleware(site: &Site, key: &SigningKey) -> SessionMiddleware<CookieSess
         .cookie_path("/".to_owned())
         // Signed, not encrypted: the content is random, and only its hash is stored.
         .cookie_content_security(CookieContentSecurity::Signed)
-        .session_lifecycle(PersistentSession::default().session_ttl(longest_life()))
+        .session_lifecycle(PersistentSession::default().session_ttl(max_age()))
         .build()
 }
 
 /// Returns the longest lifetime of a session as the cookie's Max-Age. The session's row says when it ends, so
 /// no later response has to renew the cookie.
-fn longest_life() -> time::Duration {
+fn max_age() -> time::Duration {
     time::Duration::microseconds((Timestamp::from_micros(0) + ABSOLUTE_TIMEOUT).micros())
 }
 
@@ -98,7 +98,7 @@ struct Ended;
 /// What a browser must clear with a session (Clear Site Data). Not cookies: that would clear those of the whole
 /// domain, including other hosts. Nor the cache: responses to signed-in users are not cached, and to clear one
 /// site's cache Chromium walks through that of all sites, which takes seconds.
-const FORGET: HeaderValue = HeaderValue::from_static(r#""storage""#);
+const CLEAR_STORAGE: HeaderValue = HeaderValue::from_static(r#""storage""#);
 
 /// Removes Max-Age from the cookie of a session that must not be remembered, because actix-session has one
 /// lifetime for all, and makes the browser clear its storage after a sign-out. It must wrap [`middleware`],
@@ -109,7 +109,7 @@ pub async fn finish<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let mut response = next.call(request).await?;
     if response.request().extensions().contains::<Ended>() {
-        response.headers_mut().insert(CLEAR_SITE_DATA, FORGET);
+        response.headers_mut().insert(CLEAR_SITE_DATA, CLEAR_STORAGE);
     }
     if response.request().extensions().contains::<UntilClosed>() {
         let written =
@@ -129,7 +129,7 @@ pub async fn finish<B: MessageBody>(
 pub fn signature_is_cached(state: &Data<State>) -> impl Guard + use<> {
     let state = state.clone();
     fn_guard(move |context| {
-        if has_none(context.head().headers()) {
+        if has_no_cookie(context.head().headers()) {
             return true;
         }
         let Some(secret) = checked(context.head(), &state.checked_cookies) else { return false };
@@ -138,7 +138,7 @@ pub fn signature_is_cached(state: &Data<State>) -> impl Guard + use<> {
     })
 }
 
-fn has_none(headers: &HeaderMap) -> bool {
+fn has_no_cookie(headers: &HeaderMap) -> bool {
     !headers.contains_key(COOKIE)
 }
 
@@ -172,7 +172,7 @@ pub fn is_presented(head: &RequestHead, state: &State) -> bool {
 /// Returns the cookie that a request presents.
 pub(super) fn presented(request: &ServiceRequest, state: &State) -> Cookie {
     // Most programs without a session cookie send no cookie at all.
-    if has_none(request.headers()) {
+    if has_no_cookie(request.headers()) {
         return Cookie::Absent;
     }
     if let Some(Checked(secret)) = request.extensions().get() {
@@ -305,8 +305,8 @@ mod tests {
 
     #[test]
     fn anybodys_cookie_is_a_cookie() {
-        assert!(has_none(TestRequest::default().to_srv_request().headers()));
-        assert!(!has_none(with("theirs=x").to_srv_request().headers()));
+        assert!(has_no_cookie(TestRequest::default().to_srv_request().headers()));
+        assert!(!has_no_cookie(with("theirs=x").to_srv_request().headers()));
     }
 
     #[test]

@@ -18,13 +18,13 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// The rate limiting of one request.
 pub(super) struct RateLimitCheck {
     limit: Option<Limit>,
-    standing: Option<RateLimitStatus>,
+    status: Option<RateLimitStatus>,
 }
 
 impl RateLimitCheck {
     /// Creates the check for an operation's own limit, in addition to the one for all requests.
     pub(super) fn by(limit: Option<Limit>) -> Self {
-        Self { limit, standing: None }
+        Self { limit, status: None }
     }
 
     /// Applies the operation's own limit to the IP address, before any lookup. The limit for all requests was
@@ -43,7 +43,7 @@ impl RateLimitCheck {
             Finding::Known { session, .. } => {
                 let account = || RateLimitKey::Account(session.user.id.clone());
                 let checked = state.limits.check(Limit::Requests, account);
-                self.told(checked)?;
+                self.record(checked)?;
                 self.check_limit(state, account).await
             }
             Finding::Anonymous(_) => Ok(()),
@@ -55,38 +55,38 @@ impl RateLimitCheck {
     async fn check_limit(
         &mut self,
         state: &State,
-        whom: impl Fn() -> RateLimitKey,
+        key: impl Fn() -> RateLimitKey,
     ) -> Result<(), Error> {
         let Some(limit) = self.limit else { return Ok(()) };
         let checked = if limit.is_shared() {
             // Boxed, because most requests never get here.
-            let checked = state.limits.check_shared(&state.store, &state.clock, limit, whom());
+            let checked = state.limits.check_shared(&state.store, &state.clock, limit, key());
             Box::pin(checked).await?
         } else {
-            state.limits.check(limit, &whom)
+            state.limits.check(limit, &key)
         };
-        self.standing = self.told(checked)?;
+        self.status = self.record(checked)?;
         Ok(())
     }
 
-    fn told(
+    fn record(
         &mut self,
         checked: Result<Option<RateLimitStatus>, Exceeded>,
     ) -> Result<Option<RateLimitStatus>, Exceeded> {
-        checked.inspect_err(|exceeded| self.standing = Some(exceeded.0))
+        checked.inspect_err(|exceeded| self.status = Some(exceeded.0))
     }
 
     /// Shows the status in the response.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        if let Some(standing) = &self.standing {
-            show_standing(headers, standing);
+        if let Some(status) = &self.status {
+            show_standing(headers, status);
         }
     }
 }
 
 /// Shows in a response how much of a limit is left.
-pub(crate) fn show_standing(headers: &mut HeaderMap, standing: &RateLimitStatus) {
-    for (name, value) in [(RATE_LIMIT, standing.now()), (RATE_LIMIT_POLICY, standing.policy())] {
+pub(crate) fn show_standing(headers: &mut HeaderMap, status: &RateLimitStatus) {
+    for (name, value) in [(RATE_LIMIT, status.now()), (RATE_LIMIT_POLICY, status.policy())] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
         }

@@ -109,14 +109,14 @@ fn login_url(request: &HttpRequest, state: &State) -> String {
 }
 
 /// Stored in a request by an extractor when the gate did not run.
-struct Unguarded;
+struct GateMissing;
 
 /// Returns the gate's result. A missing result is an internal error, not an anonymous caller.
 pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Rejection> {
     let found = request.extensions().get::<Finding>().cloned();
     found.ok_or_else(|| {
         tracing::error!("a session was asked for where the gate does not stand");
-        request.extensions_mut().insert(Unguarded);
+        request.extensions_mut().insert(GateMissing);
         Code::Internal.into()
     })
 }
@@ -129,7 +129,7 @@ pub async fn fail_closed_without_gate<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let response = next.call(request).await?;
-    if response.request().extensions().contains::<Unguarded>() {
+    if response.request().extensions().contains::<GateMissing>() {
         let fault = Error::from(Code::Internal).error_response();
         return Ok(response.into_response(fault).map_into_right_body());
     }

@@ -60,8 +60,8 @@ impl Letter {
             .to(Mailbox::new(None, to))
             .subject(&self.subject)
             .message_id(Some(format!("<{id}@{}>", from.email.domain())))
-            .raw_header(generated())
-            .multipart(MultiPart::alternative_plain_html(as_it_stands(text), html))
+            .raw_header(auto_submitted())
+            .multipart(MultiPart::alternative_plain_html(unencoded(text), html))
             .map_err(|error| Error::Permanent(error.to_string()))
     }
 }
@@ -71,7 +71,7 @@ const LONGEST_LINE: usize = 998;
 
 /// Returns text without a transfer encoding, so that a link can be copied out of a file in the outbox: lettre
 /// would break its lines at 76 characters.
-fn as_it_stands(text: String) -> Body {
+fn unencoded(text: String) -> Body {
     if text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE) {
         let text = text.replace('\n', "\r\n").into_bytes();
         Body::dangerous_pre_encoded(text, ContentTransferEncoding::SevenBit)
@@ -81,6 +81,6 @@ fn as_it_stands(text: String) -> Body {
 }
 
 /// Tells out-of-office programs not to reply (RFC 3834, 5).
-fn generated() -> HeaderValue {
+fn auto_submitted() -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned())
 }

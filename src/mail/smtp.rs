@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long to wait for the reply to QUIT: the server has already accepted the email.
-const FAREWELL: Duration = Duration::from_secs(2);
+const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A mail server.
 pub(super) struct Smtp {
@@ -80,45 +80,46 @@ impl Smtp {
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
-        let late = |_| Error::Transient("the mail server took too long".to_owned());
-        let sent = tokio::time::timeout(self.timeout, self.hand_over(&message)).await;
-        let mut line = sent.map_err(late)??;
-        let _ = tokio::time::timeout(FAREWELL, line.quit()).await;
+        let timed_out = |_| Error::Transient("the mail server took too long".to_owned());
+        let sent = tokio::time::timeout(self.timeout, self.transmit(&message)).await;
+        let mut connection = sent.map_err(timed_out)??;
+        let _ = tokio::time::timeout(QUIT_TIMEOUT, connection.quit()).await;
         Ok(())
     }
 
     /// Sends an email to the server, until it is accepted.
     ///
     /// Uses the connection directly, because lettre's own transport does not say which command was rejected.
-    async fn hand_over(&self, message: &Message) -> Result<AsyncSmtpConnection, Error> {
+    async fn transmit(&self, message: &Message) -> Result<AsyncSmtpConnection, Error> {
         let (hello, envelope) = (ClientId::default(), message.envelope());
         let tls = match &self.encryption {
             Encryption::Tls(tls) => Some(tls.clone()),
             Encryption::StartTls(_) | Encryption::None => None,
         };
         let server = (self.host.as_str(), self.port);
-        let mut line = AsyncSmtpConnection::connect_tokio1(server, None, &hello, tls, None).await?;
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(server, None, &hello, tls, None).await?;
         if let Encryption::StartTls(tls) = &self.encryption {
-            line.starttls(tls.clone(), &hello).await?;
+            connection.starttls(tls.clone(), &hello).await?;
         }
         if let Some(credentials) = &self.credentials {
-            line.auth(DEFAULT_MECHANISMS, credentials).await?;
+            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
         let mut addresses = envelope.from().into_iter().chain(envelope.to());
         let unicode = addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii());
-        if unicode && !line.server_info().supports_feature(Extension::SmtpUtfEight) {
+        if unicode && !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
             let reason = "the mail server takes no address that is not ASCII";
             return Err(Error::Transient(reason.to_owned()));
         }
         let parameters = if unicode { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
-        line.command(Mail::new(envelope.from().cloned(), parameters)).await?;
+        connection.command(Mail::new(envelope.from().cloned(), parameters)).await?;
         for to in envelope.to() {
-            let named = line.command(Rcpt::new(to.clone(), Vec::new())).await;
+            let named = connection.command(Rcpt::new(to.clone(), Vec::new())).await;
             named.map_err(|error| refusal(&error, true))?;
         }
-        line.command(Data).await?;
-        line.message(&message.formatted()).await?;
-        Ok(line)
+        connection.command(Data).await?;
+        connection.message(&message.formatted()).await?;
+        Ok(connection)
     }
 
     pub(super) fn describe(&self) -> String {

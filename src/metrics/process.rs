@@ -18,7 +18,7 @@ use prometheus_client::{
 pub(super) struct Process;
 
 /// The values at one moment.
-struct Seen {
+struct Sample {
     cpu_seconds: f64,
     start_seconds: f64,
     resident_bytes: u64,
@@ -28,7 +28,7 @@ struct Seen {
     max_fds: Option<u64>,
 }
 
-impl Seen {
+impl Sample {
     #[expect(clippy::cast_precision_loss, reason = "the metrics are floating point")]
     fn now() -> ProcResult<Self> {
         let process = Proc::myself()?;
@@ -53,21 +53,31 @@ impl Seen {
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         // If /proc is not mounted or hidden, these metrics are omitted, and the others are still served.
-        let Ok(seen) = Seen::now() else { return Ok(()) };
+        let Ok(sample) = Sample::now() else { return Ok(()) };
         let mut write = |name, help, unit: Option<&Unit>, metric: &dyn Metric| {
             metric.write(&mut encoder, name, help, unit)
         };
         let (bytes, seconds) = (Some(&Unit::Bytes), Some(&Unit::Seconds));
-        write("process_cpu", "Time on a processor", seconds, &ConstCounter::new(seen.cpu_seconds))?;
-        let start = ConstGauge::new(seen.start_seconds);
+        write(
+            "process_cpu",
+            "Time on a processor",
+            seconds,
+            &ConstCounter::new(sample.cpu_seconds),
+        )?;
+        let start = ConstGauge::new(sample.start_seconds);
         write("process_start_time", "When the process began, since 1970", seconds, &start)?;
-        let resident = ConstGauge::new(seen.resident_bytes);
+        let resident = ConstGauge::new(sample.resident_bytes);
         write("process_resident_memory", "Memory in use", bytes, &resident)?;
-        let virtual_memory = ConstGauge::new(seen.virtual_bytes);
+        let virtual_memory = ConstGauge::new(sample.virtual_bytes);
         write("process_virtual_memory", "Memory that is mapped", bytes, &virtual_memory)?;
-        write("process_threads", "Threads", None, &ConstGauge::new(seen.threads))?;
-        write("process_open_fds", "Open files and sockets", None, &ConstGauge::new(seen.open_fds))?;
-        if let Some(most) = seen.max_fds {
+        write("process_threads", "Threads", None, &ConstGauge::new(sample.threads))?;
+        write(
+            "process_open_fds",
+            "Open files and sockets",
+            None,
+            &ConstGauge::new(sample.open_fds),
+        )?;
+        if let Some(most) = sample.max_fds {
             write("process_max_fds", "How many may be open", None, &ConstGauge::new(most))?;
         }
         Ok(())

@@ -63,7 +63,7 @@ const RULES: [Rule; 16] = [
 /// The errors of all operations, each described once.
 #[derive(Default)]
 pub(super) struct Errors {
-    alone: BTreeSet<Code>,
+    single: BTreeSet<Code>,
     all: BTreeSet<Code>,
 }
 
@@ -85,7 +85,7 @@ impl Errors {
         let documented = |(status, codes): (StatusCode, Vec<Code>)| {
             let response = match *codes {
                 [code] => {
-                    self.alone.insert(code);
+                    self.single.insert(code);
                     RefOr::Ref(Ref::from_response_name(code.constant()))
                 }
                 _ => RefOr::T(response(&codes)),
@@ -98,7 +98,7 @@ impl Errors {
     /// Adds the components to which the responses refer: responses with a single code, and an example of each
     /// code.
     pub(super) fn describe(self, components: &mut Components) {
-        for code in self.alone {
+        for code in self.single {
             components.responses.insert(code.constant().to_owned(), response(&[code]).into());
         }
         for code in self.all {

@@ -18,13 +18,13 @@ use tracing_subscriber::layer::{Context, Filter};
 /// The prefix of the targets of this crate's own events.
 const OWN: &str = env!("CARGO_CRATE_NAME");
 
-static SEEN: Mutex<Vec<Seen>> = Mutex::new(Vec::new());
-static REFUSED: AtomicU64 = AtomicU64::new(0);
+static COUNTS: Mutex<Vec<CallsiteCount>> = Mutex::new(Vec::new());
+static OVER_LIMIT: AtomicU64 = AtomicU64::new(0);
 
 /// A callsite in a library that has logged since the last report.
-struct Seen {
+struct CallsiteCount {
     place: &'static Metadata<'static>,
-    left_out: u64,
+    omitted: u64,
 }
 
 /// Passes the first event of each callsite in a library after each [`report`]. Events of this crate always
@@ -57,36 +57,36 @@ fn is_counted(place: &Metadata<'_>) -> bool {
 }
 
 fn is_first(place: &'static Metadata<'static>) -> bool {
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
     // A small list: each entry is a line of source code that has logged.
     if let Some(seen) = seen.iter_mut().find(|seen| seen.place.callsite() == place.callsite()) {
-        seen.left_out += 1;
+        seen.omitted += 1;
         return false;
     }
-    seen.push(Seen { place, left_out: 0 });
+    seen.push(CallsiteCount { place, omitted: 0 });
     true
 }
 
 /// Counts a request over the rate limit of its IP address, instead of logging a line for it.
 pub fn count_refused() {
-    REFUSED.fetch_add(1, Ordering::Relaxed);
+    OVER_LIMIT.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Logs how much was omitted since the last report. Called every few seconds while a server runs, and when it
 /// ends.
 pub fn report() {
-    let refused = REFUSED.swap(0, Ordering::Relaxed);
+    let refused = OVER_LIMIT.swap(0, Ordering::Relaxed);
     if refused > 0 {
         tracing::info!(
             times = refused,
             "requests over the rate limit of their address were refused"
         );
     }
-    let seen = mem::take(&mut *SEEN.lock().unwrap_or_else(PoisonError::into_inner));
-    for Seen { place, left_out } in seen.into_iter().filter(|seen| seen.left_out > 0) {
+    let seen = mem::take(&mut *COUNTS.lock().unwrap_or_else(PoisonError::into_inner));
+    for CallsiteCount { place, omitted } in seen.into_iter().filter(|seen| seen.omitted > 0) {
         tracing::warn!(
             library = place.target(),
-            times = left_out,
+            times = omitted,
             "a library's line was left out, as it was logged already"
         );
     }

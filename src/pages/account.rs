@@ -28,7 +28,7 @@ const HOME: &str = "/dashboard";
 
 /// The query string of the login page: the page to return to, and the reason for the sign-in.
 #[derive(Deserialize, Validate)]
-pub(super) struct Coming {
+pub(super) struct LoginQuery {
     next: Option<String>,
     #[serde(default, deserialize_with = "filled")]
     why: Option<Why>,
@@ -66,7 +66,7 @@ impl Why {
     }
 }
 
-impl Coming {
+impl LoginQuery {
     /// Returns the page to go to: a path of this site, or the default.
     fn next(&self, state: &State) -> &str {
         self.next.as_deref().and_then(|next| own_path(next, &state.site)).unwrap_or(HOME)
@@ -102,16 +102,16 @@ struct Login<'a> {
 pub(super) async fn login(
     session: Option<Session>,
     state: Data<State>,
-    ValidQuery(coming): ValidQuery<Coming>,
+    ValidQuery(query): ValidQuery<LoginQuery>,
 ) -> Result<HttpResponse, Error> {
-    let next = coming.next(&state);
+    let next = query.next(&state);
     if session.is_some() {
         return Ok(go_on(next));
     }
-    let onward = coming.onward(&state);
+    let onward = query.onward(&state);
     html(&Login {
         frame: Frame::of(&state, None, "login"),
-        notice: coming
+        notice: query
             .why
             .map(|why| (why.kind(), why.says()))
             .or_else(|| (!onward.is_empty()).then_some(("", "Sign in to go on."))),
@@ -137,13 +137,13 @@ struct SignUpPage<'a> {
 pub(super) async fn sign_up(
     session: Option<Session>,
     state: Data<State>,
-    ValidQuery(coming): ValidQuery<Coming>,
+    ValidQuery(query): ValidQuery<LoginQuery>,
 ) -> Result<HttpResponse, Error> {
-    let next = coming.next(&state);
+    let next = query.next(&state);
     if session.is_some() {
         return Ok(go_on(next));
     }
-    let onward = coming.onward(&state);
+    let onward = query.onward(&state);
     html(&SignUpPage {
         frame: Frame::of(&state, None, "login"),
         next,
@@ -182,13 +182,13 @@ pub(super) async fn reset_password(
 /// The query string of a mailed link, whose secret is in the fragment; or the result of a link that was
 /// followed by GET.
 #[derive(Deserialize, Validate)]
-pub(super) struct Followed {
+pub(super) struct LinkQuery {
     error: Option<String>,
     #[serde(rename = "callbackURL")]
     callback_url: Option<String>,
 }
 
-impl Followed {
+impl LinkQuery {
     /// Returns the page to go to, if a link may lead there.
     fn callback(&self, state: &State) -> Option<&str> {
         self.callback_url.as_deref().filter(|url| trusted_callback(url, &state.site))
@@ -206,7 +206,7 @@ struct VerifyEmail<'a> {
 pub(super) async fn verify_email(
     session: Option<Session>,
     state: Data<State>,
-    ValidQuery(followed): ValidQuery<Followed>,
+    ValidQuery(followed): ValidQuery<LinkQuery>,
 ) -> Result<HttpResponse, Error> {
     // Only this application's own messages are shown: the author of the link may have written the query.
     let code = |name| Code::named(name).unwrap_or(Code::InvalidEmailLink);
@@ -227,7 +227,7 @@ struct DeleteAccount<'a> {
 pub(super) async fn delete_account(
     session: Option<Session>,
     state: Data<State>,
-    ValidQuery(followed): ValidQuery<Followed>,
+    ValidQuery(followed): ValidQuery<LinkQuery>,
 ) -> Result<HttpResponse, Error> {
     html(&DeleteAccount {
         frame: Frame::of(&state, session.as_ref(), "delete-account"),

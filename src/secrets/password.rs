@@ -214,10 +214,10 @@ impl Default for HashCost {
 
 /// Counts hashes, each of some 20 ms.
 #[derive(Clone, Default)]
-struct Made(Arc<AtomicU64>);
+struct HashCounter(Arc<AtomicU64>);
 
-impl Made {
-    fn one_more(&self) {
+impl HashCounter {
+    fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -230,7 +230,7 @@ impl Hashing {
     #[must_use]
     #[expect(clippy::expect_used, reason = "fails only if the system has no threads")]
     pub fn new(parallel: usize, cost: HashCost) -> Self {
-        let hasher = Hasher { cost, made: Made::default() };
+        let hasher = Hasher { cost, counter: HashCounter::default() };
         let absent = hasher.hash(&Password::new("no user has this password".into()));
         let places = parallel * (1 + WAITING_PER_PERMIT);
         let threads = ThreadPoolBuilder::new()
@@ -255,7 +255,7 @@ impl Hashing {
     /// Returns how many have been hashed.
     #[must_use]
     pub fn made(&self) -> u64 {
-        self.hasher.made.0.load(Ordering::Relaxed)
+        self.hasher.counter.0.load(Ordering::Relaxed)
     }
 
     /// Hashes a password for the store.
@@ -324,7 +324,7 @@ const _: () = assert!(
 #[derive(Clone, Default)]
 struct Hasher {
     cost: HashCost,
-    made: Made,
+    counter: HashCounter,
 }
 
 impl Hasher {
@@ -334,7 +334,7 @@ impl Hasher {
 
     #[expect(clippy::expect_used, reason = "fails only if the system has no random numbers")]
     fn hash(&self, password: &Password) -> PasswordHash {
-        self.made.one_more();
+        self.counter.increment();
         let phc: password_hash::phc::PasswordHash = self
             .argon2()
             .hash_password(password.normalized.expose_secret().as_bytes())
@@ -347,7 +347,7 @@ impl Hasher {
             return Verdict::Wrong;
         };
         let fits = |form: &str| {
-            self.made.one_more();
+            self.counter.increment();
             self.argon2().verify_password(form.as_bytes(), &phc).is_ok()
         };
         let is_normalized = match password.forms().position(fits) {
@@ -438,7 +438,7 @@ mod tests {
             Verdict::Right => "right",
             Verdict::RightButOutdated(_) => "outdated",
         };
-        (verdict, hasher.made.0.load(Ordering::Relaxed))
+        (verdict, hasher.counter.0.load(Ordering::Relaxed))
     }
 
     const COMPOSED: &str = "Z\u{fc}rich caf\u{e9}";

@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// How long an attempt waits for running attempts at the same account.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// How often it polls for their end: at first often, then less so.
-const FIRST_LOOK: Duration = Duration::from_millis(20);
-const RAREST_LOOK: Duration = Duration::from_millis(320);
+const FIRST_POLL: Duration = Duration::from_millis(20);
+const SLOWEST_POLL: Duration = Duration::from_millis(320);
 
 /// A reserved attempt; `None` inside if the throttle is disabled.
 #[derive(Clone)]
@@ -78,11 +78,11 @@ impl Attempt {
             }
             Ok(_) | Err(_) => Outcome::Failed,
         };
-        let noted = async {
+        let recorded = async {
             let now = shared_clock::now(&state.store, &state.clock).await?;
             login_attempts::resolve(&state.store, reservation, outcome, now).await
         };
-        match (noted.await, result) {
+        match (recorded.await, result) {
             // The first error is returned.
             (_, Err(error)) if outcome == Outcome::NotMade => Err(error),
             (Err(fault), _) => Err(fault.into()),
@@ -101,8 +101,8 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn begin(state: &'a State) -> Result<Self, Error> {
         let place = state.waiting_sign_ins.try_acquire().map_err(|_| Error::too_many(1))?;
-        let until = Instant::now() + LONGEST_WAIT;
-        Ok(Self { _place: place, until, pause: FIRST_LOOK })
+        let until = Instant::now() + MAX_WAIT;
+        Ok(Self { _place: place, until, pause: FIRST_POLL })
     }
 
     /// Polls, without writing, until one of the running attempts has ended.
@@ -117,7 +117,7 @@ impl<'a> Waiting<'a> {
                 return Err(Error::too_many(1));
             }
             sleep(self.pause).await;
-            self.pause = (self.pause * 2).min(RAREST_LOOK);
+            self.pause = (self.pause * 2).min(SLOWEST_POLL);
             let now = shared_clock::now(&state.store, &state.clock).await?;
             let origin = origin.clone();
             if !login_attempts::is_occupied(&state.store, origin, allowed, now).await? {
