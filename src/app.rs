@@ -78,8 +78,8 @@ pub struct Server {
     pub state: Data<State>,
     /// Where its data is stored.
     pub location: Location,
-    api_server: ActixServer,
-    metrics_server: Option<ActixServer>,
+    http: ActixServer,
+    metrics: Option<ActixServer>,
     // Removed when the server has stopped.
     _socket_files: [Option<SocketFile>; 2],
 }
@@ -125,7 +125,7 @@ impl Server {
             draining: CancellationToken::new(),
             config,
         });
-        let api_server = {
+        let http = {
             let state = state.clone();
             let mut server = HttpServer::new(move || build(state.clone(), keys.clone()))
                 .workers(workers)
@@ -160,8 +160,8 @@ impl Server {
             metrics_address,
             state,
             location,
-            api_server,
-            metrics_server,
+            http,
+            metrics: metrics_server,
             _socket_files: [listeners.file, metrics_file],
         })
     }
@@ -169,7 +169,7 @@ impl Server {
     /// Returns a handle that can stop the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { server: self.api_server.handle(), state: self.state.clone() }
+        Handle { server: self.http.handle(), state: self.state.clone() }
     }
 
     /// Serves until the server is stopped; then finishes the jobs that have begun and writes the buffered last
@@ -180,9 +180,9 @@ impl Server {
     pub async fn run(self) -> std::io::Result<()> {
         let state = self.state.clone();
         let stop = CancellationToken::new();
-        let metrics_server = self.metrics_server.as_ref().map(ActixServer::handle);
+        let metrics_server = self.metrics.as_ref().map(ActixServer::handle);
         let serving = async {
-            let served = self.api_server.await;
+            let served = self.http.await;
             stop.cancel();
             if let Some(metrics_server) = metrics_server {
                 metrics_server.stop(false).await;
@@ -190,7 +190,7 @@ impl Server {
             served
         };
         let measured = async {
-            match self.metrics_server {
+            match self.metrics {
                 Some(server) => server.await,
                 None => Ok(()),
             }

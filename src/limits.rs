@@ -236,6 +236,6 @@ mod tests {
         assert!(same("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
         assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
         assert!(!same("192.0.2.1", "192.0.2.2"));
-        assert!(same("::ffff:192.0.2.1", "192.0.2.1"), "one address in two forms");
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1"), "one IP address in two forms");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | signal | |
 //! | --- | --- |
-//! | SIGTERM, SIGINT, SIGQUIT | finish running requests, and stop; a further one, a second later or more, stops at once |
+//! | SIGTERM, SIGINT, SIGQUIT | finish running requests, and stop; another, a second later or more, stops at once |
 //! | SIGHUP, SIGUSR1, SIGUSR2 | only logged: by default they would end the process |
 
 use std::{io, time::Duration};

@@ -56,7 +56,7 @@ pub(super) enum Anonymous {
     /// No credential that needs a response of its own.
     #[strum(serialize = "anonymous")]
     Unknown,
-    /// A cookie whose session has ended or been replaced by one with another cookie.
+    /// A cookie whose session has ended, or continues with another cookie.
     StaleCookie,
     /// Not a well-formed token.
     TokenMalformed,

@@ -293,7 +293,7 @@ mod tests {
         queue.push(b"torn\n");
         permit.send(Ok(2)).unwrap();
         permit.send(Err(ErrorKind::StorageFull)).unwrap();
-        assert!(queue.flush(soon()), "what failed is not waited for");
+        assert!(queue.flush(soon()), "a failed write is not waited for");
         assert_eq!(queue.dropped(), Dropped { lines: 1, bytes: 3 });
         for _ in 0..4 {
             permit.send(Ok(100)).unwrap();

@@ -126,7 +126,7 @@ mod tests {
                 Some(format!("theirs=\"a b\"; {wanted}; last"))
             );
             let other = sent.replacen("portcullis=", "portcullis2=", 1);
-            assert_eq!(renewed(&other), None, "of another name");
+            assert_eq!(renewed(&other), None, "a cookie of another name");
         }
         let mut tampered = signed(&old, value);
         tampered.push('x');
