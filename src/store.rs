@@ -1,7 +1,8 @@
-//! Two databases behind one door. It knows tables and transactions, nothing of HTTP.
+//! The store: one interface to two databases, SQLite and PostgreSQL. It knows tables and transactions, and nothing of
+//! HTTP.
 //!
-//! Every query is written once, in the file of its table, and `query!` and `transaction!` expand it for
-//! each backend, so that Diesel checks it against both. A body awaits nothing but Diesel.
+//! Every query is written once, in the file of its table. `query!` and `transaction!` expand it for each backend, so
+//! that Diesel checks it against both. A body awaits nothing but Diesel.
 
 mod active_tokens;
 mod admin_write;
@@ -65,26 +66,26 @@ pub use migrate::Applied;
 pub use postgres::Target;
 pub use stored::{Column, Stored};
 
-/// Where the data lives.
+/// Where the database is.
 #[derive(Clone)]
 pub enum Location {
-    /// A file of our own.
+    /// A local file.
     Sqlite(PathBuf),
-    /// A server.
+    /// A PostgreSQL server.
     Postgres(Box<Target>),
 }
 
 impl Location {
-    /// Reads a `DATABASE_URL`: `postgres://…`, or `sqlite:` and a path.
+    /// Parses a `DATABASE_URL`: `postgres://…`, or `sqlite:` and a path.
     ///
     /// # Errors
-    /// What is wrong with it, without repeating it: it may hold a password.
+    /// What is wrong with it, without repeating it: it may contain a password.
     pub fn parse(url: &str, authority: Option<PathBuf>) -> Result<Self, String> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Target::parse(url, authority).map(Box::new).map(Self::Postgres);
         }
         match url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
-            // Else they would be a part of the file's name, and that file a new one.
+            // SQLite would otherwise take them for a part of the file's name, and create a new file.
             Some(path) if path.contains('?') || path.starts_with("file:") => {
                 Err("DATABASE_URL: after sqlite: comes the path of a file, without options".into())
             }
@@ -93,7 +94,7 @@ impl Location {
         }
     }
 
-    /// For a banner: which database this is, without credentials.
+    /// Names the database for the start-up banner, without credentials.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
@@ -102,11 +103,11 @@ impl Location {
         }
     }
 
-    /// Makes sure that no other server uses the same SQLite file, for as long as the lock is held.
-    /// A PostgreSQL server takes any number of instances.
+    /// Locks a SQLite file, so that no other server uses it while the lock is held. A PostgreSQL server takes any
+    /// number of instances, and needs no lock.
     ///
     /// # Errors
-    /// When another server holds the file, or the lock cannot be made.
+    /// When another server holds the lock, or the file cannot be locked.
     pub fn lock(&self) -> Result<Option<FileLock>, Error> {
         match self {
             Self::Sqlite(file) => FileLock::acquire(file).map(Some),
@@ -118,67 +119,66 @@ impl Location {
 /// How the store is opened.
 #[derive(Clone, Copy)]
 pub struct Options {
-    /// The longest wait for an answer: a request's, or a command's.
+    /// The timeout for a result, both in requests and in commands.
     pub timeout: Duration,
-    /// The longest wait for a connection to PostgreSQL.
+    /// The timeout for a connection to PostgreSQL.
     pub connecting: Duration,
-    /// The most connections to PostgreSQL.
+    /// The size of the connection pool to PostgreSQL.
     pub pool_size: u32,
-    /// How many threads serve requests.
+    /// The number of worker threads, which serve requests.
     pub workers: usize,
-    /// Whether to bring the tables up to date first.
+    /// Whether to apply pending migrations first.
     pub migrate: bool,
-    /// How many keys are kept in memory, cookies and tokens each; with 0 none is.
+    /// The capacity of the credential cache, for sessions and API tokens each; 0 disables it.
     pub cache_size: usize,
     /// The most sessions that one user may have.
     pub max_sessions: u32,
 }
 
-/// How much the store has to do.
+/// The current load of the store, and counters since its start.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StoreStats {
-    /// Connections to PostgreSQL.
+    /// Open connections to PostgreSQL.
     pub connections: u64,
-    /// Those that nobody uses.
+    /// Connections that are idle.
     pub idle: u64,
-    /// How often a connection was waited for.
+    /// How often a caller waited for a connection.
     pub waits: u64,
-    /// How often in vain.
+    /// How often such a wait timed out.
     pub timeouts: u64,
-    /// For how long in all, in microseconds.
+    /// How long callers have waited for connections in total, in microseconds.
     pub wait_micros: u64,
-    /// Work that waits for SQLite's threads.
+    /// Tasks that wait for SQLite's threads.
     pub queue: u64,
-    /// Keys that the database was asked about.
+    /// Credentials that were looked up in the database.
     pub lookups: u64,
-    /// Epochs that were read.
+    /// Reads of the epoch.
     pub epoch_reads: u64,
 }
 
-/// The longest wait for an answer where no request waits: retention's batches, which are small, on tables of any
-/// size.
+/// The timeout for work that no request waits for: retention's batches, which are small, on tables of any size.
 const MAINTENANCE: Duration = Duration::from_mins(1);
 
-/// The store: a database, and what is kept in memory of it.
+/// The store: a database and the credential cache.
 pub struct Store {
     database: Database,
     cache: CredentialCache,
     /// One for each worker.
     loaders: Vec<BatchLoaders>,
-    /// Whether no other process keeps any in memory, as whoever holds a file's lock knows.
+    /// Whether no other process caches credentials, which holding the lock on the file ensures.
     exclusive: bool,
     max_sessions: u32,
 }
 
-/// A database, in one of its two forms.
+/// A database of one of the two kinds.
 pub enum Database {
-    /// Embedded.
+    /// SQLite, embedded.
     Sqlite(sqlite::Sqlite),
-    /// A server.
+    /// PostgreSQL, a server.
     Postgres(postgres::Postgres),
 }
 
-/// Runs a query, or several that need no common view, and answers with a [`Result`].
+/// Runs a query, or several that need no common snapshot, and returns a [`Result`].
 ///
 /// The body must be repeatable: on PostgreSQL it runs again if its connection turns out to be dead.
 macro_rules! query {
@@ -187,24 +187,25 @@ macro_rules! query {
     };
 }
 
-/// As `query!`, for a list, a search or a count: on threads and connections of their own, so that none of them,
-/// however slow, is ever before a short read.
+/// Does the same as `query!`, for a list, a search or a count: on separate threads and connections, so that none of
+/// these, however slow, is ever ahead of a short read.
 macro_rules! list_query {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, read_list, |$connection| $body)
     };
 }
 
-/// Reads the epoch, on a connection that nothing else is done on. As with `query!`, the body must be repeatable.
+/// Reads the epoch, on a connection that is used for nothing else. The body must be repeatable, as in `query!`.
 macro_rules! read_epoch {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, read_epoch, |$connection| $body)
     };
 }
 
-/// Runs a body in one transaction that takes rights away, or alters what a session shows, and returns
-/// when no instance remembers how it was: `docs/lock-out.md`. Also if there was nothing left to do, since
-/// whoever did it may not have waited. `transaction!` refuses such a body, where tests are built.
+/// Runs a body in one transaction that takes rights away or changes what a session shows, and returns when no instance
+/// can use a cached credential from before it: `docs/lock-out.md`. It also waits if there was nothing left to do,
+/// since the request that did it may not have waited yet. In builds with debug assertions, `transaction!` rejects such
+/// a body.
 macro_rules! invalidating_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::invalidating_transaction!($store, if true, |$connection| $body)
@@ -216,21 +217,22 @@ macro_rules! invalidating_transaction {
     }};
 }
 
-/// Runs a body in one transaction, as `transaction!` does, that no request waits for: it may take longer than a request.
+/// Does the same as `transaction!`, for work that no request waits for: it may take longer than a request.
 macro_rules! maintenance_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, maintain, |$connection| $body)
     };
 }
 
-/// As `maintenance_transaction!`, for rows that were taken their rights before: deleting them begins an epoch that nobody waits for.
+/// Does the same as `maintenance_transaction!`, for rows that were revoked before: deleting them begins an epoch, and
+/// nothing waits for its invalidation.
 macro_rules! cleanup_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, sweep, |$connection| $body)
     };
 }
 
-/// Runs a body in one transaction: all of it or nothing.
+/// Runs a body in one transaction.
 macro_rules! transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
         $crate::store::run!($store, write, checked, |$connection| $body)
@@ -276,16 +278,16 @@ use credential_cache::{Counts, CredentialCache};
 pub use sqlite::{InPlace, in_place};
 
 impl Store {
-    /// Opens the store, migrated if the options say so, and checked against this binary in any case.
+    /// Opens the store, after migrating it if the options say so, and checks that this binary may run on its tables.
     ///
     /// # Errors
-    /// When it cannot be reached or opened, or a newer Portcullis has made it its own.
+    /// When it cannot be reached or opened, or a newer Portcullis has migrated it beyond this version.
     pub async fn open(location: &Location, options: Options) -> Result<Self, Error> {
         Self::open_locked(location, options, None).await
     }
 
-    /// As [`open`](Self::open), for the server that holds the lock on SQLite's file, which is kept until the
-    /// last connection is closed.
+    /// Does the same as [`open`](Self::open), for the server that holds the lock on SQLite's file. The lock is held
+    /// until the last connection is closed.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
@@ -326,16 +328,16 @@ impl Store {
         Ok(store)
     }
 
-    /// Brings the tables up to date, one starter at a time, and says what was applied.
+    /// Applies pending migrations, one process at a time, and returns what was applied.
     ///
     /// # Errors
-    /// When the database cannot be reached, or a migration fails; what came before it stays applied.
+    /// When the database cannot be reached, or a migration fails; the ones before it stay applied.
     pub async fn migrate(location: &Location) -> Result<Applied, Error> {
         let _held_until_migrated = match location {
             Location::Sqlite(file) => {
-                let held = file_lock::refuse_beside_older_server(file)?;
+                let legacy_locks = file_lock::refuse_beside_older_server(file)?;
                 file_lock::prepare(file)?;
-                held
+                legacy_locks
             }
             Location::Postgres(target) => {
                 target.check_sessions().await?;
@@ -345,7 +347,7 @@ impl Store {
         migrate::run(location.clone()).await
     }
 
-    /// Whether this is the only server on its database, as the lock on SQLite's file ensures.
+    /// Whether this is the only server on its database, which the lock on SQLite's file ensures.
     #[must_use]
     pub const fn is_exclusive(&self) -> bool {
         self.exclusive
@@ -357,7 +359,7 @@ impl Store {
         &self.database
     }
 
-    /// Whether the database answers, from a table: SQLite would say `SELECT 1` without its file.
+    /// Checks that the database answers, by reading a table: SQLite answers `SELECT 1` even without its file.
     ///
     /// # Errors
     /// When it does not.
@@ -367,7 +369,7 @@ impl Store {
         Ok(())
     }
 
-    /// How much it has to do just now.
+    /// The current load and counters.
     #[must_use]
     pub fn stats(&self) -> StoreStats {
         let stats = match &self.database {
@@ -380,7 +382,7 @@ impl Store {
         StoreStats { lookups, epoch_reads, ..stats }
     }
 
-    /// What an operator should know about this database before trusting it.
+    /// Warnings about this database for the operator, before relying on it.
     ///
     /// # Errors
     /// When it does not answer.

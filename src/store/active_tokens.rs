@@ -1,16 +1,16 @@
-//! Which tokens work, as the database sees it.
+//! The condition for active API tokens, in SQL.
 
 use diesel::{dsl, prelude::*};
 
 use super::schema::api_tokens;
 use crate::time::Timestamp;
 
-/// Those that are neither revoked nor expired at this moment: what [`super::tokens::ApiToken::state`]
-/// says of one row, said of all.
+/// Matches tokens that are neither revoked nor expired at `now`: the same rule as [`super::tokens::ApiToken::state`],
+/// for a query.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub(super) fn is_active(now: Timestamp) -> _ {
-    let lasting = api_tokens::expires_at.is_null();
-    let lasts: dsl::AssumeNotNull<dsl::Gt<api_tokens::expires_at, Timestamp>> =
+    let never_expires = api_tokens::expires_at.is_null();
+    let expires_later: dsl::AssumeNotNull<dsl::Gt<api_tokens::expires_at, Timestamp>> =
         api_tokens::expires_at.gt(now).assume_not_null();
-    api_tokens::revoked_at.is_null().and(lasting.or(lasts))
+    api_tokens::revoked_at.is_null().and(never_expires.or(expires_later))
 }

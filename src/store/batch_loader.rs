@@ -1,7 +1,9 @@
-//! Keys that are asked for at once are looked up with one statement on PostgreSQL: whoever comes while two are
-//! under way goes with the next. Most of what a look-up costs PostgreSQL is the statement, not the row.
+//! Batched lookups on PostgreSQL (the DataLoader pattern): concurrent lookups share one statement. Lookups that arrive
+//! while two statements are in flight go into the next one. Most of what a lookup costs PostgreSQL is the statement,
+//! not the row.
 //!
-//! Nobody is told what was seen before they asked: a statement begins when all who share it are there.
+//! No caller receives a result that was read before it asked: a statement begins after all lookups that share it were
+//! enqueued.
 
 use std::{
     collections::HashMap,
@@ -23,37 +25,37 @@ use super::{
     tokens::ApiToken,
 };
 
-/// The most keys of one statement, so that nobody's answer waits for very many others.
-const MOST: usize = 64;
+/// The most lookups in one statement, so that no caller waits for the rows of very many others.
+const MAX_BATCH: usize = 64;
 
-/// So many statements are under way at most: PostgreSQL works on one while the answers to the other are used.
-const AT_ONCE: usize = 2;
+/// The most statements in flight: PostgreSQL works on one while the results of the other are used.
+const MAX_IN_FLIGHT: usize = 2;
 
-/// Those who ask for keys on one worker.
+/// The batch loaders of one worker.
 #[derive(Default)]
 pub(super) struct BatchLoaders {
     pub(super) sessions: BatchLoader<SessionRow>,
     pub(super) tokens: BatchLoader<ApiToken>,
 }
 
-/// Somebody who asks for a key.
+/// A lookup that waits for its result.
 struct PendingLookup<T: Credential> {
     hash: T::Hash,
     answer: oneshot::Sender<Result<Option<Arc<Found<T>>>, Error>>,
 }
 
-/// Those who ask for one kind of key, in queue.
+/// The queue of lookups of one kind of credential.
 pub(super) struct BatchLoader<T: Credential>(Mutex<UnboundedSender<PendingLookup<T>>>);
 
 impl<T: Credential> Default for BatchLoader<T> {
     fn default() -> Self {
-        let (queue, _nobody_serves_it) = mpsc::unbounded_channel();
+        let (queue, _receiver) = mpsc::unbounded_channel();
         Self(Mutex::new(queue))
     }
 }
 
 impl<T: Credential> BatchLoader<T> {
-    /// The key with this hash.
+    /// Returns the credential with this hash.
     pub(super) async fn ask(
         &self,
         hash: T::Hash,
@@ -61,14 +63,14 @@ impl<T: Credential> BatchLoader<T> {
     ) -> Result<Option<Found<T>>, Error> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(PendingLookup { hash, answer }, pipeline);
-        let given_up = |_| Err(Error::unavailable("a look-up was given up"));
-        let found = pipeline.in_time(answered.unwrap_or_else(given_up)).await?;
-        // Mostly nobody else asked for the same key, and nothing is cloned.
+        let dropped = |_| Err(Error::unavailable("a look-up was given up"));
+        let found = pipeline.in_time(answered.unwrap_or_else(dropped)).await?;
+        // Another caller rarely asked for the same credential, so this rarely clones.
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
-    /// Whoever finds the queue unserved has it served, on the runtime of this thread: by nobody yet, or no
-    /// more, since a panic ends that task like any other.
+    /// Adds a lookup to the queue. If no task serves the queue, because none was started yet or the last one panicked,
+    /// this starts one on the current thread's runtime.
     fn enqueue(&self, lookup: PendingLookup<T>, pipeline: &Arc<Pipeline>) {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(SendError(lookup)) = queue.send(lookup) {
@@ -85,8 +87,8 @@ async fn serve<T: Credential>(
     pipeline: Arc<Pipeline>,
 ) {
     stream::poll_fn(|cx| queue.poll_recv(cx))
-        .ready_chunks(MOST)
-        .for_each_concurrent(AT_ONCE, |lookups| answer(lookups, &pipeline))
+        .ready_chunks(MAX_BATCH)
+        .for_each_concurrent(MAX_IN_FLIGHT, |lookups| answer(lookups, &pipeline))
         .await;
 }
 
@@ -96,29 +98,29 @@ async fn answer<T: Credential>(mut lookups: Vec<PendingLookup<T>>, pipeline: &Pi
         return;
     }
     match find(&lookups, pipeline).await {
-        // It may be the fault of one row, such as a page that is damaged, and the others do not suffer from it.
+        // One row may be the cause, such as one on a damaged page: look each up alone, so that the others succeed.
         Err(Error::Bug { .. }) if lookups.len() > 1 => {
             for lookup in lookups {
                 let found = find(slice::from_ref(&lookup), pipeline).await;
-                tell([lookup], &found);
+                send_results([lookup], &found);
             }
         }
-        found => tell(lookups, &found),
+        found => send_results(lookups, &found),
     }
 }
 
-fn tell<T: Credential>(
+fn send_results<T: Credential>(
     lookups: impl IntoIterator<Item = PendingLookup<T>>,
     found: &Result<Rows<T>, Error>,
 ) {
     for PendingLookup { hash, answer, .. } in lookups {
         let key = found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone);
-        // Whoever left does not mind.
+        // The caller may have stopped waiting, which is no error.
         let _ = answer.send(key);
     }
 }
 
-/// What a statement brings.
+/// The rows that one statement returned.
 type Rows<T> = HashMap<<T as Credential>::Hash, Arc<Found<T>>>;
 
 async fn find<T: Credential>(

@@ -1,4 +1,4 @@
-//! Whether this binary may run on these tables, and beside the binaries that do.
+//! Checks that this binary may run on the database's tables, and beside the binaries that already do.
 
 use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -6,9 +6,9 @@ use semver::Version;
 
 use super::{Database, Error, Store, query, schema::schema_compatibility};
 
-/// Refuses when a migration that this binary does not know has said that it is too old for it.
+/// Fails if a migration that this binary does not know has declared it too old.
 ///
-/// Migrations that it does not know but may run beside are what a rolling upgrade looks like.
+/// Unknown migrations that it may run beside are normal during a rolling upgrade.
 pub(super) async fn check(store: &Store) -> Result<(), Error> {
     if let Database::Postgres(postgres) = store.database() {
         refuse_older(postgres.read(older_instances).await?)?;
@@ -38,19 +38,19 @@ pub(super) async fn check(store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many connections to this database instances of 0.2 or older have.
+/// The number of connections to this database that instances of version 0.2 or older have.
 ///
-/// They look at the tables' version only at their own start, so a migration cannot stop one that runs. One that
-/// `DATABASE_URL` gives another name is not seen, nor one that holds no connection just now; but each looks for
-/// jobs every two seconds.
+/// These instances check the tables' version only when they start, so a migration cannot stop one that is running. An
+/// instance to which `DATABASE_URL` gives another application name is not counted, nor one without an open connection;
+/// but each polls for jobs every two seconds.
 pub(super) async fn older_instances(conn: &mut AsyncPgConnection) -> QueryResult<i64> {
     let older = "count(*) FROM pg_stat_activity \
          WHERE datname = current_database() AND application_name = 'portcullis'";
     diesel::select(sql::<BigInt>(older)).get_result(conn).await
 }
 
-/// Refuses to run beside instances of 0.2: they would go on accepting credentials that this binary revokes, since
-/// they know no generations. On SQLite the lock on the file tells.
+/// Fails beside instances of version 0.2: they would still accept credentials that this binary revokes, since they
+/// know no generations. On SQLite the lock on the file prevents this.
 pub(super) fn refuse_older(instances: i64) -> Result<(), Error> {
     if instances == 0 {
         return Ok(());
@@ -62,7 +62,7 @@ pub(super) fn refuse_older(instances: i64) -> Result<(), Error> {
     )))
 }
 
-/// A version that cannot be read counts as too new: it was written by somebody who knows better.
+/// A version that cannot be parsed counts as too new: a newer binary wrote it.
 fn allows(oldest: &str, own: &str) -> bool {
     match (Version::parse(oldest), Version::parse(own)) {
         (Ok(oldest), Ok(own)) => oldest <= own,

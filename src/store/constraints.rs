@@ -1,5 +1,5 @@
-//! What the tables' constraints mean to a client. The author of a table declares it beside the table's queries, once,
-//! and the API answers 409 or 422 with the field. What breaks a constraint that is not declared is a bug: 500.
+//! What the tables' constraints mean to a client. The author of a table declares its constraints once, beside its
+//! queries, and the API answers 409 or 422 with the field. Breaking an undeclared constraint is a bug: 500.
 //!
 //! ```ignore
 //! // In src/store/tasks.rs, and `tasks::CONSTRAINTS` in the list below:
@@ -8,43 +8,43 @@
 //!     Constraint::unique("tasks_project_id_title_key", "tasks.project_id, tasks.title", "title", "There is a task of this title already."),
 //!     // CREATE UNIQUE INDEX tasks_by_any_case ON tasks (lower(title))
 //!     Constraint::unique_index("tasks_by_any_case", "title", "There is a task of this title already."),
-//!     // CONSTRAINT tasks_hours_check CHECK (hours >= 0): named in both migrations, as SQLite shows only that name
+//!     // CONSTRAINT tasks_hours_check CHECK (hours >= 0): named in both migrations, as SQLite reports only that name
 //!     Constraint::check("tasks_hours_check", "hours", "must not be negative"),
 //!     Constraint::not_null("tasks.title", "title", "is missing"),
 //!     // project_id REFERENCES projects (id)
 //!     Constraint::foreign_key("tasks_project_id_fkey", "projectId", "There is no such project."),
-//!     // user_id REFERENCES users (id), where a task belongs to the user who makes it
+//!     // user_id REFERENCES users (id), where a task belongs to the user who creates it
 //!     Constraint::own_user("tasks_user_id_fkey"),
 //! ];
 //! ```
 //!
 //! The names are PostgreSQL's. SQLite names a unique constraint by its columns, and a foreign key not at all: the
-//! operation finds out which one it was, with `foreign_key!`. Foreign keys must not be DEFERRABLE: SQLite would notice
+//! operation finds out which one it was, with `foreign_key!`. Foreign keys must not be DEFERRABLE: SQLite would report
 //! one at the commit, which many writes share.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as QueryError};
 
 use super::{projects, users};
 
-/// Each table that declares some.
+/// The constraints of each table that declares any.
 const TABLES: &[&[Constraint]] = &[users::CONSTRAINTS, projects::CONSTRAINTS];
 
-/// A constraint, and what it means that something breaks it.
+/// A constraint, and what breaking it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Constraint {
-    /// What PostgreSQL calls it.
+    /// PostgreSQL's name for it.
     pub name: &'static str,
-    /// What SQLite calls it.
+    /// SQLite's name for it.
     pub sqlite: &'static str,
-    /// What that means.
+    /// What breaking it means.
     pub meaning: Meaning,
-    /// The field of the body, if it is about one.
+    /// The field of the request body that it concerns, if any.
     pub field: Option<&'static str>,
-    /// What is wrong, for people.
+    /// What is wrong, in words for people.
     pub message: &'static str,
 }
 
-/// What it means that a constraint is broken.
+/// What breaking a constraint means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// Another row has this value: 409.
@@ -55,12 +55,12 @@ pub enum Meaning {
     NotFound,
     /// Other rows still refer to this one: 409.
     InUse,
-    /// The user who makes the request has been deleted meanwhile: 401.
+    /// The user who makes the request has been deleted in the meantime: 401.
     OwnUserGone,
 }
 
 impl Constraint {
-    /// UNIQUE or PRIMARY KEY; `columns` as SQLite lists them: `users.email`.
+    /// UNIQUE or PRIMARY KEY; `columns` in SQLite's notation: `users.email`.
     #[must_use]
     pub const fn unique(
         name: &'static str,
@@ -81,13 +81,13 @@ impl Constraint {
         Self::unique(name, name, field, message)
     }
 
-    /// CHECK, with a name of its own in both databases.
+    /// CHECK, with the same explicit name in both databases.
     #[must_use]
     pub const fn check(name: &'static str, field: &'static str, message: &'static str) -> Self {
         Self { name, sqlite: name, meaning: Meaning::Invalid, field: Some(field), message }
     }
 
-    /// NOT NULL, of this `table.column`.
+    /// NOT NULL of this `table.column`.
     #[must_use]
     pub const fn not_null(
         column: &'static str,
@@ -107,27 +107,27 @@ impl Constraint {
         Self { meaning: Meaning::NotFound, ..Self::check(name, field, message) }
     }
 
-    /// A foreign key that keeps a row from being deleted.
+    /// A foreign key that prevents a row from being deleted.
     #[must_use]
     pub const fn in_use(name: &'static str, message: &'static str) -> Self {
         Self { name, sqlite: name, meaning: Meaning::InUse, field: None, message }
     }
 
-    /// The foreign key to the user who makes the request, and to no other.
+    /// The foreign key to the user who makes the request, and to no other user.
     #[must_use]
     pub const fn own_user(name: &'static str) -> Self {
         let message = "the user has been deleted";
         Self { name, sqlite: name, meaning: Meaning::OwnUserGone, field: None, message }
     }
 
-    /// Whether it says that another row has the value of this field.
+    /// Whether breaking it means that another row has the value of this field.
     #[must_use]
     pub fn is_taken(&self, field: &str) -> bool {
         self.meaning == Meaning::Taken && self.field == Some(field)
     }
 }
 
-/// The declared constraint that a statement broke, if it broke one.
+/// Returns the declared constraint that a statement broke, if any.
 pub(super) fn violated(
     kind: DatabaseErrorKind,
     info: &(dyn DatabaseErrorInformation + Send + Sync),
@@ -135,7 +135,7 @@ pub(super) fn violated(
     find(TABLES, &broken(kind, info)?)
 }
 
-/// What the database calls the constraint that was broken.
+/// Returns the database's name for the constraint that was broken.
 fn broken(
     kind: DatabaseErrorKind,
     info: &(dyn DatabaseErrorInformation + Send + Sync),
@@ -161,25 +161,25 @@ fn find(tables: &'static [&'static [Constraint]], name: &str) -> Option<&'static
         .find(|declared| [declared.name, declared.sqlite].contains(&name))
 }
 
-/// Every declared constraint.
+/// Returns every declared constraint.
 pub fn all() -> impl Iterator<Item = &'static Constraint> {
     TABLES.iter().copied().flatten()
 }
 
-/// A foreign key that SQLite does not name.
+/// Whether a foreign key was broken that SQLite does not name.
 pub(super) fn is_unnamed_foreign_key(error: &QueryError) -> bool {
-    // Where a row may not be deleted, Diesel has no kind for it.
+    // Diesel has no kind for a row that may not be deleted.
     matches!(error, QueryError::DatabaseError(_, info)
         if info.constraint_name().is_none() && info.message() == "FOREIGN KEY constraint failed")
 }
 
-/// The error of the foreign key of this name.
+/// Returns the error of the foreign key with this name.
 pub(super) fn foreign_key_error(name: &'static str) -> QueryError {
     QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(Named(name)))
 }
 
-/// Within a transaction: the result of a statement, whose broken foreign key is given its name where the database
-/// does not say it and this condition holds, which only then is asked. PostgreSQL says it.
+/// Within a transaction: returns the result of a statement. If a foreign key was broken that the database does not
+/// name (SQLite) and the condition holds, which is evaluated only then, the error gets this name.
 macro_rules! foreign_key {
     ($result:expr, $name:literal, if $condition:expr) => {
         match $result {
@@ -237,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    /// As a product's table would declare them.
+    /// The declarations of a product's table.
     const TASKS: &[&[Constraint]] = &[&[
         Constraint::unique("tasks_title_key", "tasks.project_id, tasks.title", "title", "taken"),
         Constraint::unique_index("tasks_by_any_case", "title", "taken in another case"),

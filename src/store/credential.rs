@@ -1,4 +1,4 @@
-//! Keys: the rows that open the gate, found by the hash of their secret.
+//! Credentials: the rows that authenticate a request (sessions and API tokens), found by the hash of their secret.
 
 use std::{hash::Hash, sync::Arc};
 
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// A key, whose it is, and the epoch that the same statement saw.
+/// A credential, its user, and the epoch that the same statement saw.
 pub(super) type Found<T> = (T, User, Epoch);
 
-/// A row that opens the gate.
+/// A row that authenticates a request.
 pub(super) trait Credential: Clone + Send + Sync + 'static {
     type Hash: Copy + Eq + Hash + Send + Sync;
 
@@ -26,26 +26,26 @@ pub(super) trait Credential: Clone + Send + Sync + 'static {
 
     fn loader(loaders: &BatchLoaders) -> &BatchLoader<Self>;
 
-    /// Whether it opens the gate now, as far as it is up to the key.
+    /// Whether the credential itself is valid now; whether its user is active is checked elsewhere.
     fn is_live(&self, now: Timestamp) -> bool;
 
     fn last_used_at(&self) -> Option<Timestamp>;
 
-    /// The gate's one statement on PostgreSQL, for all that are asked for at once.
+    /// The lookup on PostgreSQL: one statement for a batch of hashes.
     fn find_all(
         connection: Arc<AsyncPgConnection>,
         hashes: Vec<Self::Hash>,
     ) -> impl Future<Output = QueryResult<Vec<(Self::Hash, Found<Self>)>>> + Send;
 
-    /// The gate's one statement on SQLite.
+    /// The lookup on SQLite: one statement for one hash.
     fn find_one(
         connection: &mut SqliteConnection,
         hash: Self::Hash,
     ) -> QueryResult<Option<Found<Self>>>;
 }
 
-/// The gate's one statement, for keys whose hash is in this column and that fulfil this condition: those of the
-/// current generation.
+/// Implements the lookups of [`Credential`]: one statement that finds credentials by the hash in this column and keeps
+/// those of the current generation (the condition).
 macro_rules! credential_lookup {
     ($table:ident.$column:ident, $is_current:path) => {
         async fn find_all(
@@ -87,18 +87,19 @@ macro_rules! credential_lookup {
 pub(super) use credential_lookup;
 
 impl Store {
-    /// The key of the current generation whose secret has this hash, in whatever state otherwise, and whose it is:
-    /// from memory, or by the gate's one statement, which every request waits for, past everything else that is
-    /// asked.
+    /// Returns the credential of the current generation whose secret has this hash, and its user, from the cache or
+    /// the database. Whether it has expired or its user is deactivated is for the caller to check.
+    ///
+    /// Every request waits for this statement, so it bypasses the queues that all other statements share.
     pub(super) async fn lookup<T: Credential>(
         &self,
         hash: T::Hash,
         now: Timestamp,
     ) -> Result<Option<Arc<Resolved<T>>>, Error> {
-        if let Some(kept) = self.cache.get(hash, now) {
-            return Ok(Some(kept));
+        if let Some(cached) = self.cache.get(hash, now) {
+            return Ok(Some(cached));
         }
-        // Boxed, lest a request that memory answers is moved about together with room for this.
+        // Boxed, so that the future of a request that the cache answers does not carry room for the database path.
         let found = Box::pin(self.find(hash)).await?;
         Ok(found.map(|found| self.cache.insert_if_current(hash, found, now)))
     }
@@ -106,17 +107,17 @@ impl Store {
     async fn find<T: Credential>(&self, hash: T::Hash) -> Result<Option<Found<T>>, Error> {
         match &self.database {
             Database::Postgres(postgres) => {
-                let (loaders, lane) = (per_worker::own(&self.loaders)?, postgres.lane()?);
-                T::loader(loaders).ask(hash, lane).await.map_err(in_look_up)
+                let (loaders, pipeline) = (per_worker::own(&self.loaders)?, postgres.lane()?);
+                T::loader(loaders).ask(hash, pipeline).await.map_err(in_lookup)
             }
             Database::Sqlite(sqlite) => {
                 let found = sqlite.lookup(move |connection| T::find_one(connection, hash)).await;
-                found.map_err(in_look_up)
+                found.map_err(in_lookup)
             }
         }
     }
 }
 
-fn in_look_up(error: Error) -> Error {
+fn in_lookup(error: Error) -> Error {
     error.in_operation("the gate's look-up")
 }

@@ -1,8 +1,10 @@
-//! Keys that are kept in memory, and for how long they may speak: `docs/lock-out.md` has the argument.
+//! The credential cache: sessions and API tokens cached in memory under a lease, so that their staleness is bounded.
+//! `docs/lock-out.md` has the proof.
 //!
-//! A request reads the lease's end, then the clock, then the entry. All that is kept at that moment is true
-//! for the epoch of that lease or of a later one, as what a new epoch concerns is invalidated before its
-//! lease begins. So the two are one value to whoever reads them in that order, although no lock is taken.
+//! A request reads the lease's end, then the clock, then the entry. At that moment every entry is true for the epoch
+//! of that lease or of a later one, because the entries that a new epoch affects are invalidated before its lease
+//! begins. To a reader that keeps this order, the lease and the entries are therefore one value, although it takes no
+//! lock.
 
 mod invalidation;
 mod lease_renewal;
@@ -26,26 +28,26 @@ use super::{
 use crate::time::{Timestamp, Uptime};
 use invalidation::{InvalidationFlag, UserFlags};
 
-/// A key that was looked up, and whose it is.
+/// A credential that was looked up, and its user.
 pub struct Resolved<T> {
-    /// The key's row.
+    /// The credential's row.
     pub key: Arc<T>,
-    /// Whose it is.
+    /// The user that it authenticates.
     pub user: Arc<User>,
-    /// When it was last used.
+    /// When the credential was last used.
     pub used: LastUsed,
     invalidated: InvalidationFlag,
 }
 
-/// All that is kept of one kind.
+/// The cached credentials of one kind.
 pub(super) type CacheMap<T> = Cache<<T as Credential>::Hash, Arc<Resolved<T>>>;
 
-/// What is kept, and the lease on it.
+/// The cached credentials, and the lease that they are valid under.
 pub(super) struct CredentialCache {
     pub(super) sessions: CacheMap<SessionRow>,
     pub(super) tokens: CacheMap<ApiToken>,
     size: usize,
-    /// When the lease ends, in nanoseconds of [`Uptime`]; 0 while there is none.
+    /// When the lease ends, in nanoseconds of [`Uptime`]; 0 without a lease.
     end: AtomicU64,
     lease: Mutex<LeaseState>,
     lease_dropped: Notify,
@@ -53,25 +55,25 @@ pub(super) struct CredentialCache {
     epoch_reads: AtomicU64,
 }
 
-/// What changes together.
+/// The state that changes under one lock.
 #[derive(Default)]
 struct LeaseState {
-    /// The epoch for which all that is kept is true.
+    /// The epoch for which every cached entry is true.
     epoch: Option<Epoch>,
-    /// Whose keys are kept.
+    /// The users whose credentials are cached.
     users: UserFlags,
-    /// How often the lease was given up. A read of the epoch that began before the last time brings none.
+    /// How often the lease was dropped. A read of the epoch that began before the last drop begins no lease.
     times_dropped: u64,
 }
 
-/// What has been done since the start.
+/// Counters since the start of the process.
 pub(super) struct Counts {
     pub lookups: u64,
     pub epoch_reads: u64,
 }
 
 impl CredentialCache {
-    /// Room for so many keys of each kind.
+    /// Creates a cache for up to `size` credentials of each kind.
     pub(super) fn new(size: usize) -> Self {
         Self {
             sessions: Cache::new(size),
@@ -85,17 +87,17 @@ impl CredentialCache {
         }
     }
 
-    /// The key with this hash, if it is kept and may speak. If not, the database is asked.
+    /// Returns the credential with this hash if it is cached and valid; otherwise the caller asks the database.
     pub(super) fn get<T: Credential>(
         &self,
         hash: T::Hash,
         now: Timestamp,
     ) -> Option<Arc<Resolved<T>>> {
-        let kept = self.find(hash, now);
-        if kept.is_none() {
+        let cached = self.find(hash, now);
+        if cached.is_none() {
             self.lookups.fetch_add(1, Ordering::Relaxed);
         }
-        kept
+        cached
     }
 
     fn find<T: Credential>(&self, hash: T::Hash, now: Timestamp) -> Option<Arc<Resolved<T>>> {
@@ -104,57 +106,57 @@ impl CredentialCache {
             return None;
         }
         let resolved = T::map(self).get(&hash)?;
-        // One whose time is over may have been given more of it, which changes no epoch.
+        // An entry past its expiry may have been extended in the database, which begins no epoch: look it up again.
         let is_valid = !resolved.invalidated.is_set() && resolved.key.is_live(now);
         is_valid.then_some(resolved)
     }
 
-    /// What the database said of a key, and in which epoch. CacheMap, if that is the one of all that is kept:
-    /// whatever changed since then has not been heard of.
+    /// Takes the result of a lookup and the epoch that it saw. Caches it only if that is the epoch of the whole cache:
+    /// an invalidation since then has not been received yet.
     pub(super) fn insert_if_current<T: Credential>(
         &self,
         hash: T::Hash,
         (key, user, epoch): Found<T>,
         now: Timestamp,
     ) -> Arc<Resolved<T>> {
-        let of_use = user.is_active() && key.is_live(now) && self.holds_lease();
-        let mut held =
-            of_use.then(|| self.lock()).filter(|held| held.epoch.as_ref() == Some(&epoch));
+        let cacheable = user.is_active() && key.is_live(now) && self.holds_lease();
+        let mut state =
+            cacheable.then(|| self.lock()).filter(|state| state.epoch.as_ref() == Some(&epoch));
         let invalidated =
-            held.as_mut().map(|held| held.users.flag_of(&user.id)).unwrap_or_default();
+            state.as_mut().map(|state| state.users.flag_of(&user.id)).unwrap_or_default();
         let resolved = Arc::new(Resolved {
             used: LastUsed::at(key.last_used_at()),
             key: Arc::new(key),
             user: Arc::new(user),
             invalidated,
         });
-        // Still locked: no epoch begins between the look at it and this.
-        if held.is_some() {
+        // The lock is still state: no epoch begins between the comparison above and this insertion.
+        if state.is_some() {
             T::map(self).insert(hash, resolved.clone());
         }
         resolved
     }
 
-    /// Nothing that is kept of this user is_valid again.
+    /// Invalidates all cached credentials of this user.
     pub(super) fn invalidate_user(&self, user_id: &str) {
         self.lock().users.invalidate_user(user_id);
     }
 
-    /// Whether there is a lease, or was until just now: what is learned without one is not kept.
+    /// Whether the cache has a lease, or had one until just now. Without a lease nothing is inserted.
     pub(super) fn holds_lease(&self) -> bool {
         self.end.load(Ordering::Relaxed) > 0
     }
 
-    /// Gives up the lease, and every read on its way that would bring it back.
+    /// Drops the lease, and makes every read of the epoch that is in flight unable to bring it back.
     pub(super) fn drop_lease(&self) {
-        let mut held = self.lock();
-        held.times_dropped += 1;
+        let mut state = self.lock();
+        state.times_dropped += 1;
         self.end.store(0, Ordering::Release);
-        drop(held);
+        drop(state);
         self.lease_dropped.notify_one();
     }
 
-    /// Whether anything is kept at all.
+    /// Whether the cache has any capacity.
     pub(super) fn is_enabled(&self) -> bool {
         self.size > 0
     }
@@ -187,7 +189,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000_000);
     const LEASE: Duration = Duration::from_mins(1);
 
-    /// The epochs of one history, by number.
+    /// Epochs of one history, by number.
     fn epoch(number: i64) -> Epoch {
         Epoch::test(number)
     }
@@ -226,22 +228,22 @@ mod tests {
         }
     }
 
-    struct Known(CredentialCache);
+    struct TestCache(CredentialCache);
 
-    impl Known {
+    impl TestCache {
         fn in_epoch(number: i64) -> Self {
-            let known = Self(CredentialCache::new(100));
-            known.hear(number, None);
-            known
+            let cache = Self(CredentialCache::new(100));
+            cache.renew(number, None);
+            cache
         }
 
-        /// A read of the epoch brings this one.
-        fn hear(&self, number: i64, concerned: Option<Vec<String>>) {
+        /// Simulates a read of the epoch that returns this one.
+        fn renew(&self, number: i64, affected_users: Option<Vec<String>>) {
             let seen = Seen { epoch: epoch(number), lease: LEASE };
-            self.0.begin_lease(&self.0.begin_renewal(), seen, concerned);
+            self.0.begin_lease(&self.0.begin_renewal(), seen, affected_users);
         }
 
-        /// A look-up saw this user's session in that epoch.
+        /// Inserts a session of this user, as a lookup in that epoch found it.
         fn insert_if_current(&self, user: &User, number: i64) -> SessionHash {
             let hash = SessionSecret::generate().hash();
             self.0.insert_if_current(hash, (session(user), user.clone(), epoch(number)), NOW);
@@ -255,131 +257,131 @@ mod tests {
 
     #[test]
     fn what_was_learned_in_the_epoch_of_the_lease_speaks() {
-        let known = Known::in_epoch(1);
-        let ada = known.insert_if_current(&user("ada"), 1);
-        assert!(known.is_valid(ada));
-        known.hear(1, Some(vec![]));
-        assert!(known.is_valid(ada));
-        assert!(!known.is_valid(SessionSecret::generate().hash()));
+        let cache = TestCache::in_epoch(1);
+        let ada = cache.insert_if_current(&user("ada"), 1);
+        assert!(cache.is_valid(ada));
+        cache.renew(1, Some(vec![]));
+        assert!(cache.is_valid(ada));
+        assert!(!cache.is_valid(SessionSecret::generate().hash()));
     }
 
     #[test]
     fn what_was_seen_in_another_epoch_never_speaks() {
-        let known = Known::in_epoch(2);
+        let cache = TestCache::in_epoch(2);
         let (before, after) =
-            (known.insert_if_current(&user("ada"), 1), known.insert_if_current(&user("bob"), 3));
-        assert!(!known.is_valid(before) && !known.is_valid(after));
-        known.hear(3, Some(vec![]));
-        assert!(!known.is_valid(before) && !known.is_valid(after));
+            (cache.insert_if_current(&user("ada"), 1), cache.insert_if_current(&user("bob"), 3));
+        assert!(!cache.is_valid(before) && !cache.is_valid(after));
+        cache.renew(3, Some(vec![]));
+        assert!(!cache.is_valid(before) && !cache.is_valid(after));
     }
 
     #[test]
     fn a_change_makes_forgotten_whom_it_concerns_and_nobody_else() {
-        let known = Known::in_epoch(1);
+        let cache = TestCache::in_epoch(1);
         let (ada, bob) = (user("ada"), user("bob"));
-        let (of_ada, of_bob) = (known.insert_if_current(&ada, 1), known.insert_if_current(&bob, 1));
-        known.hear(2, Some(vec![ada.id]));
-        assert!(!known.is_valid(of_ada) && known.is_valid(of_bob));
-        known.hear(3, None);
-        assert!(!known.is_valid(of_bob), "what has changed is not known");
+        let (of_ada, of_bob) = (cache.insert_if_current(&ada, 1), cache.insert_if_current(&bob, 1));
+        cache.renew(2, Some(vec![ada.id]));
+        assert!(!cache.is_valid(of_ada) && cache.is_valid(of_bob));
+        cache.renew(3, None);
+        assert!(!cache.is_valid(of_bob), "without a log, every entry is invalidated");
     }
 
     #[test]
     fn without_a_lease_nothing_speaks() {
-        let known = Known::in_epoch(1);
-        let ada = known.insert_if_current(&user("ada"), 1);
-        known.0.drop_lease();
-        assert!(!known.is_valid(ada));
-        known.hear(1, Some(vec![]));
-        assert!(known.is_valid(ada));
+        let cache = TestCache::in_epoch(1);
+        let ada = cache.insert_if_current(&user("ada"), 1);
+        cache.0.drop_lease();
+        assert!(!cache.is_valid(ada));
+        cache.renew(1, Some(vec![]));
+        assert!(cache.is_valid(ada));
     }
 
     #[test]
     fn when_leases_are_turned_off_everything_is_forgotten() {
-        let known = Known::in_epoch(1);
-        let ada = known.insert_if_current(&user("ada"), 1);
-        known.0.end_lease();
-        assert!(!known.is_valid(ada));
-        assert_eq!(known.0.sessions.len(), 0);
-        known.hear(1, Some(vec![]));
-        assert!(!known.is_valid(ada));
+        let cache = TestCache::in_epoch(1);
+        let ada = cache.insert_if_current(&user("ada"), 1);
+        cache.0.end_lease();
+        assert!(!cache.is_valid(ada));
+        assert_eq!(cache.0.sessions.len(), 0);
+        cache.renew(1, Some(vec![]));
+        assert!(!cache.is_valid(ada));
     }
 
     #[test]
     fn a_lease_that_was_given_up_is_not_brought_back_by_a_read_on_its_way() {
-        let known = Known::in_epoch(1);
-        let ada = known.insert_if_current(&user("ada"), 1);
-        let renewal = known.0.begin_renewal();
-        known.0.drop_lease();
+        let cache = TestCache::in_epoch(1);
+        let ada = cache.insert_if_current(&user("ada"), 1);
+        let renewal = cache.0.begin_renewal();
+        cache.0.drop_lease();
         let seen = Seen { epoch: epoch(1), lease: LEASE };
-        known.0.begin_lease(&renewal, seen, Some(vec![]));
-        assert!(!known.is_valid(ada));
+        cache.0.begin_lease(&renewal, seen, Some(vec![]));
+        assert!(!cache.is_valid(ada));
     }
 
     #[test]
     fn a_lease_runs_from_before_its_read() {
-        let known = Known::in_epoch(1);
-        let ada = known.insert_if_current(&user("ada"), 1);
-        let renewal = known.0.begin_renewal();
+        let cache = TestCache::in_epoch(1);
+        let ada = cache.insert_if_current(&user("ada"), 1);
+        let renewal = cache.0.begin_renewal();
         std::thread::sleep(Duration::from_millis(2));
         let seen = Seen { epoch: epoch(1), lease: Duration::from_millis(1) };
-        known.0.begin_lease(&renewal, seen, Some(vec![]));
-        assert!(!known.is_valid(ada));
+        cache.0.begin_lease(&renewal, seen, Some(vec![]));
+        assert!(!cache.is_valid(ada));
     }
 
     #[test]
     fn what_opens_nothing_is_not_kept() {
-        let known = Known::in_epoch(1);
+        let cache = TestCache::in_epoch(1);
         let ada = user("ada");
         let hash = SessionSecret::generate().hash();
-        let locked_out = User { deactivated_at: Some(NOW), ..ada.clone() };
-        let over = SessionRow { expires_at: NOW, ..session(&ada) };
-        for found in [(session(&ada), locked_out), (over, ada)] {
-            known.0.insert_if_current(hash, (found.0, found.1, epoch(1)), NOW);
-            assert_eq!(known.0.sessions.len(), 0);
+        let deactivated = User { deactivated_at: Some(NOW), ..ada.clone() };
+        let expired = SessionRow { expires_at: NOW, ..session(&ada) };
+        for found in [(session(&ada), deactivated), (expired, ada)] {
+            cache.0.insert_if_current(hash, (found.0, found.1, epoch(1)), NOW);
+            assert_eq!(cache.0.sessions.len(), 0);
         }
     }
 
     #[test]
     fn what_is_learned_without_a_lease_is_not_kept() {
-        let known = Known::in_epoch(1);
-        known.0.drop_lease();
-        known.insert_if_current(&user("ada"), 1);
-        assert_eq!(known.0.sessions.len(), 0);
+        let cache = TestCache::in_epoch(1);
+        cache.0.drop_lease();
+        cache.insert_if_current(&user("ada"), 1);
+        assert_eq!(cache.0.sessions.len(), 0);
     }
 
     #[test]
     fn a_key_whose_time_is_over_is_asked_for_again() {
-        let known = Known::in_epoch(1);
-        let ada = known.insert_if_current(&user("ada"), 1);
+        let cache = TestCache::in_epoch(1);
+        let ada = cache.insert_if_current(&user("ada"), 1);
         let last = NOW + days(1) - seconds(1);
-        assert!(known.0.get::<SessionRow>(ada, last).is_some());
-        assert!(known.0.get::<SessionRow>(ada, NOW + days(1)).is_none());
+        assert!(cache.0.get::<SessionRow>(ada, last).is_some());
+        assert!(cache.0.get::<SessionRow>(ada, NOW + days(1)).is_none());
     }
 
     #[test]
     fn a_token_whose_time_is_over_is_asked_for_again() {
-        let known = Known::in_epoch(1);
+        let cache = TestCache::in_epoch(1);
         let ada = user("ada");
         let hash = PlainToken::generate("test").hash();
         let revoked = ApiToken { revoked_at: Some(NOW), ..token(&ada) };
-        known.0.insert_if_current(hash, (revoked, ada.clone(), epoch(1)), NOW);
-        assert_eq!(known.0.tokens.len(), 0);
-        known.0.insert_if_current(hash, (token(&ada), ada, epoch(1)), NOW);
+        cache.0.insert_if_current(hash, (revoked, ada.clone(), epoch(1)), NOW);
+        assert_eq!(cache.0.tokens.len(), 0);
+        cache.0.insert_if_current(hash, (token(&ada), ada, epoch(1)), NOW);
         let last = NOW + days(1) - seconds(1);
-        assert!(known.0.get::<ApiToken>(hash, last).is_some());
-        assert!(known.0.get::<ApiToken>(hash, NOW + days(1)).is_none());
+        assert!(cache.0.get::<ApiToken>(hash, last).is_some());
+        assert!(cache.0.get::<ApiToken>(hash, NOW + days(1)).is_none());
     }
 
     #[test]
     fn a_use_that_is_written_already_is_not_noted_again() {
-        let known = Known::in_epoch(1);
+        let cache = TestCache::in_epoch(1);
         let ada = user("ada");
         let by_cookie = SessionSecret::generate().hash();
         let by_cookie =
-            known.0.insert_if_current(by_cookie, (session(&ada), ada.clone(), epoch(1)), NOW);
+            cache.0.insert_if_current(by_cookie, (session(&ada), ada.clone(), epoch(1)), NOW);
         let by_token = PlainToken::generate("test").hash();
-        let by_token = known.0.insert_if_current(by_token, (token(&ada), ada, epoch(1)), NOW);
+        let by_token = cache.0.insert_if_current(by_token, (token(&ada), ada, epoch(1)), NOW);
         for used in [&by_cookie.used, &by_token.used] {
             assert!(!used.record_if_due(NOW + seconds(59)));
             assert!(used.record_if_due(NOW + seconds(60)));
@@ -388,10 +390,10 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_and_no_more() {
-        let known = Known::in_epoch(1);
+        let cache = TestCache::in_epoch(1);
         for number in 0..1000 {
-            known.insert_if_current(&user(&number.to_string()), 1);
+            cache.insert_if_current(&user(&number.to_string()), 1);
         }
-        assert!(known.0.sessions.len() <= 100, "{}", known.0.sessions.len());
+        assert!(cache.0.sessions.len() <= 100, "{}", cache.0.sessions.len());
     }
 }

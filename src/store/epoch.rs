@@ -1,5 +1,5 @@
-//! The epoch, and what has changed between two of them. Triggers begin one (`migrations/`), together with
-//! whatever takes rights away or alters what a session shows; `docs/lock-out.md` says what it is for.
+//! The epoch, and the invalidation log: what changed between two epochs. Database triggers (`migrations/`) begin a new
+//! epoch in each transaction that takes rights away or changes what a session shows; `docs/lock-out.md` explains why.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::{
     sqlite::{Connection, in_place},
 };
 
-/// So many changes are kept, and gone through: after more it is quicker to begin anew.
+/// How many changes are kept in the log, and read at once: beyond that, clearing the cache is faster.
 pub(super) const MANY: i64 = 10_000;
 
-/// Which epoch. Two are equal or not; none is older than another, since a restore brings numbers back.
+/// An epoch. Two epochs are equal or not; they have no order, because restoring a backup repeats numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = epoch)]
 pub struct Epoch {
@@ -25,41 +25,45 @@ pub struct Epoch {
     nonce: String,
 }
 
-/// What one statement saw.
+/// The epoch and the lease that one statement read.
 pub(super) struct Seen {
     pub epoch: Epoch,
-    /// How long an instance may answer from memory after the statement began.
+    /// How long after the statement began an instance may answer from its cache.
     pub lease: Duration,
 }
 
-/// Whether a database only follows another, and may be behind.
-trait Follows {
-    const FOLLOWS: &str;
+/// Whether a database is a replica, which may lag behind its primary.
+trait ReplicaCheck {
+    const IS_REPLICA: &str;
 }
 
-impl Follows for Sqlite {
-    const FOLLOWS: &str = "FALSE";
+impl ReplicaCheck for Sqlite {
+    const IS_REPLICA: &str = "FALSE";
 }
 
-impl Follows for Pg {
-    const FOLLOWS: &str = "pg_is_in_recovery()";
+impl ReplicaCheck for Pg {
+    const IS_REPLICA: &str = "pg_is_in_recovery()";
 }
 
-/// The epoch and the lease, which is none where the row is gone or the database follows another.
+/// Reads the epoch and the duration of a lease. There is no lease if the row is missing or the database is a replica.
 pub(super) async fn read(store: &Store) -> Result<Option<Seen>, Error> {
     let row: Option<(Epoch, i32, bool)> = read_epoch!(store, |conn| epoch::table
-        .select((Epoch::as_select(), epoch::lease_ms, sql::<Bool>(<Backend as Follows>::FOLLOWS)))
+        .select((
+            Epoch::as_select(),
+            epoch::lease_ms,
+            sql::<Bool>(<Backend as ReplicaCheck>::IS_REPLICA)
+        ))
         .get_result(conn)
         .await
         .optional())?;
-    Ok(row.map(|(epoch, lease, follows)| Seen {
+    Ok(row.map(|(epoch, lease, is_replica)| Seen {
         epoch,
-        lease: if follows { Duration::ZERO } else { milliseconds(lease) },
+        lease: if is_replica { Duration::ZERO } else { milliseconds(lease) },
     }))
 }
 
-/// How long whoever took rights away has to wait before saying so. Where the row is gone nobody can tell, and
-/// that is a fault.
+/// Returns how long an invalidating write has to wait before it is answered. If the row is missing the wait is
+/// unknown, which is an error.
 pub(super) async fn wait(store: &Store) -> Result<Duration, Error> {
     query!(store, |conn| epoch::table.select(epoch::wait_ms).get_result(conn).await)
         .map(milliseconds)
@@ -69,7 +73,8 @@ pub(super) fn milliseconds(number: i32) -> Duration {
     Duration::from_millis(u64::try_from(number).unwrap_or_default())
 }
 
-/// Whom the changes between two epochs concern; nothing where that cannot be told, as it may be anybody.
+/// Returns the users that the changes between two epochs affect; `None` if these are unknown, when every user may be
+/// affected.
 pub(super) async fn concerned(
     store: &Store,
     from: &Epoch,
@@ -89,10 +94,10 @@ pub(super) async fn concerned(
         .select(Change::as_select())
         .load(conn)
         .await)?;
-    Ok(follow(log, from, to))
+    Ok(follow_log(log, from, to))
 }
 
-/// Something changed for a user, or, without a name, for everybody, between two epochs.
+/// A change between two epochs that affects one user, or all users if `concerns` is empty.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = changes)]
 struct Change {
@@ -102,15 +107,15 @@ struct Change {
     after: String,
 }
 
-/// Goes from one epoch to another along the log. Where a row is missing, or belongs to another history,
-/// as after a restore, it leads nowhere.
-fn follow(log: Vec<Change>, from: &Epoch, to: &Epoch) -> Option<Vec<String>> {
+/// ReplicaCheck the log from one epoch to another. Returns `None` if a row is missing, belongs to another history (as after
+/// a restored backup), or affects all users.
+fn follow_log(log: Vec<Change>, from: &Epoch, to: &Epoch) -> Option<Vec<String>> {
     let mut at = from.clone();
     let mut users = Vec::new();
     for Change { number, concerns, before, after } in log {
         let next = Epoch { number, nonce: after };
-        let follows = number == at.number + 1 && before == at.nonce;
-        if !(follows || next == at) || concerns.is_empty() {
+        let is_next = number == at.number + 1 && before == at.nonce;
+        if !(is_next || next == at) || concerns.is_empty() {
             return None;
         }
         at = next;
@@ -119,8 +124,8 @@ fn follow(log: Vec<Change>, from: &Epoch, to: &Epoch) -> Option<Vec<String>> {
     (at == *to).then_some(users)
 }
 
-/// Runs a body that is said to change no epoch. Where tests are built, one that does is refused: it must
-/// not be answered before others have forgotten.
+/// Runs a body that must not begin an epoch. Builds with debug assertions reject one that does, because it would be
+/// answered before other instances have invalidated their caches.
 pub(super) fn unchanged<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
@@ -139,7 +144,7 @@ pub(super) fn unchanged<T>(
     }
 }
 
-/// None while the tables are not there yet.
+/// Returns `None` before the tables exist.
 fn number(connection: &mut Connection) -> Option<i64> {
     in_place(epoch::table.select(epoch::number).get_result(connection)).ok()
 }
@@ -153,7 +158,7 @@ mod tests {
     use crate::store::sqlite::InPlace;
 
     impl Epoch {
-        /// One of a history that tests share.
+        /// An epoch of a history that tests share.
         pub(in crate::store) fn test(number: i64) -> Self {
             Self { number, nonce: format!("nonce {number}") }
         }
@@ -169,14 +174,14 @@ mod tests {
     }
 
     fn users(log: Vec<Change>) -> Option<Vec<String>> {
-        follow(log, &epoch(4), &epoch(6))
+        follow_log(log, &epoch(4), &epoch(6))
     }
 
     #[test]
     fn a_log_without_a_gap_says_whom_it_concerns() {
         let log = vec![change(5, "ada"), change(6, "ada"), change(6, "bob")];
         assert_eq!(users(log).unwrap(), ["ada", "ada", "bob"]);
-        assert_eq!(follow(vec![], &epoch(4), &epoch(4)).unwrap(), [""; 0]);
+        assert_eq!(follow_log(vec![], &epoch(4), &epoch(4)).unwrap(), [""; 0]);
     }
 
     #[test]

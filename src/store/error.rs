@@ -1,4 +1,4 @@
-//! Why the store has no result: it cannot answer just now, the data breaks a table's rule, or the code is wrong.
+//! Why a query has no result: the database cannot answer now, the data breaks a constraint, or the code is wrong.
 
 mod transient;
 
@@ -9,25 +9,27 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use super::constraints::{self, Constraint};
 use transient::is_transient;
 
-/// What the store answers when it has no result.
+/// Why a query has no result. Any function that runs a query can return [`Unavailable`](Self::Unavailable) and, for a
+/// mistake in the code, [`Bug`](Self::Bug); [`Violated`](Self::Violated) only if its table declares a constraint.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The database cannot answer: gone, too busy, too slow, full or read-only. Try later.
+    /// The database cannot answer: it is unreachable, too busy, too slow, full or read-only. A later retry may
+    /// succeed.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// The data breaks a constraint that its table declares.
     #[error("{}", .0.message)]
     Violated(&'static Constraint),
-    /// The code or the tables are wrong: the same statement fails the same way next time.
+    /// The code or the tables are wrong: the same statement will fail again.
     #[error("{operation}: {reason}")]
     Bug {
         /// The function of the store that ran the statement.
         operation: String,
-        /// What the database said, without the value that it said it of.
+        /// The database's message, without the value that it quotes.
         reason: String,
     },
-    /// The database cannot be worked with: its tables belong to a newer Portcullis, or a pool before it keeps no
-    /// sessions.
+    /// The database cannot be used: its tables belong to a newer Portcullis, or a connection pool in front of it does
+    /// not keep sessions.
     #[error("{0}")]
     Incompatible(String),
 }
@@ -43,12 +45,12 @@ impl Error {
         matches!(self, Self::Violated(constraint) if constraint.is_taken(field))
     }
 
-    /// Whether it says nothing of the data, but that the store has failed.
+    /// Whether the store failed, as opposed to the data breaking a constraint.
     pub(super) fn is_fault(&self) -> bool {
         !matches!(self, Self::Violated(_))
     }
 
-    /// The same, of a statement of this function.
+    /// Adds the name of the function that ran the statement.
     pub(super) fn in_operation(self, name: &str) -> Self {
         match self {
             Self::Bug { reason, .. } => Self::Bug { operation: shortened(name), reason },
@@ -58,13 +60,13 @@ impl Error {
 
     fn bug(reason: impl fmt::Display) -> Self {
         let reason = reason.to_string();
-        // PostgreSQL quotes a value behind a colon: it may be somebody's email.
+        // PostgreSQL quotes a value after a colon: it may be a user's email.
         let reason = reason.split_once(": \"").map_or(reason.as_str(), |(before, _)| before);
         Self::Bug { operation: "store".to_owned(), reason: reason.to_owned() }
     }
 }
 
-/// `projects::create` of `portcullis::store::projects::create::{{closure}}::here`.
+/// Shortens `portcullis::store::projects::create::{{closure}}::here` to `projects::create`.
 fn shortened(name: &str) -> String {
     let name = name.split("::{{closure}}").next().unwrap_or(name);
     let name = name.strip_suffix("::here").unwrap_or(name);
@@ -87,7 +89,7 @@ impl From<QueryError> for Error {
                 constraints::violated(*kind, info.as_ref())
                     .map_or_else(|| Self::bug(&error), Self::Violated)
             }
-            // What became of the transaction is known to the connection that is gone.
+            // Only the lost connection knows the outcome of the transaction.
             QueryError::BrokenTransactionManager
             | QueryError::AlreadyInTransaction
             | QueryError::NotInTransaction => Self::unavailable(error),
@@ -105,7 +107,7 @@ impl From<QueryError> for Error {
     }
 }
 
-/// The name of the function that this stands in.
+/// The name of the enclosing function.
 macro_rules! operation {
     () => {{
         fn here() {}

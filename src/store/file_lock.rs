@@ -1,14 +1,14 @@
-//! The lock on SQLite's file, by which one server knows that no other uses it, and the watch that the file is
-//! still the one at its path.
+//! The lock on SQLite's file, which ensures that one server uses it, and the check that the path still leads to the
+//! open file.
 //!
-//! The lock is `flock` on a descriptor of the database file itself, so a symbolic or hard link leads to the same
-//! lock. On Linux it does not conflict with the POSIX locks (`fcntl`) that SQLite takes on the same file. But
-//! the kernel drops all POSIX locks of a process on a file as soon as the process closes any descriptor of it.
-//! So this descriptor is opened before SQLite's and closed after them (each of SQLite's threads holds a
-//! reference), and nothing else in a server opens the file: what needs to know about it asks `stat`.
+//! The lock is `flock` on a descriptor of the database file itself, so a symbolic or hard link leads to the same lock.
+//! On Linux it does not conflict with the POSIX locks (`fcntl`) that SQLite takes on the same file. But the kernel
+//! drops all POSIX locks of a process on a file as soon as the process closes any descriptor of it. Therefore this
+//! descriptor is opened before SQLite's and closed after them (each of SQLite's threads holds a reference), and
+//! nothing else in a server opens the file: other code calls `stat`.
 //!
-//! Elsewhere the two kinds of lock do conflict, also within a process. There a file beside the database is
-//! locked, which a hard link from another folder does not lead to.
+//! On other systems the two kinds of lock conflict, even within one process. There the lock is on a separate file
+//! beside the database, which a hard link from another folder does not lead to.
 
 mod legacy;
 
@@ -32,10 +32,10 @@ use crate::private_files;
 pub(super) use legacy::refuse_beside_older_server;
 
 /// A server that has just been stopped may need a moment to close the file.
-const RETRY: Duration = Duration::from_millis(50);
-const RETRIES: usize = 20;
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+const MAX_RETRIES: usize = 20;
 
-/// Which file this is, whatever its name.
+/// The identity of a file, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {
     device: u64,
@@ -52,12 +52,12 @@ impl FileId {
     }
 }
 
-/// Holds the lock on a database file, and watches that the path still leads to it.
+/// Holds the lock on a database file, and checks that the path still leads to it.
 #[derive(Debug)]
 pub struct FileLock {
     path: PathBuf,
     database: FileId,
-    /// SQLite's write-ahead log, where what is committed goes first.
+    /// SQLite's write-ahead log, to which commits go first.
     log: OnceLock<(PathBuf, FileId)>,
     lost: AtomicBool,
     _locked: File,
@@ -65,10 +65,11 @@ pub struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock, on a file that is created where there is none, without changing what is in it.
+    /// Takes the lock. Creates the file if it does not exist, and does not change its contents otherwise.
     ///
     /// # Errors
-    /// When another server holds it, an older version's server runs on the file, or this user may not use it.
+    /// When another server holds the lock, a server of an older version uses the file, or the operating-system user
+    /// may not.
     pub(super) fn acquire(file: &Path) -> Result<Self, Error> {
         let fail = |error: &dyn std::fmt::Display| {
             Error::unavailable(format!("{}: {error}", file.display()))
@@ -79,7 +80,7 @@ impl FileLock {
             open_to_lock(file).map_err(|error| fail(&private_files::explain(file, error)))?;
         let attempt = || locked.try_lock();
         attempt
-            .retry(ConstantBuilder::new().with_delay(RETRY).with_max_times(RETRIES))
+            .retry(ConstantBuilder::new().with_delay(RETRY_DELAY).with_max_times(MAX_RETRIES))
             .when(|error| matches!(error, TryLockError::WouldBlock))
             .call()
             .map_err(|error| match error {
@@ -88,8 +89,8 @@ impl FileLock {
             })?;
         let database = FileId::at(file).map_err(|error| fail(&error))?;
         if cfg!(target_os = "linux") {
-            let held = locked.metadata().map_err(|error| fail(&error))?;
-            if FileId::of(&held) != database {
+            let opened = locked.metadata().map_err(|error| fail(&error))?;
+            if FileId::of(&opened) != database {
                 return Err(fail(&"it was replaced while the server started: start it again"));
             }
         }
@@ -103,8 +104,8 @@ impl FileLock {
         })
     }
 
-    /// Watches the write-ahead log too, which exists from the moment when all connections are open to the
-    /// moment when the last one is closed.
+    /// Starts to check the write-ahead log too, which exists from when all connections are open until the last one is
+    /// closed.
     pub(super) fn watch_log(&self) {
         let [_, log, _] = files_of(&self.path);
         if let Ok(id) = FileId::at(&log) {
@@ -112,8 +113,8 @@ impl FileLock {
         }
     }
 
-    /// Checks that the database file and its log are still those that were opened. What is written to a file
-    /// without a name, or beside another that took its name, is lost.
+    /// Checks that the database file and its log are still those that were opened. Writes to a file without a name, or
+    /// with a log that another file replaced, are lost.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when they were deleted or replaced.
@@ -134,7 +135,7 @@ impl FileLock {
     }
 }
 
-/// Whether another file, or none, is at this path now. Where that cannot be told the file counts as present.
+/// Whether the path leads to another file or to none. If that cannot be determined, the file counts as present.
 fn is_lost(path: &Path, expected: FileId) -> bool {
     match FileId::at(path) {
         Ok(found) => found != expected,
@@ -158,12 +159,12 @@ pub fn files_of(database: &Path) -> [PathBuf; 3] {
     ["", "-wal", "-shm"].map(|suffix| with_suffix(&target, suffix))
 }
 
-/// Creates a database's folder and the empty file, both private, where they do not exist: SQLite would make the
-/// file as readable as the umask allows, and gives its `-wal` and `-shm` the same mode. Checks that this user
-/// may use what exists.
+/// Creates a database's folder and the empty file, both private, if they do not exist: SQLite would create the file
+/// with the mode that the umask allows, and gives its `-wal` and `-shm` the same mode. Checks that the
+/// operating-system user may use the existing ones.
 ///
 /// # Errors
-/// One line that names the file, and what to do.
+/// One line that names the file and says what to do.
 pub(super) fn prepare(file: &Path) -> Result<(), Error> {
     let fail = |error: io::Error| {
         let error = private_files::explain(file, error);
@@ -177,10 +178,11 @@ pub(super) fn prepare(file: &Path) -> Result<(), Error> {
     create_target(file).map_err(fail)
 }
 
-/// Checks that this user may use a database, what SQLite keeps beside it, and their folder, as far as they exist.
+/// Checks that the operating-system user may use the database, SQLite's files beside it, and their folder, if they
+/// exist.
 ///
 /// # Errors
-/// One line that names the file, and what to do.
+/// One line that names the file and says what to do.
 pub(super) fn check_access(file: &Path) -> Result<(), Error> {
     let [database, log, shared] = files_of(file);
     for path in [&private_files::folder_of(&database), &database, &log, &shared] {
@@ -189,7 +191,7 @@ pub(super) fn check_access(file: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Creates the empty file, or the one that a symbolic link without a target leads to.
+/// Creates the empty file, or the one that a dangling symbolic link leads to.
 fn create_target(file: &Path) -> io::Result<()> {
     match private_files::create(file) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -203,14 +205,14 @@ fn create_target(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens the file that is locked: the database itself where its POSIX locks are another kind.
+/// Opens the file to lock: the database itself on systems where `flock` does not conflict with POSIX locks.
 fn open_to_lock(file: &Path) -> io::Result<File> {
     if !cfg!(target_os = "linux") {
-        let beside = with_suffix(&fs::canonicalize(file)?, ".lock");
-        return OpenOptions::new().write(true).create(true).truncate(false).open(beside);
+        let lock_file = with_suffix(&fs::canonicalize(file)?, ".lock");
+        return OpenOptions::new().write(true).create(true).truncate(false).open(lock_file);
     }
     match OpenOptions::new().read(true).write(true).open(file) {
-        // One that cannot be written can still be served from, and locked.
+        // A file that is not writable can still be served from, and locked.
         Err(error) if is_read_only(&error) => File::open(file),
         opened => opened,
     }

@@ -1,51 +1,52 @@
 //! Credential generations: revoking any number of credentials is one small write.
 //!
-//! A session, an API token and a mailed link each store the generation in which they were issued: their user's
-//! number for their kind plus the site's. Both only grow, so a credential is valid only while its generation
-//! equals that sum, and incrementing either number revokes all that were issued before. Every query that
-//! must find valid credentials alone joins `users` and `epoch` and filters by one of the functions here. The
-//! rows that are left over are removed in batches (`revocation_cleanup`), which by then changes nothing.
+//! A session, an API token and a mailed link each store the generation in which they were issued: the sum of a number
+//! on their user's row and one on the site's, for their kind. Both numbers only grow, so a credential is valid only
+//! while its generation equals the sum, and incrementing either number revokes all credentials that were issued
+//! before. Every query that must find only valid credentials joins `users` and `epoch` and filters by one of the
+//! functions here. The rows that are left over are removed in batches (`revocation_cleanup`), which changes nothing
+//! for clients.
 //!
-//! Deleting the rows themselves would take longer than a request may, and doing that in batches would be
-//! unsafe: to reactivate the user halfway would restore credentials that were meant to be gone.
+//! Deleting the rows instead could take longer than a request may, and deleting them in batches would be unsafe:
+//! reactivating the user halfway would restore credentials that were meant to be revoked.
 
 use diesel::prelude::*;
 
 use super::schema::{api_tokens, epoch, sessions, users, verifications};
 
-/// How many of a user's rows are removed, newest first, by the revocation itself: all of them, as a rule.
+/// How many of a user's rows, newest first, the revocation itself removes: normally all of them.
 pub(super) const FIRST_BATCH: u16 = 1000;
 
-/// Sessions that have not been revoked.
+/// Matches sessions that have not been revoked.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub(super) fn session_is_current() -> _ {
     sessions::generation.eq(users::session_generation + epoch::session_generation)
 }
 
-/// Tokens that have not been revoked together with others; one that was revoked alone has a `revoked_at`.
+/// Matches tokens that have not been revoked together with others; a token that was revoked alone has a `revoked_at`.
 #[diesel::dsl::auto_type]
 pub(super) fn token_is_current() -> _ {
     api_tokens::generation.eq(users::token_generation + epoch::token_generation)
 }
 
-/// Links that have not been revoked.
+/// Matches mailed links that have not been revoked.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub(super) fn link_is_current() -> _ {
     verifications::generation.eq(users::link_generation + epoch::link_generation)
 }
 
-/// The one row of `epoch`, to join with.
+/// Joins the single row of `epoch`.
 #[diesel::dsl::auto_type]
 pub(super) fn site() -> _ {
     epoch::table.on(epoch::id.eq(1_i32))
 }
 
-// Macros, as the statements must be expanded for each backend.
+// Macros, because the statements must be expanded for each backend.
 
-/// Within a transaction: the generation of a credential of this kind that is issued now; 0 where the
-/// user is gone, and nothing can be issued.
+/// Within a transaction: the generation for a credential of this kind that is issued now; 0 if the user does not
+/// exist, and nothing can be issued.
 ///
-/// Read before whatever else decides on issuing it, so that a revocation in between revokes it.
+/// Read it before anything else that decides on issuing the credential, so that a revocation in between covers it.
 macro_rules! generation {
     ($conn:ident, $user_id:expr, $kind:ident) => {{
         use $crate::store::schema::{epoch, users};
@@ -60,8 +61,8 @@ macro_rules! generation {
     }};
 }
 
-/// Within a transaction: revokes all of a user's credentials of these kinds. In one statement, which begins
-/// one epoch.
+/// Within a transaction: revokes all of a user's credentials of these kinds. One statement, so that it begins one
+/// epoch.
 macro_rules! next_generation {
     ($conn:ident, $user_id:expr, $($kind:ident),+) => {{
         use $crate::store::schema::users;

@@ -1,8 +1,8 @@
-//! When each key was last used, without a write for each request.
+//! When each credential was last used, buffered in memory so that a request does not cost a write.
 //!
-//! The gate notes a use in memory when the row that it has read is over a minute behind, and a task
-//! writes what was noted every few seconds and at shutdown. A crash loses seconds of it, and two
-//! instances agree, since a time only ever moves forward and by a minute at least.
+//! The gate records a use when the row's value is more than a minute old, and a background task writes the recorded
+//! uses every few seconds and at shutdown. A crash loses seconds of them. Several instances do not conflict, because a
+//! value only moves forward, by at least a minute.
 
 mod postgres;
 mod sqlite;
@@ -18,47 +18,47 @@ use crate::time::{Span, Timestamp, seconds};
 
 pub use timestamp::LastUsed;
 
-/// A use is worth writing when the last one written is this old.
+/// A use is recorded when the last written one is at least this old.
 pub(super) const RESOLUTION: Span = seconds(60);
 
-/// How many rows are written in one transaction: for so long, whoever takes their keys away may wait.
-const AT_ONCE: usize = 1000;
+/// How many rows one transaction writes. A revocation of the same credentials may have to wait for as long.
+const BATCH_SIZE: usize = 1000;
 
-/// A key whose use is noted, by its row's id.
+/// A credential whose use is recorded, by its row's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CredentialId {
     /// A session.
     Session(String),
-    /// A token.
+    /// An API token.
     Token(String),
 }
 
-/// Uses that are not written yet.
+/// Recorded uses that have not been written yet.
 #[derive(Debug, Default)]
 pub struct LastUsedBuffer {
-    noted: Mutex<HashMap<CredentialId, Timestamp>>,
+    pending: Mutex<HashMap<CredentialId, Timestamp>>,
 }
 
 impl LastUsedBuffer {
-    /// Notes a use, if the last one is old enough.
+    /// Records a use, if the last one is old enough.
     pub fn note(&self, used: &LastUsed, now: Timestamp, key: impl FnOnce() -> CredentialId) {
         if used.record_if_due(now) {
             self.lock().insert(key(), now);
         }
     }
 
-    /// Writes what was noted, many rows a transaction. What somebody else has locked just now waits for the next
-    /// time.
+    /// Writes the recorded uses, many rows to a transaction. A row that another transaction has locked is left for the
+    /// next flush.
     ///
     /// # Errors
-    /// When the store is unavailable; what was noted is then kept for the next time.
+    /// As every query: see [`Error`]. The uses are then kept for the next flush.
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
-        let mut noted: Vec<(CredentialId, Timestamp)> =
+        let mut pending: Vec<(CredentialId, Timestamp)> =
             self.lock().iter().map(|(key, at)| (key.clone(), *at)).collect();
-        // Ids are in the order of their making, as rows are: neighbours share pages, which are written once.
-        noted.sort_unstable();
-        for uses in noted.chunks(AT_ONCE) {
-            let behind = match store.database() {
+        // Ids sort by creation time, as rows do on disk: neighbours share pages, and each page is written once.
+        pending.sort_unstable();
+        for uses in pending.chunks(BATCH_SIZE) {
+            let skipped = match store.database() {
                 Database::Postgres(postgres) => {
                     postgres.write(async |conn| postgres::write(conn, uses).await).await?
                 }
@@ -68,11 +68,11 @@ impl LastUsedBuffer {
                     HashSet::new()
                 }
             };
-            // Only now, and only what has not moved on: a flush that is cut off loses nothing.
-            let mut noted = self.lock();
+            // Only after the commit, and only if no later use was recorded: a flush that is interrupted loses nothing.
+            let mut pending = self.lock();
             for (key, at) in uses {
-                if !behind.contains(key) && noted.get(key) == Some(at) {
-                    noted.remove(key);
+                if !skipped.contains(key) && pending.get(key) == Some(at) {
+                    pending.remove(key);
                 }
             }
         }
@@ -80,7 +80,7 @@ impl LastUsedBuffer {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<CredentialId, Timestamp>> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,13 +91,13 @@ mod tests {
     #[test]
     fn a_use_is_noted_when_the_one_that_was_written_is_a_minute_old() {
         let now = Timestamp::from_micros(0) + seconds(1_000_000);
-        let notes = |written| {
+        let is_recorded = |written| {
             let uses = LastUsedBuffer::default();
             uses.note(&LastUsed::at(written), now, || CredentialId::Token("x".to_owned()));
             !uses.lock().is_empty()
         };
-        assert!(notes(None));
-        assert!(notes(Some(now - seconds(60))));
-        assert!(!notes(Some(now - seconds(59))));
+        assert!(is_recorded(None));
+        assert!(is_recorded(Some(now - seconds(60))));
+        assert!(!is_recorded(Some(now - seconds(59))));
     }
 }

@@ -1,4 +1,4 @@
-//! For how long instances may answer from memory, for all of them: an operator's business.
+//! The duration of the credential cache's leases, for all instances: an operator sets it.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -6,21 +6,21 @@ use tokio::time::sleep;
 
 use super::{Error, Store, epoch::milliseconds, query, schema::epoch, transaction};
 
-/// How long leases last, and how long whoever takes rights away waits for them to end.
+/// The duration of leases, and how long an invalidating write waits for them to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = epoch)]
 pub struct Lease {
     /// How many epochs have begun.
     pub number: i64,
-    /// In milliseconds; with 0 there are none.
+    /// The duration of a lease in milliseconds; 0 disables leases.
     pub lease_ms: i32,
-    /// In milliseconds.
+    /// How long an invalidating write waits, in milliseconds.
     pub wait_ms: i32,
 }
 
 impl Lease {
-    /// With leases of so many milliseconds, and a wait that is longer by a tenth: the clocks of two
-    /// machines do not run alike.
+    /// Returns these settings with leases of `lease_ms` milliseconds, and a wait that is a tenth longer, because the
+    /// clocks of two machines may run at different speeds.
     #[must_use]
     pub fn lasting(self, lease_ms: i32) -> Self {
         let wait_ms = lease_ms.saturating_add(lease_ms / 10 + i32::from(lease_ms % 10 != 0));
@@ -28,32 +28,32 @@ impl Lease {
     }
 }
 
-/// As it stands.
+/// Returns the current settings.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn show(store: &Store) -> Result<Lease, Error> {
     query!(store, |conn| epoch::table.select(Lease::as_select()).get_result(conn).await)
 }
 
-/// Changes it, so that at each moment as long is waited as any lease lasts: to make leases longer both change
-/// in one statement; to make them shorter the wait goes last, when the longer ones are over.
+/// Changes the duration of leases so that the wait is at no moment shorter than a lease. To make leases longer, one
+/// statement changes both; to make them shorter, the wait is shortened last, when the longer leases have ended.
 ///
 /// # Errors
-/// When the store is unavailable. What has been done until then leaves a wait that is long enough.
+/// As every query: see [`Error`]. The wait is then still long enough.
 pub async fn set(store: &Store, lease_ms: i32) -> Result<Lease, Error> {
     let before = show(store).await?;
     let after = before.lasting(lease_ms);
     let longer = before.wait_ms.max(after.wait_ms);
-    put(store, Lease { wait_ms: longer, ..after }).await?;
+    update(store, Lease { wait_ms: longer, ..after }).await?;
     if longer != after.wait_ms {
         sleep(milliseconds(longer)).await;
-        put(store, after).await?;
+        update(store, after).await?;
     }
     Ok(after)
 }
 
-async fn put(store: &Store, lease: Lease) -> Result<(), Error> {
+async fn update(store: &Store, lease: Lease) -> Result<(), Error> {
     transaction!(store, |conn| diesel::update(epoch::table)
         .set((epoch::lease_ms.eq(lease.lease_ms), epoch::wait_ms.eq(lease.wait_ms)))
         .execute(conn)

@@ -1,10 +1,10 @@
-//! Row locks that both databases speak: a row is locked by touching it, to the transaction's end.
+//! Row locks for both databases: updating a row locks it until the end of the transaction.
 //!
-//! A transaction takes them in this order, lest two of them deadlock: the admins' lock, the user, then
-//! what belongs to the user. Macros, as the statements must be expanded for each backend.
+//! To avoid deadlocks, a transaction takes them in this order: the admins' lock, the user, then what belongs to the
+//! user. Macros, because the statements must be expanded for each backend.
 
-/// Whoever may change the number of active admins holds this row's lock: with READ COMMITTED alone,
-/// two admins could demote each other.
+/// Excludes other transactions that may change the number of active admins: with READ COMMITTED alone, two admins
+/// could demote each other.
 macro_rules! lock_admins {
     ($conn:ident) => {
         diesel::update($crate::store::schema::locks::table.find("admins"))
@@ -14,8 +14,8 @@ macro_rules! lock_admins {
     };
 }
 
-/// The user as they are, and as they stay until the end: no lock-out, no change of their password or
-/// address can slip in between.
+/// Locks the user's row and returns it: until the end of the transaction no deactivation and no change of password or
+/// email can interleave.
 macro_rules! lock_user {
     ($conn:ident, $id:expr) => {{
         use $crate::store::schema::users;

@@ -1,4 +1,4 @@
-//! PostgreSQL through a pool of connections, with bounded waits.
+//! PostgreSQL through a connection pool, with a timeout on every wait.
 
 mod pipeline;
 mod session;
@@ -29,8 +29,8 @@ pub use target::Target;
 /// A connection from the pool.
 pub type Connection = AsyncPgConnection;
 
-/// What nobody waits for any more must end at the server too, or it would pile up there behind a lock,
-/// and a transaction whose client was cut off would go on holding its own. A stricter limit stays.
+/// Limits statements and idle transactions on the server too. Otherwise statements that no caller waits for would pile
+/// up behind a lock, and a transaction whose client was disconnected would keep its locks. A stricter limit stays.
 fn limits(timeout: Duration) -> String {
     let limit = timeout.as_millis();
     format!(
@@ -40,8 +40,8 @@ fn limits(timeout: Duration) -> String {
     )
 }
 
-/// The settings of a session that do not have the effect that is relied on, as text.
-fn without_effect(timeout: Duration) -> String {
+/// Selects, as text, the settings of a session that do not have the required effect.
+fn ineffective_settings(timeout: Duration) -> String {
     let limit = timeout.as_millis();
     format!(
         "string_agg(name || ' = ' || setting, ', ') FROM pg_settings WHERE CASE \
@@ -51,87 +51,87 @@ fn without_effect(timeout: Duration) -> String {
     )
 }
 
-/// Which of its errors will pass is known by their messages, as Diesel passes on no SQLSTATE (`error::transient`).
-/// Their language may be chosen by a superuser, and by a role that was granted it (`GRANT SET ON PARAMETER`); to any
-/// other it is given: `ALTER ROLE portcullis SET lc_messages = 'C'`.
+/// Asks for English messages. Transient errors are recognized by their message, because Diesel does not expose the
+/// SQLSTATE (`error::transient`). A superuser may set the language, and a role to which that was granted (`GRANT SET
+/// ON PARAMETER`); for any other role the operator sets it: `ALTER ROLE portcullis SET lc_messages = 'C'`.
 const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
      EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
 type Pool = bb8::Pool<AsyncPgConnection>;
 
-/// Keys are found by their indexes, however few there are, and the statement is planned once: left to itself,
-/// PostgreSQL plans it anew for each number of keys, and reads small tables whole.
+/// Makes lookups use indexes, whatever the number of credentials, with one generic plan. By default PostgreSQL plans
+/// the statement again for each number of credentials, and scans small tables.
 const BY_INDEX: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
      WHERE name IN ('enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'); \
      SELECT set_config('plan_cache_mode', 'force_generic_plan', false)";
 
-/// A list is planned for its own values, since it may be of few rows or of most; and by the indexes that are
-/// in its order, since a plan that reads a small table whole would still be used when it has grown.
+/// Makes PostgreSQL plan each list for its own values, since a list may have few rows or most of them, and use the
+/// indexes that are in its order, since a plan that scans a small table would still be used when the table has grown.
 const FOR_LISTS: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
      WHERE name IN ('enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'); \
      SELECT set_config('random_page_cost', '1.1', false), \
      set_config('plan_cache_mode', 'force_custom_plan', false)";
 
-/// One connection in so many is for lists, searches and counts, and there is at least one: however many long
-/// reads there are, short ones have the rest.
-const LISTS: u32 = 4;
+/// One connection in this many is reserved for lists, searches and counts, and at least one (a bulkhead): however many
+/// long reads there are, short ones have the rest.
+const LIST_DIVISOR: u32 = 4;
 
-/// A pool of connections, and beside it one for each worker and one for the epoch.
+/// A connection pool, and outside it one connection for each worker and one for the epoch.
 pub struct Postgres {
     pool: Pool,
     lists: Pool,
-    lanes: Vec<Arc<Pipeline>>,
-    watch: Pipeline,
+    worker_pipelines: Vec<Arc<Pipeline>>,
+    epoch_pipeline: Pipeline,
     timeout: Duration,
     begin_maintenance: String,
 }
 
-/// The longest waits.
+/// The timeouts.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// For an answer.
+    /// For a result.
     pub answer: Duration,
     /// For a connection.
     pub connection: Duration,
 }
 
 impl Postgres {
-    /// Opens the pool: at most `size` connections. Apart from a first one, they are made when they are needed.
+    /// Opens a pool of at most `size` connections. After the first one, connections are opened on demand.
     ///
     /// # Errors
-    /// When there is no connection, or one does not keep its settings.
+    /// When no connection can be opened, or one does not keep its settings.
     pub async fn open(
         target: Target,
         size: u32,
         workers: usize,
         Timeouts { answer: timeout, connection: connecting }: Timeouts,
     ) -> Result<Self, Error> {
-        let lists = (size / LISTS).max(1);
+        let lists = (size / LIST_DIVISOR).max(1);
         let target = Arc::new(target);
         let limits = limits(timeout);
         let rest = size.saturating_sub(lists).max(1);
-        let check = without_effect(timeout);
+        let check = ineffective_settings(timeout);
         let pool = open_pool(&target, rest, connecting, [&limits, &check]).await?;
         let for_lists = format!("{limits}; {FOR_LISTS}");
         let lists = open_pool(&target, lists, connecting, [&for_lists, &check]).await?;
-        // It says what is wrong, where the pool would try again and end with "timed out".
+        // Reports what is wrong, where the pool would retry and end with "timed out".
         drop(fresh(&pool).await?);
-        let lane = || Arc::new(Pipeline::new(pool.clone(), timeout, BY_INDEX));
-        let lanes = std::iter::repeat_with(lane).take(workers).collect();
-        let watch = Pipeline::new(pool.clone(), timeout, "");
+        let pipeline = || Arc::new(Pipeline::new(pool.clone(), timeout, BY_INDEX));
+        let worker_pipelines = std::iter::repeat_with(pipeline).take(workers).collect();
+        let epoch_pipeline = Pipeline::new(pool.clone(), timeout, "");
         let begin_maintenance = begin_longer(timeout, MAINTENANCE);
-        Ok(Self { pool, lists, lanes, watch, timeout, begin_maintenance })
+        Ok(Self { pool, lists, worker_pipelines, epoch_pipeline, timeout, begin_maintenance })
     }
 
-    /// The worker's own connection, for single statements that read, find by an index, and finish at once.
+    /// Returns the worker's own connection, for single fast statements that read by an index.
     ///
     /// # Errors
-    /// When there is none at all.
+    /// When there are no workers.
     pub(super) fn lane(&self) -> Result<&Arc<Pipeline>, Error> {
-        per_worker::own(&self.lanes)
+        per_worker::own(&self.worker_pipelines)
     }
 
-    /// Runs one statement that reads, where no other statement is ever before it.
+    /// Runs one statement that reads, on a connection of its own, so that no other statement is ever ahead of it.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
@@ -140,13 +140,13 @@ impl Postgres {
         body: impl AsyncFn(&mut &Connection) -> QueryResult<T>,
     ) -> Result<T, Error> {
         let body = &body;
-        self.watch.ask(|connection| async move { body(&mut &*connection).await }).await
+        self.epoch_pipeline.ask(|connection| async move { body(&mut &*connection).await }).await
     }
 
-    /// Runs a body on a connection, outside any transaction: one statement sees one state.
+    /// Runs a body on a connection, outside any transaction: each statement sees a snapshot of its own.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when there is no connection, or no answer in time.
+    /// [`Error::Unavailable`] when there is no connection, or no result in time.
     pub async fn read<T>(
         &self,
         body: impl AsyncFnMut(&mut Connection) -> QueryResult<T>,
@@ -154,7 +154,7 @@ impl Postgres {
         read_from(&self.pool, self.timeout, body).await
     }
 
-    /// As [`read`](Self::read), on connections that short reads do not wait for.
+    /// Does the same as [`read`](Self::read), on connections that short reads do not wait for.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
@@ -165,10 +165,11 @@ impl Postgres {
         read_from(&self.lists, self.timeout, body).await
     }
 
-    /// Runs a body in one transaction, READ COMMITTED. What must not interleave locks a row first.
+    /// Runs a body in one transaction at READ COMMITTED. Bodies that must not interleave lock a row first.
     ///
-    /// A connection is replaced before anything but BEGIN was sent: from then on, nobody can know what
-    /// became of it. A victim of a deadlock is known to be rolled back, and runs again.
+    /// A connection is replaced only while nothing but BEGIN was sent: after that, the outcome of the transaction
+    /// would be unknown. A transaction that was aborted to resolve a deadlock is known to be rolled back, and runs
+    /// again.
     ///
     /// # Errors
     /// As for [`read`](Self::read), and what the body returned, after a rollback.
@@ -179,7 +180,7 @@ impl Postgres {
         self.transact(BEGIN, self.timeout, body).await
     }
 
-    /// As [`write`](Self::write), where no request waits for the answer.
+    /// Does the same as [`write`](Self::write) with a longer timeout, for work that no request waits for.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -190,7 +191,8 @@ impl Postgres {
         self.transact(&self.begin_maintenance, self.timeout.max(MAINTENANCE), body).await
     }
 
-    /// As [`maintain`](Self::maintain), for what may begin an epoch although it takes nobody's rights.
+    /// Does the same as [`maintain`](Self::maintain), for work that may begin an epoch although it takes no user's
+    /// rights away.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -212,7 +214,7 @@ impl Postgres {
             let result = if begin(&mut pooled, start).await.is_ok() {
                 finish(&mut pooled, &mut body).await
             } else {
-                // Whatever BEGIN failed of, nothing was done, and this connection is no good.
+                // Why ever BEGIN failed, nothing was done yet, and this connection is unusable.
                 let mut fresh = fresh(&self.pool).await?;
                 begin(&mut fresh, start).await?;
                 finish(&mut fresh, &mut body).await
@@ -229,7 +231,7 @@ impl Postgres {
         .await
     }
 
-    /// As [`write`](Self::write), for what changes the epoch: its triggers do that, at the commit.
+    /// Does the same as [`write`](Self::write), for changes that begin an epoch, which the triggers do at the commit.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -240,20 +242,21 @@ impl Postgres {
         self.write(body).await
     }
 
-    /// How much the pool has to do just now.
+    /// The current load of the pools.
     #[must_use]
     pub fn stats(&self) -> StoreStats {
-        let mut load = StoreStats::default();
+        let mut stats = StoreStats::default();
         for pool in [&self.pool, &self.lists] {
             let state = pool.state();
             let waited = state.statistics;
-            load.connections += u64::from(state.connections);
-            load.idle += u64::from(state.idle_connections);
-            load.waits += waited.get_waited;
-            load.timeouts += waited.get_timed_out;
-            load.wait_micros += u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX);
+            stats.connections += u64::from(state.connections);
+            stats.idle += u64::from(state.idle_connections);
+            stats.waits += waited.get_waited;
+            stats.timeouts += waited.get_timed_out;
+            stats.wait_micros +=
+                u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX);
         }
-        load
+        stats
     }
 }
 
@@ -274,12 +277,13 @@ async fn open_pool(
                 .batch_execute(&settings)
                 .await
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
-            // In a transaction of its own: a connection pool may hold more than one session ready for us.
-            let without_effect: Option<String> = diesel::select(sql::<Nullable<Text>>(&check))
-                .get_result(&mut connection)
-                .await
-                .map_err(ConnectionError::CouldntSetupConfiguration)?;
-            match without_effect {
+            // A separate transaction: an external connection pool may give it a different session.
+            let ineffective_settings: Option<String> =
+                diesel::select(sql::<Nullable<Text>>(&check))
+                    .get_result(&mut connection)
+                    .await
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            match ineffective_settings {
                 None => Ok(connection),
                 Some(settings) => Err(ConnectionError::BadConnection(format!(
                     "settings of the session have no effect ({settings}): a connection pool before PostgreSQL \
@@ -288,8 +292,8 @@ async fn open_pool(
             }
         })
     });
-    // bb8's ping at each check-out costs a quarter of the throughput. A connection that died is
-    // noticed when it is used, and `read` and `write` then take a fresh one, once.
+    // bb8's ping at each checkout costs a quarter of the throughput. A dead connection is noticed when it is used, and
+    // `read` and `write` then open a new one, once.
     config.recycling_method = RecyclingMethod::Fast;
     let manager = AsyncDieselConnectionManager::new_with_config("", config);
     bb8::Pool::builder()
@@ -309,7 +313,7 @@ async fn read_from<T>(
 ) -> Result<T, Error> {
     in_time(timeout, async {
         let mut connection = pool.get().await.map_err(Error::unavailable)?;
-        match Asked::of(&mut connection).answer(&mut body).await {
+        match QueryGuard::of(&mut connection).answer(&mut body).await {
             Err(error) if is_lost(&error) => {
                 drop(connection);
                 body(&mut fresh(pool).await?).await.map_err(Error::from)
@@ -333,14 +337,14 @@ async fn in_time<T>(
         .unwrap_or_else(|_| Err(Error::unavailable("PostgreSQL did not answer in time")))
 }
 
-/// A connection that is given up before its answer came goes no further than this: whoever took it from
-/// the pool would first wait for that answer. In a transaction Diesel sees to it.
-struct Asked<'a> {
+/// Closes a connection whose caller stopped waiting before the result came: the next caller from the pool would first
+/// wait for that result. In a transaction Diesel does this.
+struct QueryGuard<'a> {
     connection: &'a mut Connection,
     answered: bool,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> QueryGuard<'a> {
     fn of(connection: &'a mut Connection) -> Self {
         Self { connection, answered: false }
     }
@@ -355,16 +359,16 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for QueryGuard<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            // The pool lets go of a connection in this state.
+            // The pool drops a connection in this state.
             AnsiTransactionManager::transaction_manager_status_mut(self.connection).set_in_error();
         }
     }
 }
 
-/// Without it the log would say that there was no connection in time, and never why.
+/// Logs why a connection failed. Otherwise the log would only say that there was no connection in time.
 #[derive(Debug, Clone, Copy)]
 struct LogConnectionErrors;
 
@@ -380,7 +384,7 @@ impl ::bb8::ErrorSink<PoolError> for LogConnectionErrors {
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Begins a transaction that may take longer than others. A limit that is not ours, and stricter, stays.
+/// Begins a transaction with a longer timeout. A limit that another party set, and that is stricter, stays.
 fn begin_longer(timeout: Duration, longer: Duration) -> String {
     let (ours, longer) = (timeout.as_millis(), longer.max(timeout).as_millis());
     format!(
@@ -404,29 +408,29 @@ async fn finish<T>(
             Ok(value)
         }
         Err(error) => {
-            // The first error is the one to tell; a connection that cannot even roll back is closed.
+            // Report the first error; a connection that cannot even roll back is closed.
             let _ = AnsiTransactionManager::rollback_transaction(connection).await;
             Err(error)
         }
     }
 }
 
-/// Whether the connection, not the statement, is what failed.
+/// Whether the connection failed, and not the statement.
 ///
-/// Diesel passes on no SQLSTATE, so this and [`is_deadlock`] know the messages in English; in another
-/// language of the server's a retry is missed, and the caller gets the 503 that asks them to.
+/// Diesel does not expose the SQLSTATE, so this function and [`is_deadlock`] know the messages in English. If the
+/// server uses another language, the retry does not happen, and the client receives a 503 that asks it to retry.
 fn is_lost(error: &QueryError) -> bool {
     use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
     match error {
         QueryError::DatabaseError(ClosedConnection | UnableToSendCommand, _)
         | QueryError::BrokenTransactionManager => true,
-        // PostgreSQL's class 57P: the server is shutting down, or was told to end us.
+        // PostgreSQL's class 57P: the server is shutting down, or an administrator ended this session.
         QueryError::DatabaseError(_, info) => info.message().starts_with("terminating connection"),
         _ => false,
     }
 }
 
-/// Whether PostgreSQL chose this transaction to end a deadlock (40P01): Diesel has no kind for it.
+/// Whether PostgreSQL aborted this transaction to resolve a deadlock (40P01): Diesel has no kind for it.
 fn is_deadlock(error: &QueryError) -> bool {
     matches!(error, QueryError::DatabaseError(_, info) if info.message() == "deadlock detected")
 }

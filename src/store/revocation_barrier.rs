@@ -1,15 +1,15 @@
-//! The one way out for whatever takes rights away.
+//! The barrier that every invalidating write passes before it returns.
 
 use tokio::time::{Instant, sleep_until};
 
 use super::{Error, Store, epoch};
 
 impl Store {
-    /// Returns what a transaction has brought when no instance remembers how it was before.
+    /// Returns the result of a transaction once no instance can use a cached credential from before it.
     ///
-    /// Whoever is alone forgets; others may hold a lease, and it has run out when as long has passed as
-    /// the database says. That is read after the commit, since leases could have become longer until
-    /// then. Tokio's clock stands still while the machine sleeps, which makes the wait only longer.
+    /// The only instance on a database drops its lease. Other instances may hold leases; all of these have ended after
+    /// the wait that the database states. The wait is read after the commit, because leases could be made longer until
+    /// then. Tokio's clock stands still while the machine is suspended, which only makes the wait longer.
     pub(super) async fn wait_for_invalidation<T>(
         &self,
         done: Result<T, Error>,

@@ -1,5 +1,5 @@
-//! The clock that all instances share: the database's. What one instance writes and another compares with the
-//! present (a throttled sign-in, the lease on a job) must not depend on whose clock runs ahead.
+//! The clock that all instances share: the database's. A time that one instance writes and another compares with the
+//! present (a throttled sign-in, a claimed job) must not depend on the instances' own clocks.
 
 use diesel::dsl::sql;
 use diesel_async::RunQueryDsl;
@@ -7,13 +7,13 @@ use diesel_async::RunQueryDsl;
 use super::{Database, Error, Store};
 use crate::time::{Clock, Moment, Timestamp};
 
-/// The present moment by the clock that all instances of this store share. On SQLite there is one instance,
-/// and its own clock is that.
+/// The current time by the clock that all instances of this store share. On SQLite there is one instance, and its own
+/// clock serves.
 ///
-/// A manual clock goes before the database's: a test moves it for all instances at once.
+/// A manual clock takes precedence over the database's: a test moves it for all instances at once.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn now(store: &Store, clock: &Clock) -> Result<Timestamp, Error> {
     match (store.database(), clock) {
         (Database::Postgres(postgres), Clock::System) => {

@@ -1,8 +1,8 @@
-//! SQLite on threads of its own: some that read, one that writes.
+//! SQLite on a pool of dedicated threads: several that read and one that writes.
 //!
-//! Diesel-async's stock wrapper moves each statement to a blocking thread, and panics on actix's
-//! runtimes when its future is dropped in mid-query. Here a whole job runs on a thread that owns its
-//! connection, to its end, whether or not the caller still waits: nothing is ever half done.
+//! Diesel-async's own wrapper moves each statement to a blocking thread, and panics on actix's runtimes when its
+//! future is dropped during a query. Here a whole task runs to its end on a thread that owns its connection, whether
+//! or not the caller still waits: no task stops halfway.
 
 mod reader;
 mod task;
@@ -23,13 +23,13 @@ use super::{Error, FileLock, MAINTENANCE, epoch, per_worker};
 use task::{PendingTask, Task};
 use threads::Threads;
 
-/// How many jobs may wait for a thread. A full queue means more work than the disk can take.
+/// The length of each thread's queue (backpressure): a full queue means more work than the disk can take.
 const QUEUE: usize = 1024;
 
-/// A connection whose futures are ready at once, because they do their work where they stand.
+/// A connection whose futures are ready at once, because they do their work when they are created.
 pub type Connection = SyncConnectionWrapper<SqliteConnection, InPlace>;
 
-/// Runs "blocking" work on the very thread: it is ours, and blocking is what it is for.
+/// Runs "blocking" work on the calling thread: the thread is dedicated to this connection and may block.
 pub struct InPlace;
 
 impl SpawnBlocking for InPlace {
@@ -49,21 +49,21 @@ impl SpawnBlocking for InPlace {
     }
 }
 
-/// The most threads, and connections, that all workers share for reads, and again for lists: further ones would only
-/// wait for the same file.
+/// The most threads, each with a connection, that serve short reads, and the most that serve lists: more would only
+/// compete for the same file.
 const SHARED: usize = 32;
 
 type Tasks = flume::Sender<Box<dyn Task>>;
 type Queue = flume::Receiver<Box<dyn Task>>;
 
-/// The database file, seen through its threads.
+/// The database file, accessed through its threads.
 pub struct Sqlite {
-    /// One for each worker, for what every request waits for: nothing slow is ever before it.
-    lanes: Vec<Tasks>,
+    /// One per worker, for the statements that every request waits for: no slow statement is ever ahead of them.
+    worker_lookups: Vec<Tasks>,
     readers: Tasks,
-    /// For lists, searches and counts: as many threads as for short reads, beside those.
+    /// For lists, searches and counts: as many threads as for short reads, and separate from them (a bulkhead).
     lists: Tasks,
-    watch: Tasks,
+    epoch_reads: Tasks,
     writer: Tasks,
     timeout: Duration,
     // Dropped last: it waits until the threads have closed their connections.
@@ -71,7 +71,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, which has been migrated, for this many workers.
+    /// Opens a migrated file for this many workers.
     ///
     /// # Errors
     /// When a connection cannot be opened.
@@ -86,21 +86,21 @@ impl Sqlite {
             let connection = connect_reader(file, timeout)?;
             threads.start(name, move |lock| reader::serve(connection, &queue, lock))
         };
-        let (read_jobs, read_queue) = flume::bounded(QUEUE);
-        let (list_jobs, list_queue) = flume::bounded(QUEUE);
-        let mut lanes = Vec::new();
+        let (read_tasks, read_queue) = flume::bounded(QUEUE);
+        let (list_tasks, list_queue) = flume::bounded(QUEUE);
+        let mut worker_lookups = Vec::new();
         for number in 0..workers {
             if number < SHARED {
                 read_on(format!("sqlite-reader-{number}"), read_queue.clone())?;
                 read_on(format!("sqlite-lists-{number}"), list_queue.clone())?;
             }
-            let (lane_jobs, lane_queue) = flume::bounded(QUEUE);
-            read_on(format!("sqlite-lane-{number}"), lane_queue)?;
-            lanes.push(lane_jobs);
+            let (lookup_tasks, lookup_queue) = flume::bounded(QUEUE);
+            read_on(format!("sqlite-lane-{number}"), lookup_queue)?;
+            worker_lookups.push(lookup_tasks);
         }
-        let (watch_jobs, watch_queue) = flume::bounded(QUEUE);
-        read_on("sqlite-watch".to_owned(), watch_queue)?;
-        let (write_jobs, write_queue) = flume::bounded(QUEUE);
+        let (epoch_tasks, epoch_queue) = flume::bounded(QUEUE);
+        read_on("sqlite-watch".to_owned(), epoch_queue)?;
+        let (write_tasks, write_queue) = flume::bounded(QUEUE);
         let connection = Connection::with_runtime(connect(file, timeout)?, InPlace);
         threads.start("sqlite-writer".to_owned(), move |lock| {
             writer::serve(connection, &write_queue, lock);
@@ -109,25 +109,25 @@ impl Sqlite {
             lock.watch_log();
         }
         Ok(Self {
-            lanes,
-            readers: read_jobs,
-            lists: list_jobs,
-            watch: watch_jobs,
-            writer: write_jobs,
+            worker_lookups,
+            readers: read_tasks,
+            lists: list_tasks,
+            epoch_reads: epoch_tasks,
+            writer: write_tasks,
             timeout,
             _threads: threads,
         })
     }
 
-    /// How many jobs wait for a thread.
+    /// The number of tasks that wait for a thread.
     #[must_use]
     pub fn queue(&self) -> usize {
-        let lanes: usize = self.lanes.iter().map(Tasks::len).sum();
-        lanes + self.readers.len() + self.lists.len() + self.writer.len()
+        let worker_lookups: usize = self.worker_lookups.iter().map(Tasks::len).sum();
+        worker_lookups + self.readers.len() + self.lists.len() + self.writer.len()
     }
 
-    /// Runs one statement that reads, and finishes at once, on the thread that is the worker's own: by Diesel
-    /// itself, since diesel-async writes a statement's text anew each time before it looks whether it is known.
+    /// Runs one fast statement that reads, on the worker's own thread. Uses Diesel directly, because diesel-async
+    /// builds a statement's text each time before it looks in its cache of prepared statements.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
@@ -136,10 +136,10 @@ impl Sqlite {
         body: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let body = |connection: &mut Connection| in_place(connection.spawn_blocking(body));
-        self.ask(per_worker::own(&self.lanes)?, body).await
+        self.ask(per_worker::own(&self.worker_lookups)?, body).await
     }
 
-    /// Runs one statement that reads, where no other statement is ever before it.
+    /// Runs one statement that reads, on a thread of its own, so that no other statement is ever ahead of it.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
@@ -147,13 +147,13 @@ impl Sqlite {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.ask(&self.watch, body).await
+        self.ask(&self.epoch_reads, body).await
     }
 
-    /// Runs a body on a reader, outside any transaction: one statement sees one state.
+    /// Runs a body on a reader, outside any transaction: each statement sees a snapshot of its own.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the queue is full or the answer too late.
+    /// [`Error::Unavailable`] when the queue is full or the result is late.
     pub async fn read<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
@@ -161,7 +161,7 @@ impl Sqlite {
         self.ask(&self.readers, body).await
     }
 
-    /// As [`read`](Self::read), on threads that short reads do not wait for.
+    /// Does the same as [`read`](Self::read), on threads that short reads do not wait for.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
@@ -172,7 +172,7 @@ impl Sqlite {
         self.ask(&self.lists, body).await
     }
 
-    /// Runs a body on the writer, all of it or nothing, and answers when what it did is on the disk.
+    /// Runs a body on the writer in one transaction, and returns when its changes are on the disk.
     ///
     /// # Errors
     /// As for [`read`](Self::read), and what the body returned, after a rollback.
@@ -183,7 +183,7 @@ impl Sqlite {
         self.invalidating_write(move |connection| epoch::unchanged(connection, body)).await
     }
 
-    /// As [`write`](Self::write), where no request waits for the answer.
+    /// Does the same as [`write`](Self::write) with a longer timeout, for work that no request waits for.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -194,7 +194,8 @@ impl Sqlite {
         self.sweep(move |connection| epoch::unchanged(connection, body)).await
     }
 
-    /// As [`maintain`](Self::maintain), for what may begin an epoch although it takes nobody's rights.
+    /// Does the same as [`maintain`](Self::maintain), for work that may begin an epoch although it takes no user's
+    /// rights away.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -205,7 +206,7 @@ impl Sqlite {
         ask_within(MAINTENANCE.max(self.timeout), &self.writer, body).await
     }
 
-    /// As [`write`](Self::write), for what changes the epoch: its triggers do that.
+    /// Does the same as [`write`](Self::write), for changes that begin an epoch, which the triggers do.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -218,21 +219,21 @@ impl Sqlite {
 
     async fn ask<T: Send + 'static>(
         &self,
-        jobs: &Tasks,
+        tasks: &Tasks,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        ask_within(self.timeout, jobs, body).await
+        ask_within(self.timeout, tasks, body).await
     }
 }
 
 async fn ask_within<T: Send + 'static>(
     timeout: Duration,
-    jobs: &Tasks,
+    tasks: &Tasks,
     body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
 ) -> Result<T, Error> {
-    let (job, answered) = PendingTask::new(body);
+    let (pending, answered) = PendingTask::new(body);
     let full = |_| Error::unavailable("the queue to SQLite is full");
-    jobs.try_send(Box::new(job)).map_err(full)?;
+    tasks.try_send(Box::new(pending)).map_err(full)?;
     match tokio::time::timeout(timeout, answered).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::unavailable("SQLite's thread has ended")),
@@ -240,14 +241,14 @@ async fn ask_within<T: Send + 'static>(
     }
 }
 
-/// Drops what a connection remembers of the file: a page that was read broken would be believed to be
-/// so until the next write, long after the file is whole again.
+/// Drops the connection's cached pages. Otherwise SQLite would believe a page that it read as corrupt to be so until
+/// the next write, long after the file is whole again.
 fn forget_pages(connection: &mut Connection) {
     let _ =
         in_place(connection.spawn_blocking(|inner| inner.batch_execute("PRAGMA shrink_memory")));
 }
 
-/// The result of a future that never has to wait.
+/// Returns the result of a future that never has to wait.
 pub fn in_place<T>(future: impl Future<Output = QueryResult<T>>) -> QueryResult<T> {
     future.now_or_never().unwrap_or_else(|| {
         Err(QueryError::QueryBuilderError(
@@ -256,12 +257,12 @@ pub fn in_place<T>(future: impl Future<Output = QueryResult<T>>) -> QueryResult<
     })
 }
 
-/// Opens a connection with the settings that every connection of ours has. Where another process writes, each
-/// statement waits so long for it.
+/// Opens a connection with the settings that all connections share. While another process writes, each statement waits
+/// up to `wait` for it.
 ///
-/// Turning on the write-ahead log does not wait for the time-out where another starter of a new file is
-/// just doing the same: it is tried again.
-/// `synchronous = FULL`: a lost power supply must not bring back a session that was ended.
+/// Switching to the write-ahead log ignores `busy_timeout` if another process is switching the same new file at the
+/// same time, so it is retried. `synchronous = FULL`, because a power failure must not restore a session that was
+/// revoked.
 pub(super) fn connect(file: &Path, wait: Duration) -> Result<SqliteConnection, Error> {
     // SQLite counts milliseconds in 31 bits.
     let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);

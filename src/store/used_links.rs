@@ -1,23 +1,23 @@
-//! Links that have confirmed an address, until they would have expired: followed once more, they say that it
-//! is confirmed. They grant nothing.
+//! Links that have confirmed an email, kept until they would have expired: when followed again, they report that the
+//! email is confirmed. They grant nothing.
 
 use diesel::prelude::*;
 
 use super::schema::used_links;
 use crate::{secrets::LinkHash, time::Timestamp};
 
-/// A row of `used_links` to add.
+/// A row of `used_links` to insert.
 #[derive(Insertable)]
 #[diesel(table_name = used_links)]
 pub(super) struct UsedLink<'a> {
     pub secret_hash: LinkHash,
     pub user_id: &'a str,
-    /// The address that it has confirmed.
+    /// The email that the link confirmed.
     pub email: &'a str,
     pub expires_at: Timestamp,
 }
 
-/// Within a transaction: whether this link has confirmed the address that its user still has.
+/// Within a transaction: whether this link has confirmed the email that its user still has.
 macro_rules! has_confirmed {
     ($conn:ident, $link:expr, $now:expr) => {{
         use $crate::store::schema::{used_links, users};

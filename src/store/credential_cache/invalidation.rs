@@ -1,4 +1,4 @@
-//! Whose keys are kept, so that a change empties memory of what it concerns and of nothing else.
+//! Invalidation by user: a change removes the affected users' entries from the cache and no others.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-/// Shared by all that is kept of a user: once set, none of it speaks again.
+/// A flag that all cached credentials of one user share. Once it is set, none of them is valid again.
 #[derive(Clone, Default)]
 pub(super) struct InvalidationFlag(Arc<AtomicBool>);
 
@@ -18,37 +18,37 @@ impl InvalidationFlag {
     }
 }
 
-/// The users of whom something is kept, by id.
+/// The flags of the users who have cached credentials, by user id.
 #[derive(Default)]
 pub(super) struct UserFlags {
     flags: HashMap<String, Weak<AtomicBool>>,
-    /// How many there may be until those are looked for of whom nothing is kept any more.
-    room: usize,
+    /// The number of flags at which those without cached credentials are removed.
+    sweep_threshold: usize,
 }
 
 impl UserFlags {
-    /// The flag for one more key of this user.
+    /// Returns the flag for another credential of this user.
     pub(super) fn flag_of(&mut self, user_id: &str) -> InvalidationFlag {
         if let Some(flag) = self.flags.get(user_id).and_then(Weak::upgrade) {
             return InvalidationFlag(flag);
         }
-        if self.flags.len() >= self.room {
+        if self.flags.len() >= self.sweep_threshold {
             self.flags.retain(|_, flag| flag.strong_count() > 0);
-            self.room = (self.flags.len() * 2).max(1024);
+            self.sweep_threshold = (self.flags.len() * 2).max(1024);
         }
         let flag = InvalidationFlag::default();
         self.flags.insert(user_id.to_owned(), Arc::downgrade(&flag.0));
         flag
     }
 
-    /// Nothing that is kept of this user speaks again.
+    /// Invalidates all cached credentials of this user.
     pub(super) fn invalidate_user(&mut self, user_id: &str) {
         if let Some(flag) = self.flags.remove(user_id).and_then(|flag| flag.upgrade()) {
             flag.store(true, Ordering::Release);
         }
     }
 
-    /// Nothing that is kept of anybody speaks again.
+    /// Invalidates the cached credentials of all users.
     pub(super) fn invalidate_all(&mut self) {
         for flag in self.flags.drain().filter_map(|(_, flag)| flag.upgrade()) {
             flag.store(true, Ordering::Release);
@@ -66,7 +66,7 @@ mod tests {
         let (one, other, bob) = (users.flag_of("ada"), users.flag_of("ada"), users.flag_of("bob"));
         users.invalidate_user("ada");
         assert!(one.is_set() && other.is_set() && !bob.is_set());
-        assert!(!users.flag_of("ada").is_set(), "what is learned afterwards speaks");
+        assert!(!users.flag_of("ada").is_set(), "an entry that is inserted afterwards is valid");
         users.invalidate_user("nobody");
         users.invalidate_all();
         assert!(bob.is_set());
@@ -75,19 +75,19 @@ mod tests {
     #[test]
     fn users_of_whom_nothing_is_kept_take_no_room() {
         let mut users = UserFlags::default();
-        let kept = users.flag_of("ada");
+        let flag = users.flag_of("ada");
         for number in 0..10_000 {
             users.flag_of(&number.to_string());
         }
         assert!(users.flags.len() <= 1024, "{}", users.flags.len());
         users.invalidate_user("ada");
-        assert!(kept.is_set());
+        assert!(flag.is_set());
     }
 
     #[test]
     fn the_more_users_there_are_the_less_often_it_is_looked_who_is_gone() {
         let mut users = UserFlags::default();
-        let kept: Vec<_> = (0..3000).map(|number| users.flag_of(&number.to_string())).collect();
-        assert!(users.room > kept.len() + 1000, "{}", users.room);
+        let flags: Vec<_> = (0..3000).map(|number| users.flag_of(&number.to_string())).collect();
+        assert!(users.sweep_threshold > flags.len() + 1000, "{}", users.sweep_threshold);
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps the lease alive, with one small read at a time however many requests there are.
+//! Renews the lease in the background: one small read of the epoch at a time, whatever the number of requests.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -13,15 +13,16 @@ use super::{
 };
 use crate::time::Uptime;
 
-/// How often it is looked whether leases have been turned on, and how soon again after a fault.
-const PAUSE: Duration = Duration::from_secs(1);
-const RETRY: Duration = Duration::from_millis(100);
+/// How often to check whether leases have been enabled, and how soon to retry after an error.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How many times a lease is read anew while it lasts: two reads may be late or lost before it ends.
-const READS_IN_A_LEASE: u32 = 3;
+/// How often the epoch is read within one lease: two reads may be late or lost before the lease ends.
+const READS_PER_LEASE: u32 = 3;
 
 impl Store {
-    /// Renews the lease until it is told to stop. A fault brings none, and then every key is looked up.
+    /// Renews the lease until `stop` is cancelled. While renewal fails there is no lease, and every credential is
+    /// looked up in the database.
     pub async fn renew_lease(&self, stop: &CancellationToken) {
         if !self.cache.is_enabled() {
             return;
@@ -39,7 +40,7 @@ impl Store {
                 }
                 failing = renewed.is_err();
                 let lease_dropped = self.cache.lease_dropped.notified();
-                let _ = tokio::time::timeout(until_the_next(&renewed), lease_dropped).await;
+                let _ = tokio::time::timeout(delay_after(&renewed), lease_dropped).await;
             }
         };
         stop.run_until_cancelled(renewing).await;
@@ -47,26 +48,26 @@ impl Store {
     }
 }
 
-/// How long to wait after a read that brought this.
-fn until_the_next(renewed: &Result<Duration, Error>) -> Duration {
+/// How long to wait after a read with this result.
+fn delay_after(renewed: &Result<Duration, Error>) -> Duration {
     match renewed {
-        Ok(Duration::ZERO) => PAUSE,
-        Ok(lease) => *lease / READS_IN_A_LEASE,
-        Err(_) => RETRY,
+        Ok(Duration::ZERO) => POLL_INTERVAL,
+        Ok(lease) => *lease / READS_PER_LEASE,
+        Err(_) => RETRY_DELAY,
     }
 }
 
-/// A read of the epoch that is on its way.
+/// A read of the epoch that is in flight.
 pub(super) struct Renewal {
-    /// The epoch of all that is kept.
+    /// The epoch for which the cache was true when the read began.
     before: Option<Epoch>,
-    /// When it began, by a clock that never stands still: so long the lease runs.
+    /// When the read began, by a clock that also counts suspend. The lease runs from here.
     began: Uptime,
     times_dropped: u64,
 }
 
 impl CredentialCache {
-    /// Reads the epoch and begins the lease; says how long leases are.
+    /// Reads the epoch and begins the lease. Returns the duration of a lease; zero while leases are disabled.
     async fn renew(&self, store: &Store) -> Result<Duration, Error> {
         let renewal = self.begin_renewal();
         let seen = epoch::read(store).await?;
@@ -75,48 +76,48 @@ impl CredentialCache {
             self.end_lease();
             return Ok(Duration::ZERO);
         };
-        let concerned = match &renewal.before {
+        let affected_users = match &renewal.before {
             Some(before) => epoch::concerned(store, before, &seen.epoch).await?,
             None => None,
         };
         let lease = seen.lease;
-        self.begin_lease(&renewal, seen, concerned);
+        self.begin_lease(&renewal, seen, affected_users);
         Ok(lease)
     }
 
     pub(super) fn begin_renewal(&self) -> Renewal {
-        let held = self.lock();
-        let (before, times_dropped) = (held.epoch.clone(), held.times_dropped);
+        let state = self.lock();
+        let (before, times_dropped) = (state.epoch.clone(), state.times_dropped);
         Renewal { before, began: Uptime::now(), times_dropped }
     }
 
-    /// Forgets whom the changes concern since the last epoch, everybody where that is not known, and only
-    /// then begins the lease.
+    /// Invalidates the users that the changes since the last epoch affect, or all users where these are unknown, and
+    /// only then begins the lease.
     pub(super) fn begin_lease(
         &self,
         renewal: &Renewal,
         seen: Seen,
-        concerned: Option<Vec<String>>,
+        affected_users: Option<Vec<String>>,
     ) {
-        let mut held = self.lock();
-        // Given up meanwhile: what this read saw may be what was to be forgotten.
-        if held.times_dropped != renewal.times_dropped {
+        let mut state = self.lock();
+        // The lease was dropped during the read: what the read saw may be what had to be invalidated.
+        if state.times_dropped != renewal.times_dropped {
             return;
         }
-        match concerned {
-            Some(users) => users.iter().for_each(|user| held.users.invalidate_user(user)),
-            None => self.invalidate_all(&mut held),
+        match affected_users {
+            Some(users) => users.iter().for_each(|user| state.users.invalidate_user(user)),
+            None => self.invalidate_all(&mut state),
         }
-        held.epoch = Some(seen.epoch);
+        state.epoch = Some(seen.epoch);
         self.end.store((renewal.began + seen.lease).nanos(), Ordering::Release);
     }
 
-    /// Leases are off: nothing is kept.
+    /// Clears the cache, because leases are disabled.
     pub(super) fn end_lease(&self) {
-        let mut held = self.lock();
+        let mut state = self.lock();
         self.end.store(0, Ordering::Release);
-        if held.epoch.take().is_some() {
-            self.invalidate_all(&mut held);
+        if state.epoch.take().is_some() {
+            self.invalidate_all(&mut state);
         }
     }
 
@@ -134,7 +135,7 @@ mod tests {
     #[test]
     fn two_reads_may_be_lost_before_a_lease_ends() {
         let lease = Duration::from_millis(300);
-        let pause = until_the_next(&Ok(lease));
-        assert!(pause > Duration::ZERO && pause * 3 <= lease, "{pause:?}");
+        let delay = delay_after(&Ok(lease));
+        assert!(delay > Duration::ZERO && delay * 3 <= lease, "{delay:?}");
     }
 }

@@ -1,16 +1,16 @@
-//! Which errors of a database go away by themselves.
+//! Which errors of a database are transient.
 //!
-//! Diesel passes on neither SQLSTATE nor SQLite's code, so they are known by their messages. SQLite's are always in
-//! English, PostgreSQL's on every connection that may ask for it: `postgres::ENGLISH`.
+//! Diesel exposes neither SQLSTATE nor SQLite's code, so errors are recognized by their messages. SQLite's are always
+//! in English, PostgreSQL's on every connection that may ask for that: `postgres::ENGLISH`.
 //!
-//! There is no other way to PostgreSQL's code yet. diesel-async wraps the driver's error, which has it, in a type of
-//! its own that implements [`DatabaseErrorInformation`], whose methods say nothing of it and which cannot be downcast;
-//! a kind of its own have only the violated constraints, a serialization failure and a read-only transaction. To run
-//! every statement past Diesel, or to rewrite the protocol on its way, would be a driver of our own for the sake of
-//! one field. <https://github.com/diesel-rs/diesel/pull/5232> adds an accessor: with it the list of messages here,
+//! There is no other way to PostgreSQL's code yet. diesel-async wraps the driver's error, which has the code, in a
+//! private type that cannot be downcast and that implements [`DatabaseErrorInformation`], whose methods do not return
+//! it. Only violated constraints, serialization failures and read-only transactions have a kind of their own. Running
+//! every statement without Diesel, or rewriting the protocol on the wire, would mean a driver of our own for the sake
+//! of one field. <https://github.com/diesel-rs/diesel/pull/5232> adds an accessor: with it the list of messages here,
 //! `is_lost`, `is_deadlock` and `postgres::ENGLISH` become one list of SQLSTATE classes.
 //!
-//! A table or a column that is missing is no outage: the schema is not the one that this binary was built for.
+//! A missing table or column is not transient: the schema is not the one that this binary was built for.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind};
 
@@ -60,7 +60,7 @@ const POSTGRES: [&str; 24] = [
     "tuple concurrently updated",
 ];
 
-/// What the driver says that no connection is to blame for: it could not put the statement into words.
+/// The driver's errors that no connection causes: it could not encode or decode the statement's values.
 const DRIVER_BUGS: [&str; 4] = [
     "error serializing parameter",
     "error deserializing column",
@@ -68,7 +68,7 @@ const DRIVER_BUGS: [&str; 4] = [
     "expected ",
 ];
 
-/// Whether the same statement may succeed a while later.
+/// Whether the same statement may succeed later.
 pub(super) fn is_transient(
     kind: DatabaseErrorKind,
     info: &(dyn DatabaseErrorInformation + Send + Sync),

@@ -1,5 +1,5 @@
-//! The lock of servers up to version 0.2: a file beside the database, whose name is the database's with the
-//! extension `lock`.
+//! The lock of servers up to version 0.2: a file beside the database, with the database's name and the extension
+//! `lock`.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -8,15 +8,15 @@ use std::{
 
 use super::{super::Error, FileId};
 
-/// Refuses while an older server runs on this database. What is returned keeps one from starting for as long
-/// as it is held: it is a shared lock, which servers and commands of this version do not keep from each other.
+/// Fails while an older server uses this database. The result keeps an older server from starting while it is held: it
+/// is a shared lock, which does not exclude servers and commands of this version.
 ///
 /// The file is neither created nor changed.
 ///
 /// # Errors
 /// When an older server holds its lock.
 pub(in crate::store) fn refuse_beside_older_server(database: &Path) -> Result<Vec<File>, Error> {
-    let mut held = Vec::new();
+    let mut locks = Vec::new();
     for path in lock_files(database) {
         let Ok(file) = File::open(&path) else { continue };
         match file.try_lock_shared() {
@@ -27,16 +27,16 @@ pub(in crate::store) fn refuse_beside_older_server(database: &Path) -> Result<Ve
                     path.display(),
                 )));
             }
-            _ => held.push(file),
+            _ => locks.push(file),
         }
     }
-    Ok(held)
+    Ok(locks)
 }
 
-/// Those that exist. An older server empties its lock file, so one that holds something is another file, such
-/// as a database by that name, and is not opened.
+/// Returns the lock files that exist. An older server empties its lock file, so a file with content is something else,
+/// such as a database with that name, and is not opened.
 fn lock_files(database: &Path) -> Vec<PathBuf> {
-    let itself = FileId::at(database).ok();
+    let database_id = FileId::at(database).ok();
     let mut names = vec![database.with_extension("lock")];
     if let Ok(real) = fs::canonicalize(database) {
         names.push(real.with_extension("lock"));
@@ -44,7 +44,7 @@ fn lock_files(database: &Path) -> Vec<PathBuf> {
     names.dedup();
     names.retain(|name| {
         fs::metadata(name).is_ok_and(|found| {
-            found.is_file() && found.len() == 0 && Some(FileId::of(&found)) != itself
+            found.is_file() && found.len() == 0 && Some(FileId::of(&found)) != database_id
         })
     });
     names

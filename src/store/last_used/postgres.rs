@@ -1,5 +1,5 @@
-//! Many rows in one statement, which waits for no lock: one that did would deadlock with a revocation of the same
-//! rows, and the revocation could be the one to fail.
+//! Writes many rows with one statement, and skips locked rows instead of waiting for them: waiting would deadlock with
+//! a revocation of the same rows, and the revocation could be the one to fail.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use super::{super::postgres::Connection, CredentialId, RESOLUTION};
 use crate::time::{Moment, Timestamp};
 
-/// Writes what nobody else has locked, and returns the keys that are behind all the same.
+/// Writes all rows that no other transaction has locked, and returns the credentials that still need a write.
 pub(super) async fn write(
     conn: &mut Connection,
     uses: &[(CredentialId, Timestamp)],
@@ -29,7 +29,7 @@ pub(super) async fn write(
     Ok(sessions.map(CredentialId::Session).chain(tokens.map(CredentialId::Token)).collect())
 }
 
-/// Uses of one table's keys, column by column, as `unnest` takes them.
+/// The uses of one table's rows by column, as `unnest` takes them.
 #[derive(Default)]
 struct Columns<'a> {
     ids: Vec<&'a str>,
@@ -50,7 +50,7 @@ impl<'a> Columns<'a> {
         self.behind.push(at - RESOLUTION);
     }
 
-    /// Writes them, and shows the ids of rows that were locked.
+    /// Writes the rows, and returns the ids of those that were locked.
     async fn write(
         &self,
         conn: &mut Connection,
@@ -67,15 +67,15 @@ impl<'a> Columns<'a> {
              FROM ({behind} FOR NO KEY UPDATE OF {table} SKIP LOCKED) AS used
              WHERE {table}.id = used.id"
         );
-        let asked = |text| {
+        let statement = |text| {
             sql_query(text)
                 .bind::<Array<Text>, _>(&self.ids)
                 .bind::<Array<Moment>, _>(&self.at)
                 .bind::<Array<Moment>, _>(&self.behind)
         };
-        let written = asked(update).execute(conn).await?;
+        let written = statement(update).execute(conn).await?;
         let left: Vec<Behind> =
-            if written < self.ids.len() { asked(behind).load(conn).await? } else { Vec::new() };
+            if written < self.ids.len() { statement(behind).load(conn).await? } else { Vec::new() };
         Ok(left.into_iter().map(|row| row.id))
     }
 }

@@ -1,4 +1,4 @@
-//! Row by row: a statement costs SQLite little, and a transaction a sync of the disk.
+//! Writes row by row: to SQLite a statement costs little, while a transaction costs a sync of the disk.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

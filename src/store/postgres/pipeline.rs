@@ -1,8 +1,8 @@
-//! One connection that many share at once: statements follow each other into it without waiting for
-//! the answers, which come back in order.
+//! Pipelining: many callers share one connection. Statements are sent without waiting for the results of the earlier
+//! ones, and the results come back in order.
 //!
-//! Only for single statements in autocommit that finish at once and lock nothing, since each waits for
-//! those before it. Whoever leaves before the answer came spoils nothing: the driver reads it, and drops it.
+//! Only for single fast statements in autocommit that lock nothing, because each waits for those ahead of it. A caller
+//! that stops waiting disturbs no other: the driver reads its result and drops it.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,28 +15,28 @@ use tokio::sync::OnceCell;
 
 use super::{super::Error, Connection, Pool, fresh, in_time, is_lost};
 
-/// How long a connection is used, which is what bb8 gives those of the pool: the address may lead
-/// elsewhere by now.
-const LIFE: Duration = Duration::from_mins(30);
+/// How long a connection is used, the same as bb8's default for the pool: the host name may resolve to another server
+/// by then.
+const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
-/// A connection to be, made by whoever needs it first. Its driver lives on the runtime of that thread,
-/// which is why each has its own: an answer need not cross over.
-type Line = Arc<OnceCell<Arc<Connection>>>;
+/// A connection that the first caller to need it opens. Its driver runs on the runtime of that caller's thread, which
+/// is why each worker has its own: results need not cross threads.
+type ConnectionSlot = Arc<OnceCell<Arc<Connection>>>;
 
-/// The connection in use, since when it is, and since when it owes an answer.
+/// The current connection, when it was opened, and since when a result is outstanding.
 struct Current {
-    line: Line,
+    slot: ConnectionSlot,
     since: Instant,
     silent_since: Option<Instant>,
 }
 
 impl Default for Current {
     fn default() -> Self {
-        Self { line: Line::default(), since: Instant::now(), silent_since: None }
+        Self { slot: ConnectionSlot::default(), since: Instant::now(), silent_since: None }
     }
 }
 
-/// One connection, and the next when that is lost.
+/// One connection, replaced when it is lost.
 pub struct Pipeline {
     pool: Pool,
     timeout: Duration,
@@ -45,21 +45,22 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Its connection is made as those of the pool are, and is none of them; it is given these settings besides.
+    /// Opens connections as the pool does, but outside it, and applies these further settings.
     pub(super) fn new(pool: Pool, timeout: Duration, settings: &'static str) -> Self {
         Self { pool, timeout, settings, current: Mutex::default() }
     }
 
-    /// Sends a statement; once more on a fresh connection, if this one turns out to be lost.
+    /// Sends a statement; once more on a new connection, if this one turns out to be lost.
     pub(in crate::store) async fn ask<T, F: Future<Output = QueryResult<T>>>(
         &self,
         body: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, Error> {
-        // Before the wait begins, so that when it is over this line has been silent for as long.
-        let line = self.line();
+        // Taken before the timeout starts, so that when the timeout has passed, this connection has been silent for as
+        // long.
+        let slot = self.slot();
         self.in_time(async {
-            match self.ask_on(&line, &body).await? {
-                Err(error) if is_lost(&error) => self.ask_on(&self.line(), &body).await?,
+            match self.ask_on(&slot, &body).await? {
+                Err(error) if is_lost(&error) => self.ask_on(&self.slot(), &body).await?,
                 result => result,
             }
             .map_err(Error::from)
@@ -69,12 +70,12 @@ impl Pipeline {
 
     async fn ask_on<T, F: Future<Output = QueryResult<T>>>(
         &self,
-        line: &Line,
+        slot: &ConnectionSlot,
         body: &impl Fn(Arc<Connection>) -> F,
     ) -> Result<QueryResult<T>, Error> {
-        let connection = line.get_or_try_init(|| self.connect()).await?;
+        let connection = slot.get_or_try_init(|| self.connect()).await?;
         let result = body(connection.clone()).await;
-        self.heard(line, result.as_ref().is_err_and(is_lost));
+        self.record_answer(slot, result.as_ref().is_err_and(is_lost));
         Ok(result)
     }
 
@@ -84,22 +85,22 @@ impl Pipeline {
         Ok(Arc::new(connection))
     }
 
-    /// The connection to use. One that owes an answer for as long as anybody waits for one is given up:
-    /// behind a cut line it would never fail, and those who leave early would never notice.
-    fn line(&self) -> Line {
+    /// Returns the connection to use. Replaces one that has owed a result for a whole timeout: if the network dropped
+    /// it silently it would never fail, and callers that stop waiting early would never notice.
+    fn slot(&self) -> ConnectionSlot {
         let now = Instant::now();
         let mut current = self.lock();
         let silent = current.silent_since.is_some_and(|since| now - since >= self.timeout);
-        if silent || now - current.since >= LIFE {
+        if silent || now - current.since >= MAX_LIFETIME {
             *current = Current::default();
         }
         current.silent_since.get_or_insert(now);
-        current.line.clone()
+        current.slot.clone()
     }
 
-    fn heard(&self, line: &Line, lost: bool) {
+    fn record_answer(&self, slot: &ConnectionSlot, lost: bool) {
         let mut current = self.lock();
-        if Arc::ptr_eq(&current.line, line) {
+        if Arc::ptr_eq(&current.slot, slot) {
             if lost {
                 *current = Current::default();
             }
@@ -107,7 +108,7 @@ impl Pipeline {
         }
     }
 
-    /// Waits no longer than anybody does.
+    /// Applies the timeout that all callers have.
     pub(in crate::store) async fn in_time<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,

@@ -1,30 +1,30 @@
-//! Whether a connection has a session of its own at the server, and keeps what is set in it.
+//! Checks that each connection has a session of its own on the server, which keeps its settings.
 //!
-//! Settings, prepared statements and advisory locks belong to a session. A connection pool in transaction or
-//! statement mode, such as PgBouncer's, gives each transaction whatever session is free: a server behind one would
-//! start, and then fail in parts, or run without its settings.
+//! Settings, prepared statements and advisory locks belong to a session. A connection pool in transaction or statement
+//! mode, such as PgBouncer's, gives each transaction any free session: a server behind one would start, and then fail
+//! in parts or run without its settings.
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::{super::Error, target::Target};
 
-/// How many connections are looked at. With two, a pool of several processes might keep them apart.
+/// How many connections are compared. With two, a pool of several processes might keep them apart.
 const CONNECTIONS: usize = 3;
 
 const NO_SESSION: &str = "DATABASE_URL leads to a connection pool in transaction or statement mode (such as \
      PgBouncer's), where settings, prepared statements and locks do not stay with their connection: use the \
      database's direct URL, or a pool in session mode (pool_mode = session)";
 
-/// Checks that what is set in a session stays there, and what `options` in the URL asks for has arrived.
+/// Checks that a session keeps its settings, and that the `options` in the URL have arrived.
 ///
-/// Each connection notes a name of its own in its session, and asks for it in a transaction that follows: where the
-/// sessions are handed out in turn, the second is another one already. Where the one that was used last is handed
-/// out first, all have the same one, and the first connection finds the last one's name. Nothing else is set:
-/// it would stay with sessions that other applications use.
+/// Each connection stores a unique name in its session, and reads it in a later transaction. If the pool hands out
+/// sessions in turn, the second transaction already has another session. If the pool hands out the session that was
+/// used last, all connections share one, and the first connection reads the last one's name. No other setting is
+/// changed, because it would stay in sessions that other applications use.
 ///
 /// # Errors
-/// When it does not, or the server does not answer.
+/// When a setting is lost, or the server does not answer.
 pub(super) async fn check(target: &Target) -> Result<(), Error> {
     let late = || {
         Error::unavailable(format!(
@@ -63,7 +63,8 @@ async fn confirm(client: &Client, name: &str) -> Result<(), Error> {
     Err(Error::Incompatible(NO_SESSION.to_owned()))
 }
 
-/// Checks that a pool has not dropped the settings of `options`, as PgBouncer does where it is told to ignore them.
+/// Checks that a pool has not dropped the settings in `options`, as PgBouncer does when it is configured to ignore
+/// them.
 async fn options_have_arrived(client: &Client, target: &Target) -> Result<(), Error> {
     let names = names_of(target.options());
     if names.is_empty() {
@@ -83,7 +84,7 @@ async fn options_have_arrived(client: &Client, target: &Target) -> Result<(), Er
     }
 }
 
-/// The settings that the command-line options of a session name: `-c name=value` or `--name=value`.
+/// Returns the settings that a session's command-line options name: `-c name=value` or `--name=value`.
 fn names_of(options: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut follows = false;
@@ -104,7 +105,7 @@ fn names_of(options: &str) -> Vec<String> {
     names
 }
 
-/// The first column of the first row, by the simple protocol: nothing is prepared.
+/// Returns the first column of the first row, by the simple query protocol, which prepares nothing.
 async fn ask(client: &Client, sql: &str) -> Result<Option<String>, Error> {
     let messages = client
         .simple_query(sql)

@@ -1,4 +1,4 @@
-//! How a PostgreSQL server is reached: the URL, how long that may take, and TLS where the URL asks for it.
+//! How to reach a PostgreSQL server: the URL, the timeouts, and TLS if the URL asks for it.
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{super::Error, session, url::ConnectionUrl};
 use crate::private_files;
 
-/// How long a host may take to let us in, where the URL does not say it.
+/// The connection timeout for each host, if the URL does not set one.
 const CONNECTING: Duration = Duration::from_secs(5);
 
-/// What this binary is called in `pg_stat_activity`, where the URL does not say it.
+/// The name of this program in `pg_stat_activity`, if the URL does not set one.
 const APPLICATION_NAME: &str = concat!("portcullis ", env!("CARGO_PKG_VERSION"));
 
 /// How to reach the database.
@@ -29,11 +29,11 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a connection URL; `sslmode=require` means TLS with a verified certificate, as `verify-full` does. The
-    /// file of certificate authorities is this one, or the URL's.
+    /// Parses a connection URL. `sslmode=require` means TLS with a verified certificate, as `verify-full` does.
+    /// `authority` is a file of certificate authorities, and takes precedence over the URL's.
     ///
     /// # Errors
-    /// What is wrong with the URL or the certificate file; never the URL itself, which may hold a password.
+    /// What is wrong with the URL or the certificate file; never the URL itself, which may contain a password.
     pub fn parse(url: &str, authority: Option<PathBuf>) -> Result<Self, String> {
         let ConnectionUrl { mut config, authority: named } =
             ConnectionUrl::parse(url).map_err(|reason| format!("DATABASE_URL: {reason}"))?;
@@ -51,7 +51,7 @@ impl Target {
         Ok(Self { config, tls })
     }
 
-    /// Where the password and the data would cross a network in clear.
+    /// Whether the password and the data would cross a network unencrypted.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         let local = |host: &Host| match host {
@@ -61,7 +61,7 @@ impl Target {
         self.tls.is_none() && !self.config.get_hosts().iter().all(local)
     }
 
-    /// Host and database, for a banner: no user, no password.
+    /// The host and database, for the start-up banner: no user, no password.
     #[must_use]
     pub fn describe(&self) -> String {
         let host = match self.config.get_hosts().first() {
@@ -74,30 +74,30 @@ impl Target {
 
     /// Opens one connection outside any pool.
     ///
-    /// `connect_timeout` bounds only the way to each host; a host that accepts and says nothing would
-    /// hold a place in the pool for ever.
+    /// `connect_timeout` limits only the connection to each host; a host that accepts it and then says nothing would
+    /// occupy a place in the pool for ever.
     ///
     /// # Errors
-    /// When the server cannot be reached, refuses, or does not answer in time.
+    /// When the server cannot be reached, rejects the connection, or does not answer in time.
     pub async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
         tokio::time::timeout(self.timeout(), self.open()).await.unwrap_or_else(|_| {
             Err(ConnectionError::BadConnection("PostgreSQL did not answer in time".to_owned()))
         })
     }
 
-    /// How long all hosts together may take to let us in.
+    /// The connection timeout of all hosts together.
     pub(super) fn timeout(&self) -> Duration {
         let hosts = self.config.get_hosts().len().max(1);
         let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECTING);
         each.saturating_mul(hosts.try_into().unwrap_or(u32::MAX))
     }
 
-    /// The settings that the URL asks the server to begin a session with, as the server's command line has them.
+    /// The settings that the URL asks the server to begin a session with, in the syntax of the server's command line.
     pub(super) fn options(&self) -> &str {
         self.config.get_options().unwrap_or_default()
     }
 
-    /// Checks that connections keep what is set in their sessions.
+    /// Checks that connections keep the settings of their sessions.
     ///
     /// # Errors
     /// When they do not, or the server cannot be reached.
@@ -105,7 +105,7 @@ impl Target {
         session::check(self).await
     }
 
-    /// Opens a connection in which nothing is set.
+    /// Opens a connection without changing any setting.
     pub(super) async fn connect_plainly(&self) -> Result<tokio_postgres::Client, String> {
         let opening = async {
             if let Some(tls) = self.tls.clone() {
@@ -141,18 +141,19 @@ impl Target {
     }
 }
 
-/// A pool in session mode that does not reset its sessions (`server_reset_query` of PgBouncer is empty) hands on
-/// what an earlier connection of ours left in one. `DISCARD ALL` would also undo what the pool itself has set.
+/// Undoes what an earlier connection left in a session: a pool in session mode that does not reset its sessions
+/// (PgBouncer with an empty `server_reset_query`) passes it on. `DISCARD ALL` would also undo the pool's own settings.
 const RESET: &str = "DEALLOCATE ALL; SELECT pg_advisory_unlock_all(); \
      RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_seqscan; RESET random_page_cost; \
      RESET plan_cache_mode; RESET statement_timeout; RESET lock_timeout; \
      RESET idle_in_transaction_session_timeout; RESET synchronous_commit";
 
-/// An acknowledged lock-out must survive a crash, whatever the server's default; a stricter one stays.
+/// Makes a commit durable before it is acknowledged, whatever the server's default: an acknowledged revocation must
+/// survive a crash. A stricter setting stays.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 
-/// An error of the driver with its causes, and for one of TLS what to do.
+/// Formats an error of the driver with its causes, and for a TLS error what to do about it.
 pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut hint = None;
@@ -174,7 +175,7 @@ fn certificate_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'stati
         return None;
     };
     Some(match fault {
-        // The second where an unknown authority has the name of one that is known.
+        // The second occurs if an unknown authority has the name of a known one.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the certificate of PostgreSQL's server is from an unknown authority: name that authority's file in \
              PORTCULLIS_DATABASE_CA_FILE"

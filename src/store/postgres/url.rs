@@ -1,4 +1,4 @@
-//! Reads a connection URL: the driver's own options, and those that providers and other clients add to it.
+//! Parses a connection URL: the driver's own options, and those that hosting providers and other clients add.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,8 @@ use tokio_postgres::{Config, config::SslMode};
 use super::target::describe;
 use crate::connection_url::ENCODE_PASSWORD;
 
-/// The driver's options but `sslmode`. It has no list of its own, and does not say which one it does not know.
+/// The driver's options except `sslmode`. The driver exports no such list, and does not say which option it does not
+/// know.
 const DRIVER: [&str; 18] = [
     "application_name",
     "channel_binding",
@@ -30,8 +31,8 @@ const DRIVER: [&str; 18] = [
     "user",
 ];
 
-/// Options for other clients, which need nothing of us: how large their pools are, and that the URL leads to a
-/// connection pool, which is looked at in any case.
+/// Options for other clients that need no action here: the sizes of their pools, and the hint that the URL leads to a
+/// connection pool, which is checked in any case.
 const IGNORED: [&str; 6] = [
     "connection_limit",
     "fallback_application_name",
@@ -41,7 +42,7 @@ const IGNORED: [&str; 6] = [
     "workaround",
 ];
 
-/// What a URL asks for.
+/// The contents of a connection URL.
 pub(super) struct ConnectionUrl {
     /// For the driver. Its `sslmode` is `require` or `disable`.
     pub config: Config,
@@ -50,8 +51,10 @@ pub(super) struct ConnectionUrl {
 }
 
 impl ConnectionUrl {
+    /// Parses a URL.
+    ///
     /// # Errors
-    /// What is wrong with it. It names an option only where that cannot be a part of the password.
+    /// What is wrong with it. An option is named only if its name cannot be a part of the password.
     pub fn parse(url: &str) -> Result<Self, String> {
         let parts = Parts::of(url);
         if parts.is_ambiguous() {
@@ -63,7 +66,7 @@ impl ConnectionUrl {
     }
 }
 
-/// A URL as the driver divides it: up to the first `@`, and from there to the first `?`.
+/// A URL in the parts that the driver sees: up to the first `@`, and from there to the first `?`.
 struct Parts<'a> {
     credentials: &'a str,
     base: &'a str,
@@ -85,8 +88,8 @@ impl<'a> Parts<'a> {
         Self { credentials, base, place, query }
     }
 
-    /// Whether a part of the password may stand where the driver would look for a host or database, or the other
-    /// way round.
+    /// Whether a part of the password may be where the driver would look for a host or database, or the other way
+    /// round.
     fn is_ambiguous(&self) -> bool {
         let user = self.credentials.split(':').next().unwrap_or_default();
         user.contains(['/', '?', '#']) || self.place.contains(['@', '#'])
@@ -94,7 +97,7 @@ impl<'a> Parts<'a> {
 }
 
 fn read(parts: &Parts<'_>) -> Result<ConnectionUrl, String> {
-    let (mut kept, mut tls, mut authority) = (Vec::new(), false, None);
+    let (mut driver_options, mut tls, mut authority) = (Vec::new(), false, None);
     let options = parts.query.split('&').filter(|option| !option.is_empty());
     let options: Vec<(&str, &str)> =
         options.map(|option| option.split_once('=').unwrap_or((option, ""))).collect();
@@ -109,14 +112,14 @@ fn read(parts: &Parts<'_>) -> Result<ConnectionUrl, String> {
                      verify-full, of which the last three are the same here"
                     .to_owned());
             }
-            // The system's authorities are the default. There is no GSSAPI here, and a certificate is always checked.
+            // The system's authorities are the default. GSSAPI is not supported, and a certificate is always checked.
             ("sslrootcert", "system")
             | ("gssencmode", "disable" | "prefer" | "allow")
             | ("sslaccept", "strict") => {}
             ("sslrootcert", file) if !file.is_empty() => authority = Some(PathBuf::from(file)),
             ("client_encoding", encoding) if is_utf8(encoding) => {}
             (name, _) if IGNORED.contains(&name) => {}
-            (name, _) if DRIVER.contains(&name) => kept.push(format!("{name}={written}")),
+            (name, _) if DRIVER.contains(&name) => driver_options.push(format!("{name}={written}")),
             (name, _) if !holds_password && is_a_name(name) => {
                 return Err(format!(
                     "the option {name} is not supported with this value, or at all"
@@ -125,7 +128,7 @@ fn read(parts: &Parts<'_>) -> Result<ConnectionUrl, String> {
             _ => return Err(format!("an option is not supported; {ENCODE_PASSWORD}")),
         }
     }
-    let mut config: Config = format!("{}?{}", parts.base, kept.join("&"))
+    let mut config: Config = format!("{}?{}", parts.base, driver_options.join("&"))
         .parse()
         .map_err(|error: tokio_postgres::Error| describe(&error))?;
     config.ssl_mode(if tls { SslMode::Require } else { SslMode::Disable });

@@ -3,20 +3,20 @@ use tokio::sync::oneshot;
 
 use super::{super::Error, Connection};
 
-/// Something to do on a thread that owns a connection, and somebody who waits for how it ends.
+/// Work for a thread that owns a connection, and a caller that waits for the result.
 pub(super) trait Task: Send {
-    /// Whether whoever asked has left. They were answered "try later" and may do so: what has not
-    /// begun by then never does.
+    /// Whether the caller has stopped waiting. It was answered "try later" and may do so, so a task that has not begun
+    /// by then never runs.
     fn is_abandoned(&self) -> bool;
 
-    /// Does it, and keeps what comes of it.
+    /// Runs the work and stores its result.
     fn run(&mut self, connection: &mut Connection) -> Result<(), Error>;
 
-    /// Tells what came of it, or the fault by which it came to nothing.
+    /// Sends the result, or the error for which it does not count.
     fn answer(self: Box<Self>, end: Result<(), Error>);
 }
 
-/// A body to run, and then its result, until that may be told.
+/// A body to run, and then its result until it may be sent.
 pub(super) struct PendingTask<T, Body> {
     body: Option<Body>,
     result: Result<T, Error>,

@@ -5,7 +5,7 @@ use std::{
 
 use super::super::{Error, FileLock};
 
-/// The threads that own connections. Each keeps the lock on the file for longer than its connection.
+/// The threads that own connections. Each holds the lock on the file for longer than its connection.
 pub(super) struct Threads {
     lock: Option<Arc<FileLock>>,
     running: Vec<JoinHandle<()>>,
@@ -16,10 +16,10 @@ impl Threads {
         Self { lock, running: Vec::new() }
     }
 
-    /// Starts a thread for work that takes its connection along, and ends when its queue does.
+    /// Starts a thread for work that owns its connection and ends when its queue does.
     ///
     /// # Errors
-    /// When the system has no thread.
+    /// When the system cannot start a thread.
     pub(super) fn start(
         &mut self,
         name: String,
