@@ -1,43 +1,43 @@
-//! A write by an admin, or by the operator at the command line: what all of them have in common, in one place.
+//! A write by an admin, or by the operator at the command line: the steps that all of them share, in one place.
 
 use super::{
     audit_events::Event,
     users::{Role, User},
 };
 
-/// Why an admin's write was not done, although the gate let the request pass.
+/// Why an admin's write was not done, although the gate had accepted the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AdminCheckFailed {
-    /// The admin was deactivated meanwhile, or has deleted their account.
+    /// The admin was deactivated in the meantime, or has deleted their account.
     #[error("whoever asks is locked out")]
     LockedOut,
-    /// The user who asks is no admin any more.
+    /// The caller is no longer an admin.
     #[error("only an admin may do this")]
     NotAnAdmin,
-    /// The row that it is about does not exist.
+    /// The row that it concerns does not exist.
     #[error("it was deleted just now")]
     NotFound,
     /// It would have left the site without an active admin.
     #[error("this would leave the site without an active admin")]
     LastAdmin,
-    /// It is of no use, for this reason.
+    /// It would be useless, for this reason.
     #[error("{0}")]
     NotNeeded(&'static str),
 }
 
-/// Runs a body in one transaction, with the four things that an admin's write needs, so that none can be forgotten:
+/// Runs a body in one transaction, with the four steps that an admin's write needs, so that none can be forgotten:
 ///
 /// - the admins' lock, so that two admins cannot demote each other, and what is checked stays true to the end;
-/// - the actor's role, read again: a request that was on its way when its sender was deactivated or demoted must
-///   not be done after that. The operator, who is no user, always may;
+/// - the actor's role, read again: a request in flight when its sender was deactivated or demoted must not take effect
+///   afterwards. The operator, who is no user, always may;
 /// - the audit event, in the same transaction;
-/// - the invalidation of what instances keep in memory, as with `invalidating_transaction!`. Also where nothing was invalidated: it
-///   costs one read, and nobody has to know which write takes rights away.
+/// - the cache invalidation of `invalidating_transaction!`. It also runs when nothing was invalidated: that costs one
+///   read, and no author has to know which write takes rights away.
 ///
-/// The body ends with the event and the result, `Ok(Ok((event, result)))`, or with why nothing was done,
-/// `Ok(Err(AdminCheckFailed::NotFound))`, which leaves no event. `actor` is the admin's id, or none for the operator. A macro,
-/// as the statements must be expanded for each backend; the sweep in `tests/api/access/audit.rs` calls each
-/// operation below `/api/admin` and counts its events.
+/// The body ends with the event and the result, `Ok(Ok((event, result)))`, or with the reason why nothing was done,
+/// `Ok(Err(AdminCheckFailed::NotFound))`, which leaves no event. `actor` is the admin's id, or none for the operator.
+/// A macro, because the statements must be expanded for each backend; the sweep in `tests/api/access/audit.rs` calls
+/// each operation below `/api/admin` and counts its events.
 macro_rules! admin_write {
     ($store:expr, by $actor:expr, |$conn:ident| $body:expr) => {{
         let actor: Option<String> = $actor;
@@ -52,7 +52,7 @@ macro_rules! admin_write {
                     return Ok(Err(refusal));
                 }
             }
-            // A block of its own: `return` and `?` leave the body, and not what follows it.
+            // An inner block, so that `return` and `?` leave the body and not the code after it.
             let done: diesel::QueryResult<$crate::store::admin_write::Done<_>> =
                 async { $body }.await;
             let (event, result) = match done? {
@@ -71,10 +71,10 @@ macro_rules! admin_write {
 
 pub(super) use admin_write;
 
-/// What a body ends with: its event and its result, or why nothing was done.
+/// The result of a body: its event and its result, or the reason why nothing was done.
 pub(super) type Done<T> = Result<(Event, T), AdminCheckFailed>;
 
-/// Whether the user who asks is still an active admin.
+/// Checks that the caller is still an active admin.
 pub(super) fn may_act(actor: Option<&User>) -> Result<(), AdminCheckFailed> {
     match actor {
         Some(actor) if actor.is_active() && actor.role == Role::Admin => Ok(()),

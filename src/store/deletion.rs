@@ -1,6 +1,6 @@
-//! Leaving for good. It is done with one small transaction, however much a user owns: no key works any more, the
-//! address is free, and no list or look-up shows them. What is theirs is deleted afterwards, in batches, and their row
-//! last: `retention::leavers`.
+//! Account deletion. One small transaction does it, however much a user owns: every credential stops working, the
+//! email becomes free, and no list or lookup shows the user. The user's rows are deleted afterwards in batches, and
+//! the user's own row last: `retention::leavers`.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{secrets::LinkHash, time::Timestamp};
 
-/// What is left of a user until their row goes: nothing personal.
+/// The values that overwrite a user's row until it is deleted: nothing personal.
 #[derive(AsChangeset)]
 #[diesel(table_name = users, treat_none_as_null = true)]
-struct Left {
+struct DeletedUser {
     email: String,
     name: &'static str,
     email_verified: bool,
@@ -31,22 +31,22 @@ struct Left {
     deleted_at: Timestamp,
 }
 
-/// How a deletion ended.
+/// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
-    /// They are gone.
+    /// The account is deleted.
     Done,
-    /// The link that was to confirm it does nothing.
+    /// The link that was to confirm it is not valid.
     LinkRejected(LinkError),
     /// It would have left the site without an active admin.
     LastAdmin,
 }
 
-/// Deletes a user, confirmed by a link of theirs if one is given. The site keeps at least one active
-/// admin; the link is then not spent.
+/// Deletes a user's account, confirmed by a link of theirs if one is given. The site keeps at least one active admin;
+/// the link is then not spent.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn delete(
     store: &Store,
     user_id: String,
@@ -56,11 +56,12 @@ pub async fn delete(
 ) -> Result<Deleted, Error> {
     invalidating_transaction!(store, |conn| {
         lock_admins!(conn);
-        // Before what is theirs, as everywhere: whoever writes to them meanwhile waits here, or is waited for.
+        // Locked before the user's other rows, as everywhere: a concurrent write to them waits here, or this waits for
+        // it.
         let Some(user) = lock_user!(conn, &user_id) else {
             return Ok(Deleted::LinkRejected(LinkError::Unknown));
         };
-        // Locked out since the gate let them in: what is theirs is for an admin to look at.
+        // Deactivated since the gate accepted the request: an admin may still need the user's data.
         if !user.is_active() {
             return Ok(Deleted::LinkRejected(LinkError::Deactivated));
         }
@@ -74,7 +75,7 @@ pub async fn delete(
                 .count()
                 .get_result(conn)
                 .await?;
-            // A stranger's link is none here, and must not be spent by trying it.
+            // Another user's link is not valid here, and must not be spent by the attempt.
             if own == 0 {
                 return Ok(Deleted::LinkRejected(LinkError::Unknown));
             }
@@ -82,19 +83,19 @@ pub async fn delete(
                 return Ok(Deleted::LinkRejected(refused));
             }
         }
-        // Few, and what they let happen must not: a sign-in, and a mail.
+        // Deleted now, because they are few and must have no effect any more: sign-in methods and mails.
         diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
             .execute(conn)
             .await?;
         diesel::delete(jobs::table.filter(jobs::user_id.eq(&user.id))).execute(conn).await?;
         diesel::update(users::table.filter(present()).find(&user.id))
             .set((
-                // What is deleted of them later has no rights left, and begins no epoch.
+                // Rows that are deleted later are then already revoked, and begin no epoch.
                 users::session_generation.eq(users::session_generation + 1),
                 users::token_generation.eq(users::token_generation + 1),
                 users::link_generation.eq(users::link_generation + 1),
-                Left {
-                    // No address has no @.
+                DeletedUser {
+                    // Contains no @, so it equals no email.
                     email: format!("deleted {}", user.id),
                     name: "",
                     email_verified: false,

@@ -1,10 +1,10 @@
-//! The login throttle: failed sign-ins in a row, counted by account, and the wait that follows them.
+//! The login throttle: counts consecutive failed sign-ins by account, and makes further attempts wait.
 //!
-//! An attacker who goes on guessing must not keep the owner out. So a known network, from which the right
-//! password came before, is counted on its own; and a password reset ends the wait on all networks.
+//! An attacker who keeps guessing must not keep the owner from signing in. Therefore a known network, from which the
+//! correct password came before, is counted separately; and a password reset ends the wait on all networks.
 //!
-//! An attempt reserves its place before the password is checked, and gives it back with the result. So of many
-//! at once no more run than may still fail, and those that run are not failures.
+//! An attempt reserves its place before the password is checked, and returns it with the result. So of many concurrent
+//! attempts no more run than may still fail, and running attempts do not count as failures.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -20,20 +20,20 @@ use super::{
 };
 use crate::time::{Span, Timestamp, days, seconds};
 
-/// After so long without an attempt, failures are forgotten. Longer than the longest wait, which a patient
-/// attacker would otherwise wait out for a fresh start.
+/// After how long without an attempt failures are forgotten. Longer than the longest wait, which a patient attacker
+/// would otherwise sit out to start afresh.
 pub const RETENTION: Span = days(2);
 
-/// A network stays known for so long after the last sign-in from it.
+/// How long a network stays known after the last sign-in from it.
 pub const KNOWN: Span = days(90);
 
-/// An attempt without a result for so long is lost, with its client or its instance, and counts as failed.
+/// After how long without a result an attempt is lost, with its client or its instance, and counts as failed.
 const LOST_AFTER: Span = seconds(30);
 
-/// The longest wait: a day.
-const LONGEST: u32 = 24 * 60 * 60;
+/// The longest wait in seconds: a day.
+const MAX_WAIT_SECONDS: u32 = 24 * 60 * 60;
 
-/// Whose password is tried, and from which network; hashes of both.
+/// The account whose password is tried, and the network that the attempt comes from, as hashes.
 #[derive(Debug, Clone)]
 pub struct Origin {
     account: Vec<u8>,
@@ -41,7 +41,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// An attempt at the account with this address, whether or not there is one.
+    /// An attempt at the account with this email, whether or not it exists.
     #[must_use]
     pub fn new(email: &str, network: IpNet) -> Self {
         let network = Sha256::digest(network.to_string()).to_vec();
@@ -49,7 +49,8 @@ impl Origin {
     }
 }
 
-/// The key of an account: the hash of its address, since addresses without an account are counted alike.
+/// The primary key of an account: the hash of its email, since attempts at emails without an account are counted
+/// alike.
 pub(super) fn account(email: &str) -> Vec<u8> {
     Sha256::digest(email).to_vec()
 }
@@ -64,24 +65,24 @@ pub struct Reservation {
 /// Why an attempt may not be made now. It is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptRejected {
-    /// There were too many failures: not before then.
+    /// There were too many failures: not before this time.
     Throttled(Timestamp),
-    /// As many attempts run as may still fail. Their results will tell, soon.
+    /// As many attempts are running as may still fail. Their results decide, soon.
     Occupied,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The password was right.
+    /// The password was correct.
     Succeeded,
-    /// It was wrong.
+    /// The password was wrong.
     Failed,
-    /// It was not checked.
+    /// The password was not checked.
     NotMade,
 }
 
-/// What is counted for an account on one known network, or on all others.
+/// The counter of an account for one known network, or for all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, AsChangeset)]
 #[diesel(table_name = login_attempts)]
 struct Counter {
@@ -96,8 +97,8 @@ impl Counter {
         Self { failed: 0, last_at: now, running: 0, begun_at: now }
     }
 
-    /// The counter as of now. A moment in the future was written before the clock was set back, and counts as
-    /// now: nobody waits until the clock has caught up.
+    /// Returns the counter as of `now`. A time in the future was written before the clock was set back, and counts as
+    /// now: no client waits until the clock has caught up.
     fn at(self, now: Timestamp) -> Self {
         let Self { mut failed, mut last_at, mut running, mut begun_at } = self;
         last_at = last_at.min(now);
@@ -113,7 +114,7 @@ impl Counter {
         Self { failed, last_at, running, begun_at }
     }
 
-    /// One more attempt, where no more run than may still fail; after a wait, one at a time.
+    /// Adds an attempt, if no more run than may still fail; after a wait, one at a time.
     fn reserve(self, allowed: u16, now: Timestamp) -> Result<Self, AttemptRejected> {
         let until = self.last_at + wait(self.failed, allowed);
         if self.failed > 0 && now < until {
@@ -137,18 +138,18 @@ impl Counter {
     }
 }
 
-/// How long the next attempt waits after so many failures.
+/// How long the next attempt must wait after that many failures.
 fn wait(failed: i32, allowed: u16) -> Span {
     match u32::try_from(failed.saturating_sub(i32::from(allowed))) {
-        Ok(beyond) => seconds(60_u32.saturating_mul(1 << beyond.min(16)).min(LONGEST)),
+        Ok(beyond) => seconds(60_u32.saturating_mul(1 << beyond.min(16)).min(MAX_WAIT_SECONDS)),
         Err(_) => seconds(0),
     }
 }
 
-/// Reserves an attempt, by the shared clock; or says why it may not be made.
+/// Reserves an attempt, by the shared clock, or returns why it may not be made.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn reserve(
     store: &Store,
     origin: Origin,
@@ -156,9 +157,9 @@ pub async fn reserve(
     now: Timestamp,
 ) -> Result<Result<Reservation, AttemptRejected>, Error> {
     transaction!(store, |conn| {
-        let network = counted_for!(conn, &origin, now);
+        let network = throttle_network!(conn, &origin, now);
         let first = Counter::new(now);
-        // Touched even where it is there, which locks it.
+        // Updates the row even if it exists, in order to lock it.
         let stored: Counter = diesel::insert_into(login_attempts::table)
             .values((
                 login_attempts::account.eq(&origin.account),
@@ -179,7 +180,7 @@ pub async fn reserve(
             Ok(counter) => (counter, Ok(())),
             Err(refused) => (counter, Err(refused)),
         };
-        // Also where it is refused: a wait runs from the moment at which a clock that was set back is seen.
+        // Also when the attempt is rejected: the wait then starts when the clock was found to be set back.
         if counter != stored {
             diesel::update(login_attempts::table.find((&origin.account, &network)))
                 .set(counter)
@@ -190,10 +191,10 @@ pub async fn reserve(
     })
 }
 
-/// Whether another attempt has to wait for those that run. Only reads.
+/// Whether another attempt has to wait for those that are running. Read-only.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn is_occupied(
     store: &Store,
     origin: Origin,
@@ -201,7 +202,7 @@ pub async fn is_occupied(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let stored: Option<Counter> = query!(store, |conn| {
-        let network = counted_for!(conn, &origin, now);
+        let network = throttle_network!(conn, &origin, now);
         login_attempts::table
             .find((&origin.account, &network))
             .select(COLUMNS)
@@ -213,10 +214,10 @@ pub async fn is_occupied(
     Ok(counter.reserve(allowed, now) == Err(AttemptRejected::Occupied))
 }
 
-/// Gives a reservation back with the attempt's result. A success ends the count, and makes its network known.
+/// Returns a reservation with the attempt's result. A success resets the count, and makes the attempt's network known.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn resolve(
     store: &Store,
     reservation: Reservation,
@@ -232,7 +233,7 @@ pub async fn resolve(
             .get_result(conn)
             .await
             .optional()?;
-        // None where the count was ended meanwhile: what ran then belongs to it.
+        // No row if the count was reset in the meantime: the attempts that were running then were part of it.
         if let Some(counter) = stored.map(|counter| counter.at(now).resolve(outcome, now)) {
             if counter.failed == 0 && counter.running == 0 {
                 diesel::delete(row).execute(conn).await?;
@@ -257,19 +258,19 @@ pub async fn resolve(
     })
 }
 
-/// Whether the right password came from there before.
+/// Whether the correct password came from this network before.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn is_known(store: &Store, origin: Origin, now: Timestamp) -> Result<bool, Error> {
-    let network = query!(store, |conn| Ok(counted_for!(conn, &origin, now)))?;
+    let network = query!(store, |conn| Ok(throttle_network!(conn, &origin, now)))?;
     Ok(!network.is_empty())
 }
 
-/// Ends the wait of an account, on all networks, by the operator's hand. Says whether there was one to end.
+/// Ends the wait of an account, on all networks, for the operator. Returns whether there was anything to reset.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn unlock(store: &Store, email: String, event: Event) -> Result<bool, Error> {
     transaction!(store, |conn| {
         let cleared = clear_login_attempts!(conn, &email);
@@ -290,10 +291,10 @@ const COLUMNS: (
     login_attempts::begun_at,
 );
 
-// Macros, as the statements must be expanded for each backend.
+// Macros, because the statements must be expanded for each backend.
 
-/// The network under which an attempt is counted: its own where it is known, and otherwise the empty one.
-macro_rules! counted_for {
+/// The network under which an attempt is counted: its own if that is known, otherwise the empty one.
+macro_rules! throttle_network {
     ($conn:ident, $origin:expr, $now:expr) => {{
         let origin: &Origin = $origin;
         let known: Option<Vec<u8>> = known_networks::table
@@ -307,7 +308,7 @@ macro_rules! counted_for {
     }};
 }
 
-/// Within a transaction: ends the wait of the account with this address, on all networks.
+/// Within a transaction: ends the wait of the account with this email, on all networks.
 macro_rules! clear_login_attempts {
     ($conn:ident, $email:expr) => {{
         use $crate::store::{login_attempts::account, schema::login_attempts};
@@ -317,7 +318,7 @@ macro_rules! clear_login_attempts {
     }};
 }
 
-/// Within a transaction: an account has another address. Its known networks go with it, and no wait does.
+/// Within a transaction: moves an account to another email. Its known networks move with it, and its wait ends.
 macro_rules! move_login_attempts {
     ($conn:ident, $from:expr, $to:expr) => {{
         use $crate::store::{login_attempts::account, schema::known_networks};
@@ -334,7 +335,7 @@ macro_rules! move_login_attempts {
     }};
 }
 
-use counted_for;
+use throttle_network;
 pub(super) use {clear_login_attempts, move_login_attempts};
 
 #[cfg(test)]
@@ -350,9 +351,9 @@ mod tests {
     #[test]
     fn the_wait_begins_with_a_minute_and_doubles_up_to_a_day() {
         let waits: Vec<Span> = [9, 10, 11, 12, 20, 21, 1000].map(|failed| wait(failed, 10)).into();
-        let expected = [0, 60, 120, 240, 61_440, LONGEST, LONGEST].map(seconds);
+        let expected = [0, 60, 120, 240, 61_440, MAX_WAIT_SECONDS, MAX_WAIT_SECONDS].map(seconds);
         assert_eq!(waits, expected);
-        assert!(seconds(LONGEST) < RETENTION);
+        assert!(seconds(MAX_WAIT_SECONDS) < RETENTION);
     }
 
     #[test]
@@ -401,7 +402,7 @@ mod tests {
                 throttled.reserve(10, now),
                 Err(AttemptRejected::Throttled(now + seconds(240)))
             );
-            // Stored, it runs from there.
+            // Once stored, the wait starts from there.
             let later = now + seconds(240);
             assert!(throttled.at(later).reserve(10, later).is_ok());
         }

@@ -1,4 +1,5 @@
-//! Pages of a list, by key and not by offset: a row that comes or goes never shifts the next page.
+//! Keyset (cursor) pagination: pages begin at a row's id, not at an offset, so rows that are added or deleted never
+//! shift the next page.
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
@@ -9,7 +10,7 @@ use uuid::Uuid;
 /// Where a page of a list begins.
 #[derive(Debug, Clone, Default)]
 pub enum Start<C = Cursor> {
-    /// With the first row of the list.
+    /// At the first row of the list.
     #[default]
     First,
     /// After this row: the next page.
@@ -18,12 +19,12 @@ pub enum Start<C = Cursor> {
     Before(C),
 }
 
-/// Which page of a list is wanted.
+/// Which page of a list to load.
 #[derive(Debug, Clone)]
 pub struct Window<C = Cursor> {
     /// Where the page begins.
     pub start: Start<C>,
-    /// How many rows a page holds.
+    /// The number of rows on a page.
     pub limit: u32,
 }
 
@@ -40,7 +41,7 @@ impl<C> Window<C> {
         matches!(self.start, Start::First)
     }
 
-    /// One more than a page, which tells whether there is another.
+    /// One row more than a page, to know whether there is another page.
     pub(super) fn fetch(&self) -> i64 {
         i64::from(self.limit) + 1
     }
@@ -49,10 +50,11 @@ impl<C> Window<C> {
         matches!(self.start, Start::Before(_))
     }
 
-    /// Cuts what was read, in the order in which it was read, to a page in the order of the list.
+    /// Cuts the rows, in the order in which they were read, to a page in the order of the list.
     ///
-    /// That there are rows in the direction that the page was reached from is not looked up: the row that the window
-    /// begins at was there. Where it is gone by now, with all beyond it, that page turns out to be empty.
+    /// Whether rows remain in the direction that the page was reached from is not looked up: the row that the window
+    /// begins at was there. If it has been deleted in the meantime, with all beyond it, that page turns out to be
+    /// empty.
     pub(super) fn cut<T>(&self, mut rows: Vec<T>, cursor: impl Fn(&T) -> C) -> Page<T, C> {
         let limit = self.limit as usize;
         let more = rows.len() > limit;
@@ -72,7 +74,7 @@ impl<C> Window<C> {
 }
 
 impl Window {
-    /// Whether a row may be on the page, in a list in the order of its ids.
+    /// Whether a row belongs on the page or beyond it, in a list in the order of ids.
     pub(super) fn takes(&self, id: &str) -> bool {
         match &self.start {
             Start::First => true,
@@ -81,38 +83,38 @@ impl Window {
         }
     }
 
-    /// The order in which rows are read, in a list in the order of its ids.
+    /// The order in which rows are read, in a list in the order of ids.
     pub(super) fn order(&self, one: &str, other: &str) -> Ordering {
         if self.is_backward() { one.cmp(other) } else { other.cmp(one) }
     }
 
-    /// Cuts what was read to a page, of a list in the order of these ids.
+    /// Cuts the rows to a page, of a list in the order of these ids.
     pub(super) fn page<T>(&self, rows: Vec<T>, id: impl Fn(&T) -> &str) -> Page<T> {
         self.cut(rows, |row| Cursor::of(id(row)))
     }
 }
 
-/// One page, newest first: ids begin with their time (UUID version 7), so their order is a list's.
+/// One page, newest first: ids begin with their time (UUID version 7, RFC 9562), so their order is chronological.
 #[derive(Debug)]
 pub struct Page<T, C = Cursor> {
     /// The rows.
     pub rows: Vec<T>,
-    /// What to ask for the previous page with; none on the first.
+    /// The cursor of the previous page; none on the first page.
     pub previous: Option<C>,
-    /// What to ask for the next page with; none on the last.
+    /// The cursor of the next page; none on the last page.
     pub next: Option<C>,
 }
 
 impl<T, C> Page<T, C> {
-    /// The same page, with its rows as they are shown.
+    /// Returns the same page with converted rows.
     pub fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U, C> {
         let Self { rows, previous, next } = self;
         Page { rows: rows.into_iter().map(show).collect(), previous, next }
     }
 }
 
-/// Loads the rows of a window, of a boxed query, in the order of a column of ids. A macro, as it must be expanded for
-/// each backend.
+/// Loads the rows of a window from a boxed query, in the order of an id column. A macro, because it must be expanded
+/// for each backend.
 macro_rules! load_window {
     ($conn:ident, $query:expr, $id:expr, $window:expr) => {{
         use $crate::store::page::Start;
@@ -128,8 +130,8 @@ macro_rules! load_window {
 
 pub(super) use load_window;
 
-/// The id of a page's first or last row, in a form that any URL can hold: a UUID as it is, and what else somebody has
-/// made an id in base64, behind a tilde.
+/// The id of a page's first or last row, in a form that any URL can hold: a UUID as it is, and any other id in base64
+/// after a tilde.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
@@ -147,7 +149,7 @@ impl Cursor {
     }
 }
 
-/// What stands before the base64.
+/// The prefix of a base64 cursor.
 const ENCODED: char = '~';
 
 impl fmt::Display for Cursor {
@@ -160,7 +162,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// A cursor that no list has given.
+/// The error for a cursor that no list has returned.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("is not a cursor of this list")]
 pub struct NoCursor;
@@ -174,7 +176,7 @@ impl FromStr for Cursor {
         };
         let id = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| NoCursor)?;
         let id = String::from_utf8(id).map_err(|_| NoCursor)?;
-        // PostgreSQL has no text with a NUL in it, and would fail.
+        // PostgreSQL rejects text that contains NUL.
         if id.contains('\0') { Err(NoCursor) } else { Ok(Self(id)) }
     }
 }
@@ -185,7 +187,7 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-/// A new id: 74 random bits behind its time, never used twice.
+/// Returns a new UUID of version 7 (RFC 9562): a timestamp and 74 random bits, never reused.
 #[must_use]
 pub fn new_id() -> String {
     Uuid::now_v7().to_string()
@@ -214,7 +216,7 @@ mod tests {
         }
     }
 
-    /// A page of two rows, whose ids are digits, of what was read.
+    /// A page of two rows from the rows that were read; their ids are digits.
     fn page(start: Start<String>, read: &str) -> Page<String, String> {
         let rows = read.chars().map(String::from).collect();
         Window { start, limit: 2 }.cut(rows, Clone::clone)

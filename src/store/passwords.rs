@@ -1,4 +1,4 @@
-//! Setting a password: by the operator, by whoever holds a link, by whoever knows the present one.
+//! Sets a password: by the operator, by the holder of a mailed link, or by a user who knows the current one.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -23,12 +23,12 @@ use crate::{
     time::Timestamp,
 };
 
-/// Sets a password by the operator's hand: every session ends, and so does every link out there.
+/// Sets a password for the operator: revokes every session and every mailed link of the user.
 ///
 /// A deactivated user stays deactivated.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| {
         let email: Option<String> =
@@ -51,14 +51,14 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
     })
 }
 
-/// Sets a password that the holder of a mailed link has chosen, and tells its user by mail if they
-/// had another. Of two who try at once, one succeeds.
+/// Sets the password that the holder of a mailed link has chosen, and notifies the user by mail if they had another.
+/// Of two concurrent calls with one link, one succeeds.
 ///
-/// Every session ends, every token, and every other link: whoever resets a password may have lost more
-/// than that. The link has shown that its holder reads mail to that address.
+/// Revokes every session, every token and every other link: a user who resets a password may have lost more than that.
+/// The link proves that its holder reads mail to the user's email.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn reset(
     store: &Store,
     link: LinkHash,
@@ -71,7 +71,7 @@ pub async fn reset(
             Ok(taken) => taken,
             Err(refused) => return Ok(Err(refused)),
         };
-        let had_one: i64 = accounts::table
+        let had_password: i64 = accounts::table
             .filter(accounts::user_id.eq(&user.id))
             .filter(accounts::password_hash.is_not_null())
             .count()
@@ -87,51 +87,51 @@ pub async fn reset(
             .set((users::email_verified.eq(true), users::updated_at.eq(now)))
             .execute(conn)
             .await?;
-        if had_one > 0 {
+        if had_password > 0 {
             diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
         }
         Ok(Ok(()))
     })
 }
 
-/// A password to put in the place of another that was verified just now.
+/// A password that replaces another, which was verified just before.
 pub struct Change {
-    /// The one that was verified.
+    /// The password that was verified.
     pub verified: PasswordAccount,
-    /// The new one.
+    /// The new password's hash.
     pub hash: PasswordHash,
-    /// What gives the session in which it is done another secret, where it goes on.
+    /// The new secret of the session in which the password is changed, if the session continues.
     pub renewal: Renewal,
-    /// The session that takes the place of all others, if they are to end.
+    /// The session that replaces all others, if they are to be revoked.
     pub sole_session: Option<NewSession>,
-    /// What its user is told by mail.
+    /// The mail that notifies the user.
     pub notice: NewJob,
 }
 
-/// How changing a password ended.
+/// The outcome of changing a password.
 pub enum Changed {
     /// It is changed.
     Done(Box<Done>),
-    /// Its user was locked out meanwhile.
+    /// The user was deactivated in the meantime.
     Deactivated,
-    /// It is no longer the one that was verified.
+    /// The password is no longer the one that was verified.
     CredentialChanged,
 }
 
 /// A password that was changed.
 pub struct Done {
-    /// Whose.
+    /// Its user.
     pub user: User,
-    /// The session that took the place of all others.
+    /// The session that replaced all others.
     pub session: Option<SessionRow>,
-    /// Whether the browser is to have another cookie.
+    /// Whether the browser must receive a new cookie.
     pub renewed: bool,
 }
 
-/// Changes a password, if the one that was verified is still the one. Every link out there ends.
+/// Changes a password, if it is still the one that was verified. Revokes every mailed link.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn change(
     store: &Store,
     user_id: String,
@@ -167,7 +167,7 @@ pub async fn change(
     })
 }
 
-// Macros, as the statements must be expanded for each backend.
+// Macros, because the statements must be expanded for each backend.
 macro_rules! put_password {
     ($conn:ident, $account:expr) => {{
         let account: &NewAccount = $account;

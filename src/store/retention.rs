@@ -1,11 +1,12 @@
-//! Deletes rows whose time is over, a few at a time.
+//! Retention: deletes rows that have passed their retention period, in small batches.
 //!
-//! [`STEPS`] is the list of what is deleted: one step for each table and reason. A batch of a step is one
-//! transaction of at most so many rows, which it finds by an index. Nothing else notes how far a step has come:
-//! the rows that are left say so, and a step that was interrupted goes on with them.
+//! [`STEPS`] lists what is deleted: one step for each table and reason. A batch is one transaction of at most `limit`
+//! rows, which it finds by an index. No other record of progress is needed: the remaining rows are the record, and an
+//! interrupted step continues with them.
 //!
-//! No batch takes a right away, so none begins an epoch (`docs/lock-out.md`): with thousands of them, memory would
-//! be emptied thousands of times. Sessions therefore wait [`CERTAIN`] after their end.
+//! No batch takes a right away, so none begins an epoch (`docs/lock-out.md`): thousands of batches would otherwise
+//! clear the credential cache thousands of times. For the same reason sessions are kept for [`CERTAIN`] after they
+//! expire.
 
 pub mod clock;
 mod leavers;
@@ -22,33 +23,33 @@ pub use steps::{CERTAIN, STEPS};
 /// What is old enough to be deleted.
 #[derive(Debug, Clone, Copy)]
 pub struct Due {
-    /// The present moment.
+    /// The current time.
     pub now: Timestamp,
     /// How long audit events are kept.
     pub keep_audit_events: Span,
 }
 
-/// Deletes at most so many rows in one transaction, and returns how many.
+/// Deletes at most that many rows in one transaction, and returns how many it deleted.
 pub type Batch = for<'a> fn(&'a Store, Due, i64) -> LocalBoxFuture<'a, Result<usize, Error>>;
 
 /// One kind of rows to delete.
 #[derive(Clone, Copy)]
 pub struct Step {
-    /// What the log calls them.
+    /// The name of these rows in the log.
     pub rows: &'static str,
-    /// The table, and the column by whose index it finds them.
+    /// The table, and the column whose index finds them.
     pub found_by: (&'static str, &'static str),
-    /// Whether a clock decides what is deleted: then nothing is while the clock is not trusted.
+    /// Whether the clock decides what is deleted: then nothing is deleted while the clock is not trusted.
     pub by_clock: bool,
-    /// Deletes the next of them; when it deletes none, none is left.
+    /// Deletes the next batch; when it deletes no row, none is left.
     pub batch: Batch,
 }
 
-/// Deletes everything that is due, in batches of at most so many rows and without a pause between them: where
-/// nobody waits for the store. Returns the number of rows.
+/// Deletes everything that is due, in batches of at most `limit` rows and without a pause between them, for use while
+/// no request waits for the store. Returns the number of rows.
 ///
 /// # Errors
-/// When the store is unavailable; what was deleted until then stays deleted.
+/// As every query: see [`Error`]. Rows that were deleted before the error stay deleted.
 pub async fn complete(store: &Store, due: Due, limit: i64) -> Result<usize, Error> {
     let mut deleted = 0;
     for step in STEPS {

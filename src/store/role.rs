@@ -1,4 +1,4 @@
-//! A user's role, in its column.
+//! A user's role, and how a column stores it.
 
 use diesel::{
     backend::Backend,
@@ -10,14 +10,14 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::stored::{Column, Stored};
 
-/// What a user may do beyond their own things.
+/// What a user may do beyond managing their own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 #[diesel(sql_type = Text)]
 pub enum Role {
-    /// Nothing.
+    /// Nothing more.
     User,
-    /// Run the site: deactivate users, manage anyone's tokens.
+    /// Administer the site: deactivate users, revoke any user's tokens.
     Admin,
 }
 
@@ -25,7 +25,7 @@ impl Column for Role {
     const NAME: &'static str = "users.role";
 }
 
-/// A role as it is stored. One that this binary does not know grants nothing.
+/// A stored role. A role that this binary does not know grants nothing.
 pub type StoredRole = Stored<Role>;
 
 impl<DB> ToSql<Text, DB> for Role

@@ -1,8 +1,9 @@
-//! When sessions end: later with each day of use, and bounded where a wrong clock has set it.
+//! The expiry of sessions: extended with use (sliding expiration), at most once a day, and shortened where a wrong
+//! clock has set it too far ahead.
 //!
-//! The gate notes in memory what a use changes, and a task writes it every few seconds, so that no request waits
-//! and a burst of them causes one write. Until then the gate goes by what is noted. The cookie is not sent
-//! again: it lasts as long as a session can, the row decides, and a late answer could bring back an old one.
+//! The gate records what a use changes in memory, and a background task writes it every few seconds, so that no
+//! request waits and many uses cause one write. Until then the gate uses the recorded change. The cookie is not sent
+//! again: it lasts as long as a session can, the row decides, and a late response could bring back an old cookie.
 
 use std::{
     collections::HashMap,
@@ -21,16 +22,16 @@ use super::{
 };
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 
-/// How many sessions are written at once. SQLite's writer commits them together.
-const AT_ONCE: usize = 8;
+/// How many sessions are written concurrently. SQLite's writer commits them together.
+const MAX_IN_FLIGHT: usize = 8;
 
-/// What a use at this moment makes of a session's times.
+/// How a use now changes a session's times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
-    /// It ends later.
+    /// It expires later.
     Extended { until: Timestamp },
-    /// It was created, or would end, further ahead than any clock that is right allows: it counts as created
-    /// by now at the latest, and ends when the longest life from now is over.
+    /// It was created, or would expire, further ahead than a correct clock allows: it counts as created now at the
+    /// latest, and expires at most the absolute timeout from now.
     Bounded { created_at: Timestamp, until: Timestamp },
 }
 
@@ -48,7 +49,7 @@ impl Change {
         })
     }
 
-    /// Once a day at the most, and never past the longest life.
+    /// At most once a day, and never past the absolute timeout.
     fn extended(row: &SessionRow, now: Timestamp) -> Option<Self> {
         let due = row.remember && row.expires_at - IDLE_TIMEOUT + REFRESH_AFTER <= now;
         let until = (now + IDLE_TIMEOUT).min(row.created_at + ABSOLUTE_TIMEOUT);
@@ -70,61 +71,61 @@ impl Change {
     }
 }
 
-/// A change that is noted, and the row that it was made for.
+/// A recorded change, and the row that it applies to.
 #[derive(Debug, Clone)]
-struct Noted {
+struct PendingChange {
     row: Arc<SessionRow>,
     change: Change,
     at: Timestamp,
 }
 
-/// Changes that are not written yet, by the session's id.
+/// Changes that have not been written yet, by session id.
 #[derive(Debug, Default)]
 pub struct SessionEnds {
-    noted: Mutex<HashMap<String, Noted>>,
+    pending: Mutex<HashMap<String, PendingChange>>,
 }
 
 impl SessionEnds {
-    /// The session as it is from this use on. Where that is another end, it is noted, unless the use is
-    /// not to extend it.
+    /// Returns the session as it is from this use on. Records a change of its expiry, unless `extends` is false and
+    /// the change extends it.
     pub fn used(&self, row: &Arc<SessionRow>, now: Timestamp, extends: bool) -> Arc<SessionRow> {
         let change = Change::of(row, now);
         if change.is_none() && now < row.expires_at {
             return row.clone();
         }
-        let mut noted = self.lock();
-        // The first use of many decides, or each would move the end a little.
-        if let Some(noted) = noted.get(&row.id) {
-            return Arc::new(noted.change.apply(row, noted.at));
+        let mut pending = self.lock();
+        // The first of several uses decides, or each would move the expiry a little.
+        if let Some(pending) = pending.get(&row.id) {
+            return Arc::new(pending.change.apply(row, pending.at));
         }
         match change {
             Some(change) if now < row.expires_at && (extends || change.is_bound()) => {
-                noted.insert(row.id.clone(), Noted { row: row.clone(), change, at: now });
+                pending.insert(row.id.clone(), PendingChange { row: row.clone(), change, at: now });
                 Arc::new(change.apply(row, now))
             }
             _ => row.clone(),
         }
     }
 
-    /// Writes what was noted.
+    /// Writes the recorded changes.
     ///
     /// # Errors
-    /// When the store is unavailable; what was noted and not written is kept for the next time.
+    /// As every query: see [`Error`]. Changes that were not written are kept for the next flush.
     pub async fn flush(&self, store: &Store) -> Result<(), Error> {
-        let noted: Vec<Noted> = self.lock().values().cloned().collect();
-        stream::iter(noted)
+        let pending: Vec<PendingChange> = self.lock().values().cloned().collect();
+        stream::iter(pending)
             .map(Ok)
-            .try_for_each_concurrent(AT_ONCE, async |noted| {
-                let id = noted.row.id.clone();
-                write_change(store, noted).await?;
+            .try_for_each_concurrent(MAX_IN_FLIGHT, async |pending| {
+                let id = pending.row.id.clone();
+                write_change(store, pending).await?;
                 self.lock().remove(&id);
                 Ok(())
             })
             .await
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Noted>> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, PendingChange>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,9 +135,12 @@ impl Change {
     }
 }
 
-/// Writes one session's change in a transaction of its own, which cannot deadlock with one that locks many
-/// rows. Where another instance has done the same it finds nothing to do, and one that was ended stays so.
-async fn write_change(store: &Store, Noted { row, change, at }: Noted) -> Result<(), Error> {
+/// Writes one session's change in a transaction of its own, which cannot deadlock with one that locks many rows. If
+/// another instance has written the same change, this matches no row; a revoked session stays revoked.
+async fn write_change(
+    store: &Store,
+    PendingChange { row, change, at }: PendingChange,
+) -> Result<(), Error> {
     let (id, expires_at, created_at) = (row.id.clone(), row.expires_at, row.created_at);
     match change {
         Change::Extended { until } => {
@@ -147,11 +151,11 @@ async fn write_change(store: &Store, Noted { row, change, at }: Noted) -> Result
                 .set((sessions::expires_at.eq(until), sessions::updated_at.eq(at)))
                 .execute(conn)
                 .await)?;
-            // A later end begins no epoch: this instance reads it at the next use, and another one when it
-            // finds the old end due.
+            // A later expiry begins no epoch: this instance reads it at the next use, and another instance when the
+            // expiry in its cache has passed.
             store.cache.invalidate_user(&row.user_id);
         }
-        // An earlier end takes a right away.
+        // An earlier expiry takes a right away.
         Change::Bounded { created_at: created, until } => {
             invalidating_transaction!(store, |conn| diesel::update(sessions::table.find(&id))
                 .filter(sessions::expires_at.eq(expires_at))
@@ -246,7 +250,7 @@ mod tests {
         assert_eq!(
             after_its_old_end.expires_at,
             first + IDLE_TIMEOUT,
-            "what is noted counts already"
+            "a recorded change applies before it is written"
         );
     }
 

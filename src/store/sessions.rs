@@ -1,4 +1,4 @@
-//! Browsers that are signed in.
+//! Sessions: signed-in browsers.
 
 use std::sync::Arc;
 
@@ -29,43 +29,43 @@ use crate::{
     time::{Span, Timestamp, days},
 };
 
-/// How long a session lives after its last refresh.
+/// How long a session lasts after its last refresh (the idle timeout).
 pub const IDLE_TIMEOUT: Span = days(7);
-/// How long a session lives that is not to be remembered: it is never refreshed.
+/// How long a session lasts that is not to be remembered: it is never refreshed.
 pub const SHORT_LIFE: Span = days(1);
-/// A session is refreshed once a day at the most.
+/// The shortest time between two refreshes of a session.
 pub const REFRESH_AFTER: Span = days(1);
-/// However often it is refreshed, a session ends after this.
+/// How long a session lasts at most, however often it is refreshed (the absolute timeout).
 pub const ABSOLUTE_TIMEOUT: Span = days(30);
 
-/// A row of `sessions`, without its secret's hash: nobody needs that beside it.
+/// A row of `sessions`, without the hash of its secret, which no caller needs.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub struct SessionRow {
-    /// Which session. Not a credential: it may be shown.
+    /// Its id. Not a credential: it may be shown.
     pub id: String,
-    /// Whose.
+    /// The user's id.
     pub user_id: String,
-    /// When it ends, unless it is refreshed.
+    /// When it expires, unless it is refreshed.
     pub expires_at: Timestamp,
     /// When its user last entered a password in it.
     pub authenticated_at: Timestamp,
-    /// When it was last used, to the minute or so.
+    /// When it was last used, to about a minute.
     pub last_seen_at: Timestamp,
     /// Whether it outlives the browser and is refreshed.
     #[diesel(deserialize_as = OrEmpty<bool, sessions::remember>)]
     pub remember: bool,
-    /// From where it was begun.
+    /// The IP address that it was created from.
     pub ip_address: Option<String>,
-    /// By which program.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
-    /// When it was begun.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last refreshed.
     pub updated_at: Timestamp,
 }
 
-/// A row of `sessions` to add.
+/// A row of `sessions` to insert.
 #[derive(Insertable)]
 #[diesel(table_name = sessions)]
 pub struct NewSession {
@@ -82,12 +82,12 @@ pub struct NewSession {
     updated_at: Timestamp,
 }
 
-/// From where and by what a session is begun.
+/// The client that creates a session.
 #[derive(Debug, Clone, Default)]
 pub struct Device {
-    /// The peer's address.
+    /// The client's IP address.
     pub ip_address: Option<String>,
-    /// What the program calls itself.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
 }
 
@@ -143,10 +143,10 @@ impl Credential for SessionRow {
     credential_lookup!(sessions.secret_hash, generation::session_is_current);
 }
 
-/// What the gate asks: the session with this secret, expired or not, and its user.
+/// Returns the session with this secret, expired or not, and its user, for the gate.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn by_secret(
     store: &Store,
     hash: SessionHash,
@@ -155,11 +155,11 @@ pub async fn by_secret(
     store.lookup(hash, now).await
 }
 
-/// Adds a user together with the way they sign in, their first session, which takes the place of the
-/// one that the browser had, and the mail that they are sent, if they are sent one.
+/// Inserts a user with their sign-in method, their first session, which replaces the one that the browser had, and the
+/// mail to them, if any.
 ///
 /// # Errors
-/// [`Error::Violated`] when the address belongs to somebody.
+/// [`Error::Violated`] when another user has the email.
 pub async fn sign_up(
     store: &Store,
     user: User,
@@ -180,44 +180,43 @@ pub async fn sign_up(
     })
 }
 
-/// How signing in with a verified password ended.
+/// The outcome of signing in with a verified password.
 pub enum SignedIn {
-    /// A session has begun.
+    /// A session has been created.
     Begun(Box<(User, SessionRow)>),
-    /// The user was locked out meanwhile, or before.
+    /// The user is deactivated.
     Deactivated,
     /// The password was changed while it was being checked.
     CredentialChanged,
-    /// The user has yet to show that the address is theirs.
+    /// The user has not confirmed their email yet.
     NotVerified,
 }
 
-/// What a sign-in brings besides a password.
+/// What a sign-in needs besides a password.
 pub struct SigningIn {
-    /// The password again, hashed as hashes are made today, where its own hash is older.
+    /// The password's hash by the current parameters, if the stored one is older.
     pub rehashed: Option<PasswordHash>,
-    /// The session to begin.
+    /// The session to create.
     pub session: NewSession,
-    /// The session that the browser had until now: its secret must not live on beside the new one.
+    /// The session that the browser had: its secret must not stay valid beside the new one.
     pub replaced: Option<SessionHash>,
-    /// Whether only those may come in who have shown that their address is theirs.
+    /// Whether only users with a confirmed email may sign in.
     pub verified_only: bool,
 }
 
-/// Begins a session, if the password that was verified is still the one, and its user not locked out.
+/// Creates a session, if the password is still the one that was verified, and its user active.
 ///
-/// Both rows are locked, so that a change of password or a lock-out cannot slip between the check and
-/// the session.
+/// Locks both rows, so that no change of password and no deactivation can interleave with the check and the insertion.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn sign_in(
     store: &Store,
     verified: PasswordAccount,
     with: SigningIn,
 ) -> Result<SignedIn, Error> {
     let SigningIn { rehashed, session, replaced, verified_only } = with;
-    let keep = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
+    let current_hash = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
     let max_sessions = store.max_sessions;
     invalidating_transaction!(store, if replaced.is_some(), |conn| {
         let Some(user) = lock_user!(conn, &session.user_id).filter(User::is_active) else {
@@ -225,7 +224,7 @@ pub async fn sign_in(
         };
         let unchanged = diesel::update(accounts::table.find(&verified.account_id))
             .filter(accounts::password_hash.eq(verified.hash.as_str()))
-            .set(accounts::password_hash.eq(&keep))
+            .set(accounts::password_hash.eq(&current_hash))
             .execute(conn)
             .await?;
         if unchanged == 0 {
@@ -239,10 +238,10 @@ pub async fn sign_in(
     })
 }
 
-/// A page of a user's sessions that have not ended, newest first.
+/// A page of a user's valid sessions, newest first.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn list(
     store: &Store,
     user_id: String,
@@ -264,22 +263,22 @@ pub async fn list(
     Ok(window.page(rows, |session| &session.id))
 }
 
-/// A session goes on under another secret, as what it may do from now on nobody shall do with the old one.
+/// Rotates a session's secret, so that the old one cannot use what the session may do from now on.
 #[derive(Debug, Clone)]
 pub struct Renewal {
-    /// Which session.
+    /// The session's id.
     pub id: String,
     /// Its secret until now.
     pub presented: SessionHash,
-    /// Its secret from now on.
+    /// Its new secret.
     pub secret: SessionHash,
 }
 
-/// Notes that a session's user has entered the password again, and gives it another secret. False when it
-/// was ended meanwhile, or has got another one by a second answer on its way.
+/// Records that a session's user has entered the password again (re-authentication), and rotates its secret. Returns
+/// false if the session was revoked in the meantime, or a concurrent request has rotated its secret.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn authenticated_again(
     store: &Store,
     renewal: Renewal,
@@ -288,7 +287,8 @@ pub async fn authenticated_again(
     invalidating_transaction!(store, |conn| Ok(renew!(conn, &renewal, now)))
 }
 
-/// Within a transaction: the session goes on under another secret, if it goes on.
+/// Within a transaction: rotates the session's secret, if the session still has the presented one. Returns whether it
+/// did.
 macro_rules! renew {
     ($conn:ident, $renewal:expr, $now:expr) => {{
         let renewal: &$crate::store::sessions::Renewal = $renewal;
@@ -303,10 +303,10 @@ macro_rules! renew {
 
 pub(super) use renew;
 
-/// Ends the session with this secret, whatever its user's state.
+/// Revokes the session with this secret, whatever its user's state.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| diesel::delete(
         sessions::table.filter(sessions::secret_hash.eq(hash))
@@ -316,7 +316,7 @@ pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error
     Ok(())
 }
 
-/// Which of a user's sessions to end.
+/// Which of a user's sessions to revoke.
 #[derive(Debug, Clone)]
 pub enum Which {
     /// The one with this id.
@@ -327,10 +327,10 @@ pub enum Which {
     All,
 }
 
-/// Ends sessions of one user's own.
+/// Revokes a user's own sessions.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn end(
     store: &Store,
     user_id: String,
@@ -357,11 +357,11 @@ pub async fn end(
     })
 }
 
-/// Ends every session of a user, by an admin, if they are still one; says how many of the newest thousand had
-/// not ended yet.
+/// Revokes every session of a user, for an admin who still is one. Returns how many of the newest thousand were valid
+/// until then.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn end_as_admin(
     store: &Store,
     user_id: String,
@@ -375,11 +375,11 @@ pub async fn end_as_admin(
     })
 }
 
-/// Ends one session of any user, by an admin, if they are still one. The event is made for the session that is found:
-/// one that has ended already is not.
+/// Revokes one session of any user, for an admin who still is one. `event` builds the audit event from the session; an
+/// expired session is not found.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn end_one_as_admin(
     store: &Store,
     actor: Option<String>,
@@ -407,10 +407,10 @@ pub async fn end_one_as_admin(
     })
 }
 
-/// Within a transaction that has just incremented a user's generation of sessions: this one goes on.
+/// Within a transaction that has just incremented a user's session generation: keeps this session valid.
 ///
-/// Incremented as the user's number was, not set to what that is now: a session that was revoked before stays
-/// revoked, and so does one that the site's number revokes at the same time.
+/// Increments the session's generation as the user's was, instead of setting it to the current sum: a session that was
+/// revoked before stays revoked, and so does one that the site's generation revokes at the same time.
 macro_rules! keep_session {
     ($conn:ident, $user_id:expr, $id:expr) => {{
         use $crate::store::schema::sessions;
@@ -422,8 +422,8 @@ macro_rules! keep_session {
     }};
 }
 
-/// Within a transaction that has just incremented a user's generation of sessions: removes the newest of those
-/// that this revoked, and notes if there may be more. Says how many of the removed were valid until then.
+/// Within a transaction that has just incremented a user's session generation: deletes the newest of the sessions that
+/// this revoked, and records if there may be more. Returns how many of the deleted were valid until then.
 macro_rules! remove_sessions {
     ($conn:ident, $user_id:expr, $now:expr) => {{
         use $crate::store::{
@@ -452,10 +452,10 @@ macro_rules! remove_sessions {
     }};
 }
 
-/// Within a transaction: a session begins, and takes the place of the one that the browser had. Where its user has
-/// more sessions than they may have, the oldest end; no answer reports that, so none waits for it.
+/// Within a transaction: creates a session, which replaces the one that the browser had. If its user then has more
+/// sessions than allowed, deletes the oldest; no response reports that, so none waits for its invalidation.
 ///
-/// A macro, as the statements must be expanded for each backend.
+/// A macro, because the statements must be expanded for each backend.
 macro_rules! begin_session {
     ($conn:ident, $session:expr, $replaced:expr, $max:expr) => {{
         use $crate::store::{
@@ -475,7 +475,7 @@ macro_rules! begin_session {
             .returning(SessionRow::as_returning())
             .get_result($conn)
             .await?;
-        // Not the new one, which is not the last by its id if the clock was set back.
+        // Excludes the new session, which is not the last by its id if the clock was set back.
         let surplus: Vec<String> = sessions::table
             .filter(sessions::user_id.eq(&session.user_id))
             .filter(sessions::generation.eq(generation))

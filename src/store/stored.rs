@@ -1,4 +1,4 @@
-//! An enum in a column of text, by its name: what a table's author writes is one line.
+//! An enum that a text column stores by name. The author of a table writes one line:
 //!
 //! ```ignore
 //! #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, ToSchema)]
@@ -23,20 +23,20 @@ use serde::{Serialize, Serializer};
 
 use super::unreadable::note;
 
-/// An enum whose names a column holds.
+/// An enum whose names a column stores.
 pub trait Column: FromStr + Into<&'static str> + Copy {
-    /// Which column: `table.column`, for the log.
+    /// The column, as `table.column`, for the log.
     const NAME: &'static str;
 }
 
-/// What a column of names holds. A name that this binary does not know equals none that it knows: a newer one has
-/// written it, and it is shown as it is.
+/// A stored name. A name that this binary does not know equals no known one: a newer binary has written it, and it is
+/// shown as it is.
 #[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub enum Stored<T: 'static> {
-    /// A name of this binary's.
+    /// A name that this binary knows.
     Known(T),
-    /// Another.
+    /// Any other name.
     Unknown(String),
 }
 

@@ -1,4 +1,4 @@
-//! API tokens: what scripts hold instead of a cookie.
+//! API tokens: the credentials of scripts, instead of a cookie.
 
 mod list;
 
@@ -35,39 +35,39 @@ use crate::{
 
 pub use list::{Cursor, Filter, list};
 
-/// A row of `api_tokens`, without its hash: nobody needs that beside it.
+/// A row of `api_tokens`, without the token's hash, which no caller needs.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = api_tokens)]
 pub struct ApiToken {
-    /// Which token.
+    /// Its id.
     pub id: String,
-    /// Whose.
+    /// The owner's id.
     pub user_id: String,
-    /// Its first characters, by which its owner knows it.
+    /// Its first characters, by which its owner recognizes it.
     #[diesel(deserialize_as = OrEmpty<String, api_tokens::display_prefix>)]
     pub display_prefix: String,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     #[diesel(deserialize_as = OrEmpty<String, api_tokens::name>)]
     pub name: String,
     /// What it may do.
     pub scopes: StoredScopes,
-    /// When it stops.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute or so.
+    /// When it was last used, to about a minute.
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Whether it has not been revoked together with all of its user's, or of the site's. It takes a moment
-    /// until such a token's own row says so.
+    /// Whether it has not been revoked together with all tokens of its user or of the site. It takes a moment until
+    /// `revoked_at` of such a token is set.
     #[diesel(select_expression = generation::token_is_current())]
     #[diesel(select_expression_type = generation::token_is_current)]
     #[diesel(deserialize_as = OrEmpty<bool, api_tokens::generation>)]
     pub current: bool,
 }
 
-/// A row of `api_tokens` to add.
+/// A row of `api_tokens` to insert.
 #[derive(Insertable)]
 #[diesel(table_name = api_tokens)]
 pub struct NewToken {
@@ -82,14 +82,14 @@ pub struct NewToken {
 }
 
 impl NewToken {
-    /// A token of this user's, from now on, for so many days or for good.
+    /// A token for this user that is valid from now on, for `lifetime_days` days or without expiry.
     #[must_use]
     pub fn new(
         user_id: &str,
         token: &PlainToken,
         name: String,
         scopes: Scopes,
-        life: Option<u32>,
+        lifetime_days: Option<u32>,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -99,32 +99,32 @@ impl NewToken {
             display_prefix: token.display_prefix().to_owned(),
             name,
             scopes: scopes.to_text(),
-            expires_at: life.map(|number| now + days(number)),
+            expires_at: lifetime_days.map(|number| now + days(number)),
             created_at: now,
         }
     }
 
-    /// Which token it will be.
+    /// The id that it will have.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// Whether a token works.
+/// Whether a token is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum State {
-    /// It does.
+    /// It is valid.
     Active,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Somebody revoked it.
+    /// It was revoked.
     Revoked,
 }
 
 impl ApiToken {
-    /// Whether it works now. The instant of its expiry is the first at which it does not.
+    /// Returns its state now. At the instant of its expiry it is no longer valid.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
         match (self.revoked_at, self.expires_at) {
@@ -158,10 +158,10 @@ impl Credential for ApiToken {
     credential_lookup!(api_tokens.token_hash, generation::token_is_current);
 }
 
-/// What the gate asks: the token with this hash, in whatever state, and its user.
+/// Returns the token with this hash, in any state, and its user, for the gate.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn by_hash(
     store: &Store,
     hash: TokenHash,
@@ -170,32 +170,32 @@ pub async fn by_hash(
     store.lookup(hash, now).await
 }
 
-/// Who makes a token.
+/// The creator of a token.
 pub enum Maker {
-    /// Its owner, in this session, which must live on.
+    /// Its owner, in this session, which must still be valid.
     Owner(String),
-    /// The operator, of whom the audit log says so.
+    /// The operator, with the event for the audit log.
     Operator(Event),
 }
 
-/// How making a token ended.
+/// The outcome of creating a token.
 #[derive(Debug)]
 pub enum CreateTokenOutcome {
-    /// Here it is.
+    /// The new token.
     Token(Box<ApiToken>),
-    /// Its owner has been locked out or is gone, or the session has ended.
+    /// Its owner is deactivated or deleted, or the session is no longer valid.
     Deactivated,
-    /// It was to have the scope `admin`, and its owner is no admin (any more).
+    /// It was to have the scope `admin`, but its owner is not (or no longer) an admin.
     NotAnAdmin,
 }
 
-/// Adds a token, unless its owner was locked out or signed out, or asks for `admin` and is none (any
-/// more).
+/// Inserts a token, unless its owner was deactivated or signed out, or it asks for `admin` and its owner is not (or no
+/// longer) an admin.
 ///
-/// The owner's row is locked, so that a lock-out cannot slip in between.
+/// Locks the owner's row, so that no deactivation can interleave.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn create(
     store: &Store,
     token: NewToken,
@@ -210,7 +210,7 @@ pub async fn create(
             }
             Some(_) => {}
         }
-        // Before the session is looked at: a revocation that comes in between revokes this token too.
+        // Read before the session is checked: a revocation in between revokes this token too.
         let generation = generation!(conn, &token.user_id, token_generation);
         match &maker {
             Maker::Owner(session_id) => {
@@ -235,10 +235,10 @@ pub async fn create(
     })
 }
 
-/// A user's token by its id.
+/// Returns a user's token by its id.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ApiToken>, Error> {
     query!(store, |conn| with_generations()
         .select(ApiToken::as_select())
@@ -249,10 +249,10 @@ pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<A
         .optional())
 }
 
-/// Gives a user's token another name.
+/// Renames a user's token.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn rename(
     store: &Store,
     user_id: String,
@@ -275,10 +275,10 @@ pub async fn rename(
     })
 }
 
-/// The names of those of these tokens that are still kept, by their ids.
+/// Returns the names of those of these tokens that still exist, by their ids.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, String>, Error> {
     let rows: Vec<(String, String)> = list_query!(store, |conn| with_generations()
         .filter(api_tokens::id.eq_any(&ids))
@@ -288,10 +288,10 @@ pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, St
     Ok(rows.into_iter().collect())
 }
 
-/// Revokes a user's own token. False when there is none of that id; doing it again is no error.
+/// Revokes a user's own token. Returns false if there is none with that id. Idempotent.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn revoke(
     store: &Store,
     user_id: String,
@@ -315,10 +315,10 @@ pub async fn revoke(
     Ok(revoked == 1)
 }
 
-/// Revokes any token, by an admin, if they are still one, or the operator. The event is made for the token that is found.
+/// Revokes any token, for an admin who still is one, or the operator. `event` builds the audit event from the token.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn revoke_as_admin(
     store: &Store,
     actor: Option<String>,
@@ -343,11 +343,11 @@ pub async fn revoke_as_admin(
     })
 }
 
-/// Revokes every token of a user, by an admin, if they are still one; says how many of the newest thousand worked
+/// Revokes every token of a user, for an admin who still is one. Returns how many of the newest thousand were active
 /// until then.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn revoke_all(
     store: &Store,
     user_id: String,
@@ -361,15 +361,15 @@ pub async fn revoke_all(
     })
 }
 
-/// Tokens, with all that says whether they work. None is read without it: an [`ApiToken`] cannot be selected from
-/// `api_tokens` alone.
+/// Tokens joined with all that decides whether they are valid. An [`ApiToken`] cannot be selected from `api_tokens`
+/// alone, so none is read without it.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn with_generations() -> _ {
     api_tokens::table.inner_join(users::table).inner_join(generation::site()).filter(present())
 }
 
-/// Within a transaction that has just incremented a user's generation of tokens: has the newest of those that this
-/// revoked say when, and notes if there may be more. Says how many of them worked until then.
+/// Within a transaction that has just incremented a user's token generation: sets `revoked_at` of the newest of the
+/// tokens that this revoked, and records if there may be more. Returns how many of them were active until then.
 macro_rules! mark_tokens {
     ($conn:ident, $user_id:expr, $now:expr) => {{
         use $crate::store::{
@@ -388,7 +388,7 @@ macro_rules! mark_tokens {
             .limit(i64::from(FIRST_BATCH))
             .load($conn)
             .await?;
-        // One that was revoked with others before has yet to say when that was.
+        // A token that an earlier mass revocation covered keeps that time, which is still to be written.
         let ids = newest.iter().filter(|(_, of)| *of == generation - 1).map(|(id, _)| id);
         let revoked = diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(ids)))
             .filter(is_active($now))

@@ -1,8 +1,9 @@
-//! The clock that retention goes by: the calendar, as far as it can be trusted.
+//! The clock that retention uses: the wall clock, as far as it can be trusted.
 //!
-//! What a wrong clock deletes is gone. So the database keeps a mark, shared by all instances, that runs on by their
-//! uptime, which no one can set. Where the calendar is further ahead of the mark than a short stop explains, nothing is
-//! deleted until it has been so for a day of uptime, or an operator says that it is right.
+//! Rows that a wrong clock deletes are lost. Therefore the database keeps a mark, shared by all instances, that
+//! advances with their uptime, which cannot be set. If the wall clock is further ahead of the mark than a short
+//! downtime explains, nothing is deleted until the difference has been stable for a day of uptime, or an operator
+//! confirms the clock.
 
 use std::time::Duration;
 
@@ -18,17 +19,18 @@ use super::super::{
 };
 use crate::time::{Clock, Timestamp, Uptime};
 
-/// By so much the calendar may be ahead of the mark: a day, in which a server may be down without a word.
+/// How far the wall clock may be ahead of the mark, in microseconds: a day, for which servers may be down without
+/// further checks.
 const TOLERANCE: i64 = 24 * 60 * 60 * 1_000_000;
-/// After so much uptime without another jump the calendar is trusted again: a day.
+/// After how much uptime without another jump the wall clock is trusted again, in microseconds: a day.
 const STEADY: i64 = 24 * 60 * 60 * 1_000_000;
-/// A clock is still steady where it is corrected by so much: five minutes.
+/// By how much the clock may be corrected and still count as steady, in microseconds: five minutes.
 const SLACK: i64 = 5 * 60 * 1_000_000;
 
-/// How far the calendar is trusted.
+/// The mark, and how far the wall clock is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = retention_clock)]
-struct Trust {
+struct ClockState {
     mark: Timestamp,
     jump: Option<i64>,
     steady_from: Option<Timestamp>,
@@ -38,44 +40,44 @@ struct Trust {
 /// What retention may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockStatus {
-    /// Delete what is over at this moment: the earlier of calendar and mark.
+    /// Delete what has passed its retention period at this time: the earlier of wall clock and mark.
     Trusted(Timestamp),
-    /// Delete nothing: the calendar is ahead of the mark, without an explanation.
+    /// Delete nothing: the wall clock is ahead of the mark, without an explanation.
     Ahead(Jump),
 }
 
-/// A calendar that is ahead of the mark.
+/// A wall clock that is ahead of the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jump {
-    /// What the mark says.
+    /// The time of the mark.
     pub mark: Timestamp,
-    /// What the calendar says.
+    /// The time of the wall clock.
     pub now: Timestamp,
-    /// How much uptime it takes until the calendar is trusted, if it does not jump again.
+    /// How much uptime must pass until the wall clock is trusted, if it does not jump again.
     pub left: Duration,
 }
 
-/// What an operator is shown.
+/// The state of the clock, for an operator.
 #[derive(Debug, Clone, Copy)]
 pub struct Status {
-    /// The mark.
+    /// The time of the mark.
     pub mark: Timestamp,
-    /// The calendar, by the clock that instances share.
+    /// The time of the wall clock, by the clock that instances share.
     pub now: Timestamp,
     /// What retention may do.
     pub standing: ClockStatus,
 }
 
 impl Status {
-    /// Whether the mark is ahead of the calendar by more than it may ever be: the calendar was trusted once when it
-    /// was wrong. Nothing is deleted too early by that, but a calendar that is wrong again may go unnoticed.
+    /// Whether the mark is ahead of the wall clock by more than the tolerance: a wrong wall clock was trusted once.
+    /// That deletes nothing too early, but another wrong clock may go unnoticed.
     #[must_use]
     pub fn mark_is_ahead(&self) -> bool {
         self.mark.micros().saturating_sub(self.now.micros()) > TOLERANCE
     }
 }
 
-/// What one process has seen of the mark: by how much it may move it on.
+/// What one process knows of the mark, and so by how much it may advance it.
 #[derive(Debug, Default)]
 pub struct Watch {
     last: Option<Seen>,
@@ -89,17 +91,17 @@ struct Seen {
 }
 
 impl Watch {
-    /// Moves the mark on by the uptime since the last look, and says what may be done.
+    /// Advances the mark by the uptime since the last call, and returns what retention may do.
     ///
     /// # Errors
-    /// When the store is unavailable.
+    /// As every query: see [`Error`](crate::store::Error).
     pub async fn look(&mut self, store: &Store, clock: &Clock) -> Result<ClockStatus, Error> {
         let at = clock.uptime();
         let now = shared_clock::now(store, clock).await?;
         let last = self.last;
-        let mark: Trust = maintenance_transaction!(store, |conn| {
-            let before = locked!(conn);
-            let after = before.moved(vouched(last, &before, at), last.is_none(), now);
+        let mark: ClockState = maintenance_transaction!(store, |conn| {
+            let before = lock_clock!(conn);
+            let after = before.advanced(least_mark(last, &before, at), last.is_none(), now);
             diesel::update(retention_clock::table.find(1))
                 .set((
                     retention_clock::mark.eq(after.mark),
@@ -115,9 +117,9 @@ impl Watch {
     }
 }
 
-/// What the mark must be by now, as this process has seen it and has run since.
-fn vouched(last: Option<Seen>, before: &Trust, at: Uptime) -> Timestamp {
-    // What an operator has set since is not to be raised again by what was seen before.
+/// Returns the least that the mark must be now, by what this process saw last and its uptime since.
+fn least_mark(last: Option<Seen>, before: &ClockState, at: Uptime) -> Timestamp {
+    // A mark that an operator has set since is not raised again by what was seen before.
     match last.filter(|seen| seen.corrections == before.corrections) {
         Some(seen) => later(seen.mark, at.since(seen.at)),
         None => before.mark,
@@ -129,17 +131,17 @@ fn later(moment: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_micros(moment.micros().saturating_add(by))
 }
 
-impl Trust {
+impl ClockState {
     fn ahead(&self, now: Timestamp) -> i64 {
         now.micros().saturating_sub(self.mark.micros())
     }
 
-    /// The mark as it is when a process has looked that has been running until then, or has just started.
-    fn moved(&self, vouched: Timestamp, started: bool, now: Timestamp) -> Self {
-        let mark = Self { mark: self.mark.max(vouched), ..self.clone() };
+    /// Returns the state after a process has checked the clock, either while running or just after its start.
+    fn advanced(&self, least_mark: Timestamp, started: bool, now: Timestamp) -> Self {
+        let mark = Self { mark: self.mark.max(least_mark), ..self.clone() };
         let ahead = mark.ahead(now);
         if ahead <= TOLERANCE {
-            // A stop is no uptime: what was missed meanwhile is caught up with when a process starts, and then only.
+            // Downtime does not count as uptime: the mark catches up with it when a process starts, and only then.
             let caught_up = if started { mark.mark.max(now) } else { mark.mark };
             return Self { mark: caught_up, jump: None, steady_from: None, ..mark };
         }
@@ -147,7 +149,7 @@ impl Trust {
             return mark.jumped(ahead, mark.mark);
         };
         if (ahead - jump).abs() > SLACK {
-            // A start after a short stop goes on waiting, any other jump begins to.
+            // A start after a short downtime continues the waiting time; any other jump restarts it.
             let stopped = started && (0..=TOLERANCE).contains(&(ahead - jump));
             return mark.jumped(ahead, if stopped { from } else { mark.mark });
         }
@@ -172,27 +174,27 @@ impl Trust {
     }
 }
 
-/// How it stands; nothing is moved on.
+/// Returns the current state, and advances nothing.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn status(store: &Store, clock: &Clock) -> Result<Status, Error> {
     let now = shared_clock::now(store, clock).await?;
-    let mark: Trust = query!(store, |conn| retention_clock::table
-        .select(Trust::as_select())
+    let mark: ClockState = query!(store, |conn| retention_clock::table
+        .select(ClockState::as_select())
         .get_result(conn)
         .await)?;
     Ok(Status { mark: mark.mark, now, standing: mark.standing(now) })
 }
 
-/// Sets the mark to what the calendar says now, forward or back, as an operator has found it right.
+/// Sets the mark to the wall clock, forward or back, because an operator has confirmed it.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn confirm(store: &Store, clock: &Clock, event: Event) -> Result<Status, Error> {
     let now = shared_clock::now(store, clock).await?;
     maintenance_transaction!(store, |conn| {
-        let before = locked!(conn);
+        let before = lock_clock!(conn);
         diesel::update(retention_clock::table.find(1))
             .set((
                 retention_clock::mark.eq(now),
@@ -208,19 +210,19 @@ pub async fn confirm(store: &Store, clock: &Clock, event: Event) -> Result<Statu
     status(store, clock).await
 }
 
-/// The mark, locked until the end of the transaction: instances look at it one after the other.
-macro_rules! locked {
+/// Returns the mark and locks it until the end of the transaction: instances update it one after the other.
+macro_rules! lock_clock {
     ($conn:ident) => {{
-        let mark: Trust = diesel::update(retention_clock::table.find(1))
+        let mark: ClockState = diesel::update(retention_clock::table.find(1))
             .set(retention_clock::id.eq(1))
-            .returning(Trust::as_returning())
+            .returning(ClockState::as_returning())
             .get_result($conn)
             .await?;
         mark
     }};
 }
 
-use locked;
+use lock_clock;
 
 #[cfg(test)]
 mod tests {
@@ -230,22 +232,22 @@ mod tests {
     const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
     const MINUTE: Span = seconds(60);
 
-    /// A mark, and a process that looks at it.
+    /// A mark, and a process that advances it.
     struct Site {
-        mark: Trust,
+        mark: ClockState,
         seen: Option<Timestamp>,
     }
 
     fn site() -> Site {
-        let mark = Trust { mark: START, jump: None, steady_from: None, corrections: 0 };
+        let mark = ClockState { mark: START, jump: None, steady_from: None, corrections: 0 };
         Site { mark, seen: Some(START) }
     }
 
     impl Site {
-        /// So much time has passed since the last look, and the calendar says this.
+        /// Simulates a call after `passed` of uptime, with this wall clock.
         fn look(&mut self, passed: Span, now: Timestamp) -> ClockStatus {
-            let vouched = self.seen.map_or(self.mark.mark, |mark| mark + passed);
-            self.mark = self.mark.moved(vouched, self.seen.is_none(), now);
+            let least_mark = self.seen.map_or(self.mark.mark, |mark| mark + passed);
+            self.mark = self.mark.advanced(least_mark, self.seen.is_none(), now);
             self.seen = Some(self.mark.mark);
             self.mark.standing(now)
         }
@@ -291,7 +293,7 @@ mod tests {
                 now = now + seconds(3600);
                 assert!(is_ahead(site.look(seconds(3600), now)));
             }
-            // Another jump: the day begins again.
+            // Another jump restarts the day.
             now = now + days(3);
             assert!(is_ahead(site.look(MINUTE, now)));
             for _ in 0..23 {
@@ -334,14 +336,18 @@ mod tests {
         assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(now));
         assert_eq!(site.mark.mark, START + MINUTE);
         let now = START + MINUTE + days(3);
-        assert_eq!(site.look(days(3), now), ClockStatus::Trusted(now), "it was right meanwhile");
+        assert_eq!(
+            site.look(days(3), now),
+            ClockStatus::Trusted(now),
+            "the mark has caught up with the clock"
+        );
     }
 
     #[test]
     fn many_processes_move_the_mark_no_faster_than_one() {
         let mut mark = site().mark;
         for _ in 0..10 {
-            mark = mark.moved(START + MINUTE, false, START + days(400));
+            mark = mark.advanced(START + MINUTE, false, START + days(400));
         }
         assert_eq!(mark.mark, START + MINUTE);
     }

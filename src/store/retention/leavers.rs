@@ -1,5 +1,5 @@
-//! What is left of users who have deleted their account. They have lost every right with that; this is only cleaning up,
-//! a few rows at a time, and the user's own row last.
+//! Deletes the rows of users who have deleted their account. The deletion itself revoked every right; this only cleans
+//! up, in small batches, the user's own row last.
 
 use diesel::{
     prelude::*,
@@ -13,9 +13,9 @@ use super::{
     owned,
 };
 
-/// Deletes the next rows of a user who has left: of the first table that has any.
+/// Deletes the next rows of a user who has deleted their account: of the first table that has any.
 pub(super) async fn batch(store: &Store, limit: i64) -> Result<usize, Error> {
-    let left: Option<String> = query!(store, |conn| users::table
+    let deleted_user: Option<String> = query!(store, |conn| users::table
         .filter(users::deleted_at.is_not_null())
         .order(users::deleted_at)
         .select(users::id)
@@ -23,7 +23,7 @@ pub(super) async fn batch(store: &Store, limit: i64) -> Result<usize, Error> {
         .get_result(conn)
         .await
         .optional())?;
-    let Some(user_id) = left else { return Ok(0) };
+    let Some(user_id) = deleted_user else { return Ok(0) };
     for statement in owned::statements(store).await? {
         let (user_id, statement) = (user_id.clone(), statement.clone());
         let deleted = maintenance_transaction!(store, |conn| sql_query(&statement)

@@ -1,5 +1,5 @@
-//! Which rows go with a user: the database's own catalogue says so, wherever a table has a foreign key to `users` with ON
-//! DELETE CASCADE, or to a table that has one. A product's tables need no list.
+//! Finds the rows that belong to a user, from the database's own catalogue: every table with a foreign key to `users`
+//! with ON DELETE CASCADE, or to a table that has one. Tables of a product need no list.
 
 use diesel::{
     QueryableByName, sql_query,
@@ -9,27 +9,27 @@ use diesel_async::RunQueryDsl;
 
 use super::super::{Database, Error, Store, query};
 
-/// A foreign key with ON DELETE CASCADE, of one column.
+/// A foreign key of one column with ON DELETE CASCADE.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 struct Reference {
-    /// Whose row goes.
+    /// The table whose rows are deleted.
     #[diesel(sql_type = Text)]
     child: String,
-    /// By this column of it.
+    /// The column of `child` that refers to the parent.
     #[diesel(sql_type = Text)]
     child_column: String,
-    /// With whose row.
+    /// The table that it refers to.
     #[diesel(sql_type = Text)]
     parent: String,
-    /// By this column of that; none is the primary key, on SQLite.
+    /// The column of `parent` that it refers to; on SQLite `None` means the primary key.
     #[diesel(sql_type = Nullable<Text>)]
     parent_column: Option<String>,
-    /// What names one row of the child.
+    /// What identifies one row of the child.
     #[diesel(sql_type = Text)]
     key: String,
 }
 
-/// Names are quoted here, so that a product may call a table `order`.
+/// Quotes names, so that a product may call a table `order`.
 const POSTGRES: &str = "
     SELECT c.conrelid::regclass::text AS child, quote_ident(a.attname) AS child_column,
         c.confrelid::regclass::text AS parent, quote_ident(b.attname) AS parent_column,
@@ -58,7 +58,8 @@ const SQLITE: &str = r#"
         )
     ORDER BY 1, 2"#;
 
-/// A statement for each table, rows that hang on others' before those; `$1` is the user, `$2` how many rows at most.
+/// Returns a statement for each table, dependent rows before the rows they refer to; `$1` is the user, `$2` the most
+/// rows to delete.
 pub(super) async fn statements(store: &Store) -> Result<Vec<String>, Error> {
     let (catalogue, users) = match store.database() {
         Database::Postgres(_) => (POSTGRES, "users"),
@@ -66,13 +67,13 @@ pub(super) async fn statements(store: &Store) -> Result<Vec<String>, Error> {
     };
     let references: Vec<Reference> = query!(store, |conn| sql_query(catalogue).load(conn).await)?;
     let mut statements = Vec::new();
-    follow(&references, users, "$1", &mut Vec::new(), &mut statements);
+    add_statements(&references, users, "$1", &mut Vec::new(), &mut statements);
     Ok(statements)
 }
 
-/// Adds the statements for all that goes with some rows of a table; `parents` are those rows, by the column that is
-/// referred to.
-fn follow<'a>(
+/// Adds the statements for all rows that depend on some rows of a table. `parents` selects those rows' referenced
+/// column.
+fn add_statements<'a>(
     references: &'a [Reference],
     parent: &str,
     parents: &str,
@@ -81,11 +82,11 @@ fn follow<'a>(
 ) {
     for reference in references.iter().filter(|reference| reference.parent == parent) {
         let Reference { child, child_column, key, .. } = reference;
-        // Of a table that refers to itself the database deletes the rest.
+        // If a table refers to itself, the database's own cascade deletes the rest.
         if path.contains(&child.as_str()) {
             continue;
         }
-        let some = |column: &str| {
+        let select_rows = |column: &str| {
             format!("SELECT {column} FROM {child} WHERE {child_column} IN ({parents}) LIMIT $2")
         };
         path.push(child);
@@ -94,14 +95,14 @@ fn follow<'a>(
             further.filter_map(|further| further.parent_column.as_ref()).collect();
         columns.dedup();
         for column in columns {
-            follow(references, child, &some(column), path, statements);
+            add_statements(references, child, &select_rows(column), path, statements);
         }
         path.pop();
-        let rows = some(key.trim_start_matches('(').trim_end_matches(')'));
-        // PostgreSQL goes straight to rows that an array names, and might read the table for those of a query.
-        let named =
+        let rows = select_rows(key.trim_start_matches('(').trim_end_matches(')'));
+        // PostgreSQL fetches rows directly for an array, and might scan the table for a subquery.
+        let condition =
             if key == "ctid" { format!("= ANY (ARRAY({rows}))") } else { format!("IN ({rows})") };
-        statements.push(format!("DELETE FROM {child} WHERE {key} {named}"));
+        statements.push(format!("DELETE FROM {child} WHERE {key} {condition}"));
     }
 }
 
@@ -128,7 +129,7 @@ mod tests {
             reference("others", "elsewhere"),
         ];
         let mut statements = Vec::new();
-        follow(&references, "users", "$1", &mut Vec::new(), &mut statements);
+        add_statements(&references, "users", "$1", &mut Vec::new(), &mut statements);
         assert_eq!(
             statements,
             [

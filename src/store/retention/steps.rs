@@ -1,4 +1,4 @@
-//! What is deleted, table after table, and when.
+//! What retention deletes, table by table, and when.
 
 use diesel::{prelude::*, sql_query, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
@@ -18,18 +18,18 @@ use super::{
 };
 use crate::time::{Span, days, seconds};
 
-/// A session is deleted so long after its end. The database's triggers ignore one that ended an hour ago or
-/// more; the second hour is for clocks that differ.
+/// How long an expired session is kept. The database's triggers ignore a session that expired an hour ago or more; the
+/// second hour allows for clocks that differ.
 pub const CERTAIN: Span = seconds(2 * 60 * 60);
 
-/// A token that does not work any more stays in its owner's list for this long.
+/// How long a revoked or expired token stays in its owner's list.
 const TOKEN_RETENTION: Span = days(30);
 
-/// A job that was given up waits for an admin for this long.
+/// How long a job that was given up (a dead letter) is kept for an admin to look at.
 const JOB_RETENTION: Span = days(30);
 
-/// A step that deletes a table's rows when a column of theirs, which has an index, reaches a moment. In the order
-/// of that index, so that the database stops after the last row of a batch.
+/// A step that deletes a table's rows when an indexed column reaches a certain time. In the order of that index, so
+/// that the database stops after the last row of a batch.
 macro_rules! by_time {
     ($rows:literal, $table:ident.$key:ident where $column:ident $before:ident |$due:ident| $moment:expr) => {
         Step {
@@ -46,7 +46,7 @@ macro_rules! by_time {
                             .order(old.field($table::$column))
                             .select(old.field($table::$key))
                             .limit(limit);
-                        // The moment once more: of a key in two parts only one is named.
+                        // Repeats the condition: of a composite primary key the subquery names only one column.
                         diesel::delete($table::table.filter($table::$key.eq_any(batch)))
                             .filter($table::$column.$before(moment))
                             .execute(conn)
@@ -58,7 +58,7 @@ macro_rules! by_time {
     };
 }
 
-/// All that retention deletes, in the order in which it does so.
+/// All steps, in the order in which they run.
 pub const STEPS: &[Step] = &[
     Step {
         rows: "revoked credentials",
@@ -91,7 +91,8 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
-/// Deletes changes that no instance goes through any more. Diesel has no comparison of two columns with a list.
+/// Deletes log entries that no instance reads any more. Raw SQL, because Diesel cannot compare two columns with a
+/// list.
 async fn changes(store: &Store, limit: i64) -> Result<usize, Error> {
     let number: Option<i64> =
         query!(store, |conn| epoch::table.select(epoch::number).get_result(conn).await.optional())?;

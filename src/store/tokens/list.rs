@@ -1,9 +1,9 @@
 //! Lists of tokens, of all users or of one.
 //!
-//! All of them, and the revoked ones, are in the order of their ids: the newest first. Whether another token is
-//! active or expired depends on the present moment, by which no index can be divided. So lists of these two
-//! states are in the order of the expiry: first those without one, the newest first, then the latest expiry
-//! first. The present moment cuts that order in two, and each page reads no row that it does not show.
+//! The list of all tokens and that of revoked ones are in the order of ids, newest first. Whether another token is
+//! active or expired depends on the current time, by which no index can be divided. Lists of these two states are
+//! therefore in the order of the expiry: first tokens without one, newest first, then the latest expiry first. The
+//! current time divides that order in two, and no page reads rows that it does not show.
 
 use std::{fmt, str::FromStr};
 
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::time::{Moment, Timestamp};
 
-/// Which tokens a list shows.
+/// Which tokens to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only this user's.
@@ -34,7 +34,7 @@ pub struct Filter {
     pub state: Option<State>,
 }
 
-/// Where a page begins or ends: a token's id, and its expiry if the list is in that order.
+/// The position at which a page begins or ends: a token's id, and its expiry if the list is in that order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     token: page::Cursor,
@@ -51,7 +51,7 @@ impl Cursor {
     }
 }
 
-/// Where a list in the order of the ids goes on.
+/// The position in a list in the order of ids.
 impl From<page::Cursor> for Cursor {
     fn from(token: page::Cursor) -> Self {
         Self { token, expires_at: None }
@@ -85,14 +85,14 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-/// A list is one or two of these, one after the other; each is read in the order of an index.
+/// A section of a list. A list has one or two, one after the other; each is read in the order of an index.
 #[derive(Clone, Copy)]
 enum Part {
     All,
     Revoked,
     WithoutExpiry,
     /// With an expiry after now.
-    Lasting,
+    Unexpired,
     /// With an expiry until now.
     Expired,
 }
@@ -102,49 +102,49 @@ impl Part {
         match state {
             None => &[Self::All],
             Some(State::Revoked) => &[Self::Revoked],
-            Some(State::Active) => &[Self::WithoutExpiry, Self::Lasting],
+            Some(State::Active) => &[Self::WithoutExpiry, Self::Unexpired],
             Some(State::Expired) => &[Self::Expired],
         }
     }
 
     fn is_by_expiry(self) -> bool {
-        matches!(self, Self::Lasting | Self::Expired)
+        matches!(self, Self::Unexpired | Self::Expired)
     }
 
-    /// Where this part goes on after a row of it.
+    /// Returns the position after a row of this section.
     fn cursor(self, token: &ApiToken) -> Cursor {
         Cursor::of(token, token.expires_at.filter(|_| self.is_by_expiry()))
     }
 
-    /// Whether some of its rows may be beyond this row of the list, in the direction in which it is read. A row
-    /// without an expiry comes before all that have one.
-    fn goes_on(self, from: Option<&Cursor>, backward: bool) -> bool {
+    /// Whether rows of this section may follow this row of the list, in the direction of reading. Rows without an
+    /// expiry come before all that have one.
+    fn may_continue(self, from: Option<&Cursor>, backward: bool) -> bool {
         match (self, from) {
             (Self::WithoutExpiry, Some(cursor)) => backward || cursor.expires_at.is_none(),
-            (Self::Lasting, Some(cursor)) => !backward || cursor.expires_at.is_some(),
+            (Self::Unexpired, Some(cursor)) => !backward || cursor.expires_at.is_some(),
             _ => true,
         }
     }
 
-    /// The row of this part from which it is read on, if not from its start or end.
+    /// Returns the row of this section from which to continue, or none to read from the section's start or end.
     fn begins_at(self, from: Option<&Cursor>) -> Option<&Cursor> {
         from.filter(|cursor| match self {
             Self::All | Self::Revoked => true,
             Self::WithoutExpiry => cursor.expires_at.is_none(),
-            Self::Lasting | Self::Expired => cursor.expires_at.is_some(),
+            Self::Unexpired | Self::Expired => cursor.expires_at.is_some(),
         })
     }
 }
 
-/// How many rows a list of active tokens reads at the most: tokens that were revoked all at once are among them
-/// until they are marked, and are left out.
-const MOST_READ: usize = 1000;
+/// The most rows that a list of active tokens reads: tokens of a mass revocation are among them until they are marked,
+/// and are left out.
+const MAX_ROWS_READ: usize = 1000;
 
-/// A page of tokens. While tokens that were revoked all at once are being
-/// marked, a page of active ones may hold fewer than the limit, and not be the last.
+/// A page of tokens. While tokens of a mass revocation are being marked, a page of active ones may hold fewer rows
+/// than the limit without being the last.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn list(
     store: &Store,
     filter: Filter,
@@ -152,7 +152,7 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Page<ApiToken, Cursor>, Error> {
     let fetch = window.fetch();
-    let wanted = usize::try_from(fetch).unwrap_or(MOST_READ);
+    let wanted = usize::try_from(fetch).unwrap_or(MAX_ROWS_READ);
     let backward = window.is_backward();
     let first: Option<Cursor> = match &window.start {
         Start::First => None,
@@ -168,10 +168,10 @@ pub async fn list(
         let mut from = first.clone();
         let mut read = 0;
         for part in &parts {
-            if !part.goes_on(from.as_ref(), backward) {
+            if !part.may_continue(from.as_ref(), backward) {
                 continue;
             }
-            while rows.len() < wanted && read < MOST_READ {
+            while rows.len() < wanted && read < MAX_ROWS_READ {
                 let mut query =
                     with_generations().select(ApiToken::as_select()).into_boxed::<Backend>();
                 if let Some(user_id) = &filter.user_id {
@@ -183,18 +183,20 @@ pub async fn list(
                     Part::WithoutExpiry => query
                         .filter(api_tokens::revoked_at.is_null())
                         .filter(api_tokens::expires_at.is_null()),
-                    Part::Lasting | Part::Expired => query
+                    Part::Unexpired | Part::Expired => query
                         .filter(api_tokens::revoked_at.is_null())
                         .filter(api_tokens::expires_at.is_not_null()),
                 };
                 query = match part {
-                    Part::Lasting => query.filter(api_tokens::expires_at.gt(now).assume_not_null()),
+                    Part::Unexpired => {
+                        query.filter(api_tokens::expires_at.gt(now).assume_not_null())
+                    }
                     Part::Expired => query.filter(api_tokens::expires_at.le(now).assume_not_null()),
                     _ => query,
                 };
                 query = match part.begins_at(from.as_ref()) {
                     Some(cursor @ Cursor { expires_at: Some(at), .. }) if part.is_by_expiry() => {
-                        // One comparison of a pair, for which the index is read from there; Diesel has none.
+                        // A row-value comparison, which the index can seek to; Diesel has none.
                         let pair = if backward {
                             "(api_tokens.expires_at, api_tokens.id) > ("
                         } else {
@@ -221,17 +223,17 @@ pub async fn list(
                     (false, false) => query.order(api_tokens::id.desc()),
                     (false, true) => query.order(api_tokens::id.asc()),
                 };
-                let some: Vec<ApiToken> = query.limit(fetch).load(conn).await?;
-                read += some.len();
-                from = some.last().map(|token| part.cursor(token)).or(from);
-                let is_last = some.len() < wanted;
-                rows.extend(some.into_iter().filter(|token| token.current || !active));
+                let batch: Vec<ApiToken> = query.limit(fetch).load(conn).await?;
+                read += batch.len();
+                from = batch.last().map(|token| part.cursor(token)).or(from);
+                let is_last = batch.len() < wanted;
+                rows.extend(batch.into_iter().filter(|token| token.current || !active));
                 if is_last {
                     break;
                 }
             }
         }
-        Ok((rows, from.filter(|_| read >= MOST_READ)))
+        Ok((rows, from.filter(|_| read >= MAX_ROWS_READ)))
     })?;
     let by_expiry = matches!(filter.state, Some(State::Active | State::Expired));
     let is_cut = rows.len() < wanted;
