@@ -1,4 +1,4 @@
-//! How people sign in. A password is one way; others will be further rows with their own provider.
+//! Sign-in methods. A password is one; others will be further rows with a provider of their own.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -18,30 +18,30 @@ use super::{
 };
 use crate::{secrets::PasswordHash, time::Timestamp};
 
-/// The provider of a password, in the Better Auth protocol's word.
+/// The provider of a password, as the Better Auth protocol names it.
 pub const PASSWORD: &str = "credential";
 
 /// A row of `accounts`, without the password's hash.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = accounts)]
 pub struct Account {
-    /// Which way in.
+    /// Its id.
     pub id: String,
-    /// Whose.
+    /// The user's id.
     pub user_id: String,
-    /// Who vouches: [`PASSWORD`], as yet.
+    /// The identity provider: only [`PASSWORD`] so far.
     #[diesel(deserialize_as = OrEmpty<String, accounts::provider_id>)]
     pub provider_id: String,
-    /// Their id there; for a password the user's own.
+    /// The user's id at the provider; for a password, the user's own id.
     #[diesel(deserialize_as = OrEmpty<String, accounts::account_id>)]
     pub account_id: String,
-    /// Since when.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
 
-/// A row of `accounts` to add.
+/// A row of `accounts` to insert.
 #[derive(Insertable)]
 #[diesel(table_name = accounts)]
 pub struct NewAccount {
@@ -70,20 +70,20 @@ impl NewAccount {
     }
 }
 
-/// What comes with a new user besides their row.
+/// What is inserted together with a new user.
 pub struct CreateUserOptions {
-    /// How they sign in, if that is known already.
+    /// The sign-in method, if it is known already.
     pub account: Option<NewAccount>,
-    /// The mail that they are sent.
+    /// The mail to the user.
     pub mail: Option<NewJob>,
-    /// What the audit log says of it.
+    /// The event for the audit log.
     pub event: Event,
 }
 
-/// Adds a user, and what they begin with, by an admin, if they are still one, or the operator.
+/// Inserts a user with these options, for an admin who still is one, or the operator.
 ///
 /// # Errors
-/// [`Error::Violated`] when the address belongs to somebody.
+/// [`Error::Violated`] when another user has the email.
 pub async fn create_user(
     store: &Store,
     user: User,
@@ -101,11 +101,11 @@ pub async fn create_user(
     })
 }
 
-/// Adds a job that mails a user, by an admin, if they are still one. What is mailed depends on the user and on
-/// whether they have a password; where no mail is of use to them, the reason is a [`AdminCheckFailed::NotNeeded`].
+/// Adds a job that mails a user, for an admin who still is one. `mail` builds it from the user and whether they have a
+/// password; if no mail would be useful, its reason becomes an [`AdminCheckFailed::NotNeeded`].
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn mail_as_admin(
     store: &Store,
     user_id: String,
@@ -130,11 +130,11 @@ pub async fn mail_as_admin(
     })
 }
 
-/// Adds a user who has yet to show that the address is theirs; where it belongs to somebody, writes
-/// to them instead. Either is one transaction, so that the time it takes tells nobody which it was.
+/// Inserts a user who has yet to confirm the email; if another user has it, sends a mail to them instead. Both are one
+/// transaction of the same steps, so that timing does not reveal which it was (user enumeration).
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn register(
     store: &Store,
     user: User,
@@ -146,7 +146,7 @@ pub async fn register(
         if added {
             diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         } else {
-            // As many round trips either way; this one finds nothing.
+            // The same number of round trips as the other branch; this statement matches no row.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
         }
         if let Some((welcome, already_here)) = &mails {
@@ -157,10 +157,10 @@ pub async fn register(
     })
 }
 
-/// The ways in which a user signs in, oldest first.
+/// Returns a user's sign-in methods, oldest first.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn list(store: &Store, user_id: String) -> Result<Vec<Account>, Error> {
     query!(store, |conn| accounts::table
         .filter(accounts::user_id.eq(&user_id))
@@ -173,21 +173,21 @@ pub async fn list(store: &Store, user_id: String) -> Result<Vec<Account>, Error>
 /// A user's password, as it was when it was read.
 #[derive(Clone)]
 pub struct PasswordAccount {
-    /// The account's row.
+    /// The id of the account's row.
     pub account_id: String,
-    /// What the password is compared with.
+    /// The hash that a password is compared with.
     pub hash: PasswordHash,
 }
 
-/// The user with this address, and their password if they have one.
+/// Returns the user with this email, and their password if they have one.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn by_email(
     store: &Store,
     email: String,
 ) -> Result<Option<(User, Option<PasswordAccount>)>, Error> {
-    let row: Option<(User, Option<Held>)> = query!(store, |conn| users::table
+    let row: Option<(User, Option<AccountHash>)> = query!(store, |conn| users::table
         .filter(present())
         .left_join(
             accounts::table
@@ -201,10 +201,10 @@ pub async fn by_email(
     Ok(row.map(|(user, account)| (user, account.and_then(password_account))))
 }
 
-/// A user's password, if they have one.
+/// Returns a user's password, if they have one.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn of_user(store: &Store, user_id: String) -> Result<Option<PasswordAccount>, Error> {
     let row = query!(store, |conn| accounts::table
         .filter(accounts::provider_id.eq(PASSWORD))
@@ -216,9 +216,9 @@ pub async fn of_user(store: &Store, user_id: String) -> Result<Option<PasswordAc
     Ok(row.and_then(password_account))
 }
 
-/// An account's id and its password's hash, if it has one.
-type Held = (String, Option<String>);
+/// An account's id, and the hash of its password if it has one.
+type AccountHash = (String, Option<String>);
 
-fn password_account((account_id, hash): Held) -> Option<PasswordAccount> {
+fn password_account((account_id, hash): AccountHash) -> Option<PasswordAccount> {
     Some(PasswordAccount { account_id, hash: PasswordHash::stored(hash?) })
 }

@@ -1,4 +1,5 @@
-//! What admins and operators did, and who left, written in the very transaction that did it.
+//! The audit log: what admins and operators did, and which users deleted their account, written in the same
+//! transaction as the change.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -13,34 +14,34 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// The subject of what was done to everybody at once.
+/// The subject of an event that concerns all users at once.
 pub const EVERYBODY: &str = "everybody";
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Action {
-    /// A user was made by an admin or the operator.
+    /// An admin or the operator created a user.
     UserCreated,
     /// A user's name or role was changed.
     UserUpdated,
-    /// A user was locked out.
+    /// A user was deactivated.
     UserDeactivated,
-    /// A user was let in again.
+    /// A user was reactivated.
     UserReactivated,
-    /// A user's password was set by the operator.
+    /// The operator set a user's password.
     PasswordSet,
-    /// The wait after failed sign-ins of a user was ended by the operator.
+    /// The operator ended a user's wait after failed sign-ins.
     LoginUnlocked,
-    /// All sessions of a user, or of everybody, were ended.
+    /// All sessions of a user, or of all users, were revoked.
     SessionsEnded,
-    /// One session was ended.
+    /// One session was revoked.
     SessionEnded,
-    /// All tokens of a user, or of everybody, were revoked.
+    /// All tokens of a user, or of all users, were revoked.
     TokensRevoked,
     /// One token was revoked.
     TokenRevoked,
-    /// A token was made by the operator.
+    /// The operator created a token.
     TokenCreated,
     /// A user was sent an invitation, a verification or a password reset.
     MailSent,
@@ -48,49 +49,49 @@ pub enum Action {
     UserDeleted,
     /// A job was made due again.
     JobRetried,
-    /// A job was thrown away.
+    /// A job was discarded.
     JobDiscarded,
-    /// The operator found the clock right after it had jumped.
+    /// The operator confirmed the clock after it had jumped.
     ClockConfirmed,
 }
 
-/// Who works at the command line, by the accounts of that machine.
+/// The operator at the command line, by the accounts of the operating system.
 #[derive(Debug, Clone)]
 pub struct Operator {
-    /// Whose account the program runs under.
+    /// The account that the program runs under.
     pub os_user: String,
-    /// Who became that user with sudo.
+    /// The account that became that user with sudo.
     pub sudo_user: Option<String>,
 }
 
-/// The particular of an event that names the operator's account.
+/// The member of `detail` with the operator's account.
 pub const OS_USER: &str = "osUser";
-/// The particular of an event that names who became that user with sudo.
+/// The member of `detail` with the account that became that user with sudo.
 pub const SUDO_USER: &str = "sudoUser";
 
 /// A row of `audit_events`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events)]
 pub struct Event {
-    /// Which event.
+    /// Its id.
     pub id: String,
-    /// The admin; none for the operator at the command line.
+    /// The admin's id; none for the operator at the command line.
     pub actor_id: Option<String>,
-    /// The [`Action`]'s name.
+    /// The name of the [`Action`].
     #[diesel(deserialize_as = OrEmpty<String, audit_events::action>)]
     pub action: String,
-    /// The user whom it concerns; for a job that is nobody's, the job; or [`EVERYBODY`].
+    /// The user that it concerns; the job, if it is a job that belongs to no user; or [`EVERYBODY`].
     #[diesel(deserialize_as = OrEmpty<String, audit_events::subject_id>)]
     pub subject_id: String,
-    /// The particulars, as JSON; no address and no secret. Of the operator, also who they are on that machine.
+    /// The details, as JSON; no email and no secret. For the operator also their [`Operator`] accounts.
     #[diesel(deserialize_as = OrEmpty<String, audit_events::detail>)]
     pub detail: String,
-    /// When.
+    /// When it happened.
     pub created_at: Timestamp,
 }
 
 impl Event {
-    /// What somebody did to a user.
+    /// An event for what an actor did to a user.
     #[must_use]
     pub fn new(
         actor_id: Option<&str>,
@@ -111,7 +112,8 @@ impl Event {
 }
 
 impl Event {
-    /// What the operator did at the command line. The database knows no user for them; the machine does.
+    /// An event for what the operator did at the command line. They are no user in the database, so the operating
+    /// system's accounts identify them.
     #[must_use]
     pub fn by_operator(
         operator: &Operator,
@@ -129,7 +131,7 @@ impl Event {
         Self::new(None, action, subject_id, &detail, now)
     }
 
-    /// Who the operator was, in words; none for an admin, and for events of versions that did not record it.
+    /// Returns the operator in words; none for an admin, and for events of versions that did not record it.
     #[must_use]
     pub fn operator(&self) -> Option<String> {
         let detail: Value = serde_json::from_str(&self.detail).ok()?;
@@ -145,7 +147,7 @@ impl Event {
 /// A page of events, newest first, of one user or of all.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn list(
     store: &Store,
     subject_id: Option<String>,

@@ -1,4 +1,4 @@
-//! A copy of the embedded database, taken while others write to it.
+//! A backup of the SQLite database, taken while other processes write to it.
 
 use std::{path::Path, time::Duration};
 
@@ -8,13 +8,13 @@ use diesel::{
 
 use super::{Error, file_lock, sqlite};
 
-/// Copies a database into a file that is empty or not there.
+/// Copies a database into a file that is empty or does not exist.
 ///
-/// `VACUUM INTO` reads in one snapshot, as any reader does: nobody waits for it, and the copy holds
-/// what was committed when it began.
+/// `VACUUM INTO` reads one snapshot, like any reader: no writer waits for it, and the copy contains what was committed
+/// when it began.
 ///
 /// # Errors
-/// When the database cannot be read or the copy not be written.
+/// When the database cannot be read or the copy cannot be written.
 pub fn copy(database: &Path, into: &Path) -> Result<(), Error> {
     file_lock::check_access(database)?;
     let mut connection = sqlite::connect(database, Duration::MAX)?;
@@ -22,12 +22,12 @@ pub fn copy(database: &Path, into: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is wrong with a database file; nothing, if it is whole.
+/// Returns what is wrong with a database file; nothing, if it is intact.
 ///
 /// # Errors
-/// When it is damaged beyond that, or cannot be read.
+/// When it is too damaged to be checked, or cannot be read.
 pub fn faults(file: &Path) -> Result<Vec<String>, Error> {
-    // As it stands: the usual settings would be written into it.
+    // Opened without the usual settings, which would be written into the file.
     let mut connection = SqliteConnection::establish(text(file)?).map_err(Error::unavailable)?;
     let found: Vec<Finding> = sql_query("PRAGMA integrity_check").load(&mut connection)?;
     Ok(found.into_iter().map(|finding| finding.text).filter(|text| text != "ok").collect())

@@ -1,4 +1,4 @@
-//! A user's address: shown to be theirs, and changed for another.
+//! A user's email: confirming it, and changing it.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -25,30 +25,29 @@ use crate::{secrets::LinkHash, time::Timestamp};
 /// How a link was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Followed {
-    /// By a person, who has pressed a button.
+    /// By a person, who pressed a button.
     ByButton,
-    /// By a GET request, which a mail scanner sends as well as a person's browser; the id of the user who is
-    /// signed in there, if there is one.
+    /// By a GET request, which a mail scanner sends as well as a user's browser.
     ByGet {
-        /// Who is signed in.
+        /// The id of the user who is signed in in that browser, if any.
         signed_in: Option<String>,
     },
 }
 
-/// What a link to an address has shown.
+/// What following a link has confirmed.
 #[derive(Debug)]
 pub enum Verified {
-    /// The user's address is theirs.
+    /// The user's current email.
     Present,
-    /// This link has shown it before.
+    /// The current email, which the same link has confirmed before.
     Already,
-    /// The user has a new address, and it is theirs.
+    /// The user's new email, which replaces the old one.
     Changed(Box<User>),
 }
 
 impl Followed {
-    /// Whether it may have been somebody else than its user.
-    fn by_a_stranger(&self, user: &User) -> bool {
+    /// Whether someone other than the user may have followed the link.
+    fn may_be_another_person(&self, user: &User) -> bool {
         match self {
             Self::ByButton => false,
             Self::ByGet { signed_in } => signed_in.as_ref() != Some(&user.id),
@@ -56,16 +55,16 @@ impl Followed {
     }
 }
 
-/// Redeems a link that was mailed to an address: it is now known to be its user's.
+/// Redeems a link that was mailed to an email, which confirms that the email is the user's.
 ///
-/// Where it is a new address, every session ends but the one that asked for it, every other link
-/// ends, and the old address is told.
+/// If it is a new email: revokes every session but the one that requested the change, and every other link, and
+/// notifies the old email.
 ///
-/// Where the present address is confirmed by a GET without the user's own session, sessions and tokens from
-/// before end: an attacker may have signed up with this address, and a scanner followed the link.
+/// If the current email is confirmed by a GET request outside the user's own session, revokes the sessions and tokens
+/// from before: an attacker may have signed up with this email, and a mail scanner followed the link.
 ///
 /// # Errors
-/// [`Error::Violated`] when the new address has become somebody else's; the link stays.
+/// [`Error::Violated`] when another user has taken the new email; the link then stays valid.
 pub async fn verify(
     store: &Store,
     link: LinkHash,
@@ -74,9 +73,9 @@ pub async fn verify(
     now: Timestamp,
 ) -> Result<Result<Verified, LinkError>, Error> {
     invalidating_transaction!(store, |conn| {
-        let (user, held) =
+        let (user, verification) =
             match redeem!(conn, link, [Purpose::VerifyEmail, Purpose::ChangeEmail], now) {
-                Ok(taken) => taken,
+                Ok(redeemed) => redeemed,
                 Err(LinkError::Unknown) if has_confirmed!(conn, link, now) => {
                     return Ok(Ok(Verified::Already));
                 }
@@ -85,12 +84,12 @@ pub async fn verify(
         let confirming = UsedLink {
             secret_hash: link,
             user_id: &user.id,
-            email: &held.email,
-            expires_at: held.expires_at,
+            email: &verification.email,
+            expires_at: verification.expires_at,
         };
         diesel::insert_into(used_links::table).values(&confirming).execute(conn).await?;
-        if !held.changes_email() {
-            if followed.by_a_stranger(&user) {
+        if !verification.changes_email() {
+            if followed.may_be_another_person(&user) {
                 next_generation!(conn, &user.id, session_generation, token_generation);
                 remove_sessions!(conn, &user.id, now);
                 mark_tokens!(conn, &user.id, now);
@@ -102,10 +101,10 @@ pub async fn verify(
             return Ok(Ok(Verified::Present));
         }
         diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
-        move_login_attempts!(conn, &user.email, &held.email);
+        move_login_attempts!(conn, &user.email, &verification.email);
         let user = diesel::update(users::table.filter(present()).find(&user.id))
             .set((
-                users::email.eq(&held.email),
+                users::email.eq(&verification.email),
                 users::email_verified.eq(true),
                 users::updated_at.eq(now),
             ))
@@ -114,8 +113,8 @@ pub async fn verify(
             .await?;
         index_user!(conn, &user);
         next_generation!(conn, &user.id, session_generation, link_generation);
-        if let Some(asker) = &held.session_id {
-            keep_session!(conn, &user.id, asker);
+        if let Some(session_id) = &verification.session_id {
+            keep_session!(conn, &user.id, session_id);
         }
         remove_sessions!(conn, &user.id, now);
         remove_links!(conn, &user.id, now);
@@ -123,11 +122,11 @@ pub async fn verify(
     })
 }
 
-/// The email that a user has asked to change theirs to, as long as a link to it would do so, or waits to be mailed.
-/// `wanted_by` says which email such a mail goes to, if a job is one.
+/// Returns the email that a user has asked to change theirs to, while a link for it is valid or waits to be mailed.
+/// `wanted_by` returns the email that a job mails such a link to, if it does.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn pending_change(
     store: &Store,
     user_id: String,
@@ -157,7 +156,7 @@ pub async fn pending_change(
             .load(conn)
             .await?;
         let waiting = waiting.iter().find_map(|job| Some((&job.id, wanted_by(job)?)));
-        // The ids of jobs are in the order in which they were asked for.
+        // The ids of jobs are in the order in which they were created.
         match (waiting, newest) {
             (Some((id, email)), newest) if newest.as_ref().is_none_or(|(_, of)| of < id) => {
                 Ok(Some(email))
@@ -170,11 +169,11 @@ pub async fn pending_change(
     })
 }
 
-/// Cancels the change of email that a user has asked for: its links end, and its mails that wait are not sent.
-/// `wanted_by` says of a job whether it is such a mail, as [`pending_change`] does.
+/// Cancels the change of email that a user has requested: deletes its links, and its mails that have not been sent.
+/// `wanted_by` recognizes the jobs of such mails, as in [`pending_change`].
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn cancel_change(
     store: &Store,
     user_id: String,
@@ -182,7 +181,7 @@ pub async fn cancel_change(
 ) -> Result<(), Error> {
     let purpose: &'static str = Purpose::ChangeEmail.into();
     transaction!(store, |conn| {
-        // A worker that is about to make a link waits for this lock, and then finds its job gone.
+        // A worker that is about to issue a link waits for this lock, and then finds its job deleted.
         lock_user!(conn, &user_id);
         diesel::delete(verifications::table)
             .filter(verifications::user_id.eq(&user_id))

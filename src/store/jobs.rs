@@ -1,15 +1,17 @@
-//! Work to be done after a commit: a queue in the database, so that a crash loses none of it.
+//! A job queue in the database: background work after a commit, which a crash does not lose.
 //!
-//! A row is written in the transaction that makes the work necessary, and deleted when the work is
-//! done. Whoever takes a job moves its `run_at` on by a lease: a worker that dies gives it back by
-//! doing nothing. A job can therefore run twice, and never not at all.
+//! A job's row is inserted in the transaction that makes the work necessary (a transactional outbox), and deleted when
+//! the work is done. A worker that claims a job moves its `run_at` forward by the claim timeout (a visibility
+//! timeout): if the worker dies, the job becomes due again by itself. Execution is therefore at least once, and work
+//! must tolerate a repetition.
 //!
 //! `run_at` is compared with the clock that all instances share (`shared_clock`), so that it does not matter whose own
-//! clock is ahead; and where that clock is set back, [`shorten_waits`] keeps a job from waiting for it.
+//! clock is ahead; if that clock is set back, [`shorten_waits`] keeps jobs from waiting for it.
 //!
-//! Each time a job is taken its `fence` grows by one. The number that a worker was given is its right to say how the
-//! job ended: once the lease is over and another worker has taken the job, the number is the other one's, and what
-//! the first says is refused. Neither clock nor number of tries can be equal for two of them.
+//! Each claim increments the job's `fence` (a fencing token). A worker may record the outcome only with the number
+//! that it was given: once the claim has timed out and another worker has claimed the job, the first worker's number
+//! no longer matches, and its outcome is ignored. Neither the time nor the number of attempts would do, as these can
+//! be equal for two workers.
 
 use diesel::{prelude::*, sql_query, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
@@ -32,44 +34,45 @@ use crate::time::{Span, Timestamp, seconds};
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub struct JobRow {
-    /// Which job.
+    /// Its id.
     pub id: String,
-    /// What kind of work.
+    /// The kind of work.
     #[diesel(deserialize_as = OrEmpty<String, jobs::kind>)]
     pub kind: String,
-    /// What it is about, as JSON; no secret.
+    /// The arguments, as JSON; no secrets.
     #[diesel(deserialize_as = OrEmpty<String, jobs::payload>)]
     pub payload: String,
-    /// The user with whom it goes, if it is somebody's.
+    /// The user with whom it is deleted, if it belongs to one.
     pub user_id: Option<String>,
     /// How often it was tried.
     #[diesel(deserialize_as = OrEmpty<i32, jobs::attempts>)]
     pub attempts: i32,
     /// When it is next due.
     pub run_at: Timestamp,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub last_error: Option<String>,
-    /// Since when nobody tries it any more.
+    /// Since when it is no longer tried (a dead letter).
     pub given_up_at: Option<Timestamp>,
-    /// When it was asked for.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Which taking of it this is, and with that whose.
+    /// The number of the current claim (the fencing token).
     #[diesel(deserialize_as = OrEmpty<i64, jobs::fence>)]
     pub fence: i64,
 }
 
 impl JobRow {
-    /// When it is tried next, for people: a new job has been due for a while, and not since before it was made.
+    /// When it is tried next, for display: the `run_at` of a new job is earlier than its creation.
     #[must_use]
     pub fn next_attempt_at(&self) -> Timestamp {
         self.run_at.max(self.created_at)
     }
 }
 
-/// By so much the clock of the instance that adds a job may be ahead of the shared one, and the job is due at once.
+/// By how much the clock of the instance that adds a job may be ahead of the shared one, so that the job is still due
+/// at once.
 const HEAD_START: Span = seconds(60 * 60);
 
-/// A row of `jobs` to add.
+/// A row of `jobs` to insert.
 #[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = jobs)]
 pub struct NewJob {
@@ -97,23 +100,23 @@ impl NewJob {
         }
     }
 
-    /// The same, due then.
+    /// The same job, due at `run_at`.
     #[must_use]
     pub fn due_at(self, run_at: Timestamp) -> Self {
         Self { run_at, ..self }
     }
 
-    /// Which job.
+    /// Its id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// Adds a job that comes with no other change.
+/// Adds a job that no other change belongs to.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
     transaction!(store, |conn| {
         diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
@@ -121,24 +124,24 @@ pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
     })
 }
 
-/// Takes the job of these kinds that has been due for longest, if any is: until the lease is over it is
-/// nobody else's. Other kinds are a newer Portcullis's, and wait for it.
+/// Claims the job of these kinds that has been due for longest, if there is one: until the claim times out, no other
+/// worker gets it. Jobs of other kinds belong to a newer Portcullis, and wait for it.
 ///
-/// Of two who see the same job one moves it, and the other is told to look again.
+/// If two workers see the same job, one claims it, and the other receives [`Claim::Contended`].
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn claim(
     store: &Store,
     kinds: &'static [&'static str],
-    lease: Span,
+    claim_timeout: Span,
     now: Timestamp,
 ) -> Result<Claim, Error> {
     let due: Option<(String, i64)> = query!(store, |conn| jobs::table
         .filter(jobs::kind.eq_any(kinds.iter().copied()))
         .filter(jobs::given_up_at.is_null())
         .filter(jobs::run_at.le(now))
-        // Not by id as well: the index has no ids, so the database would read a group of jobs to sort it.
+        // Not also by id: the index does not contain ids, so the database would read a group of jobs to sort it.
         .order(jobs::run_at)
         .select((jobs::id, jobs::fence))
         .limit(1)
@@ -151,7 +154,7 @@ pub async fn claim(
             .filter(jobs::fence.eq(fence))
             .filter(jobs::given_up_at.is_null())
             .set((
-                jobs::run_at.eq(now + lease),
+                jobs::run_at.eq(now + claim_timeout),
                 jobs::leased.eq(true),
                 jobs::fence.eq(jobs::fence + 1),
                 jobs::attempts.eq(jobs::attempts + 1),
@@ -163,32 +166,32 @@ pub async fn claim(
     Ok(claimed.map_or(Claim::Contended, Claim::Taken))
 }
 
-/// What there is to do.
+/// The result of looking for a job.
 #[derive(Debug)]
 pub enum Claim {
-    /// This.
+    /// This job was claimed.
     Taken(JobRow),
-    /// Somebody else was faster: look again.
+    /// Another worker was faster: look again.
     Contended,
-    /// Nothing.
+    /// No job is due.
     NothingDue,
 }
 
-/// How a try ended.
+/// The outcome of an attempt.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// The work is done.
     Done,
-    /// It is to be tried again then, for this reason.
+    /// It is to be tried again at this time, for this reason.
     Again(Timestamp, String),
     /// It will not be tried again, for this reason.
     GivenUp(String),
 }
 
-/// Notes how a try ended, unless another worker has taken the job since, which its fence tells.
+/// Records the outcome of an attempt, unless another worker has claimed the job since, which the fencing token shows.
 ///
 /// # Errors
-/// When the store is unavailable; the job is then tried again when its lease is over.
+/// As every query: see [`Error`]. The job is then tried again when the claim has timed out.
 pub async fn record_outcome(
     store: &Store,
     job: &JobRow,
@@ -231,22 +234,23 @@ pub async fn record_outcome(
     })
 }
 
-/// So many jobs at once wait no longer than they may.
-const AT_ONCE: i64 = 1000;
+/// How many jobs one transaction updates.
+const BATCH_SIZE: i64 = 1000;
 
-/// Lets no job wait for longer than a lease, if a worker has it, or than the longest wait after a failure: longer
-/// waits are of a clock that was ahead, and has been set back since. Returns the number of jobs that are due sooner now.
+/// Shortens waits that are longer than the claim timeout for a claimed job, or than the longest delay after a failure
+/// for any other: such waits stem from a clock that was ahead, and has been set back since. Returns the number of jobs
+/// that are now due sooner.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn shorten_waits(
     store: &Store,
-    lease: Span,
-    longest: Span,
+    claim_timeout: Span,
+    longest_delay: Span,
     now: Timestamp,
 ) -> Result<usize, Error> {
     let mut shortened = 0;
-    for (leased, wait) in [(true, lease), (false, longest)] {
+    for (leased, wait) in [(true, claim_timeout), (false, longest_delay)] {
         let latest = now + wait;
         shortened += transaction!(store, |conn| {
             let too_long = diesel::alias!(jobs as too_long);
@@ -255,7 +259,7 @@ pub async fn shorten_waits(
                 .filter(too_long.field(jobs::given_up_at).is_null())
                 .order(too_long.field(jobs::run_at).desc())
                 .select(too_long.field(jobs::id))
-                .limit(AT_ONCE)
+                .limit(BATCH_SIZE)
                 .into_boxed::<Backend>();
             if leased {
                 query = query.filter(too_long.field(jobs::leased));
@@ -269,10 +273,10 @@ pub async fn shorten_waits(
     Ok(shortened)
 }
 
-/// A page of jobs, newest first: all of them, or only those given up, or only those that wait.
+/// A page of jobs, newest first: all of them, only those given up (dead letters), or only those that wait.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn list(
     store: &Store,
     given_up: Option<bool>,
@@ -291,13 +295,14 @@ pub async fn list(
     Ok(window.page(rows, |job| &job.id))
 }
 
-/// The most jobs that are counted: a longer queue is as alarming, and would be read whole at each scrape.
+/// The most jobs that are counted: a longer queue is just as alarming, and each scrape of the metrics would read all
+/// of it.
 pub const MOST_COUNTED: i64 = 1000;
 
-/// How many jobs are still tried, and how many are not, up to [`MOST_COUNTED`] of each.
+/// Returns how many jobs are waiting, and how many were given up, up to [`MOST_COUNTED`] of each.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn count(store: &Store) -> Result<(i64, i64), Error> {
     let counted = |state: &str| {
         format!(
@@ -319,10 +324,10 @@ struct Counted {
     jobs: i64,
 }
 
-/// Makes a job due at once, as if it had never been tried, by an admin who is still one.
+/// Makes a job due at once with its number of attempts reset, for an admin who still is one.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn retry(
     store: &Store,
     actor: Option<String>,
@@ -334,7 +339,7 @@ pub async fn retry(
             .set((
                 jobs::run_at.eq(now),
                 jobs::leased.eq(false),
-                // A worker that has it just now has it no longer.
+                // Cancels the claim of a worker that is running the job.
                 jobs::fence.eq(jobs::fence + 1),
                 jobs::attempts.eq(0),
                 jobs::given_up_at.eq(None::<Timestamp>),
@@ -348,10 +353,10 @@ pub async fn retry(
     })
 }
 
-/// Deletes a job that is not to be done after all, by an admin who is still one.
+/// Deletes a job that is not to be done after all, for an admin who still is one.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn discard(
     store: &Store,
     actor: Option<String>,
@@ -369,7 +374,7 @@ pub async fn discard(
     })
 }
 
-/// What an admin did to a job.
+/// The audit event for what an admin did to a job.
 fn event(actor: Option<&str>, action: Action, job: &JobRow, now: Timestamp) -> Event {
     let subject = job.user_id.as_ref().unwrap_or(&job.id);
     let detail = json!({ "jobId": job.id, "kind": job.kind });

@@ -1,4 +1,4 @@
-//! Brings the tables up to date.
+//! Applies pending migrations.
 
 use std::{path::Path, time::Duration};
 
@@ -11,18 +11,18 @@ use super::{Error, Location, compatibility, postgres::Target, sqlite};
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// "portcull" as a number: the advisory lock that starters of one database meet at.
+/// "portcull" as a number: the advisory lock that serializes migrations of one database.
 const ADVISORY_LOCK: i64 = 0x706f_7274_6375_6c6c;
 
-/// A migration takes as long as the tables are large, whatever a role or database allows a request.
+/// Removes timeouts: a migration may take as long as the tables are large, whatever limits a role or database sets.
 const UNLIMITED: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
      SET idle_in_transaction_session_timeout = 0";
 
-/// The versions of the migrations that were applied just now.
+/// The versions of the migrations that were just applied.
 pub type Applied = Vec<String>;
 
-/// On a thread with a runtime of its own, since Diesel's harness for async connections panics on a
-/// single-threaded one, which is what actix and most tests run on.
+/// Runs on a thread with its own multi-threaded runtime: Diesel's harness for async connections panics on a
+/// single-threaded one, which is what actix and most tests use.
 pub(super) async fn run(location: Location) -> Result<Applied, Error> {
     let work = move || match location {
         Location::Sqlite(file) => migrate_sqlite(&file),
@@ -39,7 +39,8 @@ pub(super) async fn run(location: Location) -> Result<Applied, Error> {
         .map_err(|_| Error::unavailable("the migration panicked"))?
 }
 
-/// All in one immediate transaction: a second starter waits, as long as that takes, and then finds nothing to do.
+/// Runs everything in one immediate transaction: a second process waits, for however long, and then finds nothing to
+/// do.
 fn migrate_sqlite(file: &Path) -> Result<Applied, Error> {
     let mut connection = sqlite::connect(file, Duration::MAX)?;
     let mut failure = None;

@@ -30,7 +30,7 @@ pub(super) const CONSTRAINTS: &[Constraint] = &[
         "shortName",
         "You have a project of this short name already.",
     ),
-    // The handlers' own rules come first. This is for whoever forgets one.
+    // The handlers check this first. The constraint protects against a handler that does not.
     Constraint::check("projects_estimated_hours_check", "estimatedHours", "must be 1 to 10000"),
 ];
 
@@ -57,30 +57,30 @@ read_by_name!(ProjectStatus);
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = projects)]
 pub struct ProjectRow {
-    /// Which project.
+    /// Its id.
     pub id: String,
-    /// Whose.
+    /// The owner's id.
     pub user_id: String,
-    /// What it is called.
+    /// Its name.
     #[diesel(deserialize_as = OrEmpty<String, projects::name>)]
     pub name: String,
-    /// What it is about.
+    /// A description.
     pub description: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Another name, which no other project of its owner has.
+    /// A short name, which no other project of its owner has.
     pub short_name: Option<String>,
-    /// How far it is.
+    /// Its progress.
     pub status: Stored<ProjectStatus>,
-    /// How long it will take.
+    /// The estimated effort, in hours.
     pub estimated_hours: Option<i32>,
-    /// When it is to be done.
+    /// When it is due.
     pub due_date: Option<Date>,
 }
 
-/// What to change of a project; `Some(None)` empties a field.
+/// The changes to a project; `Some(None)` clears a field.
 #[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = projects)]
 pub struct Changes {
@@ -90,20 +90,20 @@ pub struct Changes {
     pub description: Option<Option<String>>,
     /// A new short name, or none from now on.
     pub short_name: Option<Option<String>>,
-    /// How far it is now.
+    /// A new status.
     pub status: Option<Stored<ProjectStatus>>,
     /// A new estimate, or none from now on.
     pub estimated_hours: Option<Option<i32>>,
     /// A new due date, or none from now on.
     pub due_date: Option<Option<Date>>,
-    /// The moment of the change.
+    /// The time of the change.
     pub updated_at: Timestamp,
 }
 
 /// A page of a user's projects, newest first.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn list(
     store: &Store,
     user_id: String,
@@ -120,10 +120,10 @@ pub async fn list(
     Ok(window.page(rows, |project| &project.id))
 }
 
-/// Adds a project.
+/// Inserts a project.
 ///
 /// # Errors
-/// [`Error::Violated`] when its owner has another of this short name; when the store is unavailable.
+/// [`Error::Violated`] when its owner has another project with this short name, or has been deleted.
 pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Error> {
     transaction!(store, |conn| {
         let created = diesel::insert_into(projects::table)
@@ -138,10 +138,10 @@ pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Er
     })
 }
 
-/// A user's project; somebody else's is not there.
+/// Returns a user's project. Another user's project is not found.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ProjectRow>, Error> {
     query!(store, |conn| projects::table
         .find(&id)
@@ -171,10 +171,10 @@ pub async fn update(
         .optional())
 }
 
-/// Deletes a user's project. False when there is none of that id.
+/// Deletes a user's project. Returns false when there is none with that id.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn delete(store: &Store, user_id: String, id: String) -> Result<bool, Error> {
     let deleted = transaction!(store, |conn| diesel::delete(projects::table.find(&id))
         .filter(projects::user_id.eq(&user_id))

@@ -1,5 +1,5 @@
-//! Rate limits that all instances share, as the generic cell rate algorithm counts: a bucket that leaks at a
-//! steady rate, kept as the moment at which it will be empty.
+//! Rate limits that all instances share, by the generic cell rate algorithm (GCRA): a leaky bucket with a steady rate,
+//! stored as the time at which it will be empty.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::{Error, Store, query, schema::rate_limits, transaction};
 use crate::time::Timestamp;
 
-/// How many at once, and how long until there is room for one more.
+/// The size of a burst, and how long until there is room for one more request.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
     most: u32,
@@ -17,22 +17,22 @@ pub struct Rule {
     interval: i64,
 }
 
-/// What counting one more came to.
+/// The result of counting one more request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// It was counted; there is room for so many more at once.
+    /// It was counted.
     Counted {
-        /// How many.
+        /// How many more have room at once.
         left: u32,
     },
-    /// There is no room for it, and it was not counted: there will be after this time.
+    /// The bucket is full, and the request was not counted.
     Full {
-        /// In microseconds.
+        /// After how long there is room, in microseconds.
         wait: i64,
     },
 }
 
-/// A bucket as it is stored: how full it was when, and so when it will be empty.
+/// A stored bucket: when it was last counted, and when it will be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable)]
 struct Bucket {
     counted_at: Timestamp,
@@ -40,20 +40,20 @@ struct Bucket {
 }
 
 impl Rule {
-    /// So many at once, and as many again in each such time.
+    /// A rule for `most` requests at once, and as many again in each `period`.
     #[must_use]
-    pub fn new(most: NonZeroU32, each: Duration) -> Self {
-        let interval = i64::try_from((each / most.get()).as_micros()).unwrap_or(i64::MAX);
+    pub fn new(most: NonZeroU32, period: Duration) -> Self {
+        let interval = i64::try_from((period / most.get()).as_micros()).unwrap_or(i64::MAX);
         Self { most: most.get(), interval: interval.max(1) }
     }
 
-    /// How many at once.
+    /// The size of a burst.
     #[must_use]
     pub const fn most(self) -> u32 {
         self.most
     }
 
-    /// How long it takes until there is room for one more, in seconds, rounded up.
+    /// How long until there is room for one more request, in seconds, rounded up.
     #[must_use]
     pub fn interval_seconds(self) -> u64 {
         seconds(self.interval)
@@ -69,11 +69,11 @@ impl Rule {
         self.interval.saturating_mul(self.most as i64)
     }
 
-    /// Adds one to a bucket, or leaves it as it is; either way the bucket to store.
+    /// Adds one request to a bucket, or leaves it unchanged if it is full. Returns the bucket to store.
     ///
-    /// Between two counts a bucket leaks for as long as the clock says, and not at all where the clock was set
-    /// back. It is never fuller than it can become by counting. So no wait is longer than the rule's own, and a
-    /// clock that is set back makes nobody wait who would not have waited.
+    /// Between two requests a bucket leaks for as long as the clock says, and not at all if the clock was set back. It
+    /// is never fuller than its capacity. So no wait is longer than the rule's own, and setting the clock back makes
+    /// no client wait that would not have waited.
     fn count(self, bucket: Bucket, now: Timestamp) -> (Bucket, Count) {
         let Bucket { counted_at, empty_at } = bucket;
         let from = if counted_at > now { counted_at } else { now };
@@ -90,25 +90,25 @@ impl Rule {
     }
 }
 
-/// Microseconds in seconds, rounded up.
+/// Converts microseconds to seconds, rounded up.
 pub(crate) fn seconds(micros: i64) -> u64 {
     u64::try_from(micros).unwrap_or_default().div_ceil(1_000_000)
 }
 
-/// Counts one more under this key, by the shared clock. A full bucket costs one read and no write, so that a
-/// client who goes on asking writes nothing.
+/// Counts one more request under this key, by the shared clock. A full bucket costs one read and no write, so a client
+/// that keeps asking causes no writes.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn count(
     store: &Store,
     key: Vec<u8>,
     rule: Rule,
     now: Timestamp,
 ) -> Result<Count, Error> {
-    let lookups = key.clone();
+    let lookup_key = key.clone();
     let stored: Option<Bucket> = query!(store, |conn| rate_limits::table
-        .find(&lookups)
+        .find(&lookup_key)
         .select((rate_limits::counted_at, rate_limits::empty_at))
         .get_result(conn)
         .await
@@ -120,7 +120,7 @@ pub async fn count(
         return Ok(full);
     }
     transaction!(store, |conn| {
-        // Touched even where it is there, which locks it.
+        // Updates the row even if it exists, in order to lock it.
         let bucket: Bucket = diesel::insert_into(rate_limits::table)
             .values((
                 rate_limits::key.eq(&key),
@@ -157,7 +157,7 @@ mod tests {
         Rule::new(NonZeroU32::MIN.saturating_add(2), Duration::from_mins(1))
     }
 
-    /// A bucket that was filled now, as far as it goes.
+    /// A bucket that was just filled.
     fn full(now: Timestamp) -> Bucket {
         let mut bucket = Bucket { counted_at: now, empty_at: now };
         for left in [2, 1, 0] {
@@ -184,7 +184,7 @@ mod tests {
         for back in [span(90), span(3600), days(400)] {
             let (bucket, count) = rule().count(full(START), START - back);
             assert_eq!(count, Count::Full { wait: 20 * SECOND });
-            // It has been stored anew, and leaks from then on.
+            // The stored bucket leaks from the new time on.
             let later = START - back + span(20);
             assert_eq!(rule().count(bucket, later).1, Count::Counted { left: 0 });
             let used = Bucket { counted_at: START, empty_at: START + span(20) };

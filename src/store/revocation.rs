@@ -1,4 +1,4 @@
-//! What the operator revokes, of one user or of all, on the day when something has leaked.
+//! Emergency revocation by the operator, for one user or for all, after credentials have leaked.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -16,10 +16,10 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// Ends every session, and with them every mailed link, which could begin others: of this user, or of all.
+/// Revokes every session, and every mailed link, as links can create sessions: of this user, or of all users.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn end_sessions(
     store: &Store,
     user_id: Option<String>,
@@ -41,10 +41,10 @@ pub async fn end_sessions(
     })
 }
 
-/// Revokes every token: of this user, or of all.
+/// Revokes every token: of this user, or of all users.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn revoke_tokens(
     store: &Store,
     user_id: Option<String>,

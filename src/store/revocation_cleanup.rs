@@ -1,8 +1,8 @@
 //! Removes the rows of credentials that were revoked together with many others: garbage collection.
 //!
-//! A revocation takes effect by the generation (`generation`); what it leaves behind is noted in the same
-//! transaction, and removed here in batches, each a transaction that also notes how far it came. So a crash loses
-//! nothing, and to do a batch twice does no harm.
+//! A revocation takes effect through the generation (`generation`). The rows that it leaves are recorded in the same
+//! transaction, and removed here in batches, each a transaction that also records its progress. So a crash loses
+//! nothing, and repeating a batch does no harm.
 
 use diesel::{dsl, prelude::*};
 use diesel_async::RunQueryDsl;
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub enum Kind {
     /// Sessions: their rows are deleted.
     Sessions,
-    /// API tokens: their rows say when they were revoked, and stay in their owner's list for a while.
+    /// API tokens: their rows get a `revoked_at`, and stay in their owner's list for a while.
     Tokens,
     /// Mailed links: their rows are deleted.
     Links,
@@ -37,7 +37,7 @@ struct Cleanup {
     revoked_at: Timestamp,
 }
 
-/// Within a transaction that has revoked credentials: notes that rows of this user's, or of all users', are left.
+/// Within a transaction that has revoked credentials: records that rows of this user, or of all users, are left.
 macro_rules! note_cleanup {
     ($conn:ident, $kind:expr, $user_id:expr, $now:expr) => {{
         use $crate::store::{page::new_id, schema::revocation_cleanup};
@@ -58,11 +58,11 @@ macro_rules! note_cleanup {
 
 pub(super) use note_cleanup;
 
-/// Goes through so many rows more of the oldest revocation that has left any. Says how many that were; none, when
-/// nothing is left to do.
+/// Processes up to `limit` further rows of the oldest revocation that has left any. Returns how many it processed; 0
+/// when nothing is left to do.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
     maintenance_transaction!(store, |conn| {
         let cleanup: Option<Cleanup> = revocation_cleanup::table
@@ -79,18 +79,18 @@ pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
             Ok(Kind::Tokens) => {
                 let (rows, seen, last) =
                     revoked!(conn, &cleanup, limit, api_tokens, token_is_current);
-                let lasting = api_tokens::expires_at.is_null();
-                let lasted: dsl::AssumeNotNull<dsl::Gt<api_tokens::expires_at, Timestamp>> =
+                let never_expires = api_tokens::expires_at.is_null();
+                let expired_later: dsl::AssumeNotNull<dsl::Gt<api_tokens::expires_at, Timestamp>> =
                     api_tokens::expires_at.gt(cleanup.revoked_at).assume_not_null();
                 diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(rows)))
                     .filter(api_tokens::revoked_at.is_null())
-                    .filter(lasting.or(lasted))
+                    .filter(never_expires.or(expired_later))
                     .set(api_tokens::revoked_at.eq(cleanup.revoked_at))
                     .execute(conn)
                     .await?;
                 (seen, last)
             }
-            // A kind that a newer binary knows waits for it behind what this one can do.
+            // A kind that only a newer binary knows: its record waits for that binary.
             Err(_) => return Ok(0),
         };
         let this = revocation_cleanup::table.find(&cleanup.id);
@@ -104,10 +104,10 @@ pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
     })
 }
 
-/// Whether a revocation has left rows that are still to be removed.
+/// Whether a revocation has left rows to remove.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn is_due(store: &Store) -> Result<bool, Error> {
     let oldest: Option<String> = query!(store, |conn| revocation_cleanup::table
         .order(revocation_cleanup::id)
@@ -119,8 +119,8 @@ pub async fn is_due(store: &Store) -> Result<bool, Error> {
     Ok(oldest.is_some())
 }
 
-/// Within a transaction: of the next rows of this table those that are revoked, how many were looked at, and the
-/// last of them.
+/// Within a transaction: reads the next rows of this table. Returns the ids of the revoked ones, the number of rows
+/// read, and the last id.
 macro_rules! revoked {
     ($conn:ident, $cleanup:expr, $limit:expr, $table:ident, $is_current:ident) => {{
         let cleanup: &Cleanup = $cleanup;

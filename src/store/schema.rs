@@ -1,4 +1,4 @@
-//! The tables, once for both databases; a test holds this file against each of them after migration.
+//! The tables, once for both databases; a test compares this file with each of them after migration.
 
 #![expect(
     missing_docs,

@@ -1,4 +1,4 @@
-//! A token's scopes, in their column.
+//! How a column stores a token's scopes.
 
 use diesel::{
     backend::Backend,
@@ -9,16 +9,16 @@ use diesel::{
 use super::unreadable::note;
 use crate::scope::{Scope, Scopes};
 
-/// Scopes in a column: their names with a space between, as OAuth writes them.
+/// Stored scopes: their names separated by spaces, as in OAuth 2.0 (RFC 6749).
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromSqlRow)]
 pub struct StoredScopes {
-    /// Those that this binary knows. No other grants anything.
+    /// The scopes that this binary knows. Unknown ones grant nothing.
     pub known: Scopes,
     unknown: Vec<String>,
 }
 
 impl StoredScopes {
-    /// All their names, those that this binary does not know at the end.
+    /// All names, unknown ones at the end.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let known = self.known.names().into_iter().map(ToOwned::to_owned);

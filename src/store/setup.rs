@@ -1,4 +1,4 @@
-//! The first admin of a new site, made by whoever holds a link that the server has printed.
+//! Bootstrapping: the first admin of a new site is the holder of a link that the server has printed.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -20,10 +20,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// Makes a link work, while there is no admin; false when there is one.
+/// Issues a setup link if the site has no admin; returns false otherwise.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn issue(store: &Store, link: LinkHash, expires_at: Timestamp) -> Result<bool, Error> {
     transaction!(store, |conn| {
         if any_active_admin_in!(conn) {
@@ -37,36 +37,36 @@ pub async fn issue(store: &Store, link: LinkHash, expires_at: Timestamp) -> Resu
     })
 }
 
-/// What the first admin begins with.
+/// The rows that are inserted for the first admin.
 pub struct FirstAdmin {
-    /// The link that makes them one.
+    /// The setup link.
     pub link: LinkHash,
-    /// Who they are.
+    /// The new user.
     pub user: User,
-    /// How they sign in.
+    /// The sign-in method.
     pub account: NewAccount,
-    /// Their first session.
+    /// The first session.
     pub session: NewSession,
     /// The session that the browser had until now.
     pub replaced: Option<SessionHash>,
-    /// What the audit log says of it.
+    /// The event for the audit log.
     pub event: Event,
 }
 
-/// How a claim ended.
+/// The outcome of a setup.
 pub enum SetupOutcome {
-    /// There is an admin now, and this is their session.
+    /// The site has an admin now, and this is their session.
     Done(Box<(User, SessionRow)>),
-    /// Somebody is one already.
+    /// The site already has an admin.
     AdminExists,
-    /// The link was never made, has been used, or is too old.
+    /// The link was never issued, has been used, or has expired.
     InvalidLink,
 }
 
-/// Makes the first admin. Of two who try at once, one succeeds; every link is dead then.
+/// Creates the first admin. Of two concurrent calls one succeeds; every other setup link is deleted.
 ///
 /// # Errors
-/// [`Error::Violated`] when the address belongs to somebody; the link stays.
+/// [`Error::Violated`] when another user has the email; the link then stays valid.
 pub async fn claim(
     store: &Store,
     first: FirstAdmin,

@@ -1,4 +1,4 @@
-//! The signing keys of the instances that run on one database: what one of them signs, all must accept.
+//! The signing keys of the instances on one database: each instance must accept what the others sign.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +11,32 @@ use crate::{
     time::{Span, Timestamp, seconds},
 };
 
-/// An instance that has not been seen for so long has stopped without saying so.
-const LIVE: Span = seconds(20);
+/// After how long without an update an instance counts as stopped.
+const LIVENESS_TIMEOUT: Span = seconds(20);
 
 /// An instance and its keys.
 #[derive(Debug, Clone)]
 pub struct Instance {
     /// A random id.
     pub id: String,
-    /// The key that signs.
+    /// The key that it signs with.
     pub signing: KeyFingerprint,
-    /// All keys that verify, the one that signs among them.
+    /// All keys that it verifies with, including the one that it signs with.
     pub verifying: Vec<KeyFingerprint>,
-    /// Since when its keys fit those of all that were accepted before it. Only from then on is it ready.
+    /// Since when its keys match those of all instances that were accepted before it. It is ready only from then on.
     pub accepted_at: Option<Timestamp>,
 }
 
-/// How the keys of an instance and those of the others stand.
+/// How an instance's keys compare with those of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyStatus {
-    /// Since when this one is accepted.
+    /// Since when this instance is accepted.
     pub accepted_at: Option<Timestamp>,
-    /// Whether there is one that does not fit.
+    /// Whether there is an instance with keys that do not match.
     pub mismatch: bool,
 }
 
-/// A row.
+/// A row of `signing_keys`.
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = signing_keys)]
 struct Row {
@@ -48,22 +48,23 @@ struct Row {
 }
 
 impl Instance {
-    /// Whether each accepts what the other signs.
-    fn fits(&self, other: &Self) -> bool {
+    /// Whether each of the two accepts what the other signs.
+    fn compatible(&self, other: &Self) -> bool {
         self.verifying.contains(&other.signing) && other.verifying.contains(&self.signing)
     }
 
-    /// An instance that has been accepted stays so, whatever the keys of those that come later: one with a
-    /// wrong secret must not take the others out of service. Of two that were accepted at once, the later
-    /// one gives way.
-    fn standing(&self, others: &[Self], now: Timestamp) -> KeyStatus {
+    /// Decides whether this instance is accepted. An accepted instance stays accepted, whatever the keys of those that
+    /// start later: one with a wrong secret must not take the others out of service. Of two that were accepted at the
+    /// same time, the later one loses.
+    fn status(&self, others: &[Self], now: Timestamp) -> KeyStatus {
         let before = |other: &Self| match (other.accepted_at, self.accepted_at) {
             (Some(theirs), Some(own)) => (theirs, &other.id) < (own, &self.id),
             (theirs, _) => theirs.is_some(),
         };
-        let mut misfits = others.iter().filter(|other| !self.fits(other)).peekable();
-        let mismatch = misfits.peek().is_some();
-        let accepted_at = if misfits.any(before) { None } else { self.accepted_at.or(Some(now)) };
+        let mut mismatched = others.iter().filter(|other| !self.compatible(other)).peekable();
+        let mismatch = mismatched.peek().is_some();
+        let accepted_at =
+            if mismatched.any(before) { None } else { self.accepted_at.or(Some(now)) };
         KeyStatus { accepted_at, mismatch }
     }
 
@@ -79,7 +80,7 @@ impl Instance {
     }
 }
 
-/// The instances that these rows are of.
+/// Groups the rows by instance.
 fn instances(rows: Vec<Row>) -> Vec<Instance> {
     let mut instances = BTreeMap::new();
     for Row { instance_id, fingerprint, signs, accepted_at, .. } in rows {
@@ -97,31 +98,31 @@ fn instances(rows: Vec<Row>) -> Vec<Instance> {
     instances.into_values().collect()
 }
 
-/// Records that this instance runs, forgets those that have stopped, and says how its keys stand.
+/// Records that this instance runs, deletes the rows of those that have stopped, and returns how its keys compare.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn record(store: &Store, own: Instance, now: Timestamp) -> Result<KeyStatus, Error> {
     transaction!(store, |conn| {
-        // What is ahead of the clock was written before that was set back.
+        // A time in the future was written before the clock was set back.
         let stopped = signing_keys::seen_at
-            .lt(now - LIVE)
-            .or(signing_keys::seen_at.gt(now + LIVE))
+            .lt(now - LIVENESS_TIMEOUT)
+            .or(signing_keys::seen_at.gt(now + LIVENESS_TIMEOUT))
             .or(signing_keys::instance_id.eq(&own.id));
         diesel::delete(signing_keys::table.filter(stopped)).execute(conn).await?;
         let others: Vec<Row> = signing_keys::table.load(conn).await?;
-        let standing = own.standing(&instances(others), now);
-        for row in own.rows(standing.accepted_at, now) {
+        let status = own.status(&instances(others), now);
+        for row in own.rows(status.accepted_at, now) {
             diesel::insert_into(signing_keys::table).values(row).execute(conn).await?;
         }
-        Ok(standing)
+        Ok(status)
     })
 }
 
-/// Removes an instance that stops.
+/// Deletes the rows of an instance that stops.
 ///
 /// # Errors
-/// When the store is unavailable; the others then notice by themselves.
+/// As every query: see [`Error`]. The others then notice by the missing updates.
 pub async fn remove(store: &Store, id: String) -> Result<(), Error> {
     transaction!(store, |conn| {
         let own = signing_keys::table.filter(signing_keys::instance_id.eq(&id));
@@ -141,7 +142,7 @@ mod tests {
         std::array::from_fn(|_| SigningKey::generate().fingerprint())
     }
 
-    /// An instance that signs with the first of its keys, accepted so many seconds ago.
+    /// An instance that signs with the first of its keys, and was accepted `accepted` seconds ago.
     fn instance(id: &str, verifying: &[KeyFingerprint], accepted: Option<u32>) -> Instance {
         let accepted_at = accepted.map(|ago| NOW - seconds(ago));
         Instance {
@@ -155,7 +156,7 @@ mod tests {
     #[test]
     fn an_instance_is_accepted_where_each_accepts_what_the_other_signs() {
         let [old, new, other] = keys();
-        for (running, newcomer, fits) in [
+        for (running, newcomer, compatible) in [
             (&[old][..], &[old][..], true),
             (&[old], &[old, new], true),
             (&[old, new], &[new, old], true),
@@ -166,9 +167,9 @@ mod tests {
             (&[old, new], &[new, other], false),
         ] {
             let running = instance("a", running, Some(60));
-            let standing = instance("b", newcomer, None).standing(&[running], NOW);
-            assert_eq!(standing.accepted_at, fits.then_some(NOW));
-            assert_eq!(standing.mismatch, !fits);
+            let status = instance("b", newcomer, None).status(&[running], NOW);
+            assert_eq!(status.accepted_at, compatible.then_some(NOW));
+            assert_eq!(status.mismatch, !compatible);
         }
     }
 
@@ -177,16 +178,16 @@ mod tests {
         let [right, wrong, _] = keys();
         let newcomer = instance("a", &[wrong], None);
         let first = instance("b", &[right], Some(60));
-        let standing = first.standing(std::slice::from_ref(&newcomer), NOW);
-        assert_eq!(standing, KeyStatus { accepted_at: first.accepted_at, mismatch: true });
+        let status = first.status(std::slice::from_ref(&newcomer), NOW);
+        assert_eq!(status, KeyStatus { accepted_at: first.accepted_at, mismatch: true });
 
-        // Nor one that starts later than it, also when the first one has stopped meanwhile.
+        // An instance that starts later is not affected either, even if the first one has stopped in the meantime.
         let second = instance("c", &[right], None);
-        let standing = second.standing(&[newcomer.clone(), first], NOW);
-        assert_eq!(standing, KeyStatus { accepted_at: Some(NOW), mismatch: true });
-        let second = Instance { accepted_at: standing.accepted_at, ..second };
-        assert_eq!(newcomer.standing(&[second], NOW).accepted_at, None);
-        assert_eq!(newcomer.standing(&[], NOW).accepted_at, Some(NOW));
+        let status = second.status(&[newcomer.clone(), first], NOW);
+        assert_eq!(status, KeyStatus { accepted_at: Some(NOW), mismatch: true });
+        let second = Instance { accepted_at: status.accepted_at, ..second };
+        assert_eq!(newcomer.status(&[second], NOW).accepted_at, None);
+        assert_eq!(newcomer.status(&[], NOW).accepted_at, Some(NOW));
     }
 
     #[test]
@@ -195,11 +196,11 @@ mod tests {
         for (ago, stays) in [(1, true), (2, true), (3, false)] {
             let first = instance("a", &[one], Some(2));
             let second = instance("b", &[other], Some(ago));
-            let standing = |one: &Instance, other: &Instance| {
-                one.standing(std::slice::from_ref(other), NOW).accepted_at.is_some()
+            let status = |one: &Instance, other: &Instance| {
+                one.status(std::slice::from_ref(other), NOW).accepted_at.is_some()
             };
-            assert_eq!(standing(&first, &second), stays);
-            assert_eq!(standing(&second, &first), !stays);
+            assert_eq!(status(&first, &second), stays);
+            assert_eq!(status(&second, &first), !stays);
         }
     }
 }

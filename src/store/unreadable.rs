@@ -1,7 +1,7 @@
-//! What a column holds that this binary does not know: a newer one has written it, or an operator by hand.
+//! Stored values that this binary does not know: a newer binary has written them, or an operator by hand.
 //!
-//! It is no reason to fail, since a whole list would fail with one row. It is shown as it is, it grants nothing, and
-//! the log says so once, however often the row is read.
+//! Such a value is no error, since one row would make a whole list fail. It is shown as it is, grants nothing, and is
+//! logged once, however often the row is read.
 
 use std::{
     any::type_name,
@@ -17,22 +17,23 @@ use diesel::{
 
 static NOTED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
 
-/// Different values to note at the most: each is kept, and is a line in the log.
-const MOST: usize = 100;
+/// The most different values to log: each is kept in memory, and is a line in the log.
+const MAX_NOTED: usize = 100;
 
-/// Logs that a column holds this, unless the log has it already.
+/// Logs that a column holds this value, unless it was logged before.
 pub(super) fn note(column: &str, value: &str) {
     let value: String = value.chars().take(64).collect();
     let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if noted.len() < MOST && noted.insert((column.to_owned(), value.clone())) {
+    if noted.len() < MAX_NOTED && noted.insert((column.to_owned(), value.clone())) {
         tracing::error!(column, ?value, "a row holds a value that this version does not know");
     }
 }
 
-/// The value of a column `C` that must not be NULL; where it is NULL all the same, since somebody has dropped the
-/// constraint, the empty value: no text, no, or zero.
+/// The value of a column `C` that must not be NULL. If it is NULL nevertheless, because an operator has dropped the
+/// constraint, the empty value: no text, false, or zero.
 ///
-/// Each row that a list shows reads its columns so, except its id and its user, without which it is in no list.
+/// Every row that appears in lists reads its columns this way, except its id and its user, without which it is in no
+/// list.
 #[derive(Debug, FromSqlRow)]
 pub struct OrEmpty<T, C>(T, PhantomData<C>);
 
@@ -54,7 +55,7 @@ where
     }
 }
 
-/// `users.name` of the type that Diesel makes of this column.
+/// The column as `users.name`, from Diesel's type for it.
 fn name_of<C>() -> String {
     let mut path = type_name::<C>().rsplit("::");
     let column = path.next().unwrap_or_default();

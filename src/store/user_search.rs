@@ -1,8 +1,8 @@
 //! Search for users by the words of their name and email, the same on both databases.
 //!
-//! The words are normalised in Rust and stored in a table of their own, so that a search reads ranges of one
-//! plain index (`words.rs`, `index.rs`). A search looks at a bounded number of rows, however common its words
-//! are (`candidates.rs`, `find.rs`).
+//! The words are normalized in Rust and stored in a table of their own, so that a search reads ranges of one plain
+//! index (`words.rs`, `index.rs`). A search reads a bounded number of rows, however common its words are
+//! (`candidates.rs`, `find.rs`).
 
 mod candidates;
 mod find;

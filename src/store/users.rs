@@ -1,4 +1,4 @@
-//! People. Whoever is deactivated keeps every row and loses every right, at the gate.
+//! Users. A deactivated user keeps all rows and loses every right, which the gate enforces.
 
 mod list;
 
@@ -25,8 +25,9 @@ pub(super) const CONSTRAINTS: &[Constraint] = &[
 
 const EMAIL_TAKEN: &str = "Somebody has this address already.";
 
-/// Those who have not deleted their account. Of the others nothing is to be seen, and their row is only kept until all
-/// that is theirs has been deleted: every query of users says this, and a test goes through all of them.
+/// Matches users who have not deleted their account. The others must not appear anywhere, and their rows are kept only
+/// until everything that belongs to them has been deleted: every query of users uses this condition, and a test goes
+/// through all of them.
 #[diesel::dsl::auto_type]
 pub(super) fn present() -> _ {
     users::deleted_at.is_null()
@@ -36,31 +37,31 @@ pub(super) fn present() -> _ {
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = users)]
 pub struct User {
-    /// Never used again, not even after deletion.
+    /// Never reused, not even after deletion.
     pub id: String,
-    /// What to call them.
+    /// The name to address them by.
     #[diesel(deserialize_as = OrEmpty<String, users::name>)]
     pub name: String,
     /// In lower case; no two users share one.
     #[diesel(deserialize_as = OrEmpty<String, users::email>)]
     pub email: String,
-    /// Whether they have shown that they read mail sent there.
+    /// Whether they have proved that they read mail to this email.
     #[diesel(deserialize_as = OrEmpty<bool, users::email_verified>)]
     pub email_verified: bool,
-    /// Where a picture of them is.
+    /// The URL of a picture of them.
     pub image: Option<String>,
-    /// What they may do beyond their own things.
+    /// What they may do beyond managing their own data.
     pub role: StoredRole,
-    /// Since when they are locked out, if they are.
+    /// Since when they are deactivated, if they are.
     pub deactivated_at: Option<Timestamp>,
-    /// When they came.
+    /// When their account was created.
     pub created_at: Timestamp,
-    /// When their row last changed.
+    /// When the row last changed.
     pub updated_at: Timestamp,
 }
 
 impl User {
-    /// Somebody new, whose address is in lower case.
+    /// A new user; `email` must be in lower case.
     #[must_use]
     pub fn new(name: String, email: String, role: Role, now: Timestamp) -> Self {
         Self {
@@ -76,14 +77,14 @@ impl User {
         }
     }
 
-    /// Whether they are not locked out.
+    /// Whether they are not deactivated.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.deactivated_at.is_none()
     }
 }
 
-/// What an admin changes of a user.
+/// The changes that an admin makes to a user.
 #[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = users)]
 pub struct Changes {
@@ -91,11 +92,11 @@ pub struct Changes {
     pub name: Option<String>,
     /// A new role.
     pub role: Option<Role>,
-    /// The moment of the change.
+    /// The time of the change.
     pub updated_at: Timestamp,
 }
 
-/// What a user changes of themselves.
+/// The changes that users make to their own profile.
 #[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = users)]
 pub struct Profile {
@@ -103,14 +104,14 @@ pub struct Profile {
     pub name: Option<String>,
     /// A new picture, or none from now on.
     pub image: Option<Option<String>>,
-    /// The moment of the change.
+    /// The time of the change.
     pub updated_at: Timestamp,
 }
 
-/// The user with this id.
+/// Returns the user with this id.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
     query!(store, |conn| users::table
         .filter(present())
@@ -121,10 +122,10 @@ pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
         .optional())
 }
 
-/// The users with these ids, as far as there are any, in no order.
+/// Returns those users with these ids that exist, in no particular order.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Error> {
     list_query!(store, |conn| users::table
         .filter(present())
@@ -134,10 +135,10 @@ pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Erro
         .await)
 }
 
-/// The user with this address, which is in lower case.
+/// Returns the user with this email, which must be in lower case.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>, Error> {
     query!(store, |conn| users::table
         .filter(present())
@@ -148,19 +149,19 @@ pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>,
         .optional())
 }
 
-/// Whether anybody runs this site.
+/// Whether the site has an active admin.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
     query!(store, |conn| Ok(any_active_admin_in!(conn)))
 }
 
-/// Changes name or role. The site keeps at least one active admin. Whoever becomes one signs in anew: no
-/// secret of before shall be an admin's (ASVS 7.2.4).
+/// Changes a user's name or role. The site keeps at least one active admin. A user who becomes an admin must sign in
+/// again: no existing session secret may become an admin's (ASVS 7.2.4).
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn update(
     store: &Store,
     id: String,
@@ -190,10 +191,10 @@ pub async fn update(
     })
 }
 
-/// Changes what a user says of themselves.
+/// Changes a user's own profile.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| {
         let user: Option<User> = diesel::update(users::table.filter(present()).find(&id))
@@ -209,12 +210,12 @@ pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Resu
     })
 }
 
-/// Locks a user out at once; `revoke` also ends sessions and tokens for good.
+/// Deactivates a user at once; `revoke` also revokes their sessions and tokens permanently.
 ///
-/// The site keeps at least one active admin. Doing it again is no error and leaves the first date.
+/// The site keeps at least one active admin. Idempotent: a second call keeps the first date.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn deactivate(
     store: &Store,
     id: String,
@@ -247,10 +248,10 @@ pub async fn deactivate(
     })
 }
 
-/// Lets a user in again. What of their sessions and tokens has not expired or ended works again.
+/// Reactivates a user. Their sessions and tokens that have neither expired nor been revoked are valid again.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn reactivate(
     store: &Store,
     id: String,
@@ -273,7 +274,7 @@ pub async fn reactivate(
     })
 }
 
-// Macros, as the statements must be expanded for each backend.
+// Macros, because the statements must be expanded for each backend.
 macro_rules! find_in {
     ($conn:ident, $id:expr) => {
         users::table

@@ -1,5 +1,5 @@
-//! Links that may be used once. Their secret is stored hashed; what a link does is done where that
-//! is at home, by `redeem!`.
+//! One-time links that are sent by mail. The database stores a hash of their secret. Each operation that a link allows
+//! redeems it with `redeem!`, in its own module.
 
 use diesel::{dsl::max, prelude::*};
 use diesel_async::RunQueryDsl;
@@ -20,47 +20,47 @@ use crate::{
     time::{Span, Timestamp, days},
 };
 
-/// A link whose time is over is remembered for this long, so that its holder can be told so.
+/// How long an expired link is kept, so that its holder can be told that it has expired.
 pub const RETENTION: Span = days(1);
 
-/// What a link lets its holder do.
+/// What a link allows its holder to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Purpose {
-    /// Choose a password.
+    /// Set a password.
     SetPassword,
-    /// Show that mail to the user's address is read.
+    /// Confirm that mail to the user's email is read.
     VerifyEmail,
-    /// Make the address that it was mailed to the user's.
+    /// Change the user's email to the one that the link was mailed to.
     ChangeEmail,
     /// Delete the account.
     DeleteAccount,
 }
 
-/// A row of `verifications`, without its secret's hash.
+/// A row of `verifications`, without the hash of its secret.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = verifications)]
 pub struct Verification {
-    /// Which link.
+    /// Its id.
     pub id: String,
-    /// Whose.
+    /// The user's id.
     pub user_id: String,
-    /// The [`Purpose`]'s name.
+    /// The name of the [`Purpose`].
     pub purpose: String,
-    /// Where it was mailed to.
+    /// The email that it was mailed to.
     pub email: String,
-    /// The session that asked for it and must live on, where that matters.
+    /// The session in which it was requested, if that session must still be valid.
     pub session_id: Option<String>,
-    /// From when it no longer works.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// A row of `verifications` to add.
+/// A row of `verifications` to insert.
 #[derive(Clone, Insertable)]
 #[diesel(table_name = verifications)]
 pub struct NewVerification {
     #[diesel(skip_insertion)]
-    does: Purpose,
+    kind: Purpose,
     id: String,
     user_id: String,
     purpose: &'static str,
@@ -74,18 +74,18 @@ pub struct NewVerification {
 }
 
 impl NewVerification {
-    /// A link for this user, mailed to this address, that works for so long.
+    /// A link for this user, mailed to this email, that is valid for `lifetime`.
     #[must_use]
     pub fn new(
         purpose: Purpose,
         user_id: &str,
         email: &str,
         secret_hash: LinkHash,
-        life: Span,
+        lifetime: Span,
         now: Timestamp,
     ) -> Self {
         Self {
-            does: purpose,
+            kind: purpose,
             id: new_id(),
             user_id: user_id.to_owned(),
             purpose: purpose.into(),
@@ -93,47 +93,47 @@ impl NewVerification {
             email: email.to_owned(),
             session_id: None,
             job_id: String::new(),
-            expires_at: now + life,
+            expires_at: now + lifetime,
             created_at: now,
             number: 0,
         }
     }
 
-    /// The same, asked for in this session and mailed by this job.
+    /// The same link, requested in this session and mailed by this job.
     #[must_use]
     pub fn asked_for(self, session_id: Option<String>, job_id: &str) -> Self {
         Self { session_id, job_id: job_id.to_owned(), ..self }
     }
 }
 
-/// Why a link does nothing.
+/// Why a link is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkError {
-    /// It was never made, has been used, or a newer one or a change has taken its place.
+    /// It was never issued, has been used, or was superseded by a newer link or a change.
     Unknown,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its user is locked out. The link is not spent.
+    /// Its user is deactivated. The link is not spent.
     Deactivated,
 }
 
-/// Makes a link work. False, and nothing is done, when there is no use for it any more: the user is
-/// gone or locked out, their address another or verified already, the session that asked for it over, or the
-/// job that mails it cancelled.
+/// Issues a link, i.e. makes it valid. Returns false, and does nothing, when it is no longer useful: the user is
+/// deleted or deactivated, their email differs or is already confirmed, the session that requested the link is no
+/// longer valid, or the job that mails it was cancelled.
 ///
-/// For a wanted email that another user has, it is false as well: nobody is to get the link. But it is stored, so
-/// that its user sees the same pending change as for one that is free.
+/// Also returns false for a requested email that another user has, because the link must not be mailed. But the link
+/// is stored, so that its user sees the same pending change as for an email that is free.
 ///
-/// The job that mails it becomes its user's, so that it goes when they go.
+/// The job that mails it is assigned to its user, so that it is deleted together with them.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> {
     transaction!(store, |conn| {
         let Some(user) = lock_user!(conn, &link.user_id).filter(User::is_active) else {
             return Ok(false);
         };
-        // Before all else that decides on it: a revocation that comes in between revokes this link too.
+        // Read before anything else that decides on the link: a revocation in between revokes this link too.
         let generation = generation!(conn, &user.id, link_generation);
         let others: i64 = users::table
             .filter(present())
@@ -143,7 +143,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
             .get_result(conn)
             .await?;
         let own = user.email == link.email;
-        let wanted = match link.does {
+        let wanted = match link.kind {
             Purpose::ChangeEmail => !own,
             Purpose::VerifyEmail => own && !user.email_verified,
             Purpose::SetPassword | Purpose::DeleteAccount => own,
@@ -158,7 +158,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
         if job == 0 && !link.job_id.is_empty() {
             return Ok(false);
         }
-        // The user's row is locked, so no two links get one number.
+        // The user's row is locked, so no two links get the same number.
         let last: Option<i64> = verifications::table
             .filter(verifications::user_id.eq(&user.id))
             .select(max(verifications::number))
@@ -169,18 +169,18 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
             .values((&link, verifications::generation.eq(generation)))
             .execute(conn)
             .await?;
-        Ok(link.does != Purpose::ChangeEmail || others == 0)
+        Ok(link.kind != Purpose::ChangeEmail || others == 0)
     })
 }
 
-/// Ends the links that a mailed one takes the place of: older ones for the same purpose that another job mailed,
-/// unless they were made to last longer and still do, as an invitation.
+/// Deletes the links that a mailed one supersedes: older ones for the same purpose that another job mailed, unless
+/// they were issued for a longer lifetime and still expire later, such as an invitation.
 ///
-/// Which of two is older their numbers say. By the clock, which may have been set back in between, the older one
-/// could be taken for the newer, or for one that lasts longer.
+/// Their numbers, not the clock, decide which of two is older: if the clock was set back in between, it could take the
+/// older link for the newer, or for one that lasts longer.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
     transaction!(store, |conn| {
         let mailed: Option<Verification> = verifications::table
@@ -192,12 +192,12 @@ pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
             .optional()?;
         let Some(mailed) = mailed else { return Ok(()) };
         lock_user!(conn, &mailed.user_id);
-        // Of two that were asked for at once, this may be the older one.
-        let links: Vec<Dated> = verifications::table
+        // Of two links that were requested concurrently, this may be the older.
+        let links: Vec<LinkTimes> = verifications::table
             .filter(verifications::user_id.eq(&mailed.user_id))
             .filter(verifications::purpose.eq(&mailed.purpose))
             .order(verifications::number.desc())
-            .select(Dated::as_select())
+            .select(LinkTimes::as_select())
             .load(conn)
             .await?;
         let Some((newest, older)) = links.split_first() else { return Ok(()) };
@@ -213,28 +213,29 @@ pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
     })
 }
 
-/// When a link was made and ends.
+/// When a link was issued and expires.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = verifications)]
-struct Dated {
+struct LinkTimes {
     id: String,
     job_id: String,
     expires_at: Timestamp,
     created_at: Timestamp,
 }
 
-impl Dated {
-    /// Whether a link was made to last longer than another, and still does.
+impl LinkTimes {
+    /// Whether a link was issued for a longer lifetime than another, and expires later.
     fn outlasts(&self, other: &Self) -> bool {
-        let life = |link: &Self| link.expires_at.micros().saturating_sub(link.created_at.micros());
-        life(self) > life(other) && self.expires_at > other.expires_at
+        let lifetime =
+            |link: &Self| link.expires_at.micros().saturating_sub(link.created_at.micros());
+        lifetime(self) > lifetime(other) && self.expires_at > other.expires_at
     }
 }
 
-/// Whether a link would work now; it is not spent.
+/// Whether a link would be accepted now; does not spend it.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn is_live(
     store: &Store,
     hash: LinkHash,
@@ -256,10 +257,10 @@ pub async fn is_live(
     Ok(live == 1)
 }
 
-/// Whose link this is, in whatever state; it is not spent.
+/// Returns the user of a link, in whatever state it is; does not spend it.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn holder(
     store: &Store,
     hash: LinkHash,
@@ -278,16 +279,18 @@ pub async fn holder(
         .optional())
 }
 
-/// Spends a link within a transaction: its user, locked, and its row, which is gone; or why not.
+/// Redeems a link within a transaction: returns its user, locked, and its row, which is deleted; or why it is
+/// rejected.
 ///
-/// Of two who try at once, the second waits for the user's row, and then finds the link gone. An
-/// address that has changed since it was mailed makes it nobody's, but for the one that changes it.
+/// Of two concurrent attempts, the second waits for the user's row, and then finds the link deleted. If the user's
+/// email has changed since a link was mailed, the link is not valid any more, unless it is the one that changes the
+/// email.
 ///
-/// A macro, as the statements must be expanded for each backend.
+/// A macro, because the statements must be expanded for each backend.
 macro_rules! redeem {
     ($conn:ident, $hash:expr, $purposes:expr, $now:expr) => {{
         let names: Vec<&'static str> = $purposes.iter().map(<&'static str>::from).collect();
-        let held: Option<Verification> = verifications::table
+        let verification: Option<Verification> = verifications::table
             .inner_join($crate::store::schema::users::table)
             .inner_join($crate::store::generation::site())
             .filter($crate::store::generation::link_is_current())
@@ -297,25 +300,26 @@ macro_rules! redeem {
             .get_result($conn)
             .await
             .optional()?;
-        let user = match &held {
-            Some(held) => $crate::store::locks::lock_user!($conn, &held.user_id),
+        let user = match &verification {
+            Some(verification) => $crate::store::locks::lock_user!($conn, &verification.user_id),
             None => None,
         };
-        match (held, user) {
-            (Some(held), Some(user)) => match held.refusal(&user, $now) {
+        match (verification, user) {
+            (Some(verification), Some(user)) => match verification.refusal(&user, $now) {
                 Some(refused) => Err(refused),
                 None if !$crate::store::verifications::asker_is_signed_in!(
                     $conn,
-                    &held.session_id,
+                    &verification.session_id,
                     $now
                 ) =>
                 {
                     Err(LinkError::Unknown)
                 }
                 None => {
-                    let spent =
-                        diesel::delete(verifications::table.find(&held.id)).execute($conn).await?;
-                    if spent == 1 { Ok((user, held)) } else { Err(LinkError::Unknown) }
+                    let spent = diesel::delete(verifications::table.find(&verification.id))
+                        .execute($conn)
+                        .await?;
+                    if spent == 1 { Ok((user, verification)) } else { Err(LinkError::Unknown) }
                 }
             },
             _ => Err(LinkError::Unknown),
@@ -324,13 +328,14 @@ macro_rules! redeem {
 }
 
 impl Verification {
-    /// Whether it changes the address, and does not hang on the present one.
+    /// Whether it changes the email, and so does not depend on the current one.
     #[must_use]
     pub fn changes_email(&self) -> bool {
         self.purpose == <&str>::from(Purpose::ChangeEmail)
     }
 
-    /// Why it does nothing for this user, if it does nothing. Of a lock-out only a good link tells.
+    /// Why it is rejected for this user, if it is. Only a link that is otherwise valid reveals that the user is
+    /// deactivated.
     pub(super) fn refusal(&self, user: &User, now: Timestamp) -> Option<LinkError> {
         if !self.changes_email() && self.email != user.email {
             Some(LinkError::Unknown)
@@ -344,8 +349,8 @@ impl Verification {
     }
 }
 
-/// Whether the session that asked for a link lives on, where one must: a change of address that a
-/// thief has asked for ends with the session that is taken from them.
+/// Whether the session that requested a link is still valid, where that is required: a change of email that a thief
+/// has requested ends when the stolen session is revoked.
 macro_rules! asker_is_signed_in {
     ($conn:ident, $session_id:expr, $now:expr) => {{
         use $crate::store::schema::sessions;
@@ -367,8 +372,8 @@ macro_rules! asker_is_signed_in {
     }};
 }
 
-/// Within a transaction that has just incremented a user's generation of links: removes the newest of those that
-/// this revoked, and notes if there may be more.
+/// Within a transaction that has just incremented a user's link generation: deletes the newest of the links that this
+/// revoked, and records if there may be more.
 macro_rules! remove_links {
     ($conn:ident, $user_id:expr, $now:expr) => {{
         use $crate::store::{

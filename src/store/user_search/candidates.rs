@@ -1,10 +1,10 @@
-//! Which users a search looks at, when a word may match very many.
+//! Chooses which users a search compares, when a word may match very many.
 
 use std::collections::HashSet;
 
 use super::MOST;
 
-/// Ids that one condition of a search matches, at most [`MOST`] and one more.
+/// The ids that one condition of a search matches, at most [`MOST`] and one more.
 pub(super) struct Matches {
     ids: Vec<String>,
     /// The word, if the condition is one.
@@ -12,35 +12,35 @@ pub(super) struct Matches {
 }
 
 impl Matches {
-    /// Of a word.
+    /// The matches of a word.
     pub(super) fn of_word(word: &str, ids: Vec<String>) -> Self {
         Self { ids, word: Some(word.to_owned()) }
     }
 
-    /// Of a role or a state.
+    /// The matches of a role or a state.
     pub(super) fn of_filter(ids: Vec<String>) -> Self {
         Self { ids, word: None }
     }
 
-    /// Whether there are no others than these.
+    /// Whether these are all matches.
     pub(super) fn is_complete(&self) -> bool {
         self.ids.len() <= MOST
     }
 }
 
-/// The users to look at, the newest first.
+/// The users to compare, newest first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Candidates {
     pub ids: Vec<String>,
-    /// The words that have yet to be compared with those of each candidate.
+    /// The words that must still be compared with those of each candidate.
     pub unchecked: Vec<String>,
-    /// Whether there may be more users who match: each word matches more than [`MOST`].
+    /// Whether more users may match: each word matches more than [`MOST`].
     pub truncated: bool,
 }
 
 impl Candidates {
-    /// Where a condition has few matches, the users whom all such conditions match: all results are among them.
-    /// Otherwise the first [`MOST`] of the first word, and before them those of the whole name.
+    /// If some conditions have few matches, the candidates are the users that all of these match: all results are
+    /// among them. Otherwise they are the first [`MOST`] of the first word, and before them those of the whole name.
     pub(super) fn among(conditions: Vec<Matches>, whole_name: Vec<String>) -> Self {
         let (complete, cut): (Vec<_>, Vec<_>) =
             conditions.into_iter().partition(Matches::is_complete);
@@ -50,7 +50,8 @@ impl Candidates {
         let mut ids: Vec<String> = if truncated {
             let first = cut.into_iter().find(|matches| matches.word.is_some());
             let first = first.map(|matches| matches.ids).unwrap_or_default();
-            // Those of the first word match it; those of the whole name have been found by all words.
+            // Candidates of the first word match it already; those of the whole name were found by all words, and need
+            // each compared.
             if whole_name.is_empty() && !unchecked.is_empty() {
                 unchecked.remove(0);
             }

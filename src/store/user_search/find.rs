@@ -1,4 +1,4 @@
-//! The search itself: a page of users, of whom at most [`MOST`] candidates are looked at.
+//! The search itself: returns a page of users, and compares at most [`MOST`] candidates.
 
 use diesel::{
     dsl::sql,
@@ -18,27 +18,27 @@ use super::{
     words::{Query, Words},
 };
 
-/// How many matches of a word are looked at. A word that more users have is not narrow enough alone.
+/// How many matches of a word are read. A word that more users have is not selective enough alone.
 pub const MOST: usize = 1000;
 
-/// How many candidates are compared at once: mostly the first of them fill a page.
-const AT_ONCE: usize = 100;
+/// How many candidates are compared at once: the first batch usually fills a page.
+const BATCH_SIZE: usize = 100;
 
-/// A page of users, newest first, and what else there is to say of it.
+/// A page of users, newest first, and how complete it is.
 #[derive(Debug)]
 pub struct UserPage {
     /// The users.
     pub page: Page<User>,
-    /// Whether only some of those who match were looked at, since every word of the search is very common.
+    /// Whether only some of the matching users were compared, because every word of the search is very common.
     pub truncated: bool,
-    /// Whether some users have yet to be indexed, who therefore cannot be found.
+    /// Whether some users have not been indexed yet, and so cannot be found.
     pub indexing: bool,
 }
 
-/// The users who match this text and this filter.
+/// Returns the users that match this text and this filter.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub(in crate::store) async fn find(
     store: &Store,
     text: &str,
@@ -48,15 +48,15 @@ pub(in crate::store) async fn find(
     match Query::parse(text) {
         Query::Id(id) => {
             let found = super::super::users::find(store, id).await?;
-            Ok(alone(found, filter, window))
+            Ok(single_user_page(found, filter, window))
         }
-        Query::Words(words) if words.all.is_empty() => Ok(alone(None, filter, window)),
+        Query::Words(words) if words.all.is_empty() => Ok(single_user_page(None, filter, window)),
         Query::Words(words) => by_words(store, words, filter.clone(), window.clone()).await,
     }
 }
 
-/// The page of a search that means one user.
-fn alone(found: Option<User>, filter: &Filter, window: &Window) -> UserPage {
+/// The page of a search that identifies one user.
+fn single_user_page(found: Option<User>, filter: &Filter, window: &Window) -> UserPage {
     let is_on_page = |user: &User| filter.takes(user) && window.takes(&user.id);
     let rows = found.into_iter().filter(is_on_page).collect();
     UserPage { page: Page { rows, previous: None, next: None }, truncated: false, indexing: false }
@@ -80,7 +80,7 @@ async fn by_words(
                 .await
                 .optional()?;
             if exact.is_some() {
-                return Ok(alone(exact, &filter, &window));
+                return Ok(single_user_page(exact, &filter, &window));
             }
         }
         let mut conditions = Vec::new();
@@ -90,7 +90,7 @@ async fn by_words(
         if let Some(kinds) = &few {
             let mut ids = Vec::new();
             for kind in kinds {
-                let some: Vec<String> = users::table
+                let batch: Vec<String> = users::table
                     .filter(present())
                     .filter(sql::<Bool>(kind.condition()))
                     .order(users::id.desc())
@@ -98,7 +98,7 @@ async fn by_words(
                     .select(users::id)
                     .load(conn)
                     .await?;
-                ids.extend(some);
+                ids.extend(batch);
             }
             conditions.push(Matches::of_filter(ids));
         }
@@ -111,14 +111,14 @@ async fn by_words(
         ids.retain(|id| window.takes(id));
         ids.sort_unstable_by(|one, other| window.order(one, other));
         let mut rows: Vec<User> = Vec::new();
-        for some in ids.chunks(AT_ONCE) {
-            let mut some = some.to_vec();
+        for batch in ids.chunks(BATCH_SIZE) {
+            let mut batch = batch.to_vec();
             for word in &unchecked {
-                some = having!(conn, some, word);
+                batch = having!(conn, batch, word);
             }
             let mut found: Vec<User> = users::table
                 .filter(present())
-                .filter(users::id.eq_any(some))
+                .filter(users::id.eq_any(batch))
                 .select(User::as_select())
                 .load(conn)
                 .await?;
@@ -135,19 +135,19 @@ async fn by_words(
     })
 }
 
-/// One more than are looked at, which tells whether there are others.
+/// One more than are compared, to know whether there are others.
 #[expect(clippy::cast_possible_wrap, reason = "it is small")]
 const AT_MOST: i64 = MOST as i64 + 1;
 
-/// All that begins with a word sorts before this, and after the word: no word holds the last character.
+/// Returns the end of the range of words that begin with `word`: no word contains the last character of Unicode.
 fn end_of(word: &str) -> String {
     format!("{word}\u{10FFFF}")
 }
 
-// Macros, as the statements must be expanded for each backend.
+// Macros, because the statements must be expanded for each backend.
 
-/// The ids of users with a word that begins so, at most [`AT_MOST`]: those with the word itself first, the newest
-/// first, and then longer words.
+/// Returns the ids of users with a word that begins with this one, at most [`AT_MOST`]: those with the word itself
+/// first, newest first, and then longer words.
 macro_rules! ids_with {
     ($conn:ident, $word:expr) => {{
         let word: &String = $word;
@@ -173,8 +173,9 @@ macro_rules! ids_with {
     }};
 }
 
-/// Which of these users have a word that begins so. The word is made an expression, for which there is no
-/// index: each user's few words are read, and never the many users' of a common word.
+/// Returns which of these users have a word that begins with this one. The word is turned into an expression, for
+/// which there is no index: the database then reads the few words of each user, and never the many users of a common
+/// word.
 macro_rules! having {
     ($conn:ident, $ids:expr, $word:expr) => {{
         let ids: Vec<String> = $ids;
@@ -208,7 +209,7 @@ macro_rules! any_unindexed {
 
 use {any_unindexed, having, ids_with};
 
-/// What the partial index says of a row without its words, as each database spells a truth value.
+/// The condition of the partial index of rows without their words, in each database's syntax for booleans.
 trait Unindexed {
     const CONDITION: &str;
 }

@@ -1,8 +1,8 @@
-//! The words of each user, written together with the name and email that they are of.
+//! The words of each user, written together with the name and email that they come from.
 //!
-//! Code that adds a user, or changes a name or an email, does so through these macros: where tests are built,
-//! a transaction that leaves a row without its words is refused ([`checked`]). What writes to the table by
-//! other means marks the row (a trigger, and the column's default), and [`index_some`] adds its words later.
+//! Code that inserts a user, or changes a name or an email, must use these macros: builds with debug assertions reject
+//! a transaction that leaves a row without its words ([`checked`]). Any other write to the table marks the row (a
+//! trigger, and the column's default), and [`index_some`] adds its words later.
 
 use diesel::{
     QueryableByName, pg::Pg, prelude::*, result::Error as QueryError, sql_query, sql_types::Text,
@@ -20,10 +20,10 @@ use super::{
     words::words_of,
 };
 
-/// How many users are indexed in one transaction: it is short, as it holds their rows, and SQLite's writer.
+/// How many users one transaction indexes. It must be short, because it locks their rows and occupies SQLite's writer.
 pub const BATCH: usize = 200;
 
-/// What the words are made of.
+/// The columns that the words come from.
 #[derive(QueryableByName)]
 pub(in crate::store) struct WordRow {
     #[diesel(sql_type = Text)]
@@ -35,12 +35,12 @@ pub(in crate::store) struct WordRow {
 }
 
 impl WordRow {
-    /// Of a user who has this name and email.
+    /// The columns of this user.
     pub(in crate::store) fn of(user: &super::super::users::User) -> Self {
         Self { id: user.id.clone(), name: user.name.clone(), email: user.email.clone() }
     }
 
-    /// The pairs of word and user to store for these users, as JSON: one statement takes them all.
+    /// The pairs of word and user to insert for these users, as JSON: one statement takes them all.
     pub(in crate::store) fn pairs(users: &[Self]) -> String {
         let pairs = users.iter().flat_map(|user| {
             words_of(&user.name, &user.email).into_iter().map(|word| (word, user.id.as_str()))
@@ -52,11 +52,12 @@ impl WordRow {
     }
 }
 
-/// The two statements that each database has in its own words.
+/// The two statements that differ between the databases.
 pub(in crate::store) trait PutsWords {
-    /// Adds pairs of word and user.
+    /// Inserts pairs of word and user.
     const PUT: &str;
-    /// Finds users whose words are not those of their name and email, each for one instance at a time.
+    /// Finds users whose words do not match their name and email; on PostgreSQL it skips those that another instance
+    /// is indexing.
     const FIND_UNINDEXED: &str;
 }
 
@@ -75,7 +76,7 @@ impl PutsWords for Pg {
          ORDER BY id LIMIT 200 FOR NO KEY UPDATE SKIP LOCKED";
 }
 
-/// Within a transaction: adds the words of users who have none.
+/// Within a transaction: inserts the words of users who have none.
 macro_rules! put_words {
     ($conn:ident, $rows:expr) => {{
         let pairs = $crate::store::user_search::WordRow::pairs($rows);
@@ -86,7 +87,7 @@ macro_rules! put_words {
     }};
 }
 
-/// Within a transaction: adds a user, with their words.
+/// Within a transaction: inserts a user, with their words.
 macro_rules! insert_user {
     ($conn:ident, $user:expr) => {{
         use $crate::store::{
@@ -104,8 +105,8 @@ macro_rules! insert_user {
     }};
 }
 
-/// Within a transaction: adds a user, with their words, unless the email is taken; says whether it did. Either
-/// way it takes the same two statements.
+/// Within a transaction: inserts a user, with their words, unless the email is taken; returns whether it did. Runs the
+/// same two statements either way.
 macro_rules! insert_user_unless_taken {
     ($conn:ident, $user:expr) => {{
         use $crate::store::{
@@ -123,7 +124,7 @@ macro_rules! insert_user_unless_taken {
     }};
 }
 
-/// Within a transaction that has changed a name or an email: writes the words of the user as they are now.
+/// Within a transaction that has changed a name or an email: replaces the user's words by the current ones.
 macro_rules! index_user {
     ($conn:ident, $user:expr) => {{
         use $crate::store::{
@@ -143,8 +144,8 @@ macro_rules! index_user {
     }};
 }
 
-/// Within a transaction that has deleted an account: no search finds it. Its row is left until all that it owned
-/// has been deleted.
+/// Within a transaction that deletes an account: removes it from the search. Its row stays until everything that
+/// belongs to it has been deleted.
 macro_rules! unindex_user {
     ($conn:ident, $id:expr) => {{
         use $crate::store::schema::{user_words, users};
@@ -161,11 +162,11 @@ pub(in crate::store) use {
     index_user, insert_user, insert_user_unless_taken, put_words, unindex_user,
 };
 
-/// Adds the words of some users that were added or changed by other means, and says how many it found: fewer
-/// than [`BATCH`] when there are no more. Each call is one short transaction.
+/// Adds the words of some users that were inserted or changed by other means. Returns how many it found: fewer than
+/// [`BATCH`] when there are no more. Each call is one short transaction.
 ///
 /// # Errors
-/// When the store is unavailable; nothing is done then, and the next call finds the same users.
+/// As every query: see [`Error`]. Nothing is done then, and the next call finds the same users.
 pub async fn index_some(store: &Store) -> Result<usize, Error> {
     maintenance_transaction!(store, |conn| {
         let rows: Vec<WordRow> =
@@ -186,8 +187,8 @@ pub async fn index_some(store: &Store) -> Result<usize, Error> {
     })
 }
 
-/// Runs a transaction's body on SQLite. Where tests are built, a body that leaves more users without their words
-/// than there were before is refused: a new way to write a name or an email is then noticed by any test of it.
+/// Runs a transaction's body on SQLite. Builds with debug assertions reject a body that leaves more users without
+/// their words than before, so that any test of a new way to write a name or an email notices it.
 pub(in crate::store) fn checked<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
@@ -215,7 +216,7 @@ pub(in crate::store) fn unchecked<T>(
     body(connection)
 }
 
-/// None while the tables are not there yet.
+/// Returns `None` before the tables exist.
 fn unindexed(connection: &mut Connection) -> Option<i64> {
     use super::super::schema::users;
     in_place(

@@ -1,41 +1,42 @@
-//! The words of a text, in one form: whatever the case, and without accents.
+//! Splits text into words in a normalized form: case-insensitive, and without accents.
 
 use std::collections::BTreeSet;
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use uuid::Uuid;
 
-/// How many words of one user are stored. A name that the API accepts has at most 50.
-const MOST_WORDS: usize = 64;
-/// How many words of a query are looked up: the longest, as they match the fewest users.
-const MOST_SEARCHED: usize = 8;
-/// How long a word may be, in characters; what is longer is cut, stored and searched alike.
-const LONGEST: usize = 254;
-/// How much of a name or an email is read. The API accepts less; other writers may not know its limits.
-const LONGEST_TEXT: usize = 1000;
+/// The most words stored for one user. A name that the API accepts has at most 50.
+const MAX_WORDS: usize = 64;
+/// The most words of a query that are looked up: the longest, as they match the fewest users.
+const MAX_SEARCHED: usize = 8;
+/// The most characters in a word; a longer word is cut, both when stored and when searched.
+const MAX_WORD_LENGTH: usize = 254;
+/// The most characters of a name or an email that are read. The API's limits are lower; other writers may not know
+/// them.
+const MAX_TEXT_LENGTH: usize = 1000;
 
-/// What to search for.
+/// A parsed search.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Query {
     /// The user with this id.
     Id(String),
-    /// The users with all of these.
+    /// The users with all of these words.
     Words(Words),
 }
 
-/// The words to search for: a user matches if each is the beginning of a word of theirs.
+/// The words to search for: a user matches if each is the beginning of one of their words.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Words {
-    /// The longest first; none if the text holds no letter and no digit.
+    /// Longest first; empty if the text contains no letter and no digit.
     pub all: Vec<String>,
-    /// The whole text, if it is one email: a user with exactly this one is meant alone.
+    /// The whole text, if it is one email: then only the user with exactly this email is meant.
     pub email: Option<String>,
-    /// Two or more words as [`phrase`] writes a whole name.
+    /// Two or more words in the form that [`phrase`] gives a whole name.
     pub phrase: Option<String>,
 }
 
 impl Query {
-    /// Reads what was typed or pasted.
+    /// Parses what a user typed or pasted.
     pub(super) fn parse(text: &str) -> Self {
         let text = text.trim();
         if let Ok(id) = Uuid::try_parse(text) {
@@ -52,41 +53,41 @@ impl Query {
         let mut all: Vec<String> = emails.into_iter().map(whole_email).chain(plain).collect();
         all.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
         let distinct = all.iter().enumerate().filter(|(place, word)| {
-            // Whoever has a word that begins with the longer one also has one that begins with this.
+            // A user with a word that begins with the longer one matches this one too.
             !all.iter().take(*place).any(|longer| longer.starts_with(word.as_str()))
         });
-        let all = distinct.map(|(_, word)| word.clone()).take(MOST_SEARCHED).collect();
+        let all = distinct.map(|(_, word)| word.clone()).take(MAX_SEARCHED).collect();
         Self::Words(Words { all, email, phrase })
     }
 }
 
-/// The words by which a user is found: those of the name, those of the email, and either as a whole.
+/// Returns the words by which a user is found: those of the name, those of the email, and each of the two as a whole.
 pub(super) fn words_of(name: &str, email: &str) -> BTreeSet<String> {
-    let named: BTreeSet<String> = words(&fold(name)).take(MOST_WORDS).collect();
+    let named: BTreeSet<String> = words(&fold(name)).take(MAX_WORDS).collect();
     let email = fold(email);
     let whole_name = (named.len() > 1).then(|| phrase(&named));
     let first = [whole_email(trimmed(&email))].into_iter().chain(whole_name);
-    first.chain(named).chain(words(&email)).take(MOST_WORDS).collect()
+    first.chain(named).chain(words(&email)).take(MAX_WORDS).collect()
 }
 
-/// A whole email as one word. It begins with a sign, as no other word does: otherwise each email would match
-/// twice what its first word matches.
+/// A whole email as one word. Begins with a sign, as no other word does: otherwise each email would match twice for
+/// its first word.
 fn whole_email(folded: &str) -> String {
     cut(&format!("@{folded}"))
 }
 
-/// A whole name as one word, in no particular order of its own words: a full name is then found in one range,
-/// also where each of its words is common. It begins with a space, as no other word does.
+/// A whole name as one word, independent of the order of its words: a full name is then found in one range, even if
+/// each of its words is common. Begins with a space, as no other word does.
 fn phrase(words: &BTreeSet<String>) -> String {
     let words: String = words.iter().flat_map(|word| [" ", word]).collect();
     cut(&words)
 }
 
-/// One form for all that looks alike but for case and accents: compatibility decomposition, without combining
-/// marks, then upper and lower case, which together fold also `ß` and `ſ`; and Latin letters with a stroke.
+/// Folds text that differs only in case and accents to one form: compatibility decomposition (NFKD) without combining
+/// marks, then upper and lower case, which together also fold `ß` and `ſ`; and Latin letters with a stroke.
 fn fold(text: &str) -> String {
     let decomposed =
-        text.chars().take(LONGEST_TEXT).nfkd().filter(|letter| !is_combining_mark(*letter));
+        text.chars().take(MAX_TEXT_LENGTH).nfkd().filter(|letter| !is_combining_mark(*letter));
     let lower = decomposed.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     let mut folded = String::with_capacity(text.len());
     for letter in lower.filter(|letter| !is_combining_mark(*letter)) {
@@ -105,20 +106,20 @@ fn fold(text: &str) -> String {
     folded
 }
 
-/// What is left between all that is neither letter nor digit.
+/// Splits text at everything that is neither letter nor digit.
 fn words(folded: &str) -> impl Iterator<Item = String> {
     let parts = folded.split(|letter: char| !letter.is_alphanumeric());
     parts.filter(|part| !part.is_empty()).map(cut)
 }
 
-/// Without the brackets and commas around an email that was pasted with them.
+/// Removes the brackets and commas around an email that was pasted with them.
 fn trimmed(token: &str) -> &str {
     token.trim_matches(|letter: char| !letter.is_alphanumeric())
 }
 
 fn cut(word: &str) -> String {
     let printed = word.chars().filter(|letter| !letter.is_control());
-    printed.take(LONGEST).collect()
+    printed.take(MAX_WORD_LENGTH).collect()
 }
 
 #[cfg(test)]
@@ -179,11 +180,11 @@ mod tests {
     fn words_are_bounded_in_number_and_in_length() {
         let many: Vec<String> = (0..500).map(|number| format!("w{number}")).collect();
         let many = many.join(" ");
-        assert!(words_of(&many, "a@b.c").len() <= MOST_WORDS);
+        assert!(words_of(&many, "a@b.c").len() <= MAX_WORDS);
         let long = "x".repeat(900);
-        assert!(words_of(&long, &long).iter().all(|word| word.chars().count() <= LONGEST));
-        assert_eq!(parsed(&long).all, ["x".repeat(LONGEST)]);
-        assert!(parsed(&many).all.len() <= MOST_SEARCHED);
+        assert!(words_of(&long, &long).iter().all(|word| word.chars().count() <= MAX_WORD_LENGTH));
+        assert_eq!(parsed(&long).all, ["x".repeat(MAX_WORD_LENGTH)]);
+        assert!(parsed(&many).all.len() <= MAX_SEARCHED);
     }
 
     #[test]

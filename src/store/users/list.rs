@@ -15,19 +15,19 @@ use super::{
 
 pub use super::super::user_search::UserPage;
 
-/// Which users a list shows.
+/// Which users to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Words of the name or the email, in any order, each from its beginning; or a whole email; or an id.
-    /// Neither case nor accents matter.
+    /// Words of the name or the email in any order, each from its beginning; or a whole email; or an id. Case and
+    /// accents are ignored.
     pub search: Option<String>,
     /// Only this role.
     pub role: Option<Role>,
-    /// Only those locked out, or only those who are not.
+    /// Only deactivated users, or only active ones.
     pub deactivated: Option<bool>,
 }
 
-/// A role, or none that this binary knows, in a state. Each has an index of its own, in the order of a list.
+/// A known role, or any unknown one, and a state. Each has an index of its own, in the order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Kind {
     role: Option<Role>,
@@ -44,8 +44,8 @@ impl Kind {
         Self { role: None, deactivated: false },
     ];
 
-    /// What its index says of a row, word for word: a database knows a partial index by literals alone, and
-    /// not by bound values.
+    /// The condition of its partial index, verbatim: a database matches a partial index only by literals, and not by
+    /// bound values.
     pub(in crate::store) fn condition(self) -> &'static str {
         match (self.role, self.deactivated) {
             (Some(Role::Admin), false) => ACTIVE_ADMIN,
@@ -68,12 +68,12 @@ impl Kind {
     }
 }
 
-/// What the index of active admins says of a row.
+/// The condition of the index of active admins.
 pub(in crate::store) const ACTIVE_ADMIN: &str =
     "users.role = 'admin' AND users.deactivated_at IS NULL";
 
 impl Filter {
-    /// The roles and states that are shown, if not all are.
+    /// The roles and states to list, unless all are.
     fn kinds(&self) -> Option<Vec<Kind>> {
         let shown = |kind: &Kind| {
             self.role.is_none_or(|role| kind.role == Some(role))
@@ -83,7 +83,7 @@ impl Filter {
         (!all).then(|| Kind::ALL.into_iter().filter(shown).collect())
     }
 
-    /// The roles and states that are shown, where they leave out most users.
+    /// The roles and states to list, if they leave out most users.
     pub(in crate::store) fn few(&self) -> Option<Vec<Kind>> {
         self.kinds().filter(|kinds| !kinds.iter().any(|kind| kind.is_common()))
     }
@@ -98,13 +98,13 @@ impl Filter {
 /// A page of users, newest first.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// As every query: see [`Error`](crate::store::Error).
 pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserPage, Error> {
     if let Some(text) = &filter.search {
         return user_search::find(store, text, &filter, &window).await;
     }
     let wanted = window.clone();
-    // Without a filter one list; otherwise one for each kind, merged: none reads a row that is not shown.
+    // One list without a filter; otherwise one for each kind, merged: no query reads a row that is not shown.
     let lists: Vec<&str> = match filter.kinds() {
         None => vec!["TRUE"],
         Some(kinds) => kinds.into_iter().map(Kind::condition).collect(),
@@ -117,8 +117,8 @@ pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserP
                 .filter(sql::<Bool>(condition))
                 .select(User::as_select())
                 .into_boxed::<Backend>();
-            let some: Vec<User> = load_window!(conn, query, users::id, &wanted)?;
-            rows.extend(some);
+            let batch: Vec<User> = load_window!(conn, query, users::id, &wanted)?;
+            rows.extend(batch);
         }
         Ok(rows)
     })?;
