@@ -1,4 +1,4 @@
-//! The credential cache: sessions and API tokens cached in memory under a lease, so that their staleness is bounded.
+//! The credential cache: sessions and API tokens kept in memory under a lease (bounded staleness).
 //! `docs/lock-out.md` has the proof.
 //!
 //! A request reads the lease's end, then the clock, then the entry. At that moment every entry is true for the epoch
@@ -130,7 +130,7 @@ impl CredentialCache {
             user: Arc::new(user),
             invalidated,
         });
-        // The lock is still state: no epoch begins between the comparison above and this insertion.
+        // The lock is still held: no epoch begins between the comparison above and this insertion.
         if state.is_some() {
             T::map(self).insert(hash, resolved.clone());
         }

@@ -107,7 +107,7 @@ struct Change {
     after: String,
 }
 
-/// ReplicaCheck the log from one epoch to another. Returns `None` if a row is missing, belongs to another history (as after
+/// Follows the log from one epoch to another. Returns `None` if a row is missing, belongs to another history (as after
 /// a restored backup), or affects all users.
 fn follow_log(log: Vec<Change>, from: &Epoch, to: &Epoch) -> Option<Vec<String>> {
     let mut at = from.clone();

@@ -2,8 +2,8 @@
 //!
 //! A job's row is inserted in the transaction that makes the work necessary (a transactional outbox), and deleted when
 //! the work is done. A worker that claims a job moves its `run_at` forward by the claim timeout (a visibility
-//! timeout): if the worker dies, the job becomes due again by itself. Execution is therefore at least once, and work
-//! must tolerate a repetition.
+//! timeout): if the worker dies, the job becomes due again by itself. A job can therefore run twice, and never not
+//! at all (at-least-once execution).
 //!
 //! `run_at` is compared with the clock that all instances share (`shared_clock`), so that it does not matter whose own
 //! clock is ahead; if that clock is set back, [`shorten_waits`] keeps jobs from waiting for it.

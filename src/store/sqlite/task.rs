@@ -5,8 +5,8 @@ use super::{super::Error, Connection};
 
 /// Work for a thread that owns a connection, and a caller that waits for the result.
 pub(super) trait Task: Send {
-    /// Whether the caller has stopped waiting. It was answered "try later" and may do so, so a task that has not begun
-    /// by then never runs.
+    /// Whether the caller has stopped waiting. The client was answered "try later" and may do so, so a task that has
+    /// not begun by then never runs.
     fn is_abandoned(&self) -> bool;
 
     /// Runs the work and stores its result.
