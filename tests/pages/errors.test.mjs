@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { open, visit } from './support/chromium.mjs'
-import { enter, part, press, signInOn } from './support/forms.mjs'
+import { enter, part, press, says, signInOn } from './support/forms.mjs'
 import { OTHER_PASSWORD, PASSWORD, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
@@ -125,6 +125,22 @@ test('a server that cannot be reached loses nothing', async () => {
   await page.unroute('**/api/**')
   await press(page.locator('main'), 'Sign in')
   await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor()
+})
+
+test('a failure and a warning do not look like a success', async () => {
+  const look = (locator) => locator.evaluate((element) => getComputedStyle(element).backgroundColor)
+  const page = await visit(browser, site, '/settings', await newcomer(site))
+  const toast = page.locator('.toast')
+  await press(part(page, 'Profile'), 'Save')
+  await says(page, 'Your profile is saved.')
+  const success = await look(toast)
+  await page.route('**/api/auth/sign-out', (route) => route.abort())
+  await press(page, 'Sign out')
+  await says(page, 'The server cannot be reached.')
+  assert.notEqual(await look(toast), success)
+
+  const notice = async (why) => look((await visit(browser, site, `/login?why=${why}`)).locator('.notice').first())
+  assert.notEqual(await notice('ended'), await notice('reset'))
 })
 
 test('a page that was asked for too often loads itself again', async () => {
