@@ -34,10 +34,13 @@ openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
 
-# Write docs/errors.md anew, after an error code has changed
-errors:
-    cargo run --locked -q -- errors > docs/errors.new
-    mv docs/errors.new docs/errors.md
+# Write the generated pages of docs/reference and .env.example, after an error code, a route, a setting or a command has changed
+reference:
+    cargo run --locked -q -- errors > target/errors.md
+    mv target/errors.md docs/reference/errors.md
+    cargo run --locked -q -- routes > target/routes.md
+    mv target/routes.md docs/reference/routes.md
+    UPDATE_DOCS=1 cargo test --locked --test api -- readme::every_
 
 # Kill the server so many times on each database, and compare with a journal kept outside
 kill rounds="500":

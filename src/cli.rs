@@ -34,7 +34,7 @@ use print::print;
 
 use crate::{
     config::Config,
-    docs::error_codes,
+    docs::{error_codes, route_table},
     gate::cookie,
     openapi,
     secrets::{NewPassword, Password, PasswordContext, SigningKey},
@@ -79,6 +79,8 @@ enum Command {
     Openapi,
     /// Print the list of error codes, as Markdown
     Errors,
+    /// Print the table of routes and of the credentials that each accepts, as Markdown
+    Routes,
     /// Make users, lock them out, let them in again
     #[command(subcommand)]
     User(UserCommand),
@@ -168,6 +170,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup { file } => backup::run(&config, &file),
         Command::Openapi => print(openapi::text(cookie::name_for(&config))?.trim_end()),
         Command::Errors => print(error_codes().trim_end()),
+        Command::Routes => print(route_table().trim_end()),
         Command::User(command) => users::run(command, &open(&config).await?, &config).await,
         Command::Session(command) => sessions::run(command, &open(&config).await?).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,

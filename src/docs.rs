@@ -2,6 +2,7 @@
 //! another host. These routes do not pass through the gate.
 
 mod errors;
+mod route_table;
 mod stored;
 mod ui;
 
@@ -27,6 +28,7 @@ use crate::{
 use stored::Stored;
 
 pub use errors::markdown as error_codes;
+pub use route_table::markdown as route_table;
 
 /// The Content-Security-Policy of Swagger UI, which sets styles at runtime (CSP 3).
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -196,7 +196,7 @@ fn demands(access: Access) -> impl Iterator<Item = &'static str> {
     .flatten()
 }
 
-fn is_safe(method: &HttpMethod) -> bool {
+pub(crate) fn is_safe(method: &HttpMethod) -> bool {
     matches!(method, HttpMethod::Get | HttpMethod::Head | HttpMethod::Options)
 }
 

@@ -23,7 +23,7 @@ use actix_web::{
 use crate::{
     config::Switch,
     error::Error,
-    gate::{Session, cookie},
+    gate::{Access, Session, cookie},
     routes,
     secrets::SigningKeys,
     state::State,
@@ -35,33 +35,43 @@ pub use fault::render_error_pages;
 /// Matches every path that no other route matches.
 pub(crate) const ANY_PATH: &str = "/{path:.*}";
 
+/// From one list of pages: what is served, and who may see each.
+macro_rules! pages {
+    ($($path:literal => $handler:path),* $(,)?) => {
+        fn serve_pages(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
+            $(config.service(routes::page($path, $handler, state, keys));)*
+        }
+
+        /// The path of each page, and who may see it.
+        pub(crate) fn accesses() -> Vec<(&'static str, Access)> {
+            vec![$(($path, routes::access(&$handler))),*]
+        }
+    };
+}
+pages! {
+    "/login" => account::login,
+    "/signup" => account::sign_up,
+    "/forgot-password" => account::forgot_password,
+    "/reset-password" => account::reset_password,
+    "/verify-email" => account::verify_email,
+    "/delete-account" => account::delete_account,
+    "/setup" => account::setup,
+    "/dashboard" => account::dashboard,
+    "/settings" => settings::settings,
+    "/settings/tokens" => settings::tokens,
+    "/admin" => admin::users,
+    "/admin/users/{id}" => admin::user,
+    "/admin/tokens" => admin::tokens,
+    "/admin/audit-events" => admin::audit_events,
+    "/admin/jobs" => admin::jobs,
+}
+
 /// Adds the pages to an application.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
     if state.config.pages == Switch::Off {
         return;
     }
-    macro_rules! pages {
-        ($($path:literal => $handler:path),* $(,)?) => {
-            $(config.service(routes::page($path, $handler, state, keys));)*
-        };
-    }
-    pages! {
-        "/login" => account::login,
-        "/signup" => account::sign_up,
-        "/forgot-password" => account::forgot_password,
-        "/reset-password" => account::reset_password,
-        "/verify-email" => account::verify_email,
-        "/delete-account" => account::delete_account,
-        "/setup" => account::setup,
-        "/dashboard" => account::dashboard,
-        "/settings" => settings::settings,
-        "/settings/tokens" => settings::tokens,
-        "/admin" => admin::users,
-        "/admin/users/{id}" => admin::user,
-        "/admin/tokens" => admin::tokens,
-        "/admin/audit-events" => admin::audit_events,
-        "/admin/jobs" => admin::jobs,
-    }
+    serve_pages(config, state, keys);
     config.service(routes::read_only("/", web::to(start)));
     config.service(routes::read_only("/assets/{name}", web::to(assets::asset)));
     let browsers = {

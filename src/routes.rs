@@ -138,6 +138,8 @@ pub struct Operation {
     pub access: Access,
     /// The codes that the handler itself can return.
     pub codes: Vec<Code>,
+    /// The path of the handler from `api`.
+    handler: &'static str,
     route: Box<dyn Fn() -> Route>,
 }
 
@@ -154,7 +156,8 @@ impl Operation {
             assert!(Args::ACCESS.limit.is_none(), "a limit of its own is counted by the gate");
         }
         let route = Box::new(move || web::to(handler.clone()));
-        Self { id: id(path), access: Args::ACCESS, codes: Vec::new(), route }
+        let access = Args::ACCESS;
+        Self { id: id(path), access, codes: Vec::new(), handler: path, route }
     }
 
     /// A handler behind the gate. One whose arguments do not need the gate does not compile here.
@@ -168,7 +171,15 @@ impl Operation {
         let access = Args::ACCESS;
         let gate = move |request, next| gate::pass(access, request, next);
         let route = Box::new(move || web::to(handler.clone()).wrap(from_fn(gate)));
-        Self { id: id(path), access, codes: Vec::new(), route }
+        Self { id: id(path), access, codes: Vec::new(), handler: path, route }
+    }
+
+    /// The source file of the handler.
+    #[must_use]
+    pub fn file(&self) -> String {
+        let modules: Vec<&str> = self.handler.split("::").map(str::trim).collect();
+        let module = modules.split_last().map_or(&[][..], |(_, modules)| modules);
+        format!("src/api/{}.rs", module.join("/"))
     }
 
     /// Adds codes that the handler itself can return.
@@ -245,6 +256,15 @@ where
     let row = Operation::gated("", handler);
     let accepted = accepted(Method::GET, row.access);
     rejecting_other_methods(serve(web::resource(path), &accepted, &row, state, keys), &accepted)
+}
+
+/// Who may call a handler, from its arguments.
+pub(crate) fn access<F, Args>(_: &F) -> Access
+where
+    F: Handler<Args>,
+    Args: FromRequest + Declares + 'static,
+{
+    Args::ACCESS
 }
 
 fn rejecting_other_methods(resource: Resource, accepted: &[Method]) -> Resource {

@@ -315,9 +315,48 @@ async fn every_code_is_explained_where_the_type_of_an_error_leads() {
 fn the_committed_list_of_codes_is_what_the_code_says() {
     let text = portcullis::docs::error_codes();
     assert!(
-        text == file("docs/errors.md"),
-        "docs/errors.md has drifted: `just errors` writes it anew"
+        text == file("docs/reference/errors.md"),
+        "docs/reference/errors.md has drifted: `just reference` writes it"
     );
+}
+
+/// The operations of the committed table in a section, as `GET /api/me`.
+fn routes_in(table: &str, section: &str) -> BTreeSet<String> {
+    let (_, part) = table.split_once(section).expect(section);
+    let part = part.split("\n## ").next().unwrap();
+    let rows = part.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        Some(format!("{} {}", cells.next()?, cells.next()?.strip_prefix('`')?.strip_suffix('`')?))
+    });
+    rows.collect()
+}
+
+#[test]
+fn committed_route_table_lists_each_operation_under_the_credentials_that_it_accepts() {
+    let table = file("docs/reference/routes.md");
+    assert!(
+        table == portcullis::docs::route_table(),
+        "docs/reference/routes.md has drifted: `just reference` writes it"
+    );
+    let document = committed();
+    let (mut accepting, mut rejecting, mut open) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for operation in operations(&document) {
+        let schemes = operation.value["security"].as_array().into_iter().flatten();
+        let schemes: Vec<&Value> = schemes.collect();
+        let kind = if schemes.iter().any(|scheme| scheme.get("bearer").is_some()) {
+            &mut accepting
+        } else if schemes.is_empty() {
+            &mut open
+        } else {
+            &mut rejecting
+        };
+        kind.insert(format!("{} {}", operation.method, operation.path));
+    }
+    assert!(accepting.len() > 10 && rejecting.len() > 10 && !open.is_empty());
+    assert_eq!(routes_in(&table, "## Routes that accept API tokens"), accepting);
+    assert_eq!(routes_in(&table, "## Routes that reject API tokens"), rejecting);
+    assert_eq!(routes_in(&table, "## Routes that read no credential"), open);
 }
 
 #[test]

@@ -165,7 +165,7 @@ async fn a_server_whose_output_cannot_be_written_serves_and_stops(#[case] output
 
 /// Every command that prints and ends, with its arguments and its standard input, in an order in which they all
 /// succeed.
-const COMMANDS: [(&str, &[&str], &str); 24] = [
+const COMMANDS: [(&str, &[&str], &str); 25] = [
     ("openapi", &[], ""),
     ("secret", &[], ""),
     ("migrate", &[], ""),
@@ -182,6 +182,7 @@ const COMMANDS: [(&str, &[&str], &str); 24] = [
     ("token list", &[], ""),
     ("token revoke", &["--all"], ""),
     ("errors", &[], ""),
+    ("routes", &[], ""),
     ("lease show", &[], ""),
     ("lease on", &[], ""),
     ("lease off", &[], ""),

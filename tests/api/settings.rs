@@ -63,13 +63,14 @@ async fn a_list_may_end_in_a_comma_and_have_spaces() {
 }
 
 /// Arguments by which each command does something, if its settings allow it to begin.
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 13] = [
     &[],
     &["serve"],
     &["migrate"],
     &["backup", "copy"],
     &["openapi"],
     &["errors"],
+    &["routes"],
     &["user", "list"],
     &["session", "list", "--email", "ada@example.com"],
     &["token", "list"],
