@@ -91,7 +91,7 @@ impl Job {
     /// Returns the recipient of a row's email, if the email is about this.
     #[must_use]
     pub fn mailed_about(about: About, row: &JobRow) -> Option<String> {
-        let Self::Mail(mail) = Self::of(row)?;
+        let Some(Self::Mail(mail)) = Self::of(row) else { return None };
         mail.email_about(about)
     }
 
