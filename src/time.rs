@@ -180,6 +180,7 @@ impl Clock {
 
     /// Returns the current time of the wall clock.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that all else uses")]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp(jiff::Timestamp::now().as_microsecond()),
