@@ -203,7 +203,7 @@ macro_rules! read_epoch {
 }
 
 /// Runs a body in one transaction that takes rights away or changes what a session shows, and returns when no instance
-/// can use a cached credential from before it: `docs/lock-out.md`. It also waits if there was nothing left to do,
+/// can use a cached credential from before it: `docs/explanation/credential-cache.md`. It also waits if there was nothing left to do,
 /// since the request that did it may not have waited yet. In builds with debug assertions, `transaction!` rejects such
 /// a body.
 macro_rules! invalidating_transaction {

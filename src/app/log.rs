@@ -1,6 +1,6 @@
 //! The access log: one line per request, and the request metrics.
 //!
-//! `docs/events.md` documents its fields. It contains users' ids only, and of the client's input only the
+//! `docs/reference/events.md` documents its fields. It contains users' ids only, and of the client's input only the
 //! method and, where no route matches, a shortened path.
 
 use std::time::Instant;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const NOT_HERE: &str = "PostgreSQL makes its own backups, with pg_dump: \
-    README.md has the commands under \"Backup and restore\"";
+    docs/how-to/back-up.md has the commands under \"Back up PostgreSQL\"";
 
 /// Writes a copy of the database to a new file.
 pub(super) fn run(config: &Config, file: &Path) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
 //! The credential cache: sessions and API tokens kept in memory under a lease (bounded staleness).
-//! `docs/lock-out.md` has the proof.
+//! `docs/explanation/credential-cache.md` has the proof.
 //!
 //! A request reads the lease's end, then the clock, then the entry. At that moment every entry is true for the epoch
 //! of that lease or of a later one, because the entries that a new epoch affects are invalidated before its lease

@@ -1,5 +1,5 @@
 //! The epoch, and the invalidation log: what changed between two epochs. Database triggers (`migrations/`) begin a new
-//! epoch in each transaction that takes rights away or changes what a session shows; `docs/lock-out.md` explains why.
+//! epoch in each transaction that takes rights away or changes what a session shows; `docs/explanation/credential-cache.md` explains why.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 //! rows, which it finds by an index. No other record of progress is needed: the remaining rows are the record, and an
 //! interrupted step continues with them.
 //!
-//! No batch takes a right away, so none begins an epoch (`docs/lock-out.md`): thousands of batches would otherwise
+//! No batch takes a right away, so none begins an epoch (`docs/explanation/credential-cache.md`): thousands of batches would otherwise
 //! clear the credential cache thousands of times. For the same reason sessions are kept for [`CERTAIN`] after they
 //! expire.
 

@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{readme, support::*};
 
+const BACK_UP: &str = include_str!("../../docs/how-to/back-up.md");
+
 const PROJECTS: &str = "/api/projects";
 
 /// What is true of a site when its backup begins.
@@ -135,7 +137,7 @@ async fn projects(script: &Caller) -> HashSet<String> {
     }
 }
 
-/// Runs commands of the README, with our program in the place of the built one.
+/// Runs commands of the documentation, with our program in the place of the built one.
 async fn shell(folder: &Path, settings: &[(&str, &str)], commands: &str) {
     let script = commands.replace("target/release/portcullis", env!("CARGO_BIN_EXE_portcullis"));
     let mut bash = Command::new("bash");
@@ -184,7 +186,9 @@ async fn is_restored(
 
 #[tokio::test]
 async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
-    let [backup, restore] = readme::commands("On SQLite `backup`", "On PostgreSQL use")[..] else {
+    let [backup, restore] =
+        readme::commands(BACK_UP, "## Back up SQLite", "## Back up PostgreSQL")[..]
+    else {
         panic!("two blocks");
     };
     let home = TempDir::new().unwrap();
@@ -208,7 +212,9 @@ async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
 
 #[tokio::test]
 async fn a_dump_of_postgresql_under_load_is_restored_by_the_readmes_recipe() {
-    let [backup, restore] = readme::commands("On PostgreSQL use", "A restore also")[..] else {
+    let [backup, restore] =
+        readme::commands(BACK_UP, "## Back up PostgreSQL", "## After a restore")[..]
+    else {
         panic!("two blocks");
     };
     let home = TempDir::new().unwrap();
@@ -231,10 +237,10 @@ async fn postgresql_is_left_to_its_own_program() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let refusal = fails(run(home.path(), &[("DATABASE_URL", &url)], &["backup", "copy"], ""));
-    assert!(refusal.contains("pg_dump") && refusal.contains("README.md"), "{refusal}");
+    assert!(refusal.contains("pg_dump") && refusal.contains("docs/how-to/back-up.md"), "{refusal}");
     let (_, heading) = refusal.split_once('"').unwrap();
     let heading = format!("## {}", heading.split('"').next().unwrap());
-    assert!(include_str!("../../README.md").contains(&heading), "{heading}");
+    assert!(BACK_UP.contains(&heading), "{heading}");
     assert!(!home.path().join("copy").exists());
 }
 

@@ -1,4 +1,4 @@
-//! The log and the metrics: what they say, what they never say, and that `docs/events.md` has it all.
+//! The log and the metrics: what they say, what they never say, and that `docs/reference/events.md` has it all.
 
 use std::{
     fs,
@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 use crate::{support::*, tokens::dump_of};
 
-const DOCS: &str = include_str!("../../docs/events.md");
+const DOCS: &str = include_str!("../../docs/reference/events.md");
+const METRICS: &str = include_str!("../../docs/reference/metrics.md");
 
 /// Every source file.
 pub fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -48,7 +49,10 @@ fn every_line_that_is_logged_is_in_the_catalogue() {
     let logged = logged();
     assert!(logged.len() > 15 && logged.iter().any(|line| line == "answered"), "{logged:?}");
     for sentence in logged {
-        assert!(DOCS.contains(&format!("`{sentence}`")), "docs/events.md lacks `{sentence}`");
+        assert!(
+            DOCS.contains(&format!("`{sentence}`")),
+            "docs/reference/events.md lacks `{sentence}`"
+        );
     }
 }
 
@@ -228,7 +232,7 @@ async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = name.split(' ').next().unwrap();
         let short = name.trim_start_matches("portcullis_store").trim_end_matches("_total");
-        assert!(DOCS.contains(short), "docs/events.md lacks {name}");
+        assert!(METRICS.contains(short), "docs/reference/metrics.md lacks {name}");
     }
     // What only grows is a counter; what lasts is in seconds.
     for counter in [

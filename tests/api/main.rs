@@ -23,6 +23,7 @@ mod backup;
 mod better_auth;
 mod cli;
 mod credential_cache;
+mod doc_links;
 mod docs;
 mod drain;
 mod epoch;

@@ -58,7 +58,7 @@ async fn all_are_accepted(users: &[[String; 2]], instances: &[&Running]) {
     }
 }
 
-/// The recipe of docs/rotation.md: first all accept the new one, then all use it, and at last the old one goes.
+/// The recipe of docs/how-to/rotate-the-secret.md: first all accept the new one, then all use it, and at last the old one goes.
 #[tokio::test]
 async fn a_rolling_change_of_secret_and_prefix_signs_no_user_out() {
     let home = TempDir::new().unwrap();

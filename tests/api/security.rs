@@ -23,7 +23,7 @@ fn in_this_repository(path: &str) -> Option<String> {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
 }
 
-/// A rule.
+/// A rule of the page.
 struct Row<'a> {
     id: &'a str,
     starred: bool,
@@ -31,15 +31,24 @@ struct Row<'a> {
     held: &'a str,
 }
 
+/// The rules of a page. Each has a heading (`### A1 ★ What is asked`), what holds it, and its source in the last line.
 fn rows(page: &str) -> Vec<Row<'_>> {
-    page.lines().filter_map(row).collect()
+    let sections = page.split("\n## ").skip(1);
+    let rules = sections.flat_map(|section| {
+        let letter = section.chars().next();
+        section.split("\n### ").skip(1).map(move |rule| (letter, rule))
+    });
+    rules.filter_map(|(section, rule)| row(section, rule)).collect()
 }
 
-fn row(line: &str) -> Option<Row<'_>> {
-    let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
-    let [id, _, held, _] = cells[..] else { return None };
-    let (id, starred) = id.strip_suffix(" ★").map_or((id, false), |plain| (plain, true));
-    is_id(id).then_some(Row { id, starred, held })
+fn row(section: Option<char>, rule: &str) -> Option<Row<'_>> {
+    let (heading, body) = rule.split_once("\n\n")?;
+    let (id, asked) = heading.split_once(' ')?;
+    let (starred, asked) = asked.strip_prefix("★ ").map_or((false, asked), |rest| (true, rest));
+    let (held, source) = body.trim_end().rsplit_once("\n\nSource: ")?;
+    let is_whole = [asked, held, source].iter().all(|part| !part.trim().is_empty());
+    let is_in_place = is_id(id) && id.chars().next() == section;
+    (is_whole && is_in_place && !source.contains('\n')).then_some(Row { id, starred, held })
 }
 
 fn is_id(text: &str) -> bool {
@@ -95,7 +104,8 @@ fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
         }),
         Name::File(path) => read(path).is_some(),
         Name::Setting(setting) => {
-            holds("README.md", &|readme| readme.contains(&format!("| `{setting}` |")))
+            let row = format!("| `{setting}` |");
+            holds("docs/reference/settings.md", &|settings| settings.contains(&row))
         }
     }
 }
@@ -171,15 +181,25 @@ fn small(path: &str) -> Option<String> {
         "tests/pages/door.test.mjs" => {
             "test('it opens', () => {})\ntest(`to ${place}`, () => {})\n"
         }
-        "README.md" => "| `PORTCULLIS_DOCS` | `on` | shown |\n",
+        "docs/reference/settings.md" => "| `PORTCULLIS_DOCS` | `on` | shown |\n",
         _ => return None,
     };
     Some(text.to_owned())
 }
 
+/// A rule as the page has it.
+fn rule(id: &str, held: &str) -> String {
+    format!("\n### {id} a rule\n\n{held}\n\nSource: a source\n")
+}
+
+/// A page with one section, A.
+fn page(rules: &[&str]) -> String {
+    format!("# A page\n\n## A. A section\n{}", rules.concat())
+}
+
 /// What is wrong with one row of this.
 fn faults_of(id: &str, held: &str) -> Vec<String> {
-    faults(&format!("| {id} | a rule | {held} | a source |"), &[('A', 1)], &small)
+    faults(&page(&[&rule(id, held)]), &[('A', 1)], &small)
 }
 
 #[test]
@@ -217,12 +237,16 @@ fn what_is_not_there_is_found_out() {
 
 #[test]
 fn a_rule_that_is_missing_doubled_made_up_or_not_tested_is_found_out() {
-    let row = |id: &str| format!("| {id} | a rule | a type | a source |\n");
-    let told = |page: &str| faults(page, &[('A', 2)], &small);
-    assert_eq!(told(&row("A2")), ["A1 has 0 rows"]);
-    assert_eq!(told(&[row("A1"), row("A2"), row("A2")].concat()), ["A2 has 2 rows"]);
-    assert_eq!(told(&[row("A1"), row("A2"), row("B1")].concat()), ["B1 is no rule"]);
-    assert_eq!(told(&[row("A1 ★"), row("A2")].concat()), ["A1 has a star and no test"]);
-    // A cell too many is no row.
-    assert_eq!(told(&(row("A1") + "| A2 | a | b | c | d |\n")), ["A2 has 0 rows"]);
+    let [a1, a2, b1] = ["A1", "A2", "B1"].map(|id| rule(id, "a type"));
+    let told = |rules: &[&str]| faults(&page(rules), &[('A', 2)], &small);
+    assert_eq!(told(&[&a2]), ["A1 has 0 rows"]);
+    assert_eq!(told(&[&a1, &a2, &a2]), ["A2 has 2 rows"]);
+    assert_eq!(told(&[&a1, &a2, &rule("A3", "a type")]), ["A3 is no rule"]);
+    assert_eq!(told(&[&rule("A1 ★", "a type"), &a2]), ["A1 has a star and no test"]);
+    // In the section of another letter, without a text or without a source, it is no rule.
+    assert_eq!(told(&[&a1, &a2, &b1]), [""; 0]);
+    let b_in_a = faults(&page(&[&b1]), &[('B', 1)], &small);
+    assert_eq!(b_in_a, ["B1 has 0 rows"]);
+    assert_eq!(told(&[&a1, &rule("A2", "")]), ["A2 has 0 rows"]);
+    assert_eq!(told(&[&a1, &a2.replace("Source: a source\n", "")]), ["A2 has 0 rows"]);
 }

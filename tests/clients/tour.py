@@ -1,4 +1,4 @@
-"""The README's tour ("Five minutes with curl") with the client that openapi-python-client makes."""
+"""The tour of docs/tutorial.md with the client that openapi-python-client makes."""
 
 import sys
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-// The README's tour ("Five minutes with curl") with the client that openapi-typescript and openapi-fetch make.
+// The tour of docs/tutorial.md with the client that openapi-typescript and openapi-fetch make.
 
 import assert from 'node:assert/strict'
 import createClient from 'openapi-fetch'

@@ -1,4 +1,4 @@
-//! The leased cache of `docs/lock-out.md`, as a model: every history is tried.
+//! The leased cache of `docs/explanation/credential-cache.md`, as a model: every history is tried.
 //!
 //! It needs nothing of the application, and says nothing about its code: it shows that the rules are
 //! enough, and that each of them is needed.
@@ -213,7 +213,7 @@ fn whoever_is_alone_gives_up_the_lease_and_what_would_renew_it() {
 /// The page has a row for each test of a broken rule, and no other.
 #[test]
 fn every_broken_rule_is_on_the_page() {
-    let page = include_str!("../../docs/lock-out.md").lines();
+    let page = include_str!("../../docs/explanation/credential-cache.md").lines();
     let rows = page.filter_map(|line| line.strip_suffix("` |")?.rsplit_once("| `"));
     let source = include_str!("main.rs").split("#[test]\nfn ");
     let tests = source.filter_map(|test| test.split_once("() {\n    breaks("));

@@ -1,6 +1,6 @@
 //! The rules of the leased cache, and what becomes of the promise without each.
 
-/// Which rules hold. Each variant but [`Rules::Kept`] changes one, and `docs/lock-out.md` tells what comes of it.
+/// Which rules hold. Each variant but [`Rules::Kept`] changes one, and `docs/explanation/credential-cache.md` tells what comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
     /// All of them hold.

@@ -1,4 +1,4 @@
--- What instances keep in memory is true for one epoch: docs/lock-out.md. The epoch changes together with
+-- What instances keep in memory is true for one epoch: docs/explanation/credential-cache.md. The epoch changes together with
 -- whatever takes rights away or alters what a session shows. By triggers, so that a change typed into psql
 -- counts as well. They name the columns that do not count: every other does, also one that is added later.
 --

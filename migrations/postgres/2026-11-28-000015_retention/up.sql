@@ -4,7 +4,7 @@ CREATE INDEX api_tokens_by_revocation ON api_tokens (revoked_at) WHERE revoked_a
 CREATE INDEX api_tokens_by_expiry ON api_tokens (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX setup_links_by_expiry ON setup_links (expires_at);
 
--- How far retention trusts the clock: README, "Retention". `mark` runs by the uptime of whatever instance looks at it,
+-- How far retention trusts the clock: docs/explanation/retention.md. `mark` runs by the uptime of whatever instance looks at it,
 -- and not by the calendar. While the clock is ahead of it without an explanation, `jump` says by how many
 -- microseconds, and `steady_from` what the mark was when that began. `corrections` counts how often an operator
 -- has set the mark: what an instance remembers of it from before is void.

@@ -74,7 +74,8 @@ async fn behind_a_pool_in_session_mode_servers_and_commands_work_one_after_anoth
 ) {
     let home = TempDir::new().unwrap();
     let direct = Backend::Postgres.database(home.path()).await;
-    // What the README says that an instance needs: its pool, its workers, and one; and three for a command.
+    // What docs/how-to/run-several-instances.md says that an instance needs: its pool, its workers, and one;
+    // and three for a command.
     let pool = [mode, &["default_pool_size = 10"]].concat();
     let (_pool, url) = PgBouncer::before(&direct, &pool).await;
     let secret = secret();
