@@ -211,7 +211,7 @@ mod tests {
     fn a_scope_of_an_operations_own_is_in_its_security() {
         let access = <(Session, Needs<{ Scope::Admin as u8 }>)>::ACCESS;
         for (is_safe, scopes) in [(true, ["read", "admin"]), (false, ["write", "admin"])] {
-            let declared = serde_json::to_value(security(access, is_safe)).unwrap();
+            let declared = json!(security(access, is_safe));
             assert_eq!(declared, json!([{ "cookie": [] }, { "bearer": scopes }]));
         }
     }

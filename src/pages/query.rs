@@ -56,11 +56,12 @@ impl FilterQuery {
     pub(super) fn choice<T: FromStr>(&self, name: &str) -> Choice<T> {
         let text = self.text(name);
         let value = text.parse().ok();
-        let is_unknown = value.is_none() && !text.is_empty();
-        Choice {
-            error: is_unknown.then(|| format!("There is no choice “{text}”.")).unwrap_or_default(),
-            value,
-        }
+        let error = if value.is_some() || text.is_empty() {
+            String::new()
+        } else {
+            format!("There is no choice “{text}”.")
+        };
+        Choice { value, error }
     }
 }
 

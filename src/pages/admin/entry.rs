@@ -294,13 +294,13 @@ mod tests {
         let named = |id: &str, name: &str| HashMap::from([(id.to_owned(), name.to_owned())]);
         let mut users = named("r", "Root");
         users.extend(named("a", "Ada"));
-        let names = Names { users, tokens: named("t", "backup") };
+        let known = Names { users, tokens: named("t", "backup") };
         let event = Event {
             action: action.to_owned(),
             ..Event::new(actor, Action::UserCreated, subject, detail, NOW)
         };
         let detail = Detail::of(&event.detail);
-        let Entry { actor, verb, subject, rest, more, .. } = Entry::of(&event, detail, &names);
+        let Entry { actor, verb, subject, rest, more, .. } = Entry::of(&event, detail, &known);
         let subject = subject.map(|party| party.name).unwrap_or_default();
         let all = [actor.name, verb, subject, rest, more.join("; ")];
         all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
