@@ -106,7 +106,7 @@ impl Default for Metrics {
         let store_waits = counter("store_waits", "How often a connection was waited for");
         let store_wait_timeouts = counter("store_wait_timeouts", "How often in vain");
         let key_look_ups = counter("key_look_ups", "Keys that the database was asked about");
-        let epoch_reads = counter("epoch_reads", "How often the epoch was read");
+        let epoch_reads = counter("epochs_read", "How often the epoch was read");
         let hashes_made = counter("hashes_made", "Passwords that have been hashed");
         let store_wait = Seconds::default();
         let help = "For how long connections were waited for in all";
