@@ -3,9 +3,9 @@
 pub mod log;
 
 mod backup;
+mod cache;
 mod environment;
 mod help;
-mod lease;
 mod operator;
 mod print;
 mod retention;
@@ -42,14 +42,14 @@ use crate::{
     time::Clock,
 };
 
-pub use lease::LeaseCommand;
+pub use cache::CacheCommand;
 pub use print::Closed;
 pub use retention::RetentionCommand;
 pub use sessions::SessionCommand;
 pub use tokens::TokenCommand;
 pub use users::UserCommand;
 
-/// A complete REST backend whose every request passes one gate
+/// A complete REST backend with sign-in, sessions, API tokens and user administration
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]
 pub struct Cli {
@@ -62,17 +62,17 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Run the server (what happens without a command)
+    /// Run the server (the default command)
     Serve {
-        /// Do not bring the tables up to date first; somebody else runs `migrate`
+        /// Do not run database migrations at startup, because `portcullis migrate` is run separately
         #[arg(long, env = "PORTCULLIS_NO_MIGRATE", value_parser = BoolishValueParser::new())]
         no_migrate: bool,
     },
-    /// Bring the tables up to date, and stop
+    /// Run pending database migrations and exit
     Migrate,
-    /// Copy the embedded database, beside a running server, and check the copy
+    /// Back up the embedded database while the server runs, and verify the copy
     Backup {
-        /// Where to: a file that is not there yet. The signing secret is not in it
+        /// The file to create, which must not exist. It does not contain the signing secret
         file: PathBuf,
     },
     /// Print the OpenAPI document
@@ -81,22 +81,22 @@ enum Command {
     Errors,
     /// Print the table of routes and of the credentials that each accepts, as Markdown
     Routes,
-    /// Make users, lock them out, let them in again
+    /// Create, deactivate and reactivate users
     #[command(subcommand)]
     User(UserCommand),
-    /// List and end sessions
+    /// List and revoke sessions
     #[command(subcommand)]
     Session(SessionCommand),
-    /// Make and revoke API tokens
+    /// Create and revoke API tokens
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Say whether instances may answer from memory, and for how long
+    /// Show or change for how long instances may cache credentials
     #[command(subcommand)]
-    Lease(LeaseCommand),
-    /// Say whether old rows are deleted, and confirm the clock
+    Cache(CacheCommand),
+    /// Show whether expired rows are deleted, and confirm the clock
     #[command(subcommand)]
     Retention(RetentionCommand),
-    /// Make a signing secret for PORTCULLIS_SECRET
+    /// Generate a signing secret for PORTCULLIS_SECRET
     Secret,
 }
 
@@ -174,7 +174,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(command) => users::run(command, &open(&config).await?, &config).await,
         Command::Session(command) => sessions::run(command, &open(&config).await?).await,
         Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
-        Command::Lease(command) => lease::run(command, &open(&config).await?).await,
+        Command::Cache(command) => cache::run(command, &open(&config).await?).await,
         Command::Retention(command) => retention::run(command, &open(&config).await?).await,
         Command::Secret => print(SigningKey::generate().reveal()),
     }

@@ -67,7 +67,7 @@ pub struct Config {
     pub database_pool_size: u32,
 
     /// How many cookies and how many tokens an instance keeps in memory, while the database lets it
-    /// (`portcullis lease`), and of how many cookies the signature is known, lease or not; with 0 each is
+    /// (`portcullis cache`), and of how many cookies the signature is known, lease or not; with 0 each is
     /// looked up, and each signature checked, for each request
     #[arg(
         long,

@@ -152,7 +152,7 @@ pub struct CreateToken {
     #[validate(length(min = 1, max = SCOPES, message = "must hold at least one scope, and each once"))]
     #[schema(min_items = 1, max_items = 3)]
     scopes: Option<Vec<Scope>>,
-    /// After how many days it stops. If left out: never, or as late as this server allows.
+    /// The number of days after which the token expires. If left out: never, or as late as this server allows.
     #[validate(range(min = 1, max = 3650, message = "must be 1 to 3650"))]
     #[schema(minimum = 1, maximum = 3650)]
     expires_in_days: Option<u32>,

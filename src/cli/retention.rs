@@ -14,9 +14,9 @@ use crate::{
 /// What an operator decides about deleting old rows.
 #[derive(Subcommand, Debug)]
 pub enum RetentionCommand {
-    /// Say whether old rows are deleted, and by which time
+    /// Show whether expired rows are deleted, and by which clock
     Status,
-    /// Say that the clock is right: old rows are deleted by it from now on
+    /// Confirm that the clock is right, so that expired rows are deleted by it from now on
     ///
     /// After the clock has jumped ahead, or to set back a mark that was taken from a wrong clock. Check the date first:
     /// what is deleted does not come back.

@@ -14,24 +14,24 @@ use crate::store::{
 pub enum SessionCommand {
     /// List the sessions of a user, newest first
     List {
-        /// The user's address
+        /// The user's email
         #[arg(long)]
         email: String,
     },
-    /// Sign people out everywhere: their cookies and mailed links stop with the next request
+    /// Revoke all sessions and mailed links of a user, or of all users, with the next request
     ///
-    /// API tokens go on: `token revoke` ends them.
-    End(Whose),
+    /// API tokens keep working: revoke them with `token revoke`.
+    Revoke(Whose),
 }
 
 /// One user's, or everybody's.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Whose {
-    /// Those of the user with this address
+    /// Those of the user with this email
     #[arg(long)]
     email: Option<String>,
-    /// Everybody's
+    /// Those of all users
     #[arg(long)]
     all: bool,
 }
@@ -40,7 +40,7 @@ pub struct Whose {
 pub(super) async fn run(command: SessionCommand, store: &Store) -> Result<(), Failure> {
     match command {
         SessionCommand::List { email } => list(store, &email).await,
-        SessionCommand::End(Whose { email, all: _ }) => end(store, email).await,
+        SessionCommand::Revoke(Whose { email, all: _ }) => end(store, email).await,
     }
 }
 

@@ -22,28 +22,28 @@ use crate::{
 /// What an operator does with tokens.
 #[derive(Subcommand, Debug)]
 pub enum TokenCommand {
-    /// Make a token and print it, this once
+    /// Create a token and print it: it cannot be shown again
     Create {
-        /// The address of its owner
+        /// The email of its owner
         #[arg(long)]
         email: String,
-        /// What to call it
+        /// The token's name
         #[arg(long, value_parser = super::users::parse_name)]
         name: String,
-        /// What it may do; read and write if left out
+        /// The token's scopes; read and write by default
         #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = scope())]
         scopes: Vec<Scope>,
-        /// After how many days it stops
+        /// The number of days after which the token expires
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
         expires_in_days: Option<u32>,
     },
     /// List tokens, newest first
     List {
-        /// Only those of the user with this address
+        /// Only those of the user with this email
         #[arg(long)]
         email: Option<String>,
     },
-    /// Revoke tokens: they stop with the next request
+    /// Revoke tokens, which stop working with the next request
     Revoke(Which),
 }
 
@@ -56,12 +56,12 @@ fn scope() -> impl TypedValueParser<Value = Scope> {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Which {
-    /// The id of one, as `token list` has it
+    /// The id of a token, as `token list` prints it
     id: Option<String>,
-    /// Those of the user with this address
+    /// Those of the user with this email
     #[arg(long)]
     email: Option<String>,
-    /// Everybody's
+    /// Those of all users
     #[arg(long)]
     all: bool,
 }

@@ -20,53 +20,53 @@ use crate::{
 /// What an operator does with users.
 #[derive(Subcommand, Debug)]
 pub enum UserCommand {
-    /// Make a user; the password comes from the terminal, or from standard input
+    /// Create a user; the password is read from the terminal or from standard input
     Create {
-        /// Their address
+        /// The user's email
         #[arg(long, value_parser = parse_email)]
         email: String,
-        /// What to call them
+        /// The user's name
         #[arg(long, value_parser = parse_name)]
         name: String,
-        /// Make them a site admin
+        /// Give the user the admin role
         #[arg(long)]
         admin: bool,
     },
     /// List users, newest first
     List {
-        /// Only those whose name or address holds this
+        /// Only users whose name or email matches this
         #[arg(long)]
         search: Option<String>,
     },
-    /// Lock a user out: their cookies and tokens stop with the next request
+    /// Deactivate a user: their sessions and tokens stop working with the next request
     Deactivate {
-        /// Their address
+        /// The user's email
         email: String,
-        /// Also end their sessions and tokens for good
+        /// Also revoke their sessions and tokens permanently
         #[arg(long)]
         revoke_credentials: bool,
     },
-    /// Let a user in again
+    /// Reactivate a user
     Reactivate {
-        /// Their address
+        /// The user's email
         email: String,
     },
-    /// End the wait after failed sign-ins of a user, on all networks
+    /// End the login throttle of a user, on all networks
     Unlock {
-        /// Their address
+        /// The user's email
         email: String,
     },
-    /// Set a user's password, from the terminal or standard input; their sessions end, and so does the wait
-    /// after failed sign-ins
+    /// Set a user's password, read from the terminal or standard input; this revokes their sessions and ends
+    /// their login throttle
     Password {
-        /// Their address
+        /// The user's email
         email: String,
     },
     /// Change a user's role
     Role {
-        /// Their address
+        /// The user's email
         email: String,
-        /// The role
+        /// The new role
         role: RoleArgument,
     },
 }
@@ -74,9 +74,9 @@ pub enum UserCommand {
 /// A role at the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum RoleArgument {
-    /// Nothing beyond their own things
+    /// No rights beyond the user's own data
     User,
-    /// Run the site
+    /// May administer the site
     Admin,
 }
 
@@ -182,7 +182,7 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
         }
         if window.is_first() && page.indexing {
             output::error_line(
-                "Some users are not in the search index yet, and cannot be found before they are.",
+                "Some users are not in the search index yet, and cannot be found yet.",
             );
         }
         for user in page.page.rows {

@@ -40,7 +40,7 @@ pub struct Mail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum About {
-    /// Confirm the email of a new account.
+    /// Confirm email of a new account.
     VerifyEmail,
     /// A sign-up with this email was rejected, because an account already has it.
     AlreadyHere,

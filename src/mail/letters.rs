@@ -4,7 +4,7 @@ use url::Url;
 
 use super::{Action, Letter};
 
-const NOT_YOU: &str = "If this was not you, you need do nothing: without the link nothing happens.";
+const NOT_YOU: &str = "If this was not you, ignore this email: nothing happens without the link.";
 
 fn letter(subject: String, lines: Vec<String>, label: &'static str, url: Url) -> Letter {
     Letter { subject, lines, action: Some(Action { label, url }), closing: vec![NOT_YOU.into()] }
@@ -17,13 +17,13 @@ fn once(lasts: &str) -> String {
 /// Asks a new user to confirm the email.
 pub fn verify_email(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
-        format!("Confirm your address for {site}"),
+        format!("Confirm your email for {site}"),
         vec![
-            format!("This address was given for an account at {site}. Is it yours?"),
-            "Follow the link and press the button there.".into(),
+            format!("This email was used to sign up at {site}. Is it yours?"),
+            "Open the link and confirm it there.".into(),
             once(lasts),
         ],
-        "Confirm the address",
+        "Confirm email",
         url,
     )
 }
@@ -34,7 +34,7 @@ pub fn already_here(site: &str, url: Url, lasts: &str) -> Letter {
         format!("You have an account at {site}"),
         vec![
             format!(
-                "somebody signed up at {site} with this address, and it has an account already."
+                "someone tried to sign up at {site} with this email, which already has an account."
             ),
             "If that was you, sign in with your password, or choose a new one with this link."
                 .into(),
@@ -49,7 +49,7 @@ pub fn already_here(site: &str, url: Url, lasts: &str) -> Letter {
 pub fn reset_password(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Choose a new password for {site}"),
-        vec![format!("Somebody asked for a new password for your account at {site}."), once(lasts)],
+        vec![format!("A new password was requested for your account at {site}."), once(lasts)],
         "Choose a new password",
         url,
     )
@@ -60,7 +60,7 @@ pub fn invitation(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Your account at {site}"),
         vec![
-            format!("An account at {site} has been made for you. Choose a password to sign in."),
+            format!("An account at {site} was created for you. Choose a password to sign in."),
             once(lasts),
         ],
         "Choose a password",
@@ -71,13 +71,13 @@ pub fn invitation(site: &str, url: Url, lasts: &str) -> Letter {
 /// Asks for confirmation of an account's new email; sent to the new one.
 pub fn change_email(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
-        format!("Confirm your new address for {site}"),
+        format!("Confirm your new email for {site}"),
         vec![
-            format!("Somebody wants to use this address for their account at {site}. Is it you?"),
-            "Then follow the link and press the button there.".into(),
-            format!("{} Stay signed in where you asked for it until then.", once(lasts)),
+            format!("A user of {site} asked to use this email for their account. Was that you?"),
+            "Then open the link and confirm it there.".into(),
+            format!("{} Open it in the browser in which you are signed in.", once(lasts)),
         ],
-        "Use this address",
+        "Use this email",
         url,
     )
 }
@@ -87,11 +87,11 @@ pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
     letter(
         format!("Delete your account at {site}?"),
         vec![
-            format!("Somebody signed in to your account at {site} asked to delete it."),
-            "Everything in it would be gone for good. The link leads to a page with a button for it.".into(),
+            format!("The deletion of your account at {site} was requested while signed in to it."),
+            "Everything in it will be deleted permanently. The link opens a page that asks you to confirm.".into(),
             format!("{} Open it in the browser in which you are signed in.", once(lasts)),
         ],
-        "Delete the account",
+        "Delete account",
         url,
     )
 }
@@ -100,21 +100,23 @@ pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
 pub fn password_changed(site: &str, url: &Url) -> Letter {
     notice(
         format!("Your password for {site} was changed"),
-        format!("The password of your account at {site} has just been changed."),
-        format!("If it was not you, ask for a new one at {url} at once: that ends every session."),
+        format!("The password of your account at {site} was just changed."),
+        format!(
+            "If this was not you, choose a new password at {url} at once: that ends all sessions."
+        ),
     )
 }
 
 /// Tells a user that the email was changed; sent to the old one.
 pub fn email_changed(site: &str, url: &Url) -> Letter {
     notice(
-        format!("Your address for {site} was changed"),
-        format!("Your account at {site} has just been moved to another address."),
-        format!("If it was not you, write to those who run {url} at once."),
+        format!("Your email for {site} was changed"),
+        format!("The email of your account at {site} was just changed to another one."),
+        format!("If this was not you, contact the operators of {url} at once."),
     )
 }
 
 fn notice(subject: String, line: String, otherwise: String) -> Letter {
-    let lines = vec![line, "If that was you, all is well.".into()];
+    let lines = vec![line, "If this was you, you need not do anything.".into()];
     Letter { subject, lines, action: None, closing: vec![otherwise] }
 }

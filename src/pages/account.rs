@@ -58,10 +58,10 @@ impl Why {
     /// a user who has signed out, was deactivated, or was never signed in.
     const fn says(self) -> &'static str {
         match self {
-            Self::Ended => "Your session has ended. Sign in to go on.",
+            Self::Ended => "Your session has ended. Sign in to continue.",
             Self::Out => "You are signed out.",
-            Self::Reset => "Your password is set. Sign in with it.",
-            Self::Deleted => "Your account is deleted, and everything in it.",
+            Self::Reset => "Password set. Sign in with it.",
+            Self::Deleted => "Your account and everything in it were deleted.",
         }
     }
 }
@@ -114,7 +114,7 @@ pub(super) async fn login(
         notice: query
             .why
             .map(|why| (why.kind(), why.says()))
-            .or_else(|| (!onward.is_empty()).then_some(("", "Sign in to go on."))),
+            .or_else(|| (!onward.is_empty()).then_some(("", "Sign in to continue."))),
         next,
         onward,
         open: is_open(&state),

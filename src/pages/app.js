@@ -47,7 +47,7 @@ class Problem extends Error {
   }
 }
 
-const OUTAGE = { message: 'The server cannot answer just now. Nothing is lost: try again.' }
+const OUTAGE = { message: 'The server is temporarily unavailable. Nothing is lost. Try again.' }
 
 async function ask(form) {
   let answer
@@ -58,7 +58,7 @@ async function ask(form) {
       body: JSON.stringify(bodyOf(form)),
     })
   } catch {
-    throw new Problem(0, { message: 'The server cannot be reached. Nothing is lost: try again.' })
+    throw new Problem(0, { message: 'The server cannot be reached. Nothing is lost. Try again.' })
   }
   const text = await answer.text()
   let body = null
@@ -418,7 +418,7 @@ async function copied(place) {
   } catch {
     // Over http a browser may not let us: then it is marked, to be copied by hand.
     getSelection().selectAllChildren(place)
-    say('Marked: copy it with your keyboard.', 'failed')
+    say('Selected. Copy it with your keyboard.', 'failed')
   }
 }
 

@@ -88,11 +88,9 @@ fn fault<B>(
         status: status.as_u16(),
         title: title(status),
         text: match (code, wait) {
-            (Code::NotFound, _) => {
-                "The address may be mistyped, or what was here is gone.".to_owned()
-            }
+            (Code::NotFound, _) => "The URL may be mistyped, or the page was removed.".to_owned(),
             (Code::TooManyRequests, Some(wait)) => format!(
-                "Too many requests came from your network. You can go on in {}.",
+                "Too many requests came from your network. Try again in {}.",
                 spelled_out(wait)
             ),
             (code, _) => code.message().to_owned(),
@@ -109,12 +107,12 @@ fn wait(headers: &HeaderMap) -> Option<u64> {
 
 fn title(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::FORBIDDEN => "This is not for you",
-        StatusCode::NOT_FOUND => "There is nothing here",
-        StatusCode::METHOD_NOT_ALLOWED => "This cannot be opened",
-        StatusCode::TOO_MANY_REQUESTS => "A little slower, please",
-        StatusCode::SERVICE_UNAVAILABLE => "We cannot answer just now",
+        StatusCode::FORBIDDEN => "You don't have access to this page",
+        StatusCode::NOT_FOUND => "Page not found",
+        StatusCode::METHOD_NOT_ALLOWED => "This page cannot be opened",
+        StatusCode::TOO_MANY_REQUESTS => "Too many requests",
+        StatusCode::SERVICE_UNAVAILABLE => "Temporarily unavailable",
         status if status.is_server_error() => "Something went wrong on our side",
-        _ => "This did not work",
+        _ => "Something went wrong",
     }
 }

@@ -23,7 +23,7 @@ pub(super) const CONSTRAINTS: &[Constraint] = &[
     Constraint::unique_index("users_by_any_case", "email", EMAIL_TAKEN),
 ];
 
-const EMAIL_TAKEN: &str = "Somebody has this address already.";
+const EMAIL_TAKEN: &str = "This email is already in use.";
 
 /// Matches users who have not deleted their account. The others must not appear anywhere, and their rows are kept only
 /// until everything that belongs to them has been deleted: every query of users uses this condition, and a test goes

@@ -33,7 +33,7 @@ pub enum Purpose {
     VerifyEmail,
     /// Change the user's email to the one that the link was mailed to.
     ChangeEmail,
-    /// Delete the account.
+    /// Delete account.
     DeleteAccount,
 }
 

@@ -202,21 +202,23 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
     };
 
     for vague in [
-        &["session", "end"][..],
-        &["session", "end", "--all", "--email", "ada@example.com"],
+        &["session", "revoke"][..],
+        &["session", "revoke", "--all", "--email", "ada@example.com"],
         &["token", "revoke"],
         &["token", "revoke", "x", "--all"],
     ] {
         fails(run(vague, ""));
     }
-    assert!(fails(run(&["session", "end", "--email", "eve@example.com"], "")).contains("nobody"));
+    assert!(
+        fails(run(&["session", "revoke", "--email", "eve@example.com"], "")).contains("nobody")
+    );
     assert_eq!(live().await, [[true, true]; 3]);
 
     let (of_ada, of_bob) = (links("ada@example.com").await, links("bob@example.com").await);
     assert!(fails(run(&["session", "list", "--email", "eve@example.com"], "")).contains("nobody"));
     let listed = succeeds(run(&["session", "list", "--email", "ADA@example.com"], ""));
     assert_eq!((listed.lines().count(), listed.contains("127.0.0.1")), (1, true), "{listed}");
-    let told = succeeds(run(&["session", "end", "--email", "ADA@example.com"], ""));
+    let told = succeeds(run(&["session", "revoke", "--email", "ADA@example.com"], ""));
     assert!(told.contains("every session of ada@example.com, and every mailed link"), "{told}");
     assert!(
         succeeds(run(&["session", "list", "--email", "ada@example.com"], ""))
@@ -228,7 +230,7 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
     assert!(told.contains("every token of ada@example.com."), "{told}");
     assert_eq!(live().await, [[false, false], [true, true], [true, true]]);
 
-    let told = succeeds(run(&["session", "end", "--all"], ""));
+    let told = succeeds(run(&["session", "revoke", "--all"], ""));
     assert!(told.contains("every session of all users, and every mailed link"), "{told}");
     follow(&of_bob).await.refused(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, false], [false, true], [false, true]]);

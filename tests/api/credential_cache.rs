@@ -325,11 +325,11 @@ async fn the_operator_turns_it_on_and_off(backend: Backend) {
     let secret = portcullis::secrets::SigningKey::generate().reveal();
     let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
     let say = |arguments: &[&str]| succeeds(run(home.path(), &settings, arguments, ""));
-    assert_eq!(say(&["lease", "show"]).contains("from memory"), backend == Backend::Sqlite);
-    assert!(say(&["lease", "on", "--milliseconds", "1001"]).contains("1102 ms"));
-    assert!(say(&["lease", "on"]).contains("330 ms"));
-    assert!(say(&["lease", "off"]).contains("Every key is looked up"));
-    assert!(say(&["lease", "show"]).contains("Every key is looked up"));
-    let short = fails(run(home.path(), &settings, &["lease", "on", "--milliseconds", "1"], ""));
+    assert_eq!(say(&["cache", "status"]).contains("are cached"), backend == Backend::Sqlite);
+    assert!(say(&["cache", "enable", "--milliseconds", "1001"]).contains("1102 ms"));
+    assert!(say(&["cache", "enable"]).contains("330 ms"));
+    assert!(say(&["cache", "disable"]).contains("Caching is disabled"));
+    assert!(say(&["cache", "status"]).contains("Caching is disabled"));
+    let short = fails(run(home.path(), &settings, &["cache", "enable", "--milliseconds", "1"], ""));
     assert!(short.contains("20..=10000"), "{short}");
 }

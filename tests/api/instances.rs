@@ -147,8 +147,8 @@ impl Deployment {
 }
 
 #[rstest]
-#[case::each_key_is_looked_up(&["lease", "off"])]
-#[case::keys_are_remembered(&["lease", "on"])]
+#[case::each_key_is_looked_up(&["cache", "disable"])]
+#[case::keys_are_remembered(&["cache", "enable"])]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]) {
     let all = Deployment::start(lease).await;
@@ -224,7 +224,7 @@ async fn share_from_memory(all: &Deployment) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() {
-    let all = Deployment::start(&["lease", "on"]).await;
+    let all = Deployment::start(&["cache", "enable"]).await;
     let mut seen = Seen::default();
     for round in 0..rounds_of_lock_out() {
         all.let_in().await;
@@ -251,7 +251,7 @@ async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() 
 #[case::where_a_look_up_may_straddle_a_change("ALTER TABLE users DISABLE TRIGGER ALL")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_rule_lets_somebody_in(#[case] sql: &str) {
-    let all = Deployment::start(&["lease", "on"]).await;
+    let all = Deployment::start(&["cache", "enable"]).await;
     all.let_in().await;
     all.by_hand(sql).await;
     let mut seen = Seen::default();

@@ -150,7 +150,7 @@ async fn a_page_over_the_limit_says_when_to_go_on(backend: Backend) {
         assert_eq!(page.status, 429);
         assert_eq!(page.header("retry-after"), Some("30"));
         assert!(page.text.contains(r#" data-retry-after="30""#), "{}", page.text);
-        assert!(page.text.contains("You can go on in 30 seconds."), "{}", page.text);
+        assert!(page.text.contains("Try again in 30 seconds."), "{}", page.text);
         assert_eq!(navigation(&page.text), expected);
     }
 }
@@ -456,7 +456,7 @@ async fn a_users_page_says_what_deactivation_stops_and_offers_what_is_of_use(bac
     let page = admin.browser.navigate(&path).await.text;
     let said = words(&page);
     for part in
-        ["2 sessions: signed out", "1 API token: scripts", "You can undo this:", "Make an admin"]
+        ["2 sessions: signed out", "1 API token: scripts", "You can undo this:", "Grant admin role"]
     {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -468,7 +468,7 @@ async fn a_users_page_says_what_deactivation_stops_and_offers_what_is_of_use(bac
     let own = admin.browser.navigate(&format!("/admin/users/{}", admin.id)).await.text;
     let said = words(&own);
     assert!(said.contains("This is your own account."), "{said}");
-    assert!(said.contains("Remove the admin role") && !said.contains("Make a user"), "{said}");
+    assert!(said.contains("Remove admin role") && !said.contains("Make a user"), "{said}");
 
     let body = json!({ "name": "Grace", "email": "grace@example.com" });
     let made = admin.browser.post("/api/admin/users", body).await.expect(201);

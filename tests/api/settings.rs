@@ -74,7 +74,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["user", "list"],
     &["session", "list", "--email", "ada@example.com"],
     &["token", "list"],
-    &["lease", "show"],
+    &["cache", "status"],
     &["retention", "status"],
     &["secret"],
 ];

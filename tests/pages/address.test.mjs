@@ -13,8 +13,8 @@ async function asking(email) {
   const page = await visit(browser, site, '/settings', ada)
   const section = part(page, 'Email')
   await enter(section, { 'New email': email })
-  await press(section, 'Change the email')
-  await section.getByText(`You have asked to change it to ${email}.`).waitFor()
+  await press(section, 'Change email')
+  await section.getByText(`You requested a change to ${email}.`).waitFor()
   return { ada, page, section }
 }
 
@@ -24,7 +24,7 @@ test('an email is changed by the link that is mailed to the new one, which is na
   assert.equal(await isLetIn(site, email, PASSWORD), false, 'nothing has changed yet')
 
   await page.goto(await mailedLink(site, email, '/verify-email'))
-  await press(page, 'Confirm the email')
+  await press(page, 'Confirm email')
   await page.getByRole('heading', { name: 'Your email is confirmed' }).waitFor()
   assert.ok(await page.getByText(`${email} is now the email of your account`).isVisible())
   await page.goto('/settings')
@@ -44,10 +44,10 @@ test('a change of email that is pending is mailed again, and cancelled', async (
   const second = await mailedLink(site, email, '/verify-email', [first])
 
   await press(section, 'Cancel the change')
-  await says(page, `Your email stays ${ada.email}.`)
+  await says(page, `Your email remains ${ada.email}.`)
   assert.equal(await section.getByText(email).count(), 0)
   await page.goto(second)
-  await press(page, 'Confirm the email')
+  await press(page, 'Confirm email')
   await page.getByRole('alert').filter({ hasText: 'This link has been used' }).waitFor()
   assert.equal(await isLetIn(site, ada.email, PASSWORD), true)
 })
@@ -57,14 +57,14 @@ test('of a taken email the same is said', async () => {
   const { page, section } = await asking(grace.email)
   await says(page, 'Unless another account has this email, a link is on its way there.')
   await page.reload()
-  assert.ok(await section.getByText(`You have asked to change it to ${grace.email}.`).isVisible())
+  assert.ok(await section.getByText(`You requested a change to ${grace.email}.`).isVisible())
 })
 
 test("one's own email is none to change to", async () => {
   const ada = await newcomer(site)
   const page = await visit(browser, site, '/settings', ada)
   await enter(page, { 'New email': ada.email })
-  await press(page, 'Change the email')
-  await page.locator('#new-email-error').filter({ hasText: 'This is your address already.' }).waitFor()
+  await press(page, 'Change email')
+  await page.locator('#new-email-error').filter({ hasText: 'This is already your email.' }).waitFor()
   assert.equal(await page.getByLabel('New email').getAttribute('aria-invalid'), 'true')
 })

@@ -7,25 +7,25 @@ import { mailedLink } from './support/mailbox.mjs'
 import { OTHER_PASSWORD, newAddress, newcomer } from './support/people.mjs'
 import { stale } from './support/sites.mjs'
 
-const asks = (page) => page.getByRole('dialog', { name: 'Enter your password to go on' })
+const asks = (page) => page.getByRole('dialog', { name: 'Confirm your password' })
 
 test('what needs a fresh session asks for the password and goes on', async () => {
   const email = newAddress()
   const page = await visit(browser, stale, '/settings', { cookie: stale.dozer })
   await enter(page, { 'New email': email })
-  await press(page, 'Change the email')
+  await press(page, 'Change email')
   await asks(page).waitFor()
   await press(asks(page), 'Cancel')
   await asks(page).waitFor({ state: 'hidden' })
   assert.equal(await page.getByLabel('New email').inputValue(), email, 'what was typed stays')
 
-  await press(page, 'Change the email')
+  await press(page, 'Change email')
   await enter(asks(page), { Password: OTHER_PASSWORD })
   await press(asks(page), 'Go on')
-  await asks(page).getByText('This is not the password.').waitFor()
+  await asks(page).getByText('The password is wrong.').waitFor()
   await enter(asks(page), { Password: stale.password })
   await press(asks(page), 'Go on')
-  await page.getByText(`You have asked to change it to ${email}.`).waitFor()
+  await page.getByText(`You requested a change to ${email}.`).waitFor()
   await mailedLink(stale, email, '/verify-email')
 })
 

@@ -24,19 +24,19 @@ async function tab(page, times = 1) {
 
 test('the first stop skips to the content', async () => {
   const page = await visit(browser, site, '/login')
-  assert.deepEqual(await tab(page), ['Skip to the content'])
-  assert.ok(await page.getByRole('link', { name: 'Skip to the content' }).isVisible())
-  const box = await page.getByRole('link', { name: 'Skip to the content' }).boundingBox()
+  assert.deepEqual(await tab(page), ['Skip to content'])
+  assert.ok(await page.getByRole('link', { name: 'Skip to content' }).isVisible())
+  const box = await page.getByRole('link', { name: 'Skip to content' }).boundingBox()
   assert.ok(box.x >= 0 && box.y >= 0, 'it is seen')
   await page.keyboard.press('Enter')
   assert.equal(await page.evaluate(() => document.activeElement.id), 'main')
-  assert.deepEqual(await tab(page), ['E-mail address'])
+  assert.deepEqual(await tab(page), ['Email'])
 })
 
 test('the sign-in form is passed through in its order, and signs in', async () => {
   const ada = await newcomer(site)
   const page = await visit(browser, site, '/login')
-  await page.getByLabel('E-mail address').focus()
+  await page.getByLabel('Email').focus()
   await page.keyboard.type(ada.email)
   assert.deepEqual(await tab(page), ['Password'])
   await page.keyboard.type(PASSWORD)
@@ -45,7 +45,7 @@ test('the sign-in form is passed through in its order, and signs in', async () =
     'Keep me signed in on this device',
     'Sign in',
     'Forgot your password?',
-    'Make an account',
+    'Create an account',
   ])
   await page.keyboard.press('Shift+Tab')
   await page.keyboard.press('Shift+Tab')
@@ -56,7 +56,7 @@ test('the sign-in form is passed through in its order, and signs in', async () =
 test('Enter in a field sends the form', async () => {
   const ada = await newcomer(site)
   const page = await visit(browser, site, '/login')
-  await page.getByLabel('E-mail address').fill(ada.email)
+  await page.getByLabel('Email').fill(ada.email)
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
   await page.keyboard.press('Enter')
   await landsOn(page, '/dashboard')

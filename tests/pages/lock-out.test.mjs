@@ -86,10 +86,10 @@ test('the dialog says what stops, is left with Escape, and gives the focus back'
 test('an admin ends one session of a user', async () => {
   const { theirs, token, page } = await somebody()
   await pressAndConfirm(part(page, 'Sessions'), 'End the session of node', 'End the session')
-  await says(page, 'The session has ended.')
+  await says(page, 'Session ended.')
   await isAtTheDoor(theirs)
   assert.equal((await withToken(site, token)).status, 200)
-  assert.ok(await part(page, 'Sessions').getByText('They are signed in nowhere.').isVisible())
+  assert.ok(await part(page, 'Sessions').getByText('No active sessions.').isVisible())
 })
 
 test('an admin sends a password reset again', async () => {
@@ -97,6 +97,6 @@ test('an admin sends a password reset again', async () => {
   const email = new URL((await page.goBack()).url()).searchParams.get('search')
   await page.goForward()
   await press(part(page, 'Mail'), 'Send a password reset')
-  await says(page, 'A mail to Ada is on its way.')
+  await says(page, 'An email to Ada is on its way.')
   await mailedLink(site, email, '/reset-password')
 })

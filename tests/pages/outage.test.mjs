@@ -21,12 +21,12 @@ test('while the store is away', { skip: !apart }, async (t) => {
     const response = await page.goto('/settings')
     assert.equal(response.status(), 503)
     assert.ok((await response.allHeaders())['retry-after'])
-    assert.ok(await page.getByRole('heading', { name: 'We cannot answer just now' }).isVisible())
+    assert.ok(await page.getByRole('heading', { name: 'Temporarily unavailable' }).isVisible())
     assert.equal(await cookieOf(page), cookie)
     await assertSound(page)
 
     await page.getByRole('link', { name: 'Try again' }).click()
-    await page.getByRole('heading', { name: 'We cannot answer just now' }).waitFor()
+    await page.getByRole('heading', { name: 'Temporarily unavailable' }).waitFor()
     assert.equal(page.url(), `${site.url}/settings`)
     line.mend()
     await page.getByRole('heading', { name: 'Settings', exact: true }).waitFor({ timeout: 60_000 })
@@ -40,7 +40,7 @@ test('while the store is away', { skip: !apart }, async (t) => {
     line.cut()
     await enter(page, { 'Your name': 'Grace' })
     await press(part(page, 'Profile'), 'Save')
-    const said = 'The server cannot answer just now. Nothing is lost: try again.'
+    const said = 'The server is temporarily unavailable. Nothing is lost. Try again.'
     await part(page, 'Profile').getByRole('alert').filter({ hasText: said }).waitFor()
     assert.equal(await page.getByLabel('Your name').inputValue(), 'Grace')
     assert.equal(await cookieOf(page), cookie)
@@ -48,7 +48,7 @@ test('while the store is away', { skip: !apart }, async (t) => {
     line.mend()
     await site.isReady()
     await press(part(page, 'Profile'), 'Save')
-    await says(page, 'Your profile is saved.')
+    await says(page, 'Profile saved.')
     assert.equal(await page.getByLabel('Your name').inputValue(), 'Grace')
   })
 })

@@ -36,7 +36,7 @@ test('a browser is ended from another, and its next action lands at the door', a
   const rows = part(page, 'Sessions').getByRole('listitem')
   assert.equal(await rows.count(), 2)
   await press(rows, /^End the session/)
-  await says(page, 'The session has ended.')
+  await says(page, 'Session ended.')
   assert.equal(await rows.count(), 1)
   await stops(other)
   await page.reload()
@@ -45,8 +45,8 @@ test('a browser is ended from another, and its next action lands at the door', a
 
 test('all others are ended at once', async () => {
   const { page, other } = await twoBrowsers()
-  await pressAndConfirm(part(page, 'Sessions'), 'End all others')
-  await says(page, 'All other sessions have ended.')
+  await pressAndConfirm(part(page, 'Sessions'), 'Sign out everywhere else')
+  await says(page, 'All other sessions ended.')
   assert.equal(await part(page, 'Sessions').getByRole('listitem').count(), 1)
   await stops(other)
 })

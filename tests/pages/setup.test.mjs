@@ -10,14 +10,14 @@ import { fresh } from './support/sites.mjs'
 const EMAIL = 'grace@example.com'
 
 const become = async (page, email) => {
-  await enter(page, { 'Your name': 'Grace', 'E-mail address': email, Password: PASSWORD })
-  await press(page, 'Become the admin')
+  await enter(page, { 'Your name': 'Grace', 'Email': email, Password: PASSWORD })
+  await press(page, 'Create admin account')
 }
 
 test('without the whole link nobody is asked anything', async () => {
   const page = await visit(browser, fresh, '/setup')
   await page.getByText('Open this page with the whole link').waitFor()
-  assert.equal(await page.getByRole('button', { name: 'Become the admin' }).isVisible(), false)
+  assert.equal(await page.getByRole('button', { name: 'Create admin account' }).isVisible(), false)
 })
 
 test('a link that nobody printed makes nobody an admin', async () => {
@@ -32,7 +32,7 @@ test('a link that is pasted into a tab with this page is taken, and leaves the a
   const page = await visit(browser, fresh, '/setup')
   await page.getByText('Open this page with the whole link').waitFor()
   await page.goto('/setup#token=pasted')
-  await page.getByRole('button', { name: 'Become the admin' }).waitFor()
+  await page.getByRole('button', { name: 'Create admin account' }).waitFor()
   assert.equal(page.url(), `${fresh.url}/setup`)
   assert.equal(await page.locator('[name=token]').inputValue(), 'pasted')
 })

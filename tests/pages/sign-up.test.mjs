@@ -11,14 +11,14 @@ test('somebody signs up, confirms the address by mail, signs out and in, and lan
   const email = newAddress()
   const page = await visit(browser, site, '/settings')
   assert.equal(page.url(), `${site.url}/login?next=%2Fsettings`)
-  await page.getByRole('link', { name: 'Make an account' }).click()
-  await enter(page, { 'Your name': 'Ada', 'E-mail address': email, Password: PASSWORD })
-  await press(page, 'Make the account')
+  await page.getByRole('link', { name: 'Create an account' }).click()
+  await enter(page, { 'Your name': 'Ada', 'Email': email, Password: PASSWORD })
+  await press(page, 'Create account')
   await landsOn(page, '/settings')
   assert.ok(await part(page, 'Email').getByText('not confirmed').isVisible())
 
   await page.goto(await mailedLink(site, email, '/verify-email'))
-  await press(page, 'Confirm the email')
+  await press(page, 'Confirm email')
   await page.getByRole('heading', { name: 'Your email is confirmed' }).waitFor()
   assert.equal(page.url(), `${site.url}/verify-email`, 'the secret has left the address')
   await page.goto('/settings')
@@ -37,17 +37,17 @@ test('a page that is opened by a scanner, script and all, confirms nothing', asy
   const ada = await newcomer(site)
   const link = await mailedLink(site, ada.email, '/verify-email')
   const scanner = await visit(browser, site, link)
-  await scanner.getByRole('button', { name: 'Confirm the email' }).waitFor()
+  await scanner.getByRole('button', { name: 'Confirm email' }).waitFor()
   await scanner.waitForLoadState('networkidle')
   await scanner.reload()
-  await scanner.getByRole('heading', { name: 'This link is not complete' }).waitFor()
+  await scanner.getByRole('heading', { name: 'This link is incomplete' }).waitFor()
   const page = await visit(browser, site, '/settings', ada)
   assert.ok(await part(page, 'Email').getByText('not confirmed').isVisible())
 
   // Its reader confirms, also after another has.
   for (const options of [ada, {}]) {
     const reader = await visit(browser, site, link, options)
-    await press(reader, 'Confirm the email')
+    await press(reader, 'Confirm email')
     await reader.getByRole('heading', { name: 'Your email is confirmed' }).waitFor()
   }
   await page.reload()
@@ -59,15 +59,15 @@ test('the page of a link leads on to where the sign-up said', async () => {
   const body = { name: 'Ada', email, password: PASSWORD, callbackURL: '/dashboard?welcome' }
   await ask(site, '/api/auth/sign-up/email', { body })
   const page = await visit(browser, site, await mailedLink(site, email, '/verify-email'))
-  await press(page, 'Confirm the email')
+  await press(page, 'Confirm email')
   await page.waitForURL(`${site.url}/dashboard?welcome`)
 })
 
 test('a link to confirm that does not work any more says so and leads to a new one', async () => {
   const page = await visit(browser, site, '/verify-email#token=unknown')
-  await press(page, 'Confirm the email')
+  await press(page, 'Confirm email')
   await page.getByRole('alert').filter({ hasText: 'This link has been used' }).waitFor()
-  await page.getByRole('link', { name: 'Ask for a new link' }).click()
+  await page.getByRole('link', { name: 'Request a new link' }).click()
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
 })
 
@@ -80,7 +80,7 @@ test('an account is deleted by the button of the page that its mailed link leads
   const page = await visit(browser, site, link, ada)
   await page.getByText(`The account of ${ada.email}`).waitFor()
   assert.equal(await isLetIn(site, ada.email, PASSWORD), true, 'opening it does nothing')
-  await press(page, 'Delete the account')
+  await press(page, 'Delete account')
   await page.getByText('Your account is deleted').waitFor()
   assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
 })
@@ -90,9 +90,9 @@ test('a link to confirm an address that does not work leads to a new one', async
   await mailedLink(site, ada.email, '/verify-email')
   const page = await visit(browser, site, '/api/auth/verify-email?token=wrong&callbackURL=/verify-email')
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
-  await enter(page, { 'E-mail address': ada.email })
+  await enter(page, { 'Email': ada.email })
   await press(page, 'Send a new link')
-  await page.getByText(`If ${ada.email} is still to be confirmed, a link is on its way.`).waitFor()
+  await page.getByText(`If ${ada.email} is not confirmed yet, a link is on its way.`).waitFor()
 })
 
 test('whoever is signed in and not confirmed asks for another link', async () => {
@@ -104,8 +104,8 @@ test('whoever is signed in and not confirmed asks for another link', async () =>
 test('a taken address is said at its field', async () => {
   const ada = await newcomer(site)
   const page = await visit(browser, site, '/signup')
-  await enter(page, { 'Your name': 'Eve', 'E-mail address': ada.email, Password: PASSWORD })
-  await press(page, 'Make the account')
+  await enter(page, { 'Your name': 'Eve', 'Email': ada.email, Password: PASSWORD })
+  await press(page, 'Create account')
   await page.locator('#email-error').filter({ hasText: 'Somebody has this address already' }).waitFor()
-  assert.ok(await page.getByLabel('E-mail address').evaluate((field) => field === document.activeElement))
+  assert.ok(await page.getByLabel('Email').evaluate((field) => field === document.activeElement))
 })

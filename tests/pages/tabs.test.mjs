@@ -23,7 +23,7 @@ test('a form that is refused for the old cookie is sent again with the new one',
   const asked = await refusesOnce(page, '**/api/auth/update-user')
   await enter(page, { 'Your name': 'Augusta' })
   await press(part(page, 'Profile'), 'Save')
-  await says(page, 'Your profile is saved.')
+  await says(page, 'Profile saved.')
   assert.equal(asked(), 2)
   assert.equal(await page.getByLabel('Your name').inputValue(), 'Augusta')
 })

@@ -36,7 +36,7 @@ test('a token is created, shown once, used, and revoked', async () => {
   assert.match(await row.textContent(), /read write.*created just now ·.*expires in 7 days/s)
 
   await pressAndConfirm(row, 'Revoke the token backup', 'Revoke')
-  await says(page, 'The token is revoked.')
+  await says(page, 'Token revoked.')
   assert.ok(await page.getByText('You have no active tokens.').isVisible(), 'it is apart from those that work')
   await page.getByRole('link', { name: 'Revoked' }).click()
   await row.getByText('backup').waitFor()
@@ -84,7 +84,7 @@ test('where nothing can be copied the token is marked', async () => {
   const token = await created(page, 'marked')
   await page.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new Error('no'))))
   await page.locator('#created').getByRole('button', { name: /Copy/ }).first().click()
-  await says(page, 'Marked: copy it with your keyboard.')
+  await says(page, 'Selected. Copy it with your keyboard.')
   assert.equal(await page.evaluate(() => getSelection().toString().trim()), token)
 })
 
@@ -95,7 +95,7 @@ test('a token is renamed', async () => {
   await page.getByText('Rename').click()
   await enter(page, { 'New name': 'nightly job' })
   await press(page, 'Save')
-  await says(page, 'The token is renamed.')
+  await says(page, 'Token renamed.')
   assert.ok(await page.getByRole('button', { name: 'Revoke the token nightly job' }).isVisible())
 })
 

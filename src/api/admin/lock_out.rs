@@ -53,7 +53,7 @@ pub async fn deactivate_user(
     Ok(Json(user.into()))
 }
 
-/// Let a user in again
+/// Reactivate a user
 ///
 /// What of their sessions and tokens has not expired or been ended works again. Doing it again is
 /// no error.

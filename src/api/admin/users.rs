@@ -83,7 +83,7 @@ pub struct UserPage {
     #[serde(skip_serializing_if = "is_false")]
     #[schema(default = false)]
     truncated: bool,
-    /// Some users are not in the search index yet, and cannot be found before they are. Left out otherwise.
+    /// Some users are not in the search index yet, and cannot be found yet. Left out otherwise.
     #[serde(skip_serializing_if = "is_false")]
     #[schema(default = false)]
     indexing: bool,
@@ -143,7 +143,7 @@ pub struct CreateUser {
 /// Make a user
 ///
 /// Nobody chooses another's password: they are mailed a link by which they choose it themselves. It
-/// works for three days; after that they ask for a new one.
+/// works for three days; after that they request a new one.
 #[utoipa::path(
     post, path = "/api/admin/users", tag = tag::ADMIN, request_body = CreateUser,
     responses((status = 201, description = "The user", body = AdminUser, headers(("Location" = String, description = "Where they are")))),

@@ -292,5 +292,5 @@ async fn the_page_says_that_a_search_is_cut_or_finds_nothing(backend: Backend) {
     let page = admin.browser.navigate("/admin?search=li+1100").await.text;
     assert!(page.contains("Li 1100") && !page.contains("1,000+"), "{page}");
     let page = admin.browser.navigate("/admin?search=nobody").await.text;
-    assert!(page.contains("No users found"), "{page}");
+    assert!(page.contains("No users match"), "{page}");
 }

@@ -121,7 +121,7 @@ async fn the_work_that_is_asked_for_is_the_same_for_a_taken_address(backend: Bac
 async fn shows_pending(browser: &Caller, email: &str) -> bool {
     let page = browser.navigate("/settings").await;
     assert_eq!(page.status, 200, "{}", page.text);
-    page.text.contains(&format!("You have asked to change it to <strong>{email}</strong>"))
+    page.text.contains(&format!("You requested a change to <strong>{email}</strong>"))
 }
 
 async fn cancel(browser: &Caller) {
@@ -235,7 +235,7 @@ async fn the_mail_goes_to_the_new_address_and_its_link_leads_on(backend: Backend
         let body = json!({ "newEmail": wanted, "callbackURL": callback });
         ada.browser.post(CHANGE_EMAIL, body).await.expect(200);
         let letter = server.last_mail_to(&wanted).await;
-        assert_eq!(letter.subject, "Confirm your new address for Portcullis");
+        assert_eq!(letter.subject, "Confirm your new email for Portcullis");
         let link = letter.link();
         assert_eq!(link.origin(), ours.origin());
         assert_eq!(link.path(), "/verify-email");
@@ -286,7 +286,7 @@ async fn the_old_address_is_told_and_is_free_for_others(backend: Backend) {
     confirm(&server.nobody, &link).await.expect(200);
     let mail = server.mail_to(&ada.email).await;
     assert_eq!(mail.len(), 2);
-    assert_eq!(mail[1].subject, "Your address for Portcullis was changed");
+    assert_eq!(mail[1].subject, "Your email for Portcullis was changed");
     assert!(!mail[1].text.contains(WANTED) && !mail[1].html.contains(WANTED));
     assert!(!mail[1].text.contains("token="));
     assert_eq!(server.mail_to(WANTED).await.len(), 1);
@@ -298,7 +298,7 @@ async fn the_old_address_is_told_and_is_free_for_others(backend: Backend) {
     // And the first may not simply have it back.
     request(&ada.browser, &ada.email).await.expect(200);
     let mail = server.mail_to(&ada.email).await;
-    assert_eq!(mail.last().unwrap().subject, "Confirm your address for Portcullis");
+    assert_eq!(mail.last().unwrap().subject, "Confirm your email for Portcullis");
 }
 
 #[apply(both)]
@@ -491,7 +491,7 @@ async fn an_address_that_is_taken_before_the_mail_leaves_gets_none(backend: Back
     reopen_outbox(&server).await;
     let mail = server.mail_to("grace@example.com").await;
     assert_eq!(mail.len(), 1, "{mail:?}");
-    assert_eq!(mail[0].subject, "Confirm your address for Portcullis");
+    assert_eq!(mail[0].subject, "Confirm your email for Portcullis");
 }
 
 #[apply(both)]

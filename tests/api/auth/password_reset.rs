@@ -111,7 +111,7 @@ async fn the_answer_is_the_same_for_any_address(backend: Backend) {
     let mail = server.outbox().await;
     assert_eq!(mail.len(), before + 9, "{mail:?}");
     assert!(mail.iter().all(|letter| letter.to != "unknown@example.com"));
-    assert_eq!(subjects(&server, &locked.email).await, ["Confirm your address for Portcullis"]);
+    assert_eq!(subjects(&server, &locked.email).await, ["Confirm your email for Portcullis"]);
 }
 
 #[apply(both)]
@@ -394,7 +394,7 @@ async fn who_has_moved_meanwhile_is_not_written_to_at_the_old_address(backend: B
     reopen_outbox(&server).await;
     let subjects = subjects(&server, &ada.email).await;
     assert!(!subjects.iter().any(|subject| subject.contains("password")), "{subjects:?}");
-    assert_eq!(subjects.last().unwrap(), "Your address for Portcullis was changed");
+    assert_eq!(subjects.last().unwrap(), "Your email for Portcullis was changed");
 }
 
 #[apply(both)]

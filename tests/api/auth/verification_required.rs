@@ -218,7 +218,7 @@ async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(b
     sign_up(&server, "ada", PASSWORD).await.expect(200);
     let mail = server.mail_to(email).await;
     let subjects: Vec<&str> = mail.iter().map(|letter| letter.subject.as_str()).collect();
-    let expected = ["Confirm your address for Portcullis", "You have an account at Portcullis"];
+    let expected = ["Confirm your email for Portcullis", "You have an account at Portcullis"];
     assert_eq!(subjects, expected);
     sign_in_with(&server, email, theirs).await.refused(403, "EMAIL_NOT_VERIFIED");
     let reply = sign_in_with(&server, email, PASSWORD).await;
@@ -253,7 +253,7 @@ async fn of_two_who_sign_up_with_one_address_at_once_neither_learns_who_was_firs
         let mut subjects: Vec<String> =
             server.mail_to(&email).await.into_iter().map(|letter| letter.subject).collect();
         subjects.sort();
-        let expected = ["Confirm your address for Portcullis", "You have an account at Portcullis"];
+        let expected = ["Confirm your email for Portcullis", "You have an account at Portcullis"];
         assert_eq!(subjects, expected);
         let sql = format!("SELECT id AS value FROM users WHERE email = '{email}'");
         assert_eq!(select(&server, &sql).await.len(), 1);

@@ -246,7 +246,7 @@ async fn the_link_in_the_mail_leads_to_a_page_of_ours_which_does_nothing_by_itse
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let letter = server.last_mail_to(&ada.email).await;
-    assert_eq!(letter.subject, "Confirm your address for Portcullis");
+    assert_eq!(letter.subject, "Confirm your email for Portcullis");
     let link = letter.link();
     let ours = &server.state.site.public_url;
     assert_eq!(link.origin(), ours.origin());

@@ -12,7 +12,7 @@ const COMMANDS: [&[&str]; 8] = [
     &["user", "list"],
     &["session", "list", "--email", "ada@example.com"],
     &["token", "list"],
-    &["lease", "show"],
+    &["cache", "status"],
     &["retention", "status"],
 ];
 

@@ -19,7 +19,7 @@ async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_res
 /// The rows of a revocation are valid in all but their generation, and noted in `revocation_cleanup`.
 #[apply(both)]
 async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend) {
-    let end_all = ["session", "end", "--all"];
+    let end_all = ["session", "revoke", "--all"];
     let killed =
         kill_while_rows_are_removed(backend, Clock::System.now() + days(1), &end_all).await;
     killed.browser.get("/api/me").await.expect(401);

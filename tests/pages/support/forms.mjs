@@ -26,6 +26,6 @@ export function says(page, text) {
 }
 
 export async function signInOn(page, { email, password }) {
-  await enter(page, { 'E-mail address': email, Password: password })
+  await enter(page, { 'Email': email, Password: password })
   await press(page.locator('main'), 'Sign in')
 }

@@ -45,7 +45,7 @@ async function answerOf(site, path, cookie) {
 const alert = (place) => place.getByRole('alert').filter({ visible: true }).waitFor()
 
 async function failToSignIn(page) {
-  await enter(page, { 'E-mail address': newAddress(), Password: OTHER_PASSWORD })
+  await enter(page, { 'Email': newAddress(), Password: OTHER_PASSWORD })
   await press(page.locator('main'), 'Sign in')
   await alert(page)
 }
@@ -53,8 +53,8 @@ async function failToSignIn(page) {
 const invalid = (page) => page.locator('[aria-invalid]').first().waitFor()
 
 async function failToChange(page) {
-  await enter(page, { 'Present password': OTHER_PASSWORD, 'New password': 'correct horse 2' })
-  await press(page, 'Change the password')
+  await enter(page, { 'Current password': OTHER_PASSWORD, 'New password': 'correct horse 2' })
+  await press(page, 'Change password')
   await invalid(page)
 }
 
@@ -87,13 +87,13 @@ async function askToDeactivate(page) {
 }
 
 async function askToRemoveTheRole(page) {
-  await press(page, 'Remove the admin role')
+  await press(page, 'Remove admin role')
   await page.getByRole('dialog').waitFor()
 }
 
 async function askForThePassword(page) {
   await enter(page, { 'New email': newAddress() })
-  await press(page, 'Change the email')
+  await press(page, 'Change email')
   await page.getByRole('dialog').waitFor()
 }
 
