@@ -245,18 +245,17 @@ impl Postgres {
     /// The current load of the pools.
     #[must_use]
     pub fn stats(&self) -> StoreStats {
-        let mut stats = StoreStats::default();
+        let mut sum = StoreStats::default();
         for pool in [&self.pool, &self.lists] {
             let state = pool.state();
             let waited = state.statistics;
-            stats.connections += u64::from(state.connections);
-            stats.idle += u64::from(state.idle_connections);
-            stats.waits += waited.get_waited;
-            stats.timeouts += waited.get_timed_out;
-            stats.wait_micros +=
-                u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX);
+            sum.connections += u64::from(state.connections);
+            sum.idle += u64::from(state.idle_connections);
+            sum.waits += waited.get_waited;
+            sum.timeouts += waited.get_timed_out;
+            sum.wait_micros += u64::try_from(waited.get_wait_time.as_micros()).unwrap_or(u64::MAX);
         }
-        stats
+        sum
     }
 }
 

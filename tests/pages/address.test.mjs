@@ -48,7 +48,7 @@ test('a change of email that is pending is mailed again, and cancelled', async (
   assert.equal(await section.getByText(email).count(), 0)
   await page.goto(second)
   await press(page, 'Confirm email')
-  await page.getByRole('alert').filter({ hasText: 'This link has been used' }).waitFor()
+  await page.getByRole('alert').filter({ hasText: 'This link is invalid or has been used' }).waitFor()
   assert.equal(await isLetIn(site, ada.email, PASSWORD), true)
 })
 

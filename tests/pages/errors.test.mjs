@@ -49,7 +49,7 @@ test('errors vanish with the next try', async () => {
   const field = page.getByLabel('New password')
   await enter(page, { 'Current password': PASSWORD, 'New password': 'password123' })
   await press(page, 'Change password')
-  const error = form.getByText('This password is on the lists')
+  const error = form.getByText('This password is too common')
   await error.waitFor()
   assert.equal(await field.getAttribute('aria-invalid'), 'true')
 
@@ -121,7 +121,7 @@ test('a server that cannot be reached loses nothing', async () => {
   const page = await visit(browser, site, '/login')
   await page.route('**/api/**', (route) => route.abort())
   await signInOn(page, ada)
-  await page.getByRole('alert').filter({ hasText: 'Nothing is lost: try again.' }).waitFor()
+  await page.getByRole('alert').filter({ hasText: 'Nothing is lost. Try again.' }).waitFor()
   await page.unroute('**/api/**')
   await press(page.locator('main'), 'Sign in')
   await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor()

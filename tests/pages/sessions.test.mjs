@@ -18,7 +18,7 @@ async function twoBrowsers() {
 async function saysNotWhy(page) {
   await landsOn(page, '/login')
   const notice = await page.locator('main .notice').first().textContent()
-  assert.match(notice, /^(Your session has ended\. )?Sign in to go on\.$/)
+  assert.match(notice, /^(Your session has ended\. )?Sign in to continue\.$/)
 }
 
 async function stops(other) {

@@ -16,7 +16,7 @@ const become = async (page, email) => {
 
 test('without the whole link nobody is asked anything', async () => {
   const page = await visit(browser, fresh, '/setup')
-  await page.getByText('Open this page with the whole link').waitFor()
+  await page.getByText('Open this page with the complete link').waitFor()
   assert.equal(await page.getByRole('button', { name: 'Create admin account' }).isVisible(), false)
 })
 
@@ -30,7 +30,7 @@ test('a link that nobody printed makes nobody an admin', async () => {
 
 test('a link that is pasted into a tab with this page is taken, and leaves the address', async () => {
   const page = await visit(browser, fresh, '/setup')
-  await page.getByText('Open this page with the whole link').waitFor()
+  await page.getByText('Open this page with the complete link').waitFor()
   await page.goto('/setup#token=pasted')
   await page.getByRole('button', { name: 'Create admin account' }).waitFor()
   assert.equal(page.url(), `${fresh.url}/setup`)
@@ -50,11 +50,11 @@ test('whoever opens the printed link becomes the admin, once', async () => {
   assert.ok(!page.url().includes('token'), 'nor is it in the history')
 
   await become(late, 'eve@example.com')
-  await late.getByRole('alert').filter({ hasText: 'has an admin already' }).waitFor()
+  await late.getByRole('alert').filter({ hasText: 'already has an admin' }).waitFor()
   assert.equal(await isLetIn(fresh, 'eve@example.com', PASSWORD), false)
 
   const anew = await visit(browser, fresh, fresh.setup)
-  await anew.getByText('This site has an admin already').waitFor()
+  await anew.getByText('This site already has an admin').waitFor()
   assert.equal(await anew.locator('main form').count(), 0)
   assert.equal(await isLetIn(fresh, EMAIL, PASSWORD), true)
 })

@@ -66,7 +66,7 @@ test('the page of a link leads on to where the sign-up said', async () => {
 test('a link to confirm that does not work any more says so and leads to a new one', async () => {
   const page = await visit(browser, site, '/verify-email#token=unknown')
   await press(page, 'Confirm email')
-  await page.getByRole('alert').filter({ hasText: 'This link has been used' }).waitFor()
+  await page.getByRole('alert').filter({ hasText: 'This link is invalid or has been used' }).waitFor()
   await page.getByRole('link', { name: 'Request a new link' }).click()
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
 })
@@ -81,7 +81,7 @@ test('an account is deleted by the button of the page that its mailed link leads
   await page.getByText(`The account of ${ada.email}`).waitFor()
   assert.equal(await isLetIn(site, ada.email, PASSWORD), true, 'opening it does nothing')
   await press(page, 'Delete account')
-  await page.getByText('Your account is deleted').waitFor()
+  await page.getByText('Your account and everything in it were deleted').waitFor()
   assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
 })
 
@@ -106,6 +106,6 @@ test('a taken address is said at its field', async () => {
   const page = await visit(browser, site, '/signup')
   await enter(page, { 'Your name': 'Eve', 'Email': ada.email, Password: PASSWORD })
   await press(page, 'Create account')
-  await page.locator('#email-error').filter({ hasText: 'Somebody has this address already' }).waitFor()
+  await page.locator('#email-error').filter({ hasText: 'This email is already in use' }).waitFor()
   assert.ok(await page.getByLabel('Email').evaluate((field) => field === document.activeElement))
 })
