@@ -27,7 +27,8 @@ pub fn begin(state: Data<State>, each_second: u32) -> io::Result<()> {
         lease::set(&state.store, 300).await.map_err(io::Error::other)?;
         let event = Event::new(None, Action::UserCreated, &id, &Default::default(), now);
         let with = CreateUserOptions { account: None, mail: None, event };
-        let opened = accounts::create_user(&state.store, user, with).await.map_err(io::Error::other)?;
+        let opened =
+            accounts::create_user(&state.store, user, with).await.map_err(io::Error::other)?;
         opened.map(drop).map_err(io::Error::other)
     })?;
     if each_second > 0 {
