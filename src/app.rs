@@ -198,7 +198,7 @@ impl Server {
         let (served, measured, ()) =
             tokio::join!(serving, measured, background::run(&state, &stop));
         if let Err(fault) = state.last_used.flush(&state.store).await {
-            tracing::warn!(%fault, "the last uses of keys could not be written");
+            tracing::warn!(%fault, "the last use of credentials could not be written");
         }
         // What is not written by then is recorded again at the next use, and the other instances count this one
         // as running for a little longer.

@@ -163,7 +163,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Migrate => {
             let applied = Store::migrate(&config.location()?).await?;
             match applied.len() {
-                0 => print("The tables are up to date."),
+                0 => print("The database is up to date."),
                 _ => print(format_args!("Applied {}.", applied.join(", "))),
             }
         }
@@ -206,7 +206,7 @@ fn now() -> crate::time::Timestamp {
 fn read_password(of: &PasswordContext) -> Result<NewPassword, Failure> {
     let text = if io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ")?;
-        if first != rpassword::prompt_password("Once more: ")? {
+        if first != rpassword::prompt_password("Repeat the password: ")? {
             return Err("the two passwords differ".into());
         }
         first

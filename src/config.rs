@@ -31,7 +31,7 @@ pub use parse::{Rate, Secret, TokenPrefixes};
 #[command(next_help_heading = "Settings")]
 #[allow(rustdoc::bare_urls, reason = "this is the text of --help")]
 pub struct Config {
-    /// The folder for the embedded database and the signing secret; made if missing
+    /// The folder for the embedded database and the signing secret; created if missing
     #[arg(
         long,
         env = "PORTCULLIS_DATA_DIR",
@@ -61,14 +61,13 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_DATABASE_CA_FILE", value_name = "FILE", global = true)]
     pub database_ca_file: Option<PathBuf>,
 
-    /// The most connections that one instance opens to PostgreSQL, besides one for each worker; a quarter of
-    /// them is for lists and searches, and there is at least one for these and one for the rest
+    /// The size of the connection pool to PostgreSQL, besides one connection per worker. A quarter of it,
+    /// and at least one connection, is reserved for lists and searches
     #[arg(long, env = "PORTCULLIS_DATABASE_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
     pub database_pool_size: u32,
 
-    /// How many cookies and how many tokens an instance keeps in memory, while the database lets it
-    /// (`portcullis cache`), and of how many cookies the signature is known, lease or not; with 0 each is
-    /// looked up, and each signature checked, for each request
+    /// How many sessions and how many tokens an instance caches while caching is enabled (`portcullis
+    /// cache`), and of how many cookies it caches the verified signature in any case; 0 disables both
     #[arg(
         long,
         env = "PORTCULLIS_CACHE_SIZE",
@@ -79,7 +78,7 @@ pub struct Config {
     )]
     pub cache_size: u32,
 
-    /// How long a request waits for the database before it is answered 503, in seconds
+    /// The timeout of the database, in seconds: a request that waits longer is answered 503
     #[arg(long, env = "PORTCULLIS_DATABASE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300), global = true)]
     pub database_timeout: u64,
 
@@ -89,12 +88,13 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_LISTEN", value_name = "ADDRESS", global = true)]
     pub listen: Option<Listen>,
 
-    /// The port to listen on at all addresses, as hosting platforms set it, unless PORTCULLIS_LISTEN is set
+    /// The port to listen on, on all IP addresses, as hosting platforms set it. PORTCULLIS_LISTEN takes
+    /// precedence
     #[arg(long, env = "PORT", value_name = "PORT", global = true)]
     pub port: Option<u16>,
 
-    /// The mode of a Unix socket that the server listens on, in octal: who may write to it may connect, and
-    /// is believed as a trusted proxy is
+    /// The permissions of the Unix socket that the server listens on, in octal. A process that may write to
+    /// it may connect, and is a trusted proxy
     #[arg(
         long,
         env = "PORTCULLIS_SOCKET_MODE",
@@ -104,30 +104,30 @@ pub struct Config {
     )]
     pub socket_mode: SocketMode,
 
-    /// How long a connection is kept open between requests, in seconds: longer than a proxy or load balancer in
-    /// front keeps it, which would otherwise send a request on a connection that is being closed
+    /// The keep-alive timeout, in seconds. It must be longer than that of a proxy or load balancer in
+    /// front, which could otherwise send a request on a connection that is being closed
     #[arg(long, env = "PORTCULLIS_KEEP_ALIVE", default_value_t = 75, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), global = true)]
     pub keep_alive: u64,
 
-    /// How many threads serve requests; without it, one for each core
+    /// The number of threads that serve requests; by default, one per core
     #[arg(long, env = "PORTCULLIS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512), global = true)]
     pub workers: Option<u16>,
 
-    /// Where people reach this server, such as https://api.example.com, a host of its own without a path:
-    /// decides the cookie's security, the origin that may send it, and every link; request headers never
-    /// do. Without it, http on localhost and 127.0.0.1
+    /// The public URL of this server, such as https://api.example.com, without a path. It determines the
+    /// cookie's attributes, the origin that may send it, and every link; request headers never do. By
+    /// default, http on localhost and 127.0.0.1
     #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url, global = true)]
     pub public_url: Option<Url>,
 
-    /// Further origins, separated by commas, whose pages may act for a signed-in user, by CORS with
-    /// credentials, and where links in mails may lead back to: https://app.example.com, or an app's own
-    /// scheme, such as capacitor://localhost. Without it only our own may
+    /// Other origins, separated by commas, whose pages may act for a signed-in user (CORS with credentials)
+    /// and to which links in emails may redirect: https://app.example.com, or an app's own scheme, such as
+    /// capacitor://localhost
     #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_parser = parse::origins, global = true)]
     pub trusted_origins: Option<List<String>>,
 
-    /// Which pages the browser sends the cookie from: `lax` for those of our own site (all of
-    /// example.com, when we are api.example.com), `none` for those of other sites too, over https only.
-    /// Whether such a page may act is still up to the trusted origins
+    /// The SameSite attribute of the cookie: `lax` for pages of the same site (all of example.com, if the
+    /// server is api.example.com), `none` for pages of other sites as well, over https only. Such a page
+    /// must also be a trusted origin
     #[arg(
         long,
         env = "PORTCULLIS_COOKIE_SAME_SITE",
@@ -137,12 +137,12 @@ pub struct Config {
     )]
     pub cookie_same_site: SameSite,
 
-    /// What mails call this site
+    /// The name of this site in emails and on pages
     #[arg(long, env = "PORTCULLIS_NAME", default_value = "Portcullis", value_name = "NAME", value_parser = parse::site_name, global = true)]
     pub name: String,
 
-    /// The mail server: smtps://user:password@host, or smtp:// for STARTTLS (?tls=none to send in
-    /// clear). Without it, each mail becomes a file in the data folder's outbox
+    /// The mail server: smtps://user:password@host, or smtp:// for STARTTLS (?tls=none to send without
+    /// encryption). Without it, each email is written to a file in the folder `outbox` of the data folder
     #[arg(
         long,
         env = "PORTCULLIS_SMTP_URL",
@@ -166,22 +166,23 @@ pub struct Config {
     #[arg(long, env = "PORTCULLIS_SMTP_CA_FILE", value_name = "FILE", global = true)]
     pub smtp_ca_file: Option<PathBuf>,
 
-    /// How long the mail server may take over a mail before it is tried again later, in seconds
+    /// The timeout for sending an email, in seconds. After it, the email is retried later
     #[arg(long, env = "PORTCULLIS_SMTP_TIMEOUT", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=120), global = true)]
     pub smtp_timeout: u64,
 
-    /// The sender of mails, such as `Example <hello@example.com>`; without it, no-reply at the public
-    /// URL's host
+    /// The sender of emails, such as `Example <hello@example.com>`; by default, no-reply at the host of the
+    /// public URL
     #[arg(long, env = "PORTCULLIS_MAIL_FROM", value_name = "ADDRESS", value_parser = parse::mailbox, global = true)]
     pub mail_from: Option<Mailbox>,
 
-    /// Where a browser is sent to sign in; a path, or a URL for a front end elsewhere
+    /// The page to which a browser is redirected to sign in: a path, or a URL of a front end
     #[arg(long, env = "PORTCULLIS_LOGIN_URL", default_value = "/login", value_name = "URL", value_parser = parse::login_url, global = true)]
     pub login_url: String,
 
     /// The secret that signs cookies: 64 random bytes in base64, the same for all instances.
-    /// `portcullis secret` makes one. Without it, SQLite keeps one in the data folder; PostgreSQL needs it.
-    /// Of several, separated by commas, the first signs and any verifies, so that it can be replaced
+    /// `portcullis secret` generates one. With SQLite it is generated in the data folder if not set;
+    /// PostgreSQL requires it. Of several, separated by commas, the first signs and all verify, for
+    /// rotation
     #[arg(
         long,
         env = "PORTCULLIS_SECRET",
@@ -201,7 +202,7 @@ pub struct Config {
     )]
     pub secret_file: Option<PathBuf>,
 
-    /// Whether strangers may sign up
+    /// Whether visitors may sign up
     #[arg(
         long,
         env = "PORTCULLIS_SIGN_UP",
@@ -211,7 +212,7 @@ pub struct Config {
     )]
     pub sign_up: SignUp,
 
-    /// Whether an address must be shown to be one's own, by a mailed link, before a session begins
+    /// Whether users must confirm their email before they can sign in
     #[arg(
         long,
         env = "PORTCULLIS_EMAIL_VERIFICATION",
@@ -221,37 +222,38 @@ pub struct Config {
     )]
     pub email_verification: EmailVerification,
 
-    /// What an API token begins with. Of several, separated by commas, new tokens have the first, and those
-    /// with any are accepted, so that it can be replaced
+    /// The prefix of API tokens. Of several, separated by commas, new tokens have the first and all are
+    /// accepted, for rotation
     #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse::token_prefixes, global = true)]
     pub token_prefix: TokenPrefixes,
 
-    /// The most days that a new token may live; without it, a token need not expire
+    /// The maximum lifetime of new tokens, in days; by default, a token need not expire
     #[arg(long, env = "PORTCULLIS_MAX_TOKEN_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
     pub max_token_days: Option<u32>,
 
-    /// The most sessions that one user may have; one more ends the oldest
+    /// The maximum number of sessions per user; another one ends the oldest
     #[arg(long, env = "PORTCULLIS_MAX_SESSIONS", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), global = true)]
     pub max_sessions: u32,
 
-    /// How many days audit events are kept
+    /// The retention period of audit events, in days
     #[arg(long, env = "PORTCULLIS_AUDIT_DAYS", default_value_t = 365, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500), global = true)]
     pub audit_days: u32,
 
-    /// How many passwords are hashed at once (19 MiB each); without it, one for each core
+    /// How many passwords are hashed concurrently (19 MiB each); by default, one per core
     #[arg(long, env = "PORTCULLIS_HASH_CONCURRENCY", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
     pub hash_concurrency: Option<u16>,
 
-    /// The cost of a password hash. Not a setting: no operator should go below the minimum that OWASP recommends.
+    /// The cost of a password hash. Not a setting: no operator should go below the minimum that OWASP
+    /// recommends.
     #[arg(skip)]
     pub hash_cost: HashCost,
 
-    /// After SIGTERM, how long to go on serving while /health/ready says no, so that a load balancer
-    /// can look elsewhere, in seconds
+    /// After SIGTERM, how long to keep serving while /health/ready answers 503, so that a load balancer
+    /// stops sending requests, in seconds
     #[arg(long, env = "PORTCULLIS_DRAIN_DELAY", default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=600), global = true)]
     pub drain_delay: u64,
 
-    /// After that, how long running requests may take to finish, in seconds
+    /// After that, how long requests in progress may take to finish, in seconds
     #[arg(long, env = "PORTCULLIS_SHUTDOWN_TIMEOUT", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=600), global = true)]
     pub shutdown_timeout: u64,
 
@@ -265,9 +267,9 @@ pub struct Config {
     )]
     pub docs: Switch,
 
-    /// The proxies in front of this server, as addresses or networks (10.0.0.0/8), separated by commas:
-    /// only their X-Forwarded-For is believed. Without it, a client's address is the connection's; `none`
-    /// says that there is no proxy, and ends the warnings about that
+    /// The proxies in front of this server, as IP addresses or networks (10.0.0.0/8), separated by commas:
+    /// only their X-Forwarded-For is trusted. By default, the client's IP address is that of the
+    /// connection; `none` says that there is no proxy, and disables the warnings about that
     #[arg(
         long,
         env = "PORTCULLIS_TRUSTED_PROXIES",
@@ -277,8 +279,8 @@ pub struct Config {
     )]
     pub trusted_proxies: Option<List<IpNet>>,
 
-    /// How many requests one address, and one account, may make: 6000/1m is 6000 at once, and from then
-    /// on as many a minute. `off` for any number, here and below
+    /// The rate limit of all requests, per IP address and per account: 6000/1m allows a burst of 6000, and
+    /// then as many per minute. `off` disables it, here and below
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_REQUESTS",
@@ -288,7 +290,7 @@ pub struct Config {
     )]
     pub limit_requests: Rate,
 
-    /// How many times one address may try to sign in, or enter a password again
+    /// The rate limit of sign-ins and password checks, per IP address
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_SIGN_IN",
@@ -298,7 +300,7 @@ pub struct Config {
     )]
     pub limit_sign_in: Rate,
 
-    /// How many accounts one address may sign up
+    /// The rate limit of sign-ups, per IP address
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_SIGN_UP",
@@ -308,7 +310,7 @@ pub struct Config {
     )]
     pub limit_sign_up: Rate,
 
-    /// How many mails one address may ask for
+    /// The rate limit of requested emails, per IP address
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_MAIL",
@@ -318,8 +320,8 @@ pub struct Config {
     )]
     pub limit_mail: Rate,
 
-    /// How many mails to one mailbox one address may ask for. What is over it is answered as ever, and not
-    /// sent
+    /// The rate limit of emails to one mailbox, per requesting IP address. A request over it gets the usual
+    /// response, but no email is sent
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_MAILBOX",
@@ -329,8 +331,8 @@ pub struct Config {
     )]
     pub limit_mailbox: Rate,
 
-    /// How many mails to one mailbox may be asked for in all, not counting addresses from which its account
-    /// signed in before
+    /// The rate limit of emails to one mailbox in total, not counting IP addresses from which its account
+    /// has signed in before
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_MAILBOX_TOTAL",
@@ -340,7 +342,7 @@ pub struct Config {
     )]
     pub limit_mailbox_total: Rate,
 
-    /// How many tokens one address, and one account, may make
+    /// The rate limit of created tokens, per IP address and per account
     #[arg(
         long,
         env = "PORTCULLIS_LIMIT_TOKENS",
@@ -350,8 +352,8 @@ pub struct Config {
     )]
     pub limit_tokens: Rate,
 
-    /// How many sign-ins of an account may fail in a row before further ones must wait: a minute, then
-    /// twice as long each time, up to a day. 0 for any number
+    /// The login throttle: how many sign-ins of an account may fail in a row before it accepts no attempt
+    /// for a minute, then twice as long each time, up to a day. 0 disables it
     #[arg(
         long,
         env = "PORTCULLIS_WRONG_PASSWORDS",
@@ -362,7 +364,7 @@ pub struct Config {
     )]
     pub wrong_passwords: u16,
 
-    /// Whether the pages for people are served: sign-in, settings, the admin's console
+    /// Whether the HTML pages are served: sign-in, settings, administration
     #[arg(
         long,
         env = "PORTCULLIS_PAGES",
@@ -372,8 +374,8 @@ pub struct Config {
     )]
     pub pages: Switch,
 
-    /// Where Prometheus finds /metrics: an address and port of its own, written as for PORTCULLIS_LISTEN, for
-    /// nobody else to reach. Without it, nowhere
+    /// A separate IP address and port for Prometheus metrics at /metrics, in the form of PORTCULLIS_LISTEN,
+    /// which the public must not reach. By default, no metrics are served
     #[arg(long, env = "PORTCULLIS_METRICS_LISTEN", value_name = "ADDRESS", global = true)]
     pub metrics_listen: Option<Listen>,
 
@@ -388,7 +390,7 @@ pub struct Config {
     )]
     pub log: String,
 
-    /// How to write the log
+    /// The format of the log
     #[arg(
         long,
         env = "PORTCULLIS_LOG_FORMAT",
@@ -402,7 +404,7 @@ pub struct Config {
 /// Who may create an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SignUp {
-    /// Anybody.
+    /// Everyone.
     Open,
     /// Only admins make accounts for people.
     Closed,

@@ -433,11 +433,11 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Violated(constraint) => constraint.into(),
             store::Error::Bug { operation, reason } => {
-                tracing::error!(operation, %reason, "a statement is wrong: this is a bug");
+                tracing::error!(operation, %reason, "a statement failed because of a bug");
                 Code::Internal.into()
             }
             fault => {
-                tracing::error!(%fault, "the store cannot answer");
+                tracing::error!(%fault, "the store is unavailable");
                 Code::StoreUnavailable.into()
             }
         }

@@ -122,7 +122,7 @@ pub async fn run(state: &State) {
                 Ok(Claim::Contended) => {}
                 Ok(Claim::NothingDue) => break,
                 Err(fault) => {
-                    tracing::warn!(%fault, "jobs cannot be looked for");
+                    tracing::warn!(%fault, "due jobs cannot be read");
                     break;
                 }
             }
@@ -153,8 +153,8 @@ async fn shorten_waits(state: &State) {
     };
     match shortened.await {
         Ok(0) => {}
-        Ok(jobs) => tracing::warn!(jobs, "jobs are due sooner: the clock was set back"),
-        Err(fault) => tracing::warn!(%fault, "jobs cannot be looked for"),
+        Ok(jobs) => tracing::warn!(jobs, "the clock was set back: jobs are due sooner"),
+        Err(fault) => tracing::warn!(%fault, "due jobs cannot be read"),
     }
 }
 
@@ -192,7 +192,7 @@ async fn attempt(state: &State, row: JobRow) {
     let now = match shared_clock::now(&state.store, &state.clock).await {
         Ok(now) => now,
         Err(fault) => {
-            tracing::warn!(job = row.id, %fault, "how a job ended could not be noted: it runs again");
+            tracing::warn!(job = row.id, %fault, "the outcome of a job could not be recorded: it runs again");
             return;
         }
     };
@@ -201,7 +201,7 @@ async fn attempt(state: &State, row: JobRow) {
     match &outcome {
         Outcome::Done => tracing::info!(job = row.id, kind = row.kind, "a job is done"),
         Outcome::Again(at, _) => {
-            tracing::warn!(job = row.id, kind = row.kind, %at, "a job failed and is tried again");
+            tracing::warn!(job = row.id, kind = row.kind, %at, "a job failed and will be retried");
         }
         Outcome::GivenUp(_) => {
             tracing::error!(
@@ -212,7 +212,7 @@ async fn attempt(state: &State, row: JobRow) {
         }
     }
     if let Err(fault) = jobs::record_outcome(&state.store, &row, outcome, now).await {
-        tracing::warn!(job = row.id, %fault, "how a job ended could not be noted: it runs again");
+        tracing::warn!(job = row.id, %fault, "the outcome of a job could not be recorded: it runs again");
     }
 }
 

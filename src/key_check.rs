@@ -51,16 +51,14 @@ impl Agreement {
     fn log(self) {
         match self {
             Self::Agreed => {
-                tracing::info!("the signing secrets of all instances fit again");
+                tracing::info!("the signing secrets of all instances match again");
             }
             Self::OtherRejected => {
-                tracing::warn!(
-                    "another instance has a signing secret that does not fit, and is not ready"
-                );
+                tracing::warn!("another instance has a different signing secret and is not ready");
             }
             Self::Rejected => {
                 tracing::warn!(
-                    "the signing secret does not fit that of another instance: this one is not ready"
+                    "the signing secret differs from that of another instance: this instance is not ready"
                 );
             }
         }

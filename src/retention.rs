@@ -49,7 +49,9 @@ pub async fn run(state: &State) {
                 trusted = false;
                 round(state, None).await;
             }
-            Err(fault) => tracing::warn!(%fault, "the mark of retention could not be moved on"),
+            Err(fault) => {
+                tracing::warn!(%fault, "the clock mark of retention could not be advanced")
+            }
         }
         tokio::select! {
             () = state.draining.cancelled() => {}

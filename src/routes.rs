@@ -167,7 +167,7 @@ impl Operation {
         Args: FromRequest + Declares + 'static,
         F::Output: Responder + 'static,
     {
-        const { assert!(Args::ACCESS.gated, "this handler asks for nobody") }
+        const { assert!(Args::ACCESS.gated, "this handler takes no session") }
         let access = Args::ACCESS;
         let gate = move |request, next| gate::pass(access, request, next);
         let route = Box::new(move || web::to(handler.clone()).wrap(from_fn(gate)));

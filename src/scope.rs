@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 // The only list of scopes: the values in a body, in the document and at the command line, and the scopes that
 // an operation can require (`gate::Needs`) are derived from it.
-/// One thing that a token may be allowed.
+/// A permission of a token.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema,
 )]

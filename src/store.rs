@@ -399,7 +399,7 @@ impl Store {
         let mut warnings = Vec::new();
         if fsync == "off" {
             warnings.push(
-                "PostgreSQL runs with fsync = off: a power cut can undo a lock-out".to_owned(),
+                "PostgreSQL runs with fsync = off: a power cut can undo a revocation".to_owned(),
             );
         }
         let language: String = postgres

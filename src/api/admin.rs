@@ -31,12 +31,12 @@ pub struct AdminUser {
     /// A UUID, which stays the same when the email changes.
     #[schema(format = Uuid)]
     id: String,
-    /// What to call them.
+    /// The user's name.
     name: String,
     /// In lower case.
     #[schema(format = Email)]
     email: String,
-    /// Whether they have shown that they read mail sent there.
+    /// Whether the email is confirmed.
     email_verified: bool,
     /// The URL of a picture; null for none.
     #[schema(required)]

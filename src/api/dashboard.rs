@@ -21,7 +21,7 @@ pub struct Dashboard {
 
 /// See the dashboard
 ///
-/// Open to anybody; it greets whoever is signed in.
+/// Works for anonymous clients too, and shows the user who is signed in.
 #[utoipa::path(get, path = "/api/dashboard", tag = tag::ACCOUNT, responses((status = 200, description = "The dashboard", body = Dashboard)))]
 pub async fn show_dashboard(session: Option<Session>) -> Json<Dashboard> {
     let email = session.map(|session| session.user.email.clone());

@@ -33,21 +33,22 @@ pub struct Health {
 
 const OK: Health = Health { status: "ok" };
 
-/// Ask whether the process lives
+/// Check liveness
 ///
-/// It does not touch the database: one that is down is no reason to restart us.
-#[utoipa::path(get, path = "/health/live", tag = tag::HEALTH, responses((status = 200, description = "It lives", body = Health)))]
+/// Whether the process runs. It does not read the database, since an outage of the database is no reason to restart
+/// the server.
+#[utoipa::path(get, path = "/health/live", tag = tag::HEALTH, responses((status = 200, description = "The process runs", body = Health)))]
 pub async fn live() -> Json<Health> {
     Json(OK)
 }
 
-/// Ask whether requests can be answered
+/// Check readiness
 ///
-/// Says no while the database does not answer, while the server drains before it stops, and while its signing
-/// secret does not fit that of an instance that runs already.
+/// Whether the instance can answer requests. It answers 503 while the database is unavailable, while the server
+/// drains before it stops, and while its signing secret differs from that of a running instance.
 #[utoipa::path(
     get, path = "/health/ready", tag = tag::HEALTH,
-    responses((status = 200, description = "They can", body = Health)),
+    responses((status = 200, description = "The instance is ready", body = Health)),
 )]
 pub async fn ready(state: Data<State>) -> Result<Json<Health>, Error> {
     if state.draining.is_cancelled() {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::user::{SessionView, User};
 use crate::{api::tag, gate::Session, scope::Scope};
 
-/// Whoever asks, and with what.
+/// The user, and what the credential allows.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CurrentUser)]
 pub struct Me {
@@ -24,7 +24,7 @@ pub struct Me {
 
 /// See who you are
 ///
-/// The user, the session if you came with the cookie, and what your key allows.
+/// The user, the session if you came with the cookie, and what your credential allows.
 #[utoipa::path(get, path = "/api/me", tag = tag::ACCOUNT, responses((status = 200, description = "You", body = Me)))]
 pub async fn show_me(session: Session) -> Json<Me> {
     let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope)).collect();

@@ -47,7 +47,7 @@ pub struct Project {
     /// A UUID.
     #[schema(format = Uuid)]
     id: String,
-    /// What it is called.
+    /// The project's name.
     name: String,
     /// Another name, for a URL for example: no other project of yours has it.
     #[schema(required)]
@@ -100,7 +100,7 @@ pub async fn list_projects(
     Ok(Json(Page::of(page, Project::from)))
 }
 
-/// A project to make. All but the name may be left out.
+/// A project to create. All fields but the name are optional.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({
@@ -112,7 +112,7 @@ pub async fn list_projects(
     "dueDate": "2027-06-30"
 }))]
 pub struct CreateProject {
-    /// What it is called.
+    /// The project's name.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
@@ -134,13 +134,13 @@ pub struct CreateProject {
     due_date: Option<Date>,
 }
 
-/// Make a project
+/// Create a project
 ///
 /// It belongs to you: other users can neither see nor change it.
 #[utoipa::path(
     post, path = "/api/projects", tag = tag::PROJECTS, request_body = CreateProject,
     responses(
-        (status = 201, description = "The project", body = Project, headers(("Location" = String, description = "Where it is"))),
+        (status = 201, description = "The project", body = Project, headers(("Location" = String, description = "The URL of the project"))),
     ),
 )]
 pub async fn create_project(
@@ -168,7 +168,7 @@ pub async fn create_project(
 
 /// See a project
 ///
-/// That of another user is 404, like one that does not exist.
+/// A project of another user is 404, like one that does not exist.
 #[utoipa::path(get, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 200, description = "The project", body = Project)))]
 pub async fn show_project(
     session: Session,
@@ -188,7 +188,7 @@ pub async fn show_project(
     reason = "left out, null, or a value: three things that JSON tells apart"
 )]
 pub struct UpdateProject {
-    /// What it is called.
+    /// The project's name.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
@@ -246,8 +246,8 @@ pub async fn update_project(
 
 /// Delete a project
 ///
-/// For good.
-#[utoipa::path(delete, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 204, description = "It is no more")))]
+/// This cannot be undone.
+#[utoipa::path(delete, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 204, description = "The project was deleted")))]
 pub async fn delete_project(
     session: Session,
     state: Data<State>,

@@ -12,13 +12,13 @@ use crate::{api::tag, gate::Session};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// What to call you.
+    /// Your name.
     #[schema(example = "Ada")]
     name: String,
     /// Your email, in lower case.
     #[schema(format = Email, example = "ada@example.com")]
     email: String,
-    /// Whether you have shown that you read mail sent there.
+    /// Whether your email is confirmed.
     #[schema(example = true)]
     email_verified: bool,
 }

@@ -26,14 +26,14 @@ use crate::{
     },
 };
 
-/// Who runs this site from now on.
+/// The first admin to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"token": "the part of the link after token=", "name": "Katherine", "email": "katherine@example.com", "password": "correct horse battery staple"}))]
 pub struct SetUp {
-    /// What the link carries that the server printed when it started.
+    /// The secret of the link that the server printed when it started.
     token: String,
-    /// What to call you.
+    /// Your name.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
@@ -41,7 +41,8 @@ pub struct SetUp {
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     email: String,
-    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
+    /// 8 to 128 characters of any kind. Common passwords, and those made of your name, your email or the name of
+    /// this site, are rejected.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
 }
@@ -56,7 +57,7 @@ pub struct IsSetUp {
 
 /// Make the first admin
 ///
-/// For whoever holds the link that the server prints when it starts and there is no admin. It works
+/// Creates the first admin with the link that the server prints when it starts and there is no admin. It works
 /// once, for 30 minutes. Begins a session and sets the session cookie.
 #[utoipa::path(
     post, path = "/api/setup", tag = tag::ADMIN, request_body = SetUp,

@@ -30,7 +30,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// An API token; the token itself was shown once, when it was made.
+/// An API token; the token itself was shown once, when it was created.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ApiToken, example = json!({
@@ -48,9 +48,9 @@ pub struct TokenView {
     /// A UUID, by which it can be renamed and revoked.
     #[schema(format = Uuid)]
     id: String,
-    /// What you call it.
+    /// Its name.
     name: String,
-    /// Its first characters, to know it by.
+    /// Its first characters, to recognize it.
     prefix: String,
     /// What it may do. A newer server may have given it scopes that are not known here, which grant nothing.
     scopes: Vec<String>,
@@ -77,7 +77,7 @@ pub enum TokenState {
     Active,
     /// Its time is over.
     Expired,
-    /// Somebody revoked it.
+    /// Revoked.
     Revoked,
 }
 
@@ -139,16 +139,16 @@ pub async fn list_tokens(
 /// The number of scopes.
 const SCOPES: u64 = Scope::VARIANTS.len() as u64;
 
-/// A token to make.
+/// A token to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"name": "deploy script", "scopes": ["read", "write"], "expiresInDays": 90}))]
 pub struct CreateToken {
-    /// What you call it.
+    /// Its name.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// What it may do; `read` and `write` if left out. `admin` is for admins who ask for it.
+    /// What it may do; `read` and `write` if left out. `admin` is granted to admins who request it.
     #[validate(length(min = 1, max = SCOPES, message = "must hold at least one scope, and each once"))]
     #[schema(min_items = 1, max_items = 3)]
     scopes: Option<Vec<Scope>>,
@@ -166,7 +166,7 @@ const _: () = assert!(SCOPES == 3, "max_items of `scopes` says how many there ar
 pub struct CreatedToken {
     #[serde(flatten)]
     view: TokenView,
-    /// The token itself. Nobody can show it again.
+    /// The token itself. It cannot be shown again.
     #[schema(example = "sk_live_…")]
     token: String,
 }
@@ -176,7 +176,7 @@ pub struct CreatedToken {
 /// The answer alone carries the token: copy it now.
 #[utoipa::path(
     post, path = "/api/tokens", tag = tag::TOKENS, request_body = CreateToken,
-    responses((status = 201, description = "The token, this once", body = CreatedToken, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "The token, which is shown only once", body = CreatedToken, headers(("Location" = String, description = "The URL of the token")))),
 )]
 pub async fn create_token(
     _: limited::Tokens,
@@ -238,7 +238,7 @@ pub async fn show_token(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "nightly job"}))]
 pub struct RenameToken {
-    /// What you call it.
+    /// Its name.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
@@ -263,7 +263,7 @@ pub async fn rename_token(
 
 /// Revoke a token
 ///
-/// It stops with the next request. Doing it again is no error.
+/// It stops working with the next request. Idempotent.
 #[utoipa::path(delete, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
 pub async fn revoke_token(
     session: Session,
@@ -281,7 +281,7 @@ pub async fn revoke_token(
 
 /// Revoke the token that you present
 ///
-/// Whatever its scopes: for a script that is done, or somebody who found a token.
+/// Whatever its scopes: for a script that has finished, or for a person who found a leaked token.
 #[utoipa::path(delete, path = "/api/tokens/current", tag = tag::TOKENS, responses((status = 204, description = "It works no more")))]
 pub async fn revoke_current_token(
     session: Session,

@@ -30,12 +30,12 @@ pub struct User {
     /// A UUID, which stays the same when the email changes.
     #[schema(format = Uuid)]
     pub id: String,
-    /// What to call them.
+    /// The user's name.
     pub name: String,
     /// In lower case.
     #[schema(format = Email)]
     pub email: String,
-    /// Whether they have shown that they read mail sent there.
+    /// Whether the email is confirmed.
     pub email_verified: bool,
     /// The URL of a picture; null for none.
     #[schema(required)]
@@ -48,7 +48,7 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
-/// What a user may do beyond their own things.
+/// What a user may do beyond their own data.
 #[derive(Debug, Clone, Copy, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -110,7 +110,7 @@ pub struct SessionView {
     /// A UUID, by which the session can be ended.
     #[schema(format = Uuid)]
     pub id: String,
-    /// The same as `id`. Better Auth has the session's secret here; we show that to nobody.
+    /// The same as `id`. Better Auth has the session's secret here, which this server never shows.
     #[schema(format = Uuid)]
     pub token: String,
     /// The user who is signed in.

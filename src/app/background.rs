@@ -29,12 +29,12 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
         state.store.renew_lease(stop),
         every(FLUSH_INTERVAL, stop, async || {
             if let Err(fault) = state.last_used.flush(&state.store).await {
-                tracing::warn!(%fault, "the last uses of keys could not be written");
+                tracing::warn!(%fault, "the last use of credentials could not be written");
             }
         }),
         every(FLUSH_INTERVAL, stop, async || {
             if let Err(fault) = state.session_ends.flush(&state.store).await {
-                tracing::warn!(%fault, "the ends of sessions could not be written");
+                tracing::warn!(%fault, "the expiry of sessions could not be extended");
             }
         }),
         every(key_check::INTERVAL, stop, async || {

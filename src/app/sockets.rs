@@ -19,7 +19,7 @@ const SEND_TIMEOUT_MS: u32 = 30_000;
 pub(super) fn allow_many() {
     let limit = getrlimit(Resource::Nofile);
     if setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
-        tracing::warn!(?limit, "the limit on open files stays as it is");
+        tracing::warn!(?limit, "the limit on open files could not be raised");
     }
 }
 

@@ -18,13 +18,13 @@ const NOT_HERE: &str = "PostgreSQL makes its own backups, with pg_dump: \
 pub(super) fn run(config: &Config, file: &Path) -> Result<(), Failure> {
     let Location::Sqlite(database) = config.location()? else { return Err(NOT_HERE.into()) };
     let bytes = write(&database, file).map_err(|error| format!("{}: {error}", file.display()))?;
-    print(format_args!("Wrote {bytes} bytes to {}, and checked them.", file.display()))
+    print(format_args!("Wrote and verified {bytes} bytes: {}.", file.display()))
 }
 
 /// Writes to a temporary name beside the target first, so that a file under the final name is always complete.
 fn write(database: &Path, file: &Path) -> Result<u64, Failure> {
     if file.symlink_metadata().is_ok() {
-        return Err("it is there already, and a backup takes no file's place".into());
+        return Err("the file exists already, and a backup overwrites none".into());
     }
     // SQLite would create one.
     if !database.try_exists()? {

@@ -42,7 +42,7 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
         never = systemd::report(&address) => match never {},
     }
     tracing::info!(
-        "finishing what runs; a signal that is sent a second later or more stops at once"
+        "draining: finishing the requests that are in progress; a signal sent a second later or more stops at once"
     );
     let drained = async {
         let ((), stopped) = tokio::join!(handle.drain(), &mut running);
@@ -50,7 +50,7 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
     };
     tokio::select! {
         stopped = drained => Ok(stopped?),
-        () = stop.another() => Err("stopped before all requests were finished".into()),
+        () = stop.another() => Err("stopped before all requests had finished".into()),
         never = systemd::report_stop() => match never {},
     }
 }
@@ -93,12 +93,12 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         if state.config.pages == Switch::On {
             let secret = secret.reveal();
             lines.push(format!(
-                "  no admin  become one within {SETUP_MINUTES} minutes: {url}/setup#token={secret}"
+                "  no admin  create one within {SETUP_MINUTES} minutes: {url}/setup#token={secret}"
             ));
         }
         let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
         lines.push(format!(
-            "  no admin  make one: {program} user create --admin --name You --email you@example.com"
+            "  no admin  create one: {program} user create --admin --name You --email you@example.com"
         ));
     }
     output::line(&format!("{}\n", lines.join("\n")));

@@ -81,5 +81,5 @@ async fn end(store: &Store, email: Option<String>) -> Result<(), Failure> {
     let subject = id.as_deref().unwrap_or(EVERYBODY);
     let event = event(Action::SessionsEnded, subject, json!({ "links": true }));
     revocation::end_sessions(store, id, now(), event).await?;
-    print(format_args!("Ended every session of {who}, and every mailed link."))
+    print(format_args!("Revoked all sessions and mailed links of {who}."))
 }

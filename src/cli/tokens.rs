@@ -91,17 +91,17 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
         event(Action::TokenRevoked, &token.user_id, json!({ "tokenId": token.id }))
     };
     let token = match tokens::revoke_as_admin(store, None, id, by_operator, now()).await? {
-        Err(AdminCheckFailed::NotFound) => return Err("there is no token of that id".into()),
+        Err(AdminCheckFailed::NotFound) => return Err("no token has this id".into()),
         revoked => revoked?,
     };
-    print(format_args!("{} ({}…) works no more.", token.name, token.display_prefix))
+    print(format_args!("{} ({}…) is revoked.", token.name, token.display_prefix))
 }
 
 async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result<(), Failure> {
     let subject = user_id.as_deref().unwrap_or(EVERYBODY);
     let event = event(Action::TokensRevoked, subject, json!({}));
     revocation::revoke_tokens(store, user_id, now(), event).await?;
-    print(format_args!("Revoked every token of {who}."))
+    print(format_args!("Revoked all tokens of {who}."))
 }
 
 async fn create(
@@ -116,7 +116,7 @@ async fn create(
         && asked > longest
     {
         let longest = in_days(longest);
-        return Err(format!("a token may live at most {longest} on this server").into());
+        return Err(format!("a token may be valid for at most {longest} on this server").into());
     }
     let owner = find(store, email).await?;
     let scopes: Scopes = match scopes.as_slice() {
@@ -133,7 +133,7 @@ async fn create(
         CreateTokenOutcome::Token(_) => {}
         CreateTokenOutcome::Deactivated => return Err("its owner is deactivated".into()),
         CreateTokenOutcome::NotAnAdmin => {
-            return Err("its owner is no admin, and `admin` is for admins".into());
+            return Err("its owner is not an admin, and the scope `admin` is for admins".into());
         }
     }
     print(token.reveal())

@@ -98,19 +98,19 @@ pub(super) async fn run(
             let event = event(Action::UserDeactivated, &user.id, detail);
             let outcome =
                 users::deactivate(store, user.id, revoke_credentials, now(), event).await?;
-            report(outcome, "is locked out")
+            report(outcome, "is deactivated")
         }
         UserCommand::Reactivate { email } => {
             let user = find(store, &email).await?;
             let event = event(Action::UserReactivated, &user.id, json!({}));
-            report(users::reactivate(store, user.id, now(), event).await?, "is let in again")
+            report(users::reactivate(store, user.id, now(), event).await?, "is active again")
         }
         UserCommand::Unlock { email } => {
             let user = find(store, &email).await?;
             let event = event(Action::LoginUnlocked, &user.id, json!({}));
             let was_throttled = login_attempts::unlock(store, user.email.clone(), event).await?;
             let told = if was_throttled {
-                "need not wait to sign in any more"
+                "can try to sign in again at once"
             } else {
                 "had no failed sign-ins"
             };
@@ -125,7 +125,7 @@ pub(super) async fn run(
             let event = event(Action::PasswordSet, &user.id, json!({}));
             passwords::set(store, account, event).await?;
             print(format_args!(
-                "{} has a new password, and every session of theirs has ended.",
+                "{} has a new password. All their sessions were revoked.",
                 user.email
             ))
         }
@@ -164,11 +164,11 @@ async fn create(
         event: event(Action::UserCreated, &user.id, json!({ "role": role })),
     };
     let made = accounts::create_user(store, user, with).await.map_err(|error| match error {
-        error if error.is_taken("email") => Failure::from("somebody has this address already"),
+        error if error.is_taken("email") => Failure::from("this email is already in use"),
         other => other.into(),
     })?;
     let user = done(made)?;
-    print(format_args!("Made {} ({role}), id {}.", user.email, user.id))
+    print(format_args!("Created {} ({role}), id {}.", user.email, user.id))
 }
 
 async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
@@ -207,7 +207,7 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
 /// Returns the user with this email.
 pub(super) async fn find(store: &Store, email: &str) -> Result<User, Failure> {
     let found = users::find_by_email(store, fields::normal_email(email)).await?;
-    found.ok_or_else(|| format!("nobody has the address {email}").into())
+    found.ok_or_else(|| format!("no user has the email {email}").into())
 }
 
 fn report(outcome: Result<User, AdminCheckFailed>, what: &str) -> Result<(), Failure> {
@@ -222,7 +222,7 @@ fn done(outcome: Result<User, AdminCheckFailed>) -> Result<User, Failure> {
 }
 
 fn parse_email(text: &str) -> Result<String, String> {
-    fields::email(text).map_err(|_| "is not an e-mail address".to_owned())?;
+    fields::email(text).map_err(|_| "is not a valid email".to_owned())?;
     Ok(fields::normal_email(text))
 }
 

@@ -115,7 +115,7 @@ struct GateMissing;
 pub(super) fn finding(request: &HttpRequest) -> Result<Finding, Rejection> {
     let found = request.extensions().get::<Finding>().cloned();
     found.ok_or_else(|| {
-        tracing::error!("a session was asked for where the gate does not stand");
+        tracing::error!("a handler requested a session on a route without the gate");
         request.extensions_mut().insert(GateMissing);
         Code::Internal.into()
     })

@@ -79,7 +79,7 @@ pub fn report() {
     if refused > 0 {
         tracing::info!(
             times = refused,
-            "requests over the rate limit of their address were refused"
+            "requests over the rate limit of their IP address were rejected"
         );
     }
     let seen = mem::take(&mut *COUNTS.lock().unwrap_or_else(PoisonError::into_inner));

@@ -9,7 +9,7 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AdminCheckFailed {
     /// The admin was deactivated in the meantime, or has deleted their account.
-    #[error("whoever asks is locked out")]
+    #[error("the admin is deactivated")]
     LockedOut,
     /// The caller is no longer an admin.
     #[error("only an admin may do this")]

@@ -63,7 +63,7 @@ impl<T: Credential> BatchLoader<T> {
     ) -> Result<Option<Found<T>>, Error> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(PendingLookup { hash, answer }, pipeline);
-        let dropped = |_| Err(Error::unavailable("a look-up was given up"));
+        let dropped = |_| Err(Error::unavailable("a lookup was abandoned"));
         let found = pipeline.in_time(answered.unwrap_or_else(dropped)).await?;
         // Another caller rarely asked for the same credential, so this rarely clones.
         Ok(found.map(Arc::unwrap_or_clone))

@@ -119,5 +119,5 @@ impl Store {
 }
 
 fn in_lookup(error: Error) -> Error {
-    error.in_operation("the gate's look-up")
+    error.in_operation("the gate's lookup")
 }

@@ -139,7 +139,7 @@ pub(super) fn unchanged<T>(
         Ok(result)
     } else {
         Err(QueryError::QueryBuilderError(
-            "what changes the epoch is a invalidating_transaction!".into(),
+            "a transaction that begins an epoch must be an invalidating_transaction!".into(),
         ))
     }
 }

@@ -41,7 +41,7 @@ pub(super) const CONSTRAINTS: &[Constraint] = &[
 pub enum ProjectStatus {
     /// It has not begun.
     Planned,
-    /// Somebody works on it.
+    /// Being worked on.
     Active,
     /// It is finished.
     Done,

@@ -61,8 +61,8 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     assert!(fails(run(&create, "short\n")).contains("at least 8 characters"));
     assert!(fails(run(&create, "password123\n")).contains("attackers try first"));
     assert!(fails(run(&create, "root@example.com\n")).contains("made of the user's name"));
-    assert!(succeeds(run(&create, PASSWORD)).contains("Made root@example.com (admin)"));
-    assert!(fails(run(&create, PASSWORD)).contains("somebody has this address already"));
+    assert!(succeeds(run(&create, PASSWORD)).contains("Created root@example.com (admin)"));
+    assert!(fails(run(&create, PASSWORD)).contains("this email is already in use"));
     succeeds(run(&["user", "create", "--email", "ada@example.com", "--name", "Ada"], PASSWORD));
     let list = succeeds(run(&["user", "list", "--search", "ADA"], ""));
     assert!(list.contains("ada@example.com") && !list.contains("root@"), "{list}");
@@ -88,7 +88,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
         &["token", "create", "--email", "ada@example.com", "--name", "x", "--scope", "admin"],
         "",
     ));
-    assert!(refusal.contains("no admin"), "{refusal}");
+    assert!(refusal.contains("not an admin"), "{refusal}");
     fails(run(
         &["token", "create", "--email", "ada@example.com", "--name", "x", "--scope", "everything"],
         "",
@@ -105,7 +105,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let id = list.split_whitespace().next().unwrap();
     succeeds(run(&["token", "revoke", id], ""));
     script.get("/api/me").await.refused(401, "token_invalid");
-    assert!(fails(run(&["token", "revoke", "nothing"], "")).contains("no token of that id"));
+    assert!(fails(run(&["token", "revoke", "nothing"], "")).contains("no token has this id"));
 
     let sign_in = |password: &'static str| {
         let nobody = server.nobody.clone();
@@ -139,7 +139,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     succeeds(run(&["user", "role", "root@example.com", "user"], ""));
     assert!(
         fails(run(&["user", "role", "nobody@example.com", "user"], ""))
-            .contains("nobody has the address")
+            .contains("no user has the email")
     );
     let admin = sign_in("another fine passw\u{f6}rd").await.cookie().unwrap();
     let events = server.nobody.with_cookie(&admin).get("/api/admin/audit-events").await.expect(200);
@@ -210,16 +210,20 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
         fails(run(vague, ""));
     }
     assert!(
-        fails(run(&["session", "revoke", "--email", "eve@example.com"], "")).contains("nobody")
+        fails(run(&["session", "revoke", "--email", "eve@example.com"], ""))
+            .contains("no user has the email")
     );
     assert_eq!(live().await, [[true, true]; 3]);
 
     let (of_ada, of_bob) = (links("ada@example.com").await, links("bob@example.com").await);
-    assert!(fails(run(&["session", "list", "--email", "eve@example.com"], "")).contains("nobody"));
+    assert!(
+        fails(run(&["session", "list", "--email", "eve@example.com"], ""))
+            .contains("no user has the email")
+    );
     let listed = succeeds(run(&["session", "list", "--email", "ADA@example.com"], ""));
     assert_eq!((listed.lines().count(), listed.contains("127.0.0.1")), (1, true), "{listed}");
     let told = succeeds(run(&["session", "revoke", "--email", "ADA@example.com"], ""));
-    assert!(told.contains("every session of ada@example.com, and every mailed link"), "{told}");
+    assert!(told.contains("all sessions and mailed links of ada@example.com"), "{told}");
     assert!(
         succeeds(run(&["session", "list", "--email", "ada@example.com"], ""))
             .contains("No sessions.")
@@ -227,15 +231,15 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
     follow(&of_ada).await.refused(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, true], [true, true], [true, true]]);
     let told = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));
-    assert!(told.contains("every token of ada@example.com."), "{told}");
+    assert!(told.contains("all tokens of ada@example.com."), "{told}");
     assert_eq!(live().await, [[false, false], [true, true], [true, true]]);
 
     let told = succeeds(run(&["session", "revoke", "--all"], ""));
-    assert!(told.contains("every session of all users, and every mailed link"), "{told}");
+    assert!(told.contains("all sessions and mailed links of all users"), "{told}");
     follow(&of_bob).await.refused(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, false], [false, true], [false, true]]);
     let told = succeeds(run(&["token", "revoke", "--all"], ""));
-    assert!(told.contains("every token of all users."), "{told}");
+    assert!(told.contains("all tokens of all users."), "{told}");
     assert_eq!(live().await, [[false, false]; 3]);
 
     let root = sign_in("root@example.com").await;
@@ -257,10 +261,10 @@ async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
     let home = TempDir::new().unwrap();
     let mut first = portcullis(home.path(), &[]).spawn().unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let hint = lines.find(|line| line.contains("make one: ")).unwrap();
+    let hint = lines.find(|line| line.contains("create one: ")).unwrap();
     first.kill().unwrap();
     first.wait().unwrap();
-    let command = hint.split_once("make one: ").unwrap().1;
+    let command = hint.split_once("create one: ").unwrap().1;
     let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
     succeeds(run(home.path(), &[], &arguments, PASSWORD));
     let second = Running::start(home.path(), &[]);

@@ -293,7 +293,7 @@ async fn a_flood_of_long_requests_over_the_limit_leaves_a_bounded_log() {
     let log = log_of(server, home.path()).await;
     assert!(log.len() < 16 * 1024, "{} bytes", log.len());
     assert_eq!(log.matches("answered").count(), 5, "{log}");
-    assert_eq!(times(&log, "requests over the rate limit of their address were refused"), 96);
+    assert_eq!(times(&log, "requests over the rate limit of their IP address were rejected"), 96);
 }
 
 #[tokio::test]

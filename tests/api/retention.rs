@@ -30,9 +30,13 @@ async fn sessions(server: &Server) -> usize {
 async fn with_old_sessions(backend: Backend, count: usize) -> (Server, Person) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let sql = add_sessions(backend, &ada.id, count, server.now() - days(1));
-    execute(&server, &sql).await;
+    add_old_sessions(backend, &server, &ada, count).await;
     (server, ada)
+}
+
+async fn add_old_sessions(backend: Backend, server: &Server, user: &Person, count: usize) {
+    let sql = add_sessions(backend, &user.id, count, server.now() - days(1));
+    execute(server, &sql).await;
 }
 
 /// Waits until this is so.
@@ -48,7 +52,11 @@ async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
 
 #[apply(both)]
 async fn a_batch_deletes_no_more_rows_than_it_may_and_the_next_goes_on(backend: Backend) {
-    let (server, ada) = with_old_sessions(backend, 25).await;
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    // Stops the server's own worker, whose first round would delete some of them on a slow machine.
+    server.state.draining.cancel();
+    add_old_sessions(backend, &server, &ada, 25).await;
     let due = Due { now: server.now(), keep_audit_events: days(365) };
     let mut batches = Vec::new();
     loop {

@@ -81,7 +81,7 @@ pub struct Listing {
     /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
     #[param(value_type = Option<String>)]
     before: Option<Cursor>,
-    /// How many a page holds, 1 to 100.
+    /// The number of items on a page, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
     #[param(minimum = 1, maximum = 100, default = 20)]

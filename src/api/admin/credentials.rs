@@ -52,8 +52,8 @@ pub async fn list_user_sessions(
 
 /// End a user's sessions
 ///
-/// Every browser of theirs is signed out with its next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They are no more", body = EndedCount)))]
+/// All their browsers are signed out with the next request.
+#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The sessions ended", body = EndedCount)))]
 pub async fn end_user_sessions(
     admin: SiteAdmin,
     _: Fresh,
@@ -68,8 +68,8 @@ pub async fn end_user_sessions(
 
 /// Revoke a user's tokens
 ///
-/// Every token of theirs stops with its next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "They work no more", body = EndedCount)))]
+/// All their tokens stop working with the next request.
+#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The tokens are revoked", body = EndedCount)))]
 pub async fn revoke_user_tokens(
     admin: SiteAdmin,
     _: Fresh,

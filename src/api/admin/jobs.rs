@@ -94,7 +94,7 @@ impl From<JobRow> for JobView {
 pub enum JobState {
     /// It is due, or will be.
     Waiting,
-    /// Nobody tries it any more.
+    /// Given up.
     GivenUp,
 }
 
@@ -114,7 +114,7 @@ pub struct Listing {
     /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
     #[param(value_type = Option<String>)]
     before: Option<Cursor>,
-    /// How many a page holds, 1 to 100.
+    /// The number of items on a page, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -123,7 +123,7 @@ pub struct Listing {
 
 /// List jobs
 ///
-/// Mails that wait to be sent, or that were given up after a day. What was sent is gone from here.
+/// Emails that are waiting to be sent, and those given up after a day. Sent emails are not listed.
 #[utoipa::path(get, path = "/api/admin/jobs", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of jobs, newest first", body = Page<JobView>)))]
 pub async fn list_jobs(
     _: SiteAdmin,
@@ -150,10 +150,10 @@ pub async fn retry_job(
     Ok(Json(job.into()))
 }
 
-/// Throw a job away
+/// Discard a job
 ///
-/// A mail that is not to be sent after all. One that is just being sent may still go.
-#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The job's id")), responses((status = 204, description = "It is no more")))]
+/// For an email that is not to be sent. One that is being sent at that moment may still arrive.
+#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The job's id")), responses((status = 204, description = "The job was discarded")))]
 pub async fn discard_job(
     admin: SiteAdmin,
     _: Fresh,

@@ -19,24 +19,24 @@ use crate::{
     },
 };
 
-/// How to lock somebody out.
+/// Options of a deactivation.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = DeactivateUser, example = json!({"revokeCredentials": false}))]
 pub struct Deactivate {
-    /// Also end their sessions and revoke their tokens for good; otherwise what has not expired
+    /// Also end their sessions and revoke their tokens permanently; otherwise what has not expired
     /// works again after reactivation.
     #[serde(default)]
     revoke_credentials: bool,
 }
 
-/// Lock a user out
+/// Deactivate a user
 ///
-/// Every cookie and token of theirs stops with the next request. The site keeps at least one active
-/// admin. Doing it again is no error.
+/// All their sessions and tokens stop working with the next request. The site keeps at least one active admin.
+/// Idempotent.
 #[utoipa::path(
     post, path = "/api/admin/users/{id}/deactivate", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), request_body = Deactivate,
-    responses((status = 200, description = "The user, locked out", body = AdminUser)),
+    responses((status = 200, description = "The deactivated user", body = AdminUser)),
 )]
 pub async fn deactivate_user(
     admin: SiteAdmin,
@@ -55,9 +55,8 @@ pub async fn deactivate_user(
 
 /// Reactivate a user
 ///
-/// What of their sessions and tokens has not expired or been ended works again. Doing it again is
-/// no error.
-#[utoipa::path(post, path = "/api/admin/users/{id}/reactivate", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The user, let in again", body = AdminUser)))]
+/// Sessions and tokens that have not expired or been revoked work again. Idempotent.
+#[utoipa::path(post, path = "/api/admin/users/{id}/reactivate", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The active user", body = AdminUser)))]
 pub async fn reactivate_user(
     admin: SiteAdmin,
     _: Fresh,

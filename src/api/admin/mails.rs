@@ -86,11 +86,11 @@ pub struct SendUserMail {
 
 /// Send a user an invitation, a verification or a password reset
 ///
-/// Its link takes the place of an earlier one. Nobody but the user sees the link. A mail that is of no use to this user
-/// is refused as a conflict: `detail` says why.
+/// Its link replaces an earlier one, and only the user sees it. An email that is of no use to this user is rejected
+/// as a conflict: `detail` says why.
 #[utoipa::path(
     post, path = "/api/admin/users/{id}/mails", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), request_body = SendUserMail,
-    responses((status = 204, description = "The mail waits to be sent")),
+    responses((status = 204, description = "The email is queued")),
 )]
 pub async fn send_user_mail(
     _: limited::Mail,

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Somebody's token: what is known of it, never the token.
+/// A user's token: its metadata, never the token itself.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminToken {
@@ -42,7 +42,7 @@ pub struct AdminToken {
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Listing {
-    /// Only this user's.
+    /// Only tokens of this user.
     user_id: Option<Uuid>,
     /// Only those in this state. Active ones come in the order of their expiry: first those without one, then
     /// those that last longest. Of expired ones the latest comes first.
@@ -54,7 +54,7 @@ pub struct Listing {
     /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
     #[param(value_type = Option<String>)]
     before: Option<Cursor>,
-    /// How many a page holds, 1 to 100.
+    /// The number of items on a page, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -63,7 +63,7 @@ pub struct Listing {
 
 /// List anyone's tokens
 ///
-/// Of all users, or of one: what is known of the tokens, never the tokens.
+/// Of all users, or of one: their metadata, never the tokens themselves.
 #[utoipa::path(get, path = "/api/admin/tokens", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of tokens, newest first unless a state is asked for", body = Page<AdminToken>)))]
 pub async fn list_all_tokens(
     _: SiteAdmin,
@@ -85,7 +85,7 @@ pub async fn list_all_tokens(
 
 /// Revoke anyone's token
 ///
-/// It stops with the next request. Doing it again is no error.
+/// It stops working with the next request. Idempotent.
 #[utoipa::path(delete, path = "/api/admin/tokens/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
 pub async fn revoke_any_token(
     admin: SiteAdmin,

@@ -55,14 +55,14 @@ pub struct Listing {
     /// `previousCursor` of the page after, for the page before it. Not together with `cursor`.
     #[param(value_type = Option<String>)]
     before: Option<Cursor>,
-    /// How many a page holds, 1 to 100.
+    /// The number of items on a page, 1 to 100.
     #[serde(default = "default_limit")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: u32,
 }
 
-/// Whether a user is locked out.
+/// Whether a user is deactivated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -123,12 +123,12 @@ pub async fn list_users(
     Ok(Json(page.into()))
 }
 
-/// A user to make.
+/// A user to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Grace", "email": "grace@example.com", "role": "user"}))]
 pub struct CreateUser {
-    /// What to call them.
+    /// The user's name.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
@@ -140,13 +140,13 @@ pub struct CreateUser {
     role: Option<Role>,
 }
 
-/// Make a user
+/// Create a user
 ///
-/// Nobody chooses another's password: they are mailed a link by which they choose it themselves. It
-/// works for three days; after that they request a new one.
+/// The user receives an email with a link to choose a password. The link works for three days; after that the user
+/// requests a new one.
 #[utoipa::path(
     post, path = "/api/admin/users", tag = tag::ADMIN, request_body = CreateUser,
-    responses((status = 201, description = "The user", body = AdminUser, headers(("Location" = String, description = "Where they are")))),
+    responses((status = 201, description = "The user", body = AdminUser, headers(("Location" = String, description = "The URL of the user")))),
 )]
 pub async fn create_user(
     admin: SiteAdmin,
@@ -193,11 +193,11 @@ pub async fn show_user(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"role": "admin"}))]
 pub struct UpdateUser {
-    /// What to call them.
+    /// The user's name.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// What they may do. After a change they must sign in again.
+    /// What the user may do. After a change they must sign in again.
     role: Option<Role>,
 }
 

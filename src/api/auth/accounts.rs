@@ -13,7 +13,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A way in.
+/// A sign-in method.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({
@@ -41,7 +41,7 @@ pub struct Account {
     created_at: Timestamp,
     /// When it was last changed: of a password, when it was chosen.
     updated_at: Timestamp,
-    /// What the provider lets us do; nothing, for a password.
+    /// The scopes that the provider granted; empty for a password.
     scopes: Vec<String>,
 }
 
@@ -59,8 +59,8 @@ impl From<accounts::Account> for Account {
     }
 }
 
-/// List the ways in which you sign in
-#[utoipa::path(get, path = "/api/auth/list-accounts", tag = tag::AUTH, responses((status = 200, description = "Your ways in", body = Vec<Account>)))]
+/// List your sign-in methods
+#[utoipa::path(get, path = "/api/auth/list-accounts", tag = tag::AUTH, responses((status = 200, description = "Your sign-in methods", body = Vec<Account>)))]
 pub async fn list_accounts(
     session: Session,
     _: ByCookie,

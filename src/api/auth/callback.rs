@@ -25,7 +25,7 @@ const RESET_PAGE: &str = "/reset-password";
 pub struct Following {
     /// The link's secret.
     pub token: String,
-    /// Where to go on to.
+    /// Where to redirect to.
     #[serde(rename = "callbackURL")]
     pub callback_url: Option<String>,
 }

@@ -27,16 +27,16 @@ use crate::{
     },
 };
 
-/// How you show that you mean it: with your password or a link's secret; with neither, a link is mailed.
+/// The confirmation: your password, or the secret of a link. Without either, a link is sent.
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"password": "correct horse battery staple"}))]
 pub struct DeleteAccount {
     /// Your password.
     #[schema(value_type = Option<String>, format = Password)]
     password: Option<Password>,
-    /// What the mailed link carries.
+    /// The secret of the link.
     token: Option<String>,
-    /// A path here or a URL on a trusted origin, to go on to from the link.
+    /// Where the link redirects to: a path here or a URL on a trusted origin.
     #[serde(rename = "callbackURL")]
     callback_url: Option<String>,
 }
@@ -58,11 +58,11 @@ const MAILED: AccountDeletion =
 
 /// Delete your account
 ///
-/// With your password it is gone at once, and everything in it: sessions, tokens, projects, pending
-/// mails. Without, a link is mailed that does it, if your password was entered within a day.
+/// With your password, the account and everything in it is deleted at once: sessions, tokens, projects, pending
+/// emails. Without it, a link that deletes the account is sent, if your password was entered within a day.
 #[utoipa::path(
     post, path = "/api/auth/delete-user", tag = tag::AUTH, request_body = DeleteAccount,
-    responses((status = 200, description = "It is gone, or a link was mailed: `message` says which", body = AccountDeletion)),
+    responses((status = 200, description = "The account was deleted, or a link was sent: `message` says which", body = AccountDeletion)),
 )]
 pub async fn delete_account(
     _: limited::SignIn,
@@ -91,14 +91,15 @@ pub async fn delete_account(
     Ok(Json(DELETED))
 }
 
-/// Follow a mailed link that deletes your account
+/// Confirm the deletion of your account
 ///
-/// Works once, in a browser that is signed in to that account. With `callbackURL` it leads on there.
+/// The link from the email works once, in a browser that is signed in to that account. With `callbackURL` it
+/// redirects there.
 #[utoipa::path(
     get, path = "/api/auth/delete-user/callback", tag = tag::AUTH, params(Following),
     responses(
-        (status = 200, description = "It is gone", body = AccountDeletion),
-        (status = 302, description = "On to `callbackURL`, or to sign in", headers(("Location" = String, description = "The page"))),
+        (status = 200, description = "The account was deleted", body = AccountDeletion),
+        (status = 302, description = "Redirects to `callbackURL`, or to the sign-in page", headers(("Location" = String, description = "The page"))),
     ),
 )]
 pub async fn confirm_deletion(

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Which address to confirm.
+/// The email to confirm.
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"email": "ada@example.com"}))]
 pub struct SendVerificationEmail {
@@ -37,18 +37,18 @@ pub struct SendVerificationEmail {
     #[validate(custom(function = "fields::present_email"))]
     #[schema(format = Email)]
     email: String,
-    /// A path here or a URL on a trusted origin, to go on to from the link.
+    /// Where the link redirects to: a path here or a URL on a trusted origin.
     #[serde(rename = "callbackURL")]
     callback_url: Option<String>,
 }
 
-/// Ask for a link to confirm your address
+/// Request a verification email
 ///
-/// For a client that is not signed in, the answer is the same for any address, and when so many mails were
-/// asked for that none is sent. The link works once, for an hour; a newer one takes its place.
+/// Sends a link to confirm the email. For anonymous clients the response is the same for every email, also when
+/// none is sent because too many were requested. The link works once, for an hour, and a newer one replaces it.
 #[utoipa::path(
     post, path = "/api/auth/send-verification-email", tag = tag::AUTH, request_body = SendVerificationEmail,
-    responses((status = 200, description = "A mail goes out, if there is anything to confirm", body = StatusResponse)),
+    responses((status = 200, description = "An email is sent if there is an email to confirm", body = StatusResponse)),
 )]
 pub async fn send_verification_email(
     _: limited::Mail,
@@ -75,18 +75,18 @@ pub async fn send_verification_email(
     Ok(Json(DONE))
 }
 
-/// An address is confirmed.
+/// An email is confirmed.
 #[derive(Serialize, ToSchema)]
 pub struct EmailConfirmation {
     /// Always true.
     #[schema(example = true)]
     status: bool,
-    /// The user, if the address is a new one.
+    /// The user, if the email is a new one.
     #[schema(required)]
     user: Option<User>,
 }
 
-/// What the mailed link carries.
+/// The secret of the link.
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"token": "the part of the link after token="}))]
 pub struct ConfirmEmail {
@@ -94,14 +94,14 @@ pub struct ConfirmEmail {
     token: String,
 }
 
-/// Confirm an address with a mailed link
+/// Confirm an email
 ///
-/// What the page does that mailed links lead to, when its button is pressed. Where it confirms a new address,
-/// that is the user's from now on, and every session ends but the one that asked for it. Repeated, it says the
-/// same and does nothing.
+/// Confirms the email with the secret of a link, as the page does that links in emails lead to. If the link
+/// confirms a new email, the account uses it from then on, and all sessions end but the one that requested the
+/// change. Idempotent.
 #[utoipa::path(
     post, path = "/api/auth/verify-email", tag = tag::AUTH, request_body = ConfirmEmail,
-    responses((status = 200, description = "The address is confirmed", body = EmailConfirmation)),
+    responses((status = 200, description = "The email is confirmed", body = EmailConfirmation)),
 )]
 pub async fn confirm_email(
     _: NotByToken,
@@ -112,17 +112,17 @@ pub async fn confirm_email(
     Ok(Json(EmailConfirmation { status: true, user }))
 }
 
-/// Confirm an address with a mailed link, by GET
+/// Confirm an email by GET
 ///
-/// For clients of the protocol; mails lead to our own page, since mail scanners send GET requests. In a browser
-/// where its user is signed in it does the same as POST. Elsewhere it also ends the sessions and revokes the
-/// tokens that the user had before: the address may have been signed up with by another. With `callbackURL` it
-/// leads on there, told `?error=…` if it failed.
+/// For clients of the protocol. Emails lead to a page instead, since mail scanners send GET requests. In a browser
+/// in which the user is signed in it does the same as POST. Elsewhere it also ends the sessions and revokes the
+/// tokens that the user had before, because someone else may have signed up with the email. With `callbackURL` it
+/// redirects there, with `?error=…` if it failed.
 #[utoipa::path(
     get, path = "/api/auth/verify-email", tag = tag::AUTH, params(Following),
     responses(
-        (status = 200, description = "The address is confirmed", body = EmailConfirmation),
-        (status = 302, description = "On to `callbackURL`", headers(("Location" = String, description = "The page"))),
+        (status = 200, description = "The email is confirmed", body = EmailConfirmation),
+        (status = 302, description = "Redirects to `callbackURL`", headers(("Location" = String, description = "The page"))),
     ),
 )]
 pub async fn verify_email(
@@ -171,7 +171,7 @@ async fn confirm(
     })
 }
 
-/// The address to have from now on.
+/// The new email.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"newEmail": "ada@analytical.example"}))]
@@ -180,18 +180,18 @@ pub struct ChangeEmail {
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     new_email: String,
-    /// A path here or a URL on a trusted origin, to go on to from the link.
+    /// Where the link redirects to: a path here or a URL on a trusted origin.
     #[serde(rename = "callbackURL")]
     callback_url: Option<String>,
 }
 
-/// Ask to change your address
+/// Request a change of your email
 ///
-/// Nothing changes until the link that is mailed to the new address is followed; the old one is told
-/// then. The answer is the same if somebody has that address.
+/// Sends a link to the new email. The email changes when that link is opened, and the old email is notified. The
+/// response is the same if another account has the new email.
 #[utoipa::path(
     post, path = "/api/auth/change-email", tag = tag::AUTH, request_body = ChangeEmail,
-    responses((status = 200, description = "A mail goes out, unless somebody has that address", body = StatusResponse)),
+    responses((status = 200, description = "An email is sent, unless another account has this email", body = StatusResponse)),
 )]
 pub async fn change_email(
     _: limited::Mail,
@@ -221,7 +221,7 @@ pub(crate) fn wanted_by(row: &JobRow) -> Option<String> {
 
 /// Cancel the change of your email
 ///
-/// The link that was mailed to the new email does nothing any more. Where no change is pending, nothing happens.
+/// The link that was sent to the new email stops working. Without a pending change, nothing happens.
 #[utoipa::path(delete, path = "/api/auth/change-email", tag = tag::AUTH, responses((status = 204, description = "No change is pending")))]
 pub async fn cancel_email_change(
     session: Session,

@@ -37,7 +37,7 @@ pub(super) async fn takes_mail(
         }
     }
     if !within {
-        tracing::info!("a mail was not sent: its mailbox has had as many as it may get");
+        tracing::info!("an email was not sent: the limit of its mailbox is reached");
     }
     Ok(within)
 }

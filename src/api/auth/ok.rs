@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::api::tag;
 
-/// The protocol is spoken here.
+/// The server supports the protocol.
 #[derive(Serialize, ToSchema)]
 pub struct AuthOk {
     /// Always true.
@@ -14,9 +14,9 @@ pub struct AuthOk {
     ok: bool,
 }
 
-/// Ask whether the protocol is spoken here
+/// Check the protocol
 ///
-/// For clients and monitoring: it needs no session and reads no database.
+/// For clients and monitoring. It needs no session and does not read the database.
 #[utoipa::path(get, path = "/api/auth/ok", tag = tag::AUTH, responses((status = 200, description = "It is", body = AuthOk)))]
 pub async fn auth_ok() -> Json<AuthOk> {
     Json(AuthOk { ok: true })

@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// Whose password is forgotten.
+/// The account whose password is forgotten.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"email": "ada@example.com"}))]
@@ -37,13 +37,13 @@ pub struct RequestPasswordReset {
     #[validate(custom(function = "fields::present_email"))]
     #[schema(format = Email)]
     email: String,
-    /// The page on which the password is chosen: a URL on a trusted origin, which is told `?token=…`, or
-    /// `?error=INVALID_TOKEN`. Without it, or with `/reset-password`, our own page; another path here only
-    /// where the pages are turned off.
+    /// The page on which the password is chosen: a URL on a trusted origin, which receives `?token=…` or
+    /// `?error=INVALID_TOKEN`. Without it, or with `/reset-password`, the page of this server; another path here
+    /// only if the pages are disabled.
     redirect_to: Option<String>,
 }
 
-/// A mail is on its way, if there is anybody to write to.
+/// An email is sent if an account has this email.
 #[derive(Serialize, ToSchema)]
 pub struct PasswordResetRequested {
     /// Always true.
@@ -59,13 +59,13 @@ const REQUESTED: PasswordResetRequested = PasswordResetRequested {
     message: "If this email exists in our system, check your email for the reset link",
 };
 
-/// Ask for a link to choose a new password
+/// Request a password reset
 ///
-/// The answer is the same for any address, and when so many mails were asked for that none is sent. The link
-/// works once, for an hour; a newer one takes its place.
+/// Sends a link to choose a new password. The response is the same for every email, also when none is sent because
+/// too many were requested. The link works once, for an hour, and a newer one replaces it.
 #[utoipa::path(
     post, path = "/api/auth/request-password-reset", tag = tag::AUTH, request_body = RequestPasswordReset,
-    responses((status = 200, description = "A mail goes out, if there is anybody to write to", body = PasswordResetRequested)),
+    responses((status = 200, description = "An email is sent if an account has this email", body = PasswordResetRequested)),
 )]
 pub async fn request_password_reset(
     _: limited::Mail,
@@ -95,13 +95,13 @@ pub struct Page {
     callback_url: String,
 }
 
-/// Follow a mailed link to the page where a password is chosen
+/// Open the page for choosing a password
 ///
-/// The page is told `?token=…`, or `?error=INVALID_TOKEN`. The link is not spent.
+/// Redirects from the link in the email to the page, with `?token=…` or `?error=INVALID_TOKEN`. The link stays valid.
 #[utoipa::path(
     get, path = "/api/auth/reset-password/{token}", tag = tag::AUTH,
-    params(("token" = String, Path, description = "What the link carries"), Page),
-    responses((status = 302, description = "On to the page", headers(("Location" = String, description = "The page")))),
+    params(("token" = String, Path, description = "The secret of the link"), Page),
+    responses((status = 302, description = "Redirects to the page", headers(("Location" = String, description = "The page")))),
 )]
 pub async fn follow_reset_link(
     _: NotByToken,
@@ -119,12 +119,13 @@ pub async fn follow_reset_link(
     Ok(redirect(&page, &state.site, Some(told)))
 }
 
-/// A password, chosen by whoever holds the link.
+/// A new password, and the secret of a link.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"newPassword": "correct horse battery staple", "token": "the part of the link after token="}))]
 pub struct ResetPassword {
-    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
+    /// 8 to 128 characters of any kind. Common passwords, and those made of your name, your email or the name of
+    /// this site, are rejected.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: Password,
     /// What the link carries.
@@ -134,9 +135,10 @@ pub struct ResetPassword {
     token: String,
 }
 
-/// Choose a password with a link
+/// Reset the password
 ///
-/// The link works once. Every session of its user ends, and none is begun: sign in next.
+/// Sets a new password with the secret of a link, which works once. It ends all sessions of the user and starts
+/// none: sign in next.
 #[utoipa::path(
     post, path = "/api/auth/reset-password", tag = tag::AUTH, request_body = ResetPassword,
     responses((status = 200, description = "The password is set", body = StatusResponse)),

@@ -33,13 +33,13 @@ pub struct VerifyPassword {
     password: Password,
 }
 
-/// Enter your password again
+/// Confirm your password
 ///
-/// For a day after, this session may do what needs a fresh one: make tokens, act as an admin. It goes on
-/// under another cookie; the one it had is dead (ASVS 7.2.4).
+/// For a day, this session may do what requires a recently entered password: create tokens, act as an admin. The
+/// session gets a new cookie, and the old one stops working (ASVS 7.2.4).
 #[utoipa::path(
     post, path = "/api/auth/verify-password", tag = tag::AUTH, request_body = VerifyPassword,
-    responses((status = 200, description = "It is your password", body = StatusResponse)),
+    responses((status = 200, description = "The password is correct", body = StatusResponse)),
 )]
 pub async fn verify_password(
     _: limited::SignIn,
@@ -91,7 +91,7 @@ pub(super) async fn verify(
     }
 }
 
-/// The password to have from now on.
+/// The new password.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"currentPassword": "correct horse battery staple", "newPassword": "another correct horse battery"}))]
@@ -99,7 +99,8 @@ pub struct ChangePassword {
     /// The password that you have now.
     #[schema(value_type = String, format = Password)]
     current_password: Password,
-    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
+    /// 8 to 128 characters of any kind. Common passwords, and those made of your name, your email or the name of
+    /// this site, are rejected.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: Password,
     /// Whether every other session ends.
@@ -120,11 +121,11 @@ pub struct PasswordChanged {
 
 /// Change your password
 ///
-/// Unless told to leave them, it ends all sessions and begins a new one here. Links that were mailed
-/// stop working. API tokens are left alone: revoke them if they may be known.
+/// Ends all sessions and starts a new one here, unless `revokeOtherSessions` is false. Links that were sent stop
+/// working. API tokens keep working: revoke them if they may have leaked.
 #[utoipa::path(
     post, path = "/api/auth/change-password", tag = tag::AUTH, request_body = ChangePassword,
-    responses((status = 200, description = "It is changed", body = PasswordChanged)),
+    responses((status = 200, description = "Changed", body = PasswordChanged)),
 )]
 pub async fn change_password(
     _: limited::SignIn,

@@ -24,7 +24,7 @@ use crate::{
 #[schema(example = json!({"name": "Ada Lovelace"}))]
 #[expect(clippy::option_option, reason = "absent, null and given are three things")]
 pub struct UpdateProfile {
-    /// What to call you.
+    /// Your name.
     #[validate(custom(function = "fields::name"))]
     name: Option<String>,
     /// Where a picture of you is; null for none.
@@ -41,7 +41,7 @@ pub struct UpdateProfile {
 /// Change your name or picture
 #[utoipa::path(
     post, path = "/api/auth/update-user", tag = tag::AUTH, request_body = UpdateProfile,
-    responses((status = 200, description = "It is changed", body = StatusResponse)),
+    responses((status = 200, description = "Changed", body = StatusResponse)),
 )]
 pub async fn update_profile(
     session: Session,

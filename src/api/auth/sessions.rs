@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Whoever is signed in.
+/// The session and its user.
 #[derive(Serialize, ToSchema)]
 pub struct CurrentSession {
     /// The session; null for an API token.
@@ -47,13 +47,13 @@ pub struct Looking {
     disable_refresh: Option<String>,
 }
 
-/// Ask who is signed in
+/// Get the session
 ///
-/// Answers `null` when nobody is. As any request does, it extends a session that is to be remembered, once a day,
-/// until it is 30 days old; `disableRefresh` prevents that. A token is answered `{"session": null, "user": …}`.
+/// Returns `null` to anonymous clients. Like every request, it extends a remembered session once a day, until it is
+/// 30 days old; `disableRefresh` prevents that. With a token the response is `{"session": null, "user": …}`.
 #[utoipa::path(
     get, path = "/api/auth/get-session", tag = tag::AUTH, params(Looking),
-    responses((status = 200, description = "Whoever is signed in, or null", body = Option<CurrentSession>)),
+    responses((status = 200, description = "The session and its user, or null", body = Option<CurrentSession>)),
 )]
 pub async fn get_session(
     session: Option<Session>,
@@ -76,7 +76,7 @@ pub struct SessionPaging {
     /// The id of the first session of the page after, for the page before it. Not together with `cursor`.
     #[param(value_type = Option<String>)]
     before: Option<Cursor>,
-    /// How many a page holds, 1 to 100.
+    /// The number of items on a page, 1 to 100.
     #[serde(default = "most_listed")]
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
     #[param(minimum = 1, maximum = 100, default = 100)]
@@ -89,8 +89,8 @@ fn most_listed() -> u32 {
 
 /// List your sessions
 ///
-/// The browsers that are signed in as you, newest first. Where there are more than a page holds, the header `Link`
-/// leads to the pages beside this one (RFC 8288, `rel="next"` and `rel="prev"`).
+/// The browsers that are signed in as you, newest first. If there are more than fit on a page, the header `Link`
+/// has the next and the previous page (RFC 8288, `rel="next"` and `rel="prev"`).
 #[utoipa::path(
     get, path = "/api/auth/list-sessions", tag = tag::AUTH, params(SessionPaging),
     responses((status = 200, description = "A page of your sessions", body = Vec<SessionView>, headers(("Link" = Option<String>, description = "The next and the previous page, if there are any")))),
@@ -131,10 +131,10 @@ pub struct RevokeSession {
 
 /// End one of your sessions
 ///
-/// One that is not there, or not yours, is no error: nothing is ended then.
+/// An unknown session, or one of another user, is not an error: nothing is ended.
 #[utoipa::path(
     post, path = "/api/auth/revoke-session", tag = tag::AUTH, request_body = RevokeSession,
-    responses((status = 200, description = "It is no more", body = StatusResponse)),
+    responses((status = 200, description = "The session ended", body = StatusResponse)),
 )]
 pub async fn revoke_session(
     session: Session,
@@ -154,8 +154,8 @@ pub async fn revoke_session(
 
 /// End all your sessions
 ///
-/// This one too: the cookie is removed.
-#[utoipa::path(post, path = "/api/auth/revoke-sessions", tag = tag::AUTH, responses((status = 200, description = "They are no more", body = StatusResponse)))]
+/// This includes the current one, whose cookie is removed.
+#[utoipa::path(post, path = "/api/auth/revoke-sessions", tag = tag::AUTH, responses((status = 200, description = "The sessions ended", body = StatusResponse)))]
 pub async fn revoke_sessions(
     session: Session,
     _: ByCookie,
@@ -168,7 +168,7 @@ pub async fn revoke_sessions(
 }
 
 /// End all your other sessions
-#[utoipa::path(post, path = "/api/auth/revoke-other-sessions", tag = tag::AUTH, responses((status = 200, description = "They are no more", body = StatusResponse)))]
+#[utoipa::path(post, path = "/api/auth/revoke-other-sessions", tag = tag::AUTH, responses((status = 200, description = "The sessions ended", body = StatusResponse)))]
 pub async fn revoke_other_sessions(
     session: Session,
     ByCookie(own): ByCookie,

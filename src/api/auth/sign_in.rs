@@ -29,21 +29,21 @@ use crate::{
     },
 };
 
-/// Who wants to come in.
+/// The credentials to sign in with.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"email": "ada@example.com", "password": "correct horse battery staple"}))]
 pub struct SignIn {
-    /// Upper and lower case are one.
+    /// Upper and lower case are the same.
     #[schema(format = Email)]
     email: String,
     /// The account's password.
     #[schema(value_type = String, format = Password)]
     password: Password,
-    /// A path here or a URL on a trusted origin, to go on to.
+    /// Where to go next: a path here or a URL on a trusted origin.
     #[serde(rename = "callbackURL")]
     callback_url: Option<String>,
-    /// Whether the session outlives the browser.
+    /// Whether the session is kept when the browser is closed.
     #[serde(default = "yes")]
     #[schema(default = true)]
     remember_me: bool,
@@ -65,9 +65,9 @@ pub struct SignedIn {
     user: User,
 }
 
-/// Sign in with an address and a password
+/// Sign in with email and password
 ///
-/// Begins a session and sets the session cookie. The session that the browser had ends.
+/// Starts a session and sets the session cookie. The previous session of the browser ends.
 #[utoipa::path(
     post, path = "/api/auth/sign-in/email", tag = tag::AUTH, request_body = SignIn,
     responses((status = 200, description = "Signed in", body = SignedIn, headers(("Location" = String, description = "`callbackURL`, if one was sent")))),

@@ -15,7 +15,7 @@ use crate::{
 /// Signed out.
 #[derive(Serialize, ToSchema)]
 pub struct SignedOut {
-    /// Always true, also for somebody who was not signed in.
+    /// Always true, also for clients that were not signed in.
     #[schema(example = true)]
     success: bool,
 }

@@ -26,28 +26,29 @@ use crate::{
     },
 };
 
-/// Who wants an account.
+/// The account to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({"name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"}))]
 pub struct SignUp {
-    /// What to call you.
+    /// Your name.
     #[validate(custom(function = "fields::name"))]
     name: String,
-    /// Upper and lower case are one.
+    /// Upper and lower case are the same.
     #[validate(custom(function = "fields::email"))]
     #[schema(format = Email)]
     email: String,
-    /// 8 to 128 characters, any characters, none of the common ones, and more than your name, your address and the name of this site.
+    /// 8 to 128 characters of any kind. Common passwords, and those made of your name, your email or the name of
+    /// this site, are rejected.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
     /// The URL of a picture of you.
     #[validate(custom(function = "fields::image"))]
     image: Option<String>,
-    /// A path here or a URL on a trusted origin, to go on to from the link that is mailed.
+    /// Where the link in the email redirects to: a path here or a URL on a trusted origin.
     #[serde(rename = "callbackURL")]
     callback_url: Option<String>,
-    /// Whether the session outlives the browser.
+    /// Whether the session is kept when the browser is closed.
     #[serde(default = "yes")]
     #[schema(default = true)]
     remember_me: bool,
@@ -62,19 +63,19 @@ pub(super) fn yes() -> bool {
 /// A new account.
 #[derive(Serialize, ToSchema)]
 pub struct SignedUp {
-    /// The session's id; its secret is in the cookie alone. Null where the address must be confirmed
-    /// before the first session.
+    /// The session's id; its secret is in the cookie alone. Null if the email must be confirmed before the first
+    /// session.
     #[schema(required, format = Uuid, example = "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20")]
     token: Option<String>,
     /// The new user.
     user: User,
 }
 
-/// Sign up with an address and a password
+/// Sign up with email and password
 ///
-/// Makes an account, begins its first session and sets the session cookie; a link to confirm the
-/// address is mailed. Where that must be followed first, there is no session yet, and the answer is the
-/// same for an address that has an account already.
+/// Creates an account, starts its first session and sets the session cookie, and sends a link to confirm the email.
+/// Where the email must be confirmed first, no session is started, and the response is the same for an email that
+/// already has an account.
 #[utoipa::path(
     post, path = "/api/auth/sign-up/email", tag = tag::AUTH, request_body = SignUp,
     responses((status = 200, description = "The account", body = SignedUp)),

@@ -33,7 +33,7 @@ impl Store {
                 let renewed = self.cache.renew(self).await;
                 match &renewed {
                     Err(fault) if !failing => {
-                        tracing::warn!(%fault, "the lease cannot be renewed: every key is looked up");
+                        tracing::warn!(%fault, "the lease cannot be renewed: every credential is looked up in the database");
                     }
                     Ok(_) if failing => tracing::info!("the lease can be renewed again"),
                     _ => {}

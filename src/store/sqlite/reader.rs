@@ -16,7 +16,7 @@ pub(super) fn serve(mut connection: Connection, queue: &Queue, lock: Option<&Fil
         match catch_unwind(AssertUnwindSafe(|| task.run(&mut connection))) {
             Ok(Err(error)) if error.is_fault() => forget_pages(&mut connection),
             Ok(_) => {}
-            Err(_) => tracing::error!("a job on SQLite's thread panicked"),
+            Err(_) => tracing::error!("a task on a SQLite thread panicked"),
         }
         task.answer(Ok(()));
     }

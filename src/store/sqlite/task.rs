@@ -26,7 +26,7 @@ pub(super) struct PendingTask<T, Body> {
 impl<T, Body> PendingTask<T, Body> {
     pub(super) fn new(body: Body) -> (Self, oneshot::Receiver<Result<T, Error>>) {
         let (answer, answered) = oneshot::channel();
-        let result = Err(Error::unavailable("a job on SQLite's thread panicked"));
+        let result = Err(Error::unavailable("a task on a SQLite thread panicked"));
         (Self { body: Some(body), result, answer }, answered)
     }
 }

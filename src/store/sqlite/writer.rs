@@ -82,7 +82,7 @@ fn run_one(connection: &mut Connection, task: &mut dyn Task) -> Result<(), Error
             manage(connection, Manager::rollback_transaction).map_err(|_| Error::unavailable(error))
         }
         Err(_) => {
-            tracing::error!("a job on SQLite's thread panicked");
+            tracing::error!("a task on a SQLite thread panicked");
             manage(connection, Manager::rollback_transaction)
         }
     }

@@ -128,5 +128,5 @@ async fn a_row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
     assert_eq!(times("projects:write"), 1, "{log}");
     assert_eq!(times("owner"), 1, "{log}");
     assert_eq!(times("a row holds a time outside the years 1 to 9999"), 1, "{log}");
-    assert_eq!(times("the store cannot answer"), 0, "{log}");
+    assert_eq!(times("the store is unavailable"), 0, "{log}");
 }

@@ -15,7 +15,7 @@ use super::rows::{alter, logging};
 use crate::{store::execute, support::*};
 
 const PROJECTS: &str = "/api/projects";
-const BUG: &str = "a statement is wrong: this is a bug";
+const BUG: &str = "a statement failed because of a bug";
 
 /// Has the insertion of a project do this.
 fn on_insert(backend: Backend, when: &str, statement: &str) -> String {
