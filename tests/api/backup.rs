@@ -266,9 +266,9 @@ fn a_copy_says_its_size_and_takes_no_files_place() {
     let (home, _connection) = with_a_database();
     let said = succeeds(run(home.path(), &[], &["backup", "copy"], ""));
     let written = fs::read(home.path().join("copy")).unwrap();
-    assert!(said.contains(&format!("Wrote {} bytes to copy", written.len())), "{said}");
+    assert!(said.contains(&format!("Wrote and verified {} bytes: copy", written.len())), "{said}");
     let refusal = fails(run(home.path(), &[], &["backup", "copy"], ""));
-    assert!(refusal.contains("copy: it is there already"), "{refusal}");
+    assert!(refusal.contains("copy: the file exists already"), "{refusal}");
     assert_eq!(fs::read(home.path().join("copy")).unwrap(), written);
     fails(run(home.path(), &[], &["backup", "data/portcullis.db"], ""));
     assert_eq!(files(home.path()), ["copy", "data"]);

@@ -180,7 +180,7 @@ async fn an_instance_whose_secret_does_not_fit_is_not_ready_and_the_others_stay_
     }
     let log = || std::fs::read_to_string(wrong.path().join("log")).unwrap();
     assert!(
-        log().contains("the signing secret does not fit that of another instance"),
+        log().contains("the signing secret differs from that of another instance"),
         "{}",
         log()
     );
