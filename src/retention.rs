@@ -50,7 +50,7 @@ pub async fn run(state: &State) {
                 round(state, None).await;
             }
             Err(fault) => {
-                tracing::warn!(%fault, "the clock mark of retention could not be advanced")
+                tracing::warn!(%fault, "the clock mark of retention could not be advanced");
             }
         }
         tokio::select! {
