@@ -105,7 +105,7 @@ pub async fn create_user(
 /// password; if no mail would be useful, its reason becomes an [`AdminCheckFailed::NotNeeded`].
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn mail_as_admin(
     store: &Store,
     user_id: String,
@@ -134,7 +134,7 @@ pub async fn mail_as_admin(
 /// transaction of the same steps, so that timing does not reveal which it was (user enumeration).
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn register(
     store: &Store,
     user: User,
@@ -160,7 +160,7 @@ pub async fn register(
 /// Returns a user's sign-in methods, oldest first.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn list(store: &Store, user_id: String) -> Result<Vec<Account>, Error> {
     query!(store, |conn| accounts::table
         .filter(accounts::user_id.eq(&user_id))
@@ -182,7 +182,7 @@ pub struct PasswordAccount {
 /// Returns the user with this email, and their password if they have one.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn by_email(
     store: &Store,
     email: String,
@@ -204,7 +204,7 @@ pub async fn by_email(
 /// Returns a user's password, if they have one.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn of_user(store: &Store, user_id: String) -> Result<Option<PasswordAccount>, Error> {
     let row = query!(store, |conn| accounts::table
         .filter(accounts::provider_id.eq(PASSWORD))

@@ -147,7 +147,7 @@ impl Event {
 /// A page of events, newest first, of one user or of all.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn list(
     store: &Store,
     subject_id: Option<String>,

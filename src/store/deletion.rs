@@ -46,7 +46,7 @@ pub enum Deleted {
 /// the link is then not spent.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn delete(
     store: &Store,
     user_id: String,

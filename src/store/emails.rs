@@ -126,7 +126,7 @@ pub async fn verify(
 /// `wanted_by` returns the email that a job mails such a link to, if it does.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn pending_change(
     store: &Store,
     user_id: String,
@@ -173,7 +173,7 @@ pub async fn pending_change(
 /// `wanted_by` recognizes the jobs of such mails, as in [`pending_change`].
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn cancel_change(
     store: &Store,
     user_id: String,

@@ -116,7 +116,7 @@ impl NewJob {
 /// Adds a job that no other change belongs to.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
     transaction!(store, |conn| {
         diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
@@ -130,7 +130,7 @@ pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
 /// If two workers see the same job, one claims it, and the other receives [`Claim::Contended`].
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn claim(
     store: &Store,
     kinds: &'static [&'static str],
@@ -242,7 +242,7 @@ const BATCH_SIZE: i64 = 1000;
 /// that are now due sooner.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn shorten_waits(
     store: &Store,
     claim_timeout: Span,
@@ -276,7 +276,7 @@ pub async fn shorten_waits(
 /// A page of jobs, newest first: all of them, only those given up (dead letters), or only those that wait.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn list(
     store: &Store,
     given_up: Option<bool>,
@@ -302,7 +302,7 @@ pub const MOST_COUNTED: i64 = 1000;
 /// Returns how many jobs are waiting, and how many were given up, up to [`MOST_COUNTED`] of each.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn count(store: &Store) -> Result<(i64, i64), Error> {
     let counted = |state: &str| {
         format!(
@@ -327,7 +327,7 @@ struct Counted {
 /// Makes a job due at once with its number of attempts reset, for an admin who still is one.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn retry(
     store: &Store,
     actor: Option<String>,
@@ -356,7 +356,7 @@ pub async fn retry(
 /// Deletes a job that is not to be done after all, for an admin who still is one.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn discard(
     store: &Store,
     actor: Option<String>,

@@ -31,7 +31,7 @@ impl Lease {
 /// Returns the current settings.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn show(store: &Store) -> Result<Lease, Error> {
     query!(store, |conn| epoch::table.select(Lease::as_select()).get_result(conn).await)
 }

@@ -149,7 +149,7 @@ fn wait(failed: i32, allowed: u16) -> Span {
 /// Reserves an attempt, by the shared clock, or returns why it may not be made.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn reserve(
     store: &Store,
     origin: Origin,
@@ -194,7 +194,7 @@ pub async fn reserve(
 /// Whether another attempt has to wait for those that are running. Read-only.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn is_occupied(
     store: &Store,
     origin: Origin,
@@ -217,7 +217,7 @@ pub async fn is_occupied(
 /// Returns a reservation with the attempt's result. A success resets the count, and makes the attempt's network known.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn resolve(
     store: &Store,
     reservation: Reservation,
@@ -261,7 +261,7 @@ pub async fn resolve(
 /// Whether the correct password came from this network before.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn is_known(store: &Store, origin: Origin, now: Timestamp) -> Result<bool, Error> {
     let network = query!(store, |conn| Ok(throttle_network!(conn, &origin, now)))?;
     Ok(!network.is_empty())
@@ -270,7 +270,7 @@ pub async fn is_known(store: &Store, origin: Origin, now: Timestamp) -> Result<b
 /// Ends the wait of an account, on all networks, for the operator. Returns whether there was anything to reset.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn unlock(store: &Store, email: String, event: Event) -> Result<bool, Error> {
     transaction!(store, |conn| {
         let cleared = clear_login_attempts!(conn, &email);

@@ -28,7 +28,7 @@ use crate::{
 /// A deactivated user stays deactivated.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| {
         let email: Option<String> =
@@ -58,7 +58,7 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
 /// The link proves that its holder reads mail to the user's email.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn reset(
     store: &Store,
     link: LinkHash,
@@ -131,7 +131,7 @@ pub struct Done {
 /// Changes a password, if it is still the one that was verified. Revokes every mailed link.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn change(
     store: &Store,
     user_id: String,

@@ -103,7 +103,7 @@ pub struct Changes {
 /// A page of a user's projects, newest first.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn list(
     store: &Store,
     user_id: String,
@@ -141,7 +141,7 @@ pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Er
 /// Returns a user's project. Another user's project is not found.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ProjectRow>, Error> {
     query!(store, |conn| projects::table
         .find(&id)
@@ -174,7 +174,7 @@ pub async fn update(
 /// Deletes a user's project. Returns false when there is none with that id.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn delete(store: &Store, user_id: String, id: String) -> Result<bool, Error> {
     let deleted = transaction!(store, |conn| diesel::delete(projects::table.find(&id))
         .filter(projects::user_id.eq(&user_id))

@@ -99,7 +99,7 @@ pub(crate) fn seconds(micros: i64) -> u64 {
 /// that keeps asking causes no writes.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn count(
     store: &Store,
     key: Vec<u8>,

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 /// Revokes every session, and every mailed link, as links can create sessions: of this user, or of all users.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn end_sessions(
     store: &Store,
     user_id: Option<String>,
@@ -44,7 +44,7 @@ pub async fn end_sessions(
 /// Revokes every token: of this user, or of all users.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn revoke_tokens(
     store: &Store,
     user_id: Option<String>,

@@ -62,7 +62,7 @@ pub(super) use note_cleanup;
 /// when nothing is left to do.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
     maintenance_transaction!(store, |conn| {
         let cleanup: Option<Cleanup> = revocation_cleanup::table
@@ -107,7 +107,7 @@ pub async fn run_batch(store: &Store, limit: i64) -> Result<usize, Error> {
 /// Whether a revocation has left rows to remove.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn is_due(store: &Store) -> Result<bool, Error> {
     let oldest: Option<String> = query!(store, |conn| revocation_cleanup::table
         .order(revocation_cleanup::id)

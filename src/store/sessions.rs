@@ -146,7 +146,7 @@ impl Credential for SessionRow {
 /// Returns the session with this secret, expired or not, and its user, for the gate.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn by_secret(
     store: &Store,
     hash: SessionHash,
@@ -209,7 +209,7 @@ pub struct SigningIn {
 /// Locks both rows, so that no change of password and no deactivation can interleave with the check and the insertion.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn sign_in(
     store: &Store,
     verified: PasswordAccount,
@@ -241,7 +241,7 @@ pub async fn sign_in(
 /// A page of a user's valid sessions, newest first.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn list(
     store: &Store,
     user_id: String,
@@ -278,7 +278,7 @@ pub struct Renewal {
 /// false if the session was revoked in the meantime, or a concurrent request has rotated its secret.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn authenticated_again(
     store: &Store,
     renewal: Renewal,
@@ -306,7 +306,7 @@ pub(super) use renew;
 /// Revokes the session with this secret, whatever its user's state.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| diesel::delete(
         sessions::table.filter(sessions::secret_hash.eq(hash))
@@ -330,7 +330,7 @@ pub enum Which {
 /// Revokes a user's own sessions.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn end(
     store: &Store,
     user_id: String,
@@ -361,7 +361,7 @@ pub async fn end(
 /// until then.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn end_as_admin(
     store: &Store,
     user_id: String,
@@ -379,7 +379,7 @@ pub async fn end_as_admin(
 /// expired session is not found.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn end_one_as_admin(
     store: &Store,
     actor: Option<String>,

@@ -23,7 +23,7 @@ use crate::{
 /// Issues a setup link if the site has no admin; returns false otherwise.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn issue(store: &Store, link: LinkHash, expires_at: Timestamp) -> Result<bool, Error> {
     transaction!(store, |conn| {
         if any_active_admin_in!(conn) {

@@ -13,7 +13,7 @@ use crate::time::{Clock, Moment, Timestamp};
 /// A manual clock takes precedence over the database's: a test moves it for all instances at once.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn now(store: &Store, clock: &Clock) -> Result<Timestamp, Error> {
     match (store.database(), clock) {
         (Database::Postgres(postgres), Clock::System) => {

@@ -101,7 +101,7 @@ fn instances(rows: Vec<Row>) -> Vec<Instance> {
 /// Records that this instance runs, deletes the rows of those that have stopped, and returns how its keys compare.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn record(store: &Store, own: Instance, now: Timestamp) -> Result<KeyStatus, Error> {
     transaction!(store, |conn| {
         // A time in the future was written before the clock was set back.

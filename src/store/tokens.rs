@@ -161,7 +161,7 @@ impl Credential for ApiToken {
 /// Returns the token with this hash, in any state, and its user, for the gate.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn by_hash(
     store: &Store,
     hash: TokenHash,
@@ -195,7 +195,7 @@ pub enum CreateTokenOutcome {
 /// Locks the owner's row, so that no deactivation can interleave.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn create(
     store: &Store,
     token: NewToken,
@@ -238,7 +238,7 @@ pub async fn create(
 /// Returns a user's token by its id.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ApiToken>, Error> {
     query!(store, |conn| with_generations()
         .select(ApiToken::as_select())
@@ -252,7 +252,7 @@ pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<A
 /// Renames a user's token.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn rename(
     store: &Store,
     user_id: String,
@@ -278,7 +278,7 @@ pub async fn rename(
 /// Returns the names of those of these tokens that still exist, by their ids.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, String>, Error> {
     let rows: Vec<(String, String)> = list_query!(store, |conn| with_generations()
         .filter(api_tokens::id.eq_any(&ids))
@@ -291,7 +291,7 @@ pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, St
 /// Revokes a user's own token. Returns false if there is none with that id. Idempotent.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn revoke(
     store: &Store,
     user_id: String,
@@ -318,7 +318,7 @@ pub async fn revoke(
 /// Revokes any token, for an admin who still is one, or the operator. `event` builds the audit event from the token.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn revoke_as_admin(
     store: &Store,
     actor: Option<String>,
@@ -347,7 +347,7 @@ pub async fn revoke_as_admin(
 /// until then.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn revoke_all(
     store: &Store,
     user_id: String,

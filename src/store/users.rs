@@ -111,7 +111,7 @@ pub struct Profile {
 /// Returns the user with this id.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
     query!(store, |conn| users::table
         .filter(present())
@@ -125,7 +125,7 @@ pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
 /// Returns those users with these ids that exist, in no particular order.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Error> {
     list_query!(store, |conn| users::table
         .filter(present())
@@ -138,7 +138,7 @@ pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Erro
 /// Returns the user with this email, which must be in lower case.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>, Error> {
     query!(store, |conn| users::table
         .filter(present())
@@ -152,7 +152,7 @@ pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>,
 /// Whether the site has an active admin.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
     query!(store, |conn| Ok(any_active_admin_in!(conn)))
 }
@@ -161,7 +161,7 @@ pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
 /// again: no existing session secret may become an admin's (ASVS 7.2.4).
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn update(
     store: &Store,
     id: String,
@@ -194,7 +194,7 @@ pub async fn update(
 /// Changes a user's own profile.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| {
         let user: Option<User> = diesel::update(users::table.filter(present()).find(&id))
@@ -215,7 +215,7 @@ pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Resu
 /// The site keeps at least one active admin. Idempotent: a second call keeps the first date.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn deactivate(
     store: &Store,
     id: String,
@@ -251,7 +251,7 @@ pub async fn deactivate(
 /// Reactivates a user. Their sessions and tokens that have neither expired nor been revoked are valid again.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn reactivate(
     store: &Store,
     id: String,

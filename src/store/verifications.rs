@@ -127,7 +127,7 @@ pub enum LinkError {
 /// The job that mails it is assigned to its user, so that it is deleted together with them.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> {
     transaction!(store, |conn| {
         let Some(user) = lock_user!(conn, &link.user_id).filter(User::is_active) else {
@@ -180,7 +180,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
 /// older link for the newer, or for one that lasts longer.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
     transaction!(store, |conn| {
         let mailed: Option<Verification> = verifications::table
@@ -235,7 +235,7 @@ impl LinkTimes {
 /// Whether a link would be accepted now; does not spend it.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn is_live(
     store: &Store,
     hash: LinkHash,
@@ -260,7 +260,7 @@ pub async fn is_live(
 /// Returns the user of a link, in whatever state it is; does not spend it.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn holder(
     store: &Store,
     hash: LinkHash,

@@ -94,7 +94,7 @@ impl Watch {
     /// Advances the mark by the uptime since the last call, and returns what retention may do.
     ///
     /// # Errors
-    /// As every query: see [`Error`](crate::store::Error).
+    /// As every query: see [`Error`].
     pub async fn look(&mut self, store: &Store, clock: &Clock) -> Result<ClockStatus, Error> {
         let at = clock.uptime();
         let now = shared_clock::now(store, clock).await?;
@@ -177,7 +177,7 @@ impl ClockState {
 /// Returns the current state, and advances nothing.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn status(store: &Store, clock: &Clock) -> Result<Status, Error> {
     let now = shared_clock::now(store, clock).await?;
     let mark: ClockState = query!(store, |conn| retention_clock::table
@@ -190,7 +190,7 @@ pub async fn status(store: &Store, clock: &Clock) -> Result<Status, Error> {
 /// Sets the mark to the wall clock, forward or back, because an operator has confirmed it.
 ///
 /// # Errors
-/// As every query: see [`Error`](crate::store::Error).
+/// As every query: see [`Error`].
 pub async fn confirm(store: &Store, clock: &Clock, event: Event) -> Result<Status, Error> {
     let now = shared_clock::now(store, clock).await?;
     maintenance_transaction!(store, |conn| {
