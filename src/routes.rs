@@ -326,7 +326,7 @@ pub(crate) fn methods(item: &mut PathItem) -> Vec<(HttpMethod, &mut Documentatio
     .collect()
 }
 
-fn actix_method(method: &HttpMethod) -> Method {
+pub(crate) fn actix_method(method: &HttpMethod) -> Method {
     match method {
         HttpMethod::Get => Method::GET,
         HttpMethod::Post => Method::POST,

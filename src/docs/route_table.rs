@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use utoipa::openapi::HttpMethod;
+use actix_web::http::Method;
 
 use crate::{
     gate::Access,
@@ -14,7 +14,7 @@ use crate::{
 
 /// An operation with its method and path.
 struct Route {
-    method: &'static str,
+    method: Method,
     path: String,
     /// The scope that a token needs for this method.
     scope: Scope,
@@ -34,22 +34,9 @@ fn routes() -> Vec<Route> {
         let (_, method, path) =
             places.iter().find(|(id, ..)| id.as_deref() == Some(operation.id))?;
         let scope = Scope::of_method(openapi::is_safe(method));
-        Some(Route { method: name(method), path: path.clone(), scope, operation })
+        Some(Route { method: routes::actix_method(method), path: path.clone(), scope, operation })
     };
     routes::operations().into_iter().filter_map(place).collect()
-}
-
-fn name(method: &HttpMethod) -> &'static str {
-    match method {
-        HttpMethod::Get => "GET",
-        HttpMethod::Post => "POST",
-        HttpMethod::Put => "PUT",
-        HttpMethod::Delete => "DELETE",
-        HttpMethod::Patch => "PATCH",
-        HttpMethod::Options => "OPTIONS",
-        HttpMethod::Head => "HEAD",
-        HttpMethod::Trace => "TRACE",
-    }
 }
 
 const HEAD: &str = "\

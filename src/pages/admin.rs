@@ -45,11 +45,6 @@ fn frame(state: &State, admin: &SiteAdmin) -> Frame {
     Frame::of(state, Some(admin), "admin")
 }
 
-/// Returns an empty list.
-fn nothing<T, C>() -> Page<T, C> {
-    Page { rows: Vec::new(), previous: None, next: None }
-}
-
 #[derive(Template)]
 #[template(path = "pages/admin-users.html")]
 struct UserList {
@@ -87,7 +82,7 @@ pub(super) async fn users(
     // An invalid filter must not show everything.
     let is_wrong = [&search_error, &role.error, &chosen.error].iter().any(|text| !text.is_empty());
     let found = if is_wrong {
-        users::UserPage { page: nothing(), truncated: false, indexing: false }
+        users::UserPage::default()
     } else {
         let wanted = users::Filter {
             search: Some(search.clone()).filter(|search| !search.is_empty()),
@@ -226,10 +221,10 @@ pub(super) async fn tokens(
     let list = List::of("/admin/tokens", &filter);
     let window: Window<tokens::Cursor> = list.window(&query);
     let found = if user.error.is_empty() && chosen.error.is_empty() {
-        let wanted = tokens::Filter { user_id: user.id(), state: chosen.value };
+        let wanted = tokens::Filter { user_id: user.id.clone(), state: chosen.value };
         tokens::list(&state.store, wanted, window.clone(), now).await?
     } else {
-        nothing()
+        Page::default()
     };
     let owners = found.rows.iter().map(|token| token.user_id.clone()).collect();
     let owners = users::find_all(&state.store, owners).await?;
@@ -256,7 +251,6 @@ struct EventList {
     frame: Frame,
     room: &'static str,
     user: UserField,
-    others: String,
     events: Page<Entry>,
     pager: Pager,
 }
@@ -272,16 +266,15 @@ pub(super) async fn audit_events(
     let list = List::of("/admin/audit-events", &filter);
     let window: Window = list.window(&query);
     let found = if user.error.is_empty() {
-        audit_events::list(&state.store, user.id(), window.clone()).await?
+        audit_events::list(&state.store, user.id.clone(), window.clone()).await?
     } else {
-        nothing()
+        Page::default()
     };
     let pager = list.pager(&window, &found);
     html(&EventList {
         frame: frame(&state, &admin),
         room: "audit",
         user,
-        others: String::new(),
         events: in_words(&state.store, found).await?,
         pager,
     })
@@ -328,7 +321,7 @@ pub(super) async fn jobs(
         let given_up = chosen.value.map(|state| state == JobState::GivenUp);
         jobs::list(&state.store, given_up, window.clone()).await?
     } else {
-        nothing()
+        Page::default()
     };
     let pager = list.pager(&window, &found);
     html(&JobList {

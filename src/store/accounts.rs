@@ -70,6 +70,19 @@ impl NewAccount {
     }
 }
 
+/// Reads the row of a user's password, if there is one. A macro, as it must be expanded for each backend.
+macro_rules! password_in {
+    ($conn:ident, $user_id:expr) => {
+        accounts::table
+            .filter(accounts::provider_id.eq(PASSWORD))
+            .filter(accounts::account_id.eq($user_id))
+            .select((accounts::id, accounts::password_hash))
+            .get_result::<AccountHash>($conn)
+            .await
+            .optional()?
+    };
+}
+
 /// What is inserted together with a new user.
 pub struct CreateUserOptions {
     /// The sign-in method, if it is known already.
@@ -114,14 +127,8 @@ pub async fn mail_as_admin(
 ) -> Result<Result<(), AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         let Some(user) = find_in!(conn, &user_id) else { return Ok(Err(AdminCheckFailed::NotFound)) };
-        let passwords: i64 = accounts::table
-            .filter(accounts::provider_id.eq(PASSWORD))
-            .filter(accounts::account_id.eq(&user_id))
-            .filter(accounts::password_hash.is_not_null())
-            .count()
-            .get_result(conn)
-            .await?;
-        let job = match mail(&user, passwords > 0) {
+        let has_password = password_in!(conn, &user_id).and_then(password_account).is_some();
+        let job = match mail(&user, has_password) {
             Ok(job) => job,
             Err(reason) => return Ok(Err(AdminCheckFailed::NotNeeded(reason))),
         };
@@ -206,13 +213,7 @@ pub async fn by_email(
 /// # Errors
 /// As every query: see [`Error`].
 pub async fn of_user(store: &Store, user_id: String) -> Result<Option<PasswordAccount>, Error> {
-    let row = query!(store, |conn| accounts::table
-        .filter(accounts::provider_id.eq(PASSWORD))
-        .filter(accounts::account_id.eq(&user_id))
-        .select((accounts::id, accounts::password_hash))
-        .get_result(conn)
-        .await
-        .optional())?;
+    let row = query!(store, |conn| Ok(password_in!(conn, &user_id)))?;
     Ok(row.and_then(password_account))
 }
 

@@ -105,6 +105,13 @@ pub struct Page<T, C = Cursor> {
     pub next: Option<C>,
 }
 
+// Not derived, which would ask for the default of a row and of a cursor.
+impl<T, C> Default for Page<T, C> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), previous: None, next: None }
+    }
+}
+
 impl<T, C> Page<T, C> {
     /// Returns the same page with converted rows.
     pub fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U, C> {

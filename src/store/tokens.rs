@@ -280,6 +280,9 @@ pub async fn rename(
 /// # Errors
 /// As every query: see [`Error`].
 pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, String>, Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows: Vec<(String, String)> = list_query!(store, |conn| with_generations()
         .filter(api_tokens::id.eq_any(&ids))
         .select((api_tokens::id, api_tokens::name))

@@ -127,6 +127,9 @@ pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
 /// # Errors
 /// As every query: see [`Error`].
 pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     list_query!(store, |conn| users::table
         .filter(present())
         .filter(users::id.eq_any(&ids))

@@ -48,18 +48,10 @@ pub(super) async fn in_words(store: &Store, page: Page<Event>) -> Result<Page<En
     ids.sort_unstable();
     ids.dedup();
     let tokens: Vec<String> = details.iter().filter_map(|detail| detail.text("tokenId")).collect();
+    let users = users::find_all(store, ids).await?;
     let names = Names {
-        users: if ids.is_empty() {
-            HashMap::new()
-        } else {
-            let found = users::find_all(store, ids).await?;
-            found.into_iter().map(|user| (user.id, user.name)).collect()
-        },
-        tokens: if tokens.is_empty() {
-            HashMap::new()
-        } else {
-            tokens::names(store, tokens).await?
-        },
+        users: users.into_iter().map(|user| (user.id, user.name)).collect(),
+        tokens: tokens::names(store, tokens).await?,
     };
     let mut details = details.into_iter();
     Ok(page.map(|event| Entry::of(&event, details.next().unwrap_or_default(), &names)))

@@ -24,7 +24,8 @@ pub(super) struct UserField {
     pub offered: Vec<User>,
     /// The error message; empty if the input is valid.
     pub error: String,
-    id: Option<String>,
+    /// The id of the user, even of a deleted one.
+    pub id: Option<String>,
 }
 
 impl UserField {
@@ -73,10 +74,5 @@ impl UserField {
             }
         }
         Ok(field)
-    }
-
-    /// Returns the id of the user, even of a deleted one.
-    pub(super) fn id(&self) -> Option<String> {
-        self.id.clone()
     }
 }

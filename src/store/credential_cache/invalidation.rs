@@ -67,7 +67,7 @@ mod tests {
         users.invalidate_user("ada");
         assert!(one.is_set() && other.is_set() && !bob.is_set());
         assert!(!users.flag_of("ada").is_set(), "an entry that is inserted afterwards is valid");
-        users.invalidate_user("nobody");
+        users.invalidate_user("unknown");
         users.invalidate_all();
         assert!(bob.is_set());
     }

@@ -25,7 +25,7 @@ pub const MOST: usize = 1000;
 const BATCH_SIZE: usize = 100;
 
 /// A page of users, newest first, and how complete it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct UserPage {
     /// The users.
     pub page: Page<User>,
@@ -59,7 +59,7 @@ pub(in crate::store) async fn find(
 fn single_user_page(found: Option<User>, filter: &Filter, window: &Window) -> UserPage {
     let is_on_page = |user: &User| filter.takes(user) && window.takes(&user.id);
     let rows = found.into_iter().filter(is_on_page).collect();
-    UserPage { page: Page { rows, previous: None, next: None }, truncated: false, indexing: false }
+    UserPage { page: Page { rows, ..Page::default() }, ..UserPage::default() }
 }
 
 async fn by_words(

@@ -125,5 +125,5 @@ pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<UserP
     rows.sort_unstable_by(|one, other| window.order(&one.id, &other.id));
     rows.dedup_by(|one, other| one.id == other.id);
     let page = window.page(rows, |user| &user.id);
-    Ok(UserPage { page, truncated: false, indexing: false })
+    Ok(UserPage { page, ..UserPage::default() })
 }
