@@ -51,6 +51,9 @@ async fn a_command_waits_for_longer_than_a_request_does(#[case] backend: Backend
     holding.join().unwrap();
 }
 
+/// The limits of a database, in milliseconds.
+const LIMIT: u64 = 500;
+
 #[tokio::test]
 async fn a_migration_takes_as_long_as_it_needs() {
     let home = TempDir::new().unwrap();
@@ -59,16 +62,22 @@ async fn a_migration_takes_as_long_as_it_needs() {
     let name: String =
         client.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
     for limit in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
-        let set = format!("ALTER DATABASE {name} SET {limit} = 1");
+        let set = format!("ALTER DATABASE {name} SET {limit} = {LIMIT}");
         client.batch_execute(&set).await.unwrap();
     }
+    // What another instance that migrates holds, for longer than the limits.
+    let lock = "SELECT pg_advisory_lock(x'706f727463756c6c'::bigint)";
+    client.batch_execute(lock).await.unwrap();
     let location = Location::parse(&url, None).unwrap();
-    // On a busy machine, the statement that overrides the limits may itself be over one of a millisecond.
-    let mut done = Store::migrate(&location).await;
-    for _ in 0..4 {
-        if done.is_err() {
-            done = Store::migrate(&location).await;
-        }
-    }
-    done.unwrap();
+    let migration = Store::migrate(&location);
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(3 * LIMIT)).await;
+        let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid
+             WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()";
+        let waiting: i64 = client.query_one(waiting, &[]).await.unwrap().get(0);
+        assert_eq!(waiting, 1);
+        drop(client);
+    };
+    let (migrated, ()) = tokio::join!(migration, release);
+    migrated.unwrap();
 }
