@@ -26,6 +26,5 @@ for (const { name, path, act, status, ...visitor } of await tour({ site, stale }
     await assertSound(page)
     assert.deepEqual(seen.complaints(status), [])
     assert.deepEqual(seen.foreign(), [])
-    await context.close()
   })
 }

@@ -14,6 +14,5 @@ for (const { name, path, act, ...visitor } of await tour({ site, stale })) {
     await page.goto(path)
     assert.ok(await page.getByRole('heading', { level: 1 }).isVisible())
     assert.ok(await page.locator('noscript p').isVisible())
-    await context.close()
   })
 }

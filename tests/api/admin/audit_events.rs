@@ -61,8 +61,7 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
     let made = ada.make_token(json!({ "name": "hers" })).await;
     let user = place(&ada);
     let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
-    let session = ada.browser.get("/api/me").await.expect(200)["session"]["id"].clone();
-    let session = format!("/api/admin/sessions/{}", session.as_str().unwrap());
+    let session = format!("/api/admin/sessions/{}", ada.browser.session_id().await);
     let reset = json!({ "about": "reset-password" });
     let new = json!({ "name": "x", "email": "x@example.com" });
     let write = async |method: &str, path: &str, body: Value| {
@@ -119,8 +118,7 @@ async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Ba
     let made = ada.make_token(json!({ "name": "hers" })).await;
     let user = place(&ada);
     let before = admin.browser.get(&user).await.expect(200);
-    let session = ada.browser.get("/api/me").await.expect(200)["session"]["id"].clone();
-    let session = format!("/api/admin/sessions/{}", session.as_str().unwrap());
+    let session = format!("/api/admin/sessions/{}", ada.browser.session_id().await);
     server.jobs_done().await;
     server.empty_outbox().await;
     let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());

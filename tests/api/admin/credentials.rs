@@ -157,11 +157,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
-    let id = async |browser: &Caller| {
-        let me = browser.get("/api/me").await.expect(200);
-        me["session"]["id"].as_str().unwrap().to_owned()
-    };
-    let (ended, kept) = (id(&phone).await, id(&ada.browser).await);
+    let (ended, kept) = (phone.session_id().await, ada.browser.session_id().await);
     let path = format!("/api/admin/sessions/{ended}");
     server.nobody.delete(&path).await.refused(401, "UNAUTHORIZED");
     ada.browser.delete(&path).await.refused(403, "admin_required");
@@ -187,7 +183,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
     // What has expired, and what was revoked with all others, has ended already.
     let writer = admin.token(&["read", "write", "admin"]).await;
     server.advance(days(1));
-    let path = format!("/api/admin/sessions/{}", id(&admin.browser).await);
+    let path = format!("/api/admin/sessions/{}", admin.browser.session_id().await);
     admin.browser.delete(&path).await.refused(403, "SESSION_NOT_FRESH");
     server.advance(days(7));
     writer.delete(&format!("/api/admin/sessions/{kept}")).await.refused(404, "not_found");

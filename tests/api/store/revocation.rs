@@ -131,7 +131,7 @@ async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(b
 async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let revoked = ada.browser.get("/api/me").await.expect(200)["session"]["id"].clone();
+    let revoked = ada.browser.session_id().await;
     hoard(&server, backend, &ada.id, MANY).await;
     // Its row stays, as one of many does, under an old generation.
     let raise = format!("UPDATE users SET session_generation = 7 WHERE id = '{}'", ada.id);
@@ -141,7 +141,7 @@ async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Back
     own.get("/api/me").await.expect(200);
 
     // A request of the revoked session that was on its way all the while.
-    let which = Which::AllBut(revoked.as_str().unwrap().to_owned());
+    let which = Which::AllBut(revoked.clone());
     sessions::end(&server.state.store, ada.id.clone(), which, server.now()).await.unwrap();
     for caller in [&ada.browser, &own] {
         caller.get("/api/me").await.expect(401);

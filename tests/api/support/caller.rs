@@ -97,6 +97,12 @@ impl Caller {
         self.with_cookie(&cookie.expect("another cookie is set"))
     }
 
+    /// The id of the session that this browser is in.
+    pub async fn session_id(&self) -> String {
+        let me = self.get("/api/me").await.expect(200);
+        me["session"]["id"].as_str().unwrap().to_owned()
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Reply {
         Reply::of(self.request(Method::PATCH, path).json(&body)).await
     }
