@@ -15,21 +15,15 @@ dev *arguments:
 test *arguments:
     cargo test --locked {{ arguments }}
 
-# Run the races for long: two at once, so many times, on both databases
+# Run the tests of concurrent requests for long: so many times, on both databases
 races rounds="1000":
-    RACE_ROUNDS={{ rounds }} cargo test --locked --test api -- races:: two_admins_who_de \
-        a_demotion_and_a_lock_out of_two_who_give_one_address of_two_who_want_one_address_at_once \
-        of_two_who_sign_up_with_one_address password_reset::of_two_who_use_a_link \
-        no_sign_in_with_the_old_password_outlives who_is_locked_out_meanwhile_gets_no_new_session \
-        a_lock_out_and_a_new_token an_admins_token_that_is_made_during_a_demotion \
-        another_tabs_late_answer a_session_that_is_revoked_while_it_is_extended \
-        tabs_that_poll_while_another_gets_a_new_cookie
+    RACE_ROUNDS={{ rounds }} cargo test --locked --test api concurrent
 
 # Check all that is not a test, as .ci/run does
 lint:
     .ci/run format clippy docs openapi clients audit deny
 
-# Write openapi/openapi.json anew, after a route has changed
+# Write openapi/openapi.json again, after a route has changed
 openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
@@ -43,24 +37,24 @@ reference:
     UPDATE_DOCS=1 cargo test --locked --test api -- readme::every_
 
 # Kill the server so many times on each database, and compare with a journal kept outside
-kill rounds="500":
-    KILL_ROUNDS={{ rounds }} cargo test --locked --test api kill:: -- --nocapture
+crash-recovery rounds="500":
+    KILL_ROUNDS={{ rounds }} cargo test --locked --test api crash_recovery:: -- --nocapture
 
 # Hold so many slow connections while others are served
-slow sockets="2000":
-    SLOW_SOCKETS={{ sockets }} cargo test --locked --test api slow:: -- --nocapture
+slow-clients sockets="2000":
+    SLOW_SOCKETS={{ sockets }} cargo test --locked --test api slow_clients:: -- --nocapture
 
 # Replace servers under load for so many seconds
 drain seconds="60":
     DRAIN_SECONDS={{ seconds }} cargo test --locked --test api drain:: -- --nocapture
 
-# Lock somebody out at one of three instances, so many times
-lock-out rounds="1000":
-    LOCK_OUT_ROUNDS={{ rounds }} cargo test --locked --test api instances:: -- --nocapture
+# Deactivate a user at one of three instances, so many times
+deactivations rounds="1000":
+    DEACTIVATION_ROUNDS={{ rounds }} cargo test --locked --test api instances:: -- --nocapture
 
-# Send so many cases of hostile input to each property
-hostile cases="20000":
-    PROPTEST_CASES={{ cases }} cargo test --locked --test api hostile:: -- --nocapture
+# Send so many cases of malformed and malicious input to each property
+fuzz cases="20000":
+    PROPTEST_CASES={{ cases }} cargo test --locked --test api fuzz:: -- --nocapture
 
 # Let Schemathesis try so many cases an operation and phase
 schemathesis examples="100":
@@ -70,7 +64,7 @@ schemathesis examples="100":
 mutants *arguments:
     cargo mutants -f src/gate.rs -f 'src/gate/*' -f 'src/secrets/*' -f src/store.rs -f 'src/store/**' {{ arguments }} -- \
         --lib --test api -- --skip pages:: --skip better_auth:: \
-        --skip schemathesis:: --skip docs:: --skip readme:: --skip security:: --skip slow:: --skip drain::
+        --skip schemathesis:: --skip openapi:: --skip readme:: --skip rules:: --skip slow_clients:: --skip drain::
 
 # Measure what the gate costs; --help lists what may be asked of it
 bench *arguments:

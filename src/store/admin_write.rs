@@ -36,7 +36,7 @@ pub enum AdminCheckFailed {
 ///
 /// The body ends with the event and the result, `Ok(Ok((event, result)))`, or with the reason why nothing was done,
 /// `Ok(Err(AdminCheckFailed::NotFound))`, which leaves no event. `actor` is the admin's id, or none for the operator.
-/// A macro, because the statements must be expanded for each backend; the sweep in `tests/api/access/audit.rs` calls
+/// A macro, because the statements must be expanded for each backend; the sweep in `tests/api/security/access/audit.rs` calls
 /// each operation below `/api/admin` and counts its events.
 macro_rules! admin_write {
     ($store:expr, by $actor:expr, |$conn:ident| $body:expr) => {{

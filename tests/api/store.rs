@@ -9,7 +9,7 @@ mod retries;
 mod revocation;
 mod scans;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use portcullis::{
@@ -20,7 +20,6 @@ use portcullis::{
         accounts::{self, CreateUserOptions, NewAccount},
         audit_events::{Action, Event},
         last_used::{CredentialId, LastUsed, LastUsedBuffer},
-        lease,
         page::Window,
         passwords,
         schema::verifications,
@@ -44,34 +43,6 @@ async fn quiet(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir
 async fn open(url: &str, folder: &Path, settings: &[&str]) -> Store {
     let options = config(url, folder, settings).store_options(true);
     Store::open(&Location::parse(url, None).unwrap(), options).await.unwrap()
-}
-
-/// Executes a statement on a test's database. What it changes of somebody's rights the server need not have
-/// heard of before its lease is over.
-pub async fn execute(server: &Server, sql: &str) {
-    let epoch = async || lease::show(&server.state.store).await.ok().map(|lease| lease.number);
-    let before = epoch().await;
-    let sql = sql.to_owned();
-    match server.state.store.database() {
-        Database::Sqlite(sqlite) => sqlite
-            .invalidating_write(move |connection| {
-                portcullis::store::in_place(async move { connection.batch_execute(&sql).await })
-            })
-            .await
-            .unwrap(),
-        Database::Postgres(postgres) => {
-            postgres.write(async |connection| connection.batch_execute(&sql).await).await.unwrap();
-        }
-    }
-    if before != epoch().await {
-        settle(server).await;
-    }
-}
-
-/// Waits until no instance answers from what it knew before.
-pub async fn settle(server: &Server) {
-    let Ok(lease) = lease::show(&server.state.store).await else { return };
-    tokio::time::sleep(Duration::from_millis(lease.wait_ms.try_into().unwrap())).await;
 }
 
 /// Adds a link, of the generation in which one would be issued now.
@@ -101,7 +72,7 @@ pub async fn add_link(server: &Server, link: NewVerification) {
     }
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn two_starters_on_an_empty_database_migrate_it_once(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
@@ -112,7 +83,7 @@ async fn two_starters_on_an_empty_database_migrate_it_once(backend: Backend) {
     assert_eq!(Store::migrate(&location).await.unwrap().len(), 0);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn migrations_can_be_taken_back_and_applied_again(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
@@ -137,7 +108,7 @@ async fn migrations_can_be_taken_back_and_applied_again(backend: Backend) {
     assert_eq!(Store::migrate(&location).await.unwrap(), up);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
@@ -162,7 +133,7 @@ async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
 }
 
 /// Past the code, which writes lower case.
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let server = backend.start().await;
     server.sign_up("ada").await;
@@ -284,7 +255,7 @@ async fn database_name(server: &Server) -> String {
     name.unwrap().value
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
     let server = backend.start_with(&["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
@@ -297,7 +268,7 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
             });
             let (_, reply) =
                 tokio::join!(held, ada.browser.post("/api/projects", json!({ "name": "x" })));
-            reply.refused(503, "store_unavailable");
+            reply.assert_problem(503, "store_unavailable");
         }
         Database::Postgres(_) => {
             execute(&server, "CREATE TABLE held (id int)").await;
@@ -313,14 +284,14 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
             ada.browser
                 .post("/api/projects", json!({ "name": "x" }))
                 .await
-                .refused(503, "store_unavailable");
+                .assert_problem(503, "store_unavailable");
             client.batch_execute("ROLLBACK").await.unwrap();
             ada.browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
         }
     }
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn many_at_once_are_all_served(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
@@ -341,7 +312,7 @@ async fn many_at_once_are_all_served(backend: Backend) {
     }
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
@@ -384,7 +355,7 @@ async fn a_write_that_begins_an_epoch_is_refused_and_undone() {
     ada.browser.get("/api/me").await.expect(200);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn a_last_use_is_written_once(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
@@ -405,7 +376,7 @@ async fn a_last_use_is_written_once(backend: Backend) {
     assert_eq!(row().await.last_seen_at, begun.created_at);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn of_two_links_of_one_user_one_is_redeemed_and_neither_waits_for_the_other(
     backend: Backend,
 ) {

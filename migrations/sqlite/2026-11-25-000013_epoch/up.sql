@@ -1,6 +1,6 @@
 -- What instances keep in memory is true for one epoch: docs/explanation/credential-cache.md. The epoch changes together with
 -- whatever takes rights away or alters what a session shows. By triggers, so that a change typed into the
--- sqlite3 shell counts as well. They name the columns that count; tests/api/epoch.rs goes through all.
+-- sqlite3 shell counts as well. They name the columns that count; tests/api/credential_cache/epoch.rs goes through all.
 --
 -- The server holds a lock on this file and is alone, so leases are on: whoever else writes waits.
 CREATE TABLE epoch (

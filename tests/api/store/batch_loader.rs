@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use super::open;
-use crate::{gate::OUT_OF_MEMORY, support::*};
+use crate::{security::gate::OUT_OF_MEMORY, support::*};
 
 /// Long enough for a question to be on its way.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -162,7 +162,7 @@ async fn keys_are_found_by_their_index_however_few_there_are() {
     };
     let (whole, by_index) = scans().await;
     // PostgreSQL does not count them at once.
-    bounded(async {
+    within_timeout(async {
         while scans().await == (whole, by_index) {
             known.ask(known.tokens[0].1).await.unwrap();
             sleep(MOMENT).await;

@@ -8,7 +8,7 @@ use portcullis::{
 use tempfile::TempDir;
 
 use super::execute;
-use crate::{support::*, tokens::select};
+use crate::support::*;
 
 /// Notes each time that somebody's last use is written.
 fn counting(backend: Backend) -> String {
@@ -28,7 +28,7 @@ fn counting(backend: Backend) -> String {
 }
 
 /// Under load, and on PostgreSQL at two instances that both see the token.
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn a_key_that_is_used_all_the_time_costs_one_write_a_minute(backend: Backend) {
     let folder = TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
@@ -40,7 +40,7 @@ async fn a_key_that_is_used_all_the_time_costs_one_write_a_minute(backend: Backe
     let script = ada.token(&["read"]).await;
     let token = script.token.as_deref().unwrap();
     let mut callers = vec![ada.browser.clone()];
-    callers.extend(instances.iter().map(|instance| instance.nobody.with_token(token)));
+    callers.extend(instances.iter().map(|instance| instance.anonymous.with_token(token)));
     execute(&instances[0], &counting(backend)).await;
 
     let mut now = instances[0].now() + seconds(60);
@@ -92,7 +92,7 @@ async fn what_is_locked_just_now_is_written_next_time() {
     assert_eq!(all, both);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn more_keys_than_one_statement_takes_are_all_written(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;

@@ -71,7 +71,7 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
     assert!(store.stats().timeouts > 0);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn lists_that_take_long_hold_up_no_short_read(backend: Backend) {
     let (store, _folder) = quiet(backend, &[]).await;
     let lists = (0..8).map(|_| long_list(&store));

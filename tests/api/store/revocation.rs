@@ -7,8 +7,8 @@ use portcullis::store::{
     users::Role,
 };
 
-use super::{execute, settle};
-use crate::{auth::CHANGE_PASSWORD, support::*, tokens::select};
+use super::{execute, wait_for_lease_end};
+use crate::{routes::auth::CHANGE_PASSWORD, support::*};
 
 /// More rows than a revocation removes at once.
 const MANY: i64 = 2500;
@@ -73,7 +73,7 @@ async fn clean_up(server: &Server) {
     assert_eq!(lease::show(store).await.unwrap().number, epoch);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn reactivation_restores_no_credential_whose_row_is_still_to_be_removed(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("root").await;
@@ -98,7 +98,7 @@ async fn reactivation_restores_no_credential_whose_row_is_still_to_be_removed(ba
     bob.browser.get("/api/me").await.expect(200);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
@@ -127,7 +127,7 @@ async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(b
     assert_eq!(listed["items"][1]["revokedAt"], now.to_string(), "when it was revoked");
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
@@ -150,7 +150,7 @@ async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Back
     ada.browser.get("/api/me").await.expect(401);
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn a_changed_password_and_a_new_role_end_sessions_that_are_more_than_a_batch(
     backend: Backend,
 ) {
@@ -166,7 +166,7 @@ async fn a_changed_password_and_a_new_role_end_sessions_that_are_more_than_a_bat
             ada.browser.post(CHANGE_PASSWORD, body).await.expect(200);
         } else {
             server.set_role(&ada, Role::Admin).await;
-            settle(&server).await;
+            wait_for_lease_end(&server).await;
         }
         other.get("/api/me").await.expect(401);
         ada.browser.get("/api/me").await.expect(401);
@@ -175,7 +175,7 @@ async fn a_changed_password_and_a_new_role_end_sessions_that_are_more_than_a_bat
     }
 }
 
-#[apply(both)]
+#[apply(on_both_databases)]
 async fn a_user_who_signs_in_once_too_often_loses_the_oldest_session(backend: Backend) {
     let server = backend.start_with(&["--max-sessions", "3"]).await;
     let ada = server.sign_up("ada").await;
@@ -185,7 +185,7 @@ async fn a_user_who_signs_in_once_too_often_loses_the_oldest_session(backend: Ba
         server.advance(portcullis::time::seconds(1));
         browsers.push(server.sign_in(&ada).await);
     }
-    settle(&server).await;
+    wait_for_lease_end(&server).await;
     let mut works = Vec::new();
     for browser in &browsers {
         works.push(browser.get("/api/me").await.status.as_u16());

@@ -11,7 +11,7 @@ mod sqlite;
 
 use std::collections::BTreeMap;
 
-use crate::{access, support::*};
+use crate::{security::access, support::*};
 
 /// How many users there are at first, and later.
 const SIZES: [usize; 2] = [10_000, 100_000];
@@ -34,13 +34,13 @@ async fn ask_for_everything(server: &Server) {
         let reply = admin.browser.navigate(&path).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text);
     }
-    server.nobody.get("/setup").await;
+    server.anonymous.get("/setup").await;
     let link = json!({ "token": "x", "name": "x", "email": "x@example.com", "password": PASSWORD });
-    server.nobody.post("/api/setup", link).await.refused(409, "admin_exists");
+    server.anonymous.post("/api/setup", link).await.assert_problem(409, "admin_exists");
     portcullis::store::jobs::count(&server.state.store).await.unwrap();
     server.write_last_uses().await;
     access::succeed_at_every_operation(server).await;
-    server.jobs_done().await;
+    server.wait_for_jobs().await;
 }
 
 /// Every list with every filter, searches, pages far down, and the pages for people.

@@ -10,8 +10,8 @@ use tokio::{
 
 use super::{
     PASSWORD,
-    contract::undeclared,
-    searched::{keep_out, secrets_in},
+    declared_responses::undeclared,
+    log_secret_scan::{add_secrets, secrets_in},
 };
 
 /// Somebody who calls the API with the key that they have.
@@ -39,7 +39,7 @@ fn presented(request: &Request) -> Vec<String> {
 }
 
 impl Caller {
-    pub fn nobody(base: &str) -> Self {
+    pub fn anonymous(base: &str) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -117,7 +117,7 @@ impl Reply {
         let (http, request) = request.build_split();
         let request = request.unwrap();
         let presented = presented(&request);
-        keep_out(presented.iter().cloned());
+        add_secrets(presented.iter().cloned());
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = http.execute(request).await.expect("the server answers");
         let reply = Self {
@@ -128,7 +128,7 @@ impl Reply {
         reply.shows_none_of(&presented);
         reply.is_declared(&method, &path);
         if let Some(cookie) = reply.cookie() {
-            keep_out(secrets_in(&cookie));
+            add_secrets(secrets_in(&cookie));
         }
         reply
     }
@@ -175,7 +175,7 @@ impl Reply {
 
     /// The body of a problem, if these are the status and the code.
     #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Value {
+    pub fn assert_problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
         let problem = self.expect(status);
         assert_eq!(problem["code"], code, "{problem}");
@@ -210,5 +210,5 @@ async fn an_answer_that_shows_its_key_is_noticed() {
         socket.write_all(head.as_bytes()).await.unwrap();
         socket.write_all(&request[..length]).await.unwrap();
     });
-    Caller::nobody(&base).with_token(&"x".repeat(40)).get("/").await;
+    Caller::anonymous(&base).with_token(&"x".repeat(40)).get("/").await;
 }

@@ -4,18 +4,18 @@ use mail_parser::MessageParser;
 use portcullis::store::{jobs, page::Window};
 use url::Url;
 
-use super::{Server, searched::keep_out};
+use super::{Server, log_secret_scan::add_secrets};
 
 /// A mail, as somebody reads it.
 #[derive(Debug, Clone)]
-pub struct Letter {
+pub struct Email {
     pub to: String,
     pub subject: String,
     pub text: String,
     pub html: String,
 }
 
-impl Letter {
+impl Email {
     pub fn parse(mail: &[u8]) -> Self {
         let message = MessageParser::default().parse(mail).expect("it is a mail");
         let to = message.to().and_then(|to| to.first()?.address()).expect("to somebody");
@@ -66,28 +66,28 @@ impl Letter {
         let last = link.path_segments().and_then(|mut parts| parts.next_back());
         let secret = query.map(|(_, secret)| secret.into_owned());
         let secret = secret.unwrap_or_else(|| fragment.or(last).unwrap().to_owned());
-        keep_out([secret.clone()]);
+        add_secrets([secret.clone()]);
         secret
     }
 }
 
 impl Server {
     /// Waits until every job has been tried, and then shows all mail in the outbox, oldest first.
-    pub async fn outbox(&self) -> Vec<Letter> {
-        self.jobs_done().await;
-        Letter::all_in(&self.folder.join("outbox"))
+    pub async fn outbox(&self) -> Vec<Email> {
+        self.wait_for_jobs().await;
+        Email::all_in(&self.folder.join("outbox"))
     }
 
     /// All mail to an address, oldest first.
-    pub async fn mail_to(&self, email: &str) -> Vec<Letter> {
+    pub async fn mail_to(&self, email: &str) -> Vec<Email> {
         let mut mail = self.outbox().await;
         mail.retain(|letter| letter.to == email);
         mail
     }
 
     /// Throws away the mail that is there.
-    pub async fn empty_outbox(&self) {
-        self.jobs_done().await;
+    pub async fn clear_outbox(&self) {
+        self.wait_for_jobs().await;
         for file in fs::read_dir(self.folder.join("outbox")).unwrap() {
             fs::remove_file(file.unwrap().path()).unwrap();
         }
@@ -95,13 +95,13 @@ impl Server {
 
     /// The newest mail to an address.
     #[track_caller]
-    pub fn last_mail_to(&self, email: &str) -> impl Future<Output = Letter> {
+    pub fn last_mail_to(&self, email: &str) -> impl Future<Output = Email> {
         let email = email.to_owned();
         async move { self.mail_to(&email).await.pop().expect("there is mail") }
     }
 
     /// Waits until every job has been tried: done, given up, or put off.
-    pub async fn jobs_done(&self) {
+    pub async fn wait_for_jobs(&self) {
         for _ in 0..1000 {
             let window = Window::first(100);
             let waiting = jobs::list(&self.state.store, Some(false), window).await.unwrap();

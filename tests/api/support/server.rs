@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::{Caller, Reply, cluster, searched};
+use super::{Caller, Reply, databases::postgres_server, log_secret_scan};
 
 /// A password that nobody would refuse.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -39,7 +39,7 @@ pub enum Backend {
 
 /// A server of a test's own: its own database, its own clock, a real socket.
 pub struct Server {
-    pub nobody: Caller,
+    pub anonymous: Caller,
     pub clock: Clock,
     pub state: Data<State>,
     pub folder: PathBuf,
@@ -79,7 +79,7 @@ impl Backend {
     pub async fn database(self, folder: &std::path::Path) -> String {
         match self {
             Self::Sqlite => format!("sqlite:{}", folder.join("portcullis.db").display()),
-            Self::Postgres => cluster::database().await,
+            Self::Postgres => postgres_server::database().await,
         }
     }
 
@@ -87,7 +87,7 @@ impl Backend {
     pub async fn empty_database(self, folder: &std::path::Path) -> String {
         match self {
             Self::Sqlite => format!("sqlite:{}", folder.join("portcullis.db").display()),
-            Self::Postgres => cluster::empty_database().await,
+            Self::Postgres => postgres_server::empty_database().await,
         }
     }
 
@@ -126,14 +126,14 @@ impl Backend {
 
 /// The certificate authority of PostgreSQL's server.
 pub async fn authority() -> PathBuf {
-    cluster::authority().await
+    postgres_server::authority().await
 }
 
 /// The search path of a shell that finds the programs of PostgreSQL's server first, in its very version;
 /// for a server that somebody else runs, those that they have.
 pub fn path_to_postgresql() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
-    let first = env::var_os("TEST_DATABASE_URL").is_none().then(cluster::binaries);
+    let first = env::var_os("TEST_DATABASE_URL").is_none().then(postgres_server::binaries);
     env::join_paths(first.into_iter().chain(env::split_paths(&path))).unwrap()
 }
 
@@ -181,13 +181,13 @@ impl Server {
     }
 
     async fn configured(config: Config, url: &str, folder: TempDir, clock: Clock) -> Self {
-        searched::search();
+        log_secret_scan::search();
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let ticking = clock.clone();
         let watched = url.to_owned();
         let thread = thread::spawn(move || {
-            super::statements::adopt(&watched);
+            super::databases::statements::adopt(&watched);
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -205,10 +205,10 @@ impl Server {
             });
         });
         let (port, state) = told.await.expect("the server starts");
-        let nobody = Caller::nobody(&format!("http://127.0.0.1:{port}"));
+        let anonymous = Caller::anonymous(&format!("http://127.0.0.1:{port}"));
         let path = folder.path().to_owned();
         Self {
-            nobody,
+            anonymous,
             clock,
             state,
             folder: path,
@@ -240,10 +240,10 @@ impl Server {
     }
 
     /// Waits until all that belonged to deleted accounts is gone.
-    pub async fn deletions_done(&self) {
+    pub async fn wait_for_deletions(&self) {
         let sql = "SELECT id AS value FROM users WHERE deleted_at IS NOT NULL";
         for _ in 0..1500 {
-            if crate::tokens::select(self, sql).await.is_empty() {
+            if crate::support::select(self, sql).await.is_empty() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -269,7 +269,7 @@ impl Server {
         Person {
             id: user["id"].as_str().unwrap().to_owned(),
             email,
-            browser: self.nobody.with_cookie(&cookie),
+            browser: self.anonymous.with_cookie(&cookie),
         }
     }
 
@@ -277,7 +277,7 @@ impl Server {
     /// need longer for this one.
     async fn set_up(&self, path: &str, body: Value) -> Reply {
         for _ in 0..20 {
-            let reply = self.nobody.post(path, body.clone()).await;
+            let reply = self.anonymous.post(path, body.clone()).await;
             if reply.status != 503 {
                 return reply;
             }
@@ -310,7 +310,7 @@ impl Server {
         let reply = self.set_up("/api/auth/sign-in/email", body).await;
         let cookie =
             reply.cookie().unwrap_or_else(|| panic!("sign-in sets the cookie: {}", reply.text));
-        self.nobody.with_cookie(&cookie)
+        self.anonymous.with_cookie(&cookie)
     }
 
     /// A well-formed token that nobody has made.
@@ -323,7 +323,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.stop.take().map(|stop| stop.send(()));
         if !thread::panicking() {
-            searched::nothing_was_found();
+            log_secret_scan::assert_nothing_found();
         }
     }
 }
@@ -331,12 +331,12 @@ impl Drop for Server {
 impl Person {
     /// Makes a token with these scopes.
     pub async fn token(&self, scopes: &[&str]) -> Caller {
-        let made = self.make_token(json!({ "name": "test", "scopes": scopes })).await;
+        let made = self.create_token(json!({ "name": "test", "scopes": scopes })).await;
         self.browser.with_token(made["token"].as_str().unwrap())
     }
 
     /// Makes a token and shows the whole answer.
-    pub async fn make_token(&self, body: Value) -> Value {
+    pub async fn create_token(&self, body: Value) -> Value {
         self.browser.post("/api/tokens", body).await.expect(201)
     }
 }

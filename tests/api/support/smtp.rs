@@ -32,7 +32,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{Letter, cluster};
+use super::{Email, databases::postgres_server};
 
 /// How a line to a mail server becomes secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Security {
 
 /// What a mail server does with whoever comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub enum SmtpBehavior {
     /// Takes mail.
     Takes,
     /// Answers this to one command, and hangs up. The greeting is `""`, the end of a mail `.`.
@@ -64,7 +64,7 @@ pub enum Mood {
 
 /// A mail that the server has taken.
 #[derive(Clone)]
-pub struct Taken {
+pub struct AcceptedMail {
     pub from: String,
     pub to: String,
     /// The user name and the password that it was given for.
@@ -86,16 +86,16 @@ pub struct MailServer {
 
 struct House {
     security: Security,
-    mood: watch::Sender<Mood>,
+    mood: watch::Sender<SmtpBehavior>,
     tls: TlsAcceptor,
     callers: AtomicUsize,
     heard: Mutex<Vec<String>>,
-    taken: Mutex<Vec<Taken>>,
+    taken: Mutex<Vec<AcceptedMail>>,
 }
 
-impl Taken {
-    pub fn letter(&self) -> Letter {
-        Letter::parse(&self.raw)
+impl AcceptedMail {
+    pub fn email(&self) -> Email {
+        Email::parse(&self.raw)
     }
 
     #[track_caller]
@@ -105,7 +105,7 @@ impl Taken {
     }
 }
 
-impl fmt::Debug for Taken {
+impl fmt::Debug for AcceptedMail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "to {}: {}", self.to, String::from_utf8_lossy(&self.raw))
     }
@@ -122,14 +122,14 @@ impl MailServer {
     /// One that refuses connections until it is opened, with a certificate for this host.
     pub fn closed(security: Security, host: &str) -> Self {
         let keys = TempDir::new().unwrap();
-        let (authority, key) = cluster::make_certificate(keys.path(), host);
+        let (authority, key) = postgres_server::make_certificate(keys.path(), host);
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         // Bound, it keeps others from the port; only one that listens takes connections.
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let house = House {
             security,
-            mood: watch::Sender::new(Mood::Takes),
+            mood: watch::Sender::new(SmtpBehavior::Takes),
             tls: acceptor(&authority, &key),
             callers: AtomicUsize::new(0),
             heard: Mutex::default(),
@@ -164,7 +164,7 @@ impl MailServer {
         Self { _stop: Some(stop), ..self }
     }
 
-    pub fn set(&self, mood: Mood) {
+    pub fn set(&self, mood: SmtpBehavior) {
         self.house.mood.send_replace(mood);
     }
 
@@ -193,7 +193,7 @@ impl MailServer {
     }
 
     /// All that it was told, but for mails: ` in clear` or ` in secret` is said of each line.
-    pub fn heard(&self) -> Vec<String> {
+    pub fn commands(&self) -> Vec<String> {
         self.house.heard.lock().unwrap().clone()
     }
 
@@ -203,25 +203,25 @@ impl MailServer {
     }
 
     /// All mail so far.
-    pub fn taken(&self) -> Vec<Taken> {
+    pub fn accepted(&self) -> Vec<AcceptedMail> {
         self.house.taken.lock().unwrap().clone()
     }
 
     /// All mail to an address so far.
-    pub fn taken_for(&self, email: &str) -> Vec<Taken> {
-        self.taken().into_iter().filter(|mail| mail.to == email).collect()
+    pub fn accepted_for(&self, email: &str) -> Vec<AcceptedMail> {
+        self.accepted().into_iter().filter(|mail| mail.to == email).collect()
     }
 
     /// Waits for so many mails.
-    pub async fn wait_for(&self, count: usize) -> Vec<Taken> {
+    pub async fn wait_for(&self, count: usize) -> Vec<AcceptedMail> {
         for _ in 0..1000 {
-            let taken = self.taken();
+            let taken = self.accepted();
             if taken.len() >= count {
                 return taken;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("{count} mails did not come within 20 seconds: {:?}", self.taken());
+        panic!("{count} mails did not come within 20 seconds: {:?}", self.accepted());
     }
 }
 
@@ -249,19 +249,20 @@ impl House {
 
     async fn converse(&self, stream: TcpStream) -> io::Result<()> {
         let mut mood = self.mood.subscribe();
-        let mood = *mood.wait_for(|mood| *mood != Mood::Silent).await.map_err(io::Error::other)?;
+        let mood =
+            *mood.wait_for(|mood| *mood != SmtpBehavior::Silent).await.map_err(io::Error::other)?;
         let encrypted = self.security == Security::Tls;
         let stream: Box<dyn Stream> =
             if encrypted { Box::new(self.tls.accept(stream).await?) } else { Box::new(stream) };
         let mut guest = Guest { line: BufReader::new(stream), encrypted };
-        let mut mail = Taken {
+        let mut mail = AcceptedMail {
             from: String::new(),
             to: String::new(),
             credentials: None,
             encrypted,
             raw: Vec::new(),
         };
-        if let Mood::Answers("", reply) = mood {
+        if let SmtpBehavior::Answers("", reply) = mood {
             return guest.say(reply).await;
         }
         guest.say("220 mail.example at your service").await?;
@@ -270,7 +271,7 @@ impl House {
             let how = if guest.encrypted { "secret" } else { "clear" };
             self.heard.lock().unwrap().push(format!("{said} in {how}"));
             let (command, rest) = said.split_once(' ').unwrap_or((&said, ""));
-            if let Mood::Answers(to, reply) = mood
+            if let SmtpBehavior::Answers(to, reply) = mood
                 && to == command
             {
                 return guest.say(reply).await;
@@ -297,20 +298,20 @@ impl House {
                 }
                 "DATA" => {
                     guest.say("354 go on").await?;
-                    if mood == Mood::CutsMail {
+                    if mood == SmtpBehavior::CutsMail {
                         return guest.hear().await.map(drop);
                     }
                     mail.raw = guest.mail().await?;
-                    if let Mood::Answers(".", reply) = mood {
+                    if let SmtpBehavior::Answers(".", reply) = mood {
                         return guest.say(reply).await;
                     }
                     self.taken.lock().unwrap().push(mail.clone());
-                    if mood == Mood::CutsReply {
+                    if mood == SmtpBehavior::CutsReply {
                         return Ok(());
                     }
                     guest.say("250 2.0.0 taken").await?;
                 }
-                "QUIT" if mood == Mood::Lingers => return guest.hear().await.map(drop),
+                "QUIT" if mood == SmtpBehavior::Lingers => return guest.hear().await.map(drop),
                 "QUIT" => return guest.say("221 2.0.0 bye").await,
                 _ => guest.say("502 5.5.1 what?").await?,
             }

@@ -1,0 +1,9 @@
+//! What clients and readers rely on: the OpenAPI document, HTTP, the protocol of Better Auth, the documentation.
+
+pub mod better_auth;
+pub mod doc_links;
+pub mod http;
+pub mod openapi;
+pub mod readme;
+pub mod schema;
+pub mod schemathesis;

@@ -1,0 +1,72 @@
+//! Better Auth's own client, from npm, against a server on each database: `tests/better-auth/`.
+
+use std::net::TcpListener;
+
+use portcullis::time::seconds;
+
+use crate::support::*;
+
+static CLIENT: Package = Package::of("tests/better-auth");
+
+/// A front end on another origin, which nothing is asked of.
+const APP: &str = "https://app.example.com";
+
+fn described(server: &Server) -> Value {
+    json!({ "url": server.anonymous.base, "outbox": server.folder.join("outbox") })
+}
+
+#[apply(on_both_databases)]
+async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
+    let plain = backend.start_with(&["--trusted-origins", APP]).await;
+    let admin = plain.sign_up_admin("admin").await;
+    let verifying = backend.start_with(&["--email-verification", "required"]).await;
+    let closed = backend.start_with(&["--sign-up", "closed"]).await;
+    let stale = backend.start().await;
+    let sleeper = stale.sign_up("sleeper").await;
+    stale.wait_for_jobs().await;
+    stale.advance(seconds(25 * 60 * 60 - 60));
+
+    let mut servers = json!({
+        "plain": described(&plain),
+        "verifying": described(&verifying),
+        "closed": described(&closed),
+        "stale": described(&stale),
+    });
+    servers["plain"]["app"] = json!(APP);
+    servers["plain"]["admin"] = json!({ "email": admin.email, "password": PASSWORD });
+    servers["stale"]["email"] = json!(sleeper.email);
+    servers["stale"]["password"] = json!(PASSWORD);
+    servers["stale"]["cookie"] = json!(sleeper.browser.cookie);
+    CLIENT.run("test", &[("SERVERS", &servers)]).await;
+}
+
+/// A front end on another origin, in Chromium: what CORS and SameSite come to there.
+#[tokio::test]
+async fn a_front_end_on_another_origin_works_in_a_browser() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let hosts = ["api.site.test", "app.site.test", "front.example", "evil.example"];
+    let made = rcgen::generate_simple_self_signed(hosts.map(String::from)).unwrap();
+    let [certificate, key] = ["server.crt", "server.key"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+
+    let mut sites = json!({ "certificate": certificate, "key": key, "servers": {} });
+    let mut running = Vec::new();
+    for same_site in ["lax", "none"] {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let public_url = format!("https://api.site.test:{port}");
+        let trusted = format!("https://app.site.test:{port},https://front.example:{port}");
+        let settings = [
+            "--public-url",
+            &public_url,
+            "--trusted-origins",
+            &trusted,
+            "--cookie-same-site",
+            same_site,
+        ];
+        let server = Backend::Sqlite.start_with(&settings).await;
+        sites["servers"][same_site] = json!({ "port": port, "upstream": server.anonymous.base });
+        running.push(server);
+    }
+    CLIENT.run("test:browser", &[("SITES", &sites)]).await;
+}

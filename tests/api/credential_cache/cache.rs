@@ -1,0 +1,332 @@
+//! Keys that are remembered: what is answered without the database, and what is not any more the moment
+//! that a lock-out has been answered. Several instances are in `instances.rs`.
+
+use std::time::{Duration, Instant};
+
+use portcullis::store::lease;
+
+use crate::{
+    routes::auth::{CHANGE_PASSWORD, SIGN_OUT},
+    support::*,
+};
+
+const LEASE: i32 = 300;
+
+/// A server that remembers. With PostgreSQL it must be told to.
+async fn start(backend: Backend) -> Server {
+    let server = backend.start().await;
+    assert_eq!(lease::set(&server.state.store, LEASE).await.unwrap().wait_ms, 330);
+    server
+}
+
+fn look_ups(server: &Server) -> u64 {
+    server.state.store.stats().lookups
+}
+
+/// Asks until it is answered from memory, so that what follows would be, too.
+async fn warm(server: &Server, caller: &Caller) {
+    within_timeout(async {
+        loop {
+            let before = look_ups(server);
+            caller.get("/api/me").await.expect(200);
+            if look_ups(server) == before {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+/// Whether a request is answered without a look-up. On a busy machine a lease may end before the next one
+/// begins, so that what must hold some time need not hold each time.
+async fn some_time(server: &Server, mut prepare: impl AsyncFnMut() -> Caller) {
+    within_timeout(async {
+        loop {
+            let caller = prepare().await;
+            let before = look_ups(server);
+            for _ in 0..20 {
+                caller.get("/api/me").await.expect(200);
+            }
+            if look_ups(server) == before {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[apply(on_both_databases)]
+async fn what_is_known_is_answered_without_asking_the_database(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read"]).await;
+    for caller in [&ada.browser, &script] {
+        some_time(&server, async || {
+            warm(&server, caller).await;
+            caller.clone()
+        })
+        .await;
+    }
+}
+
+#[apply(on_both_databases)]
+async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backend) {
+    let none = backend.start_with(&["--cache-size", "0"]).await;
+    let off = start(backend).await;
+    lease::set(&off.state.store, 0).await.unwrap();
+    for (server, looks) in [(none, false), (off, true)] {
+        wait_for_lease_end(&server).await;
+        let ada = server.sign_up("ada").await;
+        let before = look_ups(&server);
+        for _ in 0..5 {
+            ada.browser.get("/api/me").await.expect(200);
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        assert_eq!(look_ups(&server), before + 5);
+        assert_eq!(server.state.store.stats().epoch_reads > 0, looks, "whether leases are on");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn whoever_is_unknown_is_looked_up_again_each_time(backend: Backend) {
+    let server = start(backend).await;
+    let stranger = server.anonymous.with_token(&Server::unknown_token());
+    wait_for_lease_end(&server).await;
+    let before = look_ups(&server);
+    for _ in 0..3 {
+        stranger.get("/api/me").await.expect(401);
+    }
+    assert_eq!(look_ups(&server), before + 3);
+}
+
+/// Whatever takes rights away, and whether it takes them from the cookie and from the token.
+#[apply(on_both_databases)]
+async fn no_lock_out_that_was_answered_is_forgotten(backend: Backend) {
+    let server = start(backend).await;
+    let admin = server.sign_up_admin("root").await;
+    for (name, cookie, token) in [
+        ("deactivate", false, false),
+        ("deactivate for good", false, false),
+        ("sign out", false, true),
+        ("end sessions", false, true),
+        ("revoke session", false, true),
+        ("revoke tokens", true, false),
+        ("revoke token", true, false),
+        ("revoke own token", true, false),
+        ("change password", false, true),
+        ("delete", false, false),
+    ] {
+        let ada = server.sign_up(&name.replace(' ', "-")).await;
+        let script = ada.token(&["read", "write"]).await;
+        let tokens = ada.browser.get("/api/tokens").await.expect(200);
+        let own = tokens["items"][0]["id"].as_str().unwrap().to_owned();
+        for caller in [&ada.browser, &script] {
+            warm(&server, caller).await;
+        }
+        let user = format!("/api/admin/users/{}", ada.id);
+        let password = json!({ "password": PASSWORD });
+        let reply = match name {
+            "deactivate" => admin.browser.post(&format!("{user}/deactivate"), json!({})).await,
+            "deactivate for good" => {
+                let body = json!({ "revokeCredentials": true });
+                admin.browser.post(&format!("{user}/deactivate"), body).await
+            }
+            "sign out" => ada.browser.post(SIGN_OUT, json!({})).await,
+            "end sessions" => admin.browser.delete(&format!("{user}/sessions")).await,
+            "revoke session" => {
+                let body = json!({ "token": ada.browser.session_id().await });
+                ada.browser.post("/api/auth/revoke-session", body).await
+            }
+            "revoke tokens" => admin.browser.delete(&format!("{user}/tokens")).await,
+            "revoke token" => ada.browser.delete(&format!("/api/tokens/{own}")).await,
+            "revoke own token" => script.delete("/api/tokens/current").await,
+            "change password" => {
+                let body =
+                    json!({ "currentPassword": PASSWORD, "newPassword": "other horse battery" });
+                ada.browser.post(CHANGE_PASSWORD, body).await
+            }
+            "delete" => ada.browser.post("/api/auth/delete-user", password).await,
+            _ => unreachable!(),
+        };
+        assert!(reply.status.is_success(), "{name}: {}", reply.text);
+        for (caller, works) in [(&ada.browser, cookie), (&script, token)] {
+            let status = caller.get("/api/me").await.status;
+            assert_eq!(status, if works { 200 } else { 401 }, "{name}");
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+async fn nobody_is_an_admin_any_more_once_that_was_answered(backend: Backend) {
+    let server = start(backend).await;
+    let (root, other) = (server.sign_up_admin("root").await, server.sign_up_admin("other").await);
+    let script = other.token(&["read", "admin"]).await;
+    for caller in [&other.browser, &script] {
+        warm(&server, caller).await;
+        caller.get("/api/admin/users").await.expect(200);
+    }
+    let user = format!("/api/admin/users/{}", other.id);
+    root.browser.patch(&user, json!({ "role": "user" })).await.expect(200);
+    for caller in [&other.browser, &script] {
+        caller.get("/api/admin/users").await.expect(403);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    for name in ["Augusta", "Ada again"] {
+        warm(&server, &ada.browser).await;
+        ada.browser.post("/api/auth/update-user", json!({ "name": name })).await.expect(200);
+        assert_eq!(ada.browser.get("/api/me").await.expect(200)["user"]["name"], name);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn whoever_else_is_remembered_stays_so(backend: Backend) {
+    let server = start(backend).await;
+    // However many epochs there have been.
+    execute(&server, "UPDATE epoch SET number = 1000000").await;
+    let bob = server.sign_up("bob").await;
+    let mut others = 0;
+    some_time(&server, async || {
+        others += 1;
+        let ada = server.sign_up(&format!("ada-{others}")).await;
+        for caller in [&bob.browser, &ada.browser] {
+            warm(&server, caller).await;
+        }
+        ada.browser.post(SIGN_OUT, json!({})).await.expect(200);
+        // Once a lease is held again.
+        wait_for_lease_end(&server).await;
+        bob.browser.clone()
+    })
+    .await;
+}
+
+#[apply(on_both_databases)]
+async fn what_is_changed_by_hand_counts_before_a_lease_and_a_tenth_are_over(backend: Backend) {
+    let server = start(backend).await;
+    for (name, sql) in [
+        ("ada", "UPDATE users SET deactivated_at = created_at WHERE name = 'ada'"),
+        ("bob", "DELETE FROM users WHERE name = 'bob'"),
+    ] {
+        let person = server.sign_up(name).await;
+        let script = person.token(&["read"]).await;
+        for caller in [&person.browser, &script] {
+            warm(&server, caller).await;
+        }
+        // Waits as long.
+        execute(&server, sql).await;
+        for caller in [&person.browser, &script] {
+            caller.get("/api/me").await.expect(401);
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_key_ends_at_its_time_although_it_is_remembered(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+    warm(&server, &script).await;
+    warm(&server, &ada.browser).await;
+    server.advance(portcullis::time::days(1));
+    script.get("/api/me").await.expect(401);
+    ada.browser.get("/api/me?disableRefresh=1").await.expect(200);
+    server.advance(portcullis::time::days(6));
+    ada.browser.get("/api/me").await.expect(401);
+}
+
+#[apply(on_both_databases)]
+async fn a_session_that_is_extended_is_remembered_with_its_new_end(backend: Backend) {
+    let server = start(backend).await;
+    let ada = server.sign_up("ada").await;
+    warm(&server, &ada.browser).await;
+    server.advance(portcullis::time::days(2));
+    let refreshed = ada.browser.get("/api/auth/get-session").await.expect(200);
+    let end = refreshed["session"]["expiresAt"].clone();
+    assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
+    server.write_last_uses().await;
+    // What was remembered before would be extended anew, from now.
+    server.advance(portcullis::time::seconds(10));
+    assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
+    warm(&server, &ada.browser).await;
+    assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
+    server.advance(portcullis::time::days(6));
+    ada.browser.get("/api/me").await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are_over(
+    backend: Backend,
+) {
+    let server = start(backend).await;
+    let store = &server.state.store;
+    assert_eq!(lease::set(store, 10_000).await.unwrap().wait_ms, 11_000);
+    let shorter = async {
+        while lease::show(store).await.unwrap().lease_ms != 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        _ = lease::set(store, 20) => unreachable!("a lease of ten seconds may be held"),
+        () = within_timeout(shorter) => {}
+    }
+    assert_eq!(lease::show(store).await.unwrap().wait_ms, 11_000);
+}
+
+/// A lower bound, and no measurement: others may hold a lease for as long.
+#[tokio::test]
+async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
+    let server = start(Backend::Postgres).await;
+    let root = server.sign_up_admin("root").await;
+    let ada = server.sign_up("ada").await;
+    let path = format!("/api/admin/users/{}/deactivate", ada.id);
+    for round in ["done", "found done"] {
+        let begun = Instant::now();
+        root.browser.post(&path, json!({})).await.expect(200);
+        assert!(begun.elapsed() >= Duration::from_millis(330), "{round}");
+    }
+    lease::set(&server.state.store, 0).await.unwrap();
+    assert_eq!(lease::show(&server.state.store).await.unwrap().wait_ms, 0);
+}
+
+/// An instance that is not alone must not think so: with SQLite the server's own lock-outs need no wait.
+#[tokio::test]
+async fn a_command_beside_a_server_waits_until_that_has_forgotten() {
+    let home = tempfile::TempDir::new().unwrap();
+    let server = ServerProcess::start(home.path(), &[]);
+    let ada = OutageProbe::sign_up(&server.anonymous).await;
+    for command in [["user", "deactivate", &ada.email], ["user", "reactivate", &ada.email]] {
+        for _ in 0..10 {
+            let _ = ada.browser.get("/api/me").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let begun = Instant::now();
+        succeeds(run(home.path(), &[], &command, ""));
+        assert!(begun.elapsed() >= Duration::from_millis(330));
+        let works = command[1] == "reactivate";
+        for caller in [&ada.browser, &ada.script] {
+            assert_eq!(caller.get("/api/me").await.status, if works { 200 } else { 401 });
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+async fn the_operator_turns_it_on_and_off(backend: Backend) {
+    let home = tempfile::TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let say = |arguments: &[&str]| succeeds(run(home.path(), &settings, arguments, ""));
+    assert_eq!(say(&["cache", "status"]).contains("are cached"), backend == Backend::Sqlite);
+    assert!(say(&["cache", "enable", "--milliseconds", "1001"]).contains("1102 ms"));
+    assert!(say(&["cache", "enable"]).contains("330 ms"));
+    assert!(say(&["cache", "disable"]).contains("Caching is disabled"));
+    assert!(say(&["cache", "status"]).contains("Caching is disabled"));
+    let short = fails(run(home.path(), &settings, &["cache", "enable", "--milliseconds", "1"], ""));
+    assert!(short.contains("20..=10000"), "{short}");
+}

@@ -1,0 +1,102 @@
+//! Somebody whose keys are tried at every instance, again and again, while they are locked out.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::task::JoinSet;
+
+use crate::support::*;
+
+/// How long is looked before a lock-out, and after its answer.
+const BEFORE: Duration = Duration::from_millis(30);
+const AFTER: Duration = Duration::from_millis(150);
+
+/// What a key was answered, and when it was sent.
+struct Sent {
+    at: Instant,
+    status: u16,
+}
+
+/// How often somebody was let in.
+#[derive(Default, Debug)]
+pub struct Seen {
+    /// Requests sent after the answer.
+    pub asked_after: usize,
+    pub let_in_after: usize,
+    pub let_in_before: usize,
+}
+
+impl std::ops::AddAssign for Seen {
+    fn add_assign(&mut self, other: Self) {
+        self.asked_after += other.asked_after;
+        self.let_in_after += other.let_in_after;
+        self.let_in_before += other.let_in_before;
+    }
+}
+
+/// Tries both keys at each instance until the lock-out is answered, and for a moment more. Where the
+/// database is cut off it is 503: neither in nor out.
+pub async fn watch(callers: Vec<Caller>, lock_out: impl Future<Output = ()>) -> Seen {
+    let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let asking: Vec<_> = callers
+        .into_iter()
+        .map(|caller| tokio::spawn(ask(caller, stop.clone(), answers.clone())))
+        .collect();
+    tokio::time::sleep(BEFORE).await;
+    lock_out.await;
+    let answered = Instant::now();
+    tokio::time::sleep(AFTER).await;
+    stop.store(true, Ordering::Relaxed);
+    for asking in asking {
+        asking.await.unwrap();
+    }
+    let mut seen = Seen::default();
+    for Sent { at, status } in answers.lock().unwrap().iter() {
+        assert!([200, 401, 503].contains(status), "{status}");
+        let late = *at > answered;
+        seen.asked_after += usize::from(late);
+        seen.let_in_after += usize::from(late && *status == 200);
+        seen.let_in_before += usize::from(!late && *status == 200);
+    }
+    seen
+}
+
+async fn ask(caller: Caller, stop: Arc<AtomicBool>, answers: Arc<Mutex<Vec<Sent>>>) {
+    while !stop.load(Ordering::Relaxed) {
+        let at = Instant::now();
+        let status = caller.get("/api/me").await.status.as_u16();
+        answers.lock().unwrap().push(Sent { at, status });
+    }
+}
+
+/// People whom nobody locks out, and who keep an instance busy for as long as this is held.
+pub struct Bystanders(JoinSet<()>);
+
+impl Bystanders {
+    pub fn at(people: &[OutageProbe], anonymous: &Caller) -> Self {
+        let mut tasks = JoinSet::new();
+        for person in people {
+            let here = person.at(anonymous);
+            for caller in [here.browser, here.script] {
+                tasks.spawn(async move {
+                    loop {
+                        let status = caller.get("/api/me").await.status;
+                        assert!([200, 503].contains(&status.as_u16()), "{status}");
+                    }
+                });
+            }
+        }
+        Self(tasks)
+    }
+
+    /// Whoever of them was answered anything but what is theirs has stopped.
+    pub async fn rest(mut self) {
+        assert!(self.0.try_join_next().is_none(), "a bystander was put out");
+        self.0.shutdown().await;
+    }
+}

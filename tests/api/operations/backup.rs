@@ -1,0 +1,322 @@
+//! What is copied while the server writes, and brought back somewhere else.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use diesel::{
+    Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query,
+    sql_types::BigInt,
+};
+use portcullis::{secrets::SigningKey, store::backup::faults};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::{contract::readme, support::*};
+
+const BACK_UP: &str = include_str!("../../../docs/how-to/back-up.md");
+
+const PROJECTS: &str = "/api/projects";
+
+/// What is true of a site when its backup begins.
+struct Site {
+    cookie: String,
+    token: String,
+    signed_out: String,
+    revoked: String,
+    locked: String,
+    /// Revoked when the backup is made: what a restore brings back.
+    revoked_later: String,
+    revoked_later_id: String,
+}
+
+impl Site {
+    async fn of(server: &ServerProcess, operator: impl Fn(&[&str])) -> Self {
+        let cookie = |reply: Reply| reply.cookie().expect(&reply.text);
+        let sign_up = async |name: &str| {
+            let email = format!("{name}@example.com");
+            let body = json!({ "name": name, "email": email, "password": PASSWORD });
+            cookie(server.anonymous.post("/api/auth/sign-up/email", body).await)
+        };
+        let ada = server.anonymous.with_cookie(&sign_up("ada").await);
+        let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let signed_out =
+            cookie(server.anonymous.post("/api/auth/sign-in/email", credentials).await);
+        let phone = server.anonymous.with_cookie(&signed_out);
+        phone.post("/api/auth/sign-out", json!({})).await.expect(200);
+        let token = async || {
+            let made = ada.post("/api/tokens", json!({ "name": "test" })).await.expect(201);
+            ["token", "id"].map(|field| made[field].as_str().unwrap().to_owned())
+        };
+        let [live, _] = token().await;
+        let [revoked, id] = token().await;
+        ada.delete(&format!("/api/tokens/{id}")).await.expect(204);
+        let [revoked_later, revoked_later_id] = token().await;
+        let locked = sign_up("grace").await;
+        operator(&["user", "deactivate", "grace@example.com"]);
+        let cookie = ada.cookie.unwrap();
+        Self { cookie, token: live, signed_out, revoked, locked, revoked_later, revoked_later_id }
+    }
+
+    /// Shows that a server has brought it all back, and nothing else.
+    async fn is_served_by(&self, server: &ServerProcess) {
+        let (cookie, token) =
+            (|key| server.anonymous.with_cookie(key), |key| server.anonymous.with_token(key));
+        cookie(&self.cookie).get("/api/me").await.expect(200);
+        token(&self.token).get("/api/me").await.expect(200);
+        token(&self.revoked).get("/api/me").await.assert_problem(401, "token_invalid");
+        for gone in [&self.signed_out, &self.locked] {
+            cookie(gone).get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
+        }
+        token(&self.revoked_later).get("/api/me").await.expect(200);
+        let ada = json!({ "email": "ada@example.com", "password": PASSWORD });
+        server.anonymous.post("/api/auth/sign-in/email", ada).await.expect(200);
+        cookie(&self.cookie).post(PROJECTS, json!({ "name": "after" })).await.expect(201);
+    }
+}
+
+/// Writers that go on until they are told to stop, and what they were told is done.
+struct Load {
+    done: Arc<Mutex<Vec<String>>>,
+    stop: CancellationToken,
+    writers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(script: &Caller) -> Self {
+        let (done, stop) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
+        let writers = (0..4).map(|_| {
+            let (script, done, stop) = (script.clone(), Arc::clone(&done), stop.clone());
+            tokio::spawn(async move {
+                while !stop.is_cancelled() {
+                    let made = script.post(PROJECTS, json!({ "name": "load" })).await.expect(201);
+                    done.lock().unwrap().push(made["id"].as_str().unwrap().to_owned());
+                }
+            })
+        });
+        let writers = writers.collect();
+        Self { done, stop, writers }
+    }
+
+    fn so_far(&self) -> HashSet<String> {
+        self.done.lock().unwrap().iter().cloned().collect()
+    }
+
+    /// Waits until so many more are done than there were.
+    async fn goes_on(&self, more: usize) {
+        let enough = self.so_far().len() + more;
+        while self.so_far().len() < enough {
+            assert!(!self.writers.iter().any(tokio::task::JoinHandle::is_finished), "one failed");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn stop(self) -> HashSet<String> {
+        self.stop.cancel();
+        for writer in self.writers {
+            writer.await.unwrap();
+        }
+        self.done.lock().unwrap().iter().cloned().collect()
+    }
+}
+
+async fn projects(script: &Caller) -> HashSet<String> {
+    let (mut all, mut cursor) = (HashSet::new(), String::new());
+    loop {
+        let page = script.get(&format!("{PROJECTS}?limit=100{cursor}")).await.expect(200);
+        let items = page["items"].as_array().unwrap();
+        all.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+/// Runs commands of the documentation, with our program in the place of the built one.
+async fn shell(folder: &Path, settings: &[(&str, &str)], commands: &str) {
+    let script = commands.replace("target/release/portcullis", env!("CARGO_BIN_EXE_portcullis"));
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", &script]).current_dir(folder);
+    bash.env_clear().env("PATH", path_to_postgresql()).envs(settings.iter().copied());
+    let output = tokio::task::spawn_blocking(move || bash.output()).await.unwrap().unwrap();
+    succeeds(output);
+}
+
+#[cfg(unix)]
+fn is_for_our_eyes_only(file: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Makes a backup while the server writes, and shows what must then be found in it, and what may be.
+async fn back_up(
+    home: &Path,
+    settings: &[(&str, &str)],
+    commands: &str,
+) -> (Site, HashSet<String>, HashSet<String>) {
+    let server = ServerProcess::start(home, settings);
+    let operator = |arguments: &[&str]| drop(succeeds(run(home, settings, arguments, "")));
+    let site = Site::of(&server, operator).await;
+    let load = Load::start(&server.anonymous.with_token(&site.token));
+    load.goes_on(50).await;
+    let before = load.so_far();
+    shell(home, settings, commands).await;
+    operator(&["token", "revoke", &site.revoked_later_id]);
+    load.goes_on(50).await;
+    let all = load.stop().await;
+    // The server is killed here, so that what it leaves lying about is in the way of a restore.
+    (site, before, all)
+}
+
+async fn is_restored(
+    server: &ServerProcess,
+    (site, before, all): &(Site, HashSet<String>, HashSet<String>),
+) {
+    let restored = projects(&server.anonymous.with_token(&site.token)).await;
+    assert!(restored.is_superset(before), "what was acknowledged before it began is there");
+    assert!(all.is_superset(&restored), "and nothing that nobody wrote");
+    assert!(restored.len() < all.len(), "it is of the moment when it was made");
+    site.is_served_by(server).await;
+}
+
+#[tokio::test]
+async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
+    let [backup, restore] =
+        readme::commands(BACK_UP, "## Back up SQLite", "## Back up PostgreSQL")[..]
+    else {
+        panic!("two blocks");
+    };
+    let home = TempDir::new().unwrap();
+    let held = back_up(home.path(), &[], backup).await;
+    let copy = home.path().join("portcullis.backup");
+    assert_eq!(faults(&copy).unwrap(), [""; 0]);
+    is_for_our_eyes_only(&copy);
+
+    let elsewhere = TempDir::new().unwrap();
+    for file in ["portcullis.backup", "secret.backup"] {
+        fs::copy(home.path().join(file), elsewhere.path().join(file)).unwrap();
+    }
+    let old_log = home.path().join("data/portcullis.db-wal");
+    assert!(fs::metadata(old_log).unwrap().len() > 0, "or the recipe had nothing to remove");
+    for place in [elsewhere, home] {
+        shell(place.path(), &[], restore).await;
+        let server = ServerProcess::start(place.path(), &[]);
+        is_restored(&server, &held).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dump_of_postgresql_under_load_is_restored_by_the_readmes_recipe() {
+    let [backup, restore] =
+        readme::commands(BACK_UP, "## Back up PostgreSQL", "## After a restore")[..]
+    else {
+        panic!("two blocks");
+    };
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let restored = format!("{url}_restored");
+    let name = restored.rsplit('/').next().unwrap();
+    let restore = restore.replace("portcullis_restored", name);
+    let secret = SigningKey::generate().reveal();
+    let settings = |url| [("DATABASE_URL", url), ("PORTCULLIS_SECRET", secret.as_str())];
+    let held = back_up(home.path(), &settings(&url), backup).await;
+    is_for_our_eyes_only(&home.path().join("portcullis.dump"));
+    let urls = [("DATABASE_URL", url.as_str()), ("RESTORED_URL", restored.as_str())];
+    shell(home.path(), &urls, &restore).await;
+    let server = ServerProcess::start(home.path(), &settings(&restored));
+    is_restored(&server, &held).await;
+}
+
+#[tokio::test]
+async fn postgresql_is_left_to_its_own_program() {
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let refusal = fails(run(home.path(), &[("DATABASE_URL", &url)], &["backup", "copy"], ""));
+    assert!(refusal.contains("pg_dump") && refusal.contains("docs/how-to/back-up.md"), "{refusal}");
+    let (_, heading) = refusal.split_once('"').unwrap();
+    let heading = format!("## {}", heading.split('"').next().unwrap());
+    assert!(BACK_UP.contains(&heading), "{heading}");
+    assert!(!home.path().join("copy").exists());
+}
+
+/// A folder with a database, and what is in it.
+fn with_a_database() -> (TempDir, SqliteConnection) {
+    let home = TempDir::new().unwrap();
+    succeeds(run(home.path(), &[], &["migrate"], ""));
+    let file = home.path().join("data/portcullis.db");
+    let connection = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    (home, connection)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_copy_says_its_size_and_takes_no_files_place() {
+    let (home, _connection) = with_a_database();
+    let said = succeeds(run(home.path(), &[], &["backup", "copy"], ""));
+    let written = fs::read(home.path().join("copy")).unwrap();
+    assert!(said.contains(&format!("Wrote and verified {} bytes: copy", written.len())), "{said}");
+    let refusal = fails(run(home.path(), &[], &["backup", "copy"], ""));
+    assert!(refusal.contains("copy: the file exists already"), "{refusal}");
+    assert_eq!(fs::read(home.path().join("copy")).unwrap(), written);
+    fails(run(home.path(), &[], &["backup", "data/portcullis.db"], ""));
+    assert_eq!(files(home.path()), ["copy", "data"]);
+}
+
+#[test]
+fn without_a_database_or_a_folder_it_says_so_and_makes_nothing() {
+    let home = TempDir::new().unwrap();
+    let refusal = fails(run(home.path(), &[], &["backup", "copy"], ""));
+    assert!(refusal.contains("there is no database in data/portcullis.db"), "{refusal}");
+    assert_eq!(files(home.path()), [""; 0]);
+    let (home, _connection) = with_a_database();
+    let refusal = fails(run(home.path(), &[], &["backup", "nowhere/copy"], ""));
+    assert!(refusal.contains("nowhere/copy: "), "{refusal}");
+    assert_eq!(files(home.path()), ["data"]);
+}
+
+#[test]
+fn a_copy_that_is_not_whole_is_no_backup() {
+    let (home, mut connection) = with_a_database();
+    let odd = "PRAGMA ignore_check_constraints = ON;
+        INSERT INTO users (id, name, email, email_verified, role, created_at, updated_at)
+            VALUES ('x', 'x', 'x@example.com', 7, 'user', 0, 0);";
+    connection.batch_execute(odd).unwrap();
+    let refusal = fails(run(home.path(), &[], &["backup", "copy"], ""));
+    assert!(refusal.contains("damaged") && refusal.contains("users"), "{refusal}");
+    assert_eq!(files(home.path()), ["data"]);
+}
+
+#[test]
+fn before_an_upgrade_the_tables_are_copied_as_they_are() {
+    let (home, mut connection) = with_a_database();
+    let older = "DROP TABLE setup_links;
+        DELETE FROM __diesel_schema_migrations WHERE version = '20261125000010';";
+    connection.batch_execute(older).unwrap();
+    succeeds(run(home.path(), &[], &["backup", "copy"], ""));
+    let copy = home.path().join("copy");
+    for mut connection in [connection, SqliteConnection::establish(copy.to_str().unwrap()).unwrap()]
+    {
+        let tables = "SELECT count(*) AS number FROM sqlite_schema WHERE name = 'setup_links'";
+        let found: Count = sql_query(tables).get_result(&mut connection).unwrap();
+        assert_eq!(found.number, 0);
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}

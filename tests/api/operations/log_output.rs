@@ -1,0 +1,358 @@
+//! The log of a real server when it is not read, cannot be written, or is provoked; and the output of commands.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use clap::CommandFactory;
+use portcullis::{
+    cli::log,
+    config::LogFormat,
+    output::{self, LogLine},
+};
+use reqwest::Method;
+use tempfile::TempDir;
+
+use crate::support::*;
+
+const INFO: (&str, &str) = ("PORTCULLIS_LOG", "info");
+
+/// Ends a server by SIGTERM, in bounded time.
+async fn stop(mut server: ServerProcess) -> ExitStatus {
+    server.signal("TERM");
+    within_timeout(end_of(&mut server.child)).await
+}
+
+async fn end_of(child: &mut Child) -> ExitStatus {
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_read_holds_up_no_request_no_probe_and_no_signal() {
+    let home = TempDir::new().unwrap();
+    // Its standard error is a pipe that this test never reads: it is full after 64 KiB.
+    let server = ServerProcess::start(home.path(), &[INFO]);
+    for _ in 0..2000 {
+        within_timeout(server.anonymous.get("/api/auth/ok")).await.expect(200);
+    }
+    within_timeout(server.anonymous.get("/health/live")).await.expect(200);
+    within_timeout(server.anonymous.get("/health/ready")).await.expect(200);
+    assert!(stop(server).await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_lines_that_do_not_fit_are_dropped_counted_and_reported_when_there_is_room() {
+    let home = TempDir::new().unwrap();
+    let settings = [("PORTCULLIS_LOG", "trace"), ("PORTCULLIS_METRICS_LISTEN", "127.0.0.1:0")];
+    let mut server = ServerProcess::start(home.path(), &settings);
+    let dropped = |metrics: &str| -> u64 {
+        let name = "portcullis_log_dropped_lines_total ";
+        metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+    };
+    assert_eq!(dropped(&server.metrics().await), 0);
+    within_timeout(async {
+        while dropped(&server.metrics().await) == 0 {
+            for _ in 0..50 {
+                server.anonymous.get("/api/me").await.expect(401);
+            }
+        }
+    })
+    .await;
+    let mut pipe = server.child.stderr.take().unwrap();
+    let reader = thread::spawn(move || {
+        let mut log = String::new();
+        pipe.read_to_string(&mut log).unwrap();
+        log
+    });
+    within_timeout(async {
+        // The report is written behind what waits.
+        for _ in 0..20 {
+            server.anonymous.get("/api/me").await.expect(401);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert!(stop(server).await.success());
+    let log = reader.join().unwrap();
+    let report =
+        log.lines().find(|line| line.contains("log lines were dropped")).expect("a report");
+    assert!(report.contains("lines=") && report.contains("bytes="), "{report}");
+}
+
+/// The part of the next test that runs in a process of its own.
+#[test]
+#[ignore = "it needs a standard error that is not read"]
+fn panics_under_a_log_that_is_not_read() {
+    output::start().unwrap();
+    log::begin("info", LogFormat::Human, false, || LogLine).unwrap();
+    log::log_panics();
+    for number in 0..2000 {
+        let panics = thread::spawn(move || panic!("number {number} {}", "x".repeat(1000)));
+        assert!(panics.join().is_err());
+    }
+    output::error_line("the end");
+    output::flush();
+}
+
+#[tokio::test]
+async fn a_panic_is_not_held_up_by_a_log_that_is_not_read() {
+    let test = "log_output::panics_under_a_log_that_is_not_read";
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "--ignored", test])
+        .env_remove("RUST_BACKTRACE")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(within_timeout(end_of(&mut child)).await.success());
+    let mut log = vec![0; 4096];
+    let length = child.stderr.take().unwrap().read(&mut log).unwrap();
+    let log = String::from_utf8_lossy(&log[..length]);
+    assert!(log.contains("a thread panicked") && log.contains("number 0 xxx"), "{log}");
+    let longest = log.lines().map(str::len).max().unwrap();
+    assert!(longest < 500, "a panic's message is cut: {log}");
+}
+
+/// A pipe that no one reads any more.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+fn full_disk() -> Stdio {
+    File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+#[rstest]
+#[case::closed_pipe(closed_pipe)]
+#[case::full_disk(full_disk)]
+#[tokio::test]
+async fn a_server_whose_output_cannot_be_written_serves_and_stops(#[case] output: fn() -> Stdio) {
+    let home = TempDir::new().unwrap();
+    // Its banner is lost, so it is told where to listen.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = address.to_string();
+    let mut command = portcullis(home.path(), &[INFO, ("PORTCULLIS_LISTEN", &listen)]);
+    let child = command.stdout(output()).stderr(output()).spawn().unwrap();
+    let anonymous = Caller::anonymous(&format!("http://{address}"));
+    let server = ServerProcess { child, banner: String::new(), anonymous };
+    within_timeout(async {
+        while TcpStream::connect(address).is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    for _ in 0..20 {
+        server.anonymous.get("/api/me").await.expect(401);
+    }
+    server.signal("HUP");
+    server.anonymous.get("/health/ready").await.expect(200);
+    assert!(stop(server).await.success());
+}
+
+/// Every command that prints and ends, with its arguments and its standard input, in an order in which they all
+/// succeed.
+const COMMANDS: [(&str, &[&str], &str); 25] = [
+    ("openapi", &[], ""),
+    ("secret", &[], ""),
+    ("migrate", &[], ""),
+    ("user create", &["--email", "b@example.com", "--name", "B"], PASSWORD),
+    ("user list", &[], ""),
+    ("user role", &["b@example.com", "user"], ""),
+    ("user unlock", &["b@example.com"], ""),
+    ("user password", &["b@example.com"], PASSWORD),
+    ("user deactivate", &["b@example.com"], ""),
+    ("user reactivate", &["b@example.com"], ""),
+    ("session list", &["--email", "b@example.com"], ""),
+    ("session revoke", &["--all"], ""),
+    ("token create", &["--email", "b@example.com", "--name", "t"], ""),
+    ("token list", &[], ""),
+    ("token revoke", &["--all"], ""),
+    ("errors", &[], ""),
+    ("routes", &[], ""),
+    ("cache status", &[], ""),
+    ("cache enable", &[], ""),
+    ("cache disable", &[], ""),
+    ("retention status", &[], ""),
+    ("retention confirm", &[], ""),
+    ("backup", &["copy"], ""),
+    ("--help", &[], ""),
+    ("--version", &[], ""),
+];
+
+/// The commands that end by themselves, as the command line defines them.
+fn defined(command: &clap::Command, path: &str) -> Vec<String> {
+    if !command.has_subcommands() {
+        return vec![path.to_owned()];
+    }
+    let within =
+        |inner: &clap::Command| defined(inner, format!("{path} {}", inner.get_name()).trim_start());
+    command.get_subcommands().filter(|inner| inner.get_name() != "serve").flat_map(within).collect()
+}
+
+/// The end of each command with this standard output.
+fn commands(home: &Path, output: fn() -> Stdio) -> Vec<(String, Output)> {
+    let defined = defined(&portcullis::cli::Cli::command(), "");
+    let listed = |name: &String| COMMANDS.iter().any(|(listed, ..)| listed == name);
+    assert!(defined.iter().all(listed), "COMMANDS lacks one of {defined:?}");
+    let help = defined.iter().map(|name| (name.as_str(), &["--help"][..], ""));
+    let end = |(name, arguments, input): (&str, &[&str], &str)| {
+        let mut command = portcullis(home, &[]);
+        command.args(name.split(' ')).args(arguments).stdin(Stdio::piped()).stdout(output());
+        let mut child = command.spawn().unwrap();
+        // One that reads nothing may have ended by now.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        (format!("{name} {}", arguments.join(" ")), child.wait_with_output().unwrap())
+    };
+    COMMANDS.into_iter().chain(help).map(end).collect()
+}
+
+#[test]
+fn a_command_whose_reader_has_left_ends_without_a_word() {
+    let home = TempDir::new().unwrap();
+    for (command, output) in commands(home.path(), closed_pipe) {
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command}");
+        assert_eq!(output.status.code(), Some(141), "{command}");
+    }
+}
+
+#[test]
+fn a_command_that_cannot_write_its_output_says_so_in_one_line() {
+    let home = TempDir::new().unwrap();
+    for (command, output) in commands(home.path(), full_disk) {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(errors.lines().count(), 1, "{command}: {errors}");
+        assert!(errors.contains("standard output: No space left on device"), "{command}: {errors}");
+        assert_eq!(output.status.code(), Some(1), "{command}");
+    }
+}
+
+/// Sends these bytes on a connection of their own, and reads what comes until it is closed.
+fn exchange(server: &ServerProcess, bytes: &[u8]) -> String {
+    let mut socket =
+        TcpStream::connect(server.anonymous.base.trim_start_matches("http://")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let _ = socket.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn log_of(server: ServerProcess, home: &Path) -> String {
+    assert!(stop(server).await.success());
+    fs::read_to_string(home.join("log")).unwrap()
+}
+
+/// The sum of what these lines of the log say of themselves.
+fn times(log: &str, sentence: &str) -> usize {
+    let lines = log.lines().filter(|line| line.contains(sentence));
+    let times = lines
+        .filter_map(|line| line.split("times=").nth(1)?.split(' ').next()?.parse::<usize>().ok());
+    times.sum()
+}
+
+#[tokio::test]
+async fn of_many_malformed_requests_one_is_logged_and_the_rest_is_counted() {
+    const MANY: usize = 60;
+    let home = TempDir::new().unwrap();
+    let server = ServerProcess::start_logging(home.path(), &[INFO]);
+    for number in 0..MANY {
+        let malformed = ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"][number % 3];
+        assert!(exchange(&server, malformed.as_bytes()).starts_with("HTTP/1.1 400"));
+    }
+    let log = log_of(server, home.path()).await;
+    let logged = log.matches("stream error").count();
+    assert!((1..10).contains(&logged), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+    assert_eq!(logged + times(&log, "a library's line was left out"), MANY, "{log}");
+}
+
+#[tokio::test]
+async fn a_flood_of_long_requests_over_the_limit_leaves_a_bounded_log() {
+    let home = TempDir::new().unwrap();
+    let settings = [INFO, ("PORTCULLIS_LIMIT_REQUESTS", "5/1m")];
+    let server = ServerProcess::start_logging(home.path(), &settings);
+    let long = "a".repeat(60_000);
+    let flood = format!("{long} /{long} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(100);
+    let last = format!("GET /{long} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let answers = exchange(&server, format!("{flood}{last}").as_bytes());
+    let (passed, refused) = (answers.matches(" 404 ").count(), answers.matches(" 429 ").count());
+    assert_eq!((passed, refused), (5, 96), "every request was answered");
+    let log = log_of(server, home.path()).await;
+    assert!(log.len() < 16 * 1024, "{} bytes", log.len());
+    assert_eq!(log.matches("answered").count(), 5, "{log}");
+    assert_eq!(times(&log, "requests over the rate limit of their IP address were rejected"), 96);
+}
+
+#[tokio::test]
+async fn a_probe_is_logged_at_debug_and_other_requests_at_info() {
+    for (level, probes) in [("info", 0), ("debug", 3)] {
+        let home = TempDir::new().unwrap();
+        let server = ServerProcess::start_logging(home.path(), &[("PORTCULLIS_LOG", level)]);
+        server.anonymous.get("/health/live").await.expect(200);
+        server.anonymous.get("/health/ready").await.expect(200);
+        Reply::of(server.anonymous.request(Method::HEAD, "/health/live")).await.expect(200);
+        server.anonymous.post("/health/live", json!({})).await.expect(405);
+        server.anonymous.get("/api/auth/ok").await.expect(200);
+        let log = log_of(server, home.path()).await;
+        assert_eq!(log.matches("answered").count(), 2 + probes, "{log}");
+    }
+}
+
+/// Every spelling of a link's path that may reach a server: most lead nowhere.
+#[tokio::test]
+async fn a_links_secret_is_in_no_log_however_its_path_is_spelt() {
+    let home = TempDir::new().unwrap();
+    let settings = [("PORTCULLIS_LOG", "trace"), ("PORTCULLIS_LOG_FORMAT", "json")];
+    let server = ServerProcess::start_logging(home.path(), &settings);
+    let secret = portcullis::secrets::LinkSecret::generate().reveal().to_owned();
+    let encoded = secret.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
+    let folders = [
+        "/api/auth/reset-password/",
+        "/api/auth/reset%2Dpassword/",
+        "/api/auth/reset%252Dpassword/",
+        "/api/auth/Reset-Password/",
+        "/API/AUTH/RESET-PASSWORD/",
+        "/api/auth%2Freset-password%2F",
+        "//api/auth/reset-password//",
+        "/prefix/api/auth/reset-password/",
+        "/api/auth/verify-email/",
+        "/reset-password;",
+        "/%61pi/auth/reset-password/x/",
+    ];
+    for folder in folders {
+        for secret in [
+            &secret,
+            &encoded,
+            &format!("{secret}/"),
+            &format!("{secret}%0A"),
+            &format!("x={secret}."),
+        ] {
+            let head =
+                format!("GET {folder}{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let answer = exchange(&server, head.as_bytes());
+            assert!(answer.starts_with("HTTP/1.1 "), "{folder}: {answer}");
+        }
+    }
+    let log = log_of(server, home.path()).await;
+    assert!(log.matches("\"answered\"").count() == folders.len() * 5, "all are logged");
+    assert!(log.contains(r#""route":"/api/auth/reset-password/{token}""#), "one leads somewhere");
+    for secret in [&secret, &encoded] {
+        for part in [&secret[..16], &secret[secret.len() - 16..]] {
+            assert!(!log.contains(part), "a link's secret is in the log");
+        }
+    }
+}

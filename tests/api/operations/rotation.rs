@@ -1,0 +1,241 @@
+//! The signing secret and the token prefix are replaced, and users stay signed in. Instances whose secrets do
+//! not fit together say so.
+
+use portcullis::secrets::SigningKey;
+use tempfile::TempDir;
+
+use crate::support::*;
+
+const SIGN_UP: &str = "/api/auth/sign-up/email";
+const SIGN_OUT: &str = "/api/auth/sign-out";
+const LIST_SESSIONS: &str = "/api/auth/list-sessions";
+
+fn secrets<const N: usize>() -> [String; N] {
+    std::array::from_fn(|_| SigningKey::generate().reveal())
+}
+
+/// An instance on this database with these secrets, and these prefixes of tokens.
+fn start(home: &TempDir, url: &str, secrets: &str, prefixes: &str) -> ServerProcess {
+    let settings = [
+        ("DATABASE_URL", url),
+        ("PORTCULLIS_SECRET", secrets),
+        ("PORTCULLIS_TOKEN_PREFIX", prefixes),
+    ];
+    ServerProcess::start_logging(home.path(), &settings)
+}
+
+async fn stop(server: ServerProcess) {
+    server.signal("TERM");
+    let status = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// A new user's cookie and token, both made at this instance.
+async fn sign_up(server: &ServerProcess, name: &str) -> [String; 2] {
+    let email = format!("{name}@example.com");
+    let body = json!({ "name": name, "email": email, "password": PASSWORD });
+    let cookie = server.anonymous.post(SIGN_UP, body).await.cookie().unwrap();
+    let browser = server.anonymous.with_cookie(&cookie);
+    let made = browser.post("/api/tokens", json!({ "name": "script" })).await.expect(201);
+    [cookie, made["token"].as_str().unwrap().to_owned()]
+}
+
+/// Shows that both credentials of each of these users are accepted at each of these instances, and that an
+/// answer does not set the cookie again, which could replace a newer one.
+async fn all_are_accepted(users: &[[String; 2]], instances: &[&ServerProcess]) {
+    for instance in instances {
+        for [cookie, token] in users {
+            let browser = instance.anonymous.with_cookie(cookie);
+            // The second time from what was remembered of the first.
+            for _ in 0..2 {
+                let reply = browser.get("/api/me").await;
+                assert_eq!(reply.header("set-cookie"), None);
+                reply.expect(200);
+            }
+            browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+            instance.anonymous.with_token(token).get("/api/me").await.expect(200);
+        }
+    }
+}
+
+/// The recipe of docs/how-to/rotate-the-secret.md: first all accept the new one, then all use it, and at last the old one goes.
+#[tokio::test]
+async fn a_rolling_change_of_secret_and_prefix_signs_no_user_out() {
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let [old, new] = secrets();
+    let steps = [(format!("{old},{new}"), "old_,new_"), (format!("{new}\n{old}\n"), "new_,old_")];
+    let mut first = start(&home, &url, &old, "old_");
+    let mut second = start(&home, &url, &old, "old_");
+    let mut users = vec![sign_up(&first, "ada").await, sign_up(&second, "bob").await];
+    assert!(users[0][1].starts_with("old_"));
+    for (step, (secrets, prefixes)) in steps.iter().enumerate() {
+        stop(first).await;
+        first = start(&home, &url, secrets, prefixes);
+        users.push(sign_up(&first, &format!("u{step}")).await);
+        all_are_accepted(&users, &[&first, &second]).await;
+        stop(second).await;
+        second = start(&home, &url, secrets, prefixes);
+        users.push(sign_up(&second, &format!("v{step}")).await);
+        all_are_accepted(&users, &[&first, &second]).await;
+        for instance in [&first, &second] {
+            instance.anonymous.get("/health/ready").await.expect(200);
+            assert!(!instance.banner.contains("PORTCULLIS_SECRET"), "{}", instance.banner);
+        }
+    }
+    assert!(users.last().unwrap()[1].starts_with("new_"));
+
+    stop(first).await;
+    first = start(&home, &url, &new, "new_");
+    all_are_accepted(&users[4..], &[&first, &second]).await;
+    let [cookie, token] = &users[0];
+    first.anonymous.with_cookie(cookie).get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
+    first.anonymous.with_token(token).get("/api/me").await.assert_problem(401, "token_malformed");
+}
+
+#[apply(on_both_databases)]
+async fn a_restart_with_a_new_secret_before_the_old_one_signs_no_user_out(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let [old, new] = secrets();
+    let server = start(&home, &url, &old, "old_");
+    let ada = sign_up(&server, "ada").await;
+    stop(server).await;
+    let server = start(&home, &url, &format!("{new},{old}"), "new_,old_");
+    let bob = sign_up(&server, "bob").await;
+    all_are_accepted(&[ada, bob.clone()], &[&server]).await;
+    stop(server).await;
+    let server = start(&home, &url, &new, "new_");
+    all_are_accepted(&[bob], &[&server]).await;
+}
+
+/// The file in which SQLite's server keeps the secret that it has made: a line above the first.
+#[tokio::test]
+async fn a_line_above_the_kept_secret_replaces_it() {
+    let home = TempDir::new().unwrap();
+    let server = ServerProcess::start(home.path(), &[]);
+    let ada = sign_up(&server, "ada").await;
+    stop(server).await;
+    let file = home.path().join("data/secret");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{}\n{kept}", SigningKey::generate().reveal())).unwrap();
+    let server = ServerProcess::start(home.path(), &[]);
+    all_are_accepted(&[ada], &[&server]).await;
+}
+
+/// What reads the cookie beside the gate accepts it as well: to end the session that it belongs to.
+#[apply(on_both_databases)]
+async fn a_session_of_the_old_secret_is_ended_by_signing_out_or_in(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let url = backend.database(home.path()).await;
+    let [old, new, foreign] = secrets();
+    let server = start(&home, &url, &old, "old_");
+    let [cookie, _] = sign_up(&server, "ada").await;
+    let [other, _] = sign_up(&server, "bob").await;
+    stop(server).await;
+    let server = start(&home, &url, &format!("{new},{old}"), "new_,old_");
+
+    let ada = server.anonymous.with_cookie(&cookie);
+    assert!(ada.post(SIGN_OUT, json!({})).await.removes_cookie());
+    ada.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
+
+    let bob = server.anonymous.with_cookie(&other);
+    let body = json!({ "email": "bob@example.com", "password": PASSWORD });
+    let replaced = bob.post("/api/auth/sign-in/email", body).await.cookie().unwrap();
+    bob.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
+    let bob = server.anonymous.with_cookie(&replaced);
+    let sessions = bob.get(LIST_SESSIONS).await.expect(200);
+    assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
+    stop(server).await;
+
+    // The new cookie is signed with the new secret, and one of neither is worth nothing.
+    let server = start(&home, &url, &new, "new_");
+    server.anonymous.with_cookie(&replaced).get("/api/me").await.expect(200);
+    stop(server).await;
+    let server = start(&home, &url, &format!("{foreign},{old}"), "new_");
+    server
+        .anonymous
+        .with_cookie(&replaced)
+        .get("/api/me")
+        .await
+        .assert_problem(401, "UNAUTHORIZED");
+}
+
+const NOT_READY: &str = "PORTCULLIS_SECRET does not fit that of an instance that runs";
+
+#[tokio::test]
+async fn an_instance_whose_secret_does_not_fit_is_not_ready_and_the_others_stay_so() {
+    let (home, wrong) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let url = Backend::Postgres.database(home.path()).await;
+    let [one, other] = secrets();
+    let running = start(&home, &url, &one, "a_");
+    assert!(!running.banner.contains("PORTCULLIS_SECRET"), "{}", running.banner);
+    let newcomer = start(&wrong, &url, &other, "a_");
+    assert!(newcomer.banner.contains(NOT_READY), "{}", newcomer.banner);
+    let reply = newcomer.anonymous.get("/health/ready").await;
+    assert!(reply.text.contains("signing secret"), "{}", reply.text);
+    reply.assert_problem(503, "store_unavailable");
+    newcomer.anonymous.get("/health/live").await.expect(200);
+
+    // One with the right secret is ready beside them, and the first one notices the wrong one.
+    let second = start(&home, &url, &one, "a_");
+    assert!(second.banner.contains("another instance on this database"), "{}", second.banner);
+    for right in [&running, &second] {
+        right.anonymous.get("/health/ready").await.expect(200);
+    }
+    let log = || std::fs::read_to_string(wrong.path().join("log")).unwrap();
+    assert!(
+        log().contains("the signing secret differs from that of another instance"),
+        "{}",
+        log()
+    );
+
+    // When all others have stopped it has nothing left to differ from.
+    stop(running).await;
+    assert_eq!(newcomer.anonymous.get("/health/ready").await.status, 503);
+    stop(second).await;
+    within_timeout(async {
+        while newcomer.anonymous.get("/health/ready").await.status != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_instance_that_was_killed_counts_as_running_for_a_short_time_only() {
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let [one, other] = secrets();
+    drop(start(&home, &url, &one, "a_"));
+    let database = connect(&url).await;
+    let rows = async || database.query("SELECT 1 FROM signing_keys", &[]).await.unwrap().len();
+    assert_eq!(rows().await, 1);
+    let seen = "UPDATE signing_keys SET seen_at = seen_at - INTERVAL '21 seconds'";
+    database.batch_execute(seen).await.unwrap();
+    let server = start(&home, &url, &other, "a_");
+    server.anonymous.get("/health/ready").await.expect(200);
+    assert_eq!(rows().await, 1);
+    stop(server).await;
+    assert_eq!(rows().await, 0);
+}
+
+/// What is stored of a key is no key.
+#[tokio::test]
+async fn the_database_has_no_signing_secret() {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let [one, other] = secrets();
+    let _server = start(&home, &url, &format!("{one},{other}"), "a_");
+    let rows = connect(&url).await;
+    let rows = rows.query("SELECT fingerprint, signs FROM signing_keys", &[]).await.unwrap();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let fingerprint: Vec<u8> = row.get(0);
+        for secret in [&one, &other] {
+            let key = BASE64_STANDARD.decode(secret).unwrap();
+            assert!(!key.windows(8).any(|part| fingerprint.windows(8).any(|other| other == part)));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What fails, and what must hold meanwhile: outages, crashes, concurrent requests, slow clients, retries.
+
+pub mod crash_recovery;
+pub mod faults;
+pub mod jobs;
+pub mod mail;
+pub mod races;
+pub mod retention;
+pub mod slow_clients;

@@ -1,0 +1,111 @@
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Mutex,
+};
+
+use crate::support::*;
+
+/// A row, or what is so of a row: its kind and its id.
+pub type Thing = (&'static str, String);
+
+/// What a client knows: what it was told is so, in one round.
+#[derive(Default)]
+pub struct Journal {
+    /// Whether each thing is there, or has gone.
+    known: HashMap<Thing, bool>,
+    /// What was asked about and never answered: it may be so or not.
+    unsure: HashSet<Thing>,
+    keys: Vec<Key>,
+    pub acknowledged: usize,
+    /// How many questions were never answered.
+    pub open: usize,
+}
+
+/// What opens the gate for as long as a thing is there.
+struct Key {
+    of: Thing,
+    user: String,
+    cookie: Option<String>,
+    token: Option<String>,
+}
+
+/// A journal that several write.
+#[derive(Default)]
+pub struct Writing(Mutex<Journal>);
+
+impl Writing {
+    /// From now until the answer nobody knows what is so of it.
+    pub fn asked(&self, thing: Option<&Thing>) {
+        let mut journal = self.0.lock().unwrap();
+        journal.open += 1;
+        if let Some(thing) = thing {
+            journal.known.remove(thing);
+            journal.unsure.insert(thing.clone());
+        }
+    }
+
+    pub fn answered(&self, things: impl IntoIterator<Item = (Thing, bool)>) {
+        let mut journal = self.0.lock().unwrap();
+        journal.open -= 1;
+        journal.acknowledged += 1;
+        for (thing, is) in things {
+            journal.unsure.remove(&thing);
+            journal.known.insert(thing, is);
+        }
+    }
+
+    pub fn cookie(&self, of: Thing, user: &str, cookie: String) {
+        let key = Key { of, user: user.to_owned(), cookie: Some(cookie), token: None };
+        self.0.lock().unwrap().keys.push(key);
+    }
+
+    pub fn token(&self, of: Thing, user: &str, token: String) {
+        let key = Key { of, user: user.to_owned(), cookie: None, token: Some(token) };
+        self.0.lock().unwrap().keys.push(key);
+    }
+
+    pub fn close(self) -> Journal {
+        self.0.into_inner().unwrap()
+    }
+}
+
+impl Journal {
+    /// What was acknowledged and is not so.
+    pub fn lost(&self, there: &HashSet<(String, String)>) -> Vec<String> {
+        let mut lost: Vec<_> = self
+            .known
+            .iter()
+            .filter(|((kind, id), is)| there.contains(&((*kind).to_owned(), id.clone())) != **is)
+            .map(|((kind, id), is)| {
+                format!("{kind} {id} {}", if *is { "is missing" } else { "came back" })
+            })
+            .collect();
+        lost.sort();
+        lost
+    }
+
+    pub fn has_all_kinds(&self) -> bool {
+        [("project", true), ("token", false), ("session", false), ("lock-out", true)]
+            .iter()
+            .all(|(kind, is)| self.known.iter().any(|(thing, so)| thing.0 == *kind && so == is))
+    }
+
+    /// The same at the gate: what lives comes in, what was ended or locked out does not.
+    pub async fn keys_work_as_they_should(&self, anonymous: &Caller) {
+        for key in &self.keys {
+            let locked_out = ("lock-out", key.user.clone());
+            let Some(lives) = self.known.get(&key.of) else { continue };
+            let caller = match (&key.cookie, &key.token) {
+                (Some(cookie), _) => anonymous.with_cookie(cookie),
+                (_, Some(token)) => anonymous.with_token(token),
+                (None, None) => unreachable!(),
+            };
+            let status = caller.get("/api/me").await.status;
+            match self.known.get(&locked_out) {
+                Some(_) => assert_eq!(status, 401, "{:?} of somebody locked out", key.of),
+                None if self.unsure.contains(&locked_out) => {}
+                None => assert_eq!(status, if *lives { 200 } else { 401 }, "{:?}", key.of),
+            }
+        }
+    }
+}

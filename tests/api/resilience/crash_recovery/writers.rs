@@ -1,0 +1,167 @@
+use std::sync::Arc;
+
+use reqwest::{Method, RequestBuilder};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::journal::{Journal, Thing, Writing};
+use crate::support::*;
+
+/// Those who write for as long as there is a server.
+pub struct Writers {
+    owner: Owner,
+    admin: String,
+}
+
+#[derive(Clone)]
+struct Owner {
+    id: String,
+    email: String,
+    cookie: String,
+}
+
+/// Writers at work.
+pub struct Begun {
+    tasks: Vec<JoinHandle<()>>,
+    journal: Arc<Writing>,
+}
+
+impl Writers {
+    pub async fn new(anonymous: &Caller, admin: &str) -> Self {
+        let email = "owner@example.com".to_owned();
+        let body = json!({ "name": "Owner", "email": email, "password": PASSWORD });
+        let reply = anonymous.post("/api/auth/sign-up/email", body).await;
+        let cookie = reply.cookie().unwrap();
+        let id = text(&reply.expect(200)["user"]["id"]);
+        Self { owner: Owner { id, email, cookie }, admin: admin.to_owned() }
+    }
+
+    pub fn begin(&self, anonymous: &Caller) -> Begun {
+        let journal = Arc::new(Writing::default());
+        let (told, come) = mpsc::unbounded_channel();
+        let at_work = || (anonymous.clone(), self.owner.clone(), journal.clone());
+        let tasks = vec![
+            tokio::spawn(sign_ups(at_work(), told)),
+            tokio::spawn(tokens(at_work())),
+            tokio::spawn(projects(at_work())),
+            tokio::spawn(sign_outs(at_work())),
+            tokio::spawn(lock_outs(anonymous.with_token(&self.admin), journal.clone(), come)),
+        ];
+        Begun { tasks, journal }
+    }
+}
+
+impl Begun {
+    /// Once the server is gone: what was acknowledged.
+    pub async fn end(self) -> Journal {
+        for task in self.tasks {
+            within_timeout(task).await.unwrap();
+        }
+        Arc::into_inner(self.journal).unwrap().close()
+    }
+}
+
+type AtWork = (Caller, Owner, Arc<Writing>);
+
+async fn sign_ups((anonymous, _, journal): AtWork, told: mpsc::UnboundedSender<String>) {
+    loop {
+        let email = format!("u{:x}@example.com", rand::random::<u64>());
+        let body = json!({ "name": "Somebody", "email": email, "password": PASSWORD });
+        journal.asked(None);
+        let sign_up = anonymous.request(Method::POST, "/api/auth/sign-up/email").json(&body);
+        let Some(reply) = answered(sign_up).await else { return };
+        let cookie = reply.cookie().unwrap();
+        let body = reply.expect(200);
+        let (user, session) = (text(&body["user"]["id"]), ("session", text(&body["token"])));
+        journal.answered([(("user", user.clone()), true), (session.clone(), true)]);
+        journal.cookie(session, &user, cookie);
+        // Every second one is locked out.
+        if rand::random() {
+            let _ = told.send(user);
+        }
+    }
+}
+
+async fn tokens((anonymous, owner, journal): AtWork) {
+    let browser = anonymous.with_cookie(&owner.cookie);
+    loop {
+        journal.asked(None);
+        let make = browser.request(Method::POST, "/api/tokens").json(&json!({ "name": "x" }));
+        let Some(reply) = answered(make).await else { return };
+        let made = reply.expect(201);
+        let token: Thing = ("token", text(&made["id"]));
+        journal.answered([(token.clone(), true)]);
+        journal.token(token.clone(), &owner.id, text(&made["token"]));
+        if rand::random() && !remove(&browser, "/api/tokens", token, &journal).await {
+            return;
+        }
+    }
+}
+
+async fn projects((anonymous, owner, journal): AtWork) {
+    let browser = anonymous.with_cookie(&owner.cookie);
+    loop {
+        journal.asked(None);
+        let make = browser.request(Method::POST, "/api/projects").json(&json!({ "name": "x" }));
+        let Some(reply) = answered(make).await else { return };
+        let project: Thing = ("project", text(&reply.expect(201)["id"]));
+        journal.answered([(project.clone(), true)]);
+        if rand::random() && !remove(&browser, "/api/projects", project, &journal).await {
+            return;
+        }
+    }
+}
+
+async fn remove(browser: &Caller, at: &str, thing: Thing, journal: &Writing) -> bool {
+    journal.asked(Some(&thing));
+    let place = format!("{at}/{}", thing.1);
+    let Some(reply) = answered(browser.request(Method::DELETE, &place)).await else { return false };
+    reply.expect(204);
+    journal.answered([(thing, false)]);
+    true
+}
+
+async fn sign_outs((anonymous, owner, journal): AtWork) {
+    loop {
+        let body = json!({ "email": owner.email, "password": PASSWORD });
+        journal.asked(None);
+        let sign_in = anonymous.request(Method::POST, "/api/auth/sign-in/email").json(&body);
+        let Some(reply) = answered(sign_in).await else { return };
+        let cookie = reply.cookie().unwrap();
+        let session: Thing = ("session", text(&reply.expect(200)["token"]));
+        journal.answered([(session.clone(), true)]);
+        journal.cookie(session.clone(), &owner.id, cookie.clone());
+        journal.asked(Some(&session));
+        let browser = anonymous.with_cookie(&cookie);
+        let sign_out = browser.request(Method::POST, "/api/auth/sign-out").json(&json!({}));
+        let Some(reply) = answered(sign_out).await else { return };
+        reply.expect(200);
+        journal.answered([(session, false)]);
+    }
+}
+
+async fn lock_outs(
+    admin: Caller,
+    journal: Arc<Writing>,
+    mut come: mpsc::UnboundedReceiver<String>,
+) {
+    while let Some(user) = come.recv().await {
+        let lock_out: Thing = ("lock-out", user.clone());
+        journal.asked(Some(&lock_out));
+        let place = format!("/api/admin/users/{user}/deactivate");
+        let deactivate = admin.request(Method::POST, &place).json(&json!({}));
+        let Some(reply) = answered(deactivate).await else { return };
+        reply.expect(200);
+        journal.answered([(lock_out, true)]);
+    }
+}
+
+/// The whole answer, if the server lived to give it.
+async fn answered(request: RequestBuilder) -> Option<Reply> {
+    let response = within_timeout(request.send()).await.ok()?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Some(Reply { status, headers, text: response.text().await.ok()? })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}

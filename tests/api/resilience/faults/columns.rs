@@ -1,0 +1,218 @@
+//! Every column of every table of which rows are listed holds what it should not: NULL, nothing, something unknown,
+//! the last moment. Each list shows the row, pages on past it, and grants nothing for it.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
+use tempfile::TempDir;
+
+use super::rows::{admin_of, alter, logging, moments};
+use crate::{contract::schema::declared, support::*};
+
+/// The tables of which rows are listed, and what tells a row from those that it is a copy of.
+const TABLES: [(&str, &[(&str, &str)]); 7] = [
+    ("users", &[("email", "TEXT")]),
+    ("accounts", &[("account_id", "TEXT")]),
+    ("sessions", &[("secret_hash", "BYTES")]),
+    ("api_tokens", &[("token_hash", "BYTES")]),
+    ("projects", &[]),
+    ("audit_events", &[]),
+    ("jobs", &[]),
+];
+
+/// A row is in nobody's list without these.
+const KEYS: [&str; 4] = ["id", "user_id", "secret_hash", "token_hash"];
+
+/// Rows that are left out of a list because of what they hold: a session that has ended or was revoked, and a user
+/// who was deleted.
+const LEFT_OUT: [&str; 6] = [
+    "sessions.expires_at.null",
+    "sessions.expires_at.first",
+    "sessions.generation.null",
+    "sessions.generation.odd",
+    "users.deleted_at.last",
+    "users.deleted_at.first",
+];
+
+/// Copies of each table's newest row, one for each column and value, and what they are called.
+fn copies(backend: Backend) -> (String, BTreeSet<String>) {
+    let [last, first, _] = moments(backend);
+    let bytes = |text: &str| match backend {
+        Backend::Sqlite => format!("CAST({text} AS BLOB)"),
+        Backend::Postgres => format!("CAST({text} AS BYTEA)"),
+    };
+    let (mut statements, mut names) = (Vec::new(), BTreeSet::new());
+    for (table, own) in TABLES {
+        let columns: Vec<_> = declared().into_iter().filter(|column| column.0 == table).collect();
+        assert!(columns.len() > 5, "{table}");
+        for (_, column, kind, _) in &columns {
+            if KEYS.contains(&&**column) {
+                continue;
+            }
+            let odd: Vec<(&str, &str)> = match kind.as_str() {
+                "Text" => vec![("empty", "''"), ("odd", "'<i> \u{202e}é\" unknown'")],
+                "Moment" => vec![("last", &last), ("first", &first)],
+                "Integer" => vec![("odd", "2147483647")],
+                "BigInt" => vec![("odd", "9223372036854775807")],
+                _ => Vec::new(),
+            };
+            for (value, literal) in [("null", "NULL")].into_iter().chain(odd) {
+                let id = format!("{table}.{column}.{value}");
+                let own = |name: &str| own.iter().find(|(own, _)| *own == name).map(|own| own.1);
+                let cell = |name: &str| match own(name) {
+                    _ if name == column => literal.to_owned(),
+                    _ if name == "id" => format!("'{id}'"),
+                    Some("TEXT") => format!("'{id}@example.com'"),
+                    Some(_) => bytes(&format!("'{id}'")),
+                    None => name.to_owned(),
+                };
+                let cells: Vec<_> = columns.iter().map(|(_, name, ..)| cell(name)).collect();
+                let columns: Vec<_> = columns.iter().map(|(_, name, ..)| name.as_str()).collect();
+                statements.push(format!(
+                    "INSERT INTO {table} ({}) SELECT {} FROM {table} WHERE id < 'a' ORDER BY id DESC LIMIT 1",
+                    columns.join(", "),
+                    cells.join(", ")
+                ));
+                names.insert(id);
+            }
+        }
+    }
+    (statements.join(";\n"), names)
+}
+
+/// Takes away what the tables demand of a row, but for the keys.
+async fn drop_constraints(backend: Backend, url: &str) {
+    let tables = TABLES.map(|(table, _)| format!("'{table}'")).join(", ");
+    match backend {
+        Backend::Sqlite => {
+            let file = url.strip_prefix("sqlite:").unwrap();
+            let mut beside = SqliteConnection::establish(file).unwrap();
+            sql_query("PRAGMA busy_timeout = 5000").execute(&mut beside).unwrap();
+            beside
+                .batch_execute(&format!(
+                    "PRAGMA writable_schema = ON;
+                     UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL PRIMARY KEY', ' PRIMARY KEY'), ' NOT NULL', '')
+                         WHERE type = 'table' AND name IN ({tables});
+                     PRAGMA schema_version = 1000000"
+                ))
+                .unwrap();
+        }
+        Backend::Postgres => {
+            let checks = format!(
+                "DO $$ DECLARE it record; BEGIN
+                     FOR it IN SELECT conrelid::regclass AS tab, conname FROM pg_constraint
+                         WHERE contype = 'c' AND conrelid::regclass::text IN ({tables}) LOOP
+                         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', it.tab, it.conname);
+                     END LOOP;
+                     FOR it IN SELECT table_name AS tab, column_name AS col FROM information_schema.columns
+                         WHERE table_schema = 'public' AND table_name IN ({tables}) AND column_name <> 'id' LOOP
+                         EXECUTE format('ALTER TABLE %I ALTER %I DROP NOT NULL', it.tab, it.col);
+                     END LOOP;
+                 END $$"
+            );
+            alter(backend, url, &checks).await;
+        }
+    }
+}
+
+/// All ids of a list, read in pages.
+async fn ids(caller: &Caller, path: &str) -> Vec<String> {
+    let pages = pages(caller, path).await;
+    pages.iter().flat_map(|items| each(items, "id")).collect()
+}
+
+/// The rows of a table that a list must show.
+fn of<'a>(names: &'a BTreeSet<String>, table: &str) -> BTreeSet<&'a str> {
+    let shown = names.iter().filter(|name| !LEFT_OUT.contains(&name.as_str()));
+    shown.filter(|name| name.starts_with(&format!("{table}."))).map(String::as_str).collect()
+}
+
+/// Those of these ids that are copies.
+fn odd(ids: &[String]) -> BTreeSet<&str> {
+    ids.iter().map(String::as_str).filter(|id| id.contains('.')).collect()
+}
+
+fn log_of(home: &Path) -> String {
+    fs::read_to_string(home.join("log")).unwrap()
+}
+
+#[apply(on_both_databases)]
+async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let (server, url) = logging(backend, home.path()).await;
+    let settings = [("DATABASE_URL", url.as_str())];
+    let admin = admin_of(home.path(), &server, &settings).await;
+    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let browser = &witness.browser;
+    browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+    let me = browser.get("/api/me").await.expect(200)["user"]["id"].as_str().unwrap().to_owned();
+    drop_constraints(backend, &url).await;
+    let (copies, names) = copies(backend);
+    let now = if backend == Backend::Sqlite { "0" } else { "now()" };
+    let job = format!(
+        "INSERT INTO jobs (id, kind, payload, attempts, run_at, created_at)
+         VALUES ('09', 'of-tomorrow', '{{}}', 0, {now}, {now});"
+    );
+    alter(backend, &url, &format!("{job}\n{copies}")).await;
+
+    for (path, table) in [("/api/projects", "projects"), ("/api/tokens", "api_tokens")] {
+        let shown = ids(browser, &format!("{path}?limit=7")).await;
+        assert_eq!(odd(&shown), of(&names, table), "{path}");
+        assert!(shown.iter().any(|id| id.starts_with("01")), "{path}: the pages go on");
+    }
+    for (path, table) in [
+        ("/api/admin/users?limit=7".to_owned(), "users"),
+        ("/api/admin/tokens?limit=7".to_owned(), "api_tokens"),
+        ("/api/admin/audit-events?limit=7".to_owned(), "audit_events"),
+        ("/api/admin/jobs?limit=7".to_owned(), "jobs"),
+        (format!("/api/admin/users/{me}/sessions?limit=7"), "sessions"),
+    ] {
+        let shown = ids(&admin, &path).await;
+        assert_eq!(odd(&shown), of(&names, table), "{path}");
+    }
+    for (path, table) in
+        [("/api/auth/list-sessions", "sessions"), ("/api/auth/list-accounts", "accounts")]
+    {
+        let list = browser.get(path).await.expect(200);
+        let shown = each(list.as_array().unwrap(), "id");
+        assert_eq!(odd(&shown), of(&names, table), "{path}");
+    }
+    // In one of two states is every user, of whatever role.
+    let mut by_state = Vec::new();
+    for state in ["active", "deactivated"] {
+        by_state.extend(ids(&admin, &format!("/api/admin/users?limit=7&state={state}")).await);
+    }
+    assert_eq!(odd(&by_state), of(&names, "users"));
+    for state in ["active", "expired", "revoked"] {
+        ids(&admin, &format!("/api/admin/tokens?limit=7&state={state}")).await;
+    }
+    for state in ["waiting", "given-up"] {
+        ids(&admin, &format!("/api/admin/jobs?limit=7&state={state}")).await;
+    }
+    assert_eq!(browser.navigate("/settings").await.status, 200);
+    let user = format!("/admin/users/{me}");
+    for page in [
+        "/admin",
+        "/admin?state=active",
+        &user,
+        "/admin/tokens",
+        "/admin/audit-events",
+        "/admin/jobs",
+    ] {
+        let shown = admin.navigate(page).await;
+        assert_eq!(shown.status, 200, "{page}: {}", shown.text);
+    }
+    for command in
+        [&["user", "list"][..], &["token", "list"], &["session", "list", "--email", &witness.email]]
+    {
+        succeeds(run(home.path(), &settings, command, ""));
+    }
+
+    let log = log_of(home.path());
+    for column in ["users.name", "users.role", "api_tokens.scopes", "jobs.kind"] {
+        let null = |line: &&str| line.contains(&format!("\"{column}\"")) && line.contains("NULL");
+        assert_eq!(log.lines().filter(null).count(), 1, "{column}: {log}");
+    }
+    assert!(!log.contains("the store is unavailable"), "{log}");
+    assert!(!log.contains("a statement is wrong"), "{log}");
+}

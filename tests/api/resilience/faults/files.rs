@@ -1,0 +1,416 @@
+//! Who may open the files that the server keeps, which process has them to itself, and what happens when they are
+//! deleted, replaced or somebody else's.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::Write,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, chown, symlink},
+        process::CommandExt,
+    },
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// A user other than root, who owns nothing.
+const OTHER_USER: u32 = 4711;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).mode() & 0o777
+}
+
+fn make_folder(path: &Path, mode: u32) {
+    fs::create_dir(path).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// The program under an umask.
+fn under_umask(umask: &str, home: &Path, arguments: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    let script = format!("umask {umask}; exec {} \"$@\"", env!("CARGO_BIN_EXE_portcullis"));
+    shell.args(["-c", &script, "portcullis"]).args(arguments);
+    with_clean_environment(shell, home, &[])
+}
+
+#[rstest]
+#[case::that_takes_nothing("000")]
+#[case::that_takes_everything("777")]
+#[tokio::test]
+async fn files_are_created_private_in_a_public_folder_under_an_umask(#[case] umask: &str) {
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    make_folder(&data, 0o755);
+    let server = ServerProcess::of(under_umask(umask, home.path(), &[]).spawn().unwrap());
+    OutageProbe::sign_up(&server.anonymous).await;
+    let outbox = data.join("outbox");
+    let mail = || fs::read_dir(&outbox).unwrap().flatten().find(|file| is_mail(&file.path()));
+    within_timeout(async {
+        while mail().is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(mode(&outbox), 0o700);
+    for file in ["portcullis.db", "portcullis.db-wal", "portcullis.db-shm", "secret"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    assert_eq!(mode(&mail().unwrap().path()), 0o600);
+    assert!(!server.banner.contains("other users"), "{}", server.banner);
+    let backup = under_umask(umask, home.path(), &["backup", "copy"]).output().unwrap();
+    succeeds(backup);
+    assert_eq!(mode(&home.path().join("copy")), 0o600);
+}
+
+fn is_mail(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "eml")
+}
+
+#[test]
+fn a_command_creates_a_private_database_also_behind_a_link() {
+    let home = TempDir::new().unwrap();
+    for folder in ["data", "volume"] {
+        make_folder(&home.path().join(folder), 0o755);
+    }
+    let target = home.path().join("volume/accounts.db");
+    symlink("../volume/accounts.db", home.path().join("data/portcullis.db")).unwrap();
+    let migrated = under_umask("000", home.path(), &["migrate"]).output().unwrap();
+    assert!(succeeds(migrated).contains("Applied"));
+    assert_eq!(mode(&target), 0o600);
+}
+
+#[tokio::test]
+async fn the_banner_names_files_that_other_users_can_read_and_the_remedy() {
+    let home = TempDir::new().unwrap();
+    drop(ServerProcess::start(home.path(), &[]));
+    let data = home.path().join("data");
+    let mail = data.join("outbox/old.eml");
+    fs::write(&mail, "a link").unwrap();
+    for (path, mode) in [
+        (data.clone(), 0o755),
+        (data.join("portcullis.db"), 0o644),
+        (data.join("secret"), 0o640),
+        (data.join("outbox"), 0o755),
+        (mail, 0o604),
+    ] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    let server = ServerProcess::start(home.path(), &[]);
+    for warning in [
+        "other users can read data/portcullis.db (mode 0644): chmod 600 data/portcullis.db",
+        "other users can read data/secret (mode 0640): chmod 600 data/secret",
+        "other users can read data/outbox (mode 0755): chmod 700 data/outbox",
+        "other users can read data/outbox/old.eml (mode 0604): chmod 600 data/outbox/old.eml",
+    ] {
+        assert!(server.banner.contains(warning), "{warning}: {}", server.banner);
+    }
+    drop(server);
+    fs::set_permissions(&data, Permissions::from_mode(0o700)).unwrap();
+    let server = ServerProcess::start(home.path(), &[]);
+    assert!(!server.banner.contains("can read data/portcullis.db"), "{}", server.banner);
+}
+
+fn database(home: &Path, name: &str) -> String {
+    format!("sqlite:{}", home.join(name).display())
+}
+
+#[tokio::test]
+async fn a_second_server_is_refused_whatever_name_it_knows_the_file_by() {
+    let home = TempDir::new().unwrap();
+    let at = |name: &str| home.path().join(name);
+    make_folder(&at("real"), 0o700);
+    make_folder(&at("elsewhere"), 0o700);
+    symlink("real", at("folder-link")).unwrap();
+    let first = ServerProcess::start(
+        home.path(),
+        &[("DATABASE_URL", &database(home.path(), "real/app.db"))],
+    );
+    let witness = OutageProbe::sign_up(&first.anonymous).await;
+    symlink("../real/app.db", at("elsewhere/linked.db")).unwrap();
+    fs::hard_link(at("real/app.db"), at("elsewhere/hard.db")).unwrap();
+    for name in ["real/app.db", "folder-link/app.db", "elsewhere/linked.db", "elsewhere/hard.db"] {
+        let url = database(home.path(), name);
+        let refusal = fails(run(home.path(), &[("DATABASE_URL", &url)], &[], ""));
+        assert!(refusal.contains("another server is running on this file"), "{name}: {refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{refusal}");
+    }
+    witness.assert_recovered().await;
+}
+
+#[tokio::test]
+async fn servers_on_databases_of_one_stem_do_not_block_each_other() {
+    let home = TempDir::new().unwrap();
+    let servers = ["app.test", "app.prod", "app.lock"].map(|name| {
+        ServerProcess::start(home.path(), &[("DATABASE_URL", &database(home.path(), name))])
+    });
+    for server in &servers {
+        OutageProbe::sign_up(&server.anonymous).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_by_the_name_of_a_lock_keeps_what_is_in_it() {
+    let home = TempDir::new().unwrap();
+    let url = database(home.path(), "app.lock");
+    let server = ServerProcess::start(home.path(), &[("DATABASE_URL", &url)]);
+    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    server.signal("TERM");
+    assert!(server.wait().success());
+    let server = ServerProcess::start(home.path(), &[("DATABASE_URL", &url)]);
+    witness.at(&server.anonymous).assert_recovered().await;
+}
+
+#[test]
+fn beside_a_server_of_an_older_version_nothing_starts_or_migrates_until_it_stops() {
+    let home = TempDir::new().unwrap();
+    make_folder(&home.path().join("data"), 0o700);
+    let lock_file = home.path().join("data/portcullis.lock");
+    // As version 0.2 does.
+    let older = File::create(&lock_file).unwrap();
+    older.try_lock().unwrap();
+    for command in [&[] as &[&str], &["migrate"], &["user", "list"]] {
+        let refusal = fails(run(home.path(), &[], command, ""));
+        assert!(refusal.contains("an older Portcullis server is running"), "{refusal}");
+        assert!(refusal.contains("stop it first"), "{refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{refusal}");
+    }
+    assert!(!home.path().join("data/portcullis.db").exists());
+    // Closing is not enough: a child that another test has just forked may hold a copy of it for a moment.
+    older.unlock().unwrap();
+    let server = ServerProcess::start(home.path(), &[]);
+    let older = File::create(&lock_file).unwrap();
+    assert!(older.try_lock().is_err(), "and an older one does not start beside a newer one");
+    succeeds(run(home.path(), &[], &["user", "list"], ""));
+    drop(server);
+}
+
+/// A descriptor of the database that is opened and closed somewhere in the process would drop them.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sqlites_own_locks_stay_while_the_server_runs() {
+    let home = TempDir::new().unwrap();
+    let server = ServerProcess::start(home.path(), &[]);
+    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    server.anonymous.get("/health/ready").await.expect(200);
+    succeeds(run(home.path(), &[], &["backup", "copy"], ""));
+    witness.assert_recovered().await;
+    let inode = fs::metadata(home.path().join("data/portcullis.db")).unwrap().ino();
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    let (process, inode) = (format!(" {} ", server.child.id()), format!(":{inode} "));
+    for kind in ["FLOCK", "POSIX"] {
+        let held =
+            |line: &&str| line.contains(kind) && line.contains(&process) && line.contains(&inode);
+        assert!(locks.lines().find(held).is_some(), "{kind}: {locks}");
+    }
+}
+
+/// Whether the log of a server that was started with one has said this once.
+fn logged_once(home: &Path, text: &str) -> bool {
+    fs::read_to_string(home.join("log")).unwrap().matches(text).count() == 1
+}
+
+const LOST: &str = "the database file was deleted or replaced";
+
+async fn is_not_served(server: &ServerProcess, witness: &OutageProbe) {
+    for _ in 0..3 {
+        server.anonymous.get("/health/ready").await.assert_problem(503, "store_unavailable");
+        let project = json!({ "name": "x" });
+        witness
+            .script
+            .post("/api/projects", project)
+            .await
+            .assert_problem(503, "store_unavailable");
+    }
+    // What is in memory is gone when its lease is over.
+    within_timeout(async {
+        while witness.browser.get("/api/me").await.status != 503 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn when_the_data_folder_is_deleted_nothing_is_acknowledged_and_readiness_says_so() {
+    let home = TempDir::new().unwrap();
+    let server = ServerProcess::start_logging(home.path(), &[]);
+    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    server.anonymous.get("/health/ready").await.expect(200);
+    fs::remove_dir_all(home.path().join("data")).unwrap();
+    is_not_served(&server, &witness).await;
+    assert!(logged_once(home.path(), LOST));
+}
+
+#[rstest]
+#[case::the_database("portcullis.db")]
+#[case::its_log("portcullis.db-wal")]
+#[tokio::test]
+async fn while_another_file_is_in_its_place_nothing_is_acknowledged(#[case] name: &str) {
+    let home = TempDir::new().unwrap();
+    let server = ServerProcess::start_logging(home.path(), &[]);
+    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let file = home.path().join("data").join(name);
+    let (kept, other) = (file.with_extension("kept"), file.with_extension("other"));
+    fs::copy(&file, &other).unwrap();
+    fs::rename(&file, &kept).unwrap();
+    fs::rename(&other, &file).unwrap();
+    is_not_served(&server, &witness).await;
+    fs::rename(&kept, &file).unwrap();
+    witness.assert_recovered().await;
+    assert!(logged_once(home.path(), LOST));
+}
+
+/// The program as another user than the one whose files there are, if this is root, who may change users.
+fn as_other_user(home: &Path) -> Option<Command> {
+    if !rustix::process::geteuid().is_root() {
+        let _ =
+            writeln!(std::io::stderr(), "SKIPPED: only root can run the program as another user");
+        return None;
+    }
+    fs::set_permissions(home, Permissions::from_mode(0o755)).unwrap();
+    let program = home.join("program");
+    if !program.exists() {
+        // Copied in this process, it would be open for writing in any child that another test forks meanwhile,
+        // and could not be executed (ETXTBSY).
+        let copied =
+            Command::new("cp").arg(env!("CARGO_BIN_EXE_portcullis")).arg(&program).status();
+        assert!(copied.unwrap().success());
+    }
+    let mut command = with_clean_environment(Command::new(program), home, &[]);
+    command.uid(OTHER_USER).gid(OTHER_USER);
+    Some(command)
+}
+
+#[track_caller]
+fn names_owner_and_remedy(output: Output, path: &str, owner: u32, mode: &str) {
+    let refusal = fails(output);
+    assert_eq!(refusal.lines().count(), 1, "{refusal}");
+    for part in [
+        format!("{path} belongs to uid {owner} (mode {mode})"),
+        format!("runs as uid {OTHER_USER}"),
+        format!("chown {OTHER_USER} {path}"),
+    ] {
+        assert!(refusal.contains(&part), "{part}: {refusal}");
+    }
+}
+
+#[rstest]
+#[case::the_database("portcullis.db", "0600")]
+#[case::its_log("portcullis.db-wal", "0600")]
+#[case::its_shared_memory("portcullis.db-shm", "0640")]
+#[case::the_signing_secret("secret", "0600")]
+#[case::the_outbox("outbox", "0700")]
+#[test]
+fn a_start_on_files_of_another_user_names_file_owner_mode_and_remedy(
+    #[case] name: &str,
+    #[case] mode: &str,
+) {
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    make_folder(&data, 0o755);
+    let path = data.join(name);
+    match name {
+        // What a command that was run as root leaves behind.
+        "portcullis.db" => drop(succeeds(run(home.path(), &[], &["migrate"], ""))),
+        "outbox" => make_folder(&path, 0o700),
+        _ => fs::write(&path, "").unwrap(),
+    }
+    fs::set_permissions(&path, Permissions::from_mode(u32::from_str_radix(mode, 8).unwrap()))
+        .unwrap();
+    let _ = chown(&data, Some(OTHER_USER), Some(OTHER_USER));
+    let Some(output) = refusal_to_other_user(home.path()) else { return };
+    names_owner_and_remedy(output, &format!("data/{name}"), 0, mode);
+}
+
+#[test]
+fn a_start_in_a_folder_of_another_user_names_it() {
+    let home = TempDir::new().unwrap();
+    let Some(output) = refusal_to_other_user(home.path()) else { return };
+    names_owner_and_remedy(output, ".", 0, "0755");
+    make_folder(&home.path().join("data"), 0o755);
+    let output = refusal_to_other_user(home.path()).unwrap();
+    names_owner_and_remedy(output, "data", 0, "0755");
+}
+
+#[rstest]
+#[case::the_signing_secret("PORTCULLIS_SECRET_FILE")]
+#[case::the_database_url("DATABASE_URL_FILE")]
+#[case::the_mail_servers_url("PORTCULLIS_SMTP_URL_FILE")]
+#[test]
+fn a_file_that_a_setting_names_is_reported_with_owner_mode_and_remedy(#[case] setting: &str) {
+    let home = TempDir::new().unwrap();
+    let _ = as_other_user(home.path());
+    fs::write(home.path().join("file"), "x").unwrap();
+    fs::set_permissions(home.path().join("file"), Permissions::from_mode(0o600)).unwrap();
+    make_folder(&home.path().join("data"), 0o777);
+    let Some(mut command) = as_other_user(home.path()) else { return };
+    let refusal = command.env(setting, "file").output().unwrap();
+    assert!(String::from_utf8_lossy(&refusal.stderr).contains(setting));
+    names_owner_and_remedy(refusal, "file", 0, "0600");
+    let missing = fails(run(home.path(), &[(setting, "missing")], &[], ""));
+    assert!(missing.contains(&format!("{setting} names missing: No such file")), "{missing}");
+    assert!(missing.contains("correct the path"), "{missing}");
+    let folder = fails(run(home.path(), &[(setting, "data")], &[], ""));
+    assert!(folder.contains("data is a folder (uid 0, mode 0777)"), "{folder}");
+}
+
+#[test]
+fn a_port_that_needs_a_privilege_is_named_with_the_user_and_remedy() {
+    let home = TempDir::new().unwrap();
+    make_folder(&home.path().join("data"), 0o777);
+    let Some(mut command) = as_other_user(home.path()) else { return };
+    let refusal = fails(command.env("PORTCULLIS_LISTEN", "127.0.0.1:80").output().unwrap());
+    for part in ["127.0.0.1:80", &format!("uid {OTHER_USER}"), "below 1024", "PORTCULLIS_LISTEN"] {
+        assert!(refusal.contains(part), "{refusal}");
+    }
+    assert_eq!(refusal.lines().count(), 1, "{refusal}");
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_and_the_reverse_is_named_with_owner_mode_and_remedy() {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join("data"), "x").unwrap();
+    fs::set_permissions(home.path().join("data"), Permissions::from_mode(0o644)).unwrap();
+    let owner = fs::metadata(home.path().join("data")).unwrap().uid();
+    make_folder(&home.path().join("folder"), 0o755);
+    for command in [&["serve"][..], &["migrate"]] {
+        let refusal = fails(run(home.path(), &[], command, ""));
+        let says = format!("data is a file (uid {owner}, mode 0644), and a folder is needed");
+        assert!(refusal.contains(&says), "{refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{refusal}");
+        let in_folder = [("DATABASE_URL", "sqlite:folder")];
+        let refusal = fails(run(home.path(), &in_folder, command, ""));
+        let says = format!("folder is a folder (uid {owner}, mode 0755), and a file is needed");
+        assert!(refusal.contains(&says), "{refusal}");
+    }
+}
+
+#[test]
+fn a_command_that_root_runs_leaves_the_server_its_files() {
+    let home = TempDir::new().unwrap();
+    let Some(mut migrate) = as_other_user(home.path()) else { return };
+    let data = home.path().join("data");
+    make_folder(&data, 0o755);
+    chown(&data, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
+    succeeds(migrate.arg("migrate").output().unwrap());
+    let mut server = as_other_user(home.path()).unwrap();
+    let server = ServerProcess::of(server.spawn().unwrap());
+    drop(server);
+    // Killed: what it leaves is opened by root first.
+    let create = ["user", "create", "--name", "Ada", "--email", "ada@example.com"];
+    succeeds(run(home.path(), &[], &create, PASSWORD));
+    ServerProcess::of(as_other_user(home.path()).unwrap().spawn().unwrap());
+}
+
+/// What the program says to another user, and not for ever where it serves instead.
+fn refusal_to_other_user(home: &Path) -> Option<Output> {
+    let program = as_other_user(home)?.get_program().to_owned();
+    let mut command = Command::new("timeout");
+    command.arg("20").arg(program);
+    let mut command = with_clean_environment(command, home, &[]);
+    Some(command.uid(OTHER_USER).gid(OTHER_USER).output().unwrap())
+}

@@ -1,0 +1,122 @@
+//! A connection pool before PostgreSQL: one that keeps sessions is served from, any other is refused at the start.
+
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// Every command that asks the database, and the server.
+const COMMANDS: [&[&str]; 8] = [
+    &["serve"],
+    &["serve", "--no-migrate"],
+    &["migrate"],
+    &["user", "list"],
+    &["session", "list", "--email", "ada@example.com"],
+    &["token", "list"],
+    &["cache", "status"],
+    &["retention", "status"],
+];
+
+fn settings<'a>(url: &'a str, secret: &'a str) -> [(&'a str, &'a str); 2] {
+    [("DATABASE_URL", url), ("PORTCULLIS_SECRET", secret)]
+}
+
+fn secret() -> String {
+    portcullis::secrets::SigningKey::generate().reveal()
+}
+
+#[rstest]
+#[case::last_used_first(&["pool_mode = transaction"])]
+#[case::in_turn(&["pool_mode = transaction", "server_round_robin = 1", "min_pool_size = 3"])]
+#[case::one_session(&["pool_mode = transaction", "default_pool_size = 1"])]
+#[case::always_reset(&["pool_mode = transaction", "server_reset_query_always = 1"])]
+#[case::a_statement_each(&["pool_mode = statement"])]
+#[tokio::test]
+async fn a_pool_that_keeps_no_sessions_is_refused_by_the_server_and_by_every_command(
+    #[case] mode: &[&str],
+) {
+    let home = TempDir::new().unwrap();
+    let direct = Backend::Postgres.database(home.path()).await;
+    let (_pool, url) = PgBouncer::before(&direct, mode).await;
+    for command in COMMANDS {
+        let refusal = fails(run(home.path(), &settings(&url, &secret()), command, ""));
+        assert!(refusal.contains("PgBouncer"), "{command:?}: {refusal}");
+        assert!(refusal.contains("transaction or statement mode"), "{command:?}: {refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{command:?}: {refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_keeps_no_sessions_is_noticed_under_the_traffic_of_others() {
+    let home = TempDir::new().unwrap();
+    let direct = Backend::Postgres.database(home.path()).await;
+    let (_pool, url) = PgBouncer::before(&direct, &["pool_mode = transaction"]).await;
+    let mut traffic = Vec::new();
+    for _ in 0..4 {
+        let other = connect(&url).await;
+        traffic.push(tokio::spawn(
+            async move { while other.simple_query("SELECT 1").await.is_ok() {} },
+        ));
+    }
+    let location = portcullis::store::Location::parse(&url, None).unwrap();
+    for _ in 0..20 {
+        let migrated = portcullis::store::Store::migrate(&location).await;
+        assert!(migrated.unwrap_err().to_string().contains("transaction or statement mode"));
+    }
+    traffic.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[rstest]
+#[case::that_resets_its_sessions(&["pool_mode = session"])]
+#[case::that_hands_on_what_was_left(&["pool_mode = session", "server_reset_query ="])]
+#[tokio::test]
+async fn behind_a_pool_in_session_mode_servers_and_commands_work_one_after_another(
+    #[case] mode: &[&str],
+) {
+    let home = TempDir::new().unwrap();
+    let direct = Backend::Postgres.database(home.path()).await;
+    // What docs/how-to/run-several-instances.md says that an instance needs: its pool, its workers, and one;
+    // and three for a command.
+    let pool = [mode, &["default_pool_size = 10"]].concat();
+    let (_pool, url) = PgBouncer::before(&direct, &pool).await;
+    let secret = secret();
+    let size = [("PORTCULLIS_DATABASE_POOL_SIZE", "4"), ("PORTCULLIS_WORKERS", "2")];
+    let settings = [&settings(&url, &secret)[..], &size].concat();
+    for round in 0..3 {
+        let server = ServerProcess::start(home.path(), &settings);
+        let email = format!("{round}@example.com");
+        let witness = OutageProbe::sign_up_as(&server.anonymous, &email).await;
+        let asked = (0..60).map(|_| {
+            let script = witness.script.clone();
+            tokio::spawn(async move { script.get("/api/projects").await.status })
+        });
+        for status in asked.collect::<Vec<_>>() {
+            assert_eq!(status.await.unwrap(), 200);
+        }
+        for command in &COMMANDS[2..] {
+            if !command.contains(&"session") {
+                succeeds(run(home.path(), &settings, command, ""));
+            }
+        }
+        server.signal("TERM");
+        assert!(server.wait().success(), "{round}");
+    }
+}
+
+#[tokio::test]
+async fn settings_in_the_url_that_a_pool_drops_stop_the_start_and_are_named() {
+    let home = TempDir::new().unwrap();
+    let direct = Backend::Postgres.database(home.path()).await;
+    let mode = ["pool_mode = session", "ignore_startup_parameters = options"];
+    let (_pool, url) = PgBouncer::before(&direct, &mode).await;
+    let options = "?options=-c%20statement_timeout%3D3s%20-c%20search_path%3Dpublic";
+    let refusal =
+        fails(run(home.path(), &settings(&format!("{url}{options}"), &secret()), &["migrate"], ""));
+    assert!(refusal.contains("options of DATABASE_URL have no effect"), "{refusal}");
+    assert!(refusal.contains("search_path") && refusal.contains("statement_timeout"), "{refusal}");
+    succeeds(run(
+        home.path(),
+        &settings(&format!("{direct}{options}"), &secret()),
+        &["migrate"],
+        "",
+    ));
+}

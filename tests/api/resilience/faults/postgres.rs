@@ -1,0 +1,299 @@
+//! Faults of the wire between the server and PostgreSQL.
+
+use std::time::Duration;
+
+use diesel::{dsl::sql, sql_types::Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use portcullis::{
+    state::State,
+    store::{Database, Location, Store},
+};
+
+use crate::support::*;
+
+const PATIENCE: [&str; 2] = ["--database-timeout", "1"];
+
+/// A server whose database is at the other end of a wire.
+struct Wired {
+    server: Server,
+    proxy: Proxy,
+    witness: OutageProbe,
+    /// The database without the wire.
+    url: String,
+}
+
+async fn wired() -> Wired {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let (proxy, wire) = Proxy::to(&url).await;
+    let server = Server::on(&wire, folder, &PATIENCE).await;
+    let ada = server.sign_up("ada").await;
+    let witness = OutageProbe::of(&ada, &server.anonymous).await;
+    Wired { server, proxy, witness, url }
+}
+
+#[rstest]
+#[case::refused(ProxyMode::Refuse)]
+#[case::reset(ProxyMode::Reset)]
+#[case::swallowed(ProxyMode::BlackHole)]
+#[case::too_slow(ProxyMode::Slow(Duration::from_secs(3)))]
+#[tokio::test]
+async fn an_outage_of_the_wire_is_an_outage_and_passes(#[case] wire: ProxyMode) {
+    let Wired { server: _server, proxy, witness, .. } = wired().await;
+    proxy.set(wire);
+    // Long enough that every connection and every try to make one has met the fault.
+    for _ in 0..3 {
+        witness.assert_outage().await;
+    }
+    proxy.set(ProxyMode::Pass);
+    witness.assert_recovered().await;
+}
+
+#[tokio::test]
+async fn a_wire_that_fails_under_requests_in_flight_puts_them_off() {
+    for wire in [ProxyMode::Reset, ProxyMode::BlackHole] {
+        let Wired { server: _server, proxy, witness, .. } = wired().await;
+        proxy.set(ProxyMode::Slow(Duration::from_millis(300)));
+        let asked = tokio::spawn({
+            let script = witness.script.clone();
+            async move { within_timeout(script.get("/api/me")).await }
+        });
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        proxy.set(wire);
+        let reply = asked.await.unwrap();
+        assert_eq!(reply.status, 503, "{}", reply.text);
+        assert!(reply.header("retry-after").is_some());
+        proxy.set(ProxyMode::Pass);
+        witness.assert_recovered().await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_wire_that_is_fast_enough_is_no_outage() {
+    let Wired { server: _server, proxy, witness, .. } = wired().await;
+    proxy.set(ProxyMode::Slow(Duration::from_millis(20)));
+    witness.assert_recovered().await;
+}
+
+#[tokio::test]
+async fn connections_that_are_dead_and_do_not_know_it_are_given_up() {
+    let Wired { server: _server, proxy, witness, .. } = wired().await;
+    // All of the pool's.
+    for _ in 0..3 {
+        witness.assert_recovered().await;
+    }
+    proxy.set(ProxyMode::HalfOpen);
+    // New connections work: no more requests fail than there were connections.
+    witness.assert_recovered().await;
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
+    let Wired { server, proxy: _proxy, witness, url } = wired().await;
+    let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
+        unreachable!()
+    };
+    let holder = connect(&url).await;
+    holder.batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND wait_event_type = 'Lock'";
+    let waiting = async || holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+    for _ in 0..3 {
+        let asked = (0..4).map(|_| {
+            let script = witness.script.clone();
+            tokio::spawn(async move { within_timeout(script.get("/api/projects")).await })
+        });
+        for reply in asked.collect::<Vec<_>>() {
+            assert_unavailable(&reply.await.unwrap());
+        }
+    }
+    let most = i64::from(server.state.config.database_pool_size);
+    within_timeout(async {
+        while waiting().await > most {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert!(postgres.read(async |_| Ok(())).await.is_ok());
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    witness.assert_recovered().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_cut_off_does_not_hold_its_locks_for_ever() {
+    let Wired { server, proxy, witness, .. } = wired().await;
+    let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
+        unreachable!()
+    };
+    let touch = "UPDATE locks SET name = name";
+    let cut_off = postgres.write(async |connection| {
+        connection.batch_execute(touch).await?;
+        proxy.set(ProxyMode::BlackHole);
+        connection.batch_execute("SELECT 1").await
+    });
+    assert!(within_timeout(cut_off).await.is_err());
+    proxy.set(ProxyMode::Pass);
+    within_timeout(async {
+        while postgres
+            .write(async |connection| connection.batch_execute(touch).await)
+            .await
+            .is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    witness.assert_recovered().await;
+}
+
+#[tokio::test]
+async fn a_start_at_a_database_that_says_nothing_ends_in_a_refusal() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (proxy, url) = Proxy::to(&Backend::Postgres.database(folder.path()).await).await;
+    proxy.set(ProxyMode::BlackHole);
+    let location = Location::parse(&format!("{url}?connect_timeout=1"), None).unwrap();
+    let Err(refusal) = within_timeout(Store::migrate(&location)).await else {
+        panic!("it migrated")
+    };
+    assert!(refusal.to_string().contains("did not answer in time"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
+    let Wired { server, proxy: _proxy, witness, url } = wired().await;
+    let operator = connect(&url).await;
+    let name = url::Url::parse(&url).unwrap().path().trim_start_matches('/').to_owned();
+    let read_only = async |state: &str| {
+        let sql = format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = {state};
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        );
+        operator.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+        operator.batch_execute(&sql).await.unwrap();
+    };
+    // Two minutes on, a use of either key is worth noting.
+    server.advance(portcullis::time::seconds(120));
+    read_only("on").await;
+    witness.assert_read_only().await;
+    let State { last_used, store, .. } = &**server.state;
+    assert!(
+        last_used.flush(store).await.is_err(),
+        "there were uses to write, and they could not be"
+    );
+    let used = async || {
+        let tokens = witness.script.get("/api/tokens").await.expect(200);
+        tokens["items"][0]["lastUsedAt"].clone()
+    };
+    assert_eq!(used().await, Value::Null);
+    read_only("off").await;
+    witness.assert_recovered().await;
+    last_used.flush(store).await.unwrap();
+    assert!(used().await.is_string(), "what was noted meanwhile is written");
+}
+
+/// What a connection's session has in effect, by the name of each setting.
+const IN_EFFECT: &str = "(SELECT string_agg(setting, ' ' ORDER BY name DESC) FROM pg_settings WHERE name IN \
+     ('synchronous_commit', 'statement_timeout', 'idle_in_transaction_session_timeout'))";
+
+/// Runs a query on each kind of connection that a server has.
+macro_rules! on_each_kind {
+    ($server:expr, $query:expr) => {{
+        let Database::Postgres(postgres) = $server.state.store.database() else { unreachable!() };
+        let query = || diesel::select(sql::<Text>($query));
+        let answers: [String; 4] = [
+            postgres.read(async |conn| query().get_result(conn).await).await.unwrap(),
+            postgres.read_list(async |conn| query().get_result(conn).await).await.unwrap(),
+            postgres.write(async |conn| query().get_result(conn).await).await.unwrap(),
+            postgres.read_epoch(async |conn| query().get_result(conn).await).await.unwrap(),
+        ];
+        answers
+    }};
+}
+
+/// Gives the role of this database's owner defaults in it, which go before those of the database.
+async fn set_defaults(url: &str, defaults: &[&str]) {
+    let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
+    let operator = connect(url).await;
+    for default in defaults {
+        let alter = format!(
+            "ALTER DATABASE {name} SET {default}; ALTER ROLE CURRENT_USER IN DATABASE {name} SET {default}"
+        );
+        operator.batch_execute(&alter).await.unwrap();
+    }
+}
+
+#[rstest]
+#[case::off(["off", "0", "0"], "on 5000 5000")]
+#[case::weaker(["local", "3600000", "5001"], "on 5000 5000")]
+#[case::each_by_itself(["remote_write", "4999", "0"], "on 4999 5000")]
+#[case::stricter(["remote_apply", "1000", "2000"], "remote_apply 1000 2000")]
+#[tokio::test]
+async fn defaults_of_a_role_or_a_database_weaken_no_session(
+    #[case] defaults: [&str; 3],
+    #[case] in_effect: &str,
+) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let [commit, statement, idle] = defaults;
+    let defaults = [
+        format!("synchronous_commit = {commit}"),
+        format!("statement_timeout = {statement}"),
+        format!("idle_in_transaction_session_timeout = {idle}"),
+    ];
+    set_defaults(&url, &defaults.each_ref().map(String::as_str)).await;
+    let server = Server::on(&url, folder, &[]).await;
+    for shown in on_each_kind!(server, IN_EFFECT) {
+        assert_eq!(shown, in_effect);
+    }
+}
+
+/// Nothing keeps a session of PostgreSQL's from being durable, so one that says it is not is made up.
+#[tokio::test]
+async fn a_server_whose_sessions_are_not_durable_does_not_start() {
+    let home = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let made_up = "CREATE SCHEMA made_up; CREATE VIEW made_up.pg_settings AS
+         SELECT name, CASE name WHEN 'synchronous_commit' THEN 'off' ELSE setting END AS setting, source
+         FROM pg_catalog.pg_settings";
+    connect(&url).await.batch_execute(made_up).await.unwrap();
+    set_defaults(&url, &["search_path = made_up, pg_catalog, public"]).await;
+    let secret = portcullis::secrets::SigningKey::generate().reveal();
+    let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_SECRET", secret.as_str())];
+    let refusal = fails(run(home.path(), &settings, &["serve"], ""));
+    assert!(refusal.contains("no effect (synchronous_commit = off)"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_role_that_was_granted_it_has_messages_in_english_and_another_is_left_alone() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let role = format!("ordinary_{}", std::process::id());
+    let operator = connect(&url).await;
+    // POSIX stands for any other language: no other needs to be installed.
+    let create = format!(
+        "CREATE ROLE {role} LOGIN; ALTER ROLE {role} SET lc_messages = 'POSIX';
+         GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+    );
+    operator.batch_execute(&create).await.unwrap();
+    let mut ordinary = url::Url::parse(&url).unwrap();
+    ordinary.set_username(&role).unwrap();
+    for (grant, language) in [
+        ("SELECT 1".to_owned(), "POSIX"),
+        (format!("GRANT SET ON PARAMETER lc_messages TO {role}"), "C"),
+    ] {
+        operator.batch_execute(&grant).await.unwrap();
+        let location = Location::parse(ordinary.as_str(), None).unwrap();
+        let config = config(ordinary.as_str(), folder.path(), &[]);
+        let store = Store::open(&location, config.store_options(false)).await.unwrap();
+        let Database::Postgres(postgres) = store.database() else { unreachable!() };
+        let query = || diesel::select(sql::<Text>("current_setting('lc_messages')"));
+        let shown: String =
+            postgres.read(async |conn| query().get_result(conn).await).await.unwrap();
+        assert_eq!(shown, language);
+    }
+    let drop = format!(
+        "REVOKE SET ON PARAMETER lc_messages FROM {role}; DROP OWNED BY {role}; DROP ROLE {role}"
+    );
+    operator.batch_execute(&drop).await.unwrap();
+}

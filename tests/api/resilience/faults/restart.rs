@@ -1,0 +1,77 @@
+//! PostgreSQL ends and comes back under load.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// What one caller was told.
+#[derive(Default)]
+struct Heard {
+    projects: Vec<String>,
+    assert_unavailable: usize,
+}
+
+#[rstest]
+#[case::in_order("INT")]
+#[case::by_a_crash("QUIT")]
+#[tokio::test]
+async fn postgresql_restarts_under_load_and_nobody_is_signed_out(#[case] signal: &str) {
+    let mut cluster = Restartable::start().await;
+    let folder = TempDir::new().unwrap();
+    let server = Server::on(cluster.url(), folder, &["--database-timeout", "1"]).await;
+    let ada = server.sign_up("ada").await;
+    let witness = OutageProbe::of(&ada, &server.anonymous).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let load: Vec<_> = [&witness.browser, &witness.script]
+        .into_iter()
+        .cycle()
+        .take(8)
+        .map(|caller| tokio::spawn(call(caller.clone(), stop.clone())))
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    cluster.restart(signal);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    witness.assert_recovered().await;
+    stop.store(true, Ordering::Relaxed);
+    let (mut acknowledged, mut assert_unavailable) = (Vec::new(), 0);
+    for caller in load {
+        let heard = caller.await.unwrap();
+        acknowledged.extend(heard.projects);
+        assert_unavailable += heard.assert_unavailable;
+    }
+    assert!(assert_unavailable > 0, "the restart was noticed");
+    assert!(!acknowledged.is_empty());
+    for id in acknowledged {
+        witness.script.get(&format!("/api/projects/{id}")).await.expect(200);
+    }
+}
+
+async fn call(caller: Caller, stop: Arc<AtomicBool>) -> Heard {
+    let mut heard = Heard::default();
+    while !stop.load(Ordering::Relaxed) {
+        for reply in [
+            within_timeout(caller.get("/api/me")).await,
+            within_timeout(caller.post("/api/projects", json!({ "name": "x" }))).await,
+        ] {
+            assert_eq!(reply.header("set-cookie"), None);
+            match reply.status.as_u16() {
+                200 => {}
+                201 => heard.projects.push(reply.json()["id"].as_str().unwrap().to_owned()),
+                503 => {
+                    assert!(reply.header("retry-after").is_some());
+                    heard.assert_unavailable += 1;
+                }
+                other => panic!("{other}: {}", reply.text),
+            }
+        }
+    }
+    heard
+}

@@ -1,0 +1,196 @@
+//! Statements that fail although the database answers: what breaks a constraint, and what can only be a bug.
+
+use std::{fs, path::Path, time::Duration};
+
+use portcullis::{
+    error::{Code, Error},
+    store::{
+        page::new_id,
+        projects::{self, ProjectRow, ProjectStatus},
+    },
+};
+use tempfile::TempDir;
+
+use super::rows::{alter, logging};
+use crate::support::*;
+
+const PROJECTS: &str = "/api/projects";
+const BUG: &str = "a statement failed because of a bug";
+
+/// Has the insertion of a project do this.
+fn on_insert(backend: Backend, when: &str, statement: &str) -> String {
+    match backend {
+        Backend::Sqlite => format!(
+            "DROP TRIGGER IF EXISTS fails;
+             CREATE TRIGGER fails {when} INSERT ON projects BEGIN {statement}; END"
+        ),
+        Backend::Postgres => format!(
+            "DROP TRIGGER IF EXISTS fails ON projects;
+             CREATE OR REPLACE FUNCTION fails() RETURNS TRIGGER LANGUAGE plpgsql AS
+                 $$ BEGIN {statement}; RETURN NEW; END $$;
+             CREATE TRIGGER fails {when} INSERT ON projects FOR EACH ROW EXECUTE FUNCTION fails()"
+        ),
+    }
+}
+
+/// The bugs in the log, which is written a little after the answer: when there are so many, or after ten seconds.
+async fn bugs(home: &Path, number: usize) -> Vec<String> {
+    let read = || {
+        let log = fs::read_to_string(home.join("log")).unwrap();
+        log.lines().filter(|line| line.contains(BUG)).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    for _ in 0..500 {
+        if read().len() >= number {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    read()
+}
+
+#[apply(on_both_databases)]
+async fn what_can_only_be_a_bug_is_500_and_logged_once_with_its_operation(backend: Backend) {
+    let home = TempDir::new().unwrap();
+    let (server, url) = logging(backend, home.path()).await;
+    let ada = OutageProbe::sign_up(&server.anonymous).await.browser;
+    let strict = if backend == Backend::Sqlite { "STRICT" } else { "" };
+    let tables = format!(
+        "CREATE TABLE teams (id TEXT PRIMARY KEY);
+         CREATE TABLE members (team_id TEXT REFERENCES teams (id), hours INTEGER CHECK (hours >= 0),
+             name TEXT NOT NULL, size INTEGER UNIQUE) {strict};
+         INSERT INTO members VALUES (NULL, 0, '', 7)"
+    );
+    alter(backend, &url, &tables).await;
+    let type_error = match backend {
+        Backend::Sqlite => "INSERT INTO members VALUES (NULL, 'x', '', 1)",
+        Backend::Postgres => "INSERT INTO members VALUES (NULL, NEW.name::integer, '', 1)",
+    };
+    for (number, statement) in [
+        "INSERT INTO members VALUES ('no such team', 0, '', 1)",
+        "INSERT INTO members VALUES (NULL, -1, '', 1)",
+        "INSERT INTO members VALUES (NULL, 0, NULL, 1)",
+        "INSERT INTO members VALUES (NULL, 0, '', 7)",
+        "UPDATE members SET nickname = ''",
+        type_error,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        alter(backend, &url, &on_insert(backend, "AFTER", statement)).await;
+        let reply = ada.post(PROJECTS, json!({ "name": "a value" })).await;
+        assert_eq!(reply.header("retry-after"), None, "{statement}");
+        assert_eq!(reply.status, 500, "{statement}: {}", reply.text);
+        reply.assert_problem(500, "internal_error");
+        let logged = bugs(home.path(), number + 1).await;
+        assert_eq!(logged.len(), number + 1, "{statement}: {logged:?}");
+        assert!(logged[number].contains("projects::create"), "{logged:?}");
+        assert!(!logged[number].contains("a value"), "{logged:?}");
+    }
+    ada.get(PROJECTS).await.expect(200);
+    alter(backend, &url, "ALTER TABLE projects RENAME COLUMN description TO details").await;
+    ada.get(PROJECTS).await.assert_problem(500, "internal_error");
+    assert!(bugs(home.path(), 7).await.last().unwrap().contains("projects::list"));
+    // A missing table is no other than a missing column: the schema does not fit.
+    alter(backend, &url, "ALTER TABLE projects RENAME TO plans").await;
+    let reply = ada.get(PROJECTS).await;
+    assert_eq!(reply.header("retry-after"), None);
+    reply.assert_problem(500, "internal_error");
+    assert!(bugs(home.path(), 8).await.last().unwrap().contains("projects::list"));
+}
+
+#[tokio::test]
+async fn what_postgresql_says_passes_is_put_off() {
+    let server = Backend::Postgres.start().await;
+    let ada = server.sign_up("ada").await;
+    for (code, message) in [
+        ("53100", "could not extend file \"base/1/2\": No space left on device"),
+        ("25006", "cannot execute INSERT in a read-only transaction"),
+        ("40P01", "deadlock detected"),
+        ("40001", "could not serialize access due to concurrent update"),
+        ("57014", "canceling statement due to statement timeout"),
+        ("57P01", "terminating connection due to administrator command"),
+        ("53300", "sorry, too many clients already"),
+    ] {
+        let raise = format!("RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = '{message}'");
+        execute(&server, &on_insert(Backend::Postgres, "BEFORE", &raise)).await;
+        let reply = ada.browser.post(PROJECTS, json!({ "name": "x" })).await;
+        assert!(reply.header("retry-after").is_some(), "{message}");
+        reply.assert_problem(503, "store_unavailable");
+    }
+}
+
+fn project(server: &Server, user_id: String) -> ProjectRow {
+    ProjectRow {
+        id: new_id(),
+        user_id,
+        name: "x".to_owned(),
+        description: None,
+        created_at: server.now(),
+        updated_at: server.now(),
+        short_name: None,
+        status: ProjectStatus::Planned.into(),
+        estimated_hours: None,
+        due_date: None,
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_user_who_is_deleted_while_making_a_project_is_signed_out(backend: Backend) {
+    let server = backend.start().await;
+    let project = project(&server, new_id());
+    let broken = projects::create(&server.state.store, project).await.unwrap_err();
+    assert!(Error::from(broken).is(Code::Unauthorized));
+}
+
+/// What the table's author has declared, from the statement to the answer.
+#[apply(on_both_databases)]
+async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_field(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let body = json!({ "name": "x", "shortName": "engine" });
+    ada.browser.post(PROJECTS, body.clone()).await.expect(201);
+    let other = ada.browser.post(PROJECTS, json!({ "name": "y" })).await.expect(201);
+    let place = format!("{PROJECTS}/{}", other["id"].as_str().unwrap());
+    for reply in [
+        ada.browser.post(PROJECTS, body.clone()).await,
+        ada.browser.patch(&place, body.clone()).await,
+    ] {
+        let problem = reply.assert_problem(409, "conflict");
+        assert_eq!(problem["detail"], "You have a project of this short name already.");
+        assert_eq!(problem["errors"][0]["field"], "shortName", "{problem}");
+        assert_eq!(problem["errors"][0]["code"], "taken", "{problem}");
+    }
+    assert_eq!(ada.browser.get(&place).await.expect(200), other, "it stays as it was");
+    grace.browser.post(PROJECTS, body.clone()).await.expect(201);
+    // None is given twice.
+    ada.browser.post(PROJECTS, json!({ "name": "z" })).await.expect(201);
+}
+
+/// A number that a handler has forgotten to check.
+#[apply(on_both_databases)]
+async fn a_number_that_the_table_does_not_take_is_a_fault_of_that_field(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let project = ProjectRow { estimated_hours: Some(0), ..project(&server, ada.id.clone()) };
+    let broken = Error::from(projects::create(&server.state.store, project).await.unwrap_err());
+    assert!(broken.is(Code::ValidationFailed));
+}
+
+#[apply(on_both_databases)]
+async fn an_email_that_is_taken_is_a_conflict_in_that_field(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let body = json!({ "name": "x", "email": ada.email });
+    let problem =
+        admin.browser.post("/api/admin/users", body).await.assert_problem(409, "email_taken");
+    assert_eq!(problem["errors"][0]["field"], "email", "{problem}");
+    assert_eq!(problem["errors"][0]["code"], "taken", "{problem}");
+    let body = json!({ "name": "x", "email": ada.email, "password": PASSWORD });
+    let reply = server.anonymous.post("/api/auth/sign-up/email", body).await;
+    let problem = reply.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
+    assert_eq!(problem["errors"][0]["field"], "email", "{problem}");
+}

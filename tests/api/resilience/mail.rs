@@ -1,0 +1,489 @@
+//! Mail over SMTP: what a mail server is told, and what becomes of a mail that it does not take.
+
+use std::time::Duration;
+
+use portcullis::{
+    jobs::{About, Job, Mail},
+    store::{
+        jobs::{self, JobRow},
+        page::Window,
+    },
+    time::{Span, days, seconds},
+};
+use reqwest::Method;
+
+use crate::support::*;
+
+const SIGN_UP: &str = "/api/auth/sign-up/email";
+const JOBS: &str = "/api/admin/jobs";
+/// How long a job is its worker's.
+pub const LEASE: Span = seconds(5 * 60);
+
+/// Starts a server that gives its mail to this mail server.
+pub async fn sending_to(mail: &MailServer, backend: Backend, settings: &[&str]) -> Server {
+    let url = mail.url();
+    let own = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
+    backend.start_with(&[&own, settings].concat()).await
+}
+
+/// Asks for a mail that holds no link, and so needs no user.
+pub async fn write_to(server: &Server, email: &str) {
+    let mail = Mail::new(About::PasswordChanged, email);
+    Job::from(mail).add(&server.state, None).await.unwrap();
+}
+
+/// Moves the clock on, and has the server look for what is due.
+pub fn advance(server: &Server, span: Span) {
+    server.advance(span);
+    server.state.job_added.notify_one();
+}
+
+/// All jobs, newest first.
+pub async fn jobs(server: &Server) -> Vec<JobRow> {
+    let window = Window::first(100);
+    jobs::list(&server.state.store, None, window).await.unwrap().rows
+}
+
+/// The job that writes to an address, if it is not done.
+pub async fn job_for(server: &Server, email: &str) -> Option<JobRow> {
+    let quoted = format!("\"{email}\"");
+    jobs(server).await.into_iter().find(|job| job.payload.contains(&quoted))
+}
+
+/// Waits until this is so.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..1000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not within 20 seconds: {what}");
+}
+
+/// Waits until the mail to an address has failed so often, and shows its job.
+pub async fn failed(server: &Server, email: &str, attempts: i32) -> JobRow {
+    let mut found = None;
+    until(&format!("the mail to {email} fails {attempts} times"), async || {
+        found = job_for(server, email).await;
+        found.as_ref().is_some_and(|job| {
+            // No delay after a failure is as long as the lease.
+            let in_hand = job.given_up_at.is_none() && job.run_at == server.now() + LEASE;
+            job.attempts == attempts && job.last_error.is_some() && !in_hand
+        })
+    })
+    .await;
+    found.unwrap()
+}
+
+/// Waits until no job is left.
+pub async fn all_done(server: &Server) {
+    until("all jobs are done", async || jobs(server).await.is_empty()).await;
+}
+
+/// Waits until a mail that is asked for now has left: what was due before it has been begun.
+async fn all_begun(server: &Server, mail: &MailServer) {
+    let marker = format!("{}@example.com", portcullis::store::page::new_id());
+    write_to(server, &marker).await;
+    until("the marker leaves", async || !mail.accepted_for(&marker).is_empty()).await;
+}
+
+/// The one job, as an admin sees it.
+async fn shown(admin: &Person, query: &str) -> Value {
+    let list = admin.browser.get(&format!("{JOBS}{query}")).await.expect(200);
+    let items = list["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{list}");
+    items[0].clone()
+}
+
+/// A server and its mail server, and an admin who has had all mail of their own.
+async fn with_an_admin(backend: Backend, settings: &[&str]) -> (Server, MailServer, Person) {
+    let mail = MailServer::start(Security::None);
+    let server = sending_to(&mail, backend, settings).await;
+    let admin = server.sign_up_admin("admin").await;
+    all_done(&server).await;
+    (server, mail, admin)
+}
+
+/// What is said to a mail server before a mail, from which nobody learns anything.
+fn tells_nothing(said: &str) -> bool {
+    ["EHLO ", "STARTTLS ", "QUIT "].iter().any(|word| said.starts_with(word))
+}
+
+/// Where a link in HTML leads.
+#[track_caller]
+fn href(html: &str) -> String {
+    let (_, rest) = html.split_once("href=\"").expect("a link");
+    rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")
+}
+
+#[rstest]
+#[case::over_starttls(Security::StartTls, true)]
+#[case::over_tls(Security::Tls, true)]
+#[case::in_clear_when_asked_for(Security::None, false)]
+#[tokio::test]
+async fn a_mail_is_sent_with_credentials(#[case] security: Security, #[case] encrypted: bool) {
+    let mail = MailServer::start(security);
+    let server = sending_to(&mail, Backend::Sqlite, &[]).await;
+    let ada = server.sign_up("ada").await;
+    all_done(&server).await;
+
+    let taken = mail.accepted();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    let (user, password) = MailServer::CREDENTIALS;
+    assert_eq!(taken[0].credentials, Some((user.to_owned(), password.to_owned())));
+    assert_eq!(taken[0].encrypted, encrypted);
+    assert_eq!((&taken[0].to, &taken[0].email().to), (&ada.email, &ada.email));
+    let in_clear = mail.commands().into_iter().filter(|said| said.ends_with(" in clear"));
+    assert_eq!(in_clear.filter(|said| !tells_nothing(said)).count() > 0, !encrypted);
+    let secret = taken[0].email().secret();
+    server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_mail_server_that_offers_no_encryption_gets_nothing() {
+    let mail = MailServer::start(Security::None);
+    let url = mail.url().replace("?tls=none", "");
+    let settings = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
+    let server = Backend::Sqlite.start_with(&settings).await;
+    let ada = server.sign_up("ada").await;
+    let job = failed(&server, &ada.email, 1).await;
+    assert!(job.last_error.as_ref().unwrap().contains("STARTTLS"), "{job:?}");
+    assert_eq!(job.given_up_at, None);
+    assert!(!mail.commands().is_empty());
+    assert!(mail.commands().iter().all(|said| tells_nothing(said)), "{:?}", mail.commands());
+}
+
+#[rstest]
+#[case::by_starttls_of_an_unknown_authority(Security::StartTls, "127.0.0.1", false)]
+#[case::of_an_unknown_authority(Security::Tls, "127.0.0.1", false)]
+#[case::by_starttls_for_another_host(Security::StartTls, "mail.example", true)]
+#[case::for_another_host(Security::Tls, "mail.example", true)]
+#[tokio::test]
+async fn a_mail_server_with_a_certificate_that_does_not_fit_gets_nothing(
+    #[case] security: Security,
+    #[case] host: &str,
+    #[case] trusted: bool,
+) {
+    let mail = MailServer::closed(security, host).open();
+    let url = mail.url();
+    let mut settings = vec!["--smtp-url", &url];
+    if trusted {
+        settings.extend(["--smtp-ca-file", mail.authority()]);
+    }
+    let server = Backend::Sqlite.start_with(&settings).await;
+    let ada = server.sign_up("ada").await;
+    let job = failed(&server, &ada.email, 1).await;
+    assert!(job.last_error.as_ref().unwrap().contains("certificate"), "{job:?}");
+    assert_eq!(job.given_up_at, None);
+    assert!(mail.commands().iter().all(|said| tells_nothing(said)), "{:?}", mail.commands());
+}
+
+#[tokio::test]
+async fn both_parts_hold_the_link_which_begins_with_the_public_url() {
+    let mail = MailServer::start(Security::None);
+    let server =
+        sending_to(&mail, Backend::Sqlite, &["--public-url", "https://portal.example.com"]).await;
+    let body = json!({ "name": "ada", "email": "ada@example.com", "password": PASSWORD });
+    let request = server.anonymous.bare(Method::POST, SIGN_UP).json(&body);
+    let request = request.header("Host", "evil.example").header("X-Forwarded-Host", "evil.example");
+    Reply::of(request.header("Forwarded", "host=evil.example")).await.expect(200);
+    write_to(&server, "grace@example.com").await;
+    all_done(&server).await;
+
+    let letter = mail.accepted_for("ada@example.com")[0].email();
+    let link = letter.link();
+    assert!(link.as_str().starts_with("https://portal.example.com/verify-email#token="));
+    assert_eq!(href(&letter.html), link.as_str());
+    let notice = mail.accepted_for("grace@example.com")[0].email();
+    for part in [&notice.text, &notice.html] {
+        assert!(part.contains("https://portal.example.com/"), "{part}");
+    }
+    for taken in mail.accepted() {
+        assert!(!String::from_utf8_lossy(&taken.raw).contains("evil"), "{taken:?}");
+    }
+}
+
+#[rstest]
+#[case::localhost(&[], "Portcullis <no-reply@localhost>", "no-reply@localhost")]
+#[case::the_public_urls_host(
+    &["--public-url", "https://portal.example.com", "--name", "The Portal"],
+    "\"The Portal\" <no-reply@portal.example.com>",
+    "no-reply@portal.example.com"
+)]
+#[case::as_set(
+    &["--public-url", "https://portal.example.com", "--mail-from", "Hello <hello@example.com>"],
+    "Hello <hello@example.com>",
+    "hello@example.com"
+)]
+#[tokio::test]
+async fn mail_comes_from(#[case] settings: &[&str], #[case] from: &str, #[case] envelope: &str) {
+    let mail = MailServer::start(Security::None);
+    let server = sending_to(&mail, Backend::Sqlite, settings).await;
+    write_to(&server, "ada@example.com").await;
+    let taken = mail.wait_for(1).await.remove(0);
+    assert_eq!(taken.header("From"), from);
+    assert_eq!(taken.from, envelope);
+    let host = envelope.split_once('@').unwrap().1;
+    assert!(taken.header("Message-ID").ends_with(&format!("@{host}>")), "{taken:?}");
+}
+
+#[tokio::test]
+async fn mail_says_that_a_program_wrote_it() {
+    let mail = MailServer::start(Security::None);
+    let server = sending_to(&mail, Backend::Sqlite, &[]).await;
+    write_to(&server, "ada@example.com").await;
+    let taken = mail.wait_for(1).await.remove(0);
+    assert_eq!(taken.header("Auto-Submitted"), "auto-generated");
+}
+
+#[rstest]
+#[case::busy(SmtpBehavior::Answers("", "421 4.3.2 closing"), "closing")]
+#[case::no_mail_server(SmtpBehavior::Answers("", "HTTP/1.1 400 Bad Request"), "error")]
+#[case::hanging_up(SmtpBehavior::Answers("EHLO", ""), "error")]
+#[case::of_other_credentials(SmtpBehavior::Answers("AUTH", "535 5.7.8 who are you"), "535")]
+#[case::against_the_sender(
+    SmtpBehavior::Answers("MAIL", "550 5.1.8 no such domain"),
+    "no such domain"
+)]
+#[case::busy_for_an_address(SmtpBehavior::Answers("RCPT", "451 4.3.0 later"), "451): 4.3.0 later")]
+#[case::against_us(SmtpBehavior::Answers("RCPT", "550 5.7.1 not from you"), "not from you")]
+#[case::with_a_full_mailbox(SmtpBehavior::Answers("RCPT", "552 5.2.2 full"), "full")]
+#[case::against_the_sender_and_brief(SmtpBehavior::Answers("RCPT", "554 no"), "554")]
+#[case::of_ill_manners(SmtpBehavior::Answers("RCPT", "451 a \0 and a \u{7}"), "a   and a  ")]
+#[case::without_room(SmtpBehavior::Answers("DATA", "452 4.3.1 disk full"), "disk full")]
+#[case::against_the_text(SmtpBehavior::Answers(".", "554 5.7.1 spam"), "spam")]
+#[case::cut_off_in_the_mail(SmtpBehavior::CutsMail, "error")]
+#[case::cut_off_before_its_reply(SmtpBehavior::CutsReply, "incomplete response")]
+#[tokio::test]
+async fn a_mail_server_that_does_not_take_a_mail_is_given_it_again(
+    #[case] mood: SmtpBehavior,
+    #[case] says: &str,
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let (server, mail, admin) = with_an_admin(backend, &[]).await;
+    mail.set(mood);
+    let ada = server.sign_up("ada").await;
+    failed(&server, &ada.email, 1).await;
+    let job = shown(&admin, "?state=waiting").await;
+    assert_eq!(job["attempts"], 1);
+    assert!(job["lastError"].as_str().unwrap().contains(says), "{job}");
+    assert_eq!(job["nextAttemptAt"], (server.now() + seconds(30)).to_string());
+    assert_eq!(job["givenUpAt"], Value::Null);
+    let before = mail.accepted_for(&ada.email).len();
+    assert_eq!(before, usize::from(mood == SmtpBehavior::CutsReply));
+
+    mail.set(SmtpBehavior::Takes);
+    advance(&server, seconds(29));
+    all_begun(&server, &mail).await;
+    assert_eq!(job_for(&server, &ada.email).await.unwrap().attempts, 1, "it is not due yet");
+    advance(&server, seconds(1));
+    all_done(&server).await;
+    let taken = mail.accepted_for(&ada.email);
+    assert_eq!(taken.len(), before + 1);
+    let secret = taken.last().unwrap().email().secret();
+    server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn a_mail_server_that_says_nothing_holds_a_mail_up_for_its_time_only(backend: Backend) {
+    let (server, mail, admin) = with_an_admin(backend, &["--smtp-timeout", "2"]).await;
+    mail.set(SmtpBehavior::Silent);
+    let ada = server.sign_up("ada").await;
+    failed(&server, &ada.email, 1).await;
+    let job = shown(&admin, "").await;
+    assert_eq!(job["lastError"], "the mail server took too long");
+    mail.set(SmtpBehavior::Takes);
+    advance(&server, seconds(30));
+    all_done(&server).await;
+    assert_eq!(mail.accepted_for(&ada.email).len(), 1);
+}
+
+#[apply(on_both_databases)]
+async fn a_mail_server_that_is_away_is_tried_for_a_day_and_no_longer(backend: Backend) {
+    let mail = MailServer::closed(Security::None, "127.0.0.1");
+    let server = sending_to(&mail, backend, &[]).await;
+    let admin = server.sign_up_admin("admin").await;
+    let start = server.now();
+    let mut job = failed(&server, &admin.email, 1).await;
+    assert_eq!(job.run_at, start + seconds(30));
+    for attempts in 2..=31 {
+        assert_eq!(job.given_up_at, None, "{job:?}");
+        assert!(job.last_error.unwrap().contains("refused"));
+        server.clock.set(job.run_at);
+        server.state.job_added.notify_one();
+        job = failed(&server, &admin.email, attempts).await;
+    }
+    let given_up = job.given_up_at.expect("it is given up");
+    assert_eq!(given_up, server.now());
+    assert!(
+        start + days(1) - seconds(3600) < given_up && given_up < start + days(1) + seconds(3600)
+    );
+
+    let mail = mail.open();
+    advance(&server, days(1));
+    all_begun(&server, &mail).await;
+    assert!(mail.accepted_for(&admin.email).is_empty());
+    let shown = shown(&admin, "?state=given-up").await;
+    assert_eq!(shown["attempts"], 31);
+    assert_eq!(shown["givenUpAt"], given_up.to_string());
+    assert_eq!(shown["nextAttemptAt"], Value::Null);
+    assert!(shown["lastError"].as_str().unwrap().contains("refused"), "{shown}");
+}
+
+#[rstest]
+#[case::by_its_code("550 5.1.1 no such user")]
+#[case::by_its_code_on_two_lines("550-5.1.1 no such user\r\n550 5.1.1 at all")]
+#[case::for_its_host("550 5.1.2 no such host")]
+#[case::for_its_syntax("501 5.1.3 no address")]
+#[case::as_moved("551 5.1.6 moved away")]
+#[case::in_short("550 no such user")]
+#[case::as_moved_in_short("551 moved away")]
+#[case::for_its_syntax_in_short("553 no address")]
+#[tokio::test]
+async fn an_address_that_is_refused_for_good_is_given_up_at_once(#[case] reply: &'static str) {
+    let (server, mail, admin) = with_an_admin(Backend::Sqlite, &[]).await;
+    mail.set(SmtpBehavior::Answers("RCPT", reply));
+    let ada = server.sign_up("ada").await;
+    let job = failed(&server, &ada.email, 1).await;
+    assert_eq!(job.given_up_at, Some(server.now()));
+    let shown = shown(&admin, "?state=given-up").await;
+    assert_eq!(shown["userId"], ada.id.as_str());
+    assert_eq!(shown["givenUpAt"], server.now().to_string());
+    assert_eq!(shown["nextAttemptAt"], Value::Null);
+    let said = reply[4..].split("\r\n").next().unwrap();
+    assert_eq!(shown["lastError"].as_str().unwrap().matches(said).count(), 1, "{shown}");
+
+    mail.set(SmtpBehavior::Takes);
+    advance(&server, days(1));
+    all_begun(&server, &mail).await;
+    assert!(mail.accepted_for(&ada.email).is_empty());
+}
+
+/// An address is refused where it is named; whoever refuses before or after that means us.
+#[rstest]
+#[case::at_the_door("")]
+#[case::for_our_name("EHLO")]
+#[case::for_the_sender("MAIL")]
+#[case::for_the_text(".")]
+#[tokio::test]
+async fn a_brief_refusal_of_something_else_is_no_refusal_of_the_address(#[case] at: &'static str) {
+    let (server, mail, _) = with_an_admin(Backend::Sqlite, &[]).await;
+    mail.set(SmtpBehavior::Answers(at, "550 no"));
+    let ada = server.sign_up("ada").await;
+    let job = failed(&server, &ada.email, 1).await;
+    assert_eq!(job.given_up_at, None, "{job:?}");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
+    let mail = MailServer::start(Security::None);
+    let server = sending_to(&mail, Backend::Sqlite, &["--smtp-timeout", "2"]).await;
+    let moods = [
+        SmtpBehavior::Answers("QUIT", "421 too late"),
+        SmtpBehavior::Answers("QUIT", ""),
+        SmtpBehavior::Lingers,
+    ];
+    for (mood, email) in
+        moods.into_iter().zip(["cold@x.example", "mute@x.example", "slow@x.example"])
+    {
+        mail.set(mood);
+        write_to(&server, email).await;
+        until("it was tried", async || {
+            job_for(&server, email).await.is_none_or(|job| job.last_error.is_some())
+        })
+        .await;
+        assert!(job_for(&server, email).await.is_none(), "{mood:?}");
+        assert_eq!(mail.accepted_for(email).len(), 1, "{mood:?}");
+    }
+}
+
+/// What goes to this machine itself crosses no network.
+#[rstest]
+#[case("smtp://localhost?tls=none", false)]
+#[case("smtp://127.0.0.1?tls=none", false)]
+#[case("smtp://[::1]:2525?tls=none", false)]
+#[case("smtp://192.0.2.1?tls=none", true)]
+#[case("smtp://user:password@mail.example?tls=none", true)]
+#[case("smtp://mail.example", false)]
+#[case("smtps://mail.example", false)]
+#[tokio::test]
+async fn who_sends_mail_in_clear_across_a_network_is_warned(
+    #[case] url: &str,
+    #[case] warned: bool,
+) {
+    let server = Backend::Sqlite.start_with(&["--smtp-url", url]).await;
+    assert_eq!(server.state.mailer.is_exposed(), warned);
+}
+
+#[apply(on_both_databases)]
+async fn what_a_mail_server_says_at_length_is_kept_in_part(backend: Backend) {
+    let (server, mail, _) = with_an_admin(backend, &[]).await;
+    let long = format!("451 4.3.0 {}", "é".repeat(400)).leak();
+    let lines = ["451-4.3.0 no\r\n"; 500].concat();
+    let many = format!("{lines}451 4.3.0 no").leak();
+    for (number, reply) in [long, many].into_iter().enumerate() {
+        mail.set(SmtpBehavior::Answers("RCPT", reply));
+        let email = format!("{number}@example.com");
+        write_to(&server, &email).await;
+        let said = failed(&server, &email, 1).await.last_error.unwrap();
+        assert!(said.contains("4.3.0") && !said.contains('\n'), "{said}");
+        assert!((400..=500).contains(&said.chars().count()), "{said}");
+    }
+}
+
+#[rstest]
+#[case::the_first(0)]
+#[case::the_second(1)]
+#[case::the_last(2)]
+#[tokio::test]
+async fn of_a_link_that_was_mailed_thrice_any_works_until_one_is_used(
+    #[case] used: usize,
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let (server, mail, _) = with_an_admin(backend, &[]).await;
+    let ada = server.sign_up("ada").await;
+    all_done(&server).await;
+    mail.set(SmtpBehavior::CutsReply);
+    let request = json!({ "email": ada.email });
+    server.anonymous.post("/api/auth/request-password-reset", request).await.expect(200);
+    failed(&server, &ada.email, 1).await;
+    advance(&server, seconds(30));
+    failed(&server, &ada.email, 2).await;
+    mail.set(SmtpBehavior::Takes);
+    advance(&server, seconds(60));
+    all_done(&server).await;
+
+    let mails = mail.accepted_for(&ada.email).split_off(1);
+    assert_eq!(mails.len(), 3, "{mails:?}");
+    let mut ids: Vec<_> = mails.iter().map(|mail| mail.header("Message-ID")).collect();
+    let mut secrets: Vec<_> = mails.iter().map(|mail| mail.email().secret()).collect();
+    let choose = async |secret: &str| {
+        let body = json!({ "newPassword": "a password of one's own choice", "token": secret });
+        server.anonymous.post("/api/auth/reset-password", body).await
+    };
+    choose(&secrets[used]).await.expect(200);
+    for secret in &secrets {
+        choose(secret).await.assert_problem(400, "INVALID_TOKEN");
+    }
+    for distinct in [&mut ids, &mut secrets] {
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 3, "{distinct:?}");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_mail_waits_without_its_secret(backend: Backend) {
+    let (server, mail, _) = with_an_admin(backend, &[]).await;
+    mail.set(SmtpBehavior::CutsReply);
+    let ada = server.sign_up("ada").await;
+    let job = failed(&server, &ada.email, 1).await;
+    let payload: Value = serde_json::from_str(&job.payload).unwrap();
+    assert_eq!(payload, json!({ "about": "verify-email", "email": ada.email }));
+    let secret = mail.accepted_for(&ada.email)[0].email().secret();
+    let stored = dump(&server).await;
+    assert!(stored.contains(&job.id), "the job is among what was looked at");
+    assert!(!stored.contains(&secret), "{stored}");
+    assert!(!stored.contains(MailServer::CREDENTIALS.1));
+}

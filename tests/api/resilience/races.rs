@@ -1,0 +1,358 @@
+//! Two things at once, again and again: every round must end in one of the ways that are allowed.
+//!
+//! Other races stand beside the operations that they belong to. `just races` runs all of them for long.
+
+use portcullis::{
+    secrets::LinkSecret,
+    store::{
+        AdminCheckFailed,
+        accounts::{self, CreateUserOptions},
+        audit_events::{Action, EVERYBODY, Event},
+        jobs::{self, NewJob},
+        retention::{self, Due},
+        revocation, sessions, tokens,
+        users::{self, Role},
+        verifications::{NewVerification, Purpose},
+    },
+    time::days,
+};
+use reqwest::StatusCode;
+
+use crate::support::*;
+
+const ME: &str = "/api/me";
+
+fn path(person: &Person, what: &str) -> String {
+    format!("/api/admin/users/{}{what}", person.id)
+}
+
+async fn let_in_again(admin: &Person, person: &Person) {
+    admin.browser.post(&path(person, "/reactivate"), json!({})).await.expect(200);
+}
+
+/// Whether it was done; if not, it was refused to somebody who may not do it (any more).
+#[track_caller]
+fn is_done(reply: &Reply) -> bool {
+    let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&reply.status);
+    assert!(reply.status.is_success() || refused, "{reply:?}");
+    !refused
+}
+
+#[apply(on_both_databases)]
+async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let (store, last_used) = (&server.state.store, &server.state.last_used);
+    for round in 0..rounds(20) {
+        let made = ada.create_token(json!({ "name": "raced" })).await;
+        let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+        let place = format!("/api/tokens/{}", made["id"].as_str().unwrap());
+        if round % 2 == 0 {
+            // The gate has seen it alive, and what it noted is written once it is not.
+            script.get(ME).await.expect(200);
+            ada.browser.delete(&place).await.expect(204);
+        } else {
+            let (one, other, revoked, flushed) = tokio::join!(
+                script.get(ME),
+                script.get(ME),
+                ada.browser.delete(&place),
+                last_used.flush(store)
+            );
+            revoked.expect(204);
+            flushed.unwrap();
+            is_done(&one);
+            is_done(&other);
+        }
+        let before = ada.browser.get(&place).await.expect(200);
+        last_used.flush(store).await.unwrap();
+        let after = ada.browser.get(&place).await.expect(200);
+        assert_eq!(after["state"], "revoked", "round {round}");
+        assert_eq!(after["revokedAt"], before["revokedAt"]);
+        assert!(round % 2 == 1 || after["lastUsedAt"].is_string(), "it was written");
+        script.get(ME).await.assert_problem(401, "token_invalid");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn nobody_slips_in_who_is_locked_out_meanwhile(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let credentials = json!({ "email": ada.email, "password": PASSWORD });
+    let place = path(&ada, "/deactivate");
+    for round in 0..rounds(8) {
+        let revoke = round % 2 == 0;
+        let (signed_in, locked) = tokio::join!(
+            server.anonymous.post("/api/auth/sign-in/email", credentials.clone()),
+            admin.browser.post(&place, json!({ "revokeCredentials": revoke }))
+        );
+        locked.expect(200);
+        let Some(cookie) = signed_in.cookie() else {
+            signed_in.assert_problem(403, "USER_DEACTIVATED");
+            let_in_again(&admin, &ada).await;
+            continue;
+        };
+        signed_in.expect(200);
+        let browser = server.anonymous.with_cookie(&cookie);
+        browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
+        let_in_again(&admin, &ada).await;
+        browser.get(ME).await.expect(if revoke { 401 } else { 200 });
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_request_on_its_way_lets_nobody_in_again_who_is_locked_out(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let (lock_out, own) = (path(&mallory, "/deactivate"), path(&mallory, "/reactivate"));
+    for round in 0..rounds(20) {
+        let (locked, one, other) = tokio::join!(
+            admin.browser.post(&lock_out, json!({})),
+            mallory.browser.post(&own, json!({})),
+            mallory.browser.post(&own, json!({}))
+        );
+        locked.expect(200);
+        is_done(&one);
+        is_done(&other);
+        let reply = mallory.browser.get(ME).await;
+        assert_eq!(reply.status, 401, "round {round}: {one:?} {other:?}");
+        let_in_again(&admin, &mallory).await;
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_request_on_its_way_makes_nobody_an_admin_again_who_is_demoted(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mut mallory = server.sign_up_admin("mallory").await;
+    let place = path(&mallory, "");
+    for round in 0..rounds(20) {
+        let promotion = || json!({ "role": "admin" });
+        let (demoted, one, other) = tokio::join!(
+            admin.browser.patch(&place, json!({ "role": "user" })),
+            mallory.browser.patch(&place, promotion()),
+            mallory.browser.patch(&place, promotion())
+        );
+        demoted.expect(200);
+        is_done(&one);
+        is_done(&other);
+        let role = mallory.browser.get(ME).await.expect(200)["user"]["role"].clone();
+        assert_eq!(role, "user", "round {round}: {one:?} {other:?}");
+        mallory = server.make_admin(mallory).await;
+    }
+}
+
+#[apply(on_both_databases)]
+async fn of_two_admins_who_lock_each_other_out_one_stays_also_where_there_is_a_third(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up_admin("ada").await;
+    let grace = server.sign_up_admin("grace").await;
+    for round in 0..rounds(20) {
+        let (at_ada, at_grace) = (path(&ada, "/deactivate"), path(&grace, "/deactivate"));
+        let (one, other) = tokio::join!(
+            ada.browser.post(&at_grace, json!({})),
+            grace.browser.post(&at_ada, json!({}))
+        );
+        let done = [is_done(&one), is_done(&other)];
+        assert_ne!(done[0], done[1], "round {round}: {one:?} {other:?}");
+        for (person, stays) in [(&ada, done[0]), (&grace, done[1])] {
+            person.browser.get(ME).await.expect(if stays { 200 } else { 401 });
+            let_in_again(&admin, person).await;
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+async fn what_an_admin_does_who_is_locked_out_meanwhile_is_done_or_refused(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let friend = server.sign_up("friend").await;
+    let (lock_out, at_friend) = (path(&mallory, "/deactivate"), path(&friend, ""));
+    for round in 0..rounds(20) {
+        let email = format!("accomplice{round}@example.com");
+        let accomplice = json!({ "name": "x", "email": email, "role": "admin" });
+        let (locked, made, promoted) = tokio::join!(
+            admin.browser.post(&lock_out, json!({})),
+            mallory.browser.post("/api/admin/users", accomplice),
+            mallory.browser.patch(&at_friend, json!({ "role": "admin" }))
+        );
+        locked.expect(200);
+        let found = admin.browser.get(&format!("/api/admin/users?search={email}")).await;
+        let found = found.expect(200)["items"].as_array().unwrap().len();
+        assert_eq!(found, usize::from(is_done(&made)), "round {round}: {made:?}");
+        let role = admin.browser.get(&at_friend).await.expect(200)["role"].clone();
+        assert_eq!(role == "admin", is_done(&promoted), "round {round}: {promoted:?}");
+        server.set_role(&friend, Role::User).await;
+        let_in_again(&admin, &mallory).await;
+    }
+}
+
+/// A request that the gate has let pass, and that comes too late to the store.
+#[apply(on_both_databases)]
+async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let make = async |email: &str| {
+        let user = users::User::new("x".into(), email.into(), Role::Admin, server.now());
+        let (actor, now) = (Some(mallory.id.as_str()), server.now());
+        let event = Event::new(actor, Action::UserCreated, &user.id, &json!({}), now);
+        let with = CreateUserOptions { account: None, mail: None, event };
+        accounts::create_user(&server.state.store, user, with).await.unwrap()
+    };
+    assert!(make("1@example.com").await.is_ok());
+    server.set_role(&mallory, Role::User).await;
+    assert_eq!(make("2@example.com").await.err(), Some(AdminCheckFailed::NotAnAdmin));
+    admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
+    assert_eq!(make("3@example.com").await.err(), Some(AdminCheckFailed::LockedOut));
+    let made = admin.browser.get("/api/admin/users?search=@example.com").await.expect(200);
+    assert_eq!(made["items"].as_array().unwrap().len(), 3, "{made}");
+}
+
+/// Requests that the gate has let pass, and that come too late to the store.
+#[apply(on_both_databases)]
+async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.create_token(json!({ "name": "hers" })).await;
+    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+    let token = made["id"].as_str().unwrap();
+    server.wait_for_jobs().await;
+    let job = NewJob::new("foreign", "{}".to_owned(), None, server.now());
+    let job_id = job.id().to_owned();
+    let store = &server.state.store;
+    jobs::add(store, job).await.unwrap();
+    let late = async || {
+        let (now, owner) = (server.now(), ada.id.clone());
+        let actor = Some(mallory.id.clone());
+        let event = |action| Event::new(actor.as_deref(), action, &ada.id, &json!({}), now);
+        let by_mallory = {
+            let event = event(Action::TokenRevoked);
+            move |_: &tokens::ApiToken| event.clone()
+        };
+        let ended = event(Action::SessionsEnded);
+        let ended = sessions::end_as_admin(store, owner.clone(), now, ended).await;
+        let revoked = tokens::revoke_all(store, owner, now, event(Action::TokensRevoked)).await;
+        [
+            ended.unwrap().err(),
+            revoked.unwrap().err(),
+            tokens::revoke_as_admin(store, actor.clone(), token.to_owned(), by_mallory, now)
+                .await
+                .unwrap()
+                .err(),
+            jobs::retry(store, actor.clone(), job_id.clone(), now).await.unwrap().err(),
+            jobs::discard(store, actor.clone(), job_id.clone(), now).await.unwrap().err(),
+        ]
+    };
+    let audited = async || {
+        let log = admin.browser.get("/api/admin/audit-events?limit=100").await.expect(200);
+        log["items"].as_array().unwrap().len()
+    };
+    server.set_role(&mallory, Role::User).await;
+    let before = audited().await;
+    assert_eq!(late().await, [Some(AdminCheckFailed::NotAnAdmin); 5]);
+    assert_eq!(audited().await, before);
+    admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
+    assert_eq!(late().await, [Some(AdminCheckFailed::LockedOut); 5]);
+    assert_eq!(audited().await, before + 1, "the lock-out itself");
+    ada.browser.get(ME).await.expect(200);
+    script.get(ME).await.expect(200);
+    assert_eq!(jobs::count(store).await.unwrap(), (1, 0));
+    let_in_again(&admin, &mallory).await;
+    server.set_role(&mallory, Role::Admin).await;
+    assert_eq!(late().await, [None; 5]);
+}
+
+#[apply(on_both_databases)]
+async fn what_an_admin_ends_who_is_locked_out_meanwhile_is_ended_or_refused(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mallory = server.sign_up_admin("mallory").await;
+    let friend = server.sign_up("friend").await;
+    let lock_out = path(&mallory, "/deactivate");
+    let (sessions, tokens) = (path(&friend, "/sessions"), path(&friend, "/tokens"));
+    for round in 0..rounds(20) {
+        let browser = server.sign_in(&friend).await;
+        let made = browser.post("/api/tokens", json!({ "name": "raced" })).await.expect(201);
+        let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+        let (locked, ended, revoked) = tokio::join!(
+            admin.browser.post(&lock_out, json!({})),
+            mallory.browser.delete(&sessions),
+            mallory.browser.delete(&tokens)
+        );
+        locked.expect(200);
+        let lives = |done| if done { 401 } else { 200 };
+        assert_eq!(browser.get(ME).await.status, lives(is_done(&ended)), "round {round}");
+        assert_eq!(script.get(ME).await.status, lives(is_done(&revoked)), "round {round}");
+        let_in_again(&admin, &mallory).await;
+    }
+}
+
+#[apply(on_both_databases)]
+async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let store = &server.state.store;
+    for round in 0..rounds(20) {
+        let browser = server.sign_in(&ada).await;
+        let now = server.now();
+        let of = (round % 2 == 0).then(|| ada.id.clone());
+        let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+        let end = async {
+            let ended = event(Action::SessionsEnded);
+            revocation::end_sessions(store, of.clone(), now, ended).await.unwrap();
+            let revoked = event(Action::TokensRevoked);
+            revocation::revoke_tokens(store, of.clone(), now, revoked).await.unwrap();
+        };
+        let (made, ()) = tokio::join!(browser.post("/api/tokens", json!({ "name": "raced" })), end);
+        browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
+        if is_done(&made) {
+            let token = made.expect(201)["token"].as_str().unwrap().to_owned();
+            server.anonymous.with_token(&token).get(ME).await.assert_problem(401, "token_invalid");
+        }
+    }
+}
+
+/// All who write sessions, links and tokens, in whatever order they lock them.
+#[apply(on_both_databases)]
+async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Backend) {
+    let server = backend.start_with_slow_hashing(&[]).await;
+    let (ada, grace) = (server.sign_up("ada").await, server.sign_up("grace").await);
+    let (store, anonymous) = (&server.state.store, &server.anonymous);
+    for round in 0..rounds(8) {
+        let (phone, desk) = (server.sign_in(&ada).await, server.sign_in(&grace).await);
+        let (secret, now) = (LinkSecret::generate(), server.now());
+        let purpose = Purpose::SetPassword;
+        let link = NewVerification::new(purpose, &ada.id, &ada.email, secret.hash(), days(1), now);
+        crate::store::add_link(&server, link).await;
+        let reset = json!({ "newPassword": PASSWORD, "token": secret.reveal() });
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+        let sign_in = json!({ "email": grace.email, "password": PASSWORD });
+        let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+        let (reset, changed, begun, entered, made, left, ended, revoked, deleted) = tokio::join!(
+            anonymous.post("/api/auth/reset-password", reset),
+            phone.post("/api/auth/change-password", change),
+            anonymous.post("/api/auth/sign-in/email", sign_in),
+            desk.post("/api/auth/verify-password", json!({ "password": PASSWORD })),
+            desk.post("/api/tokens", json!({ "name": "raced" })),
+            desk.post("/api/auth/revoke-other-sessions", json!({})),
+            revocation::end_sessions(store, None, now, event(Action::SessionsEnded)),
+            revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)),
+            retention::complete(store, Due { now, keep_audit_events: days(365) }, 2)
+        );
+        for reply in [reset, changed, begun, entered, made, left] {
+            assert!(reply.status.as_u16() < 500, "round {round}: {reply:?}");
+        }
+        assert!(
+            ended.is_ok() && revoked.is_ok() && deleted.is_ok(),
+            "{ended:?} {revoked:?} {deleted:?}"
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The operations, by their URLs.
+
+pub mod admin;
+pub mod auth;
+pub mod pages;
+pub mod projects;
+pub mod setup;
+pub mod tokens;

@@ -1,0 +1,262 @@
+//! /api/admin/audit-events, and how long anything is kept
+
+use portcullis::{
+    store::retention::CERTAIN,
+    time::{days, seconds},
+};
+use reqwest::Method;
+
+use super::*;
+
+const PATH: &str = "/api/admin/audit-events";
+
+#[apply(on_both_databases)]
+async fn who_is_no_admin_sees_none(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    server.anonymous.get(PATH).await.assert_problem(401, "UNAUTHORIZED");
+    ada.browser.get(PATH).await.assert_problem(403, "admin_required");
+    ada.token(&["read", "write"]).await.get(PATH).await.assert_problem(403, "insufficient_scope");
+}
+
+#[apply(on_both_databases)]
+async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    for query in BAD_PAGES.iter().chain(&["subjectId=ada", "subjectId=", "subject_id=x"]) {
+        let reply = admin.browser.get(&format!("{PATH}?{query}")).await;
+        reply.assert_problem(400, "invalid_query");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn nobody_changes_the_log(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let path = format!("{PATH}/{}", events(&admin.browser).await[0]["id"].as_str().unwrap());
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let request = admin.browser.request(method.clone(), PATH).json(&json!({}));
+        Reply::of(request).await.assert_problem(405, "method_not_allowed");
+        let request = admin.browser.request(method, &path).json(&json!({}));
+        Reply::of(request).await.assert_problem(404, "not_found");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn of_somebody_whom_nothing_befell_there_are_none(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
+    let query = format!("{PATH}?subjectId={}", ada.id);
+    assert_eq!(admin.browser.get(&query).await.expect(200), empty);
+}
+
+#[apply(on_both_databases)]
+async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.create_token(json!({ "name": "hers" })).await;
+    let user = place(&ada);
+    let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
+    let session = format!("/api/admin/sessions/{}", ada.browser.session_id().await);
+    let reset = json!({ "about": "reset-password" });
+    let new = json!({ "name": "x", "email": "x@example.com" });
+    let write = async |method: &str, path: &str, body: Value| {
+        let request = admin.browser.request(method.parse().unwrap(), path).json(&body);
+        Reply::of(request).await
+    };
+    let writes = [
+        ("POST", USERS.to_owned(), new.clone(), "user-created"),
+        ("DELETE", session.clone(), json!({}), "session-ended"),
+        ("POST", format!("{user}/mails"), reset.clone(), "mail-sent"),
+        ("PATCH", user.clone(), json!({ "role": "admin" }), "user-updated"),
+        ("PATCH", user.clone(), json!({}), "user-updated"),
+        ("POST", format!("{user}/deactivate"), json!({}), "user-deactivated"),
+        ("POST", format!("{user}/deactivate"), json!({}), "user-deactivated"),
+        ("POST", format!("{user}/reactivate"), json!({}), "user-reactivated"),
+        ("DELETE", format!("{user}/sessions"), json!({}), "sessions-ended"),
+        ("DELETE", token.clone(), json!({}), "token-revoked"),
+        ("DELETE", format!("{user}/tokens"), json!({}), "tokens-revoked"),
+    ];
+    let mut before = events(&admin.browser).await;
+    for (method, path, body, action) in writes {
+        let reply = write(method, &path, body).await;
+        assert!(reply.status.is_success(), "{method} {path}: {}", reply.text);
+        let after = events(&admin.browser).await;
+        assert_eq!(after.len(), before.len() + 1, "{method} {path}");
+        assert_eq!(after[0]["action"], action);
+        assert_eq!(after[0]["actorId"], admin.id.as_str());
+        assert_eq!(after[1..], before);
+        before = after;
+    }
+    let refused = [
+        ("POST", USERS.to_owned(), new, 409),
+        ("POST", USERS.to_owned(), json!({}), 422),
+        ("PATCH", user.clone(), json!({ "role": "owner" }), 422),
+        ("PATCH", format!("{USERS}/{}", portcullis::store::page::new_id()), json!({}), 404),
+        ("POST", format!("{user}/deactivate"), json!({ "x": 1 }), 422),
+        ("DELETE", session, json!({}), 404),
+        ("POST", format!("{user}/mails"), json!({ "about": "invitation" }), 409),
+    ];
+    for (method, path, body, status) in refused {
+        write(method, &path, body).await.expect(status);
+    }
+    for path in [USERS, &user, "/api/admin/tokens", &format!("{user}/sessions")] {
+        admin.browser.get(path).await.expect(200);
+    }
+    assert_eq!(events(&admin.browser).await, before, "what was refused or only read leaves none");
+}
+
+#[apply(on_both_databases)]
+async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.create_token(json!({ "name": "hers" })).await;
+    let user = place(&ada);
+    let before = admin.browser.get(&user).await.expect(200);
+    let session = format!("/api/admin/sessions/{}", ada.browser.session_id().await);
+    server.wait_for_jobs().await;
+    server.clear_outbox().await;
+    let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
+    let rename = "ALTER TABLE audit_events RENAME TO audit_events_gone";
+    execute(&server, rename).await;
+    for (method, path, body) in [
+        (Method::POST, USERS, json!({ "name": "x", "email": "x@example.com" })),
+        (Method::PATCH, &user, json!({ "role": "admin" })),
+        (Method::POST, &format!("{user}/deactivate"), json!({ "revokeCredentials": true })),
+        (Method::DELETE, &format!("{user}/sessions"), json!({})),
+        (Method::DELETE, &format!("{user}/tokens"), json!({})),
+        (Method::DELETE, &token, json!({})),
+        (Method::DELETE, &session, json!({})),
+        (Method::POST, &format!("{user}/mails"), json!({ "about": "reset-password" })),
+    ] {
+        let reply = Reply::of(admin.browser.request(method, path).json(&body)).await;
+        reply.assert_problem(500, "internal_error");
+    }
+    assert_eq!(admin.browser.get(&user).await.expect(200), before);
+    assert_eq!(count(&server, "users").await, "2");
+    assert_eq!(server.outbox().await.len(), 0);
+    for key in [&ada.browser, &server.anonymous.with_token(made["token"].as_str().unwrap())] {
+        key.get("/api/me").await.expect(200);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn the_log_is_of_all_or_of_one_user(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    for (person, name) in [(&ada, "1"), (&grace, "2"), (&ada, "3"), (&ada, "4"), (&grace, "5")] {
+        admin.browser.patch(&place(person), json!({ "name": name })).await.expect(200);
+    }
+    let subjects = async |query: &str| {
+        let pages = pages(&admin.browser, &format!("{PATH}?limit=2{query}")).await;
+        let all: Vec<Vec<String>> = pages.iter().map(|page| each(page, "subjectId")).collect();
+        all
+    };
+    let (a, g, own) = (ada.id.as_str(), grace.id.as_str(), admin.id.as_str());
+    assert_eq!(subjects("").await, [[g, a], [a, g], [a, own]]);
+    assert_eq!(subjects(&format!("&subjectId={a}")).await, [vec![a, a], vec![a]]);
+    assert_eq!(subjects(&format!("&subjectId={g}")).await, [[g, g]]);
+    let reader = admin.token(&["read", "admin"]).await;
+    assert_eq!(events(&reader).await, events(&admin.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn an_event_of_the_operator_has_no_actor(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let event = events(&admin.browser).await.remove(0);
+    assert_eq!(event["subjectId"], admin.id.as_str());
+    assert_eq!(event["actorId"], Value::Null);
+}
+
+#[apply(on_both_databases)]
+async fn an_event_holds_no_address_and_no_secret(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let made = create_user(&admin.browser, "Grace", "grace@example.com").await;
+    let user = format!("{USERS}/{}", made["id"].as_str().unwrap());
+    admin.browser.patch(&user, json!({ "name": "Hopper" })).await.expect(200);
+    let log = admin.browser.get(PATH).await.text;
+    let link = server.last_mail_to("grace@example.com").await.secret();
+    for secret in ["example.com", "Grace", "Hopper", &link] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_purge_takes_what_is_over_and_nothing_else(backend: Backend) {
+    let server = backend.start().await;
+    server.clock.set(server.now() - days(30));
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    create_user(&admin.browser, "early", "early@example.com").await;
+    let old = events(&admin.browser).await;
+    server.wait_for_jobs().await;
+    server.advance(days(5));
+    let (phone, desk) = (server.sign_in(&ada).await, server.sign_in(&admin).await);
+    let late = create_user(&desk, "late", "late@example.com").await;
+    server.wait_for_jobs().await;
+    server.advance(days(2));
+    server.advance(CERTAIN);
+
+    let tidy = async || server.delete_old_rows(days(3)).await;
+    assert_eq!(count(&server, "sessions").await, "4");
+    assert_eq!(count(&server, "verifications").await, "4");
+    assert_eq!(old.len(), 2);
+    assert_eq!(tidy().await, 2 + 3 + 2, "sessions, links, events");
+    assert_eq!(tidy().await, 0);
+
+    phone.get("/api/me").await.expect(200);
+    ada.browser.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
+    let log = events(&desk).await;
+    assert_eq!(each(&log, "subjectId"), [late["id"].as_str().unwrap()]);
+    let link = server.last_mail_to("late@example.com").await.secret();
+    let choice = json!({ "newPassword": PASSWORD, "token": link });
+    server.anonymous.post("/api/auth/reset-password", choice).await.expect(200);
+    assert_eq!(count(&server, "users").await, "4");
+}
+
+#[apply(on_both_databases)]
+async fn an_event_is_kept_to_its_last_instant(backend: Backend) {
+    let server = backend.start().await;
+    server.clock.set(server.now() - days(400));
+    let admin = server.sign_up_admin("admin").await;
+    let reader = admin.token(&["read", "admin"]).await;
+    server.advance(days(365));
+    server.delete_old_rows(days(365)).await;
+    assert_eq!(events(&reader).await.len(), 1);
+    server.advance(seconds(1));
+    server.delete_old_rows(days(365)).await;
+    assert_eq!(events(&reader).await.len(), 0);
+}
+
+#[apply(on_both_databases)]
+async fn a_dead_token_stays_in_the_list_for_30_days(backend: Backend) {
+    let server = backend.start().await;
+    server.clock.set(server.now() - days(500));
+    let ada = server.sign_up("ada").await;
+    let reader = ada.token(&["read"]).await;
+    ada.create_token(json!({ "name": "expires", "expiresInDays": 1 })).await;
+    let gone = ada.create_token(json!({ "name": "revoked" })).await;
+    let path = format!("/api/tokens/{}", gone["id"].as_str().unwrap());
+    ada.browser.delete(&path).await.expect(204);
+    let left = async || {
+        server.delete_old_rows(days(365)).await;
+        let list = reader.get("/api/tokens").await.expect(200);
+        each(list["items"].as_array().unwrap(), "name")
+    };
+    server.advance(days(29));
+    assert_eq!(left().await, ["revoked", "expires", "test"]);
+    server.advance(days(1));
+    assert_eq!(left().await, ["expires", "test"]);
+    server.advance(days(1));
+    assert_eq!(left().await, ["test"]);
+    server.advance(days(365));
+    assert_eq!(left().await, ["test"]);
+}

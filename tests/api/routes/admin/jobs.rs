@@ -1,0 +1,288 @@
+//! /api/admin/jobs
+
+use portcullis::{
+    store::jobs::{NewJob, add, count},
+    time::{days, seconds},
+};
+
+use super::*;
+use crate::resilience::mail::{advance, all_done, failed, jobs, sending_to, write_to};
+
+const PATH: &str = "/api/admin/jobs";
+/// How a mail server refuses an address for good.
+const NOBODY: SmtpBehavior = SmtpBehavior::Answers("RCPT", "550 5.1.1 no such user");
+/// And for now.
+const LATER: SmtpBehavior = SmtpBehavior::Answers("RCPT", "451 4.3.0 later");
+
+fn at(id: &str) -> String {
+    format!("{PATH}/{id}")
+}
+
+/// Adds a job that no binary does, and that waits for ever.
+async fn add_foreign(server: &Server, kind: &str) -> String {
+    let job = NewJob::new(kind, r#"{"about":"something"}"#.to_owned(), None, server.now());
+    let id = job.id().to_owned();
+    add(&server.state.store, job).await.unwrap();
+    id
+}
+
+/// A server and its mail server, and an admin who has had all mail of their own.
+async fn with_an_admin(backend: Backend) -> (Server, MailServer, Person) {
+    let mail = MailServer::start(Security::None);
+    let server = sending_to(&mail, backend, &[]).await;
+    let admin = server.sign_up_admin("admin").await;
+    all_done(&server).await;
+    (server, mail, admin)
+}
+
+/// Somebody who has signed up, and the job of the mail that has failed once.
+async fn sign_up_in_vain(
+    server: &Server,
+    mail: &MailServer,
+    mood: SmtpBehavior,
+) -> (Person, String) {
+    mail.set(mood);
+    let ada = server.sign_up("ada").await;
+    let id = failed(server, &ada.email, 1).await.id;
+    (ada, id)
+}
+
+async fn list(admin: &Person, query: &str) -> Vec<Value> {
+    let list = admin.browser.get(&format!("{PATH}{query}")).await.expect(200);
+    list["items"].as_array().unwrap().clone()
+}
+
+/// The console's list of jobs, which says how often each was tried.
+async fn tries(admin: &Person) -> String {
+    admin.browser.navigate("/admin/jobs").await.text
+}
+
+async fn retry(caller: &Caller, id: &str) -> Reply {
+    caller.post(&format!("{}/retry", at(id)), json!({})).await
+}
+
+#[apply(on_both_databases)]
+async fn who_is_no_admin_sees_retries_and_discards_none(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let id = add_foreign(&server, "foreign").await;
+    let script = ada.token(&["read", "write"]).await;
+    for (caller, status, code) in [
+        (&server.anonymous, 401, "UNAUTHORIZED"),
+        (&ada.browser, 403, "admin_required"),
+        (&script, 403, "insufficient_scope"),
+    ] {
+        caller.get(PATH).await.assert_problem(status, code);
+        retry(caller, &id).await.assert_problem(status, code);
+        caller.delete(&at(&id)).await.assert_problem(status, code);
+    }
+    server.wait_for_jobs().await;
+    assert_eq!(jobs(&server).await.remove(0).id, id);
+}
+
+#[apply(on_both_databases)]
+async fn a_cookie_needs_a_password_of_today_and_a_token_its_scopes(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let id = add_foreign(&server, "foreign").await;
+    let writer = admin.token(&["write", "admin"]).await;
+    let reader = admin.token(&["read", "admin"]).await;
+    server.advance(days(1));
+    admin.browser.get(PATH).await.expect(200);
+    retry(&admin.browser, &id).await.assert_problem(403, "SESSION_NOT_FRESH");
+    admin.browser.delete(&at(&id)).await.assert_problem(403, "SESSION_NOT_FRESH");
+    writer.get(PATH).await.assert_problem(403, "insufficient_scope");
+    retry(&reader, &id).await.assert_problem(403, "insufficient_scope");
+    reader.delete(&at(&id)).await.assert_problem(403, "insufficient_scope");
+    reader.get(PATH).await.expect(200);
+    retry(&writer, &id).await.expect(200);
+    writer.delete(&at(&id)).await.expect(204);
+}
+
+#[apply(on_both_databases)]
+async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let more = ["state=", "state=done", "state=WAITING", "state=givenUp", "kind=mail"];
+    for query in BAD_PAGES.iter().chain(&more) {
+        let reply = admin.browser.get(&format!("{PATH}?{query}")).await;
+        reply.assert_problem(400, "invalid_query");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn an_id_that_is_none_is_no_job(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let before = events(&admin.browser).await;
+    for id in unknown_ids() {
+        retry(&admin.browser, &id).await.assert_problem(404, "not_found");
+        admin.browser.delete(&at(&id)).await.assert_problem(404, "not_found");
+    }
+    assert_eq!(events(&admin.browser).await, before);
+}
+
+#[apply(on_both_databases)]
+async fn without_jobs_the_list_is_empty(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    all_done(&server).await;
+    let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
+    for query in ["", "?state=waiting", "?state=given-up"] {
+        assert_eq!(admin.browser.get(&format!("{PATH}{query}")).await.expect(200), empty);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend) {
+    let (server, mail, admin) = with_an_admin(backend).await;
+    let (start, foreign) = (server.now(), add_foreign(&server, "foreign").await);
+    let untried = json!({
+        "id": foreign,
+        "kind": "foreign",
+        "payload": { "about": "something" },
+        "userId": null,
+        "attempts": 0,
+        "lastError": null,
+        "nextAttemptAt": start.to_string(),
+        "givenUpAt": null,
+        "createdAt": start.to_string(),
+    });
+    assert!(tries(&admin).await.contains("· not tried yet ·"));
+    let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
+    let failed_once = json!({
+        "id": id,
+        "kind": "mail",
+        "payload": { "about": "verify-email", "email": ada.email },
+        "userId": ada.id,
+        "attempts": 1,
+        "lastError": "transient error (451): 4.3.0 later",
+        "nextAttemptAt": (start + seconds(30)).to_string(),
+        "givenUpAt": null,
+        "createdAt": start.to_string(),
+    });
+    assert_eq!(list(&admin, "").await, [failed_once.clone(), untried.clone()]);
+    assert!(tries(&admin).await.contains("· tried once ·"));
+
+    mail.set(NOBODY);
+    advance(&server, seconds(30));
+    failed(&server, &ada.email, 2).await;
+    let mut given_up = failed_once;
+    given_up["attempts"] = json!(2);
+    given_up["lastError"] = json!("permanent error (550): 5.1.1 no such user");
+    given_up["nextAttemptAt"] = Value::Null;
+    given_up["givenUpAt"] = json!(server.now().to_string());
+    assert_eq!(list(&admin, "").await, [given_up.clone(), untried.clone()]);
+    assert!(tries(&admin).await.contains("· tried 2 times<"));
+    assert_eq!(list(&admin, "?state=given-up").await, [given_up]);
+    assert_eq!(list(&admin, "?state=waiting").await, [untried]);
+}
+
+#[apply(on_both_databases)]
+async fn pages_show_each_job_once_and_the_newest_first(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    all_done(&server).await;
+    for kind in ["1", "2", "3", "4", "5"] {
+        add_foreign(&server, kind).await;
+        let over = add_foreign(&server, "over").await;
+        let give_up = format!("UPDATE jobs SET given_up_at = created_at WHERE id = '{over}'");
+        execute(&server, &give_up).await;
+    }
+    let query = format!("{PATH}?limit=2&state=waiting");
+    let seen: Vec<_> =
+        pages(&admin.browser, &query).await.iter().map(|page| each(page, "kind")).collect();
+    assert_eq!(seen, [vec!["5", "4"], vec!["3", "2"], vec!["1"]]);
+    let given_up = pages(&admin.browser, &format!("{PATH}?limit=4&state=given-up")).await;
+    assert_eq!(given_up.iter().map(Vec::len).collect::<Vec<_>>(), [4, 1]);
+    assert_eq!(pages(&admin.browser, &format!("{PATH}?limit=5")).await.len(), 2);
+    assert_eq!(count(&server.state.store).await.unwrap(), (5, 5));
+}
+
+#[apply(on_both_databases)]
+async fn a_mail_that_was_given_up_is_sent_when_an_admin_says_so(backend: Backend) {
+    let (server, mail, admin) = with_an_admin(backend).await;
+    let (ada, id) = sign_up_in_vain(&server, &mail, NOBODY).await;
+    mail.set(SmtpBehavior::Takes);
+    server.advance(seconds(60));
+    let job = retry(&admin.browser, &id).await.expect(200);
+    assert_eq!((&job["id"], &job["attempts"]), (&json!(id), &json!(0)));
+    assert_eq!(
+        (&job["givenUpAt"], &job["nextAttemptAt"]),
+        (&Value::Null, &json!(server.now().to_string()))
+    );
+    all_done(&server).await;
+    let secret = mail.accepted_for(&ada.email)[0].email().secret();
+    server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
+
+    let event = events(&admin.browser).await.remove(0);
+    assert_eq!(event["action"], "job-retried");
+    assert_eq!(event["actorId"], admin.id.as_str());
+    assert_eq!(event["subjectId"], ada.id.as_str());
+    assert_eq!(event["detail"], json!({ "jobId": id, "kind": "mail" }));
+    retry(&admin.browser, &id).await.assert_problem(404, "not_found");
+    assert_eq!(events(&admin.browser).await[0], event, "a mail that is sent is nothing to retry");
+}
+
+#[apply(on_both_databases)]
+async fn a_job_that_is_retried_has_all_its_tries_before_it_again(backend: Backend) {
+    let (server, mail, admin) = with_an_admin(backend).await;
+    let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
+    for (attempts, delay) in [(2, 30), (3, 60)] {
+        advance(&server, seconds(delay));
+        failed(&server, &ada.email, attempts).await;
+    }
+    retry(&admin.browser, &id).await.expect(200);
+    let job = failed(&server, &ada.email, 1).await;
+    assert_eq!(job.run_at, server.now() + seconds(30));
+}
+
+#[apply(on_both_databases)]
+async fn what_is_discarded_is_not_sent(backend: Backend) {
+    let (server, mail, admin) = with_an_admin(backend).await;
+    let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
+    admin.browser.delete(&at(&id)).await.expect(204);
+    let event = events(&admin.browser).await.remove(0);
+    assert_eq!(event["action"], "job-discarded");
+    assert_eq!(event["actorId"], admin.id.as_str());
+    assert_eq!(event["subjectId"], ada.id.as_str());
+    assert_eq!(event["detail"], json!({ "jobId": id, "kind": "mail" }));
+    admin.browser.delete(&at(&id)).await.assert_problem(404, "not_found");
+    assert_eq!(events(&admin.browser).await[0], event);
+
+    mail.set(SmtpBehavior::Takes);
+    advance(&server, days(1));
+    write_to(&server, "marker@example.com").await;
+    all_done(&server).await;
+    assert!(mail.accepted_for(&ada.email).is_empty());
+    assert_eq!(mail.accepted_for("marker@example.com").len(), 1);
+}
+
+#[apply(on_both_databases)]
+async fn a_job_of_nobodys_is_its_own_subject(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let id = add_foreign(&server, "foreign").await;
+    retry(&admin.browser, &id).await.expect(200);
+    admin.browser.delete(&at(&id)).await.expect(204);
+    for (event, action) in events(&admin.browser).await.iter().zip(["job-discarded", "job-retried"])
+    {
+        assert_eq!(event["action"], action);
+        assert_eq!(event["subjectId"], id.as_str());
+        assert_eq!(event["detail"], json!({ "jobId": id, "kind": "foreign" }));
+    }
+}
+
+#[apply(on_both_databases)]
+async fn without_its_event_nothing_is_retried_or_discarded(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    all_done(&server).await;
+    let id = add_foreign(&server, "foreign").await;
+    let before = list(&admin, "").await;
+    execute(&server, "ALTER TABLE audit_events RENAME TO audit_events_gone").await;
+    server.advance(seconds(60));
+    retry(&admin.browser, &id).await.assert_problem(500, "internal_error");
+    admin.browser.delete(&at(&id)).await.assert_problem(500, "internal_error");
+    assert_eq!(list(&admin, "").await, before);
+}

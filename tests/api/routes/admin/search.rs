@@ -1,0 +1,295 @@
+//! /api/admin/users?search=
+
+use portcullis::{
+    secrets::LinkSecret,
+    store::{setup, user_search},
+    time::seconds,
+};
+
+use super::*;
+
+/// What a search finds: the whole answer.
+async fn search(admin: &Caller, text: &str, more: &str) -> Value {
+    let text: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    admin.get(&format!("{USERS}?search={text}{more}")).await.expect(200)
+}
+
+/// The names of whom a search finds.
+async fn found(admin: &Caller, text: &str) -> Vec<String> {
+    each(search(admin, text, "").await["items"].as_array().unwrap(), "name")
+}
+
+/// Adds so many users as SQL beside the server does: `i` is their number, `name` and `email` are expressions.
+async fn add_by_sql(server: &Server, numbers: std::ops::Range<usize>, name: &str, email: &str) {
+    let (first, last) = (numbers.start, numbers.end - 1);
+    let sql = format!(
+        "INSERT INTO users (id, name, email, email_verified, role, created_at, updated_at)
+         WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})
+         SELECT '01900000-0000-7000-8000-' || CAST(100000000000 + i AS TEXT), {name}, {email}, TRUE, 'user',
+             (SELECT min(created_at) FROM users), (SELECT min(created_at) FROM users) FROM n"
+    );
+    execute(server, &sql).await;
+}
+
+/// Adds what is not in the search index yet, as the server does every few seconds.
+async fn index_all(server: &Server) {
+    while user_search::index_some(&server.state.store).await.unwrap() > 0 {}
+}
+
+async fn unindexed(server: &Server) -> Vec<String> {
+    let condition = match server.state.store.database() {
+        portcullis::store::Database::Sqlite(_) => "search_indexed = 0",
+        portcullis::store::Database::Postgres(_) => "NOT search_indexed",
+    };
+    select(server, &format!("SELECT email AS value FROM users WHERE {condition} ORDER BY 1")).await
+}
+
+#[apply(on_both_databases)]
+async fn words_match_from_their_beginning_in_any_order_case_and_accent(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    for (name, email) in [
+        ("Ada Lovelace", "ada@example.com"),
+        ("100% Grace", "grace.hopper@example.org"),
+        ("Zürich Straße", "city@example.com"),
+        ("ÉCOLE Ødegård", "school@example.com"),
+        ("İpek Łukasz", "ipek@example.com"),
+        ("Елена Ёлкина", "elena@example.com"),
+        ("王 伟", "wang@example.com"),
+    ] {
+        create_user(&admin.browser, name, email).await;
+    }
+    for (text, names) in [
+        ("ada", &["Ada Lovelace"] as &[_]),
+        ("LOVE ada", &["Ada Lovelace"]),
+        ("  lovelace,ADA ", &["Ada Lovelace"]),
+        ("ovelace", &[]),
+        ("ada grace", &[]),
+        ("hopper", &["100% Grace"]),
+        ("grace hop", &["100% Grace"]),
+        ("100%", &["100% Grace"]),
+        ("example.org", &["100% Grace"]),
+        ("@example.org", &["100% Grace"]),
+        ("GRACE.HOPPER@EXAMPLE.ORG", &["100% Grace"]),
+        ("grace.hopper@exa", &["100% Grace"]),
+        ("Grace <grace.hopper@example.org>", &["100% Grace"]),
+        ("zurich strasse", &["Zürich Straße"]),
+        ("ZU\u{308}RICH", &["Zürich Straße"]),
+        ("STRASSE", &["Zürich Straße"]),
+        ("école", &["ÉCOLE Ødegård"]),
+        ("odegard", &["ÉCOLE Ødegård"]),
+        ("ipek LUKASZ", &["İpek Łukasz"]),
+        ("елкина елена", &["Елена Ёлкина"]),
+        ("伟", &["王 伟"]),
+        ("%", &[]),
+        ("_", &[]),
+        (r"\", &[]),
+        ("'", &[]),
+        ("anonymous", &[]),
+    ] {
+        assert_eq!(found(&admin.browser, text).await, names, "{text}");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_pasted_id_or_whole_email_finds_that_user_alone(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    create_user(&admin.browser, "longer", "ada@example.com.au").await;
+    let ada = create_user(&admin.browser, "Ada", "ada@example.com").await;
+    let id = ada["id"].as_str().unwrap();
+    for text in
+        [id, &id.to_uppercase(), &format!("  {id} "), "ada@example.com", " ADA@Example.com "]
+    {
+        assert_eq!(found(&admin.browser, text).await, ["Ada"], "{text}");
+    }
+    assert_eq!(found(&admin.browser, "ada@example.co").await, ["Ada", "longer"]);
+    assert_eq!(found(&admin.browser, &portcullis::store::page::new_id()).await, [""; 0]);
+    // A filter goes for one user as well, and so does the end of a page.
+    let none = search(&admin.browser, id, "&role=admin").await;
+    assert_eq!(none, json!({ "items": [], "previousCursor": null, "nextCursor": null }));
+    let after = search(&admin.browser, id, &format!("&cursor={id}")).await;
+    assert_eq!(after["items"], json!([]));
+}
+
+#[apply(on_both_databases)]
+async fn a_common_word_is_cut_at_a_thousand_and_says_so(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    add_by_sql(&server, 0..1000, "'Li ' || i", "'u' || i || '@example.com'").await;
+    index_all(&server).await;
+    let all = search(&admin.browser, "li", "&limit=100").await;
+    assert_eq!(all["truncated"], Value::Null, "a thousand are all of them");
+    assert_eq!(all["items"][0]["name"], "Li 999");
+    let names: Vec<_> =
+        pages(&admin.browser, &format!("{USERS}?search=li&limit=100")).await.concat();
+    assert_eq!(names.len(), 1000);
+
+    add_by_sql(&server, 1000..1600, "'Li ' || i", "'u' || i || '@example.com'").await;
+    index_all(&server).await;
+    let cut = search(&admin.browser, "li", "&limit=100").await;
+    assert_eq!(cut["truncated"], true);
+    let names: Vec<_> =
+        pages(&admin.browser, &format!("{USERS}?search=li&limit=100")).await.concat();
+    assert_eq!(names.len(), 1000);
+    let names = each(&names, "name");
+    let newest: Vec<String> = (600..1600).rev().map(|number| format!("Li {number}")).collect();
+    assert_eq!(names, newest, "of a whole word the newest are shown");
+
+    // Each further word narrows it, and one that few have makes it complete.
+    assert_eq!(found(&admin.browser, "li 1599").await, ["Li 1599"]);
+    assert_eq!(search(&admin.browser, "li 1599", "").await["truncated"], Value::Null);
+    assert_eq!(found(&admin.browser, "1 li").await.len(), 20, "a prefix of many, on pages");
+    assert_eq!(search(&admin.browser, "l", "").await["truncated"], true);
+}
+
+#[apply(on_both_databases)]
+async fn a_filter_that_few_users_pass_finds_them_among_a_common_word(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    // Older than all others: not among the thousand newest.
+    add_by_sql(&server, 0..1, "'Li Admin'", "'first@example.org'").await;
+    execute(&server, "UPDATE users SET role = 'admin' WHERE name = 'Li Admin'").await;
+    add_by_sql(&server, 1..2, "'Li Gone'", "'gone@example.org'").await;
+    let now = "(SELECT max(created_at) FROM users)";
+    let sql = format!("UPDATE users SET deactivated_at = {now} WHERE name = 'Li Gone'");
+    execute(&server, &sql).await;
+    add_by_sql(&server, 2..1500, "'Li ' || i", "'u' || i || '@example.com'").await;
+    index_all(&server).await;
+    for (filter, name) in [("&role=admin", "Li Admin"), ("&state=deactivated", "Li Gone")] {
+        let list = search(&admin.browser, "li", filter).await;
+        assert_eq!(each(list["items"].as_array().unwrap(), "name"), [name], "{filter}");
+        assert_eq!(list["truncated"], Value::Null, "{filter}: all that pass were looked at");
+    }
+    let list = search(&admin.browser, "li", "&role=user&state=active").await;
+    assert_eq!(list["truncated"], true);
+}
+
+#[apply(on_both_databases)]
+async fn a_full_name_of_common_words_is_found_whatever_their_order(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    // The oldest, after whom a thousand others have the one word or the other, and none has both.
+    add_by_sql(&server, 0..1, "'Wei Li'", "'both@example.org'").await;
+    add_by_sql(&server, 1..1200, "'Li ' || i", "'one' || i || '@example.com'").await;
+    add_by_sql(&server, 1200..2400, "'Wei ' || i", "'other' || i || '@example.com'").await;
+    index_all(&server).await;
+    for text in ["li wei", "WEI LI"] {
+        let list = search(&admin.browser, text, "").await;
+        assert_eq!(each(list["items"].as_array().unwrap(), "name"), ["Wei Li"], "{text}");
+        assert_eq!(list["truncated"], true);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn users_added_or_renamed_by_sql_are_found_once_they_are_indexed(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    assert_eq!(unindexed(&server).await, [""; 0]);
+    add_by_sql(&server, 0..500, "'Seeded ' || i", "'seeded' || i || '@example.com'").await;
+    let sql = format!("UPDATE users SET name = 'Augusta' WHERE id = '{}'", ada.id);
+    execute(&server, &sql).await;
+    // The server itself may have begun with some of them.
+    index_all(&server).await;
+    assert_eq!(unindexed(&server).await, [""; 0]);
+    assert_eq!(found(&admin.browser, "seeded 499").await, ["Seeded 499"]);
+    assert_eq!(found(&admin.browser, "augusta").await, ["Augusta"]);
+    assert_eq!(found(&admin.browser, "ada").await, ["Augusta"], "the email has not changed");
+    let sql = format!("UPDATE users SET email = 'augusta@example.org' WHERE id = '{}'", ada.id);
+    execute(&server, &sql).await;
+    index_all(&server).await;
+    assert_eq!(found(&admin.browser, "ada").await, [""; 0]);
+    assert_eq!(found(&admin.browser, "augusta@example.org").await, ["Augusta"]);
+}
+
+#[apply(on_both_databases)]
+async fn a_search_says_while_some_users_are_not_indexed(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    // The server begins with it within seconds, and has more than one transaction to do.
+    add_by_sql(&server, 0..20_000, "'Seeded ' || i", "'seeded' || i || '@example.com'").await;
+    assert_eq!(search(&admin.browser, "admin", "").await["indexing"], true);
+    let page = admin.browser.navigate("/admin?search=admin").await.text;
+    assert!(page.contains("not in the search index yet"), "{page}");
+    for _ in 0..600 {
+        if search(&admin.browser, "seeded", "").await["indexing"].is_null() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the server indexes what others have added");
+}
+
+#[apply(on_both_databases)]
+async fn a_deleted_user_leaves_no_words(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    execute(&server, &format!("DELETE FROM users WHERE id = '{}'", ada.id)).await;
+    assert_eq!(found(&admin.browser, "ada").await, [""; 0]);
+    let words = "SELECT word AS value FROM user_words WHERE word = 'ada'";
+    assert_eq!(select(&server, words).await, [""; 0]);
+}
+
+/// A way to write a name or an email, and the words by which its user is found then.
+#[apply(on_both_databases)]
+async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
+    let server = backend.start_with(&["--email-verification", "required"]).await;
+    let link = LinkSecret::generate();
+    let until = server.now() + seconds(60);
+    assert!(setup::issue(&server.state.store, link.hash(), until).await.unwrap());
+    let first = json!({ "token": link.reveal(), "name": "First Admin", "email": "root@example.com", "password": PASSWORD });
+    let reply = server.anonymous.post("/api/setup", first).await;
+    let admin = server.anonymous.with_cookie(&reply.cookie().unwrap());
+    assert_eq!(found(&admin, "first").await, ["First Admin"], "the first admin");
+
+    let new =
+        json!({ "name": "Registered", "email": "registered@example.com", "password": PASSWORD });
+    server.anonymous.post("/api/auth/sign-up/email", new.clone()).await.expect(200);
+    assert_eq!(found(&admin, "registered").await, ["Registered"], "a sign-up to be verified");
+    server.anonymous.post("/api/auth/sign-up/email", new).await.expect(200);
+    assert_eq!(found(&admin, "registered").await, ["Registered"], "one that changes nothing");
+
+    let invited = create_user(&admin, "Invited", "invited@example.com").await;
+    assert_eq!(found(&admin, "invited").await, ["Invited"], "an invitation");
+    let place = format!("{USERS}/{}", invited["id"].as_str().unwrap());
+    admin.patch(&place, json!({ "name": "Renamed" })).await.expect(200);
+    assert_eq!(found(&admin, "renamed").await, ["Renamed"], "a name that an admin changes");
+    admin.patch(&place, json!({ "role": "user" })).await.expect(200);
+    admin.post("/api/auth/update-user", json!({ "name": "Second Name" })).await.expect(200);
+    assert_eq!(found(&admin, "second name").await, ["Second Name"], "one's own name");
+    assert_eq!(found(&admin, "first").await, [""; 0], "the former name");
+    admin.post("/api/auth/update-user", json!({ "image": null })).await.expect(200);
+
+    let change = json!({ "newEmail": "moved@example.org" });
+    admin.post("/api/auth/change-email", change).await.expect(200);
+    let link = server.last_mail_to("moved@example.org").await.secret();
+    admin.get(&format!("/api/auth/verify-email?token={link}")).await;
+    assert_eq!(found(&admin, "moved@example.org").await, ["Second Name"], "a new email");
+    assert_eq!(found(&admin, "root").await, [""; 0], "the former email");
+    assert_eq!(unindexed(&server).await, [""; 0]);
+}
+
+#[apply(on_both_databases)]
+async fn a_sign_up_and_the_operators_users_are_found(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    server.sign_up("ada").await;
+    assert_eq!(found(&admin.browser, "ada").await, ["ada"]);
+    assert_eq!(unindexed(&server).await, [""; 0]);
+}
+
+#[apply(on_both_databases)]
+async fn the_page_says_that_a_search_is_cut_or_finds_nothing(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    add_by_sql(&server, 0..1200, "'Li ' || i", "'u' || i || '@example.com'").await;
+    index_all(&server).await;
+    let page = admin.browser.navigate("/admin?search=li").await.text;
+    assert!(page.contains("1,000+ results, narrow your search"), "{page}");
+    let page = admin.browser.navigate("/admin?search=li+1100").await.text;
+    assert!(page.contains("Li 1100") && !page.contains("1,000+"), "{page}");
+    let page = admin.browser.navigate("/admin?search=anonymous").await.text;
+    assert!(page.contains("No users match"), "{page}");
+}

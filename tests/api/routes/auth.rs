@@ -1,0 +1,405 @@
+//! An account's whole life over HTTP: what the protocol's clients see, and what attackers get.
+
+mod change_email;
+mod change_password;
+mod delete_user;
+mod list_accounts;
+mod password_reset;
+mod passwords;
+mod sessions;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+mod trusted_origins;
+mod update_user;
+mod verification_required;
+mod verify_email;
+
+use std::{fs, net::TcpListener, time::Duration};
+
+use portcullis::{
+    store::{
+        jobs::{self, JobRow},
+        page::Window,
+    },
+    time::{Span, seconds},
+};
+use reqwest::Method;
+use url::Url;
+
+use crate::support::*;
+
+const SIGN_UP: &str = "/api/auth/sign-up/email";
+const SIGN_IN: &str = "/api/auth/sign-in/email";
+pub const SIGN_OUT: &str = "/api/auth/sign-out";
+const GET_SESSION: &str = "/api/auth/get-session";
+const LIST_SESSIONS: &str = "/api/auth/list-sessions";
+const REVOKE_SESSION: &str = "/api/auth/revoke-session";
+const REVOKE_SESSIONS: &str = "/api/auth/revoke-sessions";
+const REVOKE_OTHERS: &str = "/api/auth/revoke-other-sessions";
+const VERIFY_PASSWORD: &str = "/api/auth/verify-password";
+pub const CHANGE_PASSWORD: &str = "/api/auth/change-password";
+const REQUEST_RESET: &str = "/api/auth/request-password-reset";
+const RESET_PASSWORD: &str = "/api/auth/reset-password";
+const SEND_VERIFICATION: &str = "/api/auth/send-verification-email";
+const VERIFY_EMAIL: &str = "/api/auth/verify-email";
+const CHANGE_EMAIL: &str = "/api/auth/change-email";
+const UPDATE_USER: &str = "/api/auth/update-user";
+const DELETE_USER: &str = "/api/auth/delete-user";
+const CONFIRM_DELETION: &str = "/api/auth/delete-user/callback";
+const LIST_ACCOUNTS: &str = "/api/auth/list-accounts";
+/// Where somebody is needed.
+const ME: &str = "/api/me";
+
+/// A password to have in the place of the usual one.
+const NEW: &str = "a password of one's own choice";
+
+/// What somebody of this name signs up with.
+fn newcomer(name: &str) -> Value {
+    json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD })
+}
+
+/// A body with a field changed.
+fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
+    body[field] = value.into();
+    body
+}
+
+/// Moves the clock on, to a second before this span is over.
+fn advance_to_the_eve(server: &Server, span: Span) {
+    server.clock.set(server.now() + span - seconds(1));
+}
+
+/// The one cookie that is set: its name, its value, and the rest as it stands.
+#[track_caller]
+fn set_cookie(reply: &Reply) -> (String, String, String) {
+    let mut all = reply.headers.get_all("set-cookie").iter();
+    let text = all.next().expect("a cookie is set").to_str().unwrap();
+    assert_eq!(all.next(), None, "and only one");
+    let (pair, attributes) = text.split_once("; ").unwrap();
+    let (name, value) = pair.split_once('=').unwrap();
+    (name.to_owned(), value.to_owned(), attributes.to_owned())
+}
+
+/// The attributes of the one cookie that is set, in the alphabet's order.
+#[track_caller]
+fn attributes(reply: &Reply) -> Vec<String> {
+    let mut attributes: Vec<String> =
+        set_cookie(reply).2.split("; ").map(ToOwned::to_owned).collect();
+    attributes.sort();
+    attributes
+}
+
+/// The secret that a cookie carries beside its signature, which is 44 characters of Base64.
+#[track_caller]
+pub fn secret_of(cookie: &str) -> String {
+    let decoded = url::form_urlencoded::parse(cookie.as_bytes()).next().unwrap().1;
+    let state: Value = serde_json::from_str(&decoded[44..]).expect("the cookie's state is JSON");
+    let secret: String = serde_json::from_str(state["secret"].as_str().unwrap()).unwrap();
+    assert!(secret.len() >= 43, "256 bits");
+    secret
+}
+
+/// Looks for a cookie's secret where it must not be.
+#[track_caller]
+fn assert_kept_secret(reply: &Reply, cookie: &str) {
+    let value = cookie.split_once('=').unwrap().1;
+    assert!(!reply.text.contains(&secret_of(cookie)), "{}", reply.text);
+    assert!(!reply.text.contains(value), "{}", reply.text);
+}
+
+/// Whether a cookie or token opens the gate.
+async fn is_signed_in(caller: &Caller) -> bool {
+    match caller.get(ME).await.status.as_u16() {
+        200 => true,
+        401 => false,
+        status => panic!("neither signed in nor out: {status}"),
+    }
+}
+
+/// Sends a body as it stands, as JSON.
+async fn post_raw(caller: &Caller, path: &str, body: impl Into<Vec<u8>>) -> Reply {
+    let request = caller.request(Method::POST, path).header("Content-Type", "application/json");
+    Reply::of(request.body(body.into())).await
+}
+
+/// Sends a body with these headers only.
+async fn post_with(server: &Server, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+    let mut request = server.anonymous.bare(Method::POST, path).json(body);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Reply::of(request).await
+}
+
+async fn lock_out(admin: &Person, person: &Person) {
+    let path = format!("/api/admin/users/{}/deactivate", person.id);
+    admin.browser.post(&path, json!({})).await.expect(200);
+}
+
+async fn let_in_again(admin: &Person, person: &Person) {
+    let path = format!("/api/admin/users/{}/reactivate", person.id);
+    admin.browser.post(&path, json!({})).await.expect(200);
+}
+
+/// Puts a hash in the place of somebody's password.
+async fn put_password_hash(server: &Server, person: &Person, hash: &str) {
+    let sql =
+        format!("UPDATE accounts SET password_hash = '{hash}' WHERE account_id = '{}'", person.id);
+    execute(server, &sql).await;
+}
+
+/// Somebody as they see themselves.
+async fn user_of(browser: &Caller) -> Value {
+    browser.get(ME).await.expect(200)["user"].clone()
+}
+
+/// Somebody as an admin sees them.
+async fn shown_to(admin: &Person, id: &str) -> Value {
+    admin.browser.get(&format!("/api/admin/users/{id}")).await.expect(200)
+}
+
+async fn sign_in_with(server: &Server, email: &str, password: &str) -> Reply {
+    server.anonymous.post(SIGN_IN, json!({ "email": email, "password": password })).await
+}
+
+/// Signs somebody in until their browser is closed.
+async fn sign_in_for_now(server: &Server, person: &Person) -> Caller {
+    let body = json!({ "email": person.email, "password": PASSWORD, "rememberMe": false });
+    let reply = server.anonymous.post(SIGN_IN, body).await;
+    server.anonymous.with_cookie(&reply.cookie().unwrap())
+}
+
+/// Asks for what needs a fresh session.
+async fn create_token(browser: &Caller) -> Reply {
+    browser.post("/api/tokens", json!({ "name": "script" })).await
+}
+
+async fn change_password(browser: &Caller, current: &str, new: &str) -> Reply {
+    browser.post(CHANGE_PASSWORD, json!({ "currentPassword": current, "newPassword": new })).await
+}
+
+/// Asks for a link to choose a password, and shows the secret that is mailed.
+async fn reset_link(server: &Server, email: &str) -> String {
+    server.anonymous.post(REQUEST_RESET, json!({ "email": email })).await.expect(200);
+    server.last_mail_to(email).await.secret()
+}
+
+/// Chooses a password with the secret of a link.
+async fn choose(server: &Server, link: &str, password: &str) -> Reply {
+    server.anonymous.post(RESET_PASSWORD, json!({ "newPassword": password, "token": link })).await
+}
+
+/// Confirms an address with the secret of a link, as the button of our page does.
+async fn confirm(caller: &Caller, link: &str) -> Reply {
+    caller.post(VERIFY_EMAIL, json!({ "token": link })).await
+}
+
+/// Confirms an address with the secret of a link, as clients of the protocol and mail scanners do.
+async fn confirm_by_get(caller: &Caller, link: &str) -> Reply {
+    caller.get(&format!("{VERIFY_EMAIL}?token={link}")).await
+}
+
+/// Asks for another address, and shows the secret that is mailed there.
+async fn new_address_link(server: &Server, browser: &Caller, email: &str) -> String {
+    browser.post(CHANGE_EMAIL, json!({ "newEmail": email })).await.expect(200);
+    server.last_mail_to(email).await.secret()
+}
+
+/// Asks to leave without a password, and shows the secret that is mailed.
+async fn deletion_link(server: &Server, person: &Person) -> String {
+    let answer = person.browser.post(DELETE_USER, json!({})).await.expect(200);
+    assert_eq!(answer["message"], "Verification email sent");
+    server.last_mail_to(&person.email).await.secret()
+}
+
+/// Follows a link by GET to its end, wherever its host may be: where it leads to a page of ours, the protocol's
+/// request in the page's place.
+async fn follow(caller: &Caller, link: &Url) -> Reply {
+    let path = match link.path() {
+        "/verify-email" => VERIFY_EMAIL,
+        "/delete-account" => CONFIRM_DELETION,
+        path => path,
+    };
+    let query = [link.fragment(), link.query()].into_iter().flatten().collect::<Vec<_>>().join("&");
+    assert!(!query.is_empty(), "a link carries something");
+    caller.navigate(&format!("{path}?{query}")).await
+}
+
+/// Where an answer leads on to.
+#[track_caller]
+fn location(reply: &Reply) -> &str {
+    assert_eq!(reply.status, 302, "{}", reply.text);
+    reply.header("location").expect("302 says where to")
+}
+
+/// An answer without what differs from request to request.
+fn without_its_id(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
+    let mut headers: Vec<(String, String)> = reply
+        .headers
+        .iter()
+        .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    headers.sort();
+    let mut body = reply.json();
+    let id = body.as_object_mut().unwrap().remove("requestId");
+    assert_eq!(id.is_some(), !reply.status.is_success());
+    (reply.status.as_u16(), headers, body)
+}
+
+/// Sends a body with a caller's cookie or token, from a page of this origin.
+async fn post_from(caller: &Caller, origin: Option<&str>, path: &str, body: &Value) -> Reply {
+    let mut request = caller.bare(Method::POST, path).json(body);
+    if let Some(cookie) = &caller.cookie {
+        request = request.header("Cookie", cookie);
+    }
+    if let Some(token) = &caller.token {
+        request = request.bearer_auth(token);
+    }
+    if let Some(origin) = origin {
+        request = request.header("Origin", origin);
+    }
+    Reply::of(request).await
+}
+
+/// Shows that a page of another origin does nothing with this caller's cookie, or without one.
+async fn refuses_foreign_pages(caller: &Caller, path: &str, body: &Value) {
+    let other_port = format!("{}0", caller.base);
+    let other_scheme = caller.base.replace("http://", "https://");
+    let inside = format!("{}.evil.example", caller.base);
+    let mut pages = vec![
+        (Some("http://evil.example"), "INVALID_ORIGIN"),
+        (Some(&other_port), "INVALID_ORIGIN"),
+        (Some(&other_scheme), "INVALID_ORIGIN"),
+        (Some(&inside), "INVALID_ORIGIN"),
+        (Some("null"), "MISSING_OR_NULL_ORIGIN"),
+    ];
+    if caller.cookie.is_some() {
+        pages.push((None, "MISSING_OR_NULL_ORIGIN"));
+    }
+    for (origin, code) in pages {
+        let reply = post_from(caller, origin, path, body).await;
+        assert_eq!(reply.header("set-cookie"), None, "{path} {origin:?}");
+        reply.assert_problem(403, code);
+    }
+}
+
+/// Shows that nobody does this but a person in their own browser, on a page of ours.
+async fn only_in_ones_own_browser(server: &Server, person: &Person, path: &str, body: Value) {
+    let unknown = server.anonymous.with_token(&Server::unknown_token());
+    unknown.post(path, body.clone()).await.assert_problem(401, "token_invalid");
+    for anonymous in [server.anonymous.clone(), server.anonymous.with_cookie("portcullis=junk")] {
+        anonymous.post(path, body.clone()).await.assert_problem(401, "UNAUTHORIZED");
+    }
+    for scopes in [&["read"][..], &["read", "write"]] {
+        let script = person.token(scopes).await;
+        script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
+    }
+    refuses_foreign_pages(&person.browser, path, &body).await;
+}
+
+/// Shows that this is done by nobody who holds a token, and by no foreign page.
+async fn neither_by_token_nor_by_foreign_pages(server: &Server, path: &str, body: Value) {
+    let somebody = server.sign_up("somebody").await;
+    let script = somebody.token(&["read", "write"]).await;
+    script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
+    let reader = somebody.token(&["read"]).await;
+    reader.post(path, body.clone()).await.assert_problem(403, "cookie_required");
+    refuses_foreign_pages(&somebody.browser, path, &body).await;
+    refuses_foreign_pages(&server.anonymous, path, &body).await;
+}
+
+/// Shows that each of these, put into a body, is refused by its field's name.
+async fn refuses_unfit(caller: &Caller, path: &str, body: &Value, unfit: &[(&str, Value)]) {
+    for (field, value) in unfit {
+        let reply = caller.post(path, with(body.clone(), field, value.clone())).await;
+        assert_eq!(reply.header("set-cookie"), None);
+        let problem = reply.assert_problem(400, "VALIDATION_ERROR");
+        let message = problem["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("[body.{field}] ")), "{field} {value}: {message}");
+        assert_eq!(problem["errors"][0]["field"], *field);
+    }
+    for odd in [json!([]), json!([body]), json!("text"), json!(7), Value::Null] {
+        caller.post(path, odd).await.assert_problem(400, "VALIDATION_ERROR");
+    }
+    post_raw(caller, path, "{").await.assert_problem(400, "BAD_REQUEST");
+    let form = caller
+        .request(Method::POST, path)
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body("a=b");
+    Reply::of(form).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+}
+
+/// Shows that these fields cannot be left out.
+async fn refuses_without(caller: &Caller, path: &str, body: &Value, fields: &[&str]) {
+    Reply::of(caller.request(Method::POST, path)).await.assert_problem(400, "VALIDATION_ERROR");
+    caller.post(path, json!({})).await.assert_problem(400, "VALIDATION_ERROR");
+    for field in fields {
+        let mut body = body.clone();
+        body.as_object_mut().unwrap().remove(*field).unwrap();
+        let problem = caller.post(path, body).await.assert_problem(400, "VALIDATION_ERROR");
+        assert_eq!(problem["errors"][0]["field"], *field);
+    }
+}
+
+/// Starts a server whose mail server never says a word, and who is busy waiting for it: what is asked
+/// for from now on stays in the queue. The people have signed up; the listener must be kept.
+async fn with_a_silent_mail_server(
+    backend: Backend,
+    settings: &[&str],
+) -> (Server, TcpListener, Vec<Person>) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}?tls=none", silent.local_addr().unwrap());
+    let mail = ["--smtp-url", &url, "--smtp-timeout", "60"];
+    let server = backend.start_with(&[&mail, settings].concat()).await;
+    let mut people = Vec::new();
+    // One for each job that an instance does at once, and one more.
+    for name in ["admin", "known", "locked", "other", "fifth"] {
+        people.push(server.sign_up(name).await);
+    }
+    let admin = people.remove(0);
+    people.insert(0, server.make_admin(admin).await);
+    (server, silent, people)
+}
+
+/// The jobs that nobody has begun, oldest first.
+async fn queue(server: &Server) -> Vec<JobRow> {
+    let window = Window::first(100);
+    let mut rows = jobs::list(&server.state.store, None, window).await.unwrap().rows;
+    rows.retain(|job| job.attempts == 0);
+    rows.reverse();
+    rows
+}
+
+/// A job as it waits, without what differs from job to job; its address reads `who`.
+fn waiting(job: &JobRow, email: &str) -> Value {
+    assert!(job.payload.contains(&format!("\"{email}\"")), "{}", job.payload);
+    json!({
+        "kind": job.kind,
+        "payload": job.payload.replace(email, "who"),
+        "userId": job.user_id,
+        "lastError": job.last_error,
+        "givenUp": job.given_up_at.is_some(),
+        "delay": job.run_at.micros() - job.created_at.micros(),
+    })
+}
+
+/// Takes the outbox away: mail cannot leave until it is back.
+fn close_outbox(server: &Server) {
+    fs::rename(server.folder.join("outbox"), server.folder.join("closed")).unwrap();
+}
+
+/// Puts the outbox back, and waits until what could not leave has left.
+async fn reopen_outbox(server: &Server) {
+    fs::rename(server.folder.join("closed"), server.folder.join("outbox")).unwrap();
+    for _ in 0..1000 {
+        server.state.job_added.notify_one();
+        let window = Window::first(1);
+        if jobs::list(&server.state.store, None, window).await.unwrap().rows.is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("there are jobs that are not done after 20 seconds");
+}

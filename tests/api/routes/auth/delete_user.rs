@@ -1,0 +1,530 @@
+use portcullis::{
+    store::{Database, users},
+    time::days,
+};
+
+use super::*;
+
+const HOUR: Span = seconds(60 * 60);
+
+async fn delete_with(browser: &Caller, body: Value) -> Reply {
+    browser.post(DELETE_USER, body).await
+}
+
+async fn delete_by_link(browser: &Caller, link: &str) -> Reply {
+    browser.get(&format!("{CONFIRM_DELETION}?token={link}")).await
+}
+
+fn by_password() -> Value {
+    json!({ "password": PASSWORD })
+}
+
+fn deleted() -> Value {
+    json!({ "success": true, "message": "User deleted" })
+}
+
+/// Every table that holds rows of somebody's, with how many are this user's; but for the note of a revocation, which
+/// comes and goes.
+async fn rows_of(server: &Server, id: &str) -> Vec<(String, usize)> {
+    let sqlite = "SELECT m.name AS value FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+                  WHERE m.type = 'table' AND c.name = 'user_id' \
+                  AND m.name <> 'revocation_cleanup' ORDER BY 1";
+    let postgres = "SELECT table_name::text AS value FROM information_schema.columns \
+                    WHERE table_schema = 'public' AND column_name = 'user_id' \
+                    AND table_name <> 'revocation_cleanup' ORDER BY 1";
+    let sql = match server.state.store.database() {
+        Database::Sqlite(_) => sqlite,
+        Database::Postgres(_) => postgres,
+    };
+    let mut rows = Vec::new();
+    for table in select(server, sql).await {
+        let sql = format!("SELECT user_id AS value FROM {table} WHERE user_id = '{id}'");
+        let held = select(server, &sql).await.len();
+        rows.push((table, held));
+    }
+    let sql = format!("SELECT id AS value FROM users WHERE id = '{id}'");
+    rows.push(("users".to_owned(), select(server, &sql).await.len()));
+    rows
+}
+
+#[apply(on_both_databases)]
+async fn nobody_deletes_another(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let link = deletion_link(&server, &ada).await;
+    for body in [by_password(), json!({ "token": link }), json!({})] {
+        only_in_ones_own_browser(&server, &ada, DELETE_USER, body).await;
+    }
+    for scopes in [&["read"][..], &["read", "write"]] {
+        let script = ada.token(scopes).await;
+        delete_by_link(&script, &link).await.assert_problem(403, "cookie_required");
+    }
+    assert_eq!(server.mail_to(&ada.email).await.len(), 2);
+    assert_eq!(delete_by_link(&ada.browser, &link).await.expect(200), deleted());
+}
+
+#[apply(on_both_databases)]
+async fn a_field_that_does_not_fit_is_named(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let unfit = [
+        ("password", json!(1)),
+        ("password", json!([PASSWORD])),
+        ("token", json!(1)),
+        ("token", json!({})),
+        ("callbackURL", json!(false)),
+    ];
+    refuses_unfit(&ada.browser, DELETE_USER, &json!({}), &unfit).await;
+    for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
+        for body in [json!({}), by_password()] {
+            let reply = delete_with(&ada.browser, with(body, "callbackURL", url)).await;
+            reply.assert_problem(403, "INVALID_CALLBACK_URL");
+        }
+    }
+    for query in ["", "?", "?callbackURL=/", "?token=a&token=b"] {
+        let reply = ada.browser.get(&format!("{CONFIRM_DELETION}{query}")).await;
+        reply.assert_problem(400, "VALIDATION_ERROR");
+    }
+    assert_eq!(server.mail_to(&ada.email).await.len(), 1, "nobody has asked");
+    assert!(is_signed_in(&ada.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn a_password_that_is_not_the_one_deletes_nobody(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = with(newcomer("grace"), "password", NEW);
+    server.anonymous.post(SIGN_UP, grace).await.expect(200);
+    let link = deletion_link(&server, &ada).await;
+    for password in ["", "not the password", NEW, &"x".repeat(129), &"x".repeat(60_000)] {
+        for body in
+            [json!({ "password": password }), json!({ "password": password, "token": link })]
+        {
+            let reply = delete_with(&ada.browser, body).await;
+            assert_eq!(reply.header("set-cookie"), None);
+            reply.assert_problem(400, "INVALID_PASSWORD");
+        }
+    }
+    let sql = format!("UPDATE accounts SET password_hash = NULL WHERE user_id = '{}'", ada.id);
+    execute(&server, &sql).await;
+    delete_with(&ada.browser, by_password()).await.assert_problem(400, "INVALID_PASSWORD");
+    assert!(is_signed_in(&ada.browser).await);
+    assert_eq!(delete_by_link(&ada.browser, &link).await.expect(200), deleted(), "nor is it spent");
+}
+
+#[apply(on_both_databases)]
+async fn a_link_that_is_none_deletes_nobody(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let link = deletion_link(&server, &ada).await;
+    let cookie = secret_of(ada.browser.cookie.as_ref().unwrap());
+    for none in ["", "x", &cookie, &link[..42], &format!("{link}x")] {
+        delete_with(&ada.browser, json!({ "token": none }))
+            .await
+            .assert_problem(404, "INVALID_TOKEN");
+        let both = json!({ "token": none, "password": PASSWORD });
+        delete_with(&ada.browser, both).await.assert_problem(404, "INVALID_TOKEN");
+        delete_by_link(&ada.browser, none).await.assert_problem(404, "INVALID_TOKEN");
+    }
+    let path = format!("{CONFIRM_DELETION}?token=x&callbackURL=/bye");
+    ada.browser.navigate(&path).await.assert_problem(404, "INVALID_TOKEN");
+    for url in ["https://evil.example", "%2F%2Fevil.example", "/%5Cevil.example", ""] {
+        let path = format!("{CONFIRM_DELETION}?token={link}&callbackURL={url}");
+        ada.browser.get(&path).await.assert_problem(403, "INVALID_CALLBACK_URL");
+    }
+    assert!(is_signed_in(&ada.browser).await);
+    delete_with(&ada.browser, json!({ "token": link })).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn who_is_locked_out_deletes_nothing(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let link = deletion_link(&server, &ada).await;
+    lock_out(&admin, &ada).await;
+    for body in [by_password(), json!({ "token": link }), json!({})] {
+        delete_with(&ada.browser, body).await.assert_problem(401, "UNAUTHORIZED");
+    }
+    delete_by_link(&ada.browser, &link).await.assert_problem(401, "UNAUTHORIZED");
+    let_in_again(&admin, &ada).await;
+    delete_by_link(&ada.browser, &link).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn with_the_password_it_is_done_at_once(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    // The password says more than the session's age.
+    server.advance(days(2));
+    let reply = delete_with(&ada.browser, by_password()).await;
+    assert!(reply.removes_cookie());
+    assert_eq!(reply.expect(200), deleted());
+    assert_eq!(server.mail_to(&ada.email).await.len(), 1, "nothing is mailed");
+    ada.browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
+    let reply = sign_in_with(&server, &ada.email, PASSWORD).await;
+    reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+    assert!(is_signed_in(&grace.browser).await, "others are left alone");
+}
+
+#[apply(on_both_databases)]
+async fn without_a_password_it_takes_a_mailed_link_and_a_password_of_today(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    advance_to_the_eve(&server, days(1));
+    for body in [json!({}), json!({ "password": null, "token": null }), json!({ "sure": true })] {
+        let reply = delete_with(&ada.browser, body).await;
+        assert_eq!(reply.header("set-cookie"), None);
+        let mailed = json!({ "success": true, "message": "Verification email sent" });
+        assert_eq!(reply.expect(200), mailed);
+    }
+    assert!(is_signed_in(&ada.browser).await, "nothing is done yet");
+    assert_eq!(server.mail_to(&ada.email).await.len(), 4);
+    server.advance(seconds(1));
+    delete_with(&ada.browser, json!({})).await.assert_problem(400, "SESSION_EXPIRED");
+    assert_eq!(server.mail_to(&ada.email).await.len(), 4);
+    let browser = ada.browser.with_password_entered().await;
+    delete_with(&browser, json!({})).await.expect(200);
+    assert_eq!(server.mail_to(&ada.email).await.len(), 5);
+}
+
+#[apply(on_both_databases)]
+async fn the_link_in_the_mail_deletes_and_leads_on(backend: Backend) {
+    let server = backend.start().await;
+    let ours = server.state.site.public_url.clone();
+    for (name, callback, leads_to) in [
+        ("ada", Value::Null, None),
+        ("grace", json!("/bye?x=1#top"), Some(format!("{ours}bye?x=1#top"))),
+    ] {
+        let person = server.sign_up(name).await;
+        let phone = server.sign_in(&person).await;
+        let body = json!({ "callbackURL": callback });
+        delete_with(&person.browser, body).await.expect(200);
+        let letter = server.last_mail_to(&person.email).await;
+        assert_eq!(letter.subject, "Delete your account at Portcullis?");
+        let link = letter.link();
+        assert_eq!(link.origin(), ours.origin());
+        assert_eq!(link.path(), "/delete-account");
+        phone.navigate(link.path()).await;
+        assert!(is_signed_in(&phone).await, "the page does nothing by itself");
+        assert!(!dump(&server).await.contains(&letter.secret()));
+        // In any browser of theirs, and with none of another's.
+        let reply = follow(&phone, &link).await;
+        match leads_to {
+            Some(leads_to) => assert_eq!(location(&reply), leads_to),
+            None => assert_eq!(reply.status, 200),
+        }
+        assert!(reply.removes_cookie());
+        assert!(!is_signed_in(&person.browser).await && !is_signed_in(&phone).await);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn the_links_secret_deletes_from_a_page_too(backend: Backend) {
+    let server = backend.start().await;
+    for both in [false, true] {
+        let ada = server.sign_up("ada").await;
+        let link = deletion_link(&server, &ada).await;
+        let mut body = json!({ "token": link });
+        if both {
+            body["password"] = PASSWORD.into();
+        }
+        let reply = delete_with(&ada.browser, body).await;
+        assert!(reply.removes_cookie());
+        assert_eq!(reply.expect(200), deleted());
+        assert!(!is_signed_in(&ada.browser).await);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn in_anothers_browser_a_link_deletes_nobody_and_is_not_spent(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let eve = server.sign_up("eve").await;
+    let link = deletion_link(&server, &ada).await;
+    delete_by_link(&eve.browser, &link).await.assert_problem(404, "INVALID_TOKEN");
+    delete_with(&eve.browser, json!({ "token": link })).await.assert_problem(404, "INVALID_TOKEN");
+    let both = json!({ "token": link, "password": PASSWORD });
+    delete_with(&eve.browser, both).await.assert_problem(404, "INVALID_TOKEN");
+    assert!(is_signed_in(&ada.browser).await && is_signed_in(&eve.browser).await);
+    delete_by_link(&ada.browser, &link).await.expect(200);
+    assert!(is_signed_in(&eve.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn who_is_signed_out_signs_in_first(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    delete_with(&ada.browser, json!({})).await.expect(200);
+    let letter = server.last_mail_to(&ada.email).await;
+    ada.browser.post(SIGN_OUT, json!({})).await.expect(200);
+    for anonymous in [&server.anonymous, &ada.browser] {
+        delete_by_link(anonymous, &letter.secret()).await.assert_problem(401, "UNAUTHORIZED");
+    }
+    let reply = follow(&server.anonymous, &letter.link()).await;
+    let login = server.state.site.public_url.join(location(&reply)).unwrap();
+    assert_eq!(login.path(), "/login");
+    let (name, next) = login.query_pairs().next().unwrap();
+    assert_eq!(name, "next");
+    let browser = server.sign_in(&ada).await;
+    let reply = browser.navigate(&next).await;
+    assert_eq!(reply.expect(200)["message"], "User deleted");
+    assert!(!is_signed_in(&browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn a_link_works_for_an_hour_and_no_second_longer(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let link = deletion_link(&server, &ada).await;
+    let late = deletion_link(&server, &grace).await;
+    let until = server.now() + HOUR;
+    server.clock.set(until - seconds(1));
+    delete_by_link(&ada.browser, &link).await.expect(200);
+    server.clock.set(until);
+    delete_by_link(&grace.browser, &late).await.assert_problem(404, "INVALID_TOKEN");
+    delete_with(&grace.browser, json!({ "token": late }))
+        .await
+        .assert_problem(404, "INVALID_TOKEN");
+    assert!(is_signed_in(&grace.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let old = deletion_link(&server, &ada).await;
+    let new = deletion_link(&server, &ada).await;
+    delete_by_link(&ada.browser, &old).await.assert_problem(404, "INVALID_TOKEN");
+    delete_by_link(&ada.browser, &new).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn nothing_is_left_of_who_is_gone(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let grace = server.sign_up("grace").await;
+    let ada = server.sign_up("ada").await;
+    let phone = server.sign_in(&ada).await;
+    let script = ada.token(&["read", "write"]).await;
+    script.post("/api/projects", json!({ "name": "Analytical Engine" })).await.expect(201);
+    let confirming = server.last_mail_to(&ada.email).await.secret();
+    confirm(&server.anonymous, &confirming).await.expect(200);
+    let others = rows_of(&server, &grace.id).await;
+    let reset = reset_link(&server, &ada.email).await;
+    let delete = deletion_link(&server, &ada).await;
+    // Mail that has not left yet goes too.
+    close_outbox(&server);
+    delete_with(&ada.browser, json!({})).await.expect(200);
+    ada.browser.post(CHANGE_EMAIL, json!({ "newEmail": "ada@new.example" })).await.expect(200);
+    server.anonymous.post(REQUEST_RESET, json!({ "email": ada.email })).await.expect(200);
+    server.wait_for_jobs().await;
+    let before = rows_of(&server, &ada.id).await;
+    let tables: Vec<&str> = before.iter().map(|(table, _)| table.as_str()).collect();
+    let expected = [
+        "accounts",
+        "api_tokens",
+        "jobs",
+        "projects",
+        "sessions",
+        "used_links",
+        "user_words",
+        "verifications",
+        "users",
+    ];
+    assert_eq!(tables, expected);
+    assert!(before.iter().all(|(_, rows)| *rows > 0), "{before:?}");
+    assert_eq!(before[2].1, 3, "the reset's mail too was found to be theirs");
+
+    let seen = server.now();
+    delete_with(&ada.browser, by_password()).await.expect(200);
+    server.wait_for_deletions().await;
+    let after = rows_of(&server, &ada.id).await;
+    assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
+    assert_eq!(rows_of(&server, &grace.id).await, others, "others' are left alone");
+    for key in [&ada.browser, &phone, &script] {
+        assert!(!is_signed_in(key).await);
+    }
+    script.get(ME).await.assert_problem(401, "token_invalid");
+    choose(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    let path = format!("/api/admin/users/{}", ada.id);
+    admin.browser.get(&path).await.assert_problem(404, "not_found");
+
+    let log = admin.browser.get("/api/admin/audit-events").await.expect(200);
+    let event = &log["items"][0];
+    assert_eq!(event["action"], "user-deleted");
+    assert_eq!(event["actorId"], ada.id.as_str());
+    assert_eq!(event["subjectId"], ada.id.as_str());
+    assert_eq!(event["createdAt"], seen.to_string());
+    assert!(!event.to_string().contains(&ada.email), "{event}");
+
+    server.advance(HOUR);
+    reopen_outbox(&server).await;
+    assert_eq!(server.mail_to(&ada.email).await.len(), 3, "sign-up, reset, deletion");
+
+    // The address is free, and whoever has it now is somebody else.
+    let newcomer = server.sign_up("ada").await;
+    assert_ne!(newcomer.id, ada.id);
+    for key in [&ada.browser, &phone, &script] {
+        assert!(!is_signed_in(key).await, "old keys open no new account");
+    }
+    choose(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    delete_by_link(&newcomer.browser, &delete).await.assert_problem(404, "INVALID_TOKEN");
+    let projects = newcomer.browser.get("/api/projects").await.expect(200);
+    assert_eq!(projects["items"], json!([]));
+}
+
+#[apply(on_both_databases)]
+async fn what_changes_an_account_that_is_just_leaving_is_done_or_refused(backend: Backend) {
+    let server = backend.start().await;
+    for round in 0..6 {
+        let ada = server.sign_up(&format!("ada{round}")).await;
+        let verify = server.last_mail_to(&ada.email).await.secret();
+        let leave = json!({ "token": deletion_link(&server, &ada).await });
+        let (left, renamed, confirmed, ended) = tokio::join!(
+            delete_with(&ada.browser, leave),
+            ada.browser.post(UPDATE_USER, json!({ "name": "Ada" })),
+            confirm(&server.anonymous, &verify),
+            ada.browser.post(REVOKE_OTHERS, json!({})),
+        );
+        left.expect(200);
+        for reply in [renamed, confirmed, ended] {
+            assert!([200, 401].contains(&reply.status.as_u16()), "{}", reply.text);
+        }
+        server.wait_for_deletions().await;
+        let after = rows_of(&server, &ada.id).await;
+        assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn what_is_made_while_its_owner_leaves_is_made_or_refused(backend: Backend) {
+    let server = backend.start().await;
+    for round in 0..6 {
+        let ada = server.sign_up(&format!("ada{round}")).await;
+        let script = ada.token(&["read", "write"]).await;
+        let leave = json!({ "token": deletion_link(&server, &ada).await });
+        let (left, project, token, mail) = tokio::join!(
+            delete_with(&ada.browser, leave),
+            script.post("/api/projects", json!({ "name": "Analytical Engine" })),
+            create_token(&ada.browser),
+            ada.browser.post(CHANGE_EMAIL, json!({ "newEmail": "ada@new.example" })),
+        );
+        left.expect(200);
+        for reply in [project, token, mail] {
+            assert!([200, 201, 401].contains(&reply.status.as_u16()), "{}", reply.text);
+        }
+        server.wait_for_deletions().await;
+        let after = rows_of(&server, &ada.id).await;
+        assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn of_leaving_and_choosing_a_password_at_once_one_is_done(backend: Backend) {
+    let server = backend.start().await;
+    for round in 0..6 {
+        let ada = server.sign_up(&format!("ada{round}")).await;
+        let reset = reset_link(&server, &ada.email).await;
+        let delete = deletion_link(&server, &ada).await;
+        let (left, chosen) =
+            tokio::join!(delete_by_link(&ada.browser, &delete), choose(&server, &reset, NEW),);
+        if left.status == 200 {
+            chosen.assert_problem(400, "INVALID_TOKEN");
+            let reply = sign_in_with(&server, &ada.email, NEW).await;
+            reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+        } else {
+            assert!([401, 404].contains(&left.status.as_u16()), "{}", left.text);
+            chosen.expect(200);
+            sign_in_with(&server, &ada.email, NEW).await.expect(200);
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+async fn the_last_active_admin_stays_and_the_link_is_not_spent(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let gone = server.sign_up_admin("gone").await;
+    lock_out(&admin, &gone).await;
+    let grace = server.sign_up("grace").await;
+    let link = deletion_link(&server, &admin).await;
+    let before = rows_of(&server, &admin.id).await;
+    for body in [by_password(), json!({ "token": link })] {
+        let reply = delete_with(&admin.browser, body).await;
+        assert_eq!(reply.header("set-cookie"), None);
+        reply.assert_problem(409, "last_admin");
+    }
+    for path in [
+        format!("{CONFIRM_DELETION}?token={link}"),
+        format!("{CONFIRM_DELETION}?token={link}&callbackURL=/bye"),
+    ] {
+        admin.browser.navigate(&path).await.assert_problem(409, "last_admin");
+    }
+    assert_eq!(rows_of(&server, &admin.id).await, before);
+    let log = admin.browser.get("/api/admin/audit-events").await.expect(200);
+    assert!(!log.to_string().contains("user-deleted"), "what was refused leaves no event");
+
+    let grace = server.make_admin(grace).await;
+    delete_by_link(&admin.browser, &link).await.expect(200);
+    delete_with(&grace.browser, by_password()).await.assert_problem(409, "last_admin");
+    assert!(users::any_active_admin(&server.state.store).await.unwrap());
+}
+
+#[apply(on_both_databases)]
+async fn two_admins_who_leave_at_once_leave_one(backend: Backend) {
+    let server = backend.start().await;
+    let mut stays = server.sign_up_admin("ada").await;
+    for round in 0..20 {
+        let other = server.sign_up_admin(&format!("grace{round}")).await;
+        let (one, two) = if round % 2 == 0 {
+            tokio::join!(
+                delete_with(&stays.browser, by_password()),
+                delete_with(&other.browser, by_password())
+            )
+        } else {
+            let links =
+                [deletion_link(&server, &stays).await, deletion_link(&server, &other).await];
+            tokio::join!(
+                delete_by_link(&stays.browser, &links[0]),
+                delete_by_link(&other.browser, &links[1])
+            )
+        };
+        let (left, kept) = if one.status == 200 {
+            stays = other;
+            (one, two)
+        } else {
+            (two, one)
+        };
+        assert!(left.removes_cookie());
+        left.expect(200);
+        kept.assert_problem(409, "last_admin");
+        assert!(users::any_active_admin(&server.state.store).await.unwrap(), "round {round}");
+        stays.browser.get("/api/admin/users").await.expect(200);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn an_admin_who_leaves_while_the_other_steps_down_leaves_one(backend: Backend) {
+    let server = backend.start().await;
+    for round in 0..8 {
+        let ada = server.sign_up_admin(&format!("ada{round}")).await;
+        let grace = server.sign_up_admin(&format!("grace{round}")).await;
+        let link = deletion_link(&server, &ada).await;
+        let place = format!("/api/admin/users/{}", grace.id);
+        let (left, stepped_down) = tokio::join!(
+            delete_by_link(&ada.browser, &link),
+            grace.browser.patch(&place, json!({ "role": "user" })),
+        );
+        if left.status == 200 {
+            stepped_down.assert_problem(409, "last_admin");
+        } else {
+            left.assert_problem(409, "last_admin");
+            stepped_down.expect(200);
+        }
+        assert!(users::any_active_admin(&server.state.store).await.unwrap(), "round {round}");
+        execute(&server, "UPDATE users SET role = 'user'").await;
+    }
+}

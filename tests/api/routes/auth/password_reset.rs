@@ -1,0 +1,695 @@
+use portcullis::{
+    store::{
+        accounts::NewAccount,
+        audit_events::{Action, Event},
+        passwords,
+    },
+    time::days,
+};
+
+use super::*;
+
+fn hours(n: u32) -> Span {
+    seconds(n * 60 * 60)
+}
+
+async fn request(caller: &Caller, email: &str) -> Reply {
+    caller.post(REQUEST_RESET, json!({ "email": email })).await
+}
+
+/// Somebody whom an admin made, and the secret of the link by which they choose a password.
+async fn invite(server: &Server, admin: &Person, name: &str) -> (Value, String) {
+    let body = json!({ "name": name, "email": format!("{name}@example.com") });
+    let made = admin.browser.post("/api/admin/users", body).await.expect(201);
+    let letter = server.last_mail_to(&format!("{name}@example.com")).await;
+    assert_eq!(letter.subject, "Your account at Portcullis");
+    (made, letter.secret())
+}
+
+/// Whether the page that a link leads on to is told that it works.
+async fn leads_on(server: &Server, link: &str) -> bool {
+    let page = format!("{RESET_PASSWORD}/{link}?callbackURL=/choose");
+    let reply = server.anonymous.navigate(&page).await;
+    let url: Url = location(&reply).parse().unwrap();
+    assert_eq!(url.path(), "/choose");
+    match url.query() {
+        Some("error=INVALID_TOKEN") => false,
+        Some(query) => {
+            assert_eq!(query, format!("token={link}"));
+            true
+        }
+        None => panic!("the page is told nothing"),
+    }
+}
+
+/// The subjects of all mail to an address, oldest first.
+async fn subjects(server: &Server, email: &str) -> Vec<String> {
+    server.mail_to(email).await.into_iter().map(|letter| letter.subject).collect()
+}
+
+#[apply(on_both_databases)]
+async fn a_token_or_a_foreign_page_asks_for_no_link(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let body = json!({ "email": ada.email });
+    neither_by_token_nor_by_foreign_pages(&server, REQUEST_RESET, body).await;
+    assert_eq!(server.mail_to(&ada.email).await.len(), 1, "the one of the sign-up");
+}
+
+#[apply(on_both_databases)]
+async fn what_is_no_address_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let body = json!({ "email": "ada@example.com" });
+    let unfit = [
+        ("email", json!("")),
+        ("email", json!("ada")),
+        ("email", json!("ada@example.com\r\nBcc: eve@evil.example")),
+        ("email", json!("ada@example.com,eve@evil.example")),
+        ("email", json!("Ada <ada@example.com>")),
+        ("email", json!("ada@exämple.com")),
+        ("email", json!(["ada@example.com", "eve@evil.example"])),
+        ("email", Value::Null),
+        ("redirectTo", json!(1)),
+        ("redirectTo", json!(["/"])),
+    ];
+    refuses_unfit(&server.anonymous, REQUEST_RESET, &body, &unfit).await;
+    refuses_without(&server.anonymous, REQUEST_RESET, &body, &["email"]).await;
+    for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
+        let body = with(body.clone(), "redirectTo", url);
+        server
+            .anonymous
+            .post(REQUEST_RESET, body)
+            .await
+            .assert_problem(403, "INVALID_REDIRECT_URL");
+    }
+    assert_eq!(server.outbox().await.len(), 0);
+}
+
+#[apply(on_both_databases)]
+async fn the_answer_is_the_same_for_any_address(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let locked = server.sign_up("locked").await;
+    let invited = json!({ "name": "invited", "email": "invited@example.com" });
+    admin.browser.post("/api/admin/users", invited).await.expect(201);
+    // Who is locked out before that is not even asked to confirm the address.
+    server.wait_for_jobs().await;
+    lock_out(&admin, &locked).await;
+    let verify = server.last_mail_to(&admin.email).await.secret();
+    confirm(&server.anonymous, &verify).await.expect(200);
+    let before = server.outbox().await.len();
+
+    let first = request(&server.anonymous, "unknown@example.com").await;
+    assert_eq!(first.header("set-cookie"), None);
+    for email in [&ada.email, &admin.email, "locked@example.com", "invited@example.com"] {
+        for caller in [&server.anonymous, &admin.browser, &locked.browser] {
+            let other = request(caller, email).await;
+            assert_eq!(without_its_id(&other), without_its_id(&first), "{email}");
+            assert_eq!(other.text, first.text);
+        }
+    }
+    let message = "If this email exists in our system, check your email for the reset link";
+    assert_eq!(first.expect(200), json!({ "status": true, "message": message }));
+
+    let mail = server.outbox().await;
+    assert_eq!(mail.len(), before + 9, "{mail:?}");
+    assert!(mail.iter().all(|letter| letter.to != "unknown@example.com"));
+    assert_eq!(subjects(&server, &locked.email).await, ["Confirm your email for Portcullis"]);
+}
+
+#[apply(on_both_databases)]
+async fn the_work_that_is_asked_for_is_the_same_for_any_address(backend: Backend) {
+    let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
+    lock_out(&people[0], &people[2]).await;
+    let emails = ["known@example.com", "locked@example.com", "nobody@example.com"];
+    for email in emails {
+        request(&server.anonymous, &email.to_uppercase()).await.expect(200);
+    }
+    let mut queue = queue(&server).await;
+    queue.retain(|job| job.payload.contains("reset-password"));
+    assert_eq!(queue.len(), 3);
+    let known = waiting(&queue[0], emails[0]);
+    assert_eq!(known["userId"], Value::Null, "nobody was looked up");
+    for (job, email) in queue.iter().zip(emails) {
+        assert_eq!(waiting(job, email), known);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_link_leads_to_our_own_page_with_its_secret_in_the_fragment(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    request(&server.anonymous, "ADA@Example.com").await.expect(200);
+    let letter = server.last_mail_to(&ada.email).await;
+    assert_eq!(letter.subject, "Choose a new password for Portcullis");
+    let link = letter.link();
+    assert_eq!(link.origin(), server.state.site.public_url.origin());
+    assert_eq!(link.path(), "/reset-password");
+    assert_eq!(link.query(), None, "no log and no Referer holds the secret");
+    let secret = link.fragment().unwrap().strip_prefix("token=").unwrap();
+    assert!(secret.len() >= 43, "256 bits");
+    assert_eq!(letter.secret(), secret);
+    assert!(letter.html.contains(secret));
+    assert!(!dump(&server).await.contains(secret), "it is stored hashed");
+}
+
+#[apply(on_both_databases)]
+async fn a_link_leads_on_to_the_page_that_was_asked_for(backend: Backend) {
+    let server = backend.start_with(&["--trusted-origins", "https://app.example.com"]).await;
+    let ada = server.sign_up("ada").await;
+    let place = "https://app.example.com/choose?from=mail#form";
+    let body = json!({ "email": ada.email, "redirectTo": place });
+    server.anonymous.post(REQUEST_RESET, body).await.expect(200);
+    let letter = server.last_mail_to(&ada.email).await;
+    let (link, secret) = (letter.link(), letter.secret());
+    assert_eq!(link.path(), format!("{RESET_PASSWORD}/{secret}"));
+    let query: Vec<_> = link.query_pairs().into_owned().collect();
+    assert_eq!(query, [("callbackURL".to_owned(), place.to_owned())]);
+
+    let theirs = "https://app.example.com/choose";
+    for method in [Method::GET, Method::HEAD, Method::GET] {
+        let path = format!("{}?{}", link.path(), link.query().unwrap());
+        let reply = Reply::of(server.anonymous.request(method, &path)).await;
+        assert_eq!(location(&reply), format!("{theirs}?from=mail&token={secret}#form"));
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert_eq!(reply.header("set-cookie"), None);
+        assert_eq!(reply.text, "");
+    }
+    choose(&server, &secret, NEW).await.expect(200);
+    let reply = follow(&server.anonymous, &link).await;
+    assert_eq!(location(&reply), format!("{theirs}?from=mail&error=INVALID_TOKEN#form"));
+}
+
+#[apply(on_both_databases)]
+async fn a_redirect_leads_only_to_a_page_that_takes_the_link(backend: Backend) {
+    let settings = ["--trusted-origins", "https://app.example.com", "--limit-mailbox", "3/1h"];
+    let server = backend.start_with(&settings).await;
+    let ada = server.sign_up("ada").await;
+    let before = server.mail_to(&ada.email).await.len();
+    let base = server.anonymous.base.clone();
+    let ask = async |place: &str| {
+        let body = json!({ "email": ada.email, "redirectTo": place });
+        server.anonymous.post(REQUEST_RESET, body).await
+    };
+    for place in ["/dashboard", "/", "/reset-password/", "/login", &format!("{base}/dashboard")] {
+        ask(place).await.assert_problem(403, "INVALID_REDIRECT_URL");
+    }
+    assert_eq!(server.mail_to(&ada.email).await.len(), before, "nothing was mailed");
+    // Nor was anything counted: two are left.
+    for place in ["/reset-password?from=app", &format!("{base}/reset-password")] {
+        ask(place).await.expect(200);
+        let link = server.last_mail_to(&ada.email).await.link();
+        assert_eq!((link.path(), link.query()), ("/reset-password", None));
+        assert!(link.fragment().is_some_and(|fragment| fragment.starts_with("token=")));
+    }
+    assert_eq!(server.mail_to(&ada.email).await.len(), before + 2);
+
+    // Without our pages this origin is the product's.
+    let bare = backend.start_with(&["--pages", "off"]).await;
+    let grace = bare.sign_up("grace").await;
+    let body = json!({ "email": grace.email, "redirectTo": "/choose" });
+    bare.anonymous.post(REQUEST_RESET, body).await.expect(200);
+    let link = bare.last_mail_to(&grace.email).await.link();
+    assert_eq!(link.query_pairs().next().unwrap().1, "/choose");
+}
+
+#[apply(on_both_databases)]
+async fn a_link_is_followed_to_a_page_that_is_named_and_ours(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let link = reset_link(&server, &ada.email).await;
+    let path = format!("{RESET_PASSWORD}/{link}");
+    for query in ["", "?", "?callback=/", "?callbackURL=/&callbackURL=/"] {
+        server
+            .anonymous
+            .get(&format!("{path}{query}"))
+            .await
+            .assert_problem(400, "VALIDATION_ERROR");
+    }
+    for query in ["?callbackURL=", "?callbackURL=https://evil.example", "?callbackURL=%2F%2Fevil"] {
+        server
+            .anonymous
+            .get(&format!("{path}{query}"))
+            .await
+            .assert_problem(403, "INVALID_CALLBACK_URL");
+    }
+    let script = ada.token(&["read", "write"]).await;
+    script.get(&format!("{path}?callbackURL=/")).await.assert_problem(403, "cookie_required");
+    for none in ["x", "%00", "%ff", &link[..42], &format!("{link}x"), &"x".repeat(4000)] {
+        let reply = server.anonymous.get(&format!("{RESET_PASSWORD}/{none}?callbackURL=/")).await;
+        if reply.status == 302 {
+            assert!(location(&reply).ends_with("/?error=INVALID_TOKEN"));
+        } else {
+            // What is no UTF-8 is no path of ours.
+            assert_eq!(none, "%ff");
+            reply.assert_problem(404, "not_found");
+        }
+    }
+    assert!(leads_on(&server, &link).await);
+}
+
+#[apply(on_both_databases)]
+async fn whatever_a_request_says_of_its_host_a_link_leads_to_the_public_url(backend: Backend) {
+    let server = backend.start_with(&["--pages", "off"]).await;
+    let ada = server.sign_up("ada").await;
+    let request = server
+        .anonymous
+        .bare(Method::POST, REQUEST_RESET)
+        .header("Host", "evil.example")
+        .header("X-Forwarded-Host", "evil.example")
+        .header("X-Forwarded-Proto", "https")
+        .header("X-Original-URL", "https://evil.example/")
+        .header("Forwarded", "host=evil.example;proto=https")
+        .json(&json!({ "email": ada.email, "redirectTo": "/choose" }));
+    Reply::of(request).await.expect(200);
+    let letter = server.last_mail_to(&ada.email).await;
+    assert_eq!(letter.subject, "Choose a new password for Portcullis");
+    assert_eq!(letter.link().origin(), server.state.site.public_url.origin());
+    assert!(!letter.text.contains("evil") && !letter.html.contains("evil"));
+
+    let link = letter.link();
+    let path = format!("{}?{}", link.path(), link.query().unwrap());
+    let poisoned = server.anonymous.bare(Method::GET, &path).header("Host", "evil.example");
+    let reply = Reply::of(poisoned.header("X-Forwarded-Host", "evil.example")).await;
+    assert!(location(&reply).starts_with(server.state.site.public_url.as_str()));
+}
+
+#[apply(on_both_databases)]
+async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let old = reset_link(&server, &ada.email).await;
+    let new = reset_link(&server, &ada.email).await;
+    reset_link(&server, &grace.email).await;
+    assert!(!leads_on(&server, &old).await);
+    assert!(leads_on(&server, &new).await, "another's takes nobody else's place");
+    choose(&server, &old, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    assert!(is_signed_in(&ada.browser).await);
+    choose(&server, &new, NEW).await.expect(200);
+}
+
+/// Neither the ids nor the ends of two links say which is newer: both are of a clock.
+#[apply(on_both_databases)]
+async fn of_two_links_the_newer_works_although_the_clock_was_set_back_in_between(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let old = reset_link(&server, &ada.email).await;
+    let ahead = "UPDATE verifications SET id = 'ffffffff' WHERE purpose = 'set-password'";
+    execute(&server, ahead).await;
+    server.clock.step(server.now() - seconds(90 * 60));
+    let new = reset_link(&server, &ada.email).await;
+    assert!(!leads_on(&server, &old).await);
+    choose(&server, &old, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    choose(&server, &new, NEW).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn of_links_asked_for_at_once_one_works(backend: Backend) {
+    let server = backend.start().await;
+    for round in 0..4 {
+        let ada = server.sign_up(&format!("ada{round}")).await;
+        server.wait_for_jobs().await;
+        let ask = || request(&server.anonymous, &ada.email);
+        let (one, two, three, four) = tokio::join!(ask(), ask(), ask(), ask());
+        for reply in [one, two, three, four] {
+            reply.expect(200);
+        }
+        let mail = server.mail_to(&ada.email).await;
+        assert_eq!(mail.len(), 5);
+        let mut live = Vec::new();
+        for letter in &mail[1..] {
+            if leads_on(&server, &letter.secret()).await {
+                live.push(letter.secret());
+            }
+        }
+        assert_eq!(live.len(), 1);
+        choose(&server, &live[0], NEW).await.expect(200);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_link_works_for_an_hour_and_no_second_longer(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let link = reset_link(&server, &ada.email).await;
+    let late = reset_link(&server, &grace.email).await;
+    let until = server.now() + hours(1);
+    server.clock.set(until - seconds(1));
+    assert!(leads_on(&server, &late).await);
+    choose(&server, &link, NEW).await.expect(200);
+    server.clock.set(until);
+    assert!(!leads_on(&server, &late).await);
+    choose(&server, &late, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    assert!(is_signed_in(&grace.browser).await);
+    sign_in_with(&server, &grace.email, PASSWORD).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn the_hour_begins_when_the_mail_leaves(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    server.wait_for_jobs().await;
+    close_outbox(&server);
+    for person in [&ada, &grace] {
+        request(&server.anonymous, &person.email).await.expect(200);
+    }
+    server.wait_for_jobs().await;
+    server.advance(hours(12));
+    reopen_outbox(&server).await;
+    let link = server.last_mail_to(&ada.email).await.secret();
+    let late = server.last_mail_to(&grace.email).await.secret();
+    advance_to_the_eve(&server, hours(1));
+    choose(&server, &link, NEW).await.expect(200);
+    server.advance(seconds(1));
+    choose(&server, &late, NEW).await.assert_problem(400, "INVALID_TOKEN");
+}
+
+#[apply(on_both_databases)]
+async fn a_link_is_dead_once_the_address_it_went_to_is_another(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let eva = server.sign_up("eva").await;
+    let [adas, evas] =
+        [reset_link(&server, &ada.email).await, reset_link(&server, &eva.email).await];
+    let moving = new_address_link(&server, &ada.browser, "ada@new.example").await;
+    assert!(leads_on(&server, &adas).await, "not before it has changed");
+    confirm(&server.anonymous, &moving).await.expect(200);
+    // By whatever way an address changes, also one that leaves the link.
+    let sql = format!("UPDATE users SET email = 'eva@new.example' WHERE id = '{}'", eva.id);
+    execute(&server, &sql).await;
+    for link in [&adas, &evas] {
+        assert!(!leads_on(&server, link).await);
+        choose(&server, link, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    }
+    for email in ["ada@new.example", "eva@new.example"] {
+        sign_in_with(&server, email, PASSWORD).await.expect(200);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn who_has_moved_meanwhile_is_not_written_to_at_the_old_address(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let moving = new_address_link(&server, &ada.browser, "ada@new.example").await;
+    server.wait_for_jobs().await;
+    close_outbox(&server);
+    request(&server.anonymous, &ada.email).await.expect(200);
+    server.wait_for_jobs().await;
+    confirm(&server.anonymous, &moving).await.expect(200);
+    server.wait_for_jobs().await;
+    server.advance(hours(1));
+    reopen_outbox(&server).await;
+    let subjects = subjects(&server, &ada.email).await;
+    assert!(!subjects.iter().any(|subject| subject.contains("password")), "{subjects:?}");
+    assert_eq!(subjects.last().unwrap(), "Your email for Portcullis was changed");
+}
+
+#[apply(on_both_databases)]
+async fn a_token_or_a_foreign_page_chooses_no_password(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let link = reset_link(&server, &ada.email).await;
+    let body = json!({ "newPassword": NEW, "token": link });
+    neither_by_token_nor_by_foreign_pages(&server, RESET_PASSWORD, body).await;
+    choose(&server, &link, NEW).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn a_link_that_is_none_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let cookie = secret_of(ada.browser.cookie.as_ref().unwrap());
+    let link = reset_link(&server, &ada.email).await;
+    for token in ["", "x", "x\0", &"x".repeat(60_000), &cookie, &link[..42], &format!("{link}x")] {
+        choose(&server, token, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    }
+    let body = json!({ "newPassword": NEW, "token": link });
+    let unfit = [("newPassword", json!(1)), ("token", json!([link])), ("token", Value::Null)];
+    refuses_unfit(&server.anonymous, RESET_PASSWORD, &body, &unfit).await;
+    refuses_without(&server.anonymous, RESET_PASSWORD, &body, &["newPassword"]).await;
+    // As in the protocol, that is no field which does not fit, and it is told before a password's faults.
+    for password in [NEW, "short"] {
+        let without = json!({ "newPassword": password });
+        let path = format!("{RESET_PASSWORD}?token={link}");
+        server.anonymous.post(&path, without).await.assert_problem(400, "INVALID_TOKEN");
+    }
+    assert!(is_signed_in(&ada.browser).await);
+    choose(&server, &link, NEW).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn a_password_that_is_refused_does_not_spend_the_link(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let link = reset_link(&server, &ada.email).await;
+    choose(&server, &link, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
+    choose(&server, &link, &"x".repeat(129)).await.assert_problem(400, "PASSWORD_TOO_LONG");
+    choose(&server, &link, "iloveyou").await.assert_problem(400, "PASSWORD_TOO_COMMON");
+    choose(&server, &link, "ada@example").await.assert_problem(400, "PASSWORD_TOO_OBVIOUS");
+    assert!(is_signed_in(&ada.browser).await, "nor end a session");
+    choose(&server, &link, NEW).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn a_new_password_ends_every_session_and_every_other_link(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let phone = server.sign_in(&ada).await;
+    let script = ada.token(&["read"]).await;
+    let verify = server.last_mail_to(&ada.email).await.secret();
+    confirm(&server.anonymous, &verify).await.expect(200);
+    let moving = new_address_link(&server, &ada.browser, "ada@new.example").await;
+    let delete = deletion_link(&server, &ada).await;
+    let strangers = reset_link(&server, &grace.email).await;
+    let link = reset_link(&server, &ada.email).await;
+
+    let body = json!({ "newPassword": NEW, "token": link });
+    ada.browser.post(RESET_PASSWORD, body).await.expect(200);
+    assert!(!is_signed_in(&ada.browser).await);
+    assert!(!is_signed_in(&phone).await);
+    assert!(is_signed_in(&grace.browser).await, "others' are left alone");
+    script.get(ME).await.assert_problem(401, "token_invalid");
+    confirm(&server.anonymous, &moving).await.assert_problem(401, "INVALID_TOKEN");
+    sign_in_with(&server, &ada.email, PASSWORD)
+        .await
+        .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+    let cookie = sign_in_with(&server, &ada.email, NEW).await.cookie().unwrap();
+    let browser = server.anonymous.with_cookie(&cookie);
+    browser
+        .post(DELETE_USER, json!({ "token": delete }))
+        .await
+        .assert_problem(404, "INVALID_TOKEN");
+    choose(&server, &strangers, NEW).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn it_confirms_the_address_and_ends_the_tokens_of_whoever_came_before(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    // Whoever signed up with this address has never shown that it is theirs.
+    let eve = server.sign_up("ada").await;
+    let script = eve.token(&["read", "write"]).await;
+    let verify = server.last_mail_to(&eve.email).await.secret();
+    let bystander = admin.token(&["read"]).await;
+    let link = reset_link(&server, &eve.email).await;
+    assert!(is_signed_in(&script).await, "not before it is used");
+    choose(&server, &link, NEW).await.expect(200);
+    for key in [&eve.browser, &script] {
+        assert!(!is_signed_in(key).await);
+    }
+    script.get(ME).await.assert_problem(401, "token_invalid");
+    assert!(is_signed_in(&bystander).await, "others' are left alone");
+    confirm(&server.anonymous, &verify).await.assert_problem(401, "INVALID_TOKEN");
+    let user = shown_to(&admin, &eve.id).await;
+    assert_eq!(user["emailVerified"], true);
+    assert_eq!(user["updatedAt"], server.now().to_string());
+
+    let cookie = sign_in_with(&server, &eve.email, NEW).await.cookie().unwrap();
+    let list = server.anonymous.with_cookie(&cookie).get("/api/tokens").await.expect(200);
+    assert_eq!(list["items"][0]["revokedAt"], server.now().to_string());
+}
+
+#[apply(on_both_databases)]
+async fn its_owner_is_told_by_mail(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    server.sign_up("grace").await;
+    let link = reset_link(&server, &ada.email).await;
+    choose(&server, "no link", NEW).await.assert_problem(400, "INVALID_TOKEN");
+    choose(&server, &link, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
+    assert_eq!(server.mail_to(&ada.email).await.len(), 2);
+    choose(&server, &link, NEW).await.expect(200);
+    let mail = server.mail_to(&ada.email).await;
+    assert_eq!(mail.len(), 3);
+    assert_eq!(mail[2].subject, "Your password for Portcullis was changed");
+    assert!(!mail[2].text.contains(NEW) && !mail[2].text.contains(&link));
+    assert_eq!(server.mail_to("grace@example.com").await.len(), 1);
+}
+
+#[apply(on_both_databases)]
+async fn of_two_who_use_a_link_at_once_one_succeeds(backend: Backend) {
+    let server = backend.start_with_slow_hashing(&[]).await;
+    for round in 0..rounds(8) {
+        let ada = server.sign_up(&format!("ada{round}")).await;
+        let link = reset_link(&server, &ada.email).await;
+        let passwords = ["the choice of the one", "the choice of the other"];
+        let (one, other) = tokio::join!(
+            choose(&server, &link, passwords[0]),
+            choose(&server, &link, passwords[1]),
+        );
+        let ([won, lost], [kept, dropped]) = if one.status == 200 {
+            ([one, other], passwords)
+        } else {
+            ([other, one], [passwords[1], passwords[0]])
+        };
+        won.expect(200);
+        lost.assert_problem(400, "INVALID_TOKEN");
+        sign_in_with(&server, &ada.email, kept).await.expect(200);
+        let reply = sign_in_with(&server, &ada.email, dropped).await;
+        reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+        assert_eq!(server.mail_to(&ada.email).await.len(), 3, "one notice");
+        server.clear_outbox().await;
+    }
+}
+
+#[apply(on_both_databases)]
+async fn no_sign_in_with_the_old_password_outlives_the_reset(backend: Backend) {
+    let server = backend.start_with_slow_hashing(&[]).await;
+    for round in 0..rounds(6) {
+        let ada = server.sign_up(&format!("ada{round}")).await;
+        let link = reset_link(&server, &ada.email).await;
+        let (reset, one, other) = tokio::join!(
+            choose(&server, &link, NEW),
+            sign_in_with(&server, &ada.email, PASSWORD),
+            sign_in_with(&server, &ada.email, PASSWORD),
+        );
+        reset.expect(200);
+        for reply in [one, other] {
+            match reply.cookie() {
+                Some(cookie) => {
+                    assert!(!is_signed_in(&server.anonymous.with_cookie(&cookie)).await)
+                }
+                None => drop(reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD")),
+            }
+        }
+        server.clear_outbox().await;
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_link_lets_nobody_in_who_is_locked_out_and_is_not_spent(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let link = reset_link(&server, &ada.email).await;
+    lock_out(&admin, &ada).await;
+    for _ in 0..2 {
+        choose(&server, &link, NEW).await.assert_problem(403, "USER_DEACTIVATED");
+    }
+    sign_in_with(&server, &ada.email, PASSWORD).await.assert_problem(403, "USER_DEACTIVATED");
+    let user = shown_to(&admin, &ada.id).await;
+    assert_ne!(user["deactivatedAt"], Value::Null, "{user}");
+    assert_eq!(user["emailVerified"], false);
+    let_in_again(&admin, &ada).await;
+    assert!(is_signed_in(&ada.browser).await);
+    choose(&server, &link, NEW).await.expect(200);
+    sign_in_with(&server, &ada.email, NEW).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn who_is_locked_out_for_good_has_no_link_left(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let link = reset_link(&server, &ada.email).await;
+    let path = format!("/api/admin/users/{}/deactivate", ada.id);
+    admin.browser.post(&path, json!({ "revokeCredentials": true })).await.expect(200);
+    choose(&server, &link, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    let_in_again(&admin, &ada).await;
+    choose(&server, &link, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    sign_in_with(&server, &ada.email, PASSWORD).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn who_was_invited_chooses_a_password_once_and_signs_in(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let (made, link) = invite(&server, &admin, "grace").await;
+    sign_in_with(&server, "grace@example.com", "")
+        .await
+        .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+
+    let reply = choose(&server, &link, NEW).await;
+    assert_eq!(reply.header("set-cookie"), None, "no session is begun");
+    assert_eq!(reply.expect(200), json!({ "status": true }));
+    choose(&server, &link, "another choice entirely").await.assert_problem(400, "INVALID_TOKEN");
+    let answer = sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
+    assert_eq!(answer["user"]["id"], made["id"]);
+    assert_eq!(answer["user"]["role"], "user");
+    assert_eq!(answer["user"]["emailVerified"], true);
+    let users = admin.browser.get("/api/admin/users").await;
+    assert!(!users.text.contains(&link), "nobody can show it again");
+}
+
+#[apply(on_both_databases)]
+async fn a_first_password_changes_none_and_needs_no_notice(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let (_, link) = invite(&server, &admin, "grace").await;
+    let email = "grace@example.com";
+    choose(&server, &link, NEW).await.expect(200);
+    assert_eq!(subjects(&server, email).await, ["Your account at Portcullis"]);
+    let link = reset_link(&server, email).await;
+    choose(&server, &link, PASSWORD).await.expect(200);
+    assert_eq!(
+        subjects(&server, email).await[1..],
+        ["Choose a new password for Portcullis", "Your password for Portcullis was changed"]
+    );
+}
+
+#[apply(on_both_databases)]
+async fn an_invitation_works_for_three_days_and_no_second_longer(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let (_, link) = invite(&server, &admin, "ada").await;
+    let (_, other) = invite(&server, &admin, "grace").await;
+    let until = server.now() + days(3);
+    server.clock.set(until - seconds(1));
+    choose(&server, &link, NEW).await.expect(200);
+    server.clock.set(until);
+    choose(&server, &other, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    sign_in_with(&server, "grace@example.com", NEW)
+        .await
+        .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+
+    // Whoever missed it asks for another.
+    let again = reset_link(&server, "grace@example.com").await;
+    choose(&server, &other, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    choose(&server, &again, NEW).await.expect(200);
+    sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn a_password_that_the_operator_sets_ends_the_links_and_lets_nobody_in(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let link = reset_link(&server, &ada.email).await;
+    lock_out(&admin, &ada).await;
+    let (store, now) = (&server.state.store, server.now());
+    let hash = server.state.hashing.hash(chosen(NEW)).await.unwrap();
+    let event = Event::new(None, Action::PasswordSet, &ada.id, &json!({}), now);
+    let account = NewAccount::password(&ada.id, &hash, now);
+    passwords::set(store, account, event).await.unwrap();
+    sign_in_with(&server, &ada.email, NEW).await.assert_problem(403, "USER_DEACTIVATED");
+    let_in_again(&admin, &ada).await;
+    assert!(!is_signed_in(&ada.browser).await);
+    choose(&server, &link, "another choice entirely").await.assert_problem(400, "INVALID_TOKEN");
+    sign_in_with(&server, &ada.email, NEW).await.expect(200);
+}

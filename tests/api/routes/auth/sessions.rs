@@ -1,0 +1,553 @@
+use portcullis::{
+    store::last_used::{CredentialId, LastUsed},
+    time::{Timestamp, days, seconds},
+};
+
+mod clocks;
+mod tabs;
+
+use super::*;
+
+/// The session that a browser is in.
+async fn current(browser: &Caller) -> Value {
+    browser.get(GET_SESSION).await.expect(200)["session"].clone()
+}
+
+/// Its id.
+async fn id_of(browser: &Caller) -> String {
+    let look = format!("{GET_SESSION}?disableRefresh=1");
+    browser.get(&look).await.expect(200)["session"]["id"].as_str().unwrap().to_owned()
+}
+
+/// The sessions that a browser is shown, by id.
+async fn listed(browser: &Caller) -> Vec<String> {
+    let sessions = browser.get(LIST_SESSIONS).await.expect(200);
+    let ids = sessions.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap());
+    ids.map(ToOwned::to_owned).collect()
+}
+
+async fn revoke(browser: &Caller, id: &str) -> Reply {
+    browser.post(REVOKE_SESSION, json!({ "token": id })).await
+}
+
+/// The session that a browser is in, which this look does not extend.
+async fn seen(browser: &Caller) -> Value {
+    browser.get(&format!("{GET_SESSION}?disableRefresh=1")).await.expect(200)["session"].clone()
+}
+
+#[apply(on_both_databases)]
+async fn nobody_has_sessions_to_see_or_end(backend: Backend) {
+    let server = backend.start().await;
+    server.anonymous.get(LIST_SESSIONS).await.assert_problem(401, "UNAUTHORIZED");
+    for path in [REVOKE_SESSION, REVOKE_SESSIONS, REVOKE_OTHERS] {
+        server
+            .anonymous
+            .post(path, json!({ "token": "x" }))
+            .await
+            .assert_problem(401, "UNAUTHORIZED");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_token_neither_sees_nor_ends_sessions(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up_admin("ada").await;
+    let script = ada.token(&["read", "write", "admin"]).await;
+    let id = id_of(&ada.browser).await;
+    script.get(LIST_SESSIONS).await.assert_problem(403, "cookie_required");
+    for path in [REVOKE_SESSION, REVOKE_SESSIONS, REVOKE_OTHERS] {
+        script.post(path, json!({ "token": id })).await.assert_problem(403, "cookie_required");
+    }
+    assert!(is_signed_in(&ada.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn what_cannot_be_a_sessions_id_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for token in [json!("x".repeat(101)), json!("x\0"), json!(1), Value::Null] {
+        let reply = ada.browser.post(REVOKE_SESSION, json!({ "token": token })).await;
+        let problem = reply.assert_problem(400, "VALIDATION_ERROR");
+        assert!(problem["message"].as_str().unwrap().starts_with("[body.token] "), "{problem}");
+    }
+    ada.browser.post(REVOKE_SESSION, json!({})).await.assert_problem(400, "VALIDATION_ERROR");
+    assert!(is_signed_in(&ada.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn who_is_not_signed_in_has_the_session_null(backend: Backend) {
+    let server = backend.start().await;
+    let junk = server.anonymous.with_cookie("portcullis=junk");
+    let unknown = server.anonymous.with_token(&Server::unknown_token());
+    for caller in [&server.anonymous, &junk, &unknown] {
+        let reply = caller.get(GET_SESSION).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.text, "null");
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert_eq!(reply.header("pragma"), Some("no-cache"));
+        assert_eq!(reply.header("set-cookie"), None);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_session_is_shown_with_all_that_it_has(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let signed_in = server
+        .anonymous
+        .request(Method::POST, SIGN_IN)
+        .header("User-Agent", format!("Browser/1.0 {}", "x".repeat(600)))
+        .header("X-Forwarded-For", "203.0.113.7")
+        .header("Forwarded", "for=203.0.113.7")
+        .json(&newcomer("ada"));
+    let browser = server.anonymous.with_cookie(&Reply::of(signed_in).await.cookie().unwrap());
+    let reply = browser.get(GET_SESSION).await;
+    assert_eq!(reply.header("pragma"), Some("no-cache"));
+    assert_eq!(reply.header("set-cookie"), None, "there is nothing to refresh yet");
+    let answer = reply.expect(200);
+    let (session, now) = (&answer["session"], server.now());
+    assert_eq!(
+        *session,
+        json!({
+            "id": session["id"],
+            "token": session["id"],
+            "userId": ada.id,
+            "expiresAt": (now + days(7)).to_string(),
+            "createdAt": now.to_string(),
+            "updatedAt": now.to_string(),
+            "ipAddress": "127.0.0.1",
+            "userAgent": format!("Browser/1.0 {}", "x".repeat(500)),
+            "lastSeenAt": now.to_string(),
+            "authenticatedAt": now.to_string(),
+        })
+    );
+    assert_eq!(answer["user"]["id"], ada.id.as_str());
+    assert_eq!(answer.as_object().unwrap().len(), 2);
+}
+
+#[apply(on_both_databases)]
+async fn every_date_has_milliseconds_and_ends_in_z(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    // 2026-11-23T12:48:00.000789Z
+    server.clock.set(Timestamp::from_micros(1_795_438_080_000_789));
+    let browser = server.sign_in(&ada).await;
+    let answer = browser.get(GET_SESSION).await.expect(200);
+    assert_eq!(answer["session"]["createdAt"], "2026-11-23T12:48:00.000Z");
+    assert_eq!(answer["session"]["expiresAt"], "2026-11-30T12:48:00.000Z");
+    for part in ["session", "user"] {
+        for (name, value) in answer[part].as_object().unwrap() {
+            if name.ends_with("At") {
+                let text = value.as_str().unwrap();
+                assert_eq!(text.len(), 24, "{name}: {text}");
+                assert!(text.ends_with('Z') && text.as_bytes()[19] == b'.', "{name}: {text}");
+            }
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_token_has_a_user_and_the_session_null(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let script = ada.token(&["read"]).await;
+    server.advance(days(1));
+    let reply = script.get(GET_SESSION).await;
+    assert_eq!(reply.header("set-cookie"), None);
+    let user = ada.browser.get(GET_SESSION).await.expect(200)["user"].clone();
+    assert_eq!(reply.expect(200), json!({ "session": null, "user": user }));
+}
+
+#[apply(on_both_databases)]
+async fn any_request_extends_a_session_when_a_day_of_it_is_over_and_no_second_sooner(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    for (at, (method, path)) in [
+        (Method::GET, GET_SESSION),
+        (Method::GET, ME),
+        (Method::GET, LIST_SESSIONS),
+        (Method::GET, "/api/dashboard"),
+        (Method::POST, "/api/projects"),
+        (Method::GET, "/settings"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ada = server.sign_up(&format!("ada{at}")).await;
+        let use_it = async || {
+            let request = ada.browser.request(method.clone(), path);
+            let reply = Reply::of(if method == Method::POST {
+                request.json(&json!({ "name": server.now().to_string() }))
+            } else {
+                request
+            })
+            .await;
+            assert!(reply.status.is_success(), "{path}: {}", reply.text);
+            assert_eq!(reply.header("set-cookie"), None, "{path}: the cookie lasts anyway");
+            server.write_last_uses().await;
+        };
+        let begun = seen(&ada.browser).await;
+        advance_to_the_eve(&server, days(1));
+        use_it().await;
+        assert_eq!(seen(&ada.browser).await["expiresAt"], begun["expiresAt"], "{path}");
+
+        server.advance(seconds(1));
+        let now = server.now();
+        use_it().await;
+        let extended = seen(&ada.browser).await;
+        assert_eq!(extended["expiresAt"], (now + days(7)).to_string(), "{path}");
+        assert_eq!(extended["updatedAt"], now.to_string(), "{path}");
+        for stays in ["id", "token", "userId", "createdAt", "authenticatedAt"] {
+            assert_eq!(extended[stays], begun[stays], "{path}");
+        }
+
+        advance_to_the_eve(&server, days(1));
+        ada.browser.get(ME).await.expect(200);
+        server.write_last_uses().await;
+        assert_eq!(seen(&ada.browser).await["updatedAt"], extended["updatedAt"], "once a day");
+
+        server.clock.set(now + days(7) - seconds(1));
+        assert_eq!(seen(&ada.browser).await["id"], begun["id"], "{path}");
+        server.advance(seconds(1));
+        assert_eq!(seen(&ada.browser).await, Value::Null, "{path}");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn many_requests_at_once_extend_a_session_by_one_write_and_show_its_end_before(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    server.advance(days(1));
+    let (first, until) = (server.now(), (server.now() + days(7)).to_string());
+    let many: Vec<_> = (0..20)
+        .map(|_| {
+            let browser = ada.browser.clone();
+            tokio::spawn(async move { current(&browser).await["expiresAt"].clone() })
+        })
+        .collect();
+    for one in many {
+        assert_eq!(one.await.unwrap(), until);
+    }
+    server.advance(seconds(10));
+    assert_eq!(current(&ada.browser).await["expiresAt"], until, "the first of them counts");
+    server.write_last_uses().await;
+    let written = seen(&ada.browser).await;
+    assert_eq!(written["expiresAt"], until);
+    assert_eq!(written["updatedAt"], first.to_string());
+}
+
+#[apply(on_both_databases)]
+async fn a_session_that_is_over_is_not_extended(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    server.advance(days(7));
+    let reply = ada.browser.get(GET_SESSION).await;
+    assert_eq!(reply.header("set-cookie"), None);
+    assert_eq!(reply.text, "null");
+    server.write_last_uses().await;
+    assert!(!is_signed_in(&ada.browser).await);
+    server.clock.set(server.now() - seconds(1));
+    assert!(is_signed_in(&ada.browser).await, "its row was not touched");
+}
+
+#[apply(on_both_databases)]
+async fn a_request_that_asks_not_to_refresh_does_not_extend_the_session(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let begun = current(&ada.browser).await;
+    server.advance(days(1));
+    for text in ["1", "true", "false", "0"] {
+        let reply = ada.browser.get(&format!("{GET_SESSION}?disableRefresh={text}")).await;
+        assert_eq!(reply.header("set-cookie"), None);
+        server.write_last_uses().await;
+        let session = seen(&ada.browser).await;
+        assert_eq!(session["expiresAt"], begun["expiresAt"]);
+        assert_eq!(session["updatedAt"], begun["updatedAt"]);
+    }
+    ada.browser.get(&format!("{GET_SESSION}?disableRefresh=")).await.expect(200);
+    let extended = seen(&ada.browser).await;
+    assert_eq!(extended["expiresAt"], (server.now() + days(7)).to_string(), "no text is no wish");
+}
+
+#[apply(on_both_databases)]
+async fn an_unknown_wish_in_the_query_is_dropped(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let path = format!("{GET_SESSION}?disableCookieCache=true");
+    assert_eq!(ada.browser.get(&path).await.expect(200)["user"]["id"], ada.id.as_str());
+}
+
+#[apply(on_both_databases)]
+async fn a_session_for_now_is_never_extended_and_ends_after_a_day(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let browser = sign_in_for_now(&server, &ada).await;
+    let end = (server.now() + days(1)).to_string();
+    assert_eq!(current(&browser).await["expiresAt"], end);
+    advance_to_the_eve(&server, days(1));
+    let reply = browser.get(GET_SESSION).await;
+    assert_eq!(reply.header("set-cookie"), None);
+    assert_eq!(reply.expect(200)["session"]["expiresAt"], end);
+    server.write_last_uses().await;
+    server.advance(seconds(1));
+    let reply = browser.get(GET_SESSION).await;
+    assert_eq!(reply.header("set-cookie"), None);
+    assert_eq!(reply.text, "null");
+    assert!(!is_signed_in(&browser).await);
+    assert!(is_signed_in(&ada.browser).await, "the one that is remembered lives");
+}
+
+#[apply(on_both_databases)]
+async fn however_often_it_is_used_a_session_ends_after_thirty_days(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let begun = server.now();
+    let last = begun + days(30);
+    for day in 1..30 {
+        server.clock.set(begun + days(day));
+        let reply = ada.browser.get(ME).await;
+        assert_eq!(reply.header("set-cookie"), None, "day {day}");
+        server.write_last_uses().await;
+        let end = (server.now() + days(7)).min(last);
+        assert_eq!(reply.expect(200)["session"]["expiresAt"], end.to_string(), "day {day}");
+    }
+    server.clock.set(last - seconds(1));
+    assert!(is_signed_in(&ada.browser).await);
+    server.clock.set(last);
+    assert!(!is_signed_in(&ada.browser).await);
+    let reply = ada.browser.get(GET_SESSION).await;
+    assert_eq!(reply.header("set-cookie"), None);
+    assert_eq!(reply.text, "null");
+}
+
+#[apply(on_both_databases)]
+async fn a_session_that_is_revoked_while_it_is_extended_is_not_revived(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for _ in 0..rounds(8) {
+        let laptop = server.sign_in(&ada).await;
+        let id = id_of(&laptop).await;
+        server.advance(days(1));
+        let phone = server.sign_in(&ada).await;
+        let (revoked, _, ()) =
+            tokio::join!(revoke(&phone, &id), laptop.get(GET_SESSION), server.write_last_uses());
+        revoked.expect(200);
+        server.write_last_uses().await;
+        assert_eq!(laptop.get(GET_SESSION).await.text, "null");
+        assert!(!listed(&phone).await.contains(&id));
+    }
+}
+
+#[apply(on_both_databases)]
+async fn the_list_has_every_live_session_newest_first(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let old = id_of(&ada.browser).await;
+    assert_eq!(listed(&ada.browser).await, [old.as_str()], "one's own at first");
+
+    server.advance(days(6));
+    let short = id_of(&sign_in_for_now(&server, &ada).await).await;
+    let phone = server.sign_in(&ada).await;
+    let new = id_of(&phone).await;
+    assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
+    assert_eq!(listed(&grace.browser).await.len(), 1, "nobody sees another's");
+
+    advance_to_the_eve(&server, days(1));
+    assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
+    server.advance(seconds(1));
+    assert_eq!(listed(&phone).await, [new.as_str()], "what is over is not shown");
+    // That has extended it.
+    server.write_last_uses().await;
+    let sessions = phone.get(LIST_SESSIONS).await.expect(200);
+    assert_eq!(
+        sessions[0],
+        phone.get(&format!("{GET_SESSION}?disableRefresh=1")).await.expect(200)["session"]
+    );
+}
+
+#[apply(on_both_databases)]
+async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let mut made = vec![id_of(&ada.browser).await];
+    for _ in 0..4 {
+        made.insert(0, id_of(&server.sign_in(&ada).await).await);
+    }
+    let page_at = async |path: &str| {
+        let reply = ada.browser.get(path).await;
+        let header = reply.header("link").unwrap_or_default().to_owned();
+        let link = |relation: &str| {
+            let mut links = header.split(", ");
+            let one = links.find_map(|link| link.strip_suffix(&format!(">; rel=\"{relation}\"")));
+            one.map(|link| link.trim_start_matches('<').to_owned())
+        };
+        let (previous, next) = (link("prev"), link("next"));
+        let page = reply.expect(200);
+        let ids = page.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap());
+        (ids.map(ToOwned::to_owned).collect::<Vec<_>>(), previous, next)
+    };
+    let expected: Vec<&[String]> = made.chunks(2).collect();
+    let first = format!("{LIST_SESSIONS}?limit=2");
+    let (one, none, next) = page_at(&first).await;
+    let (two, previous, next) = page_at(&next.unwrap()).await;
+    let (three, back, end) = page_at(&next.unwrap()).await;
+    assert_eq!([&one[..], &two, &three], expected[..]);
+    assert_eq!((none, end), (None, None));
+    assert_eq!(page_at(&back.unwrap()).await.0, two);
+    let (again, none, next) = page_at(&previous.unwrap()).await;
+    assert_eq!((again, none), (one, None));
+    assert!(next.is_some());
+    let all = ada.browser.get(LIST_SESSIONS).await;
+    assert_eq!(all.header("link"), None);
+    assert_eq!(all.expect(200).as_array().unwrap().len(), 5);
+    let id = &made[0];
+    let both = format!("cursor={id}&before={id}");
+    for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x", "before=x", &both] {
+        let reply = ada.browser.get(&format!("{LIST_SESSIONS}?{wrong}")).await;
+        reply.assert_problem(400, "VALIDATION_ERROR");
+    }
+    ada.browser.get(&format!("{LIST_SESSIONS}?unknown=1")).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn one_session_is_ended_and_no_other(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let phone = server.sign_in(&ada).await;
+    let tablet = server.sign_in(&ada).await;
+    let reply = revoke(&ada.browser, &id_of(&phone).await).await;
+    assert_eq!(reply.header("set-cookie"), None, "one's own goes on");
+    assert_eq!(reply.expect(200), json!({ "status": true }));
+    assert!(!is_signed_in(&phone).await);
+    assert!(is_signed_in(&tablet).await);
+    assert!(is_signed_in(&ada.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn who_ends_their_own_session_loses_the_cookie_too(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let phone = server.sign_in(&ada).await;
+    let reply = revoke(&ada.browser, &id_of(&ada.browser).await).await;
+    assert!(reply.removes_cookie());
+    assert_eq!(reply.expect(200), json!({ "status": true }));
+    assert!(!is_signed_in(&ada.browser).await);
+    assert!(is_signed_in(&phone).await);
+}
+
+#[apply(on_both_databases)]
+async fn nobody_ends_a_strangers_session_or_learns_of_it(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let eve = server.sign_up_admin("eve").await;
+    let strangers = id_of(&ada.browser).await;
+    let cookie = secret_of(ada.browser.cookie.as_ref().unwrap());
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    for token in [strangers.as_str(), unknown, "", "' OR 1=1 --", &cookie] {
+        let reply = revoke(&eve.browser, token).await;
+        assert_eq!(reply.header("set-cookie"), None);
+        assert_eq!(reply.expect(200), json!({ "status": true }), "the same answer for each");
+    }
+    assert!(is_signed_in(&ada.browser).await);
+    assert!(is_signed_in(&eve.browser).await);
+}
+
+#[apply(on_both_databases)]
+async fn all_sessions_end_at_once(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let phone = server.sign_in(&ada).await;
+    let script = ada.token(&["read"]).await;
+    let reply = ada.browser.post(REVOKE_SESSIONS, json!({})).await;
+    assert!(reply.removes_cookie());
+    assert_eq!(reply.expect(200), json!({ "status": true }));
+    assert!(!is_signed_in(&ada.browser).await);
+    assert!(!is_signed_in(&phone).await);
+    assert!(is_signed_in(&script).await, "tokens are no sessions");
+    assert!(is_signed_in(&grace.browser).await, "others' are left alone");
+    ada.browser.post(REVOKE_SESSIONS, json!({})).await.assert_problem(401, "UNAUTHORIZED");
+    server.sign_in(&ada).await;
+}
+
+#[apply(on_both_databases)]
+async fn all_other_sessions_end_and_ones_own_goes_on(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let devices = [server.sign_in(&ada).await, sign_in_for_now(&server, &ada).await];
+    let bare = Reply::of(ada.browser.request(Method::POST, REVOKE_OTHERS)).await;
+    assert_eq!(bare.header("set-cookie"), None);
+    assert_eq!(bare.expect(200), json!({ "status": true }), "a body is not needed");
+    for device in &devices {
+        assert!(!is_signed_in(device).await);
+    }
+    assert!(is_signed_in(&ada.browser).await);
+    assert!(is_signed_in(&grace.browser).await, "others' are left alone");
+    assert_eq!(listed(&ada.browser).await.len(), 1);
+    ada.browser.post(REVOKE_OTHERS, json!({})).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let id = id_of(&ada.browser).await;
+    let watcher = server.sign_in(&ada).await;
+    let seen = async || {
+        server.write_last_uses().await;
+        let sessions = watcher.get(LIST_SESSIONS).await.expect(200);
+        let found = sessions.as_array().unwrap().iter().find(|session| session["id"] == *id);
+        found.unwrap()["lastSeenAt"].as_str().unwrap().to_owned()
+    };
+    let begun = server.now();
+    assert_eq!(seen().await, begun.to_string());
+
+    server.advance(seconds(59));
+    ada.browser.get(ME).await.expect(200);
+    assert_eq!(seen().await, begun.to_string(), "not within the minute");
+    server.advance(seconds(1));
+    ada.browser.get(ME).await.expect(200);
+    assert_eq!(seen().await, (begun + seconds(60)).to_string());
+    server.advance(seconds(59));
+    ada.browser.get(ME).await.expect(200);
+    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "the minute counts from there");
+    server.advance(days(2));
+    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "not while nobody uses it");
+
+    // Another instance, whose clock is behind, notes a use.
+    server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Session(id.clone()));
+    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
+}
+
+#[apply(on_both_databases)]
+async fn when_a_token_was_last_used_is_noted_once_a_minute(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.create_token(json!({ "name": "script" })).await;
+    let id = made["id"].as_str().unwrap();
+    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+    let used = async || {
+        server.write_last_uses().await;
+        ada.browser.get(&format!("/api/tokens/{id}")).await.expect(200)["lastUsedAt"].clone()
+    };
+    let begun = server.now();
+    assert_eq!(used().await, Value::Null, "never until now");
+
+    script.get(ME).await.expect(200);
+    assert_eq!(used().await, begun.to_string(), "the first use is noted at once");
+    server.advance(seconds(59));
+    script.get(ME).await.expect(200);
+    assert_eq!(used().await, begun.to_string(), "not within the minute");
+    server.advance(seconds(1));
+    script.get(ME).await.expect(200);
+    assert_eq!(used().await, (begun + seconds(60)).to_string());
+
+    server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Token(id.to_owned()));
+    assert_eq!(used().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
+}

@@ -1,0 +1,160 @@
+use super::*;
+
+async fn update(browser: &Caller, body: Value) -> Reply {
+    browser.post(UPDATE_USER, body).await
+}
+
+#[apply(on_both_databases)]
+async fn nobody_changes_anothers_profile(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let body = json!({ "name": "eve", "image": "https://evil.example/" });
+    only_in_ones_own_browser(&server, &ada, UPDATE_USER, body).await;
+    let user = user_of(&ada.browser).await;
+    assert_eq!((&user["name"], &user["image"]), (&json!("ada"), &Value::Null));
+}
+
+#[apply(on_both_databases)]
+async fn what_is_no_name_or_picture_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let before = user_of(&ada.browser).await;
+    let body = json!({ "name": "Ada Lovelace", "image": "https://example.com/ada.png" });
+    let long = format!("https://example.com/{}", "x".repeat(2048 - 19));
+    let unfit = [
+        ("name", json!("")),
+        ("name", json!(" \u{2003}")),
+        ("name", json!("a".repeat(101))),
+        ("name", json!("two\nlines")),
+        ("name", json!("a nul \0")),
+        ("name", json!(7)),
+        ("name", json!(["Ada"])),
+        ("image", json!("")),
+        ("image", json!("ada.png")),
+        ("image", json!("javascript:alert(1)")),
+        ("image", json!("data:image/png;base64,AAAA")),
+        ("image", json!("https://example.com/\u{7}")),
+        ("image", json!(long)),
+        ("image", json!(false)),
+    ];
+    server.advance(seconds(1));
+    refuses_unfit(&ada.browser, UPDATE_USER, &body, &unfit).await;
+    assert_eq!(user_of(&ada.browser).await, before);
+}
+
+#[apply(on_both_databases)]
+async fn an_address_is_not_changed_here(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let before = user_of(&ada.browser).await;
+    for email in [json!("new@example.com"), json!(ada.email), json!(""), json!(7), json!({})] {
+        let body = json!({ "name": "Ada Lovelace", "email": email });
+        update(&ada.browser, body).await.assert_problem(400, "EMAIL_CAN_NOT_BE_UPDATED");
+    }
+    assert_eq!(user_of(&ada.browser).await, before);
+}
+
+#[apply(on_both_databases)]
+async fn nobody_gives_themselves_a_role(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let before = user_of(&ada.browser).await;
+    for role in [json!("admin"), json!("user"), json!(["admin"]), json!({}), json!(1), json!(true)]
+    {
+        let body = json!({ "name": "Ada Lovelace", "role": role });
+        update(&ada.browser, body).await.assert_problem(400, "FIELD_NOT_ALLOWED");
+    }
+    assert_eq!(user_of(&ada.browser).await, before);
+
+    // What says nothing in JavaScript is dropped, and what comes with it is taken.
+    for role in [Value::Null, json!(false), json!(0), json!("")] {
+        update(&ada.browser, json!({ "name": "Countess", "role": role })).await.expect(200);
+    }
+    let user = user_of(&ada.browser).await;
+    assert_eq!((&user["name"], &user["role"]), (&json!("Countess"), &json!("user")));
+    ada.browser.get("/api/admin/users").await.assert_problem(403, "admin_required");
+}
+
+#[apply(on_both_databases)]
+async fn nothing_to_change_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let before = user_of(&ada.browser).await;
+    server.advance(seconds(1));
+    let bare = Reply::of(ada.browser.request(Method::POST, UPDATE_USER)).await;
+    bare.assert_problem(400, "no_fields_to_update");
+    for body in [
+        json!({}),
+        json!({ "name": null }),
+        json!({ "email": null, "role": null }),
+        json!({ "emailVerified": true }),
+        json!({ "nickname": "Ada" }),
+    ] {
+        update(&ada.browser, body).await.assert_problem(400, "no_fields_to_update");
+    }
+    assert_eq!(user_of(&ada.browser).await, before);
+}
+
+#[apply(on_both_databases)]
+async fn a_name_is_changed_and_nothing_else(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let phone = server.sign_in(&ada).await;
+    let strangers = user_of(&grace.browser).await;
+    update(&ada.browser, json!({ "image": "https://example.com/ada.png" })).await.expect(200);
+    let before = user_of(&ada.browser).await;
+    server.advance(seconds(1));
+    let name = "Ada \u{202e}🦀 '; DROP TABLE users; --";
+    let reply = update(&ada.browser, json!({ "name": name })).await;
+    assert_eq!(reply.header("set-cookie"), None);
+    assert_eq!(reply.expect(200), json!({ "status": true }));
+    let after = with(before, "name", name);
+    let after = with(after, "updatedAt", server.now().to_string());
+    assert_eq!(user_of(&ada.browser).await, after);
+    assert_eq!(user_of(&phone).await, after, "every browser sees it at once");
+    assert_eq!(ada.browser.get(GET_SESSION).await.expect(200)["user"], after);
+    assert_eq!(user_of(&grace.browser).await, strangers);
+}
+
+#[apply(on_both_databases)]
+async fn a_picture_is_set_and_changed_and_taken_away(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let longest = format!("https://example.com/{}", "x".repeat(2048 - 20));
+    for image in [json!("http://example.com/ada.png"), json!(longest), Value::Null, Value::Null] {
+        update(&ada.browser, json!({ "image": image })).await.expect(200);
+        let user = user_of(&ada.browser).await;
+        assert_eq!(user["image"], image);
+        assert_eq!(user["name"], "ada", "what is left out stays");
+    }
+    let both = json!({ "name": "a".repeat(100), "image": "https://example.com/ada.png" });
+    update(&ada.browser, both.clone()).await.expect(200);
+    update(&ada.browser, json!({ "name": "Ada", "image": null })).await.expect(200);
+    let user = user_of(&ada.browser).await;
+    assert_eq!((&user["name"], &user["image"]), (&json!("Ada"), &Value::Null));
+}
+
+#[apply(on_both_databases)]
+async fn what_nobody_may_say_of_themselves_is_dropped(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let before = user_of(&ada.browser).await;
+    let body = json!({
+        "name": "Ada Lovelace",
+        "id": grace.id,
+        "userId": grace.id,
+        "emailVerified": true,
+        "email_verified": true,
+        "createdAt": "2000-01-01T00:00:00.000Z",
+        "updatedAt": "2000-01-01T00:00:00.000Z",
+        "deactivatedAt": "2000-01-01T00:00:00.000Z",
+        "password": NEW,
+        "constructor": { "prototype": {} },
+    });
+    update(&ada.browser, body).await.expect(200);
+    assert_eq!(user_of(&ada.browser).await, with(before, "name", "Ada Lovelace"));
+    assert_eq!(user_of(&grace.browser).await["name"], "grace");
+    sign_in_with(&server, &ada.email, PASSWORD).await.expect(200);
+}

@@ -1,0 +1,341 @@
+//! POST /api/tokens
+
+use portcullis::{
+    store::users::Role,
+    time::{days, seconds},
+};
+
+use super::*;
+
+#[apply(on_both_databases)]
+async fn nobody_makes_a_token(backend: Backend) {
+    let server = backend.start().await;
+    server.anonymous.post(PATH, json!({ "name": "x" })).await.assert_problem(401, "UNAUTHORIZED");
+}
+
+#[apply(on_both_databases)]
+async fn a_token_cannot_make_a_token(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    for scopes in [&["read"] as &[_], &["write"], &["read", "write", "admin"]] {
+        let script = admin.token(scopes).await;
+        script.post(PATH, json!({ "name": "sister" })).await.assert_problem(403, "cookie_required");
+    }
+    let list = admin.browser.get(PATH).await.expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 3);
+}
+
+#[apply(on_both_databases)]
+async fn a_session_whose_password_is_a_day_old_makes_none(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let body = json!({ "name": "x" });
+    server.clock.set(server.now() + days(1) - seconds(1));
+    ada.browser.post(PATH, body.clone()).await.expect(201);
+    server.advance(seconds(1));
+    ada.browser.post(PATH, body.clone()).await.assert_problem(403, "SESSION_NOT_FRESH");
+
+    ada.browser.with_password_entered().await.post(PATH, body).await.expect(201);
+}
+
+#[apply(on_both_databases)]
+async fn a_field_that_does_not_fit_is_named(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let bodies = [
+        ("name", json!({ "name": "" })),
+        ("name", json!({ "name": " " })),
+        ("name", json!({ "name": "a".repeat(101) })),
+        ("name", json!({ "name": "two\nlines" })),
+        ("name", json!({ "name": "a nul \0" })),
+        ("name", json!({ "name": 7 })),
+        ("name", json!({ "name": null })),
+        ("scopes", json!({ "name": "x", "scopes": [] })),
+        ("scopes", json!({ "name": "x", "scopes": ["read", "write", "read", "write"] })),
+        ("scopes", json!({ "name": "x", "scopes": "read" })),
+        ("scopes[1]", json!({ "name": "x", "scopes": ["read", "root"] })),
+        ("scopes[0]", json!({ "name": "x", "scopes": ["READ"] })),
+        ("expiresInDays", json!({ "name": "x", "expiresInDays": 0 })),
+        ("expiresInDays", json!({ "name": "x", "expiresInDays": 3651 })),
+        ("expiresInDays", json!({ "name": "x", "expiresInDays": -1 })),
+        ("expiresInDays", json!({ "name": "x", "expiresInDays": 1.5 })),
+        ("expiresInDays", json!({ "name": "x", "expiresInDays": "30" })),
+        ("expiresInDays", json!({ "name": "x", "expiresInDays": 4_294_967_297_u64 })),
+    ];
+    for (field, body) in bodies {
+        let reply = ada.browser.post(PATH, body.clone()).await;
+        let problem = reply.assert_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["field"], field, "{body}: {problem}");
+    }
+    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
+}
+
+#[apply(on_both_databases)]
+async fn what_is_no_field_is_refused(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    for (field, value) in [
+        ("userId", json!(grace.id)),
+        ("user_id", json!(grace.id)),
+        ("expiresAt", json!("2999-01-01T00:00:00.000Z")),
+        ("token", json!(Server::unknown_token())),
+        ("prefix", json!("sk_live_")),
+    ] {
+        let reply = ada.browser.post(PATH, json!({ "name": "x", field: value })).await;
+        let problem = reply.assert_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+    for person in [ada, grace] {
+        assert_eq!(person.browser.get(PATH).await.expect(200)["items"], json!([]));
+    }
+}
+
+#[apply(on_both_databases)]
+async fn who_is_no_admin_makes_no_admins_token(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for scopes in [json!(["admin"]), json!(["read", "write", "admin"])] {
+        let reply = ada.browser.post(PATH, json!({ "name": "x", "scopes": scopes })).await;
+        let problem = reply.assert_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["field"], "scopes");
+    }
+    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
+}
+
+#[apply(on_both_databases)]
+async fn a_token_reads_and_writes_for_ever_when_nobody_says(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let reply = ada.browser.post(PATH, json!({ "name": "deploy script" })).await;
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let location = reply.header("location").unwrap().to_owned();
+    let made = reply.expect(201);
+    assert_eq!(location, place(&made));
+    let token = made["token"].as_str().unwrap();
+    assert_eq!(
+        view(&made),
+        json!({
+            "id": made["id"],
+            "name": "deploy script",
+            "prefix": token[.."sk_live_".len() + 4],
+            "scopes": ["read", "write"],
+            "state": "active",
+            "expiresAt": null,
+            "lastUsedAt": null,
+            "revokedAt": null,
+            "createdAt": server.now().to_string(),
+        })
+    );
+    assert!(token.starts_with("sk_live_"));
+    assert_eq!(token.len(), "sk_live_".len() + 32 + 6);
+
+    server.advance(days(36_500));
+    let script = holder(&server, &made);
+    let me = script.get("/api/me").await.expect(200);
+    assert_eq!(me["user"]["id"], ada.id.as_str());
+    assert_eq!(me["scopes"], json!(["read", "write"]));
+    script.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+}
+
+#[apply(on_both_databases)]
+async fn a_token_may_what_it_was_made_for_and_nothing_else(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    for (asked, held) in [
+        (json!(["read"]), json!(["read"])),
+        (json!(["write"]), json!(["write"])),
+        (json!(["admin"]), json!(["admin"])),
+        (json!(["admin", "read"]), json!(["read", "admin"])),
+        (json!(["write", "write"]), json!(["write"])),
+    ] {
+        let made = admin.create_token(json!({ "name": "x", "scopes": asked })).await;
+        assert_eq!(made["scopes"], held);
+        let script = holder(&server, &made);
+        let holds = |scope: &str| held.as_array().unwrap().contains(&json!(scope));
+        let status = |allowed, success| if allowed { success } else { 403 };
+        script.get("/api/projects").await.expect(status(holds("read"), 200));
+        let project = json!({ "name": "x" });
+        script.post("/api/projects", project).await.expect(status(holds("write"), 201));
+        let admins = script.get("/api/admin/users").await;
+        admins.expect(status(holds("read") && holds("admin"), 200));
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_token_stops_at_the_very_instant_of_its_expiry(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for number in [1, 3650] {
+        let body = json!({ "name": "x", "expiresInDays": number });
+        let made = server.sign_in(&ada).await.post(PATH, body).await.expect(201);
+        let end = server.now() + days(number);
+        assert_eq!(made["expiresAt"], end.to_string());
+        let script = holder(&server, &made);
+        server.clock.set(end - seconds(1));
+        script.get("/api/me").await.expect(200);
+        server.clock.set(end);
+        script.get("/api/me").await.assert_problem(401, "token_expired");
+    }
+}
+
+#[apply(on_both_databases)]
+async fn the_site_decides_how_long_a_token_may_live(backend: Backend) {
+    let server = backend.start_with(&["--max-token-days", "30"]).await;
+    let ada = server.sign_up("ada").await;
+    for number in [31, 3650] {
+        let reply = ada.browser.post(PATH, json!({ "name": "x", "expiresInDays": number })).await;
+        let problem = reply.assert_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["field"], "expiresInDays");
+        assert!(problem["errors"][0]["message"].as_str().unwrap().contains("30"), "{problem}");
+    }
+    for (asked, granted) in [(json!(null), 30), (json!(30), 30), (json!(7), 7)] {
+        let made = ada.create_token(json!({ "name": "x", "expiresInDays": asked })).await;
+        assert_eq!(made["expiresAt"], (server.now() + days(granted)).to_string());
+    }
+    let made = ada.create_token(json!({ "name": "nobody said" })).await;
+    assert_eq!(made["expiresAt"], (server.now() + days(30)).to_string());
+}
+
+#[apply(on_both_databases)]
+async fn the_site_decides_what_a_token_begins_with(backend: Backend) {
+    let server = backend.start_with(&["--token-prefix", "acme_"]).await;
+    let ada = server.sign_up("ada").await;
+    let made = ada.create_token(json!({ "name": "x" })).await;
+    let token = made["token"].as_str().unwrap();
+    assert!(token.starts_with("acme_"));
+    assert_eq!(made["prefix"], token[.."acme_".len() + 4]);
+    holder(&server, &made).get("/api/me").await.expect(200);
+    let another = server.anonymous.with_token(&Server::unknown_token());
+    another.get("/api/me").await.assert_problem(401, "token_malformed");
+}
+
+#[apply(on_both_databases)]
+async fn a_token_is_shown_once_and_stored_nowhere(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let admin = server.sign_up_admin("admin").await;
+    let made = ada.create_token(json!({ "name": "secret keeper" })).await;
+    let token = made["token"].as_str().unwrap().to_owned();
+    let script = holder(&server, &made);
+    let here = place(&made);
+    let replies = [
+        script.get("/api/me").await,
+        script.get("/api/auth/get-session").await,
+        script.get(PATH).await,
+        script.get(&here).await,
+        ada.browser.get(PATH).await,
+        ada.browser.get(&here).await,
+        ada.browser.patch(&here, json!({ "name": "keeper of secrets" })).await,
+        admin.browser.get("/api/admin/tokens").await,
+        admin.browser.get("/api/admin/audit-events").await,
+        script.post("/api/projects", json!({})).await,
+        script.get("/api/projects?x=1").await,
+        script.delete("/api/tokens/current").await,
+        script.get("/api/me").await,
+    ];
+    // All but its first characters, which may be shown.
+    let secret = &token["sk_live_".len() + 4..];
+    for reply in &replies {
+        assert!(!reply.text.contains(secret), "{}", reply.text);
+        let headers = format!("{:?}", reply.headers);
+        assert!(!headers.contains(secret), "{headers}");
+    }
+
+    server.state.last_used.flush(&server.state.store).await.unwrap();
+    let stored = dump(&server).await;
+    let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    assert!(stored.contains("keeper of secrets"), "the row is in what was searched");
+    assert!(stored.contains(made["prefix"].as_str().unwrap()));
+    assert!(!stored.contains(secret));
+    assert!(!stored.to_ascii_lowercase().contains(&hex));
+}
+
+#[apply(on_both_databases)]
+async fn no_two_tokens_are_alike(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..20 {
+        let made = ada.create_token(json!({ "name": "the same" })).await;
+        assert!(seen.insert(made["token"].as_str().unwrap()[8..40].to_owned()));
+        assert!(seen.insert(made["id"].as_str().unwrap().to_owned()));
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_lock_out_and_a_new_token_do_not_slip_past_each_other(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let ada = server.sign_up("ada").await;
+    let user = format!("/api/admin/users/{}", ada.id);
+    let (deactivate, reactivate) = (format!("{user}/deactivate"), format!("{user}/reactivate"));
+    for round in 0..rounds(20) {
+        let revoke = round % 2 == 0;
+        let browser = server.sign_in(&ada).await;
+        let (made, locked) = tokio::join!(
+            browser.post(PATH, json!({ "name": "raced" })),
+            admin.browser.post(&deactivate, json!({ "revokeCredentials": revoke }))
+        );
+        locked.expect(200);
+        browser.post(PATH, json!({ "name": "late" })).await.assert_problem(401, "UNAUTHORIZED");
+        let script = match made.status.as_u16() {
+            201 => Some(holder(&server, &made.json())),
+            _ => None,
+        };
+        match &script {
+            Some(script) => script.get("/api/me").await.assert_problem(401, "token_invalid"),
+            None => made.assert_problem(401, "UNAUTHORIZED"),
+        };
+        admin.browser.post(&reactivate, json!({})).await.expect(200);
+        if let Some(script) = script {
+            let works = if revoke { 401 } else { 200 };
+            script.get("/api/me").await.expect(works);
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+async fn an_admins_token_that_is_made_during_a_demotion_opens_no_admins_route(backend: Backend) {
+    let server = backend.start().await;
+    let admin = server.sign_up_admin("admin").await;
+    let mut ada = server.sign_up_admin("ada").await;
+    let user = format!("/api/admin/users/{}", ada.id);
+    for _ in 0..rounds(20) {
+        let body = json!({ "name": "raced", "scopes": ["read", "admin"] });
+        let (made, demoted) = tokio::join!(
+            ada.browser.post(PATH, body),
+            admin.browser.patch(&user, json!({ "role": "user" }))
+        );
+        demoted.expect(200);
+        if made.status == 201 {
+            let script = holder(&server, &made.json());
+            script.get("/api/admin/users").await.assert_problem(403, "admin_required");
+        } else {
+            assert!(made.status.is_client_error(), "{made:?}");
+        }
+        ada = server.make_admin(ada).await;
+    }
+}
+
+#[apply(on_both_databases)]
+async fn the_token_of_an_admin_who_is_none_any_more_is_an_ordinary_one(backend: Backend) {
+    let server = backend.start().await;
+    server.sign_up_admin("admin").await;
+    let ada = server.sign_up_admin("ada").await;
+    let script = ada.token(&["read", "write", "admin"]).await;
+    script.get("/api/admin/users").await.expect(200);
+
+    server.set_role(&ada, Role::User).await;
+    script.get("/api/admin/users").await.assert_problem(403, "admin_required");
+    let user = format!("/api/admin/users/{}", ada.id);
+    script.patch(&user, json!({ "role": "admin" })).await.assert_problem(403, "admin_required");
+    script
+        .post(&format!("{user}/deactivate"), json!({}))
+        .await
+        .assert_problem(403, "admin_required");
+    script.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+    assert_eq!(script.get("/api/me").await.expect(200)["scopes"], json!(["read", "write"]));
+    let list = script.get(PATH).await.expect(200);
+    assert_eq!(list["items"][0]["scopes"], json!(["read", "write", "admin"]));
+}

@@ -1,0 +1,55 @@
+//! The sweep of the audit log: each operation below `/api/admin` that changes something leaves one event, which names the
+//! admin, and one that changes nothing leaves none. There is no list of operations here.
+
+use portcullis::store::page::new_id;
+
+use super::*;
+
+/// The admin of each event, the oldest event first.
+async fn actors(server: &Server) -> Vec<String> {
+    let sql = "SELECT coalesce(actor_id, '') AS value FROM audit_events ORDER BY id";
+    select(server, sql).await
+}
+
+#[apply(on_both_databases)]
+async fn each_write_of_an_admin_leaves_one_event_and_a_refused_one_none(backend: Backend) {
+    let server = backend.start().await;
+    let document = server.anonymous.get("/openapi.json").await.expect(200);
+    let operations = operations(&document);
+    let writes: Vec<_> = operations
+        .iter()
+        .filter(|operation| operation.path.starts_with("/api/admin/"))
+        .filter(|operation| operation.method != Method::GET)
+        .collect();
+    let mut wrong = Vec::new();
+    for operation in &writes {
+        let (admin, request) = prepare(&server, operation, &operations, Case::AdminCookie).await;
+        let before = actors(&server).await;
+        let reply = Reply::of(request).await;
+        assert_eq!(reply.status, operation.success(), "{}: {}", operation.id, reply.text);
+        let after = actors(&server).await;
+        if after[before.len()..] != [admin.id.clone()] {
+            wrong.push(format!("{}: events by {:?}", operation.id, &after[before.len()..]));
+        }
+
+        // Of a thing that is not there.
+        if operation.path.contains("{id}") {
+            let path = operation.path.replace("{id}", &new_id());
+            let mut request = admin.browser.request(operation.method.clone(), &path);
+            if let Some(example) = operation.example() {
+                request = request.json(example);
+            }
+            Reply::of(request).await.assert_problem(404, "not_found");
+        }
+        // By a user who is no admin.
+        let (_, request) = prepare(&server, operation, &operations, Case::Cookie).await;
+        let before = actors(&server).await.len().max(after.len());
+        Reply::of(request).await.assert_problem(403, "admin_required");
+        if actors(&server).await.len() != before {
+            wrong.push(format!("{}: an event although nothing was done", operation.id));
+        }
+    }
+    println!("{} operations leave one event each", writes.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(writes.len() >= 9, "only {} operations were found", writes.len());
+}

@@ -1,0 +1,37 @@
+//! Two spellings of an address. What an address is stands beside `src/fields.rs`.
+
+use proptest::prelude::*;
+
+use super::{holds, runtime};
+use crate::support::*;
+
+/// Invariant: whoever signs up with another spelling of an address that somebody has is refused, and
+/// whoever signs in with one is that somebody.
+#[test]
+fn addresses_that_are_one_in_lower_case_are_one_account() {
+    let runtime = runtime();
+    let server = runtime.block_on(Backend::Sqlite.start());
+    let pairs = ("[a-z0-9+_-]{1,20}@[a-z]{2,10}[.](test|example)", any::<u64>());
+    let pairs = pairs.prop_map(|(address, raised): (String, u64)| {
+        let letter = |(at, letter): (usize, char)| {
+            if raised >> (at % 64) & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
+        };
+        let other: String = address.chars().enumerate().map(letter).collect();
+        (address, other)
+    });
+    holds(&runtime, 4, pairs, async |(one, other)| {
+        let body = |email: &str| json!({ "name": "x", "email": email, "password": PASSWORD });
+        let sign_up =
+            async |email: &str| server.anonymous.post("/api/auth/sign-up/email", body(email)).await;
+        let made = sign_up(&other).await;
+        // proptest may have thought of it before.
+        if made.status == 200 {
+            assert_eq!(made.json()["user"]["email"], one);
+        }
+        for email in [&one, &other] {
+            sign_up(email).await.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
+            let signed_in = server.anonymous.post("/api/auth/sign-in/email", body(email)).await;
+            assert_eq!(signed_in.expect(200)["user"]["email"], one);
+        }
+    });
+}

@@ -1,0 +1,116 @@
+//! Passwords by the hundred at once: few are hashed, some wait, and the others are put off.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use crate::support::*;
+
+const AT_ONCE: usize = 2;
+const WAITING: usize = AT_ONCE * 32;
+const SIGN_INS: usize = 200;
+/// What one hash takes.
+const HASH: usize = 19 * 1024;
+/// What 200 connections and their requests take, and more.
+const REST: usize = 48 * 1024;
+
+/// The most memory that a process has had, in KiB.
+fn peak(process: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
+    let home = TempDir::new().unwrap();
+    let settings = [("PORTCULLIS_HASH_CONCURRENCY", "2")];
+    let server = ServerProcess::start(home.path(), &settings);
+    let ada = OutageProbe::sign_up(&server.anonymous).await;
+    let before = peak(server.child.id());
+    let sign_ins = AtomicUsize::new(SIGN_INS);
+    let sign_in = async || {
+        let body = json!({ "email": ada.email, "password": "not the password" });
+        let reply = server.anonymous.post("/api/auth/sign-in/email", body).await;
+        sign_ins.fetch_sub(1, Ordering::Relaxed);
+        reply
+    };
+    let looking = async {
+        let mut looks = 0;
+        while sign_ins.load(Ordering::Relaxed) > 0 {
+            server.anonymous.get("/health/live").await.expect(200);
+            ada.browser.get("/api/me").await.expect(200);
+            looks += 1;
+        }
+        looks
+    };
+    let (replies, looks) = tokio::join!(join_all((0..SIGN_INS).map(|_| sign_in())), looking);
+    let taken = peak(server.child.id()) - before;
+    assert!(taken < AT_ONCE * HASH + REST, "{taken} KiB more");
+    assert!(looks > 10, "nobody else was answered meanwhile, or {looks} times");
+
+    let mut wrong = 0;
+    for reply in replies {
+        if reply.status == 503 {
+            assert!(reply.header("retry-after").is_some());
+            assert_eq!(reply.header("set-cookie"), None);
+            reply.assert_problem(503, "busy");
+        } else {
+            reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+            wrong += 1;
+        }
+    }
+    assert!((AT_ONCE..SIGN_INS).contains(&wrong), "{wrong} of {SIGN_INS} were looked at");
+    println!("{wrong} hashed, {} put off, {taken} KiB, {looks} others", SIGN_INS - wrong);
+    assert!(wrong >= WAITING, "a place was left empty");
+}
+
+#[apply(on_both_databases)]
+async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
+    let settings = ["--wrong-passwords", "30"];
+    let server = backend.start_with_slow_hashing(&settings).await;
+    let ada = server.sign_up("ada").await;
+    let body = json!({ "email": ada.email, "password": "not the password" });
+    let sign_in = || server.anonymous.post("/api/auth/sign-in/email", body.clone());
+    // Whoever is done comes back at once, and whoever is put off soon: a place is hardly ever free.
+    let others: Vec<_> = (0..2 * WAITING)
+        .map(|_| {
+            let state = server.state.clone();
+            tokio::spawn(async move {
+                loop {
+                    if state.hashing.hash(chosen("whatever else")).await.is_err() {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                }
+            })
+        })
+        .collect();
+    let (mut made, mut assert_unavailable) = (0, 0);
+    // More than are borne.
+    while assert_unavailable < 40 {
+        match sign_in().await {
+            reply if reply.status == 503 => assert_unavailable += 1,
+            reply => {
+                reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+                made += 1;
+            }
+        }
+    }
+    for other in others {
+        other.abort();
+        let _ = other.await;
+    }
+    while server.state.hashing.waiting() > 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    for _ in made..30 {
+        sign_in().await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+    }
+    assert_eq!(sign_in().await.status, 429);
+}

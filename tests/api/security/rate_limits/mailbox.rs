@@ -1,0 +1,112 @@
+//! How many mails one mailbox gets: what is over it is not sent, and nobody is told.
+
+use super::*;
+
+const SEND_VERIFICATION: &str = "/api/auth/send-verification-email";
+const ATTACKER: &str = "192.0.2.66";
+const HOME: &str = "198.51.100.1";
+const PROXIED: [&str; 2] = ["--trusted-proxies", "127.0.0.1"];
+
+fn mailbox_of(email: &str) -> Value {
+    json!({ "email": email })
+}
+
+/// An answer without what differs from request to request.
+fn told(reply: &Reply) -> (u16, Vec<String>, String) {
+    let mut names: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
+    names.sort();
+    (reply.status.as_u16(), names, reply.text.clone())
+}
+
+#[apply(on_both_databases)]
+async fn over_the_limit_the_answer_is_the_same_and_no_mail_is_sent(backend: Backend) {
+    let server = backend.start_with(&["--limit-mailbox", "3/1h"]).await;
+    // The mail of the sign-up is the first.
+    let ada = server.sign_up("ada").await;
+    for email in [&ada.email, "ADA@example.com", "nobody@example.com"] {
+        let first = server.anonymous.post(REQUEST_RESET, mailbox_of(email)).await;
+        for _ in 0..4 {
+            let again = server.anonymous.post(REQUEST_RESET, mailbox_of(email)).await;
+            assert_eq!(told(&again), told(&first));
+        }
+        first.expect(200);
+        for path in [SEND_VERIFICATION] {
+            server.anonymous.post(path, mailbox_of(email)).await.expect(200);
+        }
+    }
+    let body = json!({ "newEmail": "nobody@example.com" });
+    ada.browser.post("/api/auth/change-email", body).await.expect(200);
+    assert_eq!(server.outbox().await.len(), 3);
+    // One more after a third of the time.
+    server.advance(seconds(20 * 60));
+    server.anonymous.post(REQUEST_RESET, mailbox_of(&ada.email)).await.expect(200);
+    assert_eq!(server.mail_to(&ada.email).await.len(), 4);
+}
+
+#[apply(on_both_databases)]
+async fn one_network_uses_up_no_other_networks_mails(backend: Backend) {
+    let limits = ["--limit-mailbox", "10/1h", "--limit-mailbox-total", "50/1h"];
+    let server = backend.start_with(&[&PROXIED[..], &limits].concat()).await;
+    let ada = server.sign_up("ada").await;
+    server.clear_outbox().await;
+    let body = mailbox_of(&ada.email);
+    for _ in 0..20 {
+        forwarded(&server, ATTACKER, REQUEST_RESET, &body).await.expect(200);
+    }
+    assert_eq!(server.mail_to(&ada.email).await.len(), 10);
+    server.clear_outbox().await;
+    forwarded(&server, HOME, REQUEST_RESET, &body).await.expect(200);
+    let link = server.last_mail_to(&ada.email).await.secret();
+    let body = json!({ "newPassword": "a password of one's own choice", "token": link });
+    forwarded(&server, HOME, "/api/auth/reset-password", &body).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn many_networks_reach_a_total_which_known_networks_are_not_part_of(backend: Backend) {
+    let limits = ["--limit-mailbox", "2/1h", "--limit-mailbox-total", "5/1h"];
+    let throttle = ["--wrong-passwords", "10"];
+    let server = backend.start_with(&[&PROXIED[..], &limits, &throttle].concat()).await;
+    let ada = server.sign_up("ada").await;
+    forwarded(&server, HOME, SIGN_IN, &credentials(&ada.email, PASSWORD)).await.expect(200);
+    server.wait_for_jobs().await;
+    let before = server.mail_to(&ada.email).await.len();
+    for network in 0..8 {
+        let place = format!("192.0.2.{network}");
+        forwarded(&server, &place, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
+    }
+    // The sign-up's own was one of the five.
+    assert_eq!(server.mail_to(&ada.email).await.len(), before + 4);
+    for left in [1, 2, 2] {
+        forwarded(&server, HOME, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
+        assert_eq!(server.mail_to(&ada.email).await.len(), before + 4 + left);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_sign_up_is_never_rejected_for_its_mailbox(backend: Backend) {
+    for verification in ["optional", "required"] {
+        let settings = ["--limit-mailbox", "2/1h", "--email-verification", verification];
+        let server = backend.start_with(&settings).await;
+        let email = "ada@example.com";
+        for _ in 0..5 {
+            server.anonymous.post(REQUEST_RESET, mailbox_of(email)).await.expect(200);
+        }
+        let body = json!({ "name": "ada", "email": email, "password": PASSWORD });
+        let answer = server.anonymous.post(SIGN_UP, body.clone()).await.expect(200);
+        assert_eq!(answer["user"]["email"], email);
+        assert_eq!(server.outbox().await.len(), 0, "its mail is not sent");
+        if verification == "required" {
+            // Nor is an account's owner told, and the answer stays the same.
+            let again = server.anonymous.post(SIGN_UP, body).await.expect(200);
+            assert_eq!(again["token"], Value::Null);
+            assert_eq!(server.outbox().await.len(), 0);
+        }
+        // Another link can be asked for later.
+        server.advance(seconds(30 * 60));
+        server.anonymous.post(SEND_VERIFICATION, mailbox_of(email)).await.expect(200);
+        let link = server.last_mail_to(email).await.secret();
+        let confirmed = json!({ "token": link });
+        server.anonymous.post("/api/auth/verify-email", confirmed).await.expect(200);
+        server.anonymous.post(SIGN_IN, credentials(email, PASSWORD)).await.expect(200);
+    }
+}

@@ -1,0 +1,213 @@
+//! The login throttle: what ends it, and attempts that run at the same time.
+
+use std::time::Duration;
+
+use portcullis::store::login_attempts::{self, Origin, Outcome};
+
+use super::*;
+
+const NEW: &str = "a password of one's own choice";
+
+/// The owner's network, from which they have signed in before.
+const HOME: &str = "198.51.100.1";
+/// Where nobody has signed in.
+const ELSEWHERE: &str = "192.0.2.9";
+
+/// A server with an account, and ten failed sign-ins from each of the two networks.
+async fn throttled(backend: Backend) -> (Server, Person) {
+    let server = backend.start_with(&PROXIED_TEN).await;
+    let ada = server.sign_up("ada").await;
+    let right = credentials(&ada.email, PASSWORD);
+    forwarded(&server, HOME, SIGN_IN, &right).await.expect(200);
+    for network in [HOME, ELSEWHERE] {
+        for _ in 0..10 {
+            let wrong = credentials(&ada.email, WRONG);
+            forwarded(&server, network, SIGN_IN, &wrong).await.expect(401);
+        }
+        assert_eq!(waits(&forwarded(&server, network, SIGN_IN, &right).await), 60, "{network}");
+    }
+    (server, ada)
+}
+
+const PROXIED_TEN: [&str; 4] = ["--trusted-proxies", "127.0.0.1", "--wrong-passwords", "10"];
+
+async fn is_let_in(server: &Server, email: &str, password: &str) {
+    for network in [HOME, ELSEWHERE, "203.0.113.5"] {
+        let reply = forwarded(server, network, SIGN_IN, &credentials(email, password)).await;
+        assert_eq!(reply.status, 200, "from {network}: {}", reply.text);
+    }
+}
+
+#[apply(on_both_databases)]
+async fn a_password_reset_by_mail_ends_the_throttle_on_all_networks(backend: Backend) {
+    let (server, ada) = throttled(backend).await;
+    let reply = forwarded(&server, HOME, SIGN_IN, &credentials(&ada.email, PASSWORD)).await;
+    let told = "Too many failed sign-ins with this email. Try again in 60 seconds, or reset your password: that ends the wait.";
+    assert_eq!(reply.json()["message"], told);
+    server.anonymous.post(REQUEST_RESET, json!({ "email": ada.email })).await.expect(200);
+    let link = server.last_mail_to(&ada.email).await.secret();
+    let body = json!({ "newPassword": NEW, "token": link });
+    server.anonymous.post("/api/auth/reset-password", body).await.expect(200);
+    is_let_in(&server, &ada.email, NEW).await;
+}
+
+#[apply(on_both_databases)]
+async fn a_change_of_password_ends_the_throttle_on_all_networks(backend: Backend) {
+    let (server, ada) = throttled(backend).await;
+    // In a session, from a network of its own, which a sign-in there made known before.
+    let (wrong, right) = (credentials(&ada.email, WRONG), credentials(&ada.email, PASSWORD));
+    server.advance(seconds(60));
+    forwarded(&server, "203.0.113.77", SIGN_IN, &right).await.expect(200);
+    for _ in 0..10 {
+        forwarded(&server, ELSEWHERE, SIGN_IN, &wrong).await.expect(401);
+    }
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    let path = "/api/auth/change-password";
+    forwarded_by(&ada.browser, "203.0.113.77", path, &change).await.expect(200);
+    is_let_in(&server, &ada.email, NEW).await;
+}
+
+#[apply(on_both_databases)]
+async fn a_change_of_address_leaves_the_throttle_behind_and_takes_known_networks_along(
+    backend: Backend,
+) {
+    let (server, ada) = throttled(backend).await;
+    let moved = "ada@new.example";
+    // Somebody has tried the new address before, from an unknown network.
+    for _ in 0..10 {
+        forwarded(&server, ELSEWHERE, SIGN_IN, &credentials(moved, WRONG)).await.expect(401);
+    }
+    let body = json!({ "newEmail": moved });
+    ada.browser.post("/api/auth/change-email", body).await.expect(200);
+    let link = server.last_mail_to(moved).await.secret();
+    ada.browser.post("/api/auth/verify-email", json!({ "token": link })).await.expect(200);
+    for _ in 0..10 {
+        forwarded(&server, ELSEWHERE, SIGN_IN, &credentials(moved, WRONG)).await.expect(401);
+    }
+    let right = credentials(moved, PASSWORD);
+    waits(&forwarded(&server, ELSEWHERE, SIGN_IN, &right).await);
+    forwarded(&server, HOME, SIGN_IN, &right).await.expect(200);
+}
+
+#[apply(on_both_databases)]
+async fn the_operator_ends_the_throttle_on_all_networks(backend: Backend) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = backend.database(folder.path()).await;
+    let settings = [("DATABASE_URL", url.as_str())];
+    let tool =
+        |arguments: &[&str], input: &str| succeeds(run(folder.path(), &settings, arguments, input));
+    let server = Server::on(&url, tempfile::TempDir::new().unwrap(), &PROXIED_TEN).await;
+    let ada = server.sign_up("ada").await;
+    let fill = async |password: &str| {
+        let right = credentials(&ada.email, password);
+        forwarded(&server, HOME, SIGN_IN, &right).await.expect(200);
+        for network in [HOME, ELSEWHERE] {
+            for _ in 0..10 {
+                let wrong = credentials(&ada.email, WRONG);
+                forwarded(&server, network, SIGN_IN, &wrong).await.expect(401);
+            }
+            waits(&forwarded(&server, network, SIGN_IN, &right).await);
+        }
+    };
+    fill(PASSWORD).await;
+    let said = tool(&["user", "unlock", &ada.email], "");
+    assert!(said.contains("can try to sign in again at once"), "{said}");
+    is_let_in(&server, &ada.email, PASSWORD).await;
+    assert!(tool(&["user", "unlock", &ada.email], "").contains("had no failed sign-ins"));
+
+    // The networks of those sign-ins are known by now.
+    server.advance(portcullis::time::days(91));
+    fill(PASSWORD).await;
+    tool(&["user", "password", &ada.email], NEW);
+    is_let_in(&server, &ada.email, NEW).await;
+    let admin = server.sign_up_admin("admin").await;
+    let log = admin.browser.get("/api/admin/audit-events").await.expect(200).to_string();
+    assert!(log.contains("login-unlocked") && log.contains("password-set"), "{log}");
+}
+
+/// Ten may fail. Many requests at once may have to wait for the database where this machine is busy.
+const AT_ONCE: [&str; 4] = ["--wrong-passwords", "10", "--database-timeout", "60"];
+
+/// Sends so many sign-ins at once, and counts the answers by status.
+async fn at_once(callers: &[&Caller], number: usize, body: &Value) -> (usize, usize, usize) {
+    let attempts = (0..number).map(|at| {
+        let (caller, body) = (callers[at % callers.len()].clone(), body.clone());
+        tokio::spawn(async move { caller.post(SIGN_IN, body).await.status.as_u16() })
+    });
+    let mut seen = Vec::new();
+    for each in attempts.collect::<Vec<_>>() {
+        seen.push(each.await.unwrap());
+    }
+    let count = |status| seen.iter().filter(|one| **one == status).count();
+    let counted = (count(200), count(401), count(429));
+    assert_eq!(counted.0 + counted.1 + counted.2, number, "{seen:?}");
+    counted
+}
+
+#[apply(on_both_databases)]
+async fn many_wrong_attempts_at_once_verify_no_more_passwords_than_may_fail(backend: Backend) {
+    let many = count_from_env("SIGN_INS").unwrap_or(120);
+    let server = backend.start_with(&AT_ONCE).await;
+    let ada = server.sign_up("ada").await;
+    let before = server.state.hashing.made();
+    let wrong = credentials(&ada.email, WRONG);
+    assert_eq!(at_once(&[&server.anonymous], many, &wrong).await, (0, 10, many - 10));
+    assert_eq!(server.state.hashing.made() - before, 10);
+    waits(&server.anonymous.post(SIGN_IN, credentials(&ada.email, PASSWORD)).await);
+}
+
+#[apply(on_both_databases)]
+async fn many_right_attempts_at_once_all_sign_in(backend: Backend) {
+    let many = count_from_env("SIGN_INS").unwrap_or(16);
+    let server = backend.start_with(&AT_ONCE).await;
+    let ada = server.sign_up("ada").await;
+    let right = credentials(&ada.email, PASSWORD);
+    assert_eq!(at_once(&[&server.anonymous], many, &right).await, (many, 0, 0));
+    // Nothing is left over: ten may fail, and not one fewer.
+    for _ in 0..10 {
+        server.anonymous.post(SIGN_IN, credentials(&ada.email, WRONG)).await.expect(401);
+    }
+    waits(&server.anonymous.post(SIGN_IN, right).await);
+}
+
+#[tokio::test]
+async fn many_wrong_attempts_at_once_on_two_instances_are_limited_together() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = Backend::Postgres.database(folder.path()).await;
+    let one = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
+    let two = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
+    let ada = one.sign_up("ada").await;
+    let made = || one.state.hashing.made() + two.state.hashing.made();
+    let before = made();
+    let wrong = credentials(&ada.email, WRONG);
+    assert_eq!(at_once(&[&one.anonymous, &two.anonymous], 60, &wrong).await, (0, 10, 50));
+    assert_eq!(made() - before, 10);
+}
+
+#[apply(on_both_databases)]
+async fn an_attempt_waits_for_those_that_run_and_then_is_refused(backend: Backend) {
+    let server = backend.start_with(&["--wrong-passwords", "1"]).await;
+    let ada = server.sign_up("ada").await;
+    let right = credentials(&ada.email, PASSWORD);
+    let (store, origin) = (&server.state.store, origin_of(&ada));
+    let begun = login_attempts::reserve(store, origin.clone(), 1, server.now()).await.unwrap();
+    // One runs without an end: a second waits a few seconds, and is refused without a long wait.
+    let reply = server.anonymous.post(SIGN_IN, right.clone()).await;
+    assert_eq!(waits(&reply), 1);
+    // Another waits, and signs in when the first has ended.
+    let (waiting, ()) = tokio::join!(server.anonymous.post(SIGN_IN, right.clone()), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let outcome = Outcome::NotMade;
+        login_attempts::resolve(store, begun.unwrap(), outcome, server.now()).await.unwrap();
+    });
+    waiting.expect(200);
+    // One whose instance died counts as failed after half a minute.
+    login_attempts::reserve(store, origin, 1, server.now()).await.unwrap().unwrap();
+    server.advance(seconds(30));
+    assert_eq!(waits(&server.anonymous.post(SIGN_IN, right).await), 60);
+}
+
+/// What an attempt from the tests' own network is counted for.
+fn origin_of(person: &Person) -> Origin {
+    Origin::new(&person.email, portcullis::limits::network("127.0.0.1".parse().unwrap()))
+}

@@ -1,0 +1,133 @@
+//! What the source says only where it may.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::operations::events::sources;
+
+/// By these names a header that opens the gate is read, or the crate that carries the cookie.
+const NAMES: [&str; 4] = ["AUTHORIZATION", "COOKIE", "SessionExt", "actix_session"];
+/// In small letters: a header by its text, and actix's own way to cookies.
+const TEXTS: [&str; 4] = ["\"authorization\"", "\"cookie\"", ".cookie(", ".cookies("];
+
+/// Who names one and does not read it.
+const OTHERS: [(&str, &str); 3] = [
+    // Its warnings are left out of the log.
+    ("src/cli/log.rs", "actix_session"),
+    // A security scheme is called so in the document.
+    ("src/openapi.rs", "COOKIE"),
+    ("src/openapi.rs", "\"cookie\""),
+];
+
+/// What of all that a source names outside of its comments.
+fn named(source: &str) -> BTreeSet<&'static str> {
+    let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let words: BTreeSet<&str> =
+        code.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').collect();
+    let small = code.to_ascii_lowercase();
+    let names = NAMES.into_iter().filter(|name| words.contains(name));
+    names.chain(TEXTS.into_iter().filter(|text| small.contains(text))).collect()
+}
+
+#[test]
+fn nobody_but_the_gate_reads_what_opens_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut at_the_gate, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+    for file in sources(&root.join("src")) {
+        let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let gate = path == "src/gate.rs" || path.starts_with("src/gate/");
+        let found = if gate { &mut at_the_gate } else { &mut elsewhere };
+        found.extend(
+            named(&fs::read_to_string(&file).unwrap()).into_iter().map(|it| (path.clone(), it)),
+        );
+    }
+    for reader in [("src/gate/bearer.rs", "AUTHORIZATION"), ("src/gate/cookie.rs", "SessionExt")] {
+        assert!(at_the_gate.contains(&(reader.0.to_owned(), reader.1)), "{reader:?} is not found");
+    }
+    let others = OTHERS.map(|(path, name)| (path.to_owned(), name));
+    assert_eq!(elsewhere, BTreeSet::from(others));
+}
+
+/// Queries of users that need not say that they leave out deleted ones, with the reason.
+const ALL_USERS: [(&str, usize); 5] = [
+    // Whether a user has yet to be indexed.
+    ("src/store/user_search/find.rs", 1),
+    // The words of a user whom the transaction has written, and of all who have yet to be indexed.
+    ("src/store/user_search/index.rs", 4),
+    // The numbers of a user whom the transaction has locked.
+    ("src/store/generation.rs", 2),
+    // What it joins is filtered where that ends.
+    ("src/store/tokens.rs", 1),
+    // It looks for them.
+    ("src/store/retention/leavers.rs", 2),
+];
+
+/// How many queries of users in a source do not leave out deleted ones: what is added to them is no query.
+fn queries_of_all_users(source: &str) -> usize {
+    let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = lines.flat_map(|line| line.split_whitespace()).collect();
+    let parts: Vec<&str> = code.split("users::table").collect();
+    let pairs = parts.windows(2).map(|pair| (pair[0], pair[1]));
+    pairs
+        .filter(|(before, after)| {
+            let added = before.ends_with("insert_into(");
+            // Whatever they held is of an old generation.
+            let current =
+                ["_is_current()", "$is_current()"].iter().any(|name| after.contains(name));
+            let left_out = current
+                || [".filter(present())", ".filter($crate::store::users::present())"]
+                    .iter()
+                    .any(|filter| after.trim_start_matches(')').starts_with(filter));
+            !added && !left_out
+        })
+        .count()
+}
+
+/// Deleted accounts stay for as long as it takes to delete what is theirs, and nothing may show them.
+#[test]
+fn every_query_of_users_leaves_out_deleted_ones() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = BTreeSet::new();
+    for file in sources(&root.join("src/store")) {
+        let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let queries = queries_of_all_users(&fs::read_to_string(&file).unwrap());
+        if queries > 0 {
+            found.insert((path, queries));
+        }
+    }
+    assert_eq!(found, BTreeSet::from(ALL_USERS.map(|(path, count)| (path.to_owned(), count))));
+}
+
+#[test]
+fn a_query_of_all_users_is_found() {
+    for (code, count) in [
+        ("users::table.find(&id)", 1),
+        ("users::table\n    .filter(users::email.eq(email)).filter(present())", 1),
+        ("sessions::table.inner_join(users::table)", 1),
+        ("users::table\n    .filter(present())\n    .find(&id); users::table.count()", 1),
+        ("sessions::table.inner_join(users::table).filter(present())", 0),
+        ("diesel::insert_into(users::table).values(&user)", 0),
+        ("users::table.filter($crate::store::users::present()).find($id)", 0),
+        ("// users::table", 0),
+    ] {
+        assert_eq!(queries_of_all_users(code), count, "{code}");
+    }
+}
+
+#[test]
+fn whoever_reads_what_opens_the_gate_is_found() {
+    for code in [
+        "use actix_web::http::header::{ACCEPT, AUTHORIZATION};",
+        "request.headers().get(header::COOKIE)",
+        "request.headers().get(\"Authorization\")",
+        "headers.get_all(\"cookie\")",
+        "request.cookie(\"portcullis\")",
+        "for cookie in request.cookies()?.iter() {}",
+        "use actix_session::SessionExt as _;",
+    ] {
+        assert!(!named(code).is_empty(), "{code}");
+    }
+    for code in ["// AUTHORIZATION decides", "header::SET_COOKIE", "let cookie = secret();"] {
+        assert!(named(code).is_empty(), "{code}");
+    }
+}

@@ -1,0 +1,103 @@
+//! All that the servers of these tests log, at every level, is searched for what opens the gate.
+
+use std::{
+    collections::HashSet,
+    io,
+    sync::{
+        LazyLock, Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use percent_encoding::percent_decode_str;
+use portcullis::{cli::log, config::LogFormat};
+
+use super::{Backend, PASSWORD};
+
+/// What is shorter is no secret of ours.
+const SHORTEST_SECRET: usize = 32;
+
+static SECRETS: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+static ANSWERED: AtomicUsize = AtomicUsize::new(0);
+static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins to search, once for all tests.
+pub fn search() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let line = || Line;
+        log::begin("trace", LogFormat::Human, false, line).expect("no other log has begun");
+    });
+}
+
+/// From now on these must be in no line.
+pub fn add_secrets(secrets: impl IntoIterator<Item = String>) {
+    lock(&SECRETS).extend(secrets);
+}
+
+/// Fails where a line has held what it must not.
+#[track_caller]
+pub fn assert_nothing_found() {
+    let found = lock(&FOUND);
+    assert!(found.is_empty(), "the log holds a secret: {found:?}");
+}
+
+/// The secrets in a header's value, or in a cookie, which is encoded as in a URL.
+pub fn secrets_in(text: &str) -> Vec<String> {
+    words(&percent_decode_str(text).decode_utf8_lossy()).map(str::to_owned).collect()
+}
+
+/// What may be a secret: those of tokens, cookies and links are one word each.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let apart = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_';
+    text.split(apart).filter(|word| word.len() >= SHORTEST_SECRET)
+}
+
+/// Whether a line holds what it must not.
+fn is_bad(line: &str) -> bool {
+    let secrets = lock(&SECRETS);
+    line.contains(PASSWORD) || words(line).any(|word| secrets.contains(word))
+}
+
+/// Where each line goes, as one piece.
+struct Line;
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        if line.contains("answered") {
+            ANSWERED.fetch_add(1, Ordering::Relaxed);
+        }
+        if is_bad(&line) {
+            lock(&FOUND).push(line.into_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_that_holds_a_secret_is_noticed() {
+    let secret = "x".repeat(SHORTEST_SECRET);
+    assert!(!is_bad(&format!("begun {secret}.")));
+    let cookie = format!("portcullis=%22{secret}%22");
+    add_secrets(secrets_in(&cookie));
+    assert!(is_bad(&format!("begun {secret}.")));
+    assert!(!is_bad(&format!("begun {secret}y.")));
+    assert!(is_bad(&format!("with {PASSWORD}!")));
+}
+
+#[tokio::test]
+async fn what_servers_log_is_searched() {
+    let server = Backend::Sqlite.start().await;
+    let before = ANSWERED.load(Ordering::Relaxed);
+    server.anonymous.get("/health/live").await.expect(200);
+    assert!(ANSWERED.load(Ordering::Relaxed) > before);
+}

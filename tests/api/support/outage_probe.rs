@@ -1,0 +1,166 @@
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{Caller, PASSWORD, Person, Reply};
+
+/// Waits for what must come to an end, however the store fares: this tells late from never.
+pub async fn within_timeout<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), work).await.expect("the wait is bounded")
+}
+
+/// Somebody with a cookie and a token who watches what becomes of them while the store is in trouble.
+pub struct OutageProbe {
+    pub anonymous: Caller,
+    pub email: String,
+    pub browser: Caller,
+    pub script: Caller,
+}
+
+impl OutageProbe {
+    pub async fn of(person: &Person, anonymous: &Caller) -> Self {
+        let script = person.token(&["read", "write"]).await;
+        Self {
+            anonymous: anonymous.clone(),
+            email: person.email.clone(),
+            browser: person.browser.clone(),
+            script,
+        }
+    }
+
+    /// Signs up with a server that runs.
+    pub async fn sign_up(anonymous: &Caller) -> Self {
+        Self::sign_up_as(anonymous, "witness@example.com").await
+    }
+
+    pub async fn sign_up_as(anonymous: &Caller, email: &str) -> Self {
+        let body = json!({ "name": "Witness", "email": email, "password": PASSWORD });
+        let reply = anonymous.post("/api/auth/sign-up/email", body).await;
+        let browser = anonymous.with_cookie(&reply.cookie().expect("sign-up sets the cookie"));
+        let person =
+            Person { id: String::new(), email: email.to_owned(), browser: browser.clone() };
+        Self::of(&person, anonymous).await
+    }
+
+    /// The same keys, at a server that has taken the place of the first.
+    pub fn at(&self, anonymous: &Caller) -> Self {
+        Self {
+            anonymous: anonymous.clone(),
+            email: self.email.clone(),
+            browser: anonymous.with_cookie(self.browser.cookie.as_ref().unwrap()),
+            script: anonymous.with_token(self.script.token.as_ref().unwrap()),
+        }
+    }
+
+    fn reads(&self) -> Vec<reqwest::RequestBuilder> {
+        let mut reads = Vec::new();
+        for caller in [&self.browser, &self.script] {
+            for path in ["/api/me", "/api/dashboard", "/api/projects"] {
+                reads.push(caller.request(Method::GET, path));
+            }
+        }
+        let page = self.browser.request(Method::GET, "/api/settings").header("Accept", "text/html");
+        reads.push(page);
+        reads.push(self.browser.request(Method::GET, "/api/auth/get-session"));
+        reads
+    }
+
+    fn writes(&self) -> Vec<reqwest::RequestBuilder> {
+        let project = json!({ "name": "during" });
+        let sign_in = json!({ "email": self.email, "password": PASSWORD });
+        vec![
+            self.browser.request(Method::POST, "/api/projects").json(&project),
+            self.script.request(Method::POST, "/api/projects").json(&project),
+            self.browser.request(Method::POST, "/api/auth/sign-out").json(&json!({})),
+            self.anonymous.request(Method::POST, "/api/auth/sign-in/email").json(&sign_in),
+        ]
+    }
+
+    /// Nothing that needs the store is answered, nobody is taken for anonymous, and probes say so.
+    pub async fn assert_outage(&self) {
+        let mut requests = self.reads();
+        requests.extend(self.writes());
+        requests.push(self.anonymous.request(Method::GET, "/health/ready"));
+        self.assert_all_unavailable(requests).await;
+        let dashboard = within_timeout(self.anonymous.get("/api/dashboard")).await.expect(200);
+        assert_eq!(dashboard["signedIn"], false, "who presents nothing asks nobody");
+        within_timeout(self.anonymous.get("/health/live")).await.expect(200);
+    }
+
+    /// What reads is answered as ever, what writes is put off, and so nobody is sent elsewhere.
+    pub async fn assert_read_only(&self) {
+        for reply in self.answers(self.reads()).await {
+            assert_eq!(reply.header("set-cookie"), None);
+            reply.expect(200);
+        }
+        self.assert_all_unavailable(self.writes()).await;
+        within_timeout(self.anonymous.get("/health/live")).await.expect(200);
+        within_timeout(self.anonymous.get("/health/ready")).await.expect(200);
+    }
+
+    /// The same cookie and the same token work, some time after the trouble is over: until then 503 is
+    /// all that they may hear.
+    pub async fn assert_recovered(&self) {
+        within_timeout(async {
+            loop {
+                let replies = self.answers(self.reads()).await;
+                let (served, others): (Vec<_>, Vec<_>) =
+                    replies.iter().partition(|reply| reply.status == 200);
+                for reply in &others {
+                    assert_unavailable(reply);
+                }
+                if others.is_empty() {
+                    return assert!(served.iter().all(|r| r.header("set-cookie").is_none()));
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        for caller in [&self.browser, &self.script] {
+            let me = caller.get("/api/me").await.expect(200);
+            assert_eq!(me["user"]["email"], self.email.as_str());
+            // A connection for writes that is dead is not noticed by reads.
+            within_timeout(async {
+                loop {
+                    let reply = caller.post("/api/projects", json!({ "name": "after" })).await;
+                    if reply.status == 201 {
+                        return;
+                    }
+                    assert_unavailable(&reply);
+                }
+            })
+            .await;
+        }
+        self.anonymous.get("/health/ready").await.expect(200);
+    }
+
+    async fn assert_all_unavailable(&self, requests: Vec<reqwest::RequestBuilder>) {
+        for reply in self.answers(requests).await {
+            assert_unavailable(&reply);
+        }
+    }
+
+    /// All at once, as callers come.
+    async fn answers(&self, requests: Vec<reqwest::RequestBuilder>) -> Vec<Reply> {
+        let asked: Vec<_> = requests
+            .into_iter()
+            .map(|request| tokio::spawn(within_timeout(Reply::of(request))))
+            .collect();
+        let mut replies = Vec::new();
+        for reply in asked {
+            replies.push(reply.await.unwrap());
+        }
+        replies
+    }
+}
+
+/// 503 with Retry-After, and neither a cookie nor a way elsewhere.
+#[track_caller]
+pub fn assert_unavailable(reply: &Reply) {
+    assert_eq!(reply.status, 503, "{}", reply.text);
+    assert_eq!(reply.json()["code"], "store_unavailable", "{}", reply.text);
+    assert!(reply.header("retry-after").is_some());
+    assert_eq!(reply.header("set-cookie"), None);
+    assert_eq!(reply.header("location"), None);
+}
