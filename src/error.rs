@@ -432,7 +432,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Violated(constraint) => constraint.into(),
-            store::Error::Bug { operation, reason } => {
+            store::Error::Bug { operation, reason, .. } => {
                 tracing::error!(operation, %reason, "a statement failed because of a bug");
                 Code::Internal.into()
             }

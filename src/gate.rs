@@ -46,7 +46,7 @@ use crate::{
     error::Error,
     scope::Scope,
     state::State,
-    store::{last_used::CredentialId, sessions, tokens},
+    store::{api_tokens, last_used::CredentialId},
 };
 
 pub use access::{Access, Body, Declares, Query};
@@ -139,7 +139,7 @@ async fn by_cookie(state: &State, cookie: Cookie, extends: bool) -> Result<Findi
         Cookie::Secret(hash) => hash,
     };
     let now = state.clock.now();
-    let Some(found) = sessions::by_secret(&state.store, hash, now).await? else {
+    let Some(found) = state.store.find_session(hash, now).await? else {
         return Ok(Anonymous::StaleCookie.into());
     };
     let active = found.user.is_active();
@@ -163,13 +163,13 @@ async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Er
         }
     };
     let now = state.clock.now();
-    let Some(found) = tokens::by_hash(&state.store, hash, now).await? else {
+    let Some(found) = state.store.find_token(hash, now).await? else {
         return Ok(Anonymous::TokenInvalid.into());
     };
     let token = &found.key;
     Ok(match (token.state(now), token.expires_at, found.user.is_active()) {
-        (tokens::State::Expired, Some(end), true) => Anonymous::TokenExpired(end).into(),
-        (tokens::State::Active, _, true) => {
+        (api_tokens::State::Expired, Some(end), true) => Anonymous::TokenExpired(end).into(),
+        (api_tokens::State::Active, _, true) => {
             state.last_used.note(&found.used, now, || CredentialId::Token(token.id.clone()));
             Finding::token(&found)
         }

@@ -9,7 +9,7 @@ use actix_web::{
     web::Data,
 };
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use portcullis::{secrets::SigningKey, state::State, store::lease};
+use portcullis::{secrets::SigningKey, state::State, store::lease_settings};
 use portcullis_bench::{
     people::{COOKIES, JWTS, NOTHING, People, TOKENS},
     served::{Behind, Served},
@@ -43,7 +43,7 @@ fn ask(behind: Behind, presented: &str) -> Asking {
         let people = People::make(1, &state, &key, folder.path()).await.expect("they are made");
         people.join(&state.store).await.expect("they join");
         // Valgrind is slow, and one of 300 ms would end meanwhile.
-        lease::set(&state.store, 10_000).await.expect("leases are longer");
+        lease_settings::set(&state.store, 10_000).await.expect("leases are longer");
         let app = App::new().configure(|config| behind.serve(config, &state, &key));
         let line = std::fs::read_to_string(folder.path().join(presented)).expect("a header");
         (test::init_service(app).await, line)

@@ -6,9 +6,9 @@ use actix_web::web::Data;
 use portcullis::{
     state::State,
     store::{
-        accounts::{self, CreateUserOptions},
+        registration::{self, CreateUserOptions},
         audit_events::{Action, Event},
-        lease,
+        lease_settings,
         users::{self, Profile, Role, User},
     },
 };
@@ -24,11 +24,11 @@ pub fn begin(state: Data<State>, each_second: u32) -> io::Result<()> {
     let user = User::new("Changed".to_owned(), format!("{id}@example.com"), Role::User, now);
     let id = user.id.clone();
     system.block_on(async {
-        lease::set(&state.store, 300).await.map_err(io::Error::other)?;
+        lease_settings::set(&state.store, 300).await.map_err(io::Error::other)?;
         let event = Event::new(None, Action::UserCreated, &id, &Default::default(), now);
         let with = CreateUserOptions { account: None, mail: None, event };
         let opened =
-            accounts::create_user(&state.store, user, with).await.map_err(io::Error::other)?;
+            registration::create_user(&state.store, user, with).await.map_err(io::Error::other)?;
         opened.map(drop).map_err(io::Error::other)
     })?;
     if each_second > 0 {

@@ -19,7 +19,7 @@ use portcullis::{
         self, Database, Store,
         schema::{api_tokens, sessions, users},
         sessions::{Device, NewSession},
-        tokens::NewToken,
+        api_tokens::NewToken,
         users::{Role, User},
     },
     time::Clock,

@@ -2,8 +2,8 @@
 
 pub mod audit_events;
 pub mod credentials;
+pub mod deactivation;
 pub mod jobs;
-pub mod lock_out;
 pub mod mails;
 pub mod tokens;
 pub mod users;

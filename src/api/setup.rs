@@ -20,8 +20,8 @@ use crate::{
     store::{
         accounts::NewAccount,
         audit_events::{Action, Event},
+        first_admin::{self, FirstAdmin, SetupOutcome},
         sessions::NewSession,
-        setup::{self, FirstAdmin, SetupOutcome},
         users::{self, Role},
     },
 };
@@ -91,7 +91,7 @@ pub async fn set_up(
         event: Event::new(Some(&user.id), Action::UserCreated, &user.id, &detail, now),
         user,
     };
-    let claimed = setup::claim(&state.store, first, now)
+    let claimed = first_admin::claim(&state.store, first, now)
         .await
         .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))?;
     match claimed {

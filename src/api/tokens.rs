@@ -26,7 +26,9 @@ use crate::{
     scope::{Scope, Scopes},
     secrets::PlainToken,
     state::State,
-    store::tokens::{self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State as Stored},
+    store::api_tokens::{
+        self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State as Stored,
+    },
     time::Timestamp,
 };
 
@@ -132,7 +134,7 @@ pub async fn list_tokens(
     let filter = Filter { user_id: Some(session.user.id.clone()), state: None };
     let (cursor, before) = (paging.cursor.map(Into::into), paging.before.map(Into::into));
     let window = window(cursor, before, paging.limit)?;
-    let page = tokens::list(&state.store, filter, window, now).await?;
+    let page = api_tokens::list(&state.store, filter, window, now).await?;
     Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
 }
 
@@ -202,11 +204,12 @@ pub async fn create_token(
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
     // What the gate has read may have changed in the meantime.
-    let row = match tokens::create(&state.store, row, scopes, Maker::Owner(own.id.clone())).await? {
-        CreateTokenOutcome::Token(row) => *row,
-        CreateTokenOutcome::Deactivated => return Err(Code::Unauthorized.into()),
-        CreateTokenOutcome::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
-    };
+    let row =
+        match api_tokens::create(&state.store, row, scopes, Maker::Owner(own.id.clone())).await? {
+            CreateTokenOutcome::Token(row) => *row,
+            CreateTokenOutcome::Deactivated => return Err(Code::Unauthorized.into()),
+            CreateTokenOutcome::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
+        };
     let place = format!("/api/tokens/{}", row.id);
     let created = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };
     Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
@@ -229,7 +232,7 @@ pub async fn show_token(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<TokenView>, Error> {
-    let found = tokens::find(&state.store, session.user.id.clone(), id.to_string()).await?;
+    let found = api_tokens::find(&state.store, session.user.id.clone(), id.to_string()).await?;
     Ok(Json(TokenView::at(state.clock.now(), found.ok_or(Code::NotFound)?)))
 }
 
@@ -257,7 +260,8 @@ pub async fn rename_token(
     ValidJson(body): ValidJson<RenameToken>,
 ) -> Result<Json<TokenView>, Error> {
     let found =
-        tokens::rename(&state.store, session.user.id.clone(), id.to_string(), body.name).await?;
+        api_tokens::rename(&state.store, session.user.id.clone(), id.to_string(), body.name)
+            .await?;
     Ok(Json(TokenView::at(state.clock.now(), found.ok_or(Code::NotFound)?)))
 }
 
@@ -272,7 +276,7 @@ pub async fn revoke_token(
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
-    if tokens::revoke(&state.store, session.user.id.clone(), id.to_string(), now).await? {
+    if api_tokens::revoke(&state.store, session.user.id.clone(), id.to_string(), now).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())
@@ -288,6 +292,6 @@ pub async fn revoke_current_token(
     ByToken(id): ByToken,
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
-    tokens::revoke(&state.store, session.user.id.clone(), id, state.clock.now()).await?;
+    api_tokens::revoke(&state.store, session.user.id.clone(), id, state.clock.now()).await?;
     Ok(HttpResponse::NoContent().finish())
 }

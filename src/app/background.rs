@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     jobs, key_check, output, retention,
     state::State,
-    store::user_search::{self, BATCH},
+    store::users::{self, search::BATCH},
 };
 
 /// How often the last uses of credentials, and the new ends of sessions in use, are written.
@@ -56,7 +56,7 @@ async fn index_users(state: &State, stop: &CancellationToken) {
     let mut users = 0;
     loop {
         let started = Instant::now();
-        match user_search::index_some(&state.store).await {
+        match users::search::index_some(&state.store).await {
             Ok(indexed) => {
                 if users == 0 && indexed == BATCH {
                     tracing::info!("the search index is incomplete: adding users to it");

@@ -3,7 +3,7 @@ use clap::Subcommand;
 use super::{Failure, print};
 use crate::store::{
     Database, Store,
-    lease::{self, Lease},
+    lease_settings::{self, Lease},
 };
 
 /// What an operator decides about answering from memory.
@@ -26,9 +26,9 @@ pub enum CacheCommand {
 /// Runs the command.
 pub(super) async fn run(command: CacheCommand, store: &Store) -> Result<(), Failure> {
     let lease = match command {
-        CacheCommand::Status => lease::show(store).await?,
-        CacheCommand::Enable { milliseconds } => lease::set(store, milliseconds).await?,
-        CacheCommand::Disable => lease::set(store, 0).await?,
+        CacheCommand::Status => lease_settings::show(store).await?,
+        CacheCommand::Enable { milliseconds } => lease_settings::set(store, milliseconds).await?,
+        CacheCommand::Disable => lease_settings::set(store, 0).await?,
     };
     print(describe(store, lease))
 }

@@ -13,9 +13,8 @@ use crate::{
     secrets::LinkSecret,
     state::State,
     store::{
-        Location, files_of,
+        Location, files_of, first_admin,
         retention::clock::{self, ClockStatus},
-        setup,
     },
     time::{Clock, seconds},
 };
@@ -116,7 +115,7 @@ async fn jumped(state: &State) -> Result<Option<String>, Failure> {
 async fn setup_link(state: &State) -> Result<Option<LinkSecret>, Failure> {
     let secret = LinkSecret::generate();
     let until = state.clock.now() + seconds(SETUP_MINUTES * 60);
-    let issued = setup::issue(&state.store, secret.hash(), until).await?;
+    let issued = first_admin::issue(&state.store, secret.hash(), until).await?;
     Ok(issued.then_some(secret))
 }
 

@@ -5,8 +5,9 @@ use super::{Failure, now, operator::event, print, users::find};
 use crate::store::{
     Store,
     audit_events::{Action, EVERYBODY},
+    operator_revocation,
     page::{Start, Window},
-    revocation, sessions,
+    sessions,
 };
 
 /// What an operator does with sessions.
@@ -80,6 +81,6 @@ async fn end(store: &Store, email: Option<String>) -> Result<(), Failure> {
     };
     let subject = id.as_deref().unwrap_or(EVERYBODY);
     let event = event(Action::SessionsEnded, subject, json!({ "links": true }));
-    revocation::end_sessions(store, id, now(), event).await?;
+    operator_revocation::end_sessions(store, id, now(), event).await?;
     print(format_args!("Revoked all sessions and mailed links of {who}."))
 }

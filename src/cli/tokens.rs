@@ -11,10 +11,10 @@ use crate::{
     secrets::PlainToken,
     store::{
         AdminCheckFailed, Store,
+        api_tokens::{self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State},
         audit_events::{Action, EVERYBODY},
+        operator_revocation,
         page::{Start, Window},
-        revocation,
-        tokens::{self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State},
     },
     time::in_days,
 };
@@ -90,7 +90,7 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
     let by_operator = |token: &ApiToken| {
         event(Action::TokenRevoked, &token.user_id, json!({ "tokenId": token.id }))
     };
-    let token = match tokens::revoke_as_admin(store, None, id, by_operator, now()).await? {
+    let token = match api_tokens::revoke_as_admin(store, None, id, by_operator, now()).await? {
         Err(AdminCheckFailed::NotFound) => return Err("no token has this id".into()),
         revoked => revoked?,
     };
@@ -100,7 +100,7 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
 async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result<(), Failure> {
     let subject = user_id.as_deref().unwrap_or(EVERYBODY);
     let event = event(Action::TokensRevoked, subject, json!({}));
-    revocation::revoke_tokens(store, user_id, now(), event).await?;
+    operator_revocation::revoke_tokens(store, user_id, now(), event).await?;
     print(format_args!("Revoked all tokens of {who}."))
 }
 
@@ -129,7 +129,7 @@ async fn create(
     let row = NewToken::new(&owner.id, &token, name, scopes, life, now);
     let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });
     let event = event(Action::TokenCreated, &owner.id, detail);
-    match tokens::create(store, row, scopes, Maker::Operator(event)).await? {
+    match api_tokens::create(store, row, scopes, Maker::Operator(event)).await? {
         CreateTokenOutcome::Token(_) => {}
         CreateTokenOutcome::Deactivated => return Err("its owner is deactivated".into()),
         CreateTokenOutcome::NotAnAdmin => {
@@ -149,7 +149,7 @@ async fn list(store: &Store, email: Option<String>) -> Result<(), Failure> {
     let mut any = false;
     loop {
         let filter = Filter { user_id: user_id.clone(), state: None };
-        let page = tokens::list(store, filter, window.clone(), now).await?;
+        let page = api_tokens::list(store, filter, window.clone(), now).await?;
         for token in page.rows {
             any = true;
             let state = match token.state(now) {

@@ -8,11 +8,13 @@ use crate::{
     secrets::{Hashing, PasswordContext},
     store::{
         AdminCheckFailed, Store,
-        accounts::{self, CreateUserOptions, NewAccount},
+        accounts::NewAccount,
         audit_events::Action,
         login_attempts,
         page::{Start, Window},
         passwords,
+        registration::{self, CreateUserOptions},
+        user_administration,
         users::{self, Changes, Filter, Role, User},
     },
 };
@@ -97,13 +99,17 @@ pub(super) async fn run(
             let detail = json!({ "revokeCredentials": revoke_credentials });
             let event = event(Action::UserDeactivated, &user.id, detail);
             let outcome =
-                users::deactivate(store, user.id, revoke_credentials, now(), event).await?;
+                user_administration::deactivate(store, user.id, revoke_credentials, now(), event)
+                    .await?;
             report(outcome, "is deactivated")
         }
         UserCommand::Reactivate { email } => {
             let user = find(store, &email).await?;
             let event = event(Action::UserReactivated, &user.id, json!({}));
-            report(users::reactivate(store, user.id, now(), event).await?, "is active again")
+            report(
+                user_administration::reactivate(store, user.id, now(), event).await?,
+                "is active again",
+            )
         }
         UserCommand::Unlock { email } => {
             let user = find(store, &email).await?;
@@ -138,7 +144,7 @@ pub(super) async fn run(
             let name: &'static str = role.into();
             let event = event(Action::UserUpdated, &user.id, json!({ "role": name }));
             let changes = Changes { name: None, role: Some(role), updated_at: now() };
-            let outcome = users::update(store, user.id, changes, event).await?;
+            let outcome = user_administration::update(store, user.id, changes, event).await?;
             report(outcome, &format!("has the role {name}"))
         }
     }
@@ -163,7 +169,7 @@ async fn create(
         mail: None,
         event: event(Action::UserCreated, &user.id, json!({ "role": role })),
     };
-    let made = accounts::create_user(store, user, with).await.map_err(|error| match error {
+    let made = registration::create_user(store, user, with).await.map_err(|error| match error {
         error if error.is_taken("email") => Failure::from("this email is already in use"),
         other => other.into(),
     })?;

@@ -20,7 +20,7 @@ use crate::{
     error::Code,
     scope::{Scope, Scopes},
     state::State,
-    store::{sessions::SessionRow, tokens::ApiToken, users::Role},
+    store::{api_tokens::ApiToken, sessions::SessionRow, users::Role},
     time::{CLOCK_TOLERANCE, Timestamp},
 };
 

@@ -6,8 +6,8 @@ use crate::{
     scope::{Scope, Scopes},
     store::{
         Resolved,
+        api_tokens::ApiToken,
         sessions::SessionRow,
-        tokens::ApiToken,
         users::{Role, User},
     },
     time::{Span, Timestamp, days},

@@ -33,10 +33,10 @@ use crate::{
     gate::{ByCookie, SiteAdmin},
     state::State,
     store::{
-        accounts, audit_events,
+        accounts, api_tokens, audit_events,
         jobs::{self, JobRow},
         page::{Page, Window},
-        sessions, tokens,
+        sessions,
         users::{self, Role, User},
     },
 };
@@ -140,7 +140,7 @@ struct OneUser {
     mails: Vec<(&'static str, &'static str)>,
     sessions: Page<Device>,
     pager: Pager,
-    tokens: Page<Token, tokens::Cursor>,
+    tokens: Page<Token, api_tokens::Cursor>,
 }
 
 pub(super) async fn user(
@@ -157,11 +157,12 @@ pub(super) async fn user(
     let list = List::of_sessions(&path);
     let window: Window = list.window(&query);
     let sessions = sessions::list(store, user.id.clone(), window.clone(), now).await?;
-    let own_tokens = |state| tokens::Filter { user_id: Some(user.id.clone()), state };
-    let tokens = tokens::list(store, own_tokens(None), Window::first(default_limit()), now).await?;
+    let own_tokens = |state| api_tokens::Filter { user_id: Some(user.id.clone()), state };
+    let tokens =
+        api_tokens::list(store, own_tokens(None), Window::first(default_limit()), now).await?;
     let all_sessions = sessions::list(store, user.id.clone(), Window::first(COUNTED), now).await?;
-    let working = own_tokens(Some(tokens::State::Active));
-    let working = tokens::list(store, working, Window::first(COUNTED), now).await?;
+    let working = own_tokens(Some(api_tokens::State::Active));
+    let working = api_tokens::list(store, working, Window::first(COUNTED), now).await?;
     let has_password = accounts::of_user(store, user.id.clone()).await?.is_some();
     let pager = list.pager(&window, &sessions);
     html(&OneUser {
@@ -201,8 +202,8 @@ struct TokenList {
     user: UserField,
     /// The filter without the user, for links to one of several users.
     others: String,
-    state: Choice<tokens::State>,
-    tokens: Page<Token, tokens::Cursor>,
+    state: Choice<api_tokens::State>,
+    tokens: Page<Token, api_tokens::Cursor>,
     /// The owners of the listed tokens, by id.
     owners: HashMap<String, User>,
     pager: Pager,
@@ -216,13 +217,13 @@ pub(super) async fn tokens(
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
     let user = UserField::read(&state.store, query.text("user")).await?;
-    let chosen: Choice<tokens::State> = query.choice("state");
+    let chosen: Choice<api_tokens::State> = query.choice("state");
     let filter = [("user", user.text.as_str()), ("state", chosen.name())];
     let list = List::of("/admin/tokens", &filter);
-    let window: Window<tokens::Cursor> = list.window(&query);
+    let window: Window<api_tokens::Cursor> = list.window(&query);
     let found = if user.error.is_empty() && chosen.error.is_empty() {
-        let wanted = tokens::Filter { user_id: user.id.clone(), state: chosen.value };
-        tokens::list(&state.store, wanted, window.clone(), now).await?
+        let wanted = api_tokens::Filter { user_id: user.id.clone(), state: chosen.value };
+        api_tokens::list(&state.store, wanted, window.clone(), now).await?
     } else {
         Page::default()
     };

@@ -17,9 +17,9 @@ use crate::{
     scope::Scope,
     state::State,
     store::{
-        emails,
+        api_tokens, email_change,
         page::{Page, Window},
-        sessions, tokens,
+        sessions,
     },
     time,
 };
@@ -53,7 +53,7 @@ pub(super) async fn settings(
     html(&Settings {
         frame: Frame::of(&state, Some(&session), "settings"),
         room: "account",
-        pending_email: emails::pending_change(&state.store, user_id.clone(), wanted_by, now)
+        pending_email: email_change::pending_change(&state.store, user_id.clone(), wanted_by, now)
             .await?,
         others: pager.previous.is_some()
             || pager.next.is_some()
@@ -69,7 +69,7 @@ struct TokenSettings<'a> {
     frame: Frame,
     room: &'static str,
     state: &'static str,
-    tokens: Page<Token, tokens::Cursor>,
+    tokens: Page<Token, api_tokens::Cursor>,
     pager: Pager,
     token_prefix: &'a str,
     scopes: Vec<Choosable>,
@@ -111,13 +111,13 @@ pub(super) async fn tokens(
     query: FilterQuery,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
-    let shown_state = query.choice("state").value.unwrap_or(tokens::State::Active);
+    let shown_state = query.choice("state").value.unwrap_or(api_tokens::State::Active);
     let filter = [("state", shown_state.into())];
     let list = List::of("/settings/tokens", &filter);
-    let window: Window<tokens::Cursor> = list.window(&query);
+    let window: Window<api_tokens::Cursor> = list.window(&query);
     let wanted =
-        tokens::Filter { user_id: Some(session.user.id.clone()), state: Some(shown_state) };
-    let tokens = tokens::list(&state.store, wanted, window.clone(), now).await?;
+        api_tokens::Filter { user_id: Some(session.user.id.clone()), state: Some(shown_state) };
+    let tokens = api_tokens::list(&state.store, wanted, window.clone(), now).await?;
     let pager = list.pager(&window, &tokens);
     let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope));
     html(&TokenSettings {

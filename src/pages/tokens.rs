@@ -2,8 +2,8 @@
 
 use crate::{
     store::{
+        api_tokens::{ApiToken, Cursor, State},
         page::Page,
-        tokens::{ApiToken, Cursor, State},
     },
     time::Timestamp,
 };

@@ -2,7 +2,7 @@
 //! queries, and the API answers 409 or 422 with the field. Breaking an undeclared constraint is a bug: 500.
 //!
 //! ```ignore
-//! // In src/store/tasks.rs, and `tasks::CONSTRAINTS` in the list below:
+//! // In src/store/tables/tasks.rs, and `tasks::CONSTRAINTS` in the list in src/store/tables.rs:
 //! pub(super) const CONSTRAINTS: &[Constraint] = &[
 //!     // UNIQUE (project_id, title)
 //!     Constraint::unique("tasks_project_id_title_key", "tasks.project_id, tasks.title", "title", "There is a task of this title already."),
@@ -23,11 +23,6 @@
 //! one at the commit, which many writes share.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as QueryError};
-
-use super::{projects, users};
-
-/// The constraints of each table that declares any.
-const TABLES: &[&[Constraint]] = &[users::CONSTRAINTS, projects::CONSTRAINTS];
 
 /// A constraint, and what breaking it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,16 +122,8 @@ impl Constraint {
     }
 }
 
-/// Returns the declared constraint that a statement broke, if any.
-pub(super) fn violated(
-    kind: DatabaseErrorKind,
-    info: &(dyn DatabaseErrorInformation + Send + Sync),
-) -> Option<&'static Constraint> {
-    find(TABLES, &broken(kind, info)?)
-}
-
 /// Returns the database's name for the constraint that was broken.
-fn broken(
+pub(super) fn broken(
     kind: DatabaseErrorKind,
     info: &(dyn DatabaseErrorInformation + Send + Sync),
 ) -> Option<String> {
@@ -153,17 +140,16 @@ fn broken(
     Some(index.unwrap_or(name).to_owned())
 }
 
-fn find(tables: &'static [&'static [Constraint]], name: &str) -> Option<&'static Constraint> {
+/// Returns the constraint with this name, in either database.
+pub(super) fn find(
+    tables: &'static [&'static [Constraint]],
+    name: &str,
+) -> Option<&'static Constraint> {
     tables
         .iter()
         .copied()
         .flatten()
         .find(|declared| [declared.name, declared.sqlite].contains(&name))
-}
-
-/// Returns every declared constraint.
-pub fn all() -> impl Iterator<Item = &'static Constraint> {
-    TABLES.iter().copied().flatten()
 }
 
 /// Whether a foreign key was broken that SQLite does not name.
@@ -277,14 +263,5 @@ mod tests {
         let unique = "UNIQUE constraint failed: tasks.project_id, tasks.title".to_owned();
         let name = broken(DatabaseErrorKind::UniqueViolation, &unique).unwrap();
         assert_eq!(find(TASKS, &name).unwrap().message, "taken");
-    }
-
-    #[test]
-    fn no_two_constraints_share_a_name() {
-        let mut names: Vec<_> = all().map(|declared| declared.name).collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count);
     }
 }

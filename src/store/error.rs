@@ -27,6 +27,8 @@ pub enum Error {
         operation: String,
         /// The database's message, without the value that it quotes.
         reason: String,
+        /// The database's name for the constraint that was broken, if any.
+        constraint: Option<String>,
     },
     /// The database cannot be used: its tables belong to a newer Portcullis, or a connection pool in front of it does
     /// not keep sessions.
@@ -53,16 +55,32 @@ impl Error {
     /// Adds the name of the function that ran the statement.
     pub(super) fn in_operation(self, name: &str) -> Self {
         match self {
-            Self::Bug { reason, .. } => Self::Bug { operation: shortened(name), reason },
+            Self::Bug { reason, constraint, .. } => {
+                Self::Bug { operation: shortened(name), reason, constraint }
+            }
             other => other,
         }
     }
 
+    /// Gives a broken constraint the meaning that one of these tables declares; if none does, it stays a bug.
+    pub(super) fn explained_by(self, tables: &'static [&'static [Constraint]]) -> Self {
+        match &self {
+            Self::Bug { constraint: Some(name), .. } => {
+                constraints::find(tables, name).map_or(self, Self::Violated)
+            }
+            _ => self,
+        }
+    }
+
     fn bug(reason: impl fmt::Display) -> Self {
+        Self::bug_in(reason, None)
+    }
+
+    fn bug_in(reason: impl fmt::Display, constraint: Option<String>) -> Self {
         let reason = reason.to_string();
         // PostgreSQL quotes a value after a colon: it may be a user's email.
         let reason = reason.split_once(": \"").map_or(reason.as_str(), |(before, _)| before);
-        Self::Bug { operation: "store".to_owned(), reason: reason.to_owned() }
+        Self::Bug { operation: "store".to_owned(), reason: reason.to_owned(), constraint }
     }
 }
 
@@ -86,8 +104,7 @@ impl From<QueryError> for Error {
                 if transient || is_transient(*kind, info.as_ref()) {
                     return Self::unavailable(error);
                 }
-                constraints::violated(*kind, info.as_ref())
-                    .map_or_else(|| Self::bug(&error), Self::Violated)
+                Self::bug_in(&error, constraints::broken(*kind, info.as_ref()))
             }
             // Only the lost connection knows the outcome of the transaction.
             QueryError::BrokenTransactionManager

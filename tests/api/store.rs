@@ -17,11 +17,12 @@ use portcullis::{
     secrets::{LinkSecret, PasswordHash},
     store::{
         Database, Location, Store,
-        accounts::{self, CreateUserOptions, NewAccount},
+        accounts::NewAccount,
         audit_events::{Action, Event},
         last_used::{CredentialId, LastUsed, LastUsedBuffer},
         page::Window,
         passwords,
+        registration::{self, CreateUserOptions},
         schema::verifications,
         sessions,
         users::{self, Filter, Role},
@@ -141,12 +142,12 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let second = || users::User::new("x".into(), "ADA@example.com".into(), Role::User, now);
     let event = Event::new(None, Action::UserCreated, "x", &json!({}), now);
     let with = CreateUserOptions { account: None, mail: None, event };
-    let opened = accounts::create_user(store, second(), with).await;
+    let opened = registration::create_user(store, second(), with).await;
     assert!(opened.as_ref().is_err_and(|error| error.is_taken("email")), "{opened:?}");
 
     let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
     let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);
-    accounts::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
+    registration::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
     let all = users::list(store, Filter::default(), Window::first(9)).await;
     assert_eq!(all.unwrap().page.rows.len(), 1, "whoever registers is told the same");
 }
@@ -337,22 +338,6 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
         second.unwrap();
         revoked.expect(200);
     }
-}
-
-/// Where tests are built: what takes rights away has to wait for those who remember them.
-#[tokio::test]
-async fn a_write_that_begins_an_epoch_is_refused_and_undone() {
-    let server = Backend::Sqlite.start().await;
-    let ada = server.sign_up("ada").await;
-    let Database::Sqlite(sqlite) = server.state.store.database() else { unreachable!() };
-    let end_all = "DELETE FROM sessions";
-    let ended = sqlite
-        .write(move |connection| {
-            portcullis::store::in_place(async move { connection.batch_execute(end_all).await })
-        })
-        .await;
-    assert!(ended.is_err());
-    ada.browser.get("/api/me").await.expect(200);
 }
 
 #[apply(on_both_databases)]

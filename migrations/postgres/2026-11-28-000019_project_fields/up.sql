@@ -1,6 +1,6 @@
 -- Fields as products need them: a name that is unique for each owner, an enum, a bounded number and a date. Those who do
 -- not know them need not give them. A constraint that a client can break has a name, by which `CONSTRAINTS` in
--- src/store/projects.rs says what it means.
+-- src/store/tables/projects.rs says what it means.
 ALTER TABLE projects
     ADD COLUMN short_name TEXT COLLATE "C",
     -- Without a CHECK: a newer version may know further ones, while this one is still running.

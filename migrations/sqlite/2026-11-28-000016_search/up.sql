@@ -1,4 +1,4 @@
--- The words of each user's name and email, in one form whatever their case and accents: src/store/user_search.
+-- The words of each user's name and email, in one form whatever their case and accents: src/store/tables/users/search.
 CREATE TABLE user_words (
     word TEXT NOT NULL,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE ON UPDATE CASCADE,

@@ -20,9 +20,10 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
+        api_tokens,
         audit_events::{Action, Event},
         sessions::{self, SessionRow},
-        tokens, users,
+        users,
     },
 };
 
@@ -78,7 +79,7 @@ pub async fn revoke_user_tokens(
 ) -> Result<Json<EndedCount>, Error> {
     let id = existing(&state, &id).await?;
     let event = event(&admin, Action::TokensRevoked, &id, &state);
-    let ended = tokens::revoke_all(&state.store, id, state.clock.now(), event).await??;
+    let ended = api_tokens::revoke_all(&state.store, id, state.clock.now(), event).await??;
     Ok(Json(EndedCount { ended }))
 }
 

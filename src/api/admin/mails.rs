@@ -20,8 +20,8 @@ use crate::{
     scope::by_name,
     state::State,
     store::{
-        accounts,
         audit_events::{Action, Event},
+        user_administration,
         users::{self, User},
     },
 };
@@ -113,7 +113,7 @@ pub async fn send_user_mail(
         about.suits(user, has_password)?;
         Ok(Job::from(Mail::new(about.into(), &user.email)).row(Some(&user.id), now))
     };
-    accounts::mail_as_admin(&state.store, user.id, event, mail).await??;
+    user_administration::mail_as_admin(&state.store, user.id, event, mail).await??;
     state.job_added.notify_one();
     Ok(HttpResponse::NoContent().finish())
 }

@@ -21,8 +21,8 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
+        api_tokens::{self, ApiToken, Cursor, Filter},
         audit_events::{Action, Event},
-        tokens::{self, ApiToken, Cursor, Filter},
     },
 };
 
@@ -76,7 +76,7 @@ pub async fn list_all_tokens(
         state: listing.state.map(Into::into),
     };
     let window = window(listing.cursor, listing.before, listing.limit)?;
-    let page = tokens::list(&state.store, filter, window, now).await?;
+    let page = api_tokens::list(&state.store, filter, window, now).await?;
     Ok(Json(Page::of(page, |row| AdminToken {
         user_id: row.user_id.clone(),
         view: TokenView::at(now, row),
@@ -101,6 +101,6 @@ pub async fn revoke_any_token(
             Event::new(Some(&actor), Action::TokenRevoked, &token.user_id, &detail, now)
         }
     };
-    tokens::revoke_as_admin(&state.store, Some(actor), id.to_string(), by_admin, now).await??;
+    api_tokens::revoke_as_admin(&state.store, Some(actor), id.to_string(), by_admin, now).await??;
     Ok(HttpResponse::NoContent().finish())
 }

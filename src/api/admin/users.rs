@@ -27,9 +27,10 @@ use crate::{
     jobs::{About, Job, Mail},
     state::State,
     store::{
-        accounts::{self, CreateUserOptions},
         audit_events::{Action, Event},
         page::Cursor,
+        registration::{self, CreateUserOptions},
+        user_administration,
         users::{self, Changes, Filter},
     },
 };
@@ -165,7 +166,7 @@ pub async fn create_user(
         mail: Some(invitation.row(Some(&user.id), now)),
         event: Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now),
     };
-    let user: AdminUser = accounts::create_user(&state.store, user, with)
+    let user: AdminUser = registration::create_user(&state.store, user, with)
         .await
         .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))??
         .into();
@@ -221,6 +222,6 @@ pub async fn update_user(
     let detail = json!({ "renamed": body.name.is_some(), "role": body.role });
     let event = Event::new(Some(&admin.user.id), Action::UserUpdated, &id, &detail, now);
     let changes = Changes { name: body.name, role: body.role.map(Into::into), updated_at: now };
-    let user = users::update(&state.store, id, changes, event).await??;
+    let user = user_administration::update(&state.store, id, changes, event).await??;
     Ok(Json(user.into()))
 }

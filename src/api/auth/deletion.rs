@@ -21,8 +21,8 @@ use crate::{
     secrets::{LinkHash, LinkSecret, Password},
     state::State,
     store::{
+        account_deletion::{self, Deleted},
         audit_events::{Action, Event},
-        deletion::{self, Deleted},
         verifications::LinkError,
     },
 };
@@ -123,7 +123,7 @@ pub async fn confirm_deletion(
 async fn delete(state: &State, user_id: String, link: Option<LinkHash>) -> Result<(), Error> {
     let now = state.clock.now();
     let event = Event::new(Some(&user_id), Action::UserDeleted, &user_id, &json!({}), now);
-    match deletion::delete(&state.store, user_id, link, event, now).await? {
+    match account_deletion::delete(&state.store, user_id, link, event, now).await? {
         Deleted::Done => {
             // The user's data is deleted in batches, starting now.
             state.retention_due.notify_one();

@@ -22,7 +22,7 @@ use crate::{
     secrets::LinkSecret,
     state::State,
     store::{
-        emails::{self, Followed, Verified},
+        email_change::{self, Followed, Verified},
         jobs::JobRow,
         users::User as UserRow,
         verifications::LinkError,
@@ -157,7 +157,7 @@ async fn confirm(
     let notice = move |user: &UserRow| {
         Job::from(Mail::new(About::EmailChanged, &user.email)).row(Some(&user.id), now)
     };
-    let verified = match emails::verify(&state.store, link, followed, notice, now).await {
+    let verified = match email_change::verify(&state.store, link, followed, notice, now).await {
         Err(error) if error.is_taken("email") => return Ok(Err(Code::UserAlreadyExists)),
         answer => answer?,
     };
@@ -228,6 +228,6 @@ pub async fn cancel_email_change(
     _: ByCookie,
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
-    emails::cancel_change(&state.store, session.user.id.clone(), wanted_by).await?;
+    email_change::cancel_change(&state.store, session.user.id.clone(), wanted_by).await?;
     Ok(HttpResponse::NoContent().finish())
 }

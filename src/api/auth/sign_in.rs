@@ -25,7 +25,8 @@ use crate::{
     state::State,
     store::{
         accounts::{self, PasswordAccount},
-        sessions::{self, Device, NewSession, SignedIn as Outcome, SigningIn},
+        sessions::{Device, NewSession},
+        sign_in::{self, SignedIn as Outcome, SigningIn},
     },
 };
 
@@ -143,7 +144,7 @@ async fn attempt(
     let session = NewSession::begin(&user.id, secret.hash(), body.remember_me, device, now);
     let verified_only = state.config.email_verification == EmailVerification::Required;
     let with = SigningIn { rehashed, session, replaced, verified_only };
-    Ok(sessions::sign_in(&state.store, credential, with).await?)
+    Ok(sign_in::sign_in(&state.store, credential, with).await?)
 }
 
 /// Verifies the password; without an account to compare with, it takes as long to reject it (no user

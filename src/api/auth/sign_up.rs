@@ -20,8 +20,9 @@ use crate::{
     secrets::{Password, PasswordContext, SessionSecret},
     state::State,
     store::{
-        accounts::{self, NewAccount},
-        sessions::{self, NewSession},
+        accounts::NewAccount,
+        registration,
+        sessions::NewSession,
         users::{self, Role},
     },
 };
@@ -108,7 +109,7 @@ pub async fn sign_up_email(
     let signed_up = if state.config.email_verification == EmailVerification::Required {
         let already_here = Job::from(Mail::new(About::AlreadyHere, &user.email)).row(None, now);
         let mails = mails.then_some((welcome, already_here));
-        accounts::register(&state.store, user.clone(), account, mails).await?;
+        registration::register(&state.store, user.clone(), account, mails).await?;
         SignedUp { token: None, user: user.into() }
     } else {
         let secret = SessionSecret::generate();
@@ -117,7 +118,7 @@ pub async fn sign_up_email(
         let replaced = cookie.presented();
         let welcome = mails.then_some(welcome);
         let (user, session) =
-            sessions::sign_up(&state.store, user, account, session, replaced, welcome)
+            registration::sign_up(&state.store, user, account, session, replaced, welcome)
                 .await
                 .map_err(|error| Error::or_taken(error, "email", Code::UserAlreadyExists))?;
         cookie.set(&user, &secret, body.remember_me)?;

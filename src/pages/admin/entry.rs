@@ -8,10 +8,10 @@ use crate::{
     api::json::object,
     error::Error,
     store::{
-        Store,
+        Store, api_tokens,
         audit_events::{Action, EVERYBODY, Event, OS_USER, SUDO_USER},
         page::Page,
-        tokens, users,
+        users,
     },
     time::Timestamp,
 };
@@ -51,7 +51,7 @@ pub(super) async fn in_words(store: &Store, page: Page<Event>) -> Result<Page<En
     let users = users::find_all(store, ids).await?;
     let names = Names {
         users: users.into_iter().map(|user| (user.id, user.name)).collect(),
-        tokens: tokens::names(store, tokens).await?,
+        tokens: api_tokens::names(store, tokens).await?,
     };
     let mut details = details.into_iter();
     Ok(page.map(|event| Entry::of(&event, details.next().unwrap_or_default(), &names)))

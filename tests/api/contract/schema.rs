@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::store::{
-    Location, Store,
-    constraints::{self, Constraint},
-};
+use portcullis::store::{Location, Store, constraints::Constraint, declared_constraints};
 
 use crate::support::*;
 
@@ -157,7 +154,7 @@ async fn every_declared_constraint_is_there(backend: Backend) {
         }
         Backend::Postgres => found.iter().any(|name| name == declared.name),
     };
-    for declared in constraints::all() {
+    for declared in declared_constraints() {
         assert!(is_there(declared), "{declared:?}");
     }
 }

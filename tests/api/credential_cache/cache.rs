@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis::store::lease;
+use portcullis::store::lease_settings;
 
 use crate::{
     routes::auth::{CHANGE_PASSWORD, SIGN_OUT},
@@ -15,7 +15,7 @@ const LEASE: i32 = 300;
 /// A server that remembers. With PostgreSQL it must be told to.
 async fn start(backend: Backend) -> Server {
     let server = backend.start().await;
-    assert_eq!(lease::set(&server.state.store, LEASE).await.unwrap().wait_ms, 330);
+    assert_eq!(lease_settings::set(&server.state.store, LEASE).await.unwrap().wait_ms, 330);
     server
 }
 
@@ -74,7 +74,7 @@ async fn what_is_known_is_answered_without_asking_the_database(backend: Backend)
 async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backend) {
     let none = backend.start_with(&["--cache-size", "0"]).await;
     let off = start(backend).await;
-    lease::set(&off.state.store, 0).await.unwrap();
+    lease_settings::set(&off.state.store, 0).await.unwrap();
     for (server, looks) in [(none, false), (off, true)] {
         wait_for_lease_end(&server).await;
         let ada = server.sign_up("ada").await;
@@ -265,17 +265,17 @@ async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are
 ) {
     let server = start(backend).await;
     let store = &server.state.store;
-    assert_eq!(lease::set(store, 10_000).await.unwrap().wait_ms, 11_000);
+    assert_eq!(lease_settings::set(store, 10_000).await.unwrap().wait_ms, 11_000);
     let shorter = async {
-        while lease::show(store).await.unwrap().lease_ms != 20 {
+        while lease_settings::show(store).await.unwrap().lease_ms != 20 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::select! {
-        _ = lease::set(store, 20) => unreachable!("a lease of ten seconds may be held"),
+        _ = lease_settings::set(store, 20) => unreachable!("a lease of ten seconds may be held"),
         () = within_timeout(shorter) => {}
     }
-    assert_eq!(lease::show(store).await.unwrap().wait_ms, 11_000);
+    assert_eq!(lease_settings::show(store).await.unwrap().wait_ms, 11_000);
 }
 
 /// A lower bound, and no measurement: others may hold a lease for as long.
@@ -290,8 +290,8 @@ async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
         root.browser.post(&path, json!({})).await.expect(200);
         assert!(begun.elapsed() >= Duration::from_millis(330), "{round}");
     }
-    lease::set(&server.state.store, 0).await.unwrap();
-    assert_eq!(lease::show(&server.state.store).await.unwrap().wait_ms, 0);
+    lease_settings::set(&server.state.store, 0).await.unwrap();
+    assert_eq!(lease_settings::show(&server.state.store).await.unwrap().wait_ms, 0);
 }
 
 /// An instance that is not alone must not think so: with SQLite the server's own lock-outs need no wait.

@@ -186,7 +186,7 @@ async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]
     waits.sort();
     let wait = |share: usize| waits[(waits.len() - 1) * share / 100];
     println!("the admin waits {:?} (p50), {:?} (p99)", wait(50), wait(99));
-    if lease.contains(&"on") {
+    if lease.contains(&"enable") {
         println!("{} of the answers from memory", share_from_memory(&all).await);
     }
     for bystanders in busy {

@@ -108,7 +108,7 @@ fn panics_under_a_log_that_is_not_read() {
 
 #[tokio::test]
 async fn a_panic_is_not_held_up_by_a_log_that_is_not_read() {
-    let test = "log_output::panics_under_a_log_that_is_not_read";
+    let test = "operations::log_output::panics_under_a_log_that_is_not_read";
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "--ignored", test])
         .env_remove("RUST_BACKTRACE")

@@ -5,12 +5,13 @@
 use portcullis::{
     secrets::LinkSecret,
     store::{
-        AdminCheckFailed,
-        accounts::{self, CreateUserOptions},
+        AdminCheckFailed, api_tokens,
         audit_events::{Action, EVERYBODY, Event},
         jobs::{self, NewJob},
+        operator_revocation,
+        registration::{self, CreateUserOptions},
         retention::{self, Due},
-        revocation, sessions, tokens,
+        sessions,
         users::{self, Role},
         verifications::{NewVerification, Purpose},
     },
@@ -203,7 +204,7 @@ async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
         let (actor, now) = (Some(mallory.id.as_str()), server.now());
         let event = Event::new(actor, Action::UserCreated, &user.id, &json!({}), now);
         let with = CreateUserOptions { account: None, mail: None, event };
-        accounts::create_user(&server.state.store, user, with).await.unwrap()
+        registration::create_user(&server.state.store, user, with).await.unwrap()
     };
     assert!(make("1@example.com").await.is_ok());
     server.set_role(&mallory, Role::User).await;
@@ -235,15 +236,15 @@ async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(back
         let event = |action| Event::new(actor.as_deref(), action, &ada.id, &json!({}), now);
         let by_mallory = {
             let event = event(Action::TokenRevoked);
-            move |_: &tokens::ApiToken| event.clone()
+            move |_: &api_tokens::ApiToken| event.clone()
         };
         let ended = event(Action::SessionsEnded);
         let ended = sessions::end_as_admin(store, owner.clone(), now, ended).await;
-        let revoked = tokens::revoke_all(store, owner, now, event(Action::TokensRevoked)).await;
+        let revoked = api_tokens::revoke_all(store, owner, now, event(Action::TokensRevoked)).await;
         [
             ended.unwrap().err(),
             revoked.unwrap().err(),
-            tokens::revoke_as_admin(store, actor.clone(), token.to_owned(), by_mallory, now)
+            api_tokens::revoke_as_admin(store, actor.clone(), token.to_owned(), by_mallory, now)
                 .await
                 .unwrap()
                 .err(),
@@ -307,9 +308,9 @@ async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend
         let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
         let end = async {
             let ended = event(Action::SessionsEnded);
-            revocation::end_sessions(store, of.clone(), now, ended).await.unwrap();
+            operator_revocation::end_sessions(store, of.clone(), now, ended).await.unwrap();
             let revoked = event(Action::TokensRevoked);
-            revocation::revoke_tokens(store, of.clone(), now, revoked).await.unwrap();
+            operator_revocation::revoke_tokens(store, of.clone(), now, revoked).await.unwrap();
         };
         let (made, ()) = tokio::join!(browser.post("/api/tokens", json!({ "name": "raced" })), end);
         browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
@@ -343,8 +344,8 @@ async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Ba
             desk.post("/api/auth/verify-password", json!({ "password": PASSWORD })),
             desk.post("/api/tokens", json!({ "name": "raced" })),
             desk.post("/api/auth/revoke-other-sessions", json!({})),
-            revocation::end_sessions(store, None, now, event(Action::SessionsEnded)),
-            revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)),
+            operator_revocation::end_sessions(store, None, now, event(Action::SessionsEnded)),
+            operator_revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)),
             retention::complete(store, Due { now, keep_audit_events: days(365) }, 2)
         );
         for reply in [reset, changed, begun, entered, made, left] {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use portcullis::{
     store::{
-        lease,
+        lease_settings,
         retention::{CERTAIN, Due, STEPS, Step},
     },
     time::{Timestamp, days, seconds},
@@ -104,7 +104,7 @@ async fn a_session_is_deleted_two_hours_after_its_end_and_begins_no_epoch(backen
         execute(&server, &add_sessions(backend, &ada.id, count, end)).await;
     };
     add(3, now - CERTAIN + seconds(60)).await;
-    let epoch = async || lease::show(&server.state.store).await.unwrap().number;
+    let epoch = async || lease_settings::show(&server.state.store).await.unwrap().number;
     let before = epoch().await;
     assert_eq!(server.delete_old_rows(days(365)).await, 0);
     server.advance(seconds(61));

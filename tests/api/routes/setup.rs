@@ -2,7 +2,7 @@
 
 use portcullis::{
     secrets::LinkSecret,
-    store::setup,
+    store::first_admin,
     time::{Span, seconds},
 };
 use reqwest::Method;
@@ -17,7 +17,7 @@ const EMAIL: &str = "grace@example.com";
 async fn issue(server: &Server) -> String {
     let secret = LinkSecret::generate();
     let until = server.now() + HALF_AN_HOUR;
-    assert!(setup::issue(&server.state.store, secret.hash(), until).await.unwrap());
+    assert!(first_admin::issue(&server.state.store, secret.hash(), until).await.unwrap());
     secret.reveal().to_owned()
 }
 
@@ -105,7 +105,9 @@ async fn where_there_is_an_admin_no_link_works_and_none_is_made(backend: Backend
     claim(&server, &token).await.assert_problem(409, "admin_exists");
     claim(&server, "wrong").await.assert_problem(409, "admin_exists");
     let late = LinkSecret::generate().hash();
-    assert!(!setup::issue(&server.state.store, late, server.now() + HALF_AN_HOUR).await.unwrap());
+    assert!(
+        !first_admin::issue(&server.state.store, late, server.now() + HALF_AN_HOUR).await.unwrap()
+    );
 }
 
 #[apply(on_both_databases)]

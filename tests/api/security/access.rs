@@ -15,8 +15,9 @@ use portcullis::{
     secrets::LinkSecret,
     store::{
         audit_events::{Action, Event},
+        first_admin,
         jobs::{self, NewJob},
-        setup, users,
+        user_administration,
         verifications::{NewVerification, Purpose},
     },
     time::days,
@@ -375,7 +376,8 @@ async fn fit(
 /// Makes a link with this very secret work for the first admin.
 async fn plant_setup_link(server: &Server, secret: &str) {
     let hash = LinkSecret::presented(secret.to_owned()).hash();
-    let issued = setup::issue(&server.state.store, hash, server.now() + days(1)).await.unwrap();
+    let issued =
+        first_admin::issue(&server.state.store, hash, server.now() + days(1)).await.unwrap();
     assert!(issued, "there is no admin");
 }
 
@@ -432,7 +434,7 @@ async fn present(server: &Server, subject: &Person, case: Case) -> Caller {
 async fn deactivate(server: &Server, person: &Person) {
     let now = server.now();
     let event = Event::new(None, Action::UserDeactivated, &person.id, &json!({}), now);
-    users::deactivate(&server.state.store, person.id.clone(), false, now, event)
+    user_administration::deactivate(&server.state.store, person.id.clone(), false, now, event)
         .await
         .unwrap()
         .unwrap();

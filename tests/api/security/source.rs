@@ -51,15 +51,15 @@ fn nobody_but_the_gate_reads_what_opens_it() {
 /// Queries of users that need not say that they leave out deleted ones, with the reason.
 const ALL_USERS: [(&str, usize); 5] = [
     // Whether a user has yet to be indexed.
-    ("src/store/user_search/find.rs", 1),
+    ("src/store/tables/users/search/find.rs", 1),
     // The words of a user whom the transaction has written, and of all who have yet to be indexed.
-    ("src/store/user_search/index.rs", 4),
+    ("src/store/tables/users/search/index.rs", 4),
     // The numbers of a user whom the transaction has locked.
-    ("src/store/generation.rs", 2),
+    ("src/store/tables/generation.rs", 2),
     // What it joins is filtered where that ends.
-    ("src/store/tokens.rs", 1),
+    ("src/store/tables/api_tokens.rs", 1),
     // It looks for them.
-    ("src/store/retention/leavers.rs", 2),
+    ("src/store/workflows/retention/leavers.rs", 2),
 ];
 
 /// How many queries of users in a source do not leave out deleted ones: what is added to them is no query.

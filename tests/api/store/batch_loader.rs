@@ -9,9 +9,9 @@ use portcullis::{
     secrets::{PlainToken, TokenHash},
     store::{
         Database, Error, Store,
-        accounts::{self, CreateUserOptions},
+        api_tokens::{self, Maker, NewToken},
         audit_events::{Action, Event},
-        tokens::{self, Maker, NewToken},
+        registration::{self, CreateUserOptions},
         users::{Role, User},
     },
     time::Clock,
@@ -53,12 +53,12 @@ impl Known {
             let id = owner.id.clone();
             let event = Event::new(None, Action::UserCreated, &id, &json!({}), now);
             let with = CreateUserOptions { account: None, mail: None, event };
-            accounts::create_user(&store, owner, with).await.unwrap().unwrap();
+            registration::create_user(&store, owner, with).await.unwrap().unwrap();
             let token = PlainToken::generate("sk_live_");
             let scopes = Scopes::all();
             let row = NewToken::new(&id, &token, "x".to_owned(), scopes, None, now);
             let event = Event::new(None, Action::TokenCreated, row.id(), &json!({}), now);
-            tokens::create(&store, row, scopes, Maker::Operator(event)).await.unwrap();
+            api_tokens::create(&store, row, scopes, Maker::Operator(event)).await.unwrap();
             tokens.push((id, token.hash()));
         }
         Self { store, url, tokens, _folder: folder }
@@ -66,7 +66,7 @@ impl Known {
 
     /// Whose token this is.
     async fn ask(&self, hash: TokenHash) -> Result<Option<String>, Error> {
-        let found = tokens::by_hash(&self.store, hash, Clock::System.now()).await?;
+        let found = self.store.find_token(hash, Clock::System.now()).await?;
         Ok(found.map(|found| {
             assert_eq!(found.key.user_id, found.user.id);
             found.user.id.clone()
@@ -75,10 +75,7 @@ impl Known {
 
     async fn alter(&self, sql: &str) {
         let Database::Postgres(postgres) = self.store.database() else { unreachable!() };
-        postgres
-            .invalidating_write(async |connection| connection.batch_execute(sql).await)
-            .await
-            .unwrap();
+        postgres.write(async |connection| connection.batch_execute(sql).await).await.unwrap();
     }
 
     /// Has each statement that reads tokens do this first.
@@ -260,7 +257,7 @@ async fn nobody_is_told_what_a_statement_saw_that_began_before_they_asked() {
     known.do_first("pg_sleep(0.3)").await;
     let (_, hash) = known.tokens[0];
     let is_revoked = async || {
-        let found = tokens::by_hash(&known.store, hash, Clock::System.now()).await.unwrap();
+        let found = known.store.find_token(hash, Clock::System.now()).await.unwrap();
         found.unwrap().key.revoked_at.is_some()
     };
     is_revoked().await;

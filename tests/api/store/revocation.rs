@@ -2,7 +2,7 @@
 
 use portcullis::store::{
     audit_events::{Action, EVERYBODY, Event},
-    lease, revocation, revocation_cleanup,
+    lease_settings, operator_revocation, revocation_cleanup,
     sessions::{self, Which},
     users::Role,
 };
@@ -68,9 +68,9 @@ async fn rows(server: &Server, user_id: &str) -> [i64; 3] {
 /// Removes what is left, in batches, none of which begins an epoch.
 async fn clean_up(server: &Server) {
     let store = &server.state.store;
-    let epoch = lease::show(store).await.unwrap().number;
+    let epoch = lease_settings::show(store).await.unwrap().number;
     while revocation_cleanup::run_batch(store, 100).await.unwrap() > 0 {}
-    assert_eq!(lease::show(store).await.unwrap().number, epoch);
+    assert_eq!(lease_settings::show(store).await.unwrap().number, epoch);
 }
 
 #[apply(on_both_databases)]
@@ -107,10 +107,14 @@ async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(b
     let before = rows(&server, &ada.id).await;
     let (store, now) = (&server.state.store, server.now());
     let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
-    revocation::end_sessions(store, None, now, event(Action::SessionsEnded)).await.unwrap();
+    operator_revocation::end_sessions(store, None, now, event(Action::SessionsEnded))
+        .await
+        .unwrap();
     ada.browser.get("/api/me").await.expect(401);
     script.get("/api/me").await.expect(200);
-    revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)).await.unwrap();
+    operator_revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked))
+        .await
+        .unwrap();
     script.get("/api/me").await.expect(401);
     assert_eq!(rows(&server, &ada.id).await, before);
 

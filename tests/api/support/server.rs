@@ -11,7 +11,8 @@ use portcullis::{
         self,
         audit_events::{Action, Event},
         retention::{self, Due},
-        users::{self, Changes, Role},
+        user_administration,
+        users::{Changes, Role},
     },
     time::{Clock, Span, Timestamp},
 };
@@ -301,7 +302,10 @@ impl Server {
     pub async fn set_role(&self, person: &Person, role: Role) {
         let event = Event::new(None, Action::UserUpdated, &person.id, &json!({}), self.now());
         let changes = Changes { name: None, role: Some(role), updated_at: self.now() };
-        users::update(&self.state.store, person.id.clone(), changes, event).await.unwrap().unwrap();
+        user_administration::update(&self.state.store, person.id.clone(), changes, event)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     /// Signs somebody in again, on another device.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use portcullis::store::{Database, lease};
+use portcullis::store::{Database, lease_settings};
 
 use super::{Server, databases::connect};
 
@@ -72,12 +72,13 @@ pub async fn dump(server: &Server) -> String {
 /// Executes a statement on a test's database. What it changes of somebody's rights the server need not have
 /// heard of before its lease is over.
 pub async fn execute(server: &Server, sql: &str) {
-    let epoch = async || lease::show(&server.state.store).await.ok().map(|lease| lease.number);
+    let epoch =
+        async || lease_settings::show(&server.state.store).await.ok().map(|lease| lease.number);
     let before = epoch().await;
     let sql = sql.to_owned();
     match server.state.store.database() {
         Database::Sqlite(sqlite) => sqlite
-            .invalidating_write(move |connection| {
+            .write(move |connection| {
                 portcullis::store::in_place(async move { connection.batch_execute(&sql).await })
             })
             .await
@@ -93,6 +94,6 @@ pub async fn execute(server: &Server, sql: &str) {
 
 /// Waits until no instance answers from what it knew before.
 pub async fn wait_for_lease_end(server: &Server) {
-    let Ok(lease) = lease::show(&server.state.store).await else { return };
+    let Ok(lease) = lease_settings::show(&server.state.store).await else { return };
     tokio::time::sleep(Duration::from_millis(lease.wait_ms.try_into().unwrap())).await;
 }

@@ -1,8 +1,8 @@
 use portcullis::{
     secrets::SigningKey,
     store::{
+        account_deletion::{self, Deleted},
         audit_events::{Action, Event},
-        deletion::{self, Deleted},
         retention::Due,
     },
     time::days,
@@ -39,7 +39,7 @@ async fn count(server: &Server, table: &str) -> usize {
 async fn leave(server: &Server, person: &Person) {
     let (id, now) = (person.id.clone(), server.now());
     let event = Event::new(Some(&id), Action::UserDeleted, &id, &json!({}), now);
-    let left = deletion::delete(&server.state.store, id, None, event, now).await.unwrap();
+    let left = account_deletion::delete(&server.state.store, id, None, event, now).await.unwrap();
     assert_eq!(left, Deleted::Done);
 }
 

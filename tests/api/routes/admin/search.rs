@@ -2,7 +2,7 @@
 
 use portcullis::{
     secrets::LinkSecret,
-    store::{setup, user_search},
+    store::{first_admin, users::search as user_search},
     time::seconds,
 };
 
@@ -238,7 +238,7 @@ async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
     let server = backend.start_with(&["--email-verification", "required"]).await;
     let link = LinkSecret::generate();
     let until = server.now() + seconds(60);
-    assert!(setup::issue(&server.state.store, link.hash(), until).await.unwrap());
+    assert!(first_admin::issue(&server.state.store, link.hash(), until).await.unwrap());
     let first = json!({ "token": link.reveal(), "name": "First Admin", "email": "root@example.com", "password": PASSWORD });
     let reply = server.anonymous.post("/api/setup", first).await;
     let admin = server.anonymous.with_cookie(&reply.cookie().unwrap());

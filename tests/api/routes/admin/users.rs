@@ -3,7 +3,7 @@
 use portcullis::{
     store::{
         audit_events::{Action, Event},
-        users,
+        user_administration, users,
     },
     time::{days, seconds},
 };
@@ -484,7 +484,10 @@ async fn two_admins_who_deactivate_each_other_at_once_leave_one(backend: Backend
         for person in [&ada, &grace] {
             let event = Event::new(None, Action::UserReactivated, &person.id, &json!({}), now);
             let store = &server.state.store;
-            users::reactivate(store, person.id.clone(), now, event).await.unwrap().unwrap();
+            user_administration::reactivate(store, person.id.clone(), now, event)
+                .await
+                .unwrap()
+                .unwrap();
         }
     }
 }
@@ -505,7 +508,10 @@ async fn a_demotion_and_a_lock_out_at_once_leave_one_admin(backend: Backend) {
         assert_eq!(succeeded, 1, "round {round}: {one:?} {other:?}");
         assert!(users::any_active_admin(&server.state.store).await.unwrap());
         let event = Event::new(None, Action::UserReactivated, &ada.id, &json!({}), now);
-        users::reactivate(&server.state.store, ada.id.clone(), now, event).await.unwrap().unwrap();
+        user_administration::reactivate(&server.state.store, ada.id.clone(), now, event)
+            .await
+            .unwrap()
+            .unwrap();
         grace = server.make_admin(grace).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions that were created while the clock was wrong.
 
-use portcullis::{store::lease, time::days};
+use portcullis::{store::lease_settings, time::days};
 
 use super::*;
 
@@ -21,7 +21,7 @@ async fn is_fresh(browser: &Caller) -> bool {
 #[apply(on_both_databases)]
 async fn a_session_from_a_clock_a_year_ahead_is_bounded_and_not_fresh(backend: Backend) {
     let server = backend.start().await;
-    lease::set(&server.state.store, 300).await.unwrap();
+    lease_settings::set(&server.state.store, 300).await.unwrap();
     let ada = server.sign_up("ada").await;
     let right = server.now();
     server.clock.step(right + days(400));

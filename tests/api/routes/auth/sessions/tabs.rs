@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use portcullis::store::lease;
+use portcullis::store::lease_settings;
 
 use super::*;
 
@@ -39,7 +39,7 @@ async fn poll(browser: &Browser, stop: &AtomicBool) {
 #[apply(on_both_databases)]
 async fn tabs_that_poll_while_another_gets_a_new_cookie_keep_it(backend: Backend) {
     let server = backend.start().await;
-    lease::set(&server.state.store, 300).await.unwrap();
+    lease_settings::set(&server.state.store, 300).await.unwrap();
     let ada = server.sign_up("ada").await;
     let browser = Browser {
         anonymous: server.anonymous.clone(),

@@ -1,0 +1,84 @@
+//! Checks that this binary may run on the database's tables, and beside the binaries that already do.
+
+use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use semver::Version;
+
+use crate::store::{Database, Error, Store, query, schema::schema_compatibility};
+
+/// Fails if a migration that this binary does not know has declared it too old.
+///
+/// Unknown migrations that it may run beside are normal during a rolling upgrade.
+pub(in crate::store) async fn check(store: &Store) -> Result<(), Error> {
+    if let Database::Postgres(postgres) = store.database() {
+        refuse_older(postgres.read(older_instances).await?)?;
+    }
+    let rows: Vec<(String, String)> = query!(store, |conn| schema_compatibility::table
+        .order(schema_compatibility::migration)
+        .select((schema_compatibility::migration, schema_compatibility::oldest_binary))
+        .load(conn)
+        .await)
+    .map_err(|error| match error {
+        Error::Bug { reason, .. } if reason.contains("schema_compatibility") => {
+            Error::Incompatible(format!(
+                "{reason}. Has this database been migrated? `portcullis migrate` does it"
+            ))
+        }
+        other => other,
+    })?;
+    for (migration, oldest) in rows {
+        if !allows(&oldest, env!("CARGO_PKG_VERSION")) {
+            return Err(Error::Incompatible(format!(
+                "migration {migration} of this database needs Portcullis {oldest} or newer, \
+                 and this is {}",
+                env!("CARGO_PKG_VERSION"),
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The number of connections to this database that instances of version 0.2 or older have.
+///
+/// These instances check the tables' version only when they start, so a migration cannot stop one that is running. An
+/// instance to which `DATABASE_URL` gives another application name is not counted, nor one without an open connection;
+/// but each polls for jobs every two seconds.
+pub(in crate::store) async fn older_instances(conn: &mut AsyncPgConnection) -> QueryResult<i64> {
+    let older = "count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'portcullis'";
+    diesel::select(sql::<BigInt>(older)).get_result(conn).await
+}
+
+/// Fails beside instances of version 0.2: they would still accept credentials that this binary revokes, since they
+/// know no generations. On SQLite the lock on the file prevents this.
+pub(in crate::store) fn refuse_older(instances: i64) -> Result<(), Error> {
+    if instances == 0 {
+        return Ok(());
+    }
+    Err(Error::Incompatible(format!(
+        "an instance of Portcullis 0.2 or older is connected to this database \
+         ({instances} connections), and would not see what this version revokes: \
+         stop every older instance first"
+    )))
+}
+
+/// A version that cannot be parsed counts as too new: a newer binary wrote it.
+fn allows(oldest: &str, own: &str) -> bool {
+    match (Version::parse(oldest), Version::parse(own)) {
+        (Ok(oldest), Ok(own)) => oldest <= own,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allows;
+
+    #[test]
+    fn a_binary_runs_on_tables_that_ask_for_it_or_an_older_one() {
+        assert!(allows("0.1.0", "0.1.0"));
+        assert!(allows("0.1.0", "0.10.0"));
+        assert!(!allows("0.2.0", "0.1.9"));
+        assert!(!allows("not a version", "0.1.0"));
+    }
+}

@@ -1,0 +1,49 @@
+//! The tables: one file per table, with its rows and the queries and changes that concern it alone.
+//!
+//! Fragments of transactions that other modules share are macros whose names end in `_tx`: each awaits statements on the
+//! transaction's connection, and returns early with an error.
+
+pub mod accounts;
+pub(in crate::store) mod admin_write;
+pub mod api_tokens;
+pub mod audit_events;
+pub(in crate::store) mod generation;
+pub mod jobs;
+pub(in crate::store) mod locks;
+pub mod login_attempts;
+pub mod projects;
+pub mod rate_limits;
+pub(in crate::store) mod revocation_cleanup;
+pub mod sessions;
+pub mod signing_keys;
+pub mod users;
+pub mod verifications;
+
+use crate::store::{Error, constraints::Constraint};
+
+/// The constraints of each table that declares any.
+const CONSTRAINTS: &[&[Constraint]] = &[users::CONSTRAINTS, projects::CONSTRAINTS];
+
+/// Returns every declared constraint.
+pub fn declared_constraints() -> impl Iterator<Item = &'static Constraint> {
+    CONSTRAINTS.iter().copied().flatten()
+}
+
+/// Gives the error of a broken constraint the meaning that its table declares.
+pub(in crate::store) fn explain(error: Error) -> Error {
+    error.explained_by(CONSTRAINTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_constraints_share_a_name() {
+        let mut names: Vec<_> = declared_constraints().map(|declared| declared.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

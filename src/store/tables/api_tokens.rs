@@ -1,0 +1,368 @@
+//! API tokens: the credentials of scripts, instead of a cookie.
+
+pub(in crate::store) mod active;
+mod list;
+mod scopes;
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use strum::{EnumString, IntoStaticStr};
+
+use crate::{
+    scope::{Scope, Scopes},
+    secrets::{PlainToken, TokenHash},
+    store::{
+        AdminCheckFailed, Error, Store,
+        engine::{page::new_id, unreadable::OrEmpty},
+        invalidating_transaction, list_query, query,
+        schema::{api_tokens, audit_events, users},
+        tables::{
+            admin_write::admin_write,
+            api_tokens::scopes::StoredScopes,
+            audit_events::Event,
+            generation::{self, generation_tx, next_generation_tx},
+            locks::lock_user_tx,
+            users::{Role, User, present},
+            verifications::session_is_valid_tx,
+        },
+        transaction,
+    },
+    time::{Timestamp, days},
+};
+
+pub use list::{Cursor, Filter, list};
+
+/// A row of `api_tokens`, without the token's hash, which no caller needs.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = api_tokens)]
+pub struct ApiToken {
+    /// Its id.
+    pub id: String,
+    /// The owner's id.
+    pub user_id: String,
+    /// Its first characters, by which its owner recognizes it.
+    #[diesel(deserialize_as = OrEmpty<String, api_tokens::display_prefix>)]
+    pub display_prefix: String,
+    /// The name that its owner gave it.
+    #[diesel(deserialize_as = OrEmpty<String, api_tokens::name>)]
+    pub name: String,
+    /// What it may do.
+    pub scopes: StoredScopes,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to about a minute.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Whether it has not been revoked together with all tokens of its user or of the site. It takes a moment until
+    /// `revoked_at` of such a token is set.
+    #[diesel(select_expression = generation::token_is_current())]
+    #[diesel(select_expression_type = generation::token_is_current)]
+    #[diesel(deserialize_as = OrEmpty<bool, api_tokens::generation>)]
+    pub current: bool,
+}
+
+/// A row of `api_tokens` to insert.
+#[derive(Insertable)]
+#[diesel(table_name = api_tokens)]
+pub struct NewToken {
+    id: String,
+    user_id: String,
+    token_hash: TokenHash,
+    display_prefix: String,
+    name: String,
+    scopes: String,
+    expires_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl NewToken {
+    /// A token for this user that is valid from now on, for `lifetime_days` days or without expiry.
+    #[must_use]
+    pub fn new(
+        user_id: &str,
+        token: &PlainToken,
+        name: String,
+        scopes: Scopes,
+        lifetime_days: Option<u32>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: new_id(),
+            user_id: user_id.to_owned(),
+            token_hash: token.hash(),
+            display_prefix: token.display_prefix().to_owned(),
+            name,
+            scopes: scopes.to_text(),
+            expires_at: lifetime_days.map(|number| now + days(number)),
+            created_at: now,
+        }
+    }
+
+    /// The id that it will have.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// Whether a token is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum State {
+    /// It is valid.
+    Active,
+    /// It has expired.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl ApiToken {
+    /// Returns its state now. At the instant of its expiry it is no longer valid.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> State {
+        match (self.revoked_at, self.expires_at) {
+            (Some(_), _) => State::Revoked,
+            (None, Some(end)) if end <= now => State::Expired,
+            _ if !self.current => State::Revoked,
+            _ => State::Active,
+        }
+    }
+}
+
+/// The creator of a token.
+pub enum Maker {
+    /// Its owner, in this session, which must still be valid.
+    Owner(String),
+    /// The operator, with the event for the audit log.
+    Operator(Event),
+}
+
+/// The outcome of creating a token.
+#[derive(Debug)]
+pub enum CreateTokenOutcome {
+    /// The new token.
+    Token(Box<ApiToken>),
+    /// Its owner is deactivated or deleted, or the session is no longer valid.
+    Deactivated,
+    /// It was to have the scope `admin`, but its owner is not (or no longer) an admin.
+    NotAnAdmin,
+}
+
+/// Inserts a token, unless its owner was deactivated or signed out, or it asks for `admin` and its owner is not (or no
+/// longer) an admin.
+///
+/// Locks the owner's row, so that no deactivation can interleave.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn create(
+    store: &Store,
+    token: NewToken,
+    scopes: Scopes,
+    maker: Maker,
+) -> Result<CreateTokenOutcome, Error> {
+    transaction!(store, |conn| {
+        match lock_user_tx!(conn, &token.user_id).filter(User::is_active) {
+            None => return Ok(CreateTokenOutcome::Deactivated),
+            Some(owner) if scopes.contains(Scope::Admin) && owner.role != Role::Admin => {
+                return Ok(CreateTokenOutcome::NotAnAdmin);
+            }
+            Some(_) => {}
+        }
+        // Read before the session is checked: a revocation in between revokes this token too.
+        let generation = generation_tx!(conn, &token.user_id, token_generation);
+        match &maker {
+            Maker::Owner(session_id) => {
+                if !session_is_valid_tx!(conn, Some(session_id), token.created_at) {
+                    return Ok(CreateTokenOutcome::Deactivated);
+                }
+            }
+            Maker::Operator(event) => {
+                diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
+            }
+        }
+        diesel::insert_into(api_tokens::table)
+            .values((&token, api_tokens::generation.eq(generation)))
+            .execute(conn)
+            .await?;
+        let token = with_generations()
+            .filter(api_tokens::id.eq(&token.id))
+            .select(ApiToken::as_select())
+            .get_result(conn)
+            .await?;
+        Ok(CreateTokenOutcome::Token(Box::new(token)))
+    })
+}
+
+/// Returns a user's token by its id.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ApiToken>, Error> {
+    query!(store, |conn| with_generations()
+        .select(ApiToken::as_select())
+        .filter(api_tokens::id.eq(&id))
+        .filter(api_tokens::user_id.eq(&user_id))
+        .get_result(conn)
+        .await
+        .optional())
+}
+
+/// Renames a user's token.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn rename(
+    store: &Store,
+    user_id: String,
+    id: String,
+    name: String,
+) -> Result<Option<ApiToken>, Error> {
+    invalidating_transaction!(store, |conn| {
+        diesel::update(api_tokens::table.find(&id))
+            .filter(api_tokens::user_id.eq(&user_id))
+            .set(api_tokens::name.eq(&name))
+            .execute(conn)
+            .await?;
+        with_generations()
+            .select(ApiToken::as_select())
+            .filter(api_tokens::id.eq(&id))
+            .filter(api_tokens::user_id.eq(&user_id))
+            .get_result(conn)
+            .await
+            .optional()
+    })
+}
+
+/// Returns the names of those of these tokens that still exist, by their ids.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn names(store: &Store, ids: Vec<String>) -> Result<HashMap<String, String>, Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, String)> = list_query!(store, |conn| with_generations()
+        .filter(api_tokens::id.eq_any(&ids))
+        .select((api_tokens::id, api_tokens::name))
+        .load(conn)
+        .await)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Revokes a user's own token. Returns false if there is none with that id. Idempotent.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn revoke(
+    store: &Store,
+    user_id: String,
+    id: String,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let revoked = invalidating_transaction!(store, |conn| {
+        diesel::update(api_tokens::table.find(&id))
+            .filter(api_tokens::user_id.eq(&user_id))
+            .filter(api_tokens::revoked_at.is_null())
+            .set(api_tokens::revoked_at.eq(now))
+            .execute(conn)
+            .await?;
+        api_tokens::table
+            .find(&id)
+            .filter(api_tokens::user_id.eq(&user_id))
+            .count()
+            .get_result::<i64>(conn)
+            .await
+    })?;
+    Ok(revoked == 1)
+}
+
+/// Revokes any token, for an admin who still is one, or the operator. `event` builds the audit event from the token.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn revoke_as_admin(
+    store: &Store,
+    actor: Option<String>,
+    id: String,
+    event: impl Fn(&ApiToken) -> Event + Send + 'static,
+    now: Timestamp,
+) -> Result<Result<ApiToken, AdminCheckFailed>, Error> {
+    admin_write!(store, by actor, |conn| {
+        let token: Option<ApiToken> = with_generations()
+            .select(ApiToken::as_select())
+            .filter(api_tokens::id.eq(&id))
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(token) = token else { return Ok(Err(AdminCheckFailed::NotFound)) };
+        diesel::update(api_tokens::table.find(&id))
+            .filter(api_tokens::revoked_at.is_null())
+            .set(api_tokens::revoked_at.eq(now))
+            .execute(conn)
+            .await?;
+        Ok(Ok((event(&token), token)))
+    })
+}
+
+/// Revokes every token of a user, for an admin who still is one. Returns how many of the newest thousand were active
+/// until then.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn revoke_all(
+    store: &Store,
+    user_id: String,
+    now: Timestamp,
+    event: Event,
+) -> Result<Result<usize, AdminCheckFailed>, Error> {
+    admin_write!(store, by event.actor_id.clone(), |conn| {
+        next_generation_tx!(conn, &user_id, token_generation);
+        let revoked = mark_tokens_revoked_tx!(conn, &user_id, now);
+        Ok(Ok((event.clone(), revoked)))
+    })
+}
+
+/// Tokens joined with all that decides whether they are valid. An [`ApiToken`] cannot be selected from `api_tokens`
+/// alone, so none is read without it.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn with_generations() -> _ {
+    api_tokens::table.inner_join(users::table).inner_join(generation::site()).filter(present())
+}
+
+/// Within a transaction that has just incremented a user's token generation: sets `revoked_at` of the newest of the
+/// tokens that this revoked, and records if there may be more. Returns how many of them were active until then.
+macro_rules! mark_tokens_revoked_tx {
+    ($conn:ident, $user_id:expr, $now:expr) => {{
+        use $crate::store::{tables::{api_tokens::active::is_active, generation::{FIRST_BATCH, generation_tx}, revocation_cleanup::{Kind, add_cleanup_tx}}, schema::api_tokens};
+        let user_id: &str = $user_id;
+        let generation = generation_tx!($conn, user_id, token_generation);
+        let newest: Vec<(String, i64)> = api_tokens::table
+            .filter(api_tokens::user_id.eq(user_id))
+            .filter(api_tokens::generation.lt(generation))
+            .order(api_tokens::id.desc())
+            .select((api_tokens::id, api_tokens::generation))
+            .limit(i64::from(FIRST_BATCH))
+            .load($conn)
+            .await?;
+        // A token that an earlier mass revocation covered keeps that time, which is still to be written.
+        let ids = newest.iter().filter(|(_, of)| *of == generation - 1).map(|(id, _)| id);
+        let revoked = diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(ids)))
+            .filter(is_active($now))
+            .set(api_tokens::revoked_at.eq($now))
+            .execute($conn)
+            .await?;
+        if newest.len() >= usize::from(FIRST_BATCH) {
+            add_cleanup_tx!($conn, Kind::Tokens, Some(user_id), $now);
+        }
+        revoked
+    }};
+}
+
+pub(in crate::store) use mark_tokens_revoked_tx;

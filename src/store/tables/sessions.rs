@@ -1,0 +1,375 @@
+//! Sessions: signed-in browsers.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    secrets::SessionHash,
+    store::{
+        AdminCheckFailed, Error, Store,
+        engine::{
+            page::{Page, Window, load_window, new_id},
+            unreadable::OrEmpty,
+        },
+        invalidating_transaction, list_query,
+        schema::{sessions, users},
+        tables::{
+            admin_write::admin_write,
+            audit_events::Event,
+            generation::{self, next_generation_tx},
+        },
+    },
+    time::{Span, Timestamp, days},
+};
+
+/// How long a session lasts after its last refresh (the idle timeout).
+pub const IDLE_TIMEOUT: Span = days(7);
+/// How long a session lasts that is not to be remembered: it is never refreshed.
+pub const SHORT_LIFE: Span = days(1);
+/// The shortest time between two refreshes of a session.
+pub const REFRESH_AFTER: Span = days(1);
+/// How long a session lasts at most, however often it is refreshed (the absolute timeout).
+pub const ABSOLUTE_TIMEOUT: Span = days(30);
+
+/// A row of `sessions`, without the hash of its secret, which no caller needs.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct SessionRow {
+    /// Its id. Not a credential: it may be shown.
+    pub id: String,
+    /// The user's id.
+    pub user_id: String,
+    /// When it expires, unless it is refreshed.
+    pub expires_at: Timestamp,
+    /// When its user last entered a password in it.
+    pub authenticated_at: Timestamp,
+    /// When it was last used, to about a minute.
+    pub last_seen_at: Timestamp,
+    /// Whether it outlives the browser and is refreshed.
+    #[diesel(deserialize_as = OrEmpty<bool, sessions::remember>)]
+    pub remember: bool,
+    /// The IP address that it was created from.
+    pub ip_address: Option<String>,
+    /// The client's `User-Agent`.
+    pub user_agent: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last refreshed.
+    pub updated_at: Timestamp,
+}
+
+/// A row of `sessions` to insert.
+#[derive(Insertable)]
+#[diesel(table_name = sessions)]
+pub struct NewSession {
+    id: String,
+    user_id: String,
+    secret_hash: SessionHash,
+    expires_at: Timestamp,
+    authenticated_at: Timestamp,
+    last_seen_at: Timestamp,
+    remember: bool,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// The client that creates a session.
+#[derive(Debug, Clone, Default)]
+pub struct Device {
+    /// The client's IP address.
+    pub ip_address: Option<String>,
+    /// The client's `User-Agent`.
+    pub user_agent: Option<String>,
+}
+
+impl NewSession {
+    /// A session that begins now.
+    #[must_use]
+    pub fn begin(
+        user_id: &str,
+        secret_hash: SessionHash,
+        remember: bool,
+        device: Device,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: new_id(),
+            user_id: user_id.to_owned(),
+            secret_hash,
+            expires_at: now + if remember { IDLE_TIMEOUT } else { SHORT_LIFE },
+            authenticated_at: now,
+            last_seen_at: now,
+            remember,
+            ip_address: device.ip_address,
+            user_agent: device.user_agent,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    pub(in crate::store) fn user_id(&self) -> &str {
+        &self.user_id
+    }
+}
+
+/// A page of a user's valid sessions, newest first.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn list(
+    store: &Store,
+    user_id: String,
+    window: Window,
+    now: Timestamp,
+) -> Result<Page<SessionRow>, Error> {
+    let wanted = window.clone();
+    let rows = list_query!(store, |conn| {
+        let query = sessions::table
+            .inner_join(users::table)
+            .inner_join(generation::site())
+            .filter(generation::session_is_current())
+            .filter(sessions::user_id.eq(&user_id))
+            .filter(sessions::expires_at.gt(now))
+            .select(SessionRow::as_select())
+            .into_boxed::<Backend>();
+        load_window!(conn, query, sessions::id, &wanted)
+    })?;
+    Ok(window.page(rows, |session| &session.id))
+}
+
+/// Rotates a session's secret, so that the old one cannot use what the session may do from now on.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// The session's id.
+    pub id: String,
+    /// Its secret until now.
+    pub presented: SessionHash,
+    /// Its new secret.
+    pub secret: SessionHash,
+}
+
+/// Records that a session's user has entered the password again (re-authentication), and rotates its secret. Returns
+/// false if the session was revoked in the meantime, or a concurrent request has rotated its secret.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn authenticated_again(
+    store: &Store,
+    renewal: Renewal,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    invalidating_transaction!(store, |conn| Ok(rotate_secret_tx!(conn, &renewal, now)))
+}
+
+/// Within a transaction: rotates the session's secret, if the session still has the presented one. Returns whether it
+/// did.
+macro_rules! rotate_secret_tx {
+    ($conn:ident, $renewal:expr, $now:expr) => {{
+        let renewal: &$crate::store::tables::sessions::Renewal = $renewal;
+        let renewed = diesel::update(sessions::table.find(&renewal.id))
+            .filter(sessions::secret_hash.eq(&renewal.presented))
+            .set((sessions::secret_hash.eq(&renewal.secret), sessions::authenticated_at.eq($now)))
+            .execute($conn)
+            .await?;
+        renewed == 1
+    }};
+}
+
+pub(in crate::store) use rotate_secret_tx;
+
+/// Revokes the session with this secret, whatever its user's state.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error> {
+    invalidating_transaction!(store, |conn| diesel::delete(
+        sessions::table.filter(sessions::secret_hash.eq(hash))
+    )
+    .execute(conn)
+    .await)?;
+    Ok(())
+}
+
+/// Which of a user's sessions to revoke.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// The one with this id.
+    One(String),
+    /// All but the one with this id.
+    AllBut(String),
+    /// All.
+    All,
+}
+
+/// Revokes a user's own sessions.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn end(
+    store: &Store,
+    user_id: String,
+    which: Which,
+    now: Timestamp,
+) -> Result<(), Error> {
+    invalidating_transaction!(store, |conn| {
+        match &which {
+            Which::One(id) => {
+                let one = sessions::table.find(id).filter(sessions::user_id.eq(&user_id));
+                diesel::delete(one).execute(conn).await?;
+            }
+            Which::AllBut(id) => {
+                next_generation_tx!(conn, &user_id, session_generation);
+                keep_session_tx!(conn, &user_id, id);
+                remove_sessions_tx!(conn, &user_id, now);
+            }
+            Which::All => {
+                next_generation_tx!(conn, &user_id, session_generation);
+                remove_sessions_tx!(conn, &user_id, now);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Revokes every session of a user, for an admin who still is one. Returns how many of the newest thousand were valid
+/// until then.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn end_as_admin(
+    store: &Store,
+    user_id: String,
+    now: Timestamp,
+    event: Event,
+) -> Result<Result<usize, AdminCheckFailed>, Error> {
+    admin_write!(store, by event.actor_id.clone(), |conn| {
+        next_generation_tx!(conn, &user_id, session_generation);
+        let ended = remove_sessions_tx!(conn, &user_id, now);
+        Ok(Ok((event.clone(), ended)))
+    })
+}
+
+/// Revokes one session of any user, for an admin who still is one. `event` builds the audit event from the session; an
+/// expired session is not found.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn end_one_as_admin(
+    store: &Store,
+    actor: Option<String>,
+    id: String,
+    now: Timestamp,
+    event: impl Fn(&SessionRow) -> Event + Send + 'static,
+) -> Result<Result<(), AdminCheckFailed>, Error> {
+    admin_write!(store, by actor, |conn| {
+        let session: Option<SessionRow> = sessions::table
+            .inner_join(users::table)
+            .inner_join(generation::site())
+            .filter(generation::session_is_current())
+            .filter(sessions::id.eq(&id))
+            .filter(sessions::expires_at.gt(now))
+            .select(SessionRow::as_select())
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(session) = session else { return Ok(Err(AdminCheckFailed::NotFound)) };
+        let ended = diesel::delete(sessions::table.find(&id)).execute(conn).await?;
+        if ended == 0 {
+            return Ok(Err(AdminCheckFailed::NotFound));
+        }
+        Ok(Ok((event(&session), ())))
+    })
+}
+
+/// Within a transaction that has just incremented a user's session generation: keeps this session valid.
+///
+/// Increments the session's generation as the user's was, instead of setting it to the current sum: a session that was
+/// revoked before stays revoked, and so does one that the site's generation revokes at the same time.
+macro_rules! keep_session_tx {
+    ($conn:ident, $user_id:expr, $id:expr) => {{
+        use $crate::store::schema::sessions;
+        diesel::update(sessions::table.find($id))
+            .filter(sessions::user_id.eq($user_id))
+            .set(sessions::generation.eq(sessions::generation + 1))
+            .execute($conn)
+            .await?
+    }};
+}
+
+/// Within a transaction that has just incremented a user's session generation: deletes the newest of the sessions that
+/// this revoked, and records if there may be more. Returns how many of the deleted were valid until then.
+macro_rules! remove_sessions_tx {
+    ($conn:ident, $user_id:expr, $now:expr) => {{
+        use $crate::store::{
+            schema::sessions,
+            tables::{
+                generation::{FIRST_BATCH, generation_tx},
+                revocation_cleanup::{Kind, add_cleanup_tx},
+            },
+        };
+        let user_id: &str = $user_id;
+        let generation = generation_tx!($conn, user_id, session_generation);
+        let newest: Vec<(String, i64, $crate::time::Timestamp)> = sessions::table
+            .filter(sessions::user_id.eq(user_id))
+            .filter(sessions::generation.lt(generation))
+            .order(sessions::id.desc())
+            .select((sessions::id, sessions::generation, sessions::expires_at))
+            .limit(i64::from(FIRST_BATCH))
+            .load($conn)
+            .await?;
+        let was_valid = |(_, of, until): &&(_, i64, _)| *of == generation - 1 && *until > $now;
+        let ended = newest.iter().filter(was_valid).count();
+        let ids = newest.iter().map(|(id, ..)| id);
+        diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute($conn).await?;
+        if newest.len() >= usize::from(FIRST_BATCH) {
+            add_cleanup_tx!($conn, Kind::Sessions, Some(user_id), $now);
+        }
+        ended
+    }};
+}
+
+/// Within a transaction: creates a session, which replaces the one that the browser had. If its user then has more
+/// sessions than allowed, deletes the oldest; no response reports that, so none waits for its invalidation.
+///
+/// A macro, because the statements must be expanded for each backend.
+macro_rules! begin_session_tx {
+    ($conn:ident, $session:expr, $replaced:expr, $max:expr) => {{
+        use $crate::store::{
+            schema::sessions,
+            tables::{
+                generation::{FIRST_BATCH, generation_tx},
+                sessions::{NewSession, SessionRow},
+            },
+        };
+        let new: &NewSession = $session;
+        if let Some(replaced) = $replaced {
+            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
+                .execute($conn)
+                .await?;
+        }
+        let generation = generation_tx!($conn, new.user_id(), session_generation);
+        let session: SessionRow = diesel::insert_into(sessions::table)
+            .values((new, sessions::generation.eq(generation)))
+            .returning(SessionRow::as_returning())
+            .get_result($conn)
+            .await?;
+        // Excludes the new session, which is not the last by its id if the clock was set back.
+        let surplus: Vec<String> = sessions::table
+            .filter(sessions::user_id.eq(&session.user_id))
+            .filter(sessions::generation.eq(generation))
+            .filter(sessions::expires_at.gt(session.created_at))
+            .filter(sessions::id.ne(&session.id))
+            .order(sessions::id.desc())
+            .select(sessions::id)
+            .offset(i64::from($max) - 1)
+            .limit(i64::from(FIRST_BATCH))
+            .load($conn)
+            .await?;
+        diesel::delete(sessions::table.filter(sessions::id.eq_any(surplus))).execute($conn).await?;
+        session
+    }};
+}
+
+pub(in crate::store) use {begin_session_tx, keep_session_tx, remove_sessions_tx};

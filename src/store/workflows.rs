@@ -1,0 +1,12 @@
+//! The workflows: one file per transaction, or few that belong together, over several tables.
+
+pub mod account_deletion;
+pub mod email_change;
+pub mod first_admin;
+pub mod operator_revocation;
+pub mod passwords;
+pub mod registration;
+pub mod retention;
+pub mod revocation_cleanup;
+pub mod sign_in;
+pub mod user_administration;

@@ -1,0 +1,205 @@
+//! A user's email: confirming it, and changing it.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    secrets::LinkHash,
+    store::{
+        Error, Store, invalidating_transaction, query,
+        schema::{jobs, used_links, users, verifications},
+        tables::{
+            api_tokens::mark_tokens_revoked_tx,
+            generation::{self, next_generation_tx},
+            jobs::{JobRow, NewJob},
+            locks::lock_user_tx,
+            login_attempts::{clear_login_attempts_tx, move_login_attempts_tx},
+            sessions::{keep_session_tx, remove_sessions_tx},
+            users::{User, present, search::index_user_tx},
+            verifications::{
+                LinkError, Purpose, Verification, redeem_tx, remove_links_tx, session_is_valid_tx,
+                used_links::{UsedLink, has_confirmed_tx},
+            },
+        },
+        transaction,
+    },
+    time::Timestamp,
+};
+
+/// How a link was followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// By a person, who pressed a button.
+    ByButton,
+    /// By a GET request, which a mail scanner sends as well as a user's browser.
+    ByGet {
+        /// The id of the user who is signed in in that browser, if any.
+        signed_in: Option<String>,
+    },
+}
+
+/// What following a link has confirmed.
+#[derive(Debug)]
+pub enum Verified {
+    /// The user's current email.
+    Present,
+    /// The current email, which the same link has confirmed before.
+    Already,
+    /// The user's new email, which replaces the old one.
+    Changed(Box<User>),
+}
+
+impl Followed {
+    /// Whether someone other than the user may have followed the link.
+    fn may_be_another_person(&self, user: &User) -> bool {
+        match self {
+            Self::ByButton => false,
+            Self::ByGet { signed_in } => signed_in.as_ref() != Some(&user.id),
+        }
+    }
+}
+
+/// Redeems a link that was mailed to an email, which confirms that the email is the user's.
+///
+/// If it is a new email: revokes every session but the one that requested the change, and every other link, and
+/// notifies the old email.
+///
+/// If the current email is confirmed by a GET request outside the user's own session, revokes the sessions and tokens
+/// from before: an attacker may have signed up with this email, and a mail scanner followed the link.
+///
+/// # Errors
+/// [`Error::Violated`] when another user has taken the new email; the link then stays valid.
+pub async fn verify(
+    store: &Store,
+    link: LinkHash,
+    followed: Followed,
+    notice: impl Fn(&User) -> NewJob + Send + 'static,
+    now: Timestamp,
+) -> Result<Result<Verified, LinkError>, Error> {
+    invalidating_transaction!(store, |conn| {
+        let (user, verification) =
+            match redeem_tx!(conn, link, [Purpose::VerifyEmail, Purpose::ChangeEmail], now) {
+                Ok(redeemed) => redeemed,
+                Err(LinkError::Unknown) if has_confirmed_tx!(conn, link, now) => {
+                    return Ok(Ok(Verified::Already));
+                }
+                Err(refused) => return Ok(Err(refused)),
+            };
+        let confirming = UsedLink {
+            secret_hash: link,
+            user_id: &user.id,
+            email: &verification.email,
+            expires_at: verification.expires_at,
+        };
+        diesel::insert_into(used_links::table).values(&confirming).execute(conn).await?;
+        if !verification.changes_email() {
+            if followed.may_be_another_person(&user) {
+                next_generation_tx!(conn, &user.id, session_generation, token_generation);
+                remove_sessions_tx!(conn, &user.id, now);
+                mark_tokens_revoked_tx!(conn, &user.id, now);
+            }
+            diesel::update(users::table.filter(present()).find(&user.id))
+                .set((users::email_verified.eq(true), users::updated_at.eq(now)))
+                .execute(conn)
+                .await?;
+            return Ok(Ok(Verified::Present));
+        }
+        diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
+        move_login_attempts_tx!(conn, &user.email, &verification.email);
+        let user = diesel::update(users::table.filter(present()).find(&user.id))
+            .set((
+                users::email.eq(&verification.email),
+                users::email_verified.eq(true),
+                users::updated_at.eq(now),
+            ))
+            .returning(User::as_returning())
+            .get_result(conn)
+            .await?;
+        index_user_tx!(conn, &user);
+        next_generation_tx!(conn, &user.id, session_generation, link_generation);
+        if let Some(session_id) = &verification.session_id {
+            keep_session_tx!(conn, &user.id, session_id);
+        }
+        remove_sessions_tx!(conn, &user.id, now);
+        remove_links_tx!(conn, &user.id, now);
+        Ok(Ok(Verified::Changed(Box::new(user))))
+    })
+}
+
+/// Returns the email that a user has asked to change theirs to, while a link for it is valid or waits to be mailed.
+/// `wanted_by` returns the email that a job mails such a link to, if it does.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn pending_change(
+    store: &Store,
+    user_id: String,
+    wanted_by: impl Fn(&JobRow) -> Option<String> + Send + 'static,
+    now: Timestamp,
+) -> Result<Option<String>, Error> {
+    let purpose: &'static str = Purpose::ChangeEmail.into();
+    query!(store, |conn| {
+        let newest: Option<(Verification, String)> = verifications::table
+            .inner_join(users::table)
+            .inner_join(generation::site())
+            .filter(generation::link_is_current())
+            .filter(verifications::user_id.eq(&user_id))
+            .filter(verifications::purpose.eq(purpose))
+            .filter(verifications::expires_at.gt(now))
+            .order(verifications::number.desc())
+            .select((Verification::as_select(), verifications::job_id))
+            .limit(1)
+            .get_result(conn)
+            .await
+            .optional()?;
+        let waiting: Vec<JobRow> = jobs::table
+            .filter(jobs::user_id.eq(&user_id))
+            .filter(jobs::given_up_at.is_null())
+            .order(jobs::id.desc())
+            .select(JobRow::as_select())
+            .load(conn)
+            .await?;
+        let waiting = waiting.iter().find_map(|job| Some((&job.id, wanted_by(job)?)));
+        // The ids of jobs are in the order in which they were created.
+        match (waiting, newest) {
+            (Some((id, email)), newest) if newest.as_ref().is_none_or(|(_, of)| of < id) => {
+                Ok(Some(email))
+            }
+            (_, Some((link, _))) if session_is_valid_tx!(conn, &link.session_id, now) => {
+                Ok(Some(link.email))
+            }
+            _ => Ok(None),
+        }
+    })
+}
+
+/// Cancels the change of email that a user has requested: deletes its links, and its mails that have not been sent.
+/// `wanted_by` recognizes the jobs of such mails, as in [`pending_change`].
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn cancel_change(
+    store: &Store,
+    user_id: String,
+    wanted_by: impl Fn(&JobRow) -> Option<String> + Send + 'static,
+) -> Result<(), Error> {
+    let purpose: &'static str = Purpose::ChangeEmail.into();
+    transaction!(store, |conn| {
+        // A worker that is about to issue a link waits for this lock, and then finds its job deleted.
+        lock_user_tx!(conn, &user_id);
+        diesel::delete(verifications::table)
+            .filter(verifications::user_id.eq(&user_id))
+            .filter(verifications::purpose.eq(purpose))
+            .execute(conn)
+            .await?;
+        let waiting: Vec<JobRow> = jobs::table
+            .filter(jobs::user_id.eq(&user_id))
+            .select(JobRow::as_select())
+            .load(conn)
+            .await?;
+        let mails: Vec<String> =
+            waiting.into_iter().filter(|job| wanted_by(job).is_some()).map(|job| job.id).collect();
+        diesel::delete(jobs::table.filter(jobs::id.eq_any(mails))).execute(conn).await?;
+        Ok(())
+    })
+}

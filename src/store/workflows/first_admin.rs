@@ -1,0 +1,95 @@
+//! Bootstrapping: the first admin of a new site is the holder of a link that the server has printed.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    secrets::{LinkHash, SessionHash},
+    store::{
+        Error, Store, invalidating_transaction,
+        schema::{accounts, audit_events, setup_links, users},
+        tables::{
+            accounts::NewAccount,
+            audit_events::Event,
+            locks::lock_admins_tx,
+            sessions::{NewSession, SessionRow, begin_session_tx},
+            users::{User, any_active_admin_tx, search::insert_user_tx},
+        },
+        transaction,
+    },
+    time::Timestamp,
+};
+
+/// Issues a setup link if the site has no admin; returns false otherwise.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn issue(store: &Store, link: LinkHash, expires_at: Timestamp) -> Result<bool, Error> {
+    transaction!(store, |conn| {
+        if any_active_admin_tx!(conn) {
+            return Ok(false);
+        }
+        diesel::insert_into(setup_links::table)
+            .values((setup_links::secret_hash.eq(link), setup_links::expires_at.eq(expires_at)))
+            .execute(conn)
+            .await?;
+        Ok(true)
+    })
+}
+
+/// The rows that are inserted for the first admin.
+pub struct FirstAdmin {
+    /// The setup link.
+    pub link: LinkHash,
+    /// The new user.
+    pub user: User,
+    /// The sign-in method.
+    pub account: NewAccount,
+    /// The first session.
+    pub session: NewSession,
+    /// The session that the browser had until now.
+    pub replaced: Option<SessionHash>,
+    /// The event for the audit log.
+    pub event: Event,
+}
+
+/// The outcome of a setup.
+pub enum SetupOutcome {
+    /// The site has an admin now, and this is their session.
+    Done(Box<(User, SessionRow)>),
+    /// The site already has an admin.
+    AdminExists,
+    /// The link was never issued, has been used, or has expired.
+    InvalidLink,
+}
+
+/// Creates the first admin. Of two concurrent calls one succeeds; every other setup link is deleted.
+///
+/// # Errors
+/// [`Error::Violated`] when another user has the email; the link then stays valid.
+pub async fn claim(
+    store: &Store,
+    first: FirstAdmin,
+    now: Timestamp,
+) -> Result<SetupOutcome, Error> {
+    let max_sessions = store.max_sessions;
+    invalidating_transaction!(store, if first.replaced.is_some(), |conn| {
+        lock_admins_tx!(conn);
+        if any_active_admin_tx!(conn) {
+            return Ok(SetupOutcome::AdminExists);
+        }
+        let live = diesel::delete(setup_links::table.find(first.link))
+            .filter(setup_links::expires_at.gt(now))
+            .execute(conn)
+            .await?;
+        if live == 0 {
+            return Ok(SetupOutcome::InvalidLink);
+        }
+        diesel::delete(setup_links::table).execute(conn).await?;
+        let user = insert_user_tx!(conn, &first.user);
+        diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
+        diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
+        let session = begin_session_tx!(conn, &first.session, first.replaced, max_sessions);
+        Ok(SetupOutcome::Done(Box::new((user, session))))
+    })
+}

@@ -1,0 +1,107 @@
+//! Registration: new users, by sign-up or by an admin.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    secrets::SessionHash,
+    store::{
+        Error, Store, invalidating_transaction,
+        schema::{accounts, jobs},
+        tables::{
+            accounts::NewAccount,
+            admin_write::{AdminCheckFailed, admin_write},
+            audit_events::Event,
+            jobs::NewJob,
+            sessions::{NewSession, SessionRow, begin_session_tx},
+            users::{
+                User,
+                search::{insert_user_tx, insert_user_unless_taken_tx},
+            },
+        },
+        transaction,
+    },
+};
+
+/// Inserts a user with their sign-in method, their first session, which replaces the one that the browser had, and the
+/// mail to them, if any.
+///
+/// # Errors
+/// [`Error::Violated`] when another user has the email.
+pub async fn sign_up(
+    store: &Store,
+    user: User,
+    account: NewAccount,
+    session: NewSession,
+    replaced: Option<SessionHash>,
+    mail: Option<NewJob>,
+) -> Result<(User, SessionRow), Error> {
+    let max_sessions = store.max_sessions;
+    invalidating_transaction!(store, if replaced.is_some(), |conn| {
+        let user = insert_user_tx!(conn, &user);
+        diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
+        if let Some(mail) = &mail {
+            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+        }
+        let session = begin_session_tx!(conn, &session, replaced, max_sessions);
+        Ok((user, session))
+    })
+}
+
+/// Inserts a user who has yet to confirm the email; if another user has it, sends a mail to them instead. Both are one
+/// transaction of the same steps, so that timing does not reveal which it was (user enumeration).
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn register(
+    store: &Store,
+    user: User,
+    account: NewAccount,
+    mails: Option<(NewJob, NewJob)>,
+) -> Result<(), Error> {
+    transaction!(store, |conn| {
+        let added = insert_user_unless_taken_tx!(conn, &user);
+        if added {
+            diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
+        } else {
+            // The same number of round trips as the other branch; this statement matches no row.
+            diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
+        }
+        if let Some((welcome, already_here)) = &mails {
+            let mail = if added { welcome } else { already_here };
+            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+        }
+        Ok(())
+    })
+}
+
+/// What is inserted together with a new user.
+pub struct CreateUserOptions {
+    /// The sign-in method, if it is known already.
+    pub account: Option<NewAccount>,
+    /// The mail to the user.
+    pub mail: Option<NewJob>,
+    /// The event for the audit log.
+    pub event: Event,
+}
+
+/// Inserts a user with these options, for an admin who still is one, or the operator.
+///
+/// # Errors
+/// [`Error::Violated`] when another user has the email.
+pub async fn create_user(
+    store: &Store,
+    user: User,
+    with: CreateUserOptions,
+) -> Result<Result<User, AdminCheckFailed>, Error> {
+    admin_write!(store, by with.event.actor_id.clone(), |conn| {
+        let user = insert_user_tx!(conn, &user);
+        if let Some(account) = &with.account {
+            diesel::insert_into(accounts::table).values(account).execute(conn).await?;
+        }
+        if let Some(mail) = &with.mail {
+            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+        }
+        Ok(Ok((with.event.clone(), user)))
+    })
+}
