@@ -6,9 +6,9 @@ use actix_web::web::Data;
 use portcullis::{
     state::State,
     store::{
-        registration::{self, CreateUserOptions},
         audit_events::{Action, Event},
         lease_settings,
+        registration::{self, CreateUserOptions},
         users::{self, Profile, Role, User},
     },
 };

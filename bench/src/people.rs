@@ -17,9 +17,9 @@ use portcullis::{
     state::State,
     store::{
         self, Database, Store,
+        api_tokens::NewToken,
         schema::{api_tokens, sessions, users},
         sessions::{Device, NewSession},
-        api_tokens::NewToken,
         users::{Role, User},
     },
     time::Clock,
