@@ -7,7 +7,7 @@ On each database, beside a client that signs in twice a second and one that writ
 
 - the server starts with expired sessions (300,000 on SQLite, 1.5 million on PostgreSQL) and deletes them;
 - an admin deactivates a user who has 150,000 sessions and revokes their credentials;
-- `session end --all` ends 600,000 sessions more, and `token revoke --all` revokes 300,000 API tokens.
+- `session revoke --all` ends 600,000 sessions more, and `token revoke --all` revokes 300,000 API tokens.
 
 It prints a table of Markdown: how long until the answer, whether the credentials still worked after it, how long
 until the last row was gone, and the slowest sign-in and write until then. Needs what `scale.py` needs.
@@ -153,12 +153,12 @@ def run(program, database, folder, arguments):
         before = sign_in(port)
         total = count(database, "SELECT count(*) FROM sessions")
         begun = time.perf_counter()
-        command("session", "end", "--all")
+        command("session", "revoke", "--all")
         took, refused = time.perf_counter() - begun, works(before)
-        print(f"{database.name}: session end --all with {total:,} sessions: {took:.2f} s", flush=True)
+        print(f"{database.name}: session revoke --all with {total:,} sessions: {took:.2f} s", flush=True)
         return lambda: refused
 
-    rows.append(measured(port, "`session end --all`", all_sessions, noted, database))
+    rows.append(measured(port, "`session revoke --all`", all_sessions, noted, database))
 
     def all_tokens():
         operator = Client(port, sign_in(port))

@@ -109,7 +109,7 @@ fn a_query_of_all_users_is_found() {
         ("users::table\n    .filter(present())\n    .find(&id); users::table.count()", 1),
         ("sessions::table.inner_join(users::table).filter(present())", 0),
         ("diesel::insert_into(users::table).values(&user)", 0),
-        ("users::table.filter($crate::store::users::present()).find($id)", 0),
+        ("users::table.filter($crate::store::tables::users::present()).find($id)", 0),
         ("// users::table", 0),
     ] {
         assert_eq!(queries_of_all_users(code), count, "{code}");

@@ -573,7 +573,7 @@ async fn no_sign_in_with_the_old_password_outlives_the_reset(backend: Backend) {
         for reply in [one, other] {
             match reply.cookie() {
                 Some(cookie) => {
-                    assert!(!is_signed_in(&server.anonymous.with_cookie(&cookie)).await)
+                    assert!(!is_signed_in(&server.anonymous.with_cookie(&cookie)).await);
                 }
                 None => drop(reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD")),
             }
