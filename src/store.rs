@@ -6,10 +6,10 @@
 //!
 //! Four modules, and imports go one way, from the first to the last:
 //!
-//! - [`workflows`]: transactions over several tables, such as a sign-in or the deletion of an account;
-//! - [`credentials`]: the gate's lookup and its leased cache;
-//! - [`tables`]: one file per table, with its rows and queries;
-//! - [`engine`]: runs a query or a transaction on either database, and knows no table.
+//! - `workflows`: transactions over several tables, such as a sign-in or the deletion of an account;
+//! - `credentials`: the gate's lookup and its leased cache;
+//! - `tables`: one file per table, with its rows and queries;
+//! - `engine`: runs a query or a transaction on either database, and knows no table.
 
 mod checks;
 mod credentials;
