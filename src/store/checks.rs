@@ -23,17 +23,8 @@ pub(super) fn begins_no_epoch<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<T> {
-    if !cfg!(debug_assertions) {
-        return body(connection);
-    }
-    let before = number(connection);
-    let result = body(connection)?;
-    if number(connection) == before {
-        return Ok(result);
-    }
-    Err(QueryError::QueryBuilderError(
-        "a transaction that begins an epoch must be an invalidating_transaction!".into(),
-    ))
+    const REASON: &str = "a transaction that begins an epoch must be an invalidating_transaction!";
+    checked(connection, body, epoch_number, |before, after| after == before, REASON)
 }
 
 /// Runs a body that must not leave more users without their words in the search index than before.
@@ -41,18 +32,29 @@ pub(super) fn indexes_users<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<T> {
+    const REASON: &str =
+        "a user's name or email was written without its words: see tables/users/search/index.rs";
+    checked(connection, body, unindexed_users, |before, after| after <= before, REASON)
+}
+
+/// Runs a body, and fails if what was counted before and after it is not as it must be. The count is `None` before the
+/// tables exist.
+fn checked<T>(
+    connection: &mut Connection,
+    body: impl FnOnce(&mut Connection) -> QueryResult<T>,
+    count: fn(&mut Connection) -> Option<i64>,
+    is_right: fn(Option<i64>, Option<i64>) -> bool,
+    reason: &'static str,
+) -> QueryResult<T> {
     if !cfg!(debug_assertions) {
         return body(connection);
     }
-    let before = unindexed(connection);
+    let before = count(connection);
     let result = body(connection)?;
-    if unindexed(connection) <= before {
+    if is_right(before, count(connection)) {
         return Ok(result);
     }
-    Err(QueryError::QueryBuilderError(
-        "a user's name or email was written without its words: see tables/users/search/index.rs"
-            .into(),
-    ))
+    Err(QueryError::QueryBuilderError(reason.into()))
 }
 
 /// Runs a body without a check.
@@ -63,13 +65,11 @@ pub(super) fn anything<T>(
     body(connection)
 }
 
-/// Returns `None` before the tables exist.
-fn number(connection: &mut Connection) -> Option<i64> {
+fn epoch_number(connection: &mut Connection) -> Option<i64> {
     in_place(epoch::table.select(epoch::number).get_result(connection)).ok()
 }
 
-/// Returns `None` before the tables exist.
-fn unindexed(connection: &mut Connection) -> Option<i64> {
+fn unindexed_users(connection: &mut Connection) -> Option<i64> {
     in_place(
         users::table
             .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("search_indexed = 0"))
@@ -84,13 +84,41 @@ fn unindexed(connection: &mut Connection) -> Option<i64> {
 mod tests {
     use diesel::{Connection as _, connection::SimpleConnection, sql_query};
 
+    use std::time::Duration;
+
     use super::*;
-    use crate::store::engine::sqlite::InPlace;
+    use crate::store::{Location, Options, Store, engine::sqlite::InPlace, query, transaction};
 
     fn database(sql: &str) -> Connection {
         let mut database = SqliteConnection::establish(":memory:").unwrap();
         database.batch_execute(sql).unwrap();
         Connection::with_runtime(database, InPlace)
+    }
+
+    #[tokio::test]
+    async fn transaction_that_begins_an_epoch_is_rejected_and_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("test.db"));
+        let options = Options {
+            timeout: Duration::from_secs(30),
+            connecting: Duration::from_secs(30),
+            pool_size: 1,
+            workers: 1,
+            migrate: true,
+            cache_size: 0,
+            max_sessions: 1,
+        };
+        let store = Store::open(&location, options).await.unwrap();
+        let number = async || {
+            query!(store, |conn| epoch::table.select(epoch::number).get_result::<i64>(conn).await)
+        };
+        let before = number().await.unwrap();
+        let next = transaction!(store, |conn| diesel::update(epoch::table)
+            .set(epoch::number.eq(epoch::number + 1))
+            .execute(conn)
+            .await);
+        assert!(next.is_err());
+        assert_eq!(number().await.unwrap(), before);
     }
 
     #[test]

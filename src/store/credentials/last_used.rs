@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    store::{Database, Error, Store, in_place},
+    store::{Database, Error, Store, checks, in_place},
     time::{Span, Timestamp, seconds},
 };
 
@@ -68,7 +68,7 @@ impl LastUsedBuffer {
                     let uses = uses.to_vec();
                     sqlite
                         .write(move |conn| {
-                            crate::store::checks::begins_no_epoch(conn, |conn| {
+                            checks::begins_no_epoch(conn, |conn| {
                                 in_place(sqlite::write(conn, uses))
                             })
                         })
