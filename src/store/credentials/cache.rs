@@ -42,11 +42,6 @@ pub struct Resolved<T> {
 /// The cached credentials of one kind.
 pub(super) type CacheMap<C> = Cache<<C as Credential>::Hash, Arc<Resolved<C>>>;
 
-/// Creates a map for up to `size` credentials.
-pub(super) fn cache_map<C: Credential>(size: usize) -> CacheMap<C> {
-    Cache::new(size)
-}
-
 /// The lease that all cached credentials are valid under, and the rules for reading and filling the maps.
 pub(in crate::store) struct CredentialCache {
     size: usize,
@@ -249,17 +244,23 @@ mod tests {
         fn in_epoch(number: i64) -> Self {
             let cache = Self {
                 lease: CredentialCache::new(100),
-                sessions: cache_map(100),
-                tokens: cache_map(100),
+                sessions: Cache::new(100),
+                tokens: Cache::new(100),
             };
             cache.renew(number, None);
             cache
         }
 
+        fn clear(&self) {
+            self.sessions.clear();
+            self.tokens.clear();
+        }
+
         /// Simulates a read of the epoch that returns this one.
         fn renew(&self, number: i64, affected_users: Option<Vec<String>>) {
             let seen = Seen { epoch: epoch(number), lease: LEASE };
-            let _ = self.lease.begin_lease(&self.lease.begin_renewal(), seen, affected_users);
+            let renewal = self.lease.begin_renewal();
+            self.lease.begin_lease(&renewal, seen, affected_users, || self.clear());
         }
 
         /// Inserts a session of this user, as a lookup in that epoch found it.
@@ -324,8 +325,9 @@ mod tests {
     fn when_leases_are_turned_off_everything_is_forgotten() {
         let cache = TestCache::in_epoch(1);
         let ada = cache.insert_if_current(&user("ada"), 1);
-        assert!(cache.lease.end_lease(), "the maps are to be cleared");
+        cache.lease.end_lease(|| cache.clear());
         assert!(!cache.is_valid(ada));
+        assert_eq!(cache.sessions.len(), 0);
         cache.renew(1, Some(vec![]));
         assert!(!cache.is_valid(ada));
     }
@@ -337,7 +339,7 @@ mod tests {
         let renewal = cache.lease.begin_renewal();
         cache.lease.drop_lease();
         let seen = Seen { epoch: epoch(1), lease: LEASE };
-        let _ = cache.lease.begin_lease(&renewal, seen, Some(vec![]));
+        cache.lease.begin_lease(&renewal, seen, Some(vec![]), || cache.clear());
         assert!(!cache.is_valid(ada));
     }
 
@@ -348,7 +350,7 @@ mod tests {
         let renewal = cache.lease.begin_renewal();
         std::thread::sleep(Duration::from_millis(2));
         let seen = Seen { epoch: epoch(1), lease: Duration::from_millis(1) };
-        let _ = cache.lease.begin_lease(&renewal, seen, Some(vec![]));
+        cache.lease.begin_lease(&renewal, seen, Some(vec![]), || cache.clear());
         assert!(!cache.is_valid(ada));
     }
 

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::{
     batch_loader::BatchLoader,
-    cache::{CacheMap, CredentialCache, Resolved, cache_map},
+    cache::{CacheMap, CredentialCache, Resolved},
     credential::{Credential, Found},
     epoch::Epoch,
 };
@@ -152,7 +152,7 @@ struct Lookup<C: Credential> {
 impl<C: Credential> Lookup<C> {
     fn new(cache_size: usize, workers: usize) -> Self {
         let loaders = repeat_with(BatchLoader::default).take(workers).collect();
-        Self { cached: cache_map(cache_size), loaders }
+        Self { cached: CacheMap::<C>::new(cache_size), loaders }
     }
 
     /// Returns the credential of the current generation whose secret has this hash, and its user, from the cache or

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::CredentialCache;
+use super::{CredentialCache, LeaseState};
 use crate::{
     store::{
         Error, Store,
@@ -53,20 +53,16 @@ impl Store {
         let renewal = cache.begin_renewal();
         let seen = epoch::read(self).await?;
         cache.epoch_reads.fetch_add(1, Ordering::Relaxed);
-        let (lease, all_invalidated) = match seen.filter(|seen| !seen.lease.is_zero()) {
-            None => (Duration::ZERO, cache.end_lease()),
-            Some(seen) => {
-                let affected_users = match &renewal.before {
-                    Some(before) => epoch::affected_users(self, before, &seen.epoch).await?,
-                    None => None,
-                };
-                (seen.lease, cache.begin_lease(&renewal, seen, affected_users))
-            }
+        let Some(seen) = seen.filter(|seen| !seen.lease.is_zero()) else {
+            cache.end_lease(|| self.lookups.clear());
+            return Ok(Duration::ZERO);
         };
-        // The entries are invalid already. This frees their memory, and at worst that of a few newer ones.
-        if all_invalidated {
-            self.lookups.clear();
-        }
+        let affected_users = match &renewal.before {
+            Some(before) => epoch::affected_users(self, before, &seen.epoch).await?,
+            None => None,
+        };
+        let lease = seen.lease;
+        cache.begin_lease(&renewal, seen, affected_users, || self.lookups.clear());
         Ok(lease)
     }
 }
@@ -97,39 +93,41 @@ impl CredentialCache {
     }
 
     /// Invalidates the users that the changes since the last epoch affect, or all users where these are unknown, and
-    /// only then begins the lease. Returns whether every entry was invalidated.
-    #[must_use]
+    /// only then begins the lease. `clear` empties the maps, under the lock, if all are invalidated.
     pub(super) fn begin_lease(
         &self,
         renewal: &Renewal,
         seen: Seen,
         affected_users: Option<Vec<String>>,
-    ) -> bool {
+        clear: impl FnOnce(),
+    ) {
         let mut state = self.lock();
         // The lease was dropped during the read: what the read saw may be what had to be invalidated.
         if state.times_dropped != renewal.times_dropped {
-            return false;
+            return;
         }
-        let all = affected_users.is_none();
         match affected_users {
             Some(users) => users.iter().for_each(|user| state.users.invalidate_user(user)),
-            None => state.users.invalidate_all(),
+            None => state.invalidate_all(clear),
         }
         state.epoch = Some(seen.epoch);
         self.end.store((renewal.began + seen.lease).nanos(), Ordering::Release);
-        all
     }
 
-    /// Ends the lease, because leases are disabled. Returns whether this invalidated every entry.
-    #[must_use]
-    pub(super) fn end_lease(&self) -> bool {
+    /// Ends the lease and empties the maps, because leases are disabled.
+    pub(super) fn end_lease(&self, clear: impl FnOnce()) {
         let mut state = self.lock();
         self.end.store(0, Ordering::Release);
-        let had_entries = state.epoch.take().is_some();
-        if had_entries {
-            state.users.invalidate_all();
+        if state.epoch.take().is_some() {
+            state.invalidate_all(clear);
         }
-        had_entries
+    }
+}
+
+impl LeaseState {
+    fn invalidate_all(&mut self, clear: impl FnOnce()) {
+        self.users.invalidate_all();
+        clear();
     }
 }
 
