@@ -1,5 +1,5 @@
-//! Keys that are remembered: what is answered without the database, and what is not any more the moment
-//! that a lock-out has been answered. Several instances are in `instances.rs`.
+//! The credential cache of one instance: which requests are served without the database, and which no longer
+//! are once the response to a revocation has been sent. Several instances are in `instances.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::{
 
 const LEASE: i32 = 300;
 
-/// A server that remembers. With PostgreSQL it must be told to.
+/// Starts a server with the cache enabled. With PostgreSQL it is disabled by default.
 async fn start(backend: Backend) -> Server {
     let server = backend.start().await;
     assert_eq!(lease::set(&server.state.store, LEASE).await.unwrap().wait_ms, 330);
@@ -23,7 +23,7 @@ fn look_ups(server: &Server) -> u64 {
     server.state.store.stats().lookups
 }
 
-/// Asks until it is answered from memory, so that what follows would be, too.
+/// Sends requests until one is served from the cache, so that the following ones would be, too.
 async fn warm(server: &Server, caller: &Caller) {
     within_timeout(async {
         loop {
@@ -38,8 +38,8 @@ async fn warm(server: &Server, caller: &Caller) {
     .await;
 }
 
-/// Whether a request is answered without a look-up. On a busy machine a lease may end before the next one
-/// begins, so that what must hold some time need not hold each time.
+/// Whether any of several requests is served from the cache. On a busy machine a lease may end before the next
+/// request begins, so that it need not happen each time.
 async fn some_time(server: &Server, mut prepare: impl AsyncFnMut() -> Caller) {
     within_timeout(async {
         loop {
@@ -100,7 +100,7 @@ async fn whoever_is_unknown_is_looked_up_again_each_time(backend: Backend) {
     assert_eq!(look_ups(&server), before + 3);
 }
 
-/// Whatever takes rights away, and whether it takes them from the cookie and from the token.
+/// Tries every operation that takes rights away, and whether it takes them from the cookie and from the token.
 #[apply(on_both_databases)]
 async fn no_lock_out_that_was_answered_is_forgotten(backend: Backend) {
     let server = start(backend).await;
@@ -187,7 +187,7 @@ async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backe
 #[apply(on_both_databases)]
 async fn whoever_else_is_remembered_stays_so(backend: Backend) {
     let server = start(backend).await;
-    // However many epochs there have been.
+    // The number of epochs so far makes no difference.
     execute(&server, "UPDATE epoch SET number = 1000000").await;
     let bob = server.sign_up("bob").await;
     let mut others = 0;
@@ -198,7 +198,7 @@ async fn whoever_else_is_remembered_stays_so(backend: Backend) {
             warm(&server, caller).await;
         }
         ada.browser.post(SIGN_OUT, json!({})).await.expect(200);
-        // Once a lease is held again.
+        // Waits until the server holds a lease again.
         wait_for_lease_end(&server).await;
         bob.browser.clone()
     })
@@ -250,7 +250,7 @@ async fn a_session_that_is_extended_is_remembered_with_its_new_end(backend: Back
     let end = refreshed["session"]["expiresAt"].clone();
     assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
     server.write_last_uses().await;
-    // What was remembered before would be extended anew, from now.
+    // Without the invalidation, the cached credential would extend the session from now.
     server.advance(portcullis::time::seconds(10));
     assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
     warm(&server, &ada.browser).await;
@@ -278,7 +278,7 @@ async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are
     assert_eq!(lease::show(store).await.unwrap().wait_ms, 11_000);
 }
 
-/// A lower bound, and no measurement: others may hold a lease for as long.
+/// Asserts a lower bound without measuring: another instance may hold a lease for as long.
 #[tokio::test]
 async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
     let server = start(Backend::Postgres).await;
@@ -294,7 +294,8 @@ async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
     assert_eq!(lease::show(&server.state.store).await.unwrap().wait_ms, 0);
 }
 
-/// An instance that is not alone must not think so: with SQLite the server's own lock-outs need no wait.
+/// The command does not know that it is alone, so it waits; only the server's own revocations need no wait with
+/// SQLite.
 #[tokio::test]
 async fn a_command_beside_a_server_waits_until_that_has_forgotten() {
     let home = tempfile::TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! The epoch, by SQL as an operator types it: what begins one, and whom it concerns.
+//! The epoch, with SQL as an operator types it: which changes begin one, and which users they affect.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 
 use crate::support::*;
 
-/// A database with its tables, and a session on it that knows nothing of us.
+/// A migrated database, and a connection to it without any of our session settings.
 struct Shell {
     url: String,
     backend: Backend,
@@ -96,7 +96,7 @@ impl Shell {
         }
     }
 
-    /// Whom the changes concern that a statement brings, and it is taken back afterwards where it can be.
+    /// Returns the users whom the changes of a statement affect. Where possible, the statement is rolled back.
     async fn concerned(&mut self, sql: &str) -> Vec<String> {
         let before = self.number().await;
         self.run(sql).await;
@@ -137,7 +137,7 @@ fn insert_user(id: &str) -> String {
 }
 
 impl Backend {
-    /// The words of these tests, in a database's own.
+    /// Replaces the placeholders of these tests by a database's own SQL.
     fn of(self, sql: &str) -> String {
         match self {
             Self::Sqlite => sql
@@ -163,7 +163,7 @@ impl Backend {
     }
 }
 
-/// What to set each column to, and whether that begins an epoch.
+/// The value to set each column to, and whether that begins an epoch.
 const COLUMNS: [(&str, &str, &str, bool); 43] = [
     ("users", "id", "'adam'", true),
     ("users", "name", "'Adam'", true),
@@ -215,7 +215,7 @@ async fn a_change_of_any_column_begins_an_epoch_unless_it_takes_nothing(backend:
     let mut shell = Shell::new(backend).await;
     shell.run("DELETE FROM sessions WHERE id = 's3'").await;
     shell.run("DELETE FROM api_tokens WHERE id = 't2'").await;
-    // Whoever holds a key cannot be called otherwise: of users, one who holds none.
+    // The id of a user with credentials cannot be changed, so the rows of users are those of one without any.
     let row = |table| match table {
         "users" => "name IN ('bob', 'Adam')",
         _ => "user_id IN ('ada', 'eve') AND id NOT IN ('s2')",
@@ -315,7 +315,7 @@ async fn removing_rows_of_an_old_generation_begins_no_epoch(backend: Backend) {
     ] {
         assert!(shell.concerned(sql).await.is_empty(), "{sql}");
     }
-    // To be made valid again counts, and what is valid does.
+    // Making a credential valid again begins an epoch, and so does changing one that is valid.
     for (sql, user) in [
         ("UPDATE sessions SET generation = 1 WHERE id = 's3'", "bob"),
         ("DELETE FROM sessions WHERE id = 's3'", "bob"),
@@ -375,7 +375,7 @@ async fn a_wait_is_never_shorter_than_a_lease_and_a_tenth(backend: Backend) {
     assert!(refused);
 }
 
-/// The sqlite3 shell enforces no foreign keys and has no recursive triggers.
+/// The sqlite3 shell enforces no foreign keys, and has recursive triggers turned off.
 #[tokio::test]
 async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
     let mut shell = Shell::new(Backend::Sqlite).await;
@@ -397,7 +397,7 @@ async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
             "UPDATE OR REPLACE users SET email = 'eve@example.com' WHERE id = 'bob'",
             vec!["bob", "eve"],
         ),
-        // What belonged to eve has no rights to lose since she was replaced.
+        // Since eve was replaced, her credentials give no rights that could be lost.
         ("UPDATE OR REPLACE sessions SET id = 's2' WHERE id = 's3'", vec!["ada"]),
         ("UPDATE OR REPLACE api_tokens SET token_hash = x'7431' WHERE id = 't2'", vec!["ada"]),
     ] {
@@ -419,7 +419,7 @@ async fn postgresql_begins_one_epoch_a_transaction_at_its_end() {
     let mut shell = Shell::new(Backend::Postgres).await;
     let other = connect(&shell.url).await;
     shell.run("BEGIN; DELETE FROM sessions; UPDATE users SET deactivated_at = PAST").await;
-    // Nobody waits for a transaction that is not at its end.
+    // No statement waits for the open transaction.
     other.batch_execute("SELECT 1 FROM epoch FOR UPDATE NOWAIT").await.unwrap();
     shell.run("COMMIT").await;
     assert_eq!(shell.number().await, 1);
@@ -449,7 +449,7 @@ async fn what_a_replica_applies_to_postgresql_begins_an_epoch_as_well() {
     }
 }
 
-/// Whoever looks from elsewhere in the database must not be able to lead the triggers astray.
+/// The search path of a connection must not redirect the triggers to other tables.
 #[tokio::test]
 async fn in_postgresql_the_search_path_of_whoever_changes_something_does_not_matter() {
     let mut shell = Shell::new(Backend::Postgres).await;
@@ -459,7 +459,7 @@ async fn in_postgresql_the_search_path_of_whoever_changes_something_does_not_mat
     assert_eq!(shell.number().await, 1);
 }
 
-/// The tables that a statement reads: what stands behind FROM and JOIN.
+/// Returns the tables that a statement reads: the names after FROM and JOIN.
 fn tables_of(statement: &str) -> BTreeSet<String> {
     let text = statement.replace(['"', '`', '(', ')', ','], " ");
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -467,7 +467,8 @@ fn tables_of(statement: &str) -> BTreeSet<String> {
     pairs.map(|pair| pair[1].to_owned()).collect()
 }
 
-/// Which changes of these tables begin no epoch and are not forbidden, by the text of their triggers.
+/// Returns the changes of these tables that, by the text of their triggers, neither begin an epoch nor are
+/// forbidden.
 fn unnoticed(tables: &BTreeSet<String>, triggers: &[String], changes: &[&str]) -> Vec<String> {
     let mut unnoticed = Vec::new();
     for (table, change) in tables.iter().flat_map(|table| changes.iter().map(move |it| (table, it)))
@@ -487,7 +488,7 @@ fn unnoticed(tables: &BTreeSet<String>, triggers: &[String], changes: &[&str]) -
     unnoticed
 }
 
-/// What the gate asks the database about a cookie and about a token.
+/// Returns the gate's queries for a cookie and for a token.
 async fn gate_statements(backend: Backend, url: &str) -> Vec<String> {
     let recorded = record(url);
     let server = Server::on(url, TempDir::new().unwrap(), &["--cache-size", "0"]).await;
@@ -512,7 +513,7 @@ async fn gate_statements(backend: Backend, url: &str) -> Vec<String> {
     all.into_iter().filter(is_gates).collect()
 }
 
-/// What instances keep in memory is what this statement has read.
+/// What instances cache is what this statement has read.
 #[apply(on_both_databases)]
 async fn each_table_that_the_gate_reads_has_triggers_that_begin_an_epoch(backend: Backend) {
     let folder = TempDir::new().unwrap();

@@ -1,5 +1,5 @@
-//! Several instances on one PostgreSQL, and one server beside other programs on one SQLite: whoever is
-//! locked out anywhere is anonymous everywhere, also where keys are remembered.
+//! Several instances on one PostgreSQL database, and one server beside other programs on one SQLite file: after
+//! a deactivation at any of them, the user is anonymous at every instance, also where credentials are cached.
 //!
 //! The long form: `DEACTIVATION_ROUNDS=1000 cargo test --test api instances:: -- --nocapture`
 
@@ -16,17 +16,17 @@ use watched::{Bystanders, Seen, watch};
 
 const INSTANCES: usize = 3;
 
-/// How many rounds the short form has.
+/// The number of rounds in the short form.
 const ROUNDS: usize = 4;
 
-/// What is waited for where nobody does: 1.1 leases.
+/// The wait that the tests add where the server is told not to wait: 1.1 leases.
 const WAIT: Duration = Duration::from_millis(330);
 
 fn rounds_of_lock_out() -> usize {
     count_from_env("DEACTIVATION_ROUNDS").unwrap_or(ROUNDS)
 }
 
-/// Three instances, of which one reaches the database over a wire that can be cut, an admin, and somebody.
+/// Three instances, one of which reaches the database through a proxy that can be cut, an admin, and a user.
 struct Deployment {
     instances: Vec<ServerProcess>,
     wire: Proxy,
@@ -50,7 +50,7 @@ impl Deployment {
                 ("PORTCULLIS_SECRET", secret.as_str()),
                 ("PORTCULLIS_DATABASE_TIMEOUT", "1"),
                 ("PORTCULLIS_METRICS_LISTEN", "127.0.0.1:0"),
-                // What goes wrong at the database is said, and nobody reads it.
+                // Database errors are expected, and their log is not read.
                 ("PORTCULLIS_LOG", "off"),
             ]
         };
@@ -77,7 +77,7 @@ impl Deployment {
         Self { instances, wire, url, admin, ada, id, others, _home: home }
     }
 
-    /// Both keys of Ada's, at every instance.
+    /// Returns Ada's session cookie and token, at every instance.
     fn keys(&self) -> Vec<Caller> {
         let at = |instance: &ServerProcess| {
             let ada = self.ada.at(&instance.anonymous);
@@ -86,7 +86,7 @@ impl Deployment {
         self.instances.iter().flat_map(at).collect()
     }
 
-    /// Until it is answered: on a busy machine the store may put an admin off.
+    /// Repeats the request until it succeeds: on a busy machine the store may answer 503.
     async fn admin_does(&self, number: usize, what: &str) {
         let admin = self.instances[number].anonymous.with_cookie(&self.admin);
         let path = format!("/api/admin/users/{}/{what}", self.id);
@@ -106,7 +106,7 @@ impl Deployment {
         connect(&self.url).await.batch_execute(&sql).await.unwrap();
     }
 
-    /// Lets Ada in again, and waits until every instance has remembered both of her keys.
+    /// Reactivates Ada, and waits until every instance has cached both of her credentials.
     async fn let_in(&self) {
         self.by_hand("UPDATE users SET deactivated_at = NULL WHERE id = ADA").await;
         for _ in 0..4 {
@@ -117,7 +117,7 @@ impl Deployment {
         }
     }
 
-    /// An instance that stands still for a while, or loses its database, with requests on their way.
+    /// Stops an instance for a while, or cuts its database, with requests on their way.
     async fn disturb(&self, number: usize, pause: Duration) {
         let instance = &self.instances[number];
         instance.signal("STOP");
@@ -129,8 +129,8 @@ impl Deployment {
         self.wire.set(ProxyMode::Pass);
     }
 
-    /// Of what an instance answered by key so far: all, and what it asked the database about. And how often it
-    /// read the epoch.
+    /// Returns counters of an instance: credentials resolved, credentials looked up in the database, and reads
+    /// of the epoch.
     async fn counted(&self, number: usize) -> [f64; 3] {
         let text = self.instances[number].metrics().await;
         let sum = |names: &[&str]| -> f64 {
@@ -164,7 +164,7 @@ async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]
             let mut random = rand::rng();
             (random.random_range(0..60), random.random_range(20..800))
         };
-        // Where the wire is cut, nobody is locked out through it.
+        // Where the database is cut off, no admin can deactivate a user through it.
         let admins = if admins == 0 { 1 } else { admins };
         let pause = Duration::from_millis(pause);
         let disturbed = async {
@@ -195,8 +195,8 @@ async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]
     println!("{lease:?}: {seen:?}");
 }
 
-/// The least share that an instance answers from memory when nothing disturbs it, and somebody is locked
-/// out and let in again all the time.
+/// Returns the smallest share of requests that an instance serves from the cache, undisturbed, while a user is
+/// deactivated and reactivated all the time.
 async fn share_from_memory(all: &Deployment) -> f64 {
     all.let_in().await;
     let mut before = Vec::new();
@@ -215,7 +215,7 @@ async fn share_from_memory(all: &Deployment) -> f64 {
         let [answered, asked, epochs] = std::array::from_fn(|index| after[index] - before[index]);
         let share = 1.0 - asked / answered;
         println!("{:.1} epochs read in a second", epochs / begun.elapsed().as_secs_f64());
-        // What a machine that does nothing else reaches is for the long form.
+        // The long form demands what an otherwise idle machine reaches.
         let wanted =
             if count_from_env::<usize>("DEACTIVATION_ROUNDS").is_some() { 0.9 } else { 0.2 };
         assert!(share >= wanted, "{share} of what instance {number} answered was from memory");
@@ -245,7 +245,7 @@ async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() 
     println!("by hand: {seen:?}");
 }
 
-/// The check can fail: without the wait, and where the epoch changes before the rights do.
+/// Shows that the check can fail: without the wait, and where the epoch changes before the rights do.
 #[rstest]
 #[case::without_the_wait(
     "ALTER TABLE epoch DROP CONSTRAINT epoch_check; UPDATE epoch SET wait_ms = 0"

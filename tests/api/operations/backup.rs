@@ -1,4 +1,4 @@
-//! What is copied while the server writes, and brought back somewhere else.
+//! Backups that are made while the server writes, and their restore elsewhere.
 
 use std::{
     collections::HashSet,
@@ -30,7 +30,7 @@ struct Site {
     signed_out: String,
     revoked: String,
     locked: String,
-    /// Revoked when the backup is made: what a restore brings back.
+    /// A token that is revoked after the backup: a restore brings it back.
     revoked_later: String,
     revoked_later_id: String,
 }
@@ -63,7 +63,7 @@ impl Site {
         Self { cookie, token: live, signed_out, revoked, locked, revoked_later, revoked_later_id }
     }
 
-    /// Shows that a server has brought it all back, and nothing else.
+    /// Asserts that a server serves all of it after a restore, and nothing else.
     async fn is_served_by(&self, server: &ServerProcess) {
         let (cookie, token) =
             (|key| server.anonymous.with_cookie(key), |key| server.anonymous.with_token(key));
@@ -80,7 +80,7 @@ impl Site {
     }
 }
 
-/// Writers that go on until they are told to stop, and what they were told is done.
+/// Writers that run until they are stopped, and what was acknowledged to them.
 struct Load {
     done: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
@@ -107,7 +107,7 @@ impl Load {
         self.done.lock().unwrap().iter().cloned().collect()
     }
 
-    /// Waits until so many more are done than there were.
+    /// Waits until this many more writes are acknowledged.
     async fn goes_on(&self, more: usize) {
         let enough = self.so_far().len() + more;
         while self.so_far().len() < enough {
@@ -138,7 +138,7 @@ async fn projects(script: &Caller) -> HashSet<String> {
     }
 }
 
-/// Runs commands of the documentation, with our program in the place of the built one.
+/// Runs commands of the documentation, with the program under test.
 async fn shell(folder: &Path, settings: &[(&str, &str)], commands: &str) {
     let script = commands.replace("target/release/portcullis", env!("CARGO_BIN_EXE_portcullis"));
     let mut bash = Command::new("bash");
@@ -154,7 +154,7 @@ fn is_for_our_eyes_only(file: &Path) {
     assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// Makes a backup while the server writes, and shows what must then be found in it, and what may be.
+/// Makes a backup while the server writes. Returns what the backup must contain, and what it may contain.
 async fn back_up(
     home: &Path,
     settings: &[(&str, &str)],
@@ -170,7 +170,7 @@ async fn back_up(
     operator(&["token", "revoke", &site.revoked_later_id]);
     load.goes_on(50).await;
     let all = load.stop().await;
-    // The server is killed here, so that what it leaves lying about is in the way of a restore.
+    // The server is killed here, so that a restore meets the files that it leaves behind.
     (site, before, all)
 }
 
@@ -245,7 +245,7 @@ async fn postgresql_is_left_to_its_own_program() {
     assert!(!home.path().join("copy").exists());
 }
 
-/// A folder with a database, and what is in it.
+/// Returns a folder with a database that has a row.
 fn with_a_database() -> (TempDir, SqliteConnection) {
     let home = TempDir::new().unwrap();
     succeeds(run(home.path(), &[], &["migrate"], ""));

@@ -121,7 +121,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let cookie = sign_in(PASSWORD).await.cookie().unwrap();
     let password = ["user", "password", "ada@example.com"];
     assert!(fails(run(&password, "Portcullis\n")).contains("name of this site"));
-    // As some systems write it; what is typed elsewhere may be composed.
+    // Decomposed Unicode, as some systems send it; other systems compose what is typed.
     succeeds(run(&password, "another fine passwo\u{308}rd\n"));
     server.anonymous.with_cookie(&cookie).get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
     sign_in(PASSWORD).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
@@ -154,7 +154,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     assert!(page.contains(&format!("The operator ({os_user} at the command line)")), "{page}");
 }
 
-/// The day when something has leaked, rehearsed.
+/// Rehearses the response to a leak of credentials.
 #[rstest]
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
@@ -315,7 +315,7 @@ async fn the_banner_warns_of_https_without_a_trusted_proxy(
     assert_eq!(warned, warns, "{}", server.banner);
 }
 
-/// All of a test's requests come from the loopback address, which is a private one.
+/// All requests of a test come from the loopback IP address, which is a private one.
 #[rstest]
 #[case::not_named(&[], &["X-Forwarded-For", "Forwarded"], 1)]
 #[case::another_is_named(&[("PORTCULLIS_TRUSTED_PROXIES", "192.0.2.1")], &["X-Forwarded-For"], 1)]
@@ -329,7 +329,7 @@ async fn an_untrusted_proxy_in_a_private_network_is_logged_once(
     #[case] lines: usize,
 ) {
     let home = TempDir::new().unwrap();
-    // Where nothing is limited, no client's address is asked for.
+    // Where nothing is rate-limited, no client's IP address is needed.
     let limit = ("PORTCULLIS_LIMIT_REQUESTS", "6000/1m");
     let settings: Vec<_> = settings.iter().copied().chain([limit]).collect();
     let server = ServerProcess::start_logging(home.path(), &settings);
@@ -351,7 +351,7 @@ async fn an_untrusted_proxy_in_a_private_network_is_logged_once(
 #[tokio::test]
 async fn a_signal_lets_running_requests_finish(#[case] signal: &str) {
     let home = TempDir::new().unwrap();
-    // One thread, so that what it has answered later tells that it has read what came before.
+    // One worker thread, so that a later response shows that earlier bytes have been read.
     let server = ServerProcess::start(home.path(), &[("PORTCULLIS_WORKERS", "1")]);
     let address = server.anonymous.base.trim_start_matches("http://").to_owned();
     let body = json!({ "name": "x", "email": "x@example.com", "password": PASSWORD }).to_string();
@@ -433,7 +433,7 @@ async fn a_second_signal_stops_at_once() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     server.anonymous.get("/api/dashboard").await.expect(200);
-    // Sooner, it would count as the first one sent twice.
+    // A signal that comes sooner counts as a repetition of the first.
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     server.signal("TERM");
     assert!(!server.wait().success());

@@ -1,4 +1,4 @@
-//! Servers are replaced one by one, behind something that asks them whether they are ready.
+//! Rolling restarts: servers are replaced one by one, behind a load balancer that checks their readiness.
 
 use std::{
     collections::BTreeMap,
@@ -16,21 +16,21 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// How long a load goes on between two replacements.
+/// How long the load continues between two replacements.
 const BETWEEN: Duration = Duration::from_secs(1);
 
-/// How long servers are replaced, each once at least.
+/// How long servers are replaced; each is replaced at least once.
 fn long() -> Duration {
     count_from_env("DRAIN_SECONDS").map_or(Duration::ZERO, Duration::from_secs)
 }
 
-/// One place for a server, and whether the one in it said that it is ready.
+/// A slot for a server, and whether the one in it has reported that it is ready.
 struct Place {
     server: Mutex<Caller>,
     ready: AtomicBool,
 }
 
-/// Sends to whoever is ready.
+/// A load balancer that sends requests to ready servers.
 struct Balancer {
     places: Vec<Place>,
     stop: AtomicBool,
@@ -83,7 +83,7 @@ impl Balancer {
     }
 }
 
-/// What those who came through the balancer were told.
+/// The responses that clients got through the balancer.
 #[derive(Default)]
 struct Heard {
     answered: usize,
@@ -143,7 +143,7 @@ async fn sign_up(balancer: Arc<Balancer>) -> Heard {
 #[apply(on_both_databases)]
 async fn servers_are_replaced_under_load_and_no_request_breaks(backend: Backend) {
     let homes: Vec<TempDir> = match backend {
-        // The file is one server's.
+        // A SQLite file belongs to one server.
         Backend::Sqlite => vec![TempDir::new().unwrap()],
         Backend::Postgres => vec![TempDir::new().unwrap(), TempDir::new().unwrap()],
     };
@@ -165,7 +165,7 @@ async fn servers_are_replaced_under_load_and_no_request_breaks(backend: Backend)
     while replaced < servers.len() || begun.elapsed() < long() {
         let at = replaced % servers.len();
         tokio::time::sleep(BETWEEN).await;
-        // The first use of a key, noted by the server that is about to go.
+        // The first use of a credential, noted by the server that is about to stop.
         let last = servers[at].anonymous.with_cookie(witness.browser.cookie.as_ref().unwrap());
         let made = last.post("/api/tokens", json!({ "name": "last" })).await.expect(201);
         let script = last.with_token(made["token"].as_str().unwrap());
@@ -207,7 +207,7 @@ async fn servers_are_replaced_under_load_and_no_request_breaks(backend: Backend)
     println!("{backend:?}: {replaced} servers replaced, {} answers, none broken", all.answered);
 }
 
-/// Jobs that a server left behind are done by the next, and those that it did by nobody.
+/// Asserts that jobs which a server left behind are done by the next one, and that no job is done twice.
 async fn each_is_written_to_once(homes: &[TempDir], emails: &[String]) {
     loop {
         let mut mails = BTreeMap::<String, usize>::new();

@@ -1,4 +1,4 @@
-//! Where a server listens, and what it reports to systemd.
+//! The addresses on which a server listens, and its notifications to systemd.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// The answer to this request over a Unix socket, with one more header.
+/// Returns the response to a request over a Unix socket, with one more header.
 fn ask(socket: &Path, request: &str, header: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
     let head = format!(
@@ -61,7 +61,7 @@ async fn a_socket_that_a_killed_server_left_is_replaced_and_one_in_use_is_not() 
     let (socket, listen) = on_socket(home.path());
     let other = format!("sqlite:{}", home.path().join("other.db").display());
     let settings = [("PORTCULLIS_LISTEN", listen.as_str())];
-    // Killed when it is dropped.
+    // The server is killed on drop.
     drop(ServerProcess::start(home.path(), &settings));
     assert!(socket.exists());
     let server = ServerProcess::start(home.path(), &settings);
@@ -94,7 +94,7 @@ async fn who_may_connect_to_a_unix_socket_is_believed_as_a_trusted_proxy_is() {
     };
     assert_eq!(sign_in("192.0.2.1"), "401");
     assert_eq!(sign_in("192.0.2.1"), "429");
-    // What the client wrote itself is further left.
+    // The part that the client wrote itself is further left.
     assert_eq!(sign_in("192.0.2.2, 192.0.2.1"), "429");
     assert_eq!(sign_in("192.0.2.1, 192.0.2.2"), "401");
 }

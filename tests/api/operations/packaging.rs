@@ -1,4 +1,4 @@
-//! What is built, and of what.
+//! What is built, and from which files.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Cargo notes what the build script has printed beside its folder.
+/// Cargo stores the output of the build script beside its folder.
 #[test]
 fn cargo_watches_every_folder_that_is_embedded() {
     let printed = fs::read_to_string(Path::new(env!("OUT_DIR")).join("../output")).unwrap();
@@ -66,7 +66,7 @@ async fn every_migration_is_embedded(backend: Backend) {
     assert_eq!(applied, versions);
 }
 
-/// Docker reads a path of the checkout only where this list names it again.
+/// Docker sends a path of the checkout only where `.dockerignore` names it again.
 #[test]
 fn the_build_context_holds_what_the_build_reads_and_nothing_else() {
     let text = fs::read_to_string(root().join(".dockerignore")).unwrap();

@@ -1,4 +1,4 @@
-//! How the program reads its settings: what is empty, what is unknown, and lists.
+//! How the program reads its settings: empty values, unknown settings, and lists.
 
 mod values;
 
@@ -14,14 +14,14 @@ use crate::support::*;
 const NEVER_EMPTY: [&str; 4] =
     ["DATABASE_URL", "DATABASE_URL_FILE", "PORTCULLIS_SECRET", "PORTCULLIS_SECRET_FILE"];
 
-/// The environment variables of every setting, also of those that one command has.
+/// Returns the environment variables of every setting, including those of single commands.
 fn variables(command: &clap::Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(clap::Arg::get_env);
     let own = own.map(|name| name.to_str().unwrap().to_owned());
     own.chain(command.get_subcommands().flat_map(variables)).collect()
 }
 
-/// Where a server that was given no other address listens.
+/// Where a server listens unless a test sets it.
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_list_may_end_in_a_comma_and_have_spaces() {
     server.anonymous.get("/health/ready").await.expect(200);
 }
 
-/// Arguments by which each command does something, if its settings allow it to begin.
+/// Arguments with which each command does something, if its settings allow it to start.
 const COMMANDS: [&[&str]; 13] = [
     &[],
     &["serve"],

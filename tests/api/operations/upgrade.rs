@@ -1,4 +1,5 @@
-//! One release after another on the same tables, while everybody works; and a migration that is cut off.
+//! Rolling upgrades from one release to the next on the same tables while users work, and a migration that is
+//! interrupted.
 
 use std::{
     collections::HashSet,
@@ -23,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::*;
 
-/// The next release's migration. A build of that release is not needed: the one binary stands in for
-/// release N-1, whose tables have more than it knows of, and for release N, which finds nothing to
-/// apply. What this shows is that N-1's statements go on working, that N-1 starts on N's tables, and
-/// that changing hands loses no request; not what N would do with its column.
+/// The next release's migration. No build of that release is needed: the one binary stands in for release N-1,
+/// whose tables have more than it knows of, and for release N, which finds nothing to apply. This shows that
+/// the statements of N-1 still work, that N-1 starts on the tables of N, and that switching between them loses
+/// no request; not what N would do with its column.
 const FORWARD: &str = "
     ALTER TABLE projects ADD COLUMN archived BOOLEAN NOT NULL DEFAULT false;
     CREATE INDEX projects_by_state ON projects (user_id, archived);
@@ -38,15 +39,15 @@ const BACK: &str = "
     DELETE FROM schema_compatibility WHERE migration = '2099-01-01-000001_archived';
     DELETE FROM __diesel_schema_migrations WHERE version = '20990101000001';";
 
-/// An instance, as a balancer sees it.
+/// An instance, as a load balancer sees it.
 struct Upstream {
     base: String,
     ready: Mutex<bool>,
     served: AtomicUsize,
 }
 
-/// A balancer and the clients behind it. It sends requests to whoever says that they are ready, looks
-/// again a few times a second, and tries no request twice.
+/// A load balancer and the clients behind it. It sends requests to ready instances, checks readiness a few
+/// times a second, and retries no request.
 struct Balancer {
     upstreams: Mutex<Vec<Arc<Upstream>>>,
     http: reqwest::Client,
@@ -59,7 +60,7 @@ struct Balancer {
 
 impl Balancer {
     fn new(cookie: &str, token: &str) -> Arc<Self> {
-        // A connection for each request: hyper would try again where a kept one turns out to be closed.
+        // One connection per request: hyper would retry on a kept-alive connection that turns out to be closed.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         Arc::new(Self {
             upstreams: Mutex::default(),
@@ -110,7 +111,7 @@ impl Balancer {
         }
     }
 
-    /// One request; each kind in its turn.
+    /// Sends one request; the kinds take turns.
     async fn ask(
         &self,
         upstream: &Upstream,
@@ -142,7 +143,7 @@ impl Balancer {
         let status = reply.status();
         let text = reply.text().await.map_err(|error| format!("{path}: {error:?}"))?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-        // `null` would be "signed out".
+        // `null` would mean "signed out".
         if !status.is_success() || answer.is_null() {
             return Err(format!("{path}: {status} {text}"));
         }
@@ -154,7 +155,7 @@ impl Balancer {
         Ok(())
     }
 
-    /// Waits until an instance has served this many more.
+    /// Waits until an instance has served this many more requests.
     async fn sees_work_of(&self, upstream: &Upstream) {
         let enough = upstream.served.load(Ordering::Relaxed) + 50;
         for _ in 0..3000 {
@@ -168,7 +169,7 @@ impl Balancer {
     }
 }
 
-/// Tells a server to stop, and waits until it has.
+/// Stops a server gracefully, and waits until it has exited.
 async fn drain(server: ServerProcess) {
     server.signal("TERM");
     let status = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
@@ -235,7 +236,7 @@ async fn a_release_goes_forward_and_back_and_no_request_fails() {
     assert_eq!(kept, *balancer.made.lock().unwrap(), "what was acknowledged is there, once");
 }
 
-/// A database of a test's own, beside any server.
+/// A database of a test's own, without a server.
 enum Tables {
     Sqlite(String),
     Postgres(tokio_postgres::Client),
@@ -264,7 +265,7 @@ impl Tables {
         }
     }
 
-    /// Everything that a migration can leave behind, a line for each.
+    /// Returns everything that a migration can leave behind, one line each.
     async fn shape(&self) -> Vec<String> {
         const APPLIED: &str = "SELECT migration || oldest_binary AS line FROM schema_compatibility
             UNION ALL SELECT version FROM __diesel_schema_migrations ORDER BY 1";
@@ -292,7 +293,7 @@ impl Tables {
     }
 }
 
-/// The newest migration: its name, and how it is taken back.
+/// Returns the newest migration: its name, and the SQL that reverts it.
 fn newest(backend: Backend) -> (String, String) {
     let side = match backend {
         Backend::Sqlite => "sqlite",
@@ -319,7 +320,7 @@ async fn a_migration_that_fails_leaves_the_tables_as_they_were(backend: Backend)
     let whole = tables.shape().await;
     let (name, down) = newest(backend);
     tables.execute(&down).await;
-    // In the way of its last statement.
+    // Makes the migration's last statement fail.
     let obstacle = format!("INSERT INTO schema_compatibility VALUES ('{name}', '0.0.0')");
     tables.execute(&obstacle).await;
     let before = tables.shape().await;
@@ -337,7 +338,7 @@ async fn a_migration_that_fails_leaves_the_tables_as_they_were(backend: Backend)
     assert_eq!(tables.shape().await, whole);
 }
 
-/// How many connections of ours there are of which this is true.
+/// Returns how many connections of Portcullis meet this condition.
 async fn portcullis_at(watcher: &tokio_postgres::Client, condition: &str) -> i64 {
     let sql = format!(
         "SELECT count(*) FROM pg_stat_activity
@@ -364,7 +365,7 @@ async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
     tables.execute(&newest(Backend::Postgres).1).await;
     let before = tables.shape().await;
 
-    // It waits before its last statement, with all others done.
+    // The migration waits before its last statement, after all others.
     let holder = connect(&url).await;
     holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
     let mut migrate = portcullis(home.path(), &settings);
@@ -428,7 +429,7 @@ async fn a_migration_that_is_killed_leaves_sqlite_as_it_was() {
     for number in 0..tries {
         let home = TempDir::new().unwrap();
         let mut migrate = start(&home);
-        // From its beginning to its end.
+        // Kills at moments from the migration's beginning to its end.
         tokio::time::sleep(takes * number / tries).await;
         migrate.kill().unwrap();
         migrate.wait().unwrap();

@@ -1,4 +1,4 @@
-//! The queue: each job is done, by one instance at a time, whatever becomes of the others.
+//! The job queue: each job is done, by one instance at a time, whatever happens to the other instances.
 
 use std::{net::TcpStream, time::Duration};
 
@@ -17,12 +17,12 @@ use crate::{
     support::*,
 };
 
-/// How many jobs an instance does at once.
+/// How many jobs an instance does concurrently.
 const AT_ONCE: usize = 4;
-/// A kind that no binary does: the test alone takes such jobs.
+/// A kind that no binary handles: only the test claims such jobs.
 const FOREIGN: &[&str] = &["foreign"];
 
-/// Adds a job of a kind that no binary does.
+/// Adds a job of a kind that no binary handles.
 async fn add_foreign(server: &Server, due: Timestamp) -> String {
     let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, due).due_at(due);
     let id = job.id().to_owned();
@@ -35,13 +35,13 @@ async fn claim(server: &Server, kinds: &'static [&'static str], now: Timestamp) 
         match queue::claim(&server.state.store, kinds, LEASE, now).await.unwrap() {
             Claim::Taken(job) => return Some(job),
             Claim::NothingDue => return None,
-            // The server's own worker has the row locked, for as long as a statement takes.
+            // The server's own worker has the row locked, for the duration of a statement.
             Claim::Contended => tokio::task::yield_now().await,
         }
     }
 }
 
-/// Waits until so many jobs have been begun.
+/// Waits until this many jobs are running.
 async fn begun(server: &Server, count: usize) {
     until(&format!("{count} jobs are begun"), async || {
         jobs(server).await.iter().filter(|job| job.attempts > 0).count() == count
@@ -53,7 +53,7 @@ fn addresses(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{number:02}@example.com")).collect()
 }
 
-/// Who was written to, in the alphabet's order.
+/// Returns the recipients of the mail, sorted.
 fn written_to(mail: &MailServer) -> Vec<String> {
     let mut all: Vec<_> = mail.accepted().into_iter().map(|mail| mail.to).collect();
     all.sort();
@@ -81,7 +81,7 @@ async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backen
     let payload = json!({ "about": "something new", "email": "ada@example.com" });
     let job = NewJob::new("mail", payload.to_string(), None, server.now());
     queue::add(&server.state.store, job).await.unwrap();
-    // More tries than an ordinary failure is allowed.
+    // More attempts than an ordinary failure is allowed.
     let many = "UPDATE jobs SET attempts = 100";
     execute(&server, many).await;
     server.state.job_added.notify_one();
@@ -90,7 +90,7 @@ async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backen
     assert_eq!(job.last_error.as_deref(), Some("a newer Portcullis must do this"));
     assert_eq!((job.given_up_at, job.run_at), (None, server.now() + LEASE));
 
-    // The newer one comes.
+    // The newer mail arrives.
     let known = r#"{"about":"password-changed","email":"ada@example.com"}"#;
     let sql = format!("UPDATE jobs SET payload = '{known}', attempts = 0");
     execute(&server, &sql).await;
@@ -117,12 +117,12 @@ async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
 
 #[apply(on_both_databases)]
 async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
-    // Whoever holds on to the one connection holds up everybody.
+    // A worker that held the only connection would block every request.
     let server = backend.start_with(&["--database-pool-size", "1"]).await;
     let ada = server.sign_up("ada").await;
     let state = server.state.clone();
     let telling = tokio::spawn(async move {
-        // At whatever point a job is, there is always another to be looked for.
+        // At whatever point a job is, there is always another to look for.
         loop {
             state.job_added.notify_one();
             tokio::time::sleep(Duration::from_micros(500)).await;
@@ -140,7 +140,7 @@ async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
 #[apply(on_both_databases)]
 async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
     let server = backend.start().await;
-    // Its worker has begun: it takes what waits for too long, by its clock, for a mistake.
+    // Its worker has started: a worker corrects a job that, by its clock, waits for too long.
     write_to(&server, "first@example.com").await;
     all_done(&server).await;
     // Not due for the server, whose worker would be faster.
@@ -180,7 +180,7 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
         queue::record_outcome(store, &late, outcome, now).await.unwrap();
         let left = jobs(&server).await.remove(0);
         assert_eq!((&left.id, left.attempts), (&id, 2));
-        // The server may have shortened the wait, by the time at its start.
+        // The server may have shortened the delay, by the time of its start.
         assert!(left.run_at <= taken.run_at, "{}", left.run_at);
         assert_eq!((left.last_error, left.given_up_at), (None, None));
     }
@@ -190,7 +190,7 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
     assert!(jobs(&server).await.is_empty());
 }
 
-/// Not even the end of the lease tells two workers apart, where the clock was set back in between.
+/// Even the end of the lease does not tell two workers apart, where the clock was set back in between.
 #[apply(on_both_databases)]
 async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: Backend) {
     let server = backend.start().await;
@@ -207,7 +207,8 @@ async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: B
     assert!(jobs(&server).await.is_empty());
 }
 
-/// Claims go by the shared clock; `created_at` and with it the first `run_at` is of the instance that adds the job.
+/// Claims use the shared clock; `created_at`, and with it the first `run_at`, are by the clock of the instance
+/// that adds the job.
 #[apply(on_both_databases)]
 async fn a_job_is_due_at_once_although_its_instances_clock_is_an_hour_off(backend: Backend) {
     let server = backend.start().await;
@@ -305,7 +306,7 @@ async fn two_instances_share_the_work_and_do_each_job_once() {
         write_to(&one, email).await;
     }
     look();
-    // While the mail server is silent, neither can do more than its part.
+    // While the mail server is silent, neither instance can do more than its share.
     begun(&one, 2 * AT_ONCE).await;
     mail.set(SmtpBehavior::Takes);
     all_done(&one).await;
@@ -316,7 +317,7 @@ async fn two_instances_share_the_work_and_do_each_job_once() {
         assert_eq!(sent.count(), AT_ONCE, "{user}");
     }
 
-    // And where they are in each other's way.
+    // And with instances that contend for the same jobs.
     let contended = addresses(60);
     for email in &contended[shared.len()..] {
         write_to(&one, email).await;
@@ -333,7 +334,7 @@ async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
     mail.set(SmtpBehavior::Answers("RCPT", "451 4.3.0 later"));
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
-    // Nobody's at first: who is written to is found out when the mail is about to leave.
+    // No recipient at first: it is looked up just before the mail is sent.
     let request = json!({ "email": ada.email });
     server.anonymous.post("/api/auth/request-password-reset", request).await.expect(200);
     until("three mails have failed", async || {
@@ -351,7 +352,7 @@ async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
     assert_eq!(written_to(&mail), [grace.email]);
 }
 
-/// The program on a database, with its mail going to a mail server.
+/// Starts the program on a database, with a mail server.
 fn run(home: &TempDir, url: &str, mail: &MailServer) -> ServerProcess {
     let (secret, smtp) = (SigningKey::generate().reveal(), mail.url());
     let settings = [
@@ -363,7 +364,7 @@ fn run(home: &TempDir, url: &str, mail: &MailServer) -> ServerProcess {
     ServerProcess::start(home.path(), &settings)
 }
 
-/// Signs up one more than an instance can write to at once, and waits until it does what it can.
+/// Signs up one user more than an instance can send mail to concurrently, and waits until it does what it can.
 async fn sign_up_too_many(server: &ServerProcess, mail: &MailServer) -> Vec<String> {
     let people = addresses(AT_ONCE + 1);
     for (number, email) in people.iter().enumerate() {
@@ -376,7 +377,7 @@ async fn sign_up_too_many(server: &ServerProcess, mail: &MailServer) -> Vec<Stri
     people
 }
 
-/// On the same database, with a clock that can be moved.
+/// Starts a server on the same database, with a clock that can be moved.
 async fn later(url: &str, mail: &MailServer) -> Server {
     Server::on(url, TempDir::new().unwrap(), &["--smtp-url", &mail.url()]).await
 }
@@ -393,7 +394,7 @@ async fn what_was_answered_is_mailed_although_the_process_was_killed(backend: Ba
     assert!(!server.wait().success());
     mail.set(SmtpBehavior::Takes);
 
-    // What nobody had begun is sent at once, and what had been begun when its lease is over.
+    // Jobs that were not running are done at once, and those that were when their lease ends.
     let server = run(&home, &url, &mail);
     mail.wait_for(1).await;
     server.signal("TERM");

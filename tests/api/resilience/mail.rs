@@ -1,4 +1,4 @@
-//! Mail over SMTP: what a mail server is told, and what becomes of a mail that it does not take.
+//! Mail over SMTP: the commands that a mail server gets, and what happens to a mail that it rejects.
 
 use std::time::Duration;
 
@@ -16,41 +16,41 @@ use crate::support::*;
 
 const SIGN_UP: &str = "/api/auth/sign-up/email";
 const JOBS: &str = "/api/admin/jobs";
-/// How long a job is its worker's.
+/// How long a worker holds the lease on a job.
 pub const LEASE: Span = seconds(5 * 60);
 
-/// Starts a server that gives its mail to this mail server.
+/// Starts a server that sends its mail through this mail server.
 pub async fn sending_to(mail: &MailServer, backend: Backend, settings: &[&str]) -> Server {
     let url = mail.url();
     let own = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
     backend.start_with(&[&own, settings].concat()).await
 }
 
-/// Asks for a mail that holds no link, and so needs no user.
+/// Requests a mail without a link, which needs no user.
 pub async fn write_to(server: &Server, email: &str) {
     let mail = Mail::new(About::PasswordChanged, email);
     Job::from(mail).add(&server.state, None).await.unwrap();
 }
 
-/// Moves the clock on, and has the server look for what is due.
+/// Advances the clock, and has the server look for due jobs.
 pub fn advance(server: &Server, span: Span) {
     server.advance(span);
     server.state.job_added.notify_one();
 }
 
-/// All jobs, newest first.
+/// Returns all jobs, newest first.
 pub async fn jobs(server: &Server) -> Vec<JobRow> {
     let window = Window::first(100);
     jobs::list(&server.state.store, None, window).await.unwrap().rows
 }
 
-/// The job that writes to an address, if it is not done.
+/// Returns the unfinished job that sends mail to an email.
 pub async fn job_for(server: &Server, email: &str) -> Option<JobRow> {
     let quoted = format!("\"{email}\"");
     jobs(server).await.into_iter().find(|job| job.payload.contains(&quoted))
 }
 
-/// Waits until this is so.
+/// Waits until the condition holds.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
         if holds().await {
@@ -61,7 +61,7 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     panic!("not within 20 seconds: {what}");
 }
 
-/// Waits until the mail to an address has failed so often, and shows its job.
+/// Waits until the mail to an email has failed this often, and returns its job.
 pub async fn failed(server: &Server, email: &str, attempts: i32) -> JobRow {
     let mut found = None;
     until(&format!("the mail to {email} fails {attempts} times"), async || {
@@ -81,14 +81,14 @@ pub async fn all_done(server: &Server) {
     until("all jobs are done", async || jobs(server).await.is_empty()).await;
 }
 
-/// Waits until a mail that is asked for now has left: what was due before it has been begun.
+/// Waits until a mail that is requested now was sent: every job that was due before it has been started.
 async fn all_begun(server: &Server, mail: &MailServer) {
     let marker = format!("{}@example.com", portcullis::store::page::new_id());
     write_to(server, &marker).await;
     until("the marker leaves", async || !mail.accepted_for(&marker).is_empty()).await;
 }
 
-/// The one job, as an admin sees it.
+/// Returns the only job, as the API shows it to an admin.
 async fn shown(admin: &Person, query: &str) -> Value {
     let list = admin.browser.get(&format!("{JOBS}{query}")).await.expect(200);
     let items = list["items"].as_array().unwrap();
@@ -96,7 +96,7 @@ async fn shown(admin: &Person, query: &str) -> Value {
     items[0].clone()
 }
 
-/// A server and its mail server, and an admin who has had all mail of their own.
+/// Starts a server and its mail server, with an admin whose own mail has been sent.
 async fn with_an_admin(backend: Backend, settings: &[&str]) -> (Server, MailServer, Person) {
     let mail = MailServer::start(Security::None);
     let server = sending_to(&mail, backend, settings).await;
@@ -105,12 +105,12 @@ async fn with_an_admin(backend: Backend, settings: &[&str]) -> (Server, MailServ
     (server, mail, admin)
 }
 
-/// What is said to a mail server before a mail, from which nobody learns anything.
+/// Whether a command to the mail server, before a mail, reveals nothing.
 fn tells_nothing(said: &str) -> bool {
     ["EHLO ", "STARTTLS ", "QUIT "].iter().any(|word| said.starts_with(word))
 }
 
-/// Where a link in HTML leads.
+/// Returns the URL of a link in HTML.
 #[track_caller]
 fn href(html: &str) -> String {
     let (_, rest) = html.split_once("href=\"").expect("a link");
@@ -360,7 +360,7 @@ async fn an_address_that_is_refused_for_good_is_given_up_at_once(#[case] reply: 
     assert!(mail.accepted_for(&ada.email).is_empty());
 }
 
-/// An address is refused where it is named; whoever refuses before or after that means us.
+/// Only a response to RCPT rejects the recipient; a rejection before or after it concerns the sender.
 #[rstest]
 #[case::at_the_door("")]
 #[case::for_our_name("EHLO")]
@@ -398,7 +398,7 @@ async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
     }
 }
 
-/// What goes to this machine itself crosses no network.
+/// Mail to this machine itself crosses no network.
 #[rstest]
 #[case("smtp://localhost?tls=none", false)]
 #[case("smtp://127.0.0.1?tls=none", false)]

@@ -1,4 +1,4 @@
-//! Two things at once, again and again: every round must end in one of the ways that are allowed.
+//! Two concurrent requests, again and again: every round must end in one of the allowed outcomes.
 //!
 //! Other races stand beside the operations that they belong to. `just races` runs all of them for long.
 
@@ -30,7 +30,7 @@ async fn let_in_again(admin: &Person, person: &Person) {
     admin.browser.post(&path(person, "/reactivate"), json!({})).await.expect(200);
 }
 
-/// Whether it was done; if not, it was refused to somebody who may not do it (any more).
+/// Whether the request succeeded; if not, it was rejected because the caller may not do it (any more).
 #[track_caller]
 fn is_done(reply: &Reply) -> bool {
     let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&reply.status);
@@ -48,7 +48,7 @@ async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
         let script = server.anonymous.with_token(made["token"].as_str().unwrap());
         let place = format!("/api/tokens/{}", made["id"].as_str().unwrap());
         if round % 2 == 0 {
-            // The gate has seen it alive, and what it noted is written once it is not.
+            // The gate has accepted the credential, and its use is written after the revocation.
             script.get(ME).await.expect(200);
             ada.browser.delete(&place).await.expect(204);
         } else {
@@ -192,7 +192,7 @@ async fn what_an_admin_does_who_is_locked_out_meanwhile_is_done_or_refused(backe
     }
 }
 
-/// A request that the gate has let pass, and that comes too late to the store.
+/// A request that passes the gate while the caller is an admin, and reaches the store when they no longer are.
 #[apply(on_both_databases)]
 async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
     let server = backend.start().await;
@@ -214,7 +214,7 @@ async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
     assert_eq!(made["items"].as_array().unwrap().len(), 3, "{made}");
 }
 
-/// Requests that the gate has let pass, and that come too late to the store.
+/// Requests that pass the gate while the caller is an admin, and reach the store when they no longer are.
 #[apply(on_both_databases)]
 async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(backend: Backend) {
     let server = backend.start().await;
@@ -320,7 +320,7 @@ async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend
     }
 }
 
-/// All who write sessions, links and tokens, in whatever order they lock them.
+/// All operations that write sessions, links and tokens, in whatever order they lock them.
 #[apply(on_both_databases)]
 async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;

@@ -1,4 +1,4 @@
-//! Rows whose time is over are deleted in small batches, while others write.
+//! Expired rows are deleted in small batches, while others write.
 
 mod clocks;
 mod commands;
@@ -26,7 +26,7 @@ async fn sessions(server: &Server) -> usize {
     select(server, "SELECT id AS value FROM sessions WHERE id LIKE 'old-%'").await.len()
 }
 
-/// A site, and somebody with so many sessions that ended at this moment.
+/// Starts a server with a user who has this many sessions that ended at this moment.
 async fn with_old_sessions(backend: Backend, count: usize) -> (Server, Person) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
@@ -39,7 +39,7 @@ async fn add_old_sessions(backend: Backend, server: &Server, user: &Person, coun
     execute(server, &sql).await;
 }
 
-/// Waits until this is so.
+/// Waits until the condition holds.
 async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
     for _ in 0..1500 {
         if reached().await {
@@ -94,7 +94,7 @@ async fn every_step_finds_its_rows_by_an_index(backend: Backend) {
     }
 }
 
-/// Triggers would begin an epoch with a session that ended less than an hour ago, by the database's clock.
+/// By the database's clock, triggers would begin an epoch for a session that ended less than an hour ago.
 #[apply(on_both_databases)]
 async fn a_session_is_deleted_two_hours_after_its_end_and_begins_no_epoch(backend: Backend) {
     let server = backend.start().await;

@@ -1,4 +1,4 @@
-//! Somebody whose keys are tried at every instance, again and again, while they are locked out.
+//! Sends requests with a user's credentials at every instance, again and again, while the user is deactivated.
 
 use std::{
     sync::{
@@ -12,20 +12,20 @@ use tokio::task::JoinSet;
 
 use crate::support::*;
 
-/// How long is looked before a lock-out, and after its answer.
+/// How long requests are sent before the deactivation, and after its response.
 const BEFORE: Duration = Duration::from_millis(30);
 const AFTER: Duration = Duration::from_millis(150);
 
-/// What a key was answered, and when it was sent.
+/// A response, and when its request was sent.
 struct Sent {
     at: Instant,
     status: u16,
 }
 
-/// How often somebody was let in.
+/// How often requests were authenticated.
 #[derive(Default, Debug)]
 pub struct Seen {
-    /// Requests sent after the answer.
+    /// Requests sent after the response to the deactivation.
     pub asked_after: usize,
     pub let_in_after: usize,
     pub let_in_before: usize,
@@ -39,8 +39,8 @@ impl std::ops::AddAssign for Seen {
     }
 }
 
-/// Tries both keys at each instance until the lock-out is answered, and for a moment more. Where the
-/// database is cut off it is 503: neither in nor out.
+/// Sends requests with both credentials to each instance until the deactivation has its response, and for a
+/// moment more. An instance whose database is cut off answers 503: neither accepted nor rejected.
 pub async fn watch(callers: Vec<Caller>, lock_out: impl Future<Output = ()>) -> Seen {
     let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
     let asking: Vec<_> = callers
@@ -74,7 +74,7 @@ async fn ask(caller: Caller, stop: Arc<AtomicBool>, answers: Arc<Mutex<Vec<Sent>
     }
 }
 
-/// People whom nobody locks out, and who keep an instance busy for as long as this is held.
+/// Users who are never deactivated, and who keep an instance busy until this is dropped.
 pub struct Bystanders(JoinSet<()>);
 
 impl Bystanders {
@@ -94,7 +94,8 @@ impl Bystanders {
         Self(tasks)
     }
 
-    /// Whoever of them was answered anything but what is theirs has stopped.
+    /// Stops the requests. A user whose response was not the expected one has stopped already, which fails
+    /// here.
     pub async fn rest(mut self) {
         assert!(self.0.try_join_next().is_none(), "a bystander was put out");
         self.0.shutdown().await;

@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::journal::{Journal, Thing, Writing};
 use crate::support::*;
 
-/// Those who write for as long as there is a server.
+/// Clients that write until the server is gone.
 pub struct Writers {
     owner: Owner,
     admin: String,
@@ -19,7 +19,7 @@ struct Owner {
     cookie: String,
 }
 
-/// Writers at work.
+/// Writers that are running.
 pub struct Begun {
     tasks: Vec<JoinHandle<()>>,
     journal: Arc<Writing>,
@@ -51,7 +51,7 @@ impl Writers {
 }
 
 impl Begun {
-    /// Once the server is gone: what was acknowledged.
+    /// Waits until the server is gone, and returns what was acknowledged.
     pub async fn end(self) -> Journal {
         for task in self.tasks {
             within_timeout(task).await.unwrap();
@@ -74,7 +74,7 @@ async fn sign_ups((anonymous, _, journal): AtWork, told: mpsc::UnboundedSender<S
         let (user, session) = (text(&body["user"]["id"]), ("session", text(&body["token"])));
         journal.answered([(("user", user.clone()), true), (session.clone(), true)]);
         journal.cookie(session, &user, cookie);
-        // Every second one is locked out.
+        // Half of the users are deactivated, at random.
         if rand::random() {
             let _ = told.send(user);
         }
@@ -155,7 +155,7 @@ async fn lock_outs(
     }
 }
 
-/// The whole answer, if the server lived to give it.
+/// Returns the whole response, if the server lived to send it.
 async fn answered(request: RequestBuilder) -> Option<Reply> {
     let response = within_timeout(request.send()).await.ok()?;
     let (status, headers) = (response.status(), response.headers().clone());

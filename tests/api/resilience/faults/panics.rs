@@ -1,4 +1,4 @@
-//! A panic where the store is worked on.
+//! A panic inside a database operation.
 
 use std::panic::AssertUnwindSafe;
 

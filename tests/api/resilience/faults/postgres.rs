@@ -1,4 +1,4 @@
-//! Faults of the wire between the server and PostgreSQL.
+//! Network faults between the server and PostgreSQL.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::support::*;
 
 const PATIENCE: [&str; 2] = ["--database-timeout", "1"];
 
-/// A server whose database is at the other end of a wire.
+/// A server that reaches its database through a proxy.
 struct Wired {
     server: Server,
     proxy: Proxy,
     witness: OutageProbe,
-    /// The database without the wire.
+    /// The URL of the database without the proxy.
     url: String,
 }
 
@@ -41,7 +41,7 @@ async fn wired() -> Wired {
 async fn an_outage_of_the_wire_is_an_outage_and_passes(#[case] wire: ProxyMode) {
     let Wired { server: _server, proxy, witness, .. } = wired().await;
     proxy.set(wire);
-    // Long enough that every connection and every try to make one has met the fault.
+    // Long enough that every connection, and every attempt to open one, has met the fault.
     for _ in 0..3 {
         witness.assert_outage().await;
     }
@@ -78,12 +78,12 @@ async fn a_slow_wire_that_is_fast_enough_is_no_outage() {
 #[tokio::test]
 async fn connections_that_are_dead_and_do_not_know_it_are_given_up() {
     let Wired { server: _server, proxy, witness, .. } = wired().await;
-    // All of the pool's.
+    // All connections of the pool.
     for _ in 0..3 {
         witness.assert_recovered().await;
     }
     proxy.set(ProxyMode::HalfOpen);
-    // New connections work: no more requests fail than there were connections.
+    // New connections work: at most as many requests fail as there were connections.
     witness.assert_recovered().await;
 }
 
@@ -172,7 +172,7 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
         operator.batch_execute("SET default_transaction_read_only = off").await.unwrap();
         operator.batch_execute(&sql).await.unwrap();
     };
-    // Two minutes on, a use of either key is worth noting.
+    // After two minutes, a use of either credential is noted again.
     server.advance(portcullis::time::seconds(120));
     read_only("on").await;
     witness.assert_read_only().await;
@@ -192,7 +192,7 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     assert!(used().await.is_string(), "what was noted meanwhile is written");
 }
 
-/// What a connection's session has in effect, by the name of each setting.
+/// Selects the settings that are in effect in a session, ordered by name.
 const IN_EFFECT: &str = "(SELECT string_agg(setting, ' ' ORDER BY name DESC) FROM pg_settings WHERE name IN \
      ('synchronous_commit', 'statement_timeout', 'idle_in_transaction_session_timeout'))";
 
@@ -211,7 +211,8 @@ macro_rules! on_each_kind {
     }};
 }
 
-/// Gives the role of this database's owner defaults in it, which go before those of the database.
+/// Gives the database's owner default settings in this database, which take precedence over those of the
+/// database itself.
 async fn set_defaults(url: &str, defaults: &[&str]) {
     let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
     let operator = connect(url).await;
@@ -248,7 +249,7 @@ async fn defaults_of_a_role_or_a_database_weaken_no_session(
     }
 }
 
-/// Nothing keeps a session of PostgreSQL's from being durable, so one that says it is not is made up.
+/// PostgreSQL always allows a session to be durable, so the test fakes a session that says it is not.
 #[tokio::test]
 async fn a_server_whose_sessions_are_not_durable_does_not_start() {
     let home = tempfile::TempDir::new().unwrap();

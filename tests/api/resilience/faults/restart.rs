@@ -1,4 +1,4 @@
-//! PostgreSQL ends and comes back under load.
+//! PostgreSQL is restarted under load.
 
 use std::{
     sync::{
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// What one caller was told.
+/// The responses that one caller got.
 #[derive(Default)]
 struct Heard {
     projects: Vec<String>,

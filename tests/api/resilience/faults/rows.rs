@@ -1,4 +1,5 @@
-//! Rows that this binary cannot read as it wrote them: entered by hand, or by a newer one. Each list shows them.
+//! Rows that this binary cannot read as it wrote them: entered by hand, or by a newer release. Each list shows
+//! them.
 
 use std::{fs, path::Path};
 
@@ -7,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// A server that logs to a file, and forgets what it has read, on this database.
+/// Starts a server on this database that logs to a file and caches nothing.
 pub async fn logging(backend: Backend, home: &Path) -> (ServerProcess, String) {
     let url = backend.database(home).await;
     let secret = portcullis::secrets::SigningKey::generate().reveal();
@@ -19,7 +20,7 @@ pub async fn logging(backend: Backend, home: &Path) -> (ServerProcess, String) {
     (ServerProcess::start_logging(home, &settings), url)
 }
 
-/// Changes a database from outside, past its checks.
+/// Changes a database from outside, past its constraints.
 pub async fn alter(backend: Backend, url: &str, sql: &str) {
     match backend {
         Backend::Sqlite => {
@@ -33,7 +34,7 @@ pub async fn alter(backend: Backend, url: &str, sql: &str) {
     }
 }
 
-/// The last moment, the first, and one in the year 20000, as SQL.
+/// Returns the last moment, the first, and one in the year 20000, as SQL.
 pub fn moments(backend: Backend) -> [String; 3] {
     match backend {
         Backend::Sqlite => [i64::MAX, i64::MIN, 568_971_820_800_000_000].map(|at| at.to_string()),

@@ -7,7 +7,7 @@ use crate::{resilience::crash_recovery::database::Database, support::*};
 const ROWS: usize = 30_000;
 const KILLS: usize = 3;
 
-/// The batches are the state: whatever a kill leaves, the next start goes on with.
+/// The remaining rows are the only state: whatever a kill leaves, the next start continues with.
 #[apply(on_both_databases)]
 async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_restarts(
     backend: Backend,
@@ -16,7 +16,7 @@ async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_res
     killed.browser.get("/api/me").await.expect(200);
 }
 
-/// The rows of a revocation are valid in all but their generation, and noted in `revocation_cleanup`.
+/// The rows of a revocation are valid but for their generation, and noted in `revocation_cleanup`.
 #[apply(on_both_databases)]
 async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend) {
     let end_all = ["session", "revoke", "--all"];
@@ -30,7 +30,7 @@ async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend
     .await;
 }
 
-/// A server that has removed all rows after it was killed while it did so.
+/// A server that has removed all rows after it was killed during the removal.
 struct Killed {
     browser: Caller,
     database: Database,
@@ -38,7 +38,8 @@ struct Killed {
     _home: TempDir,
 }
 
-/// Adds sessions that end at this moment, runs a command, and kills the server several times while it removes them.
+/// Adds sessions that end at this moment, runs a command, and kills the server several times while it removes
+/// them.
 async fn kill_while_rows_are_removed(backend: Backend, end: Timestamp, command: &[&str]) -> Killed {
     let home = TempDir::new().unwrap();
     let url = backend.empty_database(home.path()).await;

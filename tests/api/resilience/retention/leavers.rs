@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{step, until};
 use crate::{resilience::crash_recovery::database::Database, support::*};
 
-/// A product's own tables: one that belongs to users, and one that belongs to that.
+/// A product's own tables: one that belongs to users, and one that belongs to the first.
 const PRODUCT: &str = "
     CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY,
         owner TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE);
@@ -20,7 +20,7 @@ const PRODUCT: &str = "
     CREATE TABLE \"order\" (note_id INTEGER NOT NULL REFERENCES notes (id) ON DELETE CASCADE,
         line INTEGER NOT NULL, PRIMARY KEY (note_id, line))";
 
-/// SQL that adds so many rows of a product's to a user, beginning with this id.
+/// Returns SQL that adds this many rows of a product to a user, beginning with this id.
 fn add_notes(user_id: &str, from: usize, count: usize) -> String {
     let last = from + count;
     format!(
@@ -35,7 +35,7 @@ async fn count(server: &Server, table: &str) -> usize {
     select(server, &format!("SELECT 'x' AS value FROM {table}")).await.len()
 }
 
-/// Deletes an account, and leaves what is theirs to whoever cleans up.
+/// Deletes an account, and leaves its rows to the background cleanup.
 async fn leave(server: &Server, person: &Person) {
     let (id, now) = (person.id.clone(), server.now());
     let event = Event::new(Some(&id), Action::UserDeleted, &id, &json!({}), now);
@@ -89,7 +89,7 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
     grace.browser.get("/api/me").await.expect(200);
 }
 
-/// Transactions that lock in one order do not deadlock: the user first, then what is theirs.
+/// Transactions that lock in one order do not deadlock: the user first, then the rows that belong to it.
 #[tokio::test]
 async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
     let folder = TempDir::new().unwrap();
@@ -115,7 +115,7 @@ async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
     tokio::join!(leave(&server, &ada), meanwhile);
 }
 
-/// What no clock decides goes on while the clock is not trusted.
+/// Work that depends on no clock goes on while the clock is not trusted.
 #[apply(on_both_databases)]
 async fn accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend) {
     let server = backend.start().await;
@@ -146,7 +146,8 @@ async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start
     let database = Database::at(&url).await;
     database.execute(PRODUCT).await;
     database.execute(&add_notes(&id, 0, 3_000)).await;
-    // Without a cascade, this keeps the last note until it is deleted: however fast the server is, something is left.
+    // Without a cascade, this row keeps the last note until it is deleted: however fast the server is,
+    // something is left.
     database
         .execute(
             "CREATE TABLE pins (note_id INTEGER NOT NULL REFERENCES notes (id));
@@ -170,7 +171,7 @@ async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start
     assert_eq!((left("notes").await, left("\"order\"").await), (0, 0));
 }
 
-/// Without one, each batch would read the whole table.
+/// Without an index, each batch would read the whole table.
 #[apply(on_both_databases)]
 async fn every_foreign_key_to_users_has_an_index(backend: Backend) {
     let server = backend.start().await;
