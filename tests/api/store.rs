@@ -1,4 +1,4 @@
-//! The store where HTTP does not reach, and what tests do to it behind the server's back.
+//! The store where HTTP does not reach, and direct changes to its database.
 
 mod batch_loader;
 mod groups;
@@ -32,20 +32,20 @@ use portcullis::{
 
 use crate::support::*;
 
-/// A store that nobody else asks for anything.
+/// Opens a store that has no other users.
 async fn quiet(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     (open(&url, folder.path(), settings).await, folder)
 }
 
-/// Opens a store on this database, which has its tables.
+/// Opens a store on this migrated database.
 async fn open(url: &str, folder: &Path, settings: &[&str]) -> Store {
     let options = config(url, folder, settings).store_options(true);
     Store::open(&Location::parse(url, None).unwrap(), options).await.unwrap()
 }
 
-/// Adds a link, of the generation in which one would be issued now.
+/// Adds a link with the current generation, as if it were issued now.
 pub async fn add_link(server: &Server, link: NewVerification) {
     const CURRENT: &str = "UPDATE verifications SET generation = (
         SELECT users.link_generation + epoch.link_generation FROM users, epoch
@@ -121,18 +121,18 @@ async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
         )
     };
 
-    // One more migration than this binary knows, which may run beside it: a rolling upgrade.
+    // One more migration than this binary knows, with which it is compatible: a rolling upgrade.
     let server = Server::on(&url, tempfile::TempDir::new().unwrap(), &[]).await;
     execute(&server, &record("2099-01-01-000001_more", "0.1.0")).await;
     Store::open(&location, options).await.unwrap();
-    // And one that it may not.
+    // And one with which it is not.
     execute(&server, &record("2099-01-01-000002_much_more", "99.0.0")).await;
     let Err(refusal) = Store::open(&location, options).await else { panic!("it opened") };
     let text = refusal.to_string();
     assert!(text.contains("needs Portcullis 99.0.0 or newer"), "{text}");
 }
 
-/// Past the code, which writes lower case.
+/// With SQL, since the code writes lower case.
 #[apply(on_both_databases)]
 async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let server = backend.start().await;
@@ -296,7 +296,7 @@ async fn many_at_once_are_all_served(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
-    // 64 who write, and 256 who read.
+    // 64 writes and 256 reads.
     let calls = (0..320).map(|number| {
         let script = script.clone();
         tokio::spawn(async move {
@@ -339,7 +339,8 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
     }
 }
 
-/// Where tests are built: what takes rights away has to wait for those who remember them.
+/// A debug build rejects a plain write that takes rights away: it would not wait for the instances that have
+/// cached the credentials.
 #[tokio::test]
 async fn a_write_that_begins_an_epoch_is_refused_and_undone() {
     let server = Backend::Sqlite.start().await;

@@ -1,8 +1,8 @@
-//! What may happen: every step that an instance, the database, the admin or time may take next.
+//! The transitions: every step that an instance, the database, the admin or time may take next.
 //!
-//! Any of them may be put off for ever. So a process that is stopped, at whatever point, and a message that
-//! is late are histories in which the others go on between two steps, and a message that is lost is one
-//! whose place another takes before it arrives. Neither needs a step of its own.
+//! Any step may be delayed for ever. So a stopped process and a late message are histories in which the others
+//! go on between two steps, and a lost message is one that another replaces before it arrives. Neither needs a
+//! step of its own.
 
 use stateright::{Model, Property};
 
@@ -12,44 +12,44 @@ use crate::{
     state::{Database, Instance, LockOut, Read, Request, State},
 };
 
-/// The promise.
+/// The promise (safety).
 pub const PROMISE: &str = "no request that begins after the answer is accepted";
-/// The use of it all.
+/// The cache is of use.
 pub const USE: &str = "memory may answer";
-/// The use of the log.
+/// The invalidation log is of use.
 pub const WARM: &str = "memory may answer after a change that concerns others";
-/// Locking out comes to an end.
+/// A revocation is acknowledged in the end.
 pub const ANSWER: &str = "an answer is sent";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Time passes, for all but the instance whose clock stands still.
     Tick { but: Option<usize> },
-    /// An instance takes t0, and is about to read the epoch. A read that was on its way is given up.
+    /// An instance takes t0, and is about to read the epoch. An earlier read that was on its way is given up.
     BeginRead(usize),
     /// The statement of a read runs.
     RunRead(usize, usize),
-    /// The answer of a read arrives.
+    /// The response to a read arrives.
     EndRead(usize, usize),
-    /// The statement of a look-up runs, for a request that memory did not answer.
+    /// The statement of a lookup runs, for a request that was not served from the cache.
     BeginFill(usize),
-    /// The answer of a look-up arrives.
+    /// The response to a lookup arrives.
     EndFill(usize),
-    /// The process dies, and starts again with nothing.
+    /// The process crashes, and starts again with an empty cache.
     Crash(usize),
-    /// The admin asks an instance to lock out.
+    /// The admin asks an instance for a revocation.
     Ask(usize),
-    /// The lock-out is committed there.
+    /// The revocation is committed there.
     Commit(usize),
-    /// Its answer is sent.
+    /// Its acknowledgement is sent.
     Answer(usize),
-    /// Whoever is locked out is let in again.
+    /// The user is reactivated.
     LetIn,
-    /// Something changes that concerns others.
+    /// Something changes that affects other users.
     ChangeOther,
-    /// The oldest row of the log is removed.
+    /// The oldest row of the log is deleted.
     Purge,
-    /// The database is as it was at first.
+    /// The database is restored to its initial state.
     Restore,
     /// The operator sets the length of leases to L, or to zero.
     SwitchLease,
@@ -57,17 +57,17 @@ pub enum Step {
     SwitchWait,
     /// The request's head arrives.
     Head(usize),
-    /// The clock is read for it.
+    /// The clock is read for the request.
     ReadClock,
-    /// The epoch is read for it, apart from the lease's end.
+    /// The epoch is read for the request, separately from the lease's end.
     ReadEpoch,
-    /// The lease's end is read for it, before the entry is asked.
+    /// The lease's end is read for the request, before the entry.
     ReadEnd,
-    /// Memory answers it.
+    /// The request is served from the cache.
     FromMemory,
-    /// It waits for a look-up that is on its way, and takes what that brings.
+    /// The request waits for a lookup that is on its way, and uses its result.
     Join,
-    /// The store answers it.
+    /// The request is served from the store.
     FromStore,
 }
 
@@ -90,7 +90,8 @@ impl Cache {
             Some(LockOut::Committed { wait: 0 }) => steps.push(Step::Answer(at)),
             Some(LockOut::Committed { .. }) | None => {}
         }
-        // The admin repeats it where no answer can come any more: what is answered later changes nothing.
+        // The admin repeats the request where no acknowledgement can come any more: a later one changes
+        // nothing.
         if !state.answered && state.instances.iter().all(|instance| instance.lock_out.is_none()) {
             steps.push(Step::Ask(at));
         }
@@ -119,7 +120,7 @@ impl Cache {
         }
     }
 
-    /// What the operator may do next to turn the cache on or off.
+    /// The operator's next steps to turn the cache on or off.
     fn switches(&self, database: &Database, steps: &mut Vec<Step>) {
         let lease_first = self.rules == Rules::LeaseOnFirst;
         match (database.lease_off, database.wait_off) {
@@ -172,7 +173,7 @@ impl Model for Cache {
         if self.world.others > 0 && !state.database.log.is_empty() {
             steps.push(Step::Purge);
         }
-        // After the lock-out a restore takes it back, which is another matter.
+        // A restore after the revocation would undo it, which is a different matter.
         if state.database.restores < self.world.restores && !state.database.locked_out {
             steps.push(Step::Restore);
         }
@@ -235,7 +236,7 @@ impl Model for Cache {
             Step::SwitchLease => self.switch_lease(database),
             Step::SwitchWait => database.wait_off = !database.wait_off,
             Step::Head(at) => {
-                // From now on no other has any part in it.
+                // From now on no other instance takes part.
                 *instances = vec![instances.swap_remove(at)];
                 request.get_or_insert_default().begun = true;
             }
@@ -244,7 +245,7 @@ impl Model for Cache {
             Step::ReadEnd => request.as_mut()?.end = Some(instances[0].lease?.left),
             Step::FromMemory | Step::Join | Step::FromStore => next.accepted = true,
         }
-        // Two histories are one in which the instances have only changed places: names mean nothing.
+        // Instances are interchangeable: states that differ only in their order are one (symmetry reduction).
         if next.request.is_none() {
             next.instances.sort_unstable();
         }

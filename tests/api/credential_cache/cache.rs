@@ -38,8 +38,8 @@ async fn warm(server: &Server, caller: &Caller) {
     .await;
 }
 
-/// Whether any of several requests is served from the cache. On a busy machine a lease may end before the next
-/// request begins, so that it need not happen each time.
+/// Waits until twenty requests in a row are served from the cache. On a busy machine a lease may end in between,
+/// so the first attempts may fail.
 async fn some_time(server: &Server, mut prepare: impl AsyncFnMut() -> Caller) {
     within_timeout(async {
         loop {
@@ -217,7 +217,7 @@ async fn what_is_changed_by_hand_counts_before_a_lease_and_a_tenth_are_over(back
         for caller in [&person.browser, &script] {
             warm(&server, caller).await;
         }
-        // Waits as long.
+        // Waits for a lease and a tenth.
         execute(&server, sql).await;
         for caller in [&person.browser, &script] {
             caller.get("/api/me").await.expect(401);
@@ -250,7 +250,7 @@ async fn a_session_that_is_extended_is_remembered_with_its_new_end(backend: Back
     let end = refreshed["session"]["expiresAt"].clone();
     assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
     server.write_last_uses().await;
-    // Without the invalidation, the cached credential would extend the session from now.
+    // A stale cache entry would extend the session again, from now.
     server.advance(portcullis::time::seconds(10));
     assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
     warm(&server, &ada.browser).await;

@@ -1,4 +1,4 @@
-//! The pages for people, in Chromium: `tests/pages/`.
+//! The HTML pages, in Chromium: `tests/pages/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ impl Site {
     }
 }
 
-/// Makes the first admin as the setup page does.
+/// Creates the first admin as the setup page does.
 async fn set_up(server: &ServerProcess) -> Value {
     let (_, token) = server.setup_link().split_once("#token=").unwrap();
     let body = json!({ "token": token, "name": "Root", "email": ADMIN, "password": PASSWORD });
@@ -51,7 +51,7 @@ async fn set_up(server: &ServerProcess) -> Value {
     json!({ "email": ADMIN, "password": PASSWORD })
 }
 
-/// Where everybody entered their password more than a day ago, and some mail could not be sent.
+/// Starts a server whose sessions are not fresh any more, and where some mail could not be sent.
 async fn stale(backend: Backend) -> (Server, Value) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
@@ -92,7 +92,7 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
     sites["site"]["admin"] = set_up(&running).await;
     let apart = (backend == Backend::Postgres).then_some(Site::new(backend).await);
     if let Some(apart) = &apart {
-        // Its way to the database is what the tests cut, so they start it themselves.
+        // The browser tests cut its connection to the database, so they start it themselves.
         let unlimited = UNLIMITED.map(|(_, name, value)| (name, value.to_owned()));
         let settings: BTreeMap<_, _> = apart.settings.iter().cloned().chain(unlimited).collect();
         sites["apart"] = json!({
@@ -104,7 +104,7 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
     BROWSER.run("test", &[("SITES", &sites)]).await;
 }
 
-/// What the navigation of a page offers.
+/// Returns the links in the navigation of a page.
 fn navigation(page: &str) -> Vec<&'static str> {
     let (_, rest) = page.split_once(r#"<nav aria-label="Site">"#).expect("it has one");
     let (links, _) = rest.split_once("</nav>").unwrap();
@@ -140,7 +140,7 @@ async fn an_error_page_has_the_navigation_of_its_user(backend: Backend) {
 async fn a_page_over_the_limit_says_when_to_go_on(backend: Backend) {
     let server = backend.start_with(&["--limit-requests", "1/30s"]).await;
     assert_eq!(server.anonymous.navigate("/login").await.status, 200);
-    // Nothing is looked up for it: that there is a cookie is all that is known.
+    // Nothing is looked up: the page only depends on whether there is a cookie.
     let browser = server.anonymous.with_cookie("portcullis=x");
     for (viewer, expected) in [
         (&server.anonymous, vec![r#"href="/login""#]),
@@ -219,7 +219,7 @@ async fn the_pages_can_be_turned_off(backend: Backend) {
     assert!(!running.banner.contains("/setup"), "{}", running.banner);
 }
 
-/// A page as text, without its marks.
+/// Returns the text of a page, without markup.
 fn words(html: &str) -> String {
     let mut text = String::new();
     let mut in_a_tag = false;
@@ -262,7 +262,7 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         let log = words(&see(&format!("/admin/audit-events?subject={whom}")).await);
         assert!(log.contains("admin renamed Ada B") && !log.contains("Adam"), "{whom}: {log}");
     }
-    // Both match, and each is offered.
+    // Both resources match, and each is offered.
     for (path, rest) in
         [("/admin/tokens?user", "&#38;state=active"), ("/admin/audit-events?subject", "")]
     {
@@ -274,7 +274,7 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         assert!(page.contains("value=\"ada\"") && page.contains("aria-invalid"), "{page}");
         assert!(!page.contains("token of"), "{page}");
     }
-    // Nothing leaves the console, and what was entered stays.
+    // Invalid input is not sent to the API, and stays in the form.
     let long = "x".repeat(101);
     let (long_search, long_user) =
         (format!("/admin?search={long}"), format!("/admin/tokens?user={long}"));
@@ -306,13 +306,13 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
     assert!(see(&long_user).await.contains(&long));
 }
 
-/// The rows of a page's list: those with this text.
+/// Returns the rows of a page's list that contain this text.
 fn rows<'a>(page: &'a str, text: &str) -> Vec<&'a str> {
     let rows = page.split("<li>").skip(1).filter_map(|row| Some(row.split_once("</li>")?.0));
     rows.filter(|row| row.contains(text)).collect()
 }
 
-/// Where a link with these words leads.
+/// Returns the target of a link with this text.
 fn link(page: &str, words: &str) -> Option<String> {
     let (before, _) = page.split_once(&format!(">{words}</a>"))?;
     let (_, link) = before.rsplit_once("href=\"")?;
@@ -401,7 +401,7 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
     let body = json!({ "revokeCredentials": true });
     admin.browser.post(&format!("{user}/deactivate"), body).await.expect(200);
     admin.browser.post(&format!("{user}/reactivate"), json!({})).await.expect(200);
-    // A newer server recorded something.
+    // A newer server recorded an event of an unknown kind.
     execute(
         &server,
         "UPDATE audit_events SET action = 'user-archived', detail = '{\"keepsFiles\":true}' WHERE action = 'user-reactivated'",
@@ -427,7 +427,7 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
         assert_eq!(admin.browser.navigate(&path).await.status, 200);
     }
 
-    // Of a deleted user no name is left, and what was done to them still is.
+    // The name of a deleted user is gone, but the events that concern them stay.
     let eve = server.sign_up("eve").await;
     let path = format!("/api/admin/users/{}", eve.id);
     admin.browser.patch(&path, json!({ "name": "Eve" })).await.expect(200);

@@ -20,9 +20,9 @@ use reqwest::Method;
 
 use crate::support::*;
 
-/// Where the gate needs somebody.
+/// An operation that requires authentication.
 const SOMEBODY: &str = "/api/me";
-/// Where it takes anybody.
+/// An operation where authentication is optional.
 const ANYBODY: &str = "/api/dashboard";
 
 #[apply(on_both_databases)]
@@ -61,7 +61,7 @@ async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.clone().unwrap();
-    // What was checked once is known from then on: this one and no other.
+    // A signature that was checked once is cached: for this cookie and no other.
     for _ in 0..2 {
         ada.browser.get(SOMEBODY).await.expect(200);
     }
@@ -80,7 +80,7 @@ async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
         }
         caller.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
         caller.get(ANYBODY).await.expect(200);
-        // What sends a cookie is a browser, whatever the cookie is worth.
+        // A request with a cookie comes from a browser, whether or not the cookie is valid.
         let sign_out = caller.bare(Method::POST, "/api/auth/sign-out").header("Cookie", &tampered);
         Reply::of(sign_out).await.assert_problem(403, "MISSING_OR_NULL_ORIGIN");
     }
@@ -221,7 +221,7 @@ async fn a_broken_header_or_a_misplaced_token_is_anonymous(backend: Backend) {
     }
 }
 
-/// What a proxy before us asks for with a password of its own.
+/// Schemes by which a proxy in front of us asks for a password of its own.
 const FOREIGN: [&str; 4] = [
     "Basic c3RhZ2U6Z2VoZWlt",
     "basic eDp5",
@@ -440,7 +440,7 @@ async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend)
     ask(&[("Authorization", &bearer), with_cookie, ("Origin", "http://evil.example")])
         .await
         .expect(201);
-    // No browser sends it of itself, so a bad one is told what is wrong with it.
+    // A browser does not add this header by itself, so a caller with a bad one is told what is wrong with it.
     ask(&[("Authorization", "Bearer junk"), ("Origin", "http://evil.example")])
         .await
         .assert_problem(401, "token_malformed");
@@ -504,7 +504,7 @@ async fn a_token_without_the_scope_is_forbidden_and_not_anonymous(backend: Backe
     writer.get(ANYBODY).await.assert_problem(403, "insufficient_scope");
 }
 
-/// What reads, and needs more than `read` of a token.
+/// A read that requires more of a token than `read`.
 async fn read_with_a_scope_of_its_own(
     session: Session,
     _: Needs<{ Scope::Write as u8 }>,
@@ -573,11 +573,11 @@ async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Bac
     );
 }
 
-/// A function of PostgreSQL's that meets an outage.
+/// A function for PostgreSQL that fails as in an outage.
 pub const OUT_OF_MEMORY: &str = "CREATE FUNCTION out_of_memory() RETURNS BOOLEAN LANGUAGE plpgsql AS \
      $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53200', MESSAGE = 'out of memory'; END $$;";
 
-/// Has every look-up of a credential meet an outage, and waits until the server must look.
+/// Makes every lookup of a credential fail as in an outage, and waits until no cached credential is left.
 pub async fn break_store(server: &Server) {
     match server.state.store.database() {
         Database::Sqlite(_) => {

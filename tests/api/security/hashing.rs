@@ -1,4 +1,4 @@
-//! Passwords by the hundred at once: few are hashed, some wait, and the others are put off.
+//! Hundreds of concurrent sign-ins: a few passwords are hashed, some wait, and the rest get 503 (backpressure).
 
 use std::{
     fs,
@@ -15,12 +15,12 @@ use crate::support::*;
 const AT_ONCE: usize = 2;
 const WAITING: usize = AT_ONCE * 32;
 const SIGN_INS: usize = 200;
-/// What one hash takes.
+/// The memory of one hash, in KiB.
 const HASH: usize = 19 * 1024;
-/// What 200 connections and their requests take, and more.
+/// More than the memory of 200 connections and their requests, in KiB.
 const REST: usize = 48 * 1024;
 
-/// The most memory that a process has had, in KiB.
+/// Returns the peak memory of a process, in KiB.
 fn peak(process: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -78,7 +78,7 @@ async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email, "password": "not the password" });
     let sign_in = || server.anonymous.post("/api/auth/sign-in/email", body.clone());
-    // Whoever is done comes back at once, and whoever is put off soon: a place is hardly ever free.
+    // A task whose hash is done sends another at once, and one that was refused soon: a slot is rarely free.
     let others: Vec<_> = (0..2 * WAITING)
         .map(|_| {
             let state = server.state.clone();
@@ -92,7 +92,7 @@ async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
         })
         .collect();
     let (mut made, mut assert_unavailable) = (0, 0);
-    // More than are borne.
+    // More than the failed sign-ins that are allowed.
     while assert_unavailable < 40 {
         match sign_in().await {
             reply if reply.status == 503 => assert_unavailable += 1,

@@ -1,4 +1,4 @@
-//! What every answer tells a browser, whatever was asked.
+//! The security headers of every response.
 
 use portcullis::store::Database;
 use reqwest::Method;
@@ -28,7 +28,7 @@ pub const PAGES: [&str; 15] = [
     "/admin/users/019ab000-0000-7000-8000-000000000000",
 ];
 
-/// What a policy says of this; what it does not say, `default-src` does, if it is about fetching.
+/// Returns a directive of a policy, or `default-src` in place of a missing fetch directive.
 fn directive<'a>(policy: &'a str, name: &str) -> Option<&'a str> {
     let mut directives = policy.split(';').map(str::trim);
     directives.find_map(|directive| directive.strip_prefix(name)?.strip_prefix(' '))
@@ -57,7 +57,7 @@ fn is_guarded(what: &str, reply: &Reply) {
     }
 }
 
-/// An admin's browser, where the site is behind a proxy that speaks https.
+/// Returns an admin's browser, where the site is behind a proxy with https.
 async fn admin_over_https(server: &Server, name: usize) -> Caller {
     let email = format!("root{name}@example.com");
     let body = json!({ "name": "Root", "email": email, "password": PASSWORD });
@@ -94,7 +94,7 @@ async fn every_answer_is_guarded() {
     }
     let mut seen = std::collections::BTreeSet::new();
     for (name, (method, path)) in asked.into_iter().enumerate() {
-        // Anew each time: some of them end the session.
+        // A new admin each time: some of the operations end the session.
         let admin = admin_over_https(&server, name).await;
         for caller in [&server.anonymous, &admin] {
             for accept in [HTML, "application/json"] {
@@ -109,7 +109,7 @@ async fn every_answer_is_guarded() {
             }
         }
     }
-    // It did see what it is to speak of.
+    // The test has seen every kind of response.
     for status in [200, 302, 401, 403, 404, 405] {
         assert!(seen.contains(&status), "{status} is not among {seen:?}");
     }
@@ -171,7 +171,7 @@ async fn an_asset_is_kept_for_ever_under_its_hash_and_not_at_all_otherwise() {
     reply.assert_problem(404, "not_found");
 }
 
-/// Shows that a navigation and a program are told the same, each in its own way.
+/// Asserts that a navigation and a program get the same status, as HTML and as a problem.
 async fn told_alike(caller: &Caller, path: &str, status: u16, code: &str) {
     let page = caller.navigate(path).await;
     let problem = caller.get(path).await;
@@ -189,11 +189,11 @@ async fn an_error_is_a_page_to_a_browser_and_a_problem_to_a_program(backend: Bac
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     told_alike(&server.anonymous, "/nothing", 404, "not_found").await;
-    // The API answers as an API, whoever asks.
+    // The API responds with JSON to every kind of request.
     server.anonymous.navigate("/api/nothing").await.assert_problem(404, "not_found");
     told_alike(&ada.browser, "/admin", 403, "admin_required").await;
     told_alike(&ada.browser, "/login?why=x", 400, "invalid_query").await;
-    // A token is a program's, whatever it says that it accepts.
+    // A request with a token comes from a program, whatever it accepts.
     let script = ada.token(&["read"]).await;
     script.navigate("/admin").await.assert_problem(403, "admin_required");
 }

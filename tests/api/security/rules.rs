@@ -1,10 +1,10 @@
-//! `docs/security.md` against what it names: every test is there, every rule has its row.
+//! Checks `docs/security.md`: every test that it names exists, and every rule has its row.
 
 use std::{fs, path::Path};
 
 const DOCS: &str = include_str!("../../../docs/security.md");
 
-/// How many rules each section has.
+/// The number of rules in each section.
 const SECTIONS: [(char, usize); 10] = [
     ('A', 22),
     ('B', 20),
@@ -18,7 +18,7 @@ const SECTIONS: [(char, usize); 10] = [
     ('I', 31),
 ];
 
-/// A file of this repository, by its path from the root.
+/// Reads a file of this repository, by its path from the root.
 fn in_this_repository(path: &str) -> Option<String> {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
 }
@@ -27,11 +27,12 @@ fn in_this_repository(path: &str) -> Option<String> {
 struct Row<'a> {
     id: &'a str,
     starred: bool,
-    /// What holds it.
+    /// The code or test that enforces it.
     held: &'a str,
 }
 
-/// The rules of a page. Each has a heading (`### A1 ★ What is asked`), what holds it, and its source in the last line.
+/// Returns the rules of a page. Each has a heading (`### A1 ★ What is asked`), what enforces it, and its source
+/// in the last line.
 fn rows(page: &str) -> Vec<Row<'_>> {
     let sections = page.split("\n## ").skip(1);
     let rules = sections.flat_map(|section| {
@@ -56,7 +57,7 @@ fn is_id(text: &str) -> bool {
     section.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
-/// Something of this repository that the page names.
+/// A part of this repository that the page names.
 #[derive(Debug)]
 enum Name<'a> {
     /// A test in Rust: its module and its function.
@@ -90,7 +91,7 @@ fn name(code: &str) -> Option<Name<'_>> {
     is_file.then_some(Name::File(code))
 }
 
-/// Whether what is named is there.
+/// Whether the named part exists.
 fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
     let holds = |path: &str, has: &dyn Fn(&str) -> bool| read(path).is_some_and(|text| has(&text));
     match name {
@@ -110,7 +111,7 @@ fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
     }
 }
 
-/// Whether a source file has a function of this name with a test's attribute above it.
+/// Whether a source file has a function of this name under a test attribute.
 fn has_test(source: &str, test: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let head = format!("fn {test}(");
@@ -127,7 +128,7 @@ fn is_a_tests(attribute: &str) -> bool {
         || attribute.starts_with("#[tokio::test(")
 }
 
-/// All that is wrong with a page.
+/// Returns all that is wrong with a page.
 fn faults(
     page: &str,
     sections: &[(char, usize)],
@@ -187,17 +188,17 @@ fn small(path: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// A rule as the page has it.
+/// Returns a rule as the page writes it.
 fn rule(id: &str, held: &str) -> String {
     format!("\n### {id} a rule\n\n{held}\n\nSource: a source\n")
 }
 
-/// A page with one section, A.
+/// Returns a page with one section, A.
 fn page(rules: &[&str]) -> String {
     format!("# A page\n\n## A. A section\n{}", rules.concat())
 }
 
-/// What is wrong with one row of this.
+/// Returns what is wrong with a page that has only this rule.
 fn faults_of(id: &str, held: &str) -> Vec<String> {
     faults(&page(&[&rule(id, held)]), &[('A', 1)], &small)
 }
@@ -243,7 +244,7 @@ fn a_rule_that_is_missing_doubled_made_up_or_not_tested_is_found_out() {
     assert_eq!(told(&[&a1, &a2, &a2]), ["A2 has 2 rows"]);
     assert_eq!(told(&[&a1, &a2, &rule("A3", "a type")]), ["A3 is no rule"]);
     assert_eq!(told(&[&rule("A1 ★", "a type"), &a2]), ["A1 has a star and no test"]);
-    // In the section of another letter, without a text or without a source, it is no rule.
+    // A rule in another letter's section, without a text, or without a source is not a rule.
     assert_eq!(told(&[&a1, &a2, &b1]), [""; 0]);
     let b_in_a = faults(&page(&[&b1]), &[('B', 1)], &small);
     assert_eq!(b_in_a, ["B1 has 0 rows"]);

@@ -1,4 +1,4 @@
-//! SQLite's writer commits together what waits for it.
+//! Group commit: SQLite's writer commits all waiting tasks in one transaction.
 
 use std::{
     panic,
@@ -47,7 +47,7 @@ impl Numbers {
         self.write(|connection| add(connection, numbers))
     }
 
-    /// Occupies the writer until it is told to go on. What is asked meanwhile joins this job's group.
+    /// Occupies the writer until it is released. Tasks that arrive meanwhile join the next group.
     fn hold(&self) -> (Sender<()>, impl Future<Output = Result<(), Error>>) {
         let (release, released) = mpsc::channel();
         let hold = self.write(move |_| {
@@ -57,7 +57,7 @@ impl Numbers {
         (release, hold)
     }
 
-    /// What another connection sees.
+    /// Returns what another connection sees.
     fn seen(&mut self) -> Vec<i64> {
         let rows = sql_query("SELECT number FROM numbers ORDER BY number");
         let rows: Vec<Number> = rows.load(&mut self.beside).unwrap();
@@ -78,7 +78,7 @@ fn add(connection: &mut Inner, numbers: &[i64]) -> QueryResult<()> {
     Ok(())
 }
 
-/// In its turn, when those before it in a `join!` have been asked.
+/// Releases the writer in its turn, when the futures before it in a `join!` have been polled.
 fn go(release: Sender<()>) -> impl Future<Output = ()> {
     lazy(move |_| release.send(()).unwrap())
 }
@@ -135,7 +135,7 @@ async fn an_answer_comes_after_the_commit_and_not_before() {
 
 #[rstest]
 #[case::at_the_commit("PRAGMA defer_foreign_keys = ON; INSERT INTO leaves VALUES (99)")]
-// As SQLite does on its own where a disk is full.
+// SQLite itself rolls back like this when a disk is full.
 #[case::in_the_midst_of_it("ROLLBACK")]
 #[case::but_for_a_savepoint("RELEASE diesel_savepoint_1")]
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Statements follow each other on one connection to PostgreSQL.
+//! Statements are pipelined on one connection to PostgreSQL.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ struct Process {
     pid: i32,
 }
 
-/// Which of PostgreSQL's processes answers, after so many seconds.
+/// Returns the process id of the PostgreSQL backend that responds, after this many seconds.
 async fn process(store: &Store, seconds: f32) -> Result<i32, Error> {
     let Database::Postgres(postgres) = store.database() else { unreachable!() };
     let sql = format!("SELECT pg_backend_pid() AS pid FROM pg_sleep({seconds})");

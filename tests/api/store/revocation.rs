@@ -1,4 +1,4 @@
-//! Credentials that are revoked by their generation, while more rows are left than one transaction removes.
+//! Credentials that are revoked by their generation, while more rows are left than one transaction deletes.
 
 use portcullis::store::{
     audit_events::{Action, EVERYBODY, Event},
@@ -10,10 +10,10 @@ use portcullis::store::{
 use super::{execute, wait_for_lease_end};
 use crate::{routes::auth::CHANGE_PASSWORD, support::*};
 
-/// More rows than a revocation removes at once.
+/// More rows than a revocation deletes at once.
 const MANY: i64 = 2500;
 
-/// Gives a user so many sessions, tokens and links besides, by SQL; no secret belongs to any of them.
+/// Adds this many further sessions, tokens and links to a user with SQL; no secret belongs to any of them.
 async fn hoard(server: &Server, backend: Backend, user_id: &str, rows: i64) {
     let (numbers, hash, past, future) = match backend {
         Backend::Sqlite => (
@@ -31,7 +31,7 @@ async fn hoard(server: &Server, backend: Backend, user_id: &str, rows: i64) {
             "now() + INTERVAL '1 day'",
         ),
     };
-    // Ids that sort before and after those of the present.
+    // Ids that sort before and after the existing ones.
     let id = format!("CASE WHEN i % 2 = 0 THEN '0' ELSE 'f' END || '{user_id}' || i");
     for insert in [
         format!(
@@ -52,7 +52,7 @@ async fn hoard(server: &Server, backend: Backend, user_id: &str, rows: i64) {
     }
 }
 
-/// How many sessions, tokens that say nothing of their revocation, and links a user has as rows.
+/// Counts a user's sessions, tokens whose row has no revocation time, and links.
 async fn rows(server: &Server, user_id: &str) -> [i64; 3] {
     let mut counts = [0; 3];
     for (count, sql) in counts.iter_mut().zip([
@@ -65,7 +65,7 @@ async fn rows(server: &Server, user_id: &str) -> [i64; 3] {
     counts
 }
 
-/// Removes what is left, in batches, none of which begins an epoch.
+/// Deletes the remaining rows in batches, none of which begins an epoch.
 async fn clean_up(server: &Server) {
     let store = &server.state.store;
     let epoch = lease::show(store).await.unwrap().number;
@@ -133,7 +133,7 @@ async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Back
     let ada = server.sign_up("ada").await;
     let revoked = ada.browser.session_id().await;
     hoard(&server, backend, &ada.id, MANY).await;
-    // Its row stays, as one of many does, under an old generation.
+    // Its row stays under an old generation, as the rows of a large revocation do.
     let raise = format!("UPDATE users SET session_generation = 7 WHERE id = '{}'", ada.id);
     execute(&server, &raise).await;
     let own = server.sign_in(&ada).await;

@@ -1,4 +1,4 @@
-//! /api/admin/audit-events, and how long anything is kept
+//! /api/admin/audit-events, and the retention of audit events
 
 use portcullis::{
     store::retention::CERTAIN,

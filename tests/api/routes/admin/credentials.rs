@@ -12,7 +12,7 @@ fn tokens(person: &Person) -> String {
     format!("{}/tokens", place(person))
 }
 
-/// What is on a page of a list, and the cursor of the next.
+/// Returns the items on a page of a list, and the cursor of the next page.
 fn page_of(page: &Value) -> (Vec<Value>, Value) {
     (page["items"].as_array().unwrap().clone(), page["nextCursor"].clone())
 }
@@ -179,7 +179,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
         let path = format!("/api/admin/sessions/{gone}");
         admin.browser.delete(&path).await.assert_problem(404, "not_found");
     }
-    // What has expired, and what was revoked with all others, has ended already.
+    // An expired token, and one that was revoked with all others, have ended already.
     let writer = admin.token(&["read", "write", "admin"]).await;
     server.advance(days(1));
     let path = format!("/api/admin/sessions/{}", admin.browser.session_id().await);

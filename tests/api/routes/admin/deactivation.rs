@@ -6,7 +6,7 @@ use reqwest::Method;
 use super::*;
 use crate::security::access::operations;
 
-/// Both ways of these people.
+/// Returns the paths that deactivate and reactivate a user.
 fn ways(person: &Person) -> [String; 2] {
     ["deactivate", "reactivate"].map(|way| format!("{}/{way}", place(person)))
 }
@@ -189,7 +189,7 @@ async fn whoever_is_locked_out_is_anonymous_everywhere_with_every_key(backend: B
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let operations = operations(&document);
     for operation in &operations {
-        // Signing out is for everybody, and would end the very cookie.
+        // Sign-out needs no session, and would end the session of the very cookie.
         if operation.id == "sign_out" {
             continue;
         }

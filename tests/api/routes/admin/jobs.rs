@@ -9,16 +9,16 @@ use super::*;
 use crate::resilience::mail::{advance, all_done, failed, jobs, sending_to, write_to};
 
 const PATH: &str = "/api/admin/jobs";
-/// How a mail server refuses an address for good.
+/// The mail server rejects the recipient for good.
 const NOBODY: SmtpBehavior = SmtpBehavior::Answers("RCPT", "550 5.1.1 no such user");
-/// And for now.
+/// The mail server rejects the recipient for now.
 const LATER: SmtpBehavior = SmtpBehavior::Answers("RCPT", "451 4.3.0 later");
 
 fn at(id: &str) -> String {
     format!("{PATH}/{id}")
 }
 
-/// Adds a job that no binary does, and that waits for ever.
+/// Adds a job of a kind that no binary handles, and that waits for ever.
 async fn add_foreign(server: &Server, kind: &str) -> String {
     let job = NewJob::new(kind, r#"{"about":"something"}"#.to_owned(), None, server.now());
     let id = job.id().to_owned();
@@ -26,7 +26,7 @@ async fn add_foreign(server: &Server, kind: &str) -> String {
     id
 }
 
-/// A server and its mail server, and an admin who has had all mail of their own.
+/// Starts a server and its mail server, with an admin whose own mail has been sent.
 async fn with_an_admin(backend: Backend) -> (Server, MailServer, Person) {
     let mail = MailServer::start(Security::None);
     let server = sending_to(&mail, backend, &[]).await;
@@ -35,7 +35,7 @@ async fn with_an_admin(backend: Backend) -> (Server, MailServer, Person) {
     (server, mail, admin)
 }
 
-/// Somebody who has signed up, and the job of the mail that has failed once.
+/// Signs up a user, and returns the job whose mail has failed once.
 async fn sign_up_in_vain(
     server: &Server,
     mail: &MailServer,
@@ -52,7 +52,7 @@ async fn list(admin: &Person, query: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().clone()
 }
 
-/// The console's list of jobs, which says how often each was tried.
+/// Returns the console's list of jobs, which shows the number of attempts.
 async fn tries(admin: &Person) -> String {
     admin.browser.navigate("/admin/jobs").await.text
 }

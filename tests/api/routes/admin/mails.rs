@@ -64,7 +64,7 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
     choose_password(&server, &invited).await.expect(200);
     let server_admin = admin.browser.with_password_entered().await;
     let send = async |path: &str, what: &str| server_admin.post(path, about(what)).await;
-    // She has shown that she reads her mail, and has a password.
+    // She has verified her email, and has a password.
     let log = events(&server_admin).await;
     for what in ["invitation", "verify-email"] {
         let problem = send(&path, what).await.assert_problem(409, "conflict");

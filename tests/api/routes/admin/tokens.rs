@@ -160,7 +160,7 @@ async fn pages_of_a_state_show_each_token_once_and_the_latest_expiry_first(backe
         assert_eq!(active, [["5", "2"], ["3", "6"], ["4", "1"]], "{user}");
         assert_eq!(names(&format!("state=expired{user}")).await, [[""; 0]], "{user}");
     }
-    // Two of them end at one instant, between two pages.
+    // Two of them end at the same instant, on either side of a page's end.
     server.advance(days(4));
     admin.browser.get(PATH).await.expect(200);
     assert_eq!(names("state=active").await, [vec!["5", "2"], vec!["3"]]);

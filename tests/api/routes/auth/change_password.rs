@@ -2,7 +2,7 @@ use portcullis::time::days;
 
 use super::*;
 
-/// A change, and what becomes of the other sessions.
+/// Returns the body of a change, with or without the revocation of the other sessions.
 fn change(revoke_others: Option<bool>) -> Value {
     let body = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
     match revoke_others {
@@ -11,7 +11,7 @@ fn change(revoke_others: Option<bool>) -> Value {
     }
 }
 
-/// Shows that the old password is still the one, and that nobody was told otherwise.
+/// Asserts that the old password is still valid, and that no mail says otherwise.
 async fn is_unchanged(server: &Server, person: &Person) {
     sign_in_with(server, &person.email, NEW).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in_with(server, &person.email, PASSWORD).await.expect(200);
@@ -258,7 +258,7 @@ async fn of_two_changes_at_once_one_succeeds(backend: Backend) {
     let server = backend.start().await;
     for (round, revoke_others) in [true, false, true, false, true, false].into_iter().enumerate() {
         let ada = server.sign_up(&format!("ada{round}")).await;
-        // In two browsers, and in one.
+        // In two browsers, and then in one.
         let phone = if round < 4 { server.sign_in(&ada).await } else { ada.browser.clone() };
         let passwords = ["the choice of the one", "the choice of the other"];
         let [first, second] = passwords.map(|new| {

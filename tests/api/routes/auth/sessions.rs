@@ -8,18 +8,18 @@ mod tabs;
 
 use super::*;
 
-/// The session that a browser is in.
+/// Returns the browser's own session.
 async fn current(browser: &Caller) -> Value {
     browser.get(GET_SESSION).await.expect(200)["session"].clone()
 }
 
-/// Its id.
+/// Returns the id of the browser's own session.
 async fn id_of(browser: &Caller) -> String {
     let look = format!("{GET_SESSION}?disableRefresh=1");
     browser.get(&look).await.expect(200)["session"]["id"].as_str().unwrap().to_owned()
 }
 
-/// The sessions that a browser is shown, by id.
+/// Returns the ids of the sessions that a browser is shown.
 async fn listed(browser: &Caller) -> Vec<String> {
     let sessions = browser.get(LIST_SESSIONS).await.expect(200);
     let ids = sessions.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap());
@@ -30,7 +30,7 @@ async fn revoke(browser: &Caller, id: &str) -> Reply {
     browser.post(REVOKE_SESSION, json!({ "token": id })).await
 }
 
-/// The session that a browser is in, which this look does not extend.
+/// Returns the browser's own session, without extending it.
 async fn seen(browser: &Caller) -> Value {
     browser.get(&format!("{GET_SESSION}?disableRefresh=1")).await.expect(200)["session"].clone()
 }
@@ -361,7 +361,7 @@ async fn the_list_has_every_live_session_newest_first(backend: Backend) {
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
     server.advance(seconds(1));
     assert_eq!(listed(&phone).await, [new.as_str()], "what is over is not shown");
-    // That has extended it.
+    // That request has extended it.
     server.write_last_uses().await;
     let sessions = phone.get(LIST_SESSIONS).await.expect(200);
     assert_eq!(

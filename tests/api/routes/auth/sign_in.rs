@@ -31,7 +31,7 @@ async fn nobody_learns_whether_it_was_the_address_or_the_password(backend: Backe
     ] {
         let hashed = server.state.hashing.made();
         let other = server.anonymous.post(SIGN_IN, attempt(email, password)).await;
-        // Nearly all the time that an answer takes is one hash.
+        // Nearly all the time of a response is one hash, so every failure must take exactly one.
         assert_eq!(server.state.hashing.made() - hashed, 1, "{email} {password:?}");
         assert_eq!(without_its_id(&other), without_its_id(&first), "{email} {password:?}");
         assert_eq!(other.text.len(), first.text.len());
@@ -274,7 +274,7 @@ async fn a_planted_cookie_is_not_adopted(backend: Backend) {
     assert!(!is_signed_in(&eve.browser).await);
 }
 
-/// The password's hash with parameters below today's.
+/// Returns the hash of the password with parameters below the current ones.
 pub(super) fn weak_hash() -> String {
     let params = Params::new(8 * 1024, 1, 1, None).unwrap();
     let weak: phc::PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)

@@ -64,7 +64,7 @@ async fn a_field_that_does_not_fit_is_named_and_nobody_is_signed_up(backend: Bac
     server.sign_up("ada").await;
 }
 
-/// The accounts of an earlier release may have one.
+/// Accounts of an earlier release may have such an email.
 #[apply(on_both_databases)]
 async fn an_email_without_a_dot_is_none_to_sign_up_with_but_one_to_sign_in_with(backend: Backend) {
     let server = backend.start().await;
@@ -125,7 +125,7 @@ async fn an_address_is_taken_in_whatever_letters(backend: Backend) {
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
     }
-    // Nor does asking for a taken address end the session that asks.
+    // Nor does a sign-up with a taken email end the session that sends it.
     ada.browser
         .post(SIGN_UP, newcomer("ada"))
         .await

@@ -1,4 +1,4 @@
-//! `--trusted-origins` and `--cookie-same-site`: whose pages may act, and where links may lead.
+//! `--trusted-origins` and `--cookie-same-site`: whose pages may send requests, and where links may lead.
 
 use portcullis::{app, time::Clock};
 use reqwest::RequestBuilder;
@@ -9,7 +9,7 @@ use super::*;
 const APP: &str = "https://app.example.com";
 const TRUSTED: [&str; 2] = ["--trusted-origins", APP];
 
-/// Origins that are not the trusted one, though some look like it.
+/// Origins that are not the trusted one, though some resemble it.
 const FOREIGN: [&str; 15] = [
     "null",
     "http://app.example.com",
@@ -28,7 +28,7 @@ const FOREIGN: [&str; 15] = [
     "https://evil.example/https://app.example.com",
 ];
 
-/// What an answer says to browsers of who may read it.
+/// Returns the CORS headers of a response.
 fn cors(reply: &Reply) -> Vec<&str> {
     let names = reply.headers.keys().map(reqwest::header::HeaderName::as_str);
     names.filter(|name| name.starts_with("access-control-")).collect()
@@ -39,7 +39,7 @@ fn varies_by_origin(reply: &Reply) -> bool {
     vary.any(|value| value.to_str().unwrap().to_lowercase().contains("origin"))
 }
 
-/// Shows that pages of this origin may read an answer, and with the cookie.
+/// Asserts that pages of this origin may read a response, and send the cookie.
 #[track_caller]
 fn opened_to(reply: &Reply, origin: &str) {
     assert_eq!(reply.header("access-control-allow-origin"), Some(origin), "{reply:?}");
@@ -51,7 +51,7 @@ fn preflight(server: &Server, path: &str, origin: &str) -> RequestBuilder {
     preflight_of(server, path, origin, "POST", "content-type")
 }
 
-/// A preflight before a request of this method and with these headers.
+/// Returns a preflight for a request of this method with these headers.
 fn preflight_of(
     server: &Server,
     path: &str,
@@ -67,7 +67,7 @@ fn preflight_of(
         .header("Access-Control-Request-Headers", headers)
 }
 
-/// What a browser sends of a page on another site.
+/// Returns a request as a browser sends it for a page on another site.
 fn from_page(caller: &Caller, method: Method, path: &str, origin: &str) -> RequestBuilder {
     let mut request = caller
         .bare(method, path)
@@ -80,7 +80,7 @@ fn from_page(caller: &Caller, method: Method, path: &str, origin: &str) -> Reque
     request
 }
 
-/// Places that are not ours, though some look like it.
+/// Redirect targets outside our origin, though some resemble it.
 fn foreign_places(server: &Server) -> Vec<String> {
     let port = server.anonymous.base.rsplit(':').next().unwrap();
     let mut places = [
@@ -321,7 +321,7 @@ async fn a_page_of_a_trusted_origin_may_send_any_header_and_no_other_page_may(ba
         let reply = ask(APP, headers).await;
         assert_eq!(reply.status, 200, "{headers}: {}", reply.text);
         opened_to(&reply, APP);
-        // Not `*`, which counts for nothing where credentials are sent (Fetch, 3.3.5).
+        // Not `*`, which has no meaning where credentials are sent (Fetch, 3.3.5).
         assert_eq!(reply.header("access-control-allow-headers"), Some(headers));
         for origin in FOREIGN {
             let reply = ask(origin, headers).await;
@@ -389,11 +389,11 @@ async fn a_page_of_a_trusted_origin_may_read_errors_too(backend: Backend) {
         opened_to(&reply, APP);
         reply.assert_problem(status, code);
     }
-    // What a script fetches is no navigation, whatever it accepts.
+    // A request by a script is not a navigation, whatever it accepts.
     let reply = Reply::of(get(&server.anonymous, ME).header("Accept", "text/html")).await;
     opened_to(&reply, APP);
     reply.assert_problem(401, "UNAUTHORIZED");
-    // An older browser does not say what it does.
+    // An older browser sends no Fetch metadata.
     let older = server.anonymous.bare(Method::GET, ME).header("Origin", APP);
     let reply = Reply::of(older.header("Accept", "text/html")).await;
     opened_to(&reply, APP);
@@ -483,7 +483,7 @@ async fn each_of_several_origins_is_named_alone(backend: Backend) {
     }
 }
 
-/// Apps serve their pages from a scheme of their own, which a URL parser knows no origin for.
+/// Apps serve their pages from a scheme of their own, whose origin a URL parser reports as opaque.
 #[apply(on_both_databases)]
 async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
     let apps = ["capacitor://localhost", "tauri://localhost", "ionic://localhost:8100"];
@@ -496,7 +496,7 @@ async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
         let reply = Reply::of(request).await;
         opened_to(&reply, origin);
         reply.expect(200);
-        // Some send no Origin with it, but where the page is.
+        // Some send no Origin with it, but a Referer.
         let request = ada.browser.bare(Method::POST, UPDATE_USER).json(&rename);
         let request = request.header("Cookie", ada.browser.cookie.as_ref().unwrap());
         Reply::of(request.header("Referer", format!("{origin}/index.html"))).await.expect(200);
@@ -522,7 +522,8 @@ async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
     }
 }
 
-/// A browser writes an origin in one way. Whatever is read as the same one is not what a browser has sent.
+/// A browser serialises an origin in exactly one way. Another spelling was not sent by a browser, even if it
+/// parses to the same origin.
 #[apply(on_both_databases)]
 async fn an_origin_is_compared_as_text(backend: Backend) {
     let server = backend.start_with(&["--trusted-origins", "https://Bücher.example:443/"]).await;
@@ -604,7 +605,7 @@ async fn a_cookie_for_pages_of_other_sites_says_so_and_is_secure(backend: Backen
     assert_eq!(attributes(&reply), ["HttpOnly", "Path=/", "SameSite=None", "Secure"]);
     let ada = server.anonymous.with_cookie(&reply.cookie().unwrap());
 
-    // The browser sends it from any page now: who may act is still asked.
+    // With SameSite=None the browser sends the cookie from any page: the origin is still checked.
     let rename = json!({ "name": "Ada" });
     for origin in FOREIGN {
         let request = from_page(&ada, Method::POST, UPDATE_USER, origin).json(&rename);

@@ -66,7 +66,7 @@ async fn nobody_gives_themselves_a_role(backend: Backend) {
     }
     assert_eq!(user_of(&ada.browser).await, before);
 
-    // What says nothing in JavaScript is dropped, and what comes with it is taken.
+    // Falsy values in JavaScript are dropped, and the other fields are accepted.
     for role in [Value::Null, json!(false), json!(0), json!("")] {
         update(&ada.browser, json!({ "name": "Countess", "role": role })).await.expect(200);
     }

@@ -1,9 +1,9 @@
-//! `--email-verification required`: nobody comes in before the address is shown to be theirs.
+//! `--email-verification required`: no user can sign in before their email is verified.
 use super::*;
 
 const REQUIRED: [&str; 2] = ["--email-verification", "required"];
 
-/// An answer to a sign-up, whose ids and address differ, and nothing else may.
+/// Returns a response to a sign-up without ids and email, the only parts that may differ.
 fn without_ids(reply: &Reply, email: &str) -> (u16, Vec<(String, String)>, String) {
     let user = reply.json()["user"].clone();
     let id = user["id"].as_str().unwrap();
@@ -17,7 +17,7 @@ async fn sign_up(server: &Server, name: &str, password: &str) -> Reply {
     server.anonymous.post(SIGN_UP, with(newcomer(name), "password", password)).await
 }
 
-/// Somebody who has signed up and shown that the address is theirs.
+/// Signs up a user who has verified their email.
 async fn confirmed(server: &Server, name: &str) -> Person {
     let user = sign_up(server, name, PASSWORD).await.expect(200)["user"].clone();
     let email = user["email"].as_str().unwrap().to_owned();
@@ -157,7 +157,7 @@ async fn who_has_lost_the_link_asks_for_another(backend: Backend) {
     assert!(location(&follow(&server.anonymous, &link).await).ends_with("/welcome"));
     sign_in_with(&server, "ada@example.com", PASSWORD).await.expect(200);
 
-    // Or for a new password, which shows the same.
+    // A password reset verifies the email as well.
     let link = reset_link(&server, "grace@example.com").await;
     choose(&server, &link, NEW).await.expect(200);
     let answer = sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
@@ -230,7 +230,7 @@ async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(b
     }
     let answer = sign_in_with(&server, email, NEW).await.expect(200);
     assert_eq!(answer["user"]["emailVerified"], true);
-    // Nor does the first one's link do anything any more.
+    // Nor is the link of the first sign-up still valid.
     confirm(&server.anonymous, &mail[0].secret()).await.assert_problem(401, "INVALID_TOKEN");
 }
 
@@ -267,11 +267,11 @@ async fn who_was_invited_has_confirmed_the_address_by_choosing_a_password(backen
     let body = json!({ "name": "grace", "email": "grace@example.com" });
     admin.browser.post("/api/admin/users", body).await.expect(201);
     let link = server.last_mail_to("grace@example.com").await.secret();
-    // Whoever signs up with an address that was invited changes nothing there.
+    // A sign-up with the email of an invitation changes nothing.
     sign_up(&server, "grace", "the password of somebody else").await.expect(200);
     let letter = server.last_mail_to("grace@example.com").await;
     assert_eq!(letter.subject, "You have an account at Portcullis");
-    // Nor does it shorten the invitation.
+    // Nor does it end the invitation early.
     choose(&server, &link, NEW).await.expect(200);
     choose(&server, &letter.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
     sign_in_with(&server, "grace@example.com", NEW).await.expect(200);

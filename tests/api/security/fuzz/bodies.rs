@@ -1,4 +1,4 @@
-//! Bodies, for every operation that takes one.
+//! Request bodies, for every operation that has one.
 
 use std::{cell::RefCell, iter};
 
@@ -10,7 +10,8 @@ use crate::{
     support::*,
 };
 
-/// Any JSON as text, since no value in memory holds half a surrogate pair or a number of 400 digits.
+/// Generates any JSON as text, since no value in memory can hold half a surrogate pair or a number of 400
+/// digits.
 fn json_text() -> impl Strategy<Value = String> {
     let fixed = select(vec![
         "null",
@@ -72,7 +73,8 @@ enum Fate {
     Becomes(String),
 }
 
-/// Bodies for an operation: its example with members changed, left out or added, any JSON, or no JSON.
+/// Generates bodies for an operation: its example with members changed, left out or added, any JSON, or no
+/// JSON.
 fn bodies(document: &Value, operation: &Operation<'_>) -> impl Strategy<Value = Vec<u8>> + use<> {
     let example = operation.example().unwrap().clone();
     let reference =
@@ -108,8 +110,8 @@ fn bodies(document: &Value, operation: &Operation<'_>) -> impl Strategy<Value = 
     ]
 }
 
-/// Invariant: whatever body an admin sends, the answer is one that the operation documents, never a
-/// fault, and a problem as documented where it refuses.
+/// Invariant: whatever body an admin sends, the response is one that the operation documents, never a 500, and
+/// a documented problem where the body is rejected.
 #[rstest]
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
@@ -155,7 +157,7 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             (media.clone(), bodies(&document, operation)),
             async |(media, body)| {
                 let mut admin = caller.borrow().clone();
-                // Some of what is asked ends the session that asks, or the account.
+                // Some of these requests end the session that sends them, or delete the account.
                 if admin.get("/api/admin/users?limit=1").await.status != 200 {
                     admin = someone().await.browser;
                     caller.replace(admin.clone());

@@ -1,4 +1,4 @@
-//! Methods that a path does not take.
+//! Methods that a path does not support.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ const METHODS: [&str; 14] = [
     "MKCOL", "QUERY", "BREW", "X",
 ];
 
-/// Invariant: a path takes the methods that the document names, and HEAD where it takes GET unless that
-/// does something; any other is 405, and `Allow` names exactly those that are taken.
+/// Invariant: a path accepts the documented methods, and HEAD where it accepts GET unless that has side
+/// effects; any other method is answered 405, and `Allow` names exactly those that are accepted.
 #[tokio::test]
 async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
     let server = Backend::Sqlite.start().await;
@@ -49,7 +49,7 @@ async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
     }
 }
 
-/// Invariant: what is not of the API takes GET and HEAD, and no other method does anything there.
+/// Invariant: paths outside the API accept GET and HEAD, and no other method does anything there.
 #[tokio::test]
 async fn pages_and_documents_take_get_and_head_alone() {
     let server = Backend::Sqlite.start().await;
@@ -81,8 +81,8 @@ async fn pages_and_documents_take_get_and_head_alone() {
     }
 }
 
-/// Invariant: nobody is connected to anything, here or elsewhere. Clients send CONNECT to proxies alone, so
-/// these are the bytes.
+/// Invariant: CONNECT opens no tunnel, to this server or elsewhere. Clients send CONNECT only to proxies, so
+/// the test sends raw bytes.
 #[tokio::test]
 async fn connect_is_a_method_like_any_other_and_opens_no_way() {
     let server = Backend::Sqlite.start().await;
@@ -100,7 +100,7 @@ async fn connect_is_a_method_like_any_other_and_opens_no_way() {
         ("http://example.com/api/me", "405"),
     ] {
         for key in ["", &key] {
-            // What would go through, if there were a way.
+            // The request that would go through a tunnel.
             let inner = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
             let head = format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n{key}\r\n{inner}");
             let seen = crate::contract::http::raw(&server, &head).await;

@@ -8,7 +8,7 @@ use crate::{
     support::*,
 };
 
-/// Spellings that some server, proxy or router takes for the same path.
+/// Returns spellings that some server, proxy or router takes for the same path.
 fn spellings(path: &str) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = [
         format!("/{path}"),
@@ -59,8 +59,8 @@ async fn status(server: &Server, operation: &Operation<'_>, path: &str, cookie: 
         .unwrap_or_else(|| panic!("{seen}"))
 }
 
-/// Invariant: another spelling of a path is refused or answered as the path itself is; nobody gets
-/// further with it, neither the anonymous nor, where admins alone may, somebody else.
+/// Invariant: another spelling of a path is rejected or answered as the path itself is; no caller bypasses
+/// authorization with it, neither an anonymous one nor, on an admin's path, a user.
 #[tokio::test]
 async fn no_spelling_of_a_path_gets_further_than_the_path() {
     let server = Backend::Sqlite.start().await;

@@ -1,8 +1,8 @@
-//! Limits that all instances on one database count together.
+//! Limits that all instances on one database share.
 
 use super::*;
 
-/// Two instances on one PostgreSQL.
+/// Starts two instances on one PostgreSQL database.
 async fn two(settings: &[&str]) -> [Server; 2] {
     let folder = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;

@@ -1,4 +1,4 @@
-//! How many mails one mailbox gets: what is over it is not sent, and nobody is told.
+//! The limit of mails per mailbox: mail over it is not sent, and no response shows that.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn mailbox_of(email: &str) -> Value {
     json!({ "email": email })
 }
 
-/// An answer without what differs from request to request.
+/// Returns a response without what differs from request to request.
 fn told(reply: &Reply) -> (u16, Vec<String>, String) {
     let mut names: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
     names.sort();
@@ -74,7 +74,7 @@ async fn many_networks_reach_a_total_which_known_networks_are_not_part_of(backen
         let place = format!("192.0.2.{network}");
         forwarded(&server, &place, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
     }
-    // The sign-up's own was one of the five.
+    // The mail of the sign-up was one of the five.
     assert_eq!(server.mail_to(&ada.email).await.len(), before + 4);
     for left in [1, 2, 2] {
         forwarded(&server, HOME, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
@@ -96,12 +96,12 @@ async fn a_sign_up_is_never_rejected_for_its_mailbox(backend: Backend) {
         assert_eq!(answer["user"]["email"], email);
         assert_eq!(server.outbox().await.len(), 0, "its mail is not sent");
         if verification == "required" {
-            // Nor is an account's owner told, and the answer stays the same.
+            // The account's owner gets no mail either, and the response stays the same.
             let again = server.anonymous.post(SIGN_UP, body).await.expect(200);
             assert_eq!(again["token"], Value::Null);
             assert_eq!(server.outbox().await.len(), 0);
         }
-        // Another link can be asked for later.
+        // Another link can be requested later.
         server.advance(seconds(30 * 60));
         server.anonymous.post(SEND_VERIFICATION, mailbox_of(email)).await.expect(200);
         let link = server.last_mail_to(email).await.secret();

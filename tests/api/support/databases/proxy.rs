@@ -1,4 +1,4 @@
-//! A wire to PostgreSQL that can be made to fail in the ways that wires do.
+//! A proxy in front of PostgreSQL that fails on demand, in the ways in which networks fail.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,30 +8,31 @@ use tokio::{
     sync::watch,
 };
 
-/// What the wire does. What it did to a connection, it does to that connection for ever.
+/// What the proxy does. A connection that has failed stays failed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ProxyMode {
-    /// It carries.
+    /// Forwards.
     Pass,
-    /// It carries each piece this much later.
+    /// Forwards each piece with this delay.
     Slow(Duration),
-    /// Nobody listens, and who was connected is cut off.
+    /// Refuses new connections, and closes those that are open.
     Refuse,
-    /// Whoever is connected or connects is reset.
+    /// Resets every connection, old and new.
     Reset,
-    /// It accepts, swallows, and never says anything.
+    /// Accepts connections and data, and never responds.
     BlackHole,
-    /// PostgreSQL has closed what was open, and nobody has told the client; new connections are carried.
+    /// PostgreSQL has closed the open connections, but the client has not been notified; new connections are
+    /// forwarded.
     HalfOpen,
 }
 
-/// The wire's end, for as long as the test's runtime runs.
+/// A handle to the proxy, which runs for as long as the test's runtime.
 pub struct Proxy {
     wire: watch::Sender<ProxyMode>,
 }
 
 impl Proxy {
-    /// A wire to this database, and its URL over the wire.
+    /// Starts a proxy in front of this database, and returns the URL through it.
     pub async fn to(url: &str) -> (Self, String) {
         let mut url = url::Url::parse(url).unwrap();
         let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -85,12 +86,12 @@ async fn serve(client: TcpStream, target: String, wire: watch::Receiver<ProxyMod
     }
 }
 
-/// Carries both ways until either side closes or the wire fails.
+/// Forwards in both directions until either side closes or the proxy fails.
 async fn carry(mut client: TcpStream, mut server: TcpStream, mut wire: watch::Receiver<ProxyMode>) {
     let (mut asked, mut answered) = (vec![0; 65536], vec![0; 65536]);
     loop {
         tokio::select! {
-            // What comes while the wire fails is lost with it.
+            // Data that arrives during a failure is lost with it.
             biased;
             changed = wire.changed() => {
                 let now = *wire.borrow();
@@ -99,7 +100,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, mut wire: watch::Re
                     ProxyMode::Pass | ProxyMode::Slow(_) => {}
                     ProxyMode::Refuse | ProxyMode::Reset => return reset(client),
                     ProxyMode::BlackHole => {
-                        // Neither end learns that the other has gone: that is lost too.
+                        // Keeps both sockets open, so that neither end learns that the other has gone.
                         let _server = server;
                         swallow(client).await;
                         return std::future::pending().await;

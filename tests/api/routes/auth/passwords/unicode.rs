@@ -1,4 +1,4 @@
-//! A password is the same one however Unicode writes it.
+//! A password is the same whichever Unicode normal form the client sends.
 
 use argon2::{Argon2, PasswordHasher as _, password_hash::phc};
 use portcullis::store::accounts;
@@ -75,7 +75,8 @@ async fn a_hash_of_the_form_that_was_entered_is_renewed_at_the_next_sign_in(back
     assert_eq!(stored().await, renewed, "and only once");
 }
 
-/// Nearly all the time that an answer takes is hashing, so it must not say who has an account.
+/// Nearly all the time of a response is hashing, so its length must not show which emails have an account
+/// (enumeration).
 #[apply(on_both_databases)]
 async fn a_wrong_password_takes_as_many_hashes_for_every_address(backend: Backend) {
     let server = backend.start().await;
@@ -96,7 +97,7 @@ async fn lengths_are_those_of_the_composed_form(backend: Backend) {
     let sign_up = async |password: &str| {
         server.anonymous.post(SIGN_UP, with(newcomer("ada"), "password", password)).await
     };
-    // Twelve code points as they are sent, seven composed.
+    // Twelve code points as they are sent, seven when composed.
     sign_up("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}78")
         .await
         .assert_problem(400, "PASSWORD_TOO_SHORT");

@@ -8,7 +8,7 @@ async fn session(browser: &Caller) -> Value {
     browser.get(GET_SESSION).await.expect(200)["session"].clone()
 }
 
-/// Whether the password counts as entered just now.
+/// Whether the session counts as fresh.
 async fn is_fresh(browser: &Caller) -> bool {
     let reply = browser.post("/api/tokens", json!({ "name": "t" })).await;
     let is_fresh = reply.status == 201;
