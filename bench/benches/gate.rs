@@ -38,13 +38,14 @@ fn ask(behind: Behind, presented: &str) -> Asking {
     let folder = tempfile::tempdir().expect("a folder");
     let key = SigningKey::generate();
     let database = format!("sqlite:{}", folder.path().join("portcullis.db").display());
-    let served = Served::start(&database, folder.path(), &key, 1, 100).expect("it starts");
+    let served = Served::start(&database, folder.path(), &key, 1, 100).expect("the server starts");
     let (state, system) = (served.state, System::new());
     let (app, line) = system.block_on(async {
-        let people = People::make(1, &state, &key, folder.path()).await.expect("they are made");
-        people.join(&state.store).await.expect("they join");
+        let people =
+            People::make(1, &state, &key, folder.path()).await.expect("the users are created");
+        people.join(&state.store).await.expect("the users are added");
         // Valgrind is slow: a lease of 300 ms would end during the measurement.
-        lease::set(&state.store, 10_000).await.expect("leases are longer");
+        lease::set(&state.store, 10_000).await.expect("the lease is set");
         let app = App::new().configure(|config| behind.serve(config, &state, &key));
         let line = std::fs::read_to_string(folder.path().join(presented)).expect("a header");
         (test::init_service(app).await, line)
@@ -77,7 +78,7 @@ fn ask(behind: Behind, presented: &str) -> Asking {
 }
 
 fn remembered(asked: Asked) {
-    assert_eq!(asked.state.store.stats().lookups, asked.before, "the store was asked");
+    assert_eq!(asked.state.store.stats().lookups, asked.before, "the store was queried");
 }
 
 #[library_benchmark(setup = ask, teardown = remembered)]

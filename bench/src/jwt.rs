@@ -1,7 +1,7 @@
 //! The alternative that is compared: a signed JWT identifies the caller without a query, and so cannot be
 //! revoked.
 
-#![expect(clippy::disallowed_methods, reason = "it stands for a server without this one's errors")]
+#![expect(clippy::disallowed_methods, reason = "stands for a server without Portcullis's errors")]
 
 use std::future::{Ready, ready};
 

@@ -127,7 +127,7 @@ async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
     Store::open(&location, options).await.unwrap();
     // And one with which it is not.
     execute(&server, &record("2099-01-01-000002_much_more", "99.0.0")).await;
-    let Err(refusal) = Store::open(&location, options).await else { panic!("it opened") };
+    let Err(refusal) = Store::open(&location, options).await else { panic!("the store opened") };
     let text = refusal.to_string();
     assert!(text.contains("needs Portcullis 99.0.0 or newer"), "{text}");
 }
@@ -148,7 +148,11 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);
     accounts::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
     let all = users::list(store, Filter::default(), Window::first(9)).await;
-    assert_eq!(all.unwrap().page.rows.len(), 1, "whoever registers is told the same");
+    assert_eq!(
+        all.unwrap().page.rows.len(),
+        1,
+        "a sign-up with a taken email gets the same response"
+    );
 }
 
 #[tokio::test]
@@ -220,10 +224,7 @@ async fn postgresql_is_reached_with_tls_that_is_checked() {
         .await;
     assert_eq!(encrypted.unwrap().value, "true");
     let distrusting = Location::parse(&url, None).unwrap();
-    assert!(
-        Store::open(&distrusting, options).await.is_err(),
-        "a certificate that nobody vouches for"
-    );
+    assert!(Store::open(&distrusting, options).await.is_err(), "a self-signed certificate");
 }
 
 #[tokio::test]

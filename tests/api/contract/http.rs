@@ -61,7 +61,7 @@ async fn every_operation_says_which_methods_it_takes(backend: Backend) {
         for method in ["TRACE", "PUT", "BREW"] {
             let method: Method = method.parse().unwrap();
             let reply = Reply::of(server.anonymous.request(method, &path)).await;
-            let allowed = reply.header("allow").expect("405 says what is allowed").to_owned();
+            let allowed = reply.header("allow").expect("405 has an Allow header").to_owned();
             assert!(
                 allowed.split(", ").any(|allowed| allowed == operation.method.as_str()),
                 "{path}: {allowed}"

@@ -30,7 +30,7 @@ fn the_committed_document_is_what_the_routes_say() {
     let text = portcullis::openapi::text(portcullis::gate::cookie::name(false)).unwrap();
     assert!(
         text == document_file(),
-        "openapi/openapi.json has drifted: `just openapi` writes it anew"
+        "openapi/openapi.json has drifted: regenerate it with `just openapi`"
     );
 }
 
@@ -131,7 +131,7 @@ fn no_two_names_differ_only_in_case_or_punctuation() {
     let document = committed();
     let mut groups = names_side_by_side(&document);
     groups.push(operations(&document).iter().map(|operation| operation.id).collect());
-    assert!(groups.len() > 100, "the document was not understood: {groups:?}");
+    assert!(groups.len() > 100, "the document was not parsed: {groups:?}");
     let alike: Vec<&str> = groups.into_iter().flat_map(alike).collect();
     assert_eq!(alike, [""; 0]);
 }
@@ -232,7 +232,7 @@ async fn swagger_ui_comes_from_the_binary_alone() {
         "{}",
         page.text
     );
-    assert!(page.text.contains("<a href=\"/\">"), "a link leads back: {}", page.text);
+    assert!(page.text.contains("<a href=\"/\">"), "the page links back to the site: {}", page.text);
     let files = files_of(&page.text);
     assert_eq!(files.len(), 4, "{files:?}");
     for scheme in ["src=\"http", "href=\"http", "src=\"//", "url(http"] {
@@ -317,7 +317,7 @@ fn the_committed_list_of_codes_is_what_the_code_says() {
     let text = portcullis::docs::error_codes();
     assert!(
         text == file("docs/reference/errors.md"),
-        "docs/reference/errors.md has drifted: `just reference` writes it"
+        "docs/reference/errors.md has drifted: regenerate it with `just reference`"
     );
 }
 
@@ -337,7 +337,7 @@ fn committed_route_table_lists_each_operation_under_the_credentials_that_it_acce
     let table = file("docs/reference/routes.md");
     assert!(
         table == portcullis::docs::route_table(),
-        "docs/reference/routes.md has drifted: `just reference` writes it"
+        "docs/reference/routes.md has drifted: regenerate it with `just reference`"
     );
     let document = committed();
     let (mut accepting, mut rejecting, mut open) =
@@ -414,7 +414,8 @@ fn every_success_has_an_example_that_fits_its_schema() {
                 continue;
             }
             let place = format!("{} {status}", operation.id);
-            let example = content.get("example").unwrap_or_else(|| panic!("{place} has none"));
+            let example =
+                content.get("example").unwrap_or_else(|| panic!("{place} has no example"));
             if let Err(fault) = fits(&document, &content["schema"], example) {
                 panic!("{place}: {fault}");
             }

@@ -33,7 +33,7 @@ fn is_written(path: &str, expected: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(file, expected).unwrap();
     } else {
-        assert!(text == expected, "{path} has drifted: `just reference` writes it");
+        assert!(text == expected, "{path} has drifted: regenerate it with `just reference`");
     }
 }
 

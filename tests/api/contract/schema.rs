@@ -61,7 +61,7 @@ async fn the_declared_tables_are_the_migrated_ones(backend: Backend) {
         Backend::Postgres => postgres_columns(&url).await,
     };
     let declared = declared();
-    assert!(declared.len() > 50, "schema.rs was not understood: {declared:?}");
+    assert!(declared.len() > 50, "schema.rs was not parsed: {declared:?}");
     let names = |columns: &BTreeSet<Column>| -> BTreeSet<(String, String, bool)> {
         columns
             .iter()
@@ -70,7 +70,10 @@ async fn the_declared_tables_are_the_migrated_ones(backend: Backend) {
     };
     assert_eq!(names(&declared), names(&found));
     for ((table, column, ours, _), (_, _, theirs, _)) in declared.iter().zip(&found) {
-        assert!(same(ours, theirs), "{table}.{column} is {ours} here and {theirs} there");
+        assert!(
+            same(ours, theirs),
+            "{table}.{column} is {ours} in schema.rs and {theirs} in the database"
+        );
     }
 }
 

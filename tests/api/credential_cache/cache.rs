@@ -84,7 +84,7 @@ async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backe
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
         assert_eq!(look_ups(&server), before + 5);
-        assert_eq!(server.state.store.stats().epoch_reads > 0, looks, "whether leases are on");
+        assert_eq!(server.state.store.stats().epoch_reads > 0, looks, "whether the epoch is read");
     }
 }
 
@@ -272,7 +272,7 @@ async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are
         }
     };
     tokio::select! {
-        _ = lease::set(store, 20) => unreachable!("a lease of ten seconds may be held"),
+        _ = lease::set(store, 20) => unreachable!("an instance may hold a lease of ten seconds"),
         () = within_timeout(shorter) => {}
     }
     assert_eq!(lease::show(store).await.unwrap().wait_ms, 11_000);

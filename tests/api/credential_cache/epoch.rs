@@ -58,7 +58,7 @@ impl Shell {
         for (id, user) in [("t1", "ada"), ("t2", "bob")] {
             shell.run(&shell.insert_token(id, user)).await;
         }
-        assert_eq!(shell.number().await, 0, "what is added takes nothing away");
+        assert_eq!(shell.number().await, 0, "an insertion takes no rights away");
         shell
     }
 

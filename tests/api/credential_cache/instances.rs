@@ -180,7 +180,10 @@ async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]
         };
         let (round_seen, ()) = tokio::join!(watch(all.keys(), lock_out), disturbed);
         seen += round_seen;
-        assert_eq!(seen.let_in_after, 0, "let in after the answer, in round {round}");
+        assert_eq!(
+            seen.let_in_after, 0,
+            "accepted after the response to the deactivation, in round {round}"
+        );
     }
     assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
     waits.sort();
@@ -218,7 +221,7 @@ async fn share_from_memory(all: &Deployment) -> f64 {
         // The long form demands what an otherwise idle machine reaches.
         let wanted =
             if count_from_env::<usize>("DEACTIVATION_ROUNDS").is_some() { 0.9 } else { 0.2 };
-        assert!(share >= wanted, "{share} of what instance {number} answered was from memory");
+        assert!(share >= wanted, "instance {number} served a share of {share} from the cache");
         least = least.min(share);
     }
     least
@@ -239,7 +242,7 @@ async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() 
             tokio::time::sleep(WAIT).await;
         })
         .await;
-        assert_eq!(seen.let_in_after, 0, "let in, in round {round}");
+        assert_eq!(seen.let_in_after, 0, "accepted after the deactivation, in round {round}");
     }
     assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
     println!("by hand: {seen:?}");
@@ -274,7 +277,7 @@ async fn a_broken_rule_lets_somebody_in(#[case] sql: &str) {
         }
         all.let_in().await;
     }
-    panic!("nobody was let in: {seen:?}");
+    panic!("no request was accepted: {seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,7 +286,7 @@ async fn whoever_is_locked_out_beside_a_server_is_anonymous_there() {
     let server = ServerProcess::start(home.path(), &[]);
     let ada = OutageProbe::sign_up(&server.anonymous).await;
     let mut file = SqliteConnection::establish(
-        home.path().join("data/portcullis.db").to_str().expect("its path is text"),
+        home.path().join("data/portcullis.db").to_str().expect("its path is UTF-8"),
     )
     .unwrap();
     file.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
@@ -306,7 +309,7 @@ async fn whoever_is_locked_out_beside_a_server_is_anonymous_there() {
             })
             .await
         };
-        assert_eq!(seen.let_in_after, 0, "let in, in round {round}");
+        assert_eq!(seen.let_in_after, 0, "accepted after the deactivation, in round {round}");
         file.batch_execute("UPDATE users SET deactivated_at = NULL").unwrap();
         within_timeout(async { while ada.browser.get("/api/me").await.status != 200 {} }).await;
     }

@@ -111,7 +111,10 @@ impl Load {
     async fn goes_on(&self, more: usize) {
         let enough = self.so_far().len() + more;
         while self.so_far().len() < enough {
-            assert!(!self.writers.iter().any(tokio::task::JoinHandle::is_finished), "one failed");
+            assert!(
+                !self.writers.iter().any(tokio::task::JoinHandle::is_finished),
+                "a writer failed"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -179,9 +182,12 @@ async fn is_restored(
     (site, before, all): &(Site, HashSet<String>, HashSet<String>),
 ) {
     let restored = projects(&server.anonymous.with_token(&site.token)).await;
-    assert!(restored.is_superset(before), "what was acknowledged before it began is there");
-    assert!(all.is_superset(&restored), "and nothing that nobody wrote");
-    assert!(restored.len() < all.len(), "it is of the moment when it was made");
+    assert!(
+        restored.is_superset(before),
+        "the restore has every write that was acknowledged before the backup began"
+    );
+    assert!(all.is_superset(&restored), "the restore has no other rows");
+    assert!(restored.len() < all.len(), "the restore is as of the backup");
     site.is_served_by(server).await;
 }
 
@@ -203,7 +209,10 @@ async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
         fs::copy(home.path().join(file), elsewhere.path().join(file)).unwrap();
     }
     let old_log = home.path().join("data/portcullis.db-wal");
-    assert!(fs::metadata(old_log).unwrap().len() > 0, "or the recipe had nothing to remove");
+    assert!(
+        fs::metadata(old_log).unwrap().len() > 0,
+        "the old log must exist for the recipe to remove"
+    );
     for place in [elsewhere, home] {
         shell(place.path(), &[], restore).await;
         let server = ServerProcess::start(place.path(), &[]);

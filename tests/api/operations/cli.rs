@@ -29,7 +29,11 @@ async fn without_any_setting_it_makes_its_data_and_serves() {
     drop(server);
 
     let server = ServerProcess::start(home.path(), &[]);
-    assert_eq!(std::fs::read_to_string(&secret).unwrap(), first, "kept across restarts");
+    assert_eq!(
+        std::fs::read_to_string(&secret).unwrap(),
+        first,
+        "the secret is kept across restarts"
+    );
     server.anonymous.with_cookie(&cookie).get("/api/me").await.expect(200);
 }
 
@@ -531,7 +535,7 @@ async fn secrets_are_read_from_files_too() {
     assert!(server.banner.contains("PostgreSQL"), "{}", server.banner);
     assert!(
         server.banner.contains("fsync = off"),
-        "the throw-away cluster runs so: {}",
+        "the temporary cluster runs with fsync = off: {}",
         server.banner
     );
     server.anonymous.get("/health/ready").await.expect(200);
@@ -579,7 +583,7 @@ fn the_document_is_printed() {
     let home = TempDir::new().unwrap();
     let printed = succeeds(run(home.path(), &[], &["openapi"], ""));
     assert_eq!(printed, include_str!("../../../openapi/openapi.json"));
-    assert!(!home.path().join("data").exists(), "printing needs no data");
+    assert!(!home.path().join("data").exists(), "the command needs no database");
 }
 
 #[rstest]

@@ -216,7 +216,7 @@ async fn each_is_written_to_once(homes: &[TempDir], emails: &[String]) {
                 *mails.entry(letter.to).or_default() += 1;
             }
         }
-        assert!(mails.values().all(|count| *count == 1), "written to twice: {mails:?}");
+        assert!(mails.values().all(|count| *count == 1), "an email got two mails: {mails:?}");
         if emails.iter().all(|email| mails.contains_key(email)) {
             return;
         }

@@ -234,7 +234,7 @@ async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     ] {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }
-    assert!(!text.contains("nowhere"), "no label is of a stranger's choice");
+    assert!(!text.contains("nowhere"), "a client controls a label");
     for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = name.split(' ').next().unwrap();
         let short = name.trim_start_matches("portcullis_store").trim_end_matches("_total");
@@ -426,7 +426,7 @@ async fn nobody_forges_a_line_for_people() {
     assert_eq!(said, answers, "{log}");
     let day = portcullis::time::Clock::System.now().to_string();
     for line in log.lines() {
-        assert!(line.starts_with(&day[..4]), "begun by us, with its time: {line}");
+        assert!(line.starts_with(&day[..4]), "each line begins with its time: {line}");
         assert!(!line.starts_with("2026-01-01"), "{line}");
         // A quote that the client sent is escaped with a backslash.
         assert!(!line.contains(r#""user="forged"#) && !line.contains(" user="), "{line}");

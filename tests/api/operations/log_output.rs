@@ -88,7 +88,7 @@ async fn log_lines_that_do_not_fit_are_dropped_counted_and_reported_when_there_i
     assert!(stop(server).await.success());
     let log = reader.join().unwrap();
     let report =
-        log.lines().find(|line| line.contains("log lines were dropped")).expect("a report");
+        log.lines().find(|line| line.contains("log lines were dropped")).expect("a panic message");
     assert!(report.contains("lines=") && report.contains("bytes="), "{report}");
 }
 
@@ -123,7 +123,7 @@ async fn a_panic_is_not_held_up_by_a_log_that_is_not_read() {
     let log = String::from_utf8_lossy(&log[..length]);
     assert!(log.contains("a thread panicked") && log.contains("number 0 xxx"), "{log}");
     let longest = log.lines().map(str::len).max().unwrap();
-    assert!(longest < 500, "a panic's message is cut: {log}");
+    assert!(longest < 500, "a panic message is truncated: {log}");
 }
 
 /// Returns a pipe whose reading end is closed.
@@ -291,7 +291,7 @@ async fn a_flood_of_long_requests_over_the_limit_leaves_a_bounded_log() {
     let last = format!("GET /{long} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let answers = exchange(&server, format!("{flood}{last}").as_bytes());
     let (passed, refused) = (answers.matches(" 404 ").count(), answers.matches(" 429 ").count());
-    assert_eq!((passed, refused), (5, 96), "every request was answered");
+    assert_eq!((passed, refused), (5, 96), "every request has a response");
     let log = log_of(server, home.path()).await;
     assert!(log.len() < 16 * 1024, "{} bytes", log.len());
     assert_eq!(log.matches("answered").count(), 5, "{log}");
@@ -349,8 +349,8 @@ async fn a_links_secret_is_in_no_log_however_its_path_is_spelt() {
         }
     }
     let log = log_of(server, home.path()).await;
-    assert!(log.matches("\"answered\"").count() == folders.len() * 5, "all are logged");
-    assert!(log.contains(r#""route":"/api/auth/reset-password/{token}""#), "one leads somewhere");
+    assert!(log.matches("\"answered\"").count() == folders.len() * 5, "all requests are logged");
+    assert!(log.contains(r#""route":"/api/auth/reset-password/{token}""#), "one spelling is found");
     for secret in [&secret, &encoded] {
         for part in [&secret[..16], &secret[secret.len() - 16..]] {
             assert!(!log.contains(part), "a link's secret is in the log");

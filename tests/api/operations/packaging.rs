@@ -24,7 +24,10 @@ fn cargo_watches_every_folder_that_is_embedded() {
     let watched: BTreeSet<_> =
         printed.lines().filter_map(|line| line.strip_prefix("cargo::rerun-if-changed=")).collect();
     for path in &watched {
-        assert!(root().join(path).exists(), "{path} is watched, and cargo would always build");
+        assert!(
+            root().join(path).exists(),
+            "{path} is watched but missing, so cargo would always build"
+        );
     }
     let mut embedded = BTreeSet::from(["build.rs".to_owned(), "askama.toml".to_owned()]);
     for file in crate::operations::events::sources(&root().join("src")) {
@@ -80,7 +83,10 @@ fn the_build_context_holds_what_the_build_reads_and_nothing_else() {
     for line in dockerfile.lines().filter(|line| line.starts_with("FROM ")) {
         let image = line.split_whitespace().nth(1).unwrap();
         let tag = image.split_once(':').map(|(_, tag)| tag).unwrap_or_default();
-        assert!(tag.contains('.'), "{image} is not one version");
+        assert!(tag.contains('.'), "{image} is not pinned to one version");
     }
-    assert!(dockerfile.contains("-exec touch"), "sources older than the cache are not built");
+    assert!(
+        dockerfile.contains("-exec touch"),
+        "the Dockerfile does not touch sources older than the cache"
+    );
 }

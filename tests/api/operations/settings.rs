@@ -45,7 +45,7 @@ fn an_empty_database_url_or_secret_is_rejected() {
         let home = TempDir::new().unwrap();
         let refusal = fails(run(home.path(), &[(name, "")], &[], ""));
         assert!(refusal.starts_with(&format!("portcullis: {name}: ")), "{refusal}");
-        assert!(!home.path().join("data").exists(), "{name}: it began all the same");
+        assert!(!home.path().join("data").exists(), "{name}: the program started all the same");
     }
 }
 
@@ -96,7 +96,10 @@ fn an_unknown_setting_stops_the_server_and_every_command() {
             refusal,
             "portcullis: PORTCULLIS_SIGNUP is not a setting: did you mean PORTCULLIS_SIGN_UP?\n"
         );
-        assert!(!home.path().join("data").exists(), "{arguments:?}: it began all the same");
+        assert!(
+            !home.path().join("data").exists(),
+            "{arguments:?}: the program started all the same"
+        );
     }
 }
 

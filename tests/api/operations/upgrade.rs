@@ -165,7 +165,7 @@ impl Balancer {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("an instance serves nobody");
+        panic!("an instance serves no request");
     }
 }
 
@@ -233,7 +233,11 @@ async fn a_release_goes_forward_and_back_and_no_request_fails() {
     assert_eq!(*balancer.failed.lock().unwrap(), [""; 0]);
     let rows = operator.query("SELECT id FROM projects", &[]).await.unwrap();
     let kept: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(kept, *balancer.made.lock().unwrap(), "what was acknowledged is there, once");
+    assert_eq!(
+        kept,
+        *balancer.made.lock().unwrap(),
+        "every acknowledged write is there exactly once"
+    );
 }
 
 /// A database of a test's own, without a server.
@@ -349,7 +353,7 @@ async fn portcullis_at(watcher: &tokio_postgres::Client, condition: &str) -> i64
 
 async fn until_it_waits(watcher: &tokio_postgres::Client, process: &mut Child) {
     while portcullis_at(watcher, "AND wait_event_type = 'Lock'").await == 0 {
-        assert!(process.try_wait().unwrap().is_none(), "it waits");
+        assert!(process.try_wait().unwrap().is_none(), "the migration waits");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -403,7 +407,7 @@ async fn nobody_is_served_before_the_tables_are_up_to_date() {
     let mut serve = portcullis(home.path(), &settings).spawn().unwrap();
     let watcher = connect(&url).await;
     until_it_waits(&watcher, &mut serve).await;
-    assert!(TcpStream::connect(port).is_err(), "while it migrates, nobody listens");
+    assert!(TcpStream::connect(port).is_err(), "the server does not listen during the migration");
     holder.batch_execute("ROLLBACK").await.unwrap();
     let server = ServerProcess::of(serve);
     assert_eq!(server.anonymous.base, format!("http://{address}"));

@@ -93,10 +93,10 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done_when_the_process_
     let mailed = mailed(&site.home.path().join("data/outbox"));
     let forgotten = site.database.users_without_a_job().await;
     let forgotten: Vec<_> = forgotten.iter().filter(|email| !mailed.contains(*email)).collect();
-    assert!(forgotten.is_empty(), "neither mailed nor to be mailed: {forgotten:?}");
+    assert!(forgotten.is_empty(), "neither mailed nor queued: {forgotten:?}");
     let acknowledged: usize = journals.iter().map(|journal| journal.acknowledged).sum();
     let open: usize = journals.iter().map(|journal| journal.open).sum();
-    assert!(acknowledged > kills(), "hardly anything was written: {acknowledged}");
+    assert!(acknowledged > kills(), "too few writes were acknowledged: {acknowledged}");
     println!(
         "{backend:?}: killed {} times, {acknowledged} acknowledged writes, {open} in flight, lost {}, \
          {} mailed",

@@ -43,7 +43,7 @@ async fn claim(server: &Server, kinds: &'static [&'static str], now: Timestamp) 
 
 /// Waits until this many jobs are running.
 async fn begun(server: &Server, count: usize) {
-    until(&format!("{count} jobs are begun"), async || {
+    until(&format!("{count} jobs are running"), async || {
         jobs(server).await.iter().filter(|job| job.attempts > 0).count() == count
     })
     .await;
@@ -107,7 +107,7 @@ async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
     for due in [now + seconds(2), now, now + seconds(3), now + seconds(1), now + days(1)] {
         ids.push(add_foreign(&server, due).await);
     }
-    assert!(claim(&server, FOREIGN, now - seconds(1)).await.is_none(), "none is due");
+    assert!(claim(&server, FOREIGN, now - seconds(1)).await.is_none(), "no job is due");
     let mut taken = Vec::new();
     while let Some(job) = claim(&server, FOREIGN, now + seconds(3)).await {
         taken.push(job.id);
@@ -155,7 +155,11 @@ async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
     write_to(&server, "marker@example.com").await;
     until("the marker is done", async || jobs(&server).await.len() == 1).await;
     let held = job_for(&server, "ada@example.com").await.unwrap();
-    assert_eq!((held.attempts, held.run_at), (1, later + LEASE), "it is the other's still");
+    assert_eq!(
+        (held.attempts, held.run_at),
+        (1, later + LEASE),
+        "the lease is still the other worker's"
+    );
 
     advance(&server, seconds(1));
     all_done(&server).await;
@@ -185,7 +189,7 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
         assert_eq!((left.last_error, left.given_up_at), (None, None));
     }
     queue::record_outcome(store, &taken, Outcome::GivenUp(reason()), now).await.unwrap();
-    assert!(claim(&server, FOREIGN, now + days(9)).await.is_none(), "nobody tries it any more");
+    assert!(claim(&server, FOREIGN, now + days(9)).await.is_none(), "the job is not retried");
     queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
@@ -202,7 +206,7 @@ async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: B
     let taken = claim(&server, FOREIGN, now).await.unwrap();
     assert_eq!((taken.run_at, taken.fence), (late.run_at, late.fence + 1));
     queue::record_outcome(store, &late, Outcome::Done, now).await.unwrap();
-    assert_eq!(jobs(&server).await.len(), 1, "what the first says is refused");
+    assert_eq!(jobs(&server).await.len(), 1, "the outcome of the first worker is ignored");
     queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
@@ -232,17 +236,17 @@ async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
     let shorten = async || {
         queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
         let again = queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
-        assert_eq!(again, 0, "once is enough");
+        assert_eq!(again, 0, "the delay is shortened once");
         jobs(&server).await.remove(0).run_at
     };
     let taken = claim(&server, FOREIGN, ahead).await.unwrap();
     assert_eq!(shorten().await, now + LEASE);
-    assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "it is leased");
+    assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "the job is leased");
     queue::record_outcome(store, &taken, Outcome::Again(ahead, String::new()), ahead)
         .await
         .unwrap();
     assert_eq!(shorten().await, now + seconds(3600));
-    assert!(claim(&server, FOREIGN, now + seconds(3599)).await.is_none(), "it was put off");
+    assert!(claim(&server, FOREIGN, now + seconds(3599)).await.is_none(), "the job was delayed");
     assert!(claim(&server, FOREIGN, now + seconds(3600)).await.is_some());
 }
 
@@ -259,7 +263,7 @@ async fn a_start_shortens_the_waits_that_a_clock_ahead_has_left(backend: Backend
     server.stop().await;
     mail.set(SmtpBehavior::Takes);
     let server = later(&url, &mail).await;
-    until("the wait is shortened", async || {
+    until("the delay is shortened", async || {
         let job = job_for(&server, "ada@example.com").await;
         job.is_some_and(|job| job.run_at <= server.now() + seconds(3600))
     })
@@ -398,7 +402,7 @@ async fn what_was_answered_is_mailed_although_the_process_was_killed(backend: Ba
     let server = run(&home, &url, &mail);
     mail.wait_for(1).await;
     server.signal("TERM");
-    assert!(server.wait().success(), "and notes that it is sent");
+    assert!(server.wait().success(), "the job was recorded as done");
     assert_eq!(written_to(&mail), people[AT_ONCE..]);
     let server = later(&url, &mail).await;
     advance(&server, LEASE);
@@ -420,7 +424,7 @@ async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(ba
     let people = sign_up_too_many(&server, &mail).await;
     server.signal("TERM");
     let address = server.anonymous.base.trim_start_matches("http://").to_owned();
-    until("it takes no more", async || TcpStream::connect(&address).is_err()).await;
+    until("it claims no more jobs", async || TcpStream::connect(&address).is_err()).await;
     mail.set(SmtpBehavior::Takes);
     assert!(server.wait().success());
     assert_eq!(written_to(&mail), people[..AT_ONCE]);
@@ -428,7 +432,7 @@ async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(ba
     mail.set(SmtpBehavior::Silent);
     let server = later(&url, &mail).await;
     let left = jobs(&server).await;
-    assert_eq!(left.len(), 1, "what was ended is noted");
+    assert_eq!(left.len(), 1, "the finished jobs are recorded");
     assert!(left[0].payload.contains(&people[AT_ONCE]));
     mail.set(SmtpBehavior::Takes);
     all_done(&server).await;

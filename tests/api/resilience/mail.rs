@@ -85,7 +85,7 @@ pub async fn all_done(server: &Server) {
 async fn all_begun(server: &Server, mail: &MailServer) {
     let marker = format!("{}@example.com", portcullis::store::page::new_id());
     write_to(server, &marker).await;
-    until("the marker leaves", async || !mail.accepted_for(&marker).is_empty()).await;
+    until("the marker is sent", async || !mail.accepted_for(&marker).is_empty()).await;
 }
 
 /// Returns the only job, as the API shows it to an admin.
@@ -314,7 +314,7 @@ async fn a_mail_server_that_is_away_is_tried_for_a_day_and_no_longer(backend: Ba
         server.state.job_added.notify_one();
         job = failed(&server, &admin.email, attempts).await;
     }
-    let given_up = job.given_up_at.expect("it is given up");
+    let given_up = job.given_up_at.expect("the job is given up");
     assert_eq!(given_up, server.now());
     assert!(
         start + days(1) - seconds(3600) < given_up && given_up < start + days(1) + seconds(3600)
@@ -389,7 +389,7 @@ async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
     {
         mail.set(mood);
         write_to(&server, email).await;
-        until("it was tried", async || {
+        until("the mail was tried", async || {
             job_for(&server, email).await.is_none_or(|job| job.last_error.is_some())
         })
         .await;
@@ -483,7 +483,7 @@ async fn a_mail_waits_without_its_secret(backend: Backend) {
     assert_eq!(payload, json!({ "about": "verify-email", "email": ada.email }));
     let secret = mail.accepted_for(&ada.email)[0].email().secret();
     let stored = dump(&server).await;
-    assert!(stored.contains(&job.id), "the job is among what was looked at");
+    assert!(stored.contains(&job.id), "the dump contains the job");
     assert!(!stored.contains(&secret), "{stored}");
     assert!(!stored.contains(MailServer::CREDENTIALS.1));
 }

@@ -68,7 +68,7 @@ async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
         let after = ada.browser.get(&place).await.expect(200);
         assert_eq!(after["state"], "revoked", "round {round}");
         assert_eq!(after["revokedAt"], before["revokedAt"]);
-        assert!(round % 2 == 1 || after["lastUsedAt"].is_string(), "it was written");
+        assert!(round % 2 == 1 || after["lastUsedAt"].is_string(), "the last use was written");
         script.get(ME).await.assert_problem(401, "token_invalid");
     }
 }
@@ -261,7 +261,7 @@ async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(back
     assert_eq!(audited().await, before);
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
     assert_eq!(late().await, [Some(AdminCheckFailed::LockedOut); 5]);
-    assert_eq!(audited().await, before + 1, "the lock-out itself");
+    assert_eq!(audited().await, before + 1, "the revocation itself");
     ada.browser.get(ME).await.expect(200);
     script.get(ME).await.expect(200);
     assert_eq!(jobs::count(store).await.unwrap(), (1, 0));

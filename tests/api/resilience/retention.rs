@@ -145,7 +145,7 @@ async fn old_rows_are_deleted_to_the_last_while_others_write(backend: Backend) {
         }
     })
     .await;
-    assert!(writes > 0, "it was done at once");
+    assert!(writes > 0, "the deletion took no time");
     ada.browser.get("/api/me").await.expect(200);
 }
 
@@ -161,13 +161,13 @@ async fn a_step_that_fails_keeps_no_other_from_its_work(backend: Backend) {
     execute(&server, &add).await;
     execute(&server, "ALTER TABLE sessions RENAME TO elsewhere").await;
     server.state.retention_due.notify_one();
-    until("the links are gone", async || {
+    until("the links are deleted", async || {
         select(&server, "SELECT 'x' AS value FROM setup_links").await.is_empty()
     })
     .await;
     execute(&server, "ALTER TABLE elsewhere RENAME TO sessions").await;
     server.state.retention_due.notify_one();
-    until("the sessions are gone", async || sessions(&server).await == 0).await;
+    until("the sessions are deleted", async || sessions(&server).await == 0).await;
 }
 
 #[apply(on_both_databases)]
@@ -179,10 +179,10 @@ async fn a_stop_does_not_wait_for_all_batches(backend: Backend) {
     let sql = add_sessions(backend, &ada.id, 20_000, server.now() - days(1));
     execute(&server, &sql).await;
     server.state.retention_due.notify_one();
-    until("some are gone", async || sessions(&server).await < 20_000).await;
+    until("some sessions are deleted", async || sessions(&server).await < 20_000).await;
     within_timeout(server.stop()).await;
     let sql = "SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM sessions \
                WHERE id LIKE 'old-%'";
     let left = Database::at(&url).await.rows(sql).await;
-    assert_ne!(left[0].1, "0", "it has waited for all of them, or was over too soon");
+    assert_ne!(left[0].1, "0", "the stop waited for all rows, or came too late");
 }

@@ -56,7 +56,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     }
     let mut wasting = Vec::new();
     for waste in WASTES.into_iter().cycle().take(sockets) {
-        let socket = TcpStream::connect(address).await.expect("there are sockets enough");
+        let socket = TcpStream::connect(address).await.expect("there are enough sockets");
         wasting.push(tokio::spawn(within_timeout(until_shut_out(socket, waste))));
     }
     let over = Arc::new(AtomicBool::new(false));
@@ -69,7 +69,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     }
     let shut_out = wasting.len();
     for client in wasting {
-        client.await.expect("it is shut out in time");
+        client.await.expect("the connection is closed in time");
     }
     over.store(true, Ordering::Relaxed);
     let mut waits = Vec::new();
@@ -143,7 +143,7 @@ async fn ask_again(socket: &mut TcpStream) {
     socket.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = vec![0; 4096];
     let length = within_timeout(socket.read(&mut answer)).await.unwrap();
-    assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "it is open and answered");
+    assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "the connection is open and served");
 }
 
 /// Connects with a small receive buffer.
@@ -212,7 +212,7 @@ async fn ask_only(mut socket: TcpStream) {
 }
 
 async fn within_long_timeout(work: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_mins(3), work).await.expect("the wait is bounded");
+    tokio::time::timeout(Duration::from_mins(3), work).await.expect("the wait ends in time");
 }
 
 /// Sends ordinary requests, and returns how long each response took.
@@ -243,10 +243,10 @@ async fn an_endless_body_that_no_handler_reads_is_cut_off_after_its_answer() {
             let socket = TcpStream::connect(address).await.unwrap();
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n");
             let (sent, answer) = within_timeout(send_without_end(socket, &head)).await;
-            assert!(sent < TOO_MUCH, "{announced}, {path}: {sent} bytes were taken");
+            assert!(sent < TOO_MUCH, "{announced}, {path}: {sent} bytes were read");
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{announced}: {answer}");
             assert!(answer.to_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
-            assert!(answer.ends_with('}'), "the answer came whole: {answer}");
+            assert!(answer.ends_with('}'), "the response is complete: {answer}");
         }
     }
     server.anonymous.get("/health/ready").await.expect(200);

@@ -75,7 +75,7 @@ fn advance_to_the_eve(server: &Server, span: Span) {
 fn set_cookie(reply: &Reply) -> (String, String, String) {
     let mut all = reply.headers.get_all("set-cookie").iter();
     let text = all.next().expect("a cookie is set").to_str().unwrap();
-    assert_eq!(all.next(), None, "and only one");
+    assert_eq!(all.next(), None, "only one cookie is set");
     let (pair, attributes) = text.split_once("; ").unwrap();
     let (name, value) = pair.split_once('=').unwrap();
     (name.to_owned(), value.to_owned(), attributes.to_owned())
@@ -96,7 +96,7 @@ pub fn secret_of(cookie: &str) -> String {
     let decoded = url::form_urlencoded::parse(cookie.as_bytes()).next().unwrap().1;
     let state: Value = serde_json::from_str(&decoded[44..]).expect("the cookie's state is JSON");
     let secret: String = serde_json::from_str(state["secret"].as_str().unwrap()).unwrap();
-    assert!(secret.len() >= 43, "256 bits");
+    assert!(secret.len() >= 43, "the secret has 256 bits");
     secret
 }
 
@@ -222,7 +222,7 @@ async fn follow(caller: &Caller, link: &Url) -> Reply {
         path => path,
     };
     let query = [link.fragment(), link.query()].into_iter().flatten().collect::<Vec<_>>().join("&");
-    assert!(!query.is_empty(), "a link carries something");
+    assert!(!query.is_empty(), "a link has a query or a fragment");
     caller.navigate(&format!("{path}?{query}")).await
 }
 
@@ -230,7 +230,7 @@ async fn follow(caller: &Caller, link: &Url) -> Reply {
 #[track_caller]
 fn location(reply: &Reply) -> &str {
     assert_eq!(reply.status, 302, "{}", reply.text);
-    reply.header("location").expect("302 says where to")
+    reply.header("location").expect("302 has a Location")
 }
 
 /// Returns a response without what differs from request to request.
@@ -402,5 +402,5 @@ async fn reopen_outbox(server: &Server) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("there are jobs that are not done after 20 seconds");
+    panic!("some jobs are not done after 20 seconds");
 }

@@ -106,7 +106,8 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
 
 /// Returns the links in the navigation of a page.
 fn navigation(page: &str) -> Vec<&'static str> {
-    let (_, rest) = page.split_once(r#"<nav aria-label="Site">"#).expect("it has one");
+    let (_, rest) =
+        page.split_once(r#"<nav aria-label="Site">"#).expect("the page has a navigation");
     let (links, _) = rest.split_once("</nav>").unwrap();
     let all = [r#"href="/admin""#, r#"href="/settings""#, "Sign out", r#"href="/login""#];
     all.into_iter().filter(|link| links.contains(link)).collect()
@@ -292,7 +293,7 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         let page = see(path).await;
         assert!(words(&page).contains(said), "{path}: {page}");
         assert!(page.contains("aria-invalid=\"true\""), "{path}");
-        assert!(!page.contains("<ul class=\"rows\">"), "{path} shows what was not asked for");
+        assert!(!page.contains("<ul class=\"rows\">"), "{path} shows data that was not requested");
     }
     for path in [
         "/admin?cursor=x",
@@ -461,7 +462,7 @@ async fn a_users_page_says_what_deactivation_stops_and_offers_what_is_of_use(bac
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("your own account"), "{said}");
-    assert!(!page.contains(" checked"), "nothing permanent is chosen already");
+    assert!(!page.contains(" checked"), "a permanent option is selected by default");
     assert!(page.contains("value=\"verify-email\"") && page.contains("value=\"reset-password\""));
     assert!(!page.contains("value=\"invitation\""));
 

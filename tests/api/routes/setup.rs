@@ -34,7 +34,7 @@ async fn who_holds_the_link_becomes_the_admin_and_is_signed_in(backend: Backend)
     let server = backend.start().await;
     let token = issue(&server).await;
     let reply = claim(&server, &token).await;
-    let grace = server.anonymous.with_cookie(&reply.cookie().expect("a session begins"));
+    let grace = server.anonymous.with_cookie(&reply.cookie().expect("a session is created"));
     assert!(!reply.text.contains(&token), "{}", reply.text);
     let user = reply.expect(201)["user"].clone();
     assert_eq!(user["role"], "admin");

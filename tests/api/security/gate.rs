@@ -104,7 +104,11 @@ async fn an_ended_cookie_is_anonymous_and_removed_by_signing_out_alone(backend: 
     let session = "/api/auth/get-session";
     for path in [SOMEBODY, ANYBODY, session, "/settings", "/login"] {
         for reply in [ada.browser.get(path).await, ada.browser.navigate(path).await] {
-            assert_eq!(reply.header("set-cookie"), None, "{path}: it may remove a newer cookie");
+            assert_eq!(
+                reply.header("set-cookie"),
+                None,
+                "{path}: this could remove a newer cookie"
+            );
         }
     }
     ada.browser.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
@@ -305,7 +309,7 @@ async fn a_deactivated_user_is_anonymous_with_both_keys_at_once(backend: Backend
             browser.navigate(ANYBODY).await,
             browser.get("/api/auth/get-session").await,
         ] {
-            assert_eq!(reply.header("set-cookie"), None, "the cookie is never touched");
+            assert_eq!(reply.header("set-cookie"), None, "the cookie is not set or removed");
         }
         browser.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
         assert_eq!(browser.get(ANYBODY).await.expect(200)["signedIn"], false);
@@ -337,7 +341,7 @@ async fn where_both_keys_are_sent_authorization_decides(backend: Backend) {
         assert_eq!(
             both.get(SOMEBODY).await.status,
             401,
-            "a bad token never falls through to the cookie"
+            "a bad token does not fall back to the cookie"
         );
         assert_eq!(both.get(ANYBODY).await.expect(200)["signedIn"], false);
     }
@@ -569,7 +573,7 @@ async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Bac
     assert_eq!(
         server.anonymous.get(ANYBODY).await.expect(200)["signedIn"],
         false,
-        "who presents nothing asks nobody"
+        "a request without a credential needs no lookup"
     );
 }
 

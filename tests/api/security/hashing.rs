@@ -53,7 +53,7 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
     let (replies, looks) = tokio::join!(join_all((0..SIGN_INS).map(|_| sign_in())), looking);
     let taken = peak(server.child.id()) - before;
     assert!(taken < AT_ONCE * HASH + REST, "{taken} KiB more");
-    assert!(looks > 10, "nobody else was answered meanwhile, or {looks} times");
+    assert!(looks > 10, "too few other requests were served meanwhile: {looks}");
 
     let mut wrong = 0;
     for reply in replies {
@@ -66,9 +66,9 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
             wrong += 1;
         }
     }
-    assert!((AT_ONCE..SIGN_INS).contains(&wrong), "{wrong} of {SIGN_INS} were looked at");
+    assert!((AT_ONCE..SIGN_INS).contains(&wrong), "{wrong} of {SIGN_INS} passwords were checked");
     println!("{wrong} hashed, {} put off, {taken} KiB, {looks} others", SIGN_INS - wrong);
-    assert!(wrong >= WAITING, "a place was left empty");
+    assert!(wrong >= WAITING, "a place in the queue was left empty");
 }
 
 #[apply(on_both_databases)]

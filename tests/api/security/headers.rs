@@ -203,7 +203,9 @@ async fn an_outage_is_a_page_that_comes_back_and_a_problem_with_the_same_delay()
     let server = Backend::Sqlite.start_with(&["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
     server.wait_for_jobs().await;
-    let Database::Sqlite(_) = server.state.store.database() else { panic!("it runs on SQLite") };
+    let Database::Sqlite(_) = server.state.store.database() else {
+        panic!("the server runs on SQLite")
+    };
     let file = server.folder.join("portcullis.db");
     let away = file.with_extension("away");
     std::fs::rename(&file, &away).unwrap();

@@ -25,8 +25,12 @@ fn waits(reply: &Reply) -> u32 {
     assert_eq!(reply.status, 429, "{}", reply.text);
     assert_eq!(reply.json()["code"], "too_many_requests");
     assert_eq!(reply.header("set-cookie"), None);
-    let wait = reply.header("retry-after").expect("it says when");
-    assert_eq!(reply.header("x-retry-after"), Some(wait), "where Better Auth's client looks");
+    let wait = reply.header("retry-after").expect("429 has Retry-After");
+    assert_eq!(
+        reply.header("x-retry-after"),
+        Some(wait),
+        "X-Retry-After, which Better Auth's client reads"
+    );
     wait.parse().unwrap()
 }
 
@@ -264,7 +268,7 @@ async fn every_request_but_a_probe_is_counted_once_for_its_address() {
     let page = server.anonymous.request(Method::GET, "/nothing").header("Accept", "text/html");
     let page = Reply::of(page.header("X-Forwarded-For", "192.0.2.0")).await;
     assert_eq!(page.status, 429);
-    assert!(page.text.contains("<html"), "a browser is shown a page: {}", page.text);
+    assert!(page.text.contains("<html"), "a navigation gets a page: {}", page.text);
 }
 
 /// Includes operations outside the gate. Only a supervisor's probes must never be rejected.

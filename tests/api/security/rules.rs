@@ -166,7 +166,7 @@ fn every_rule_has_a_row_and_all_that_it_names_is_there() {
     let rows = rows(DOCS);
     let stars = rows.iter().filter(|row| row.starred).count();
     let tests = rows.iter().map(|row| names(row.held).len()).sum::<usize>();
-    assert!(stars > 15 && tests > 200, "the page was not understood: {stars} stars, {tests} names");
+    assert!(stars > 15 && tests > 200, "the page was not parsed: {stars} stars, {tests} names");
     let faults = faults(DOCS, &SECTIONS, &in_this_repository);
     assert!(faults.is_empty(), "docs/security.md:\n{}", faults.join("\n"));
 }
@@ -214,7 +214,7 @@ fn what_is_there_is_found() {
     ] {
         assert_eq!(faults_of("A1 ★", held), [""; 0], "{held}");
     }
-    assert_eq!(faults_of("A1", "a type"), [""; 0], "without a star it needs no test");
+    assert_eq!(faults_of("A1", "a type"), [""; 0], "a rule without a star needs no test");
 }
 
 #[test]

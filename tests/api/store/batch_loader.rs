@@ -139,7 +139,7 @@ async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
             tokio::select! {
                 biased;
                 (one, other) = leave => assert!(one.is_err() && other.is_err()),
-                answers = &mut stay => panic!("they could not be read: {answers:?}"),
+                answers = &mut stay => panic!("the table should be locked: {answers:?}"),
             }
         };
         known.while_locked("api_tokens", meanwhile).await;
@@ -193,7 +193,7 @@ async fn what_nobody_waits_for_any_more_is_not_asked() {
         tokio::select! {
             biased;
             left = leave => assert!(left.is_err()),
-            answers = &mut under_way => panic!("they could not be read: {answers:?}"),
+            answers = &mut under_way => panic!("the table should be locked: {answers:?}"),
         }
     };
     known.while_locked("kept", meanwhile).await;
@@ -212,7 +212,7 @@ async fn nobody_waits_in_line_and_for_an_answer_longer_than_for_an_answer() {
     let meanwhile = async {
         // Two are running, so the third is queued.
         let all = timeout(Duration::from_secs(3), join_all([ask(0), ask(1), ask(2)]));
-        for answer in all.await.expect("nobody waits for two answers") {
+        for answer in all.await.expect("no lookup waits for two statements") {
             assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
         }
     };

@@ -126,7 +126,10 @@ async fn an_answer_comes_after_the_commit_and_not_before() {
     assert!(poll_immediate(&mut later).await.is_none());
     release.send(()).unwrap();
     let soon = Duration::from_millis(200);
-    assert!(tokio::time::timeout(soon, &mut add).await.is_err(), "it is done, but not committed");
+    assert!(
+        tokio::time::timeout(soon, &mut add).await.is_err(),
+        "the task has run, but is not committed"
+    );
     release_later.send(()).unwrap();
     add.await.unwrap();
     drop((hold, later));

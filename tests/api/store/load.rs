@@ -77,7 +77,7 @@ async fn lists_that_take_long_hold_up_no_short_read(backend: Backend) {
     let lists = (0..8).map(|_| long_list(&store));
     let lists = pin!(select_all(lists.map(Box::pin)));
     match select(lists, pin!(store.ping())).await {
-        Either::Left(_) => panic!("a short read waited for a list to end"),
+        Either::Left(_) => panic!("a short read waited for the end of a list"),
         Either::Right((answered, _)) => answered.unwrap(),
     }
 }

@@ -89,10 +89,10 @@ async fn reactivation_restores_no_credential_whose_row_is_still_to_be_removed(ba
     for caller in [&ada.browser, &script] {
         caller.get("/api/me").await.expect(401);
     }
-    assert!(rows(&server, &ada.id).await.iter().all(|left| *left > 1000), "nothing was left");
+    assert!(rows(&server, &ada.id).await.iter().all(|left| *left > 1000), "no row was left");
     let again = server.sign_in(&ada).await;
     clean_up(&server).await;
-    assert_eq!(rows(&server, &ada.id).await, [1, 0, 0], "the new session alone");
+    assert_eq!(rows(&server, &ada.id).await, [1, 0, 0], "only the new session is left");
     again.get("/api/me").await.expect(200);
     assert_eq!(rows(&server, &bob.id).await, [11, 10, 10]);
     bob.browser.get("/api/me").await.expect(200);
@@ -124,7 +124,7 @@ async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(b
     browser.get("/api/me").await.expect(200);
     token.get("/api/me").await.expect(200);
     let listed = browser.get("/api/tokens?limit=2").await.expect(200);
-    assert_eq!(listed["items"][1]["revokedAt"], now.to_string(), "when it was revoked");
+    assert_eq!(listed["items"][1]["revokedAt"], now.to_string(), "the time of the revocation");
 }
 
 #[apply(on_both_databases)]

@@ -123,7 +123,7 @@ fn grown(small: &Costs, large: &Costs, little: u64) -> Vec<String> {
 
 /// Fails where a statement's cost has grown.
 fn compare([small, large]: &[Costs; 2], little: u64) {
-    assert!(small.len() > 80, "only {} statements were seen", small.len());
+    assert!(small.len() > 80, "only {} statements were recorded", small.len());
     let grown = grown(small, large, little);
     assert!(grown.is_empty(), "{}", grown.join("\n"));
 }

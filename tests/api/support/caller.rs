@@ -120,7 +120,7 @@ impl Reply {
         let presented = presented(&request);
         add_secrets(presented.iter().cloned());
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = http.execute(request).await.expect("the server answers");
+        let response = http.execute(request).await.expect("the server responds");
         let reply = Self {
             status: response.status(),
             headers: response.headers().clone(),

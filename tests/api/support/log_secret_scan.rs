@@ -30,7 +30,7 @@ pub fn search() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         let line = || Line;
-        log::begin("trace", LogFormat::Human, false, line).expect("no other log has begun");
+        log::begin("trace", LogFormat::Human, false, line).expect("no other subscriber is set");
     });
 }
 

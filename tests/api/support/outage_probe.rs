@@ -85,7 +85,7 @@ impl OutageProbe {
         requests.push(self.anonymous.request(Method::GET, "/health/ready"));
         self.assert_all_unavailable(requests).await;
         let dashboard = within_timeout(self.anonymous.get("/api/dashboard")).await.expect(200);
-        assert_eq!(dashboard["signedIn"], false, "who presents nothing asks nobody");
+        assert_eq!(dashboard["signedIn"], false, "a request without a credential needs no lookup");
         within_timeout(self.anonymous.get("/health/live")).await.expect(200);
     }
 

@@ -18,7 +18,7 @@ pub struct Email {
 impl Email {
     pub fn parse(mail: &[u8]) -> Self {
         let message = MessageParser::default().parse(mail).expect("it is a mail");
-        let to = message.to().and_then(|to| to.first()?.address()).expect("to somebody");
+        let to = message.to().and_then(|to| to.first()?.address()).expect("a mail has a recipient");
         Self {
             to: to.to_owned(),
             subject: message.subject().unwrap().to_owned(),
@@ -111,6 +111,6 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("there are jobs that nobody has tried for 20 seconds");
+        panic!("some jobs were not tried for 20 seconds");
     }
 }

@@ -10,7 +10,7 @@ pub async fn pages(caller: &Caller, path: &str) -> Vec<Vec<Value>> {
         let part = cursor.as_str().map(|cursor| format!("&{field}={cursor}")).unwrap_or_default();
         let page = caller.get(&format!("{path}{part}")).await.expect(200);
         for cursor in ["previousCursor", "nextCursor"] {
-            assert!(page.get(cursor).is_some(), "{cursor} is there also when it is null");
+            assert!(page.get(cursor).is_some(), "{cursor} is present also when it is null");
         }
         page
     };

@@ -27,7 +27,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// Returns a password that a user may choose.
 pub fn chosen(text: &str) -> NewPassword {
     let nothing_known = PasswordContext::new("", "", "");
-    Password::new(text.to_owned()).choose(&nothing_known).expect("it passes the rules")
+    Password::new(text.to_owned()).choose(&nothing_known).expect("the password passes the rules")
 }
 
 /// The database that a test runs on.
@@ -248,7 +248,7 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("there are rows of deleted accounts after 30 seconds");
+        panic!("some rows of deleted accounts are left after 30 seconds");
     }
 
     pub fn now(&self) -> Timestamp {

@@ -99,7 +99,7 @@ impl ServerProcess {
             if let Some(mut stderr) = child.stderr.take() {
                 stderr.read_to_string(&mut errors).unwrap();
             }
-            panic!("it did not start: {errors}");
+            panic!("the server did not start: {errors}");
         };
         let address = rest.split(')').next().unwrap();
         let anonymous = Caller::anonymous(&format!("http://{address}"));
@@ -115,7 +115,8 @@ impl ServerProcess {
 
     /// Returns its metrics, where they are enabled.
     pub async fn metrics(&self) -> String {
-        let (_, address) = self.banner.split_once("metrics   ").expect("it listens for Prometheus");
+        let (_, address) =
+            self.banner.split_once("metrics   ").expect("the metrics listener is enabled");
         let base = address.lines().next().unwrap().trim_end_matches("/metrics");
         Caller::anonymous(base).get("/metrics").await.text
     }

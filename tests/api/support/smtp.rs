@@ -146,7 +146,7 @@ impl MailServer {
     }
 
     pub fn open(mut self) -> Self {
-        let (runtime, socket) = self.closed.take().expect("it is closed");
+        let (runtime, socket) = self.closed.take().expect("the mail server is closed");
         let listener = {
             let _inside = runtime.enter();
             socket.listen(64).unwrap()

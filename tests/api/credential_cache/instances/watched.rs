@@ -97,7 +97,7 @@ impl Bystanders {
     /// Stops the requests. A user whose response was not the expected one has stopped already, which fails
     /// here.
     pub async fn rest(mut self) {
-        assert!(self.0.try_join_next().is_none(), "a bystander was put out");
+        assert!(self.0.try_join_next().is_none(), "a bystander's request was rejected");
         self.0.shutdown().await;
     }
 }

@@ -67,7 +67,7 @@ async fn serves(home: &Path, url: &str, settings: &[(&str, &str)]) {
     let ready = server.anonymous.get("/health/ready");
     tokio::time::timeout(Duration::from_mins(5), ready)
         .await
-        .expect("it becomes ready")
+        .expect("the server becomes ready")
         .expect(200);
     let use_it = async {
         let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());

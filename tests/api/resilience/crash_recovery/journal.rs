@@ -103,7 +103,7 @@ impl Journal {
             };
             let status = caller.get("/api/me").await.status;
             match self.known.get(&locked_out) {
-                Some(_) => assert_eq!(status, 401, "{:?} of somebody locked out", key.of),
+                Some(_) => assert_eq!(status, 401, "{:?} of a deactivated user", key.of),
                 None if self.unsure.contains(&locked_out) => {}
                 None => assert_eq!(status, if *lives { 200 } else { 401 }, "{:?}", key.of),
             }

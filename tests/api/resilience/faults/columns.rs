@@ -159,7 +159,7 @@ async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it
     for (path, table) in [("/api/projects", "projects"), ("/api/tokens", "api_tokens")] {
         let shown = ids(browser, &format!("{path}?limit=7")).await;
         assert_eq!(odd(&shown), of(&names, table), "{path}");
-        assert!(shown.iter().any(|id| id.starts_with("01")), "{path}: the pages go on");
+        assert!(shown.iter().any(|id| id.starts_with("01")), "{path}: there is a next page");
     }
     for (path, table) in [
         ("/api/admin/users?limit=7".to_owned(), "users"),

@@ -184,7 +184,7 @@ fn beside_a_server_of_an_older_version_nothing_starts_or_migrates_until_it_stops
     older.unlock().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     let older = File::create(&lock_file).unwrap();
-    assert!(older.try_lock().is_err(), "and an older one does not start beside a newer one");
+    assert!(older.try_lock().is_err(), "an older version does not start beside a newer one");
     succeeds(run(home.path(), &[], &["user", "list"], ""));
     drop(server);
 }

@@ -153,7 +153,7 @@ async fn a_start_at_a_database_that_says_nothing_ends_in_a_refusal() {
     proxy.set(ProxyMode::BlackHole);
     let location = Location::parse(&format!("{url}?connect_timeout=1"), None).unwrap();
     let Err(refusal) = within_timeout(Store::migrate(&location)).await else {
-        panic!("it migrated")
+        panic!("the migration succeeded")
     };
     assert!(refusal.to_string().contains("did not answer in time"), "{refusal}");
 }
@@ -177,10 +177,7 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     read_only("on").await;
     witness.assert_read_only().await;
     let State { last_used, store, .. } = &**server.state;
-    assert!(
-        last_used.flush(store).await.is_err(),
-        "there were uses to write, and they could not be"
-    );
+    assert!(last_used.flush(store).await.is_err(), "there are uses that could not be written");
     let used = async || {
         let tokens = witness.script.get("/api/tokens").await.expect(200);
         tokens["items"][0]["lastUsedAt"].clone()
@@ -189,7 +186,7 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
     read_only("off").await;
     witness.assert_recovered().await;
     last_used.flush(store).await.unwrap();
-    assert!(used().await.is_string(), "what was noted meanwhile is written");
+    assert!(used().await.is_string(), "uses that were noted during the outage are written");
 }
 
 /// Selects the settings that are in effect in a session, ordered by name.

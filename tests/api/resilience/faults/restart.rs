@@ -47,7 +47,7 @@ async fn postgresql_restarts_under_load_and_nobody_is_signed_out(#[case] signal:
         acknowledged.extend(heard.projects);
         assert_unavailable += heard.assert_unavailable;
     }
-    assert!(assert_unavailable > 0, "the restart was noticed");
+    assert!(assert_unavailable > 0, "the outage was noticed");
     assert!(!acknowledged.is_empty());
     for id in acknowledged {
         witness.script.get(&format!("/api/projects/{id}")).await.expect(200);

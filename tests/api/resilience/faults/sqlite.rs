@@ -62,7 +62,10 @@ async fn a_file_that_cannot_be_written_can_still_be_read() {
     let server = ServerProcess::start(home.path(), &[]);
     let script = server.anonymous.with_token(witness.script.token.as_ref().unwrap());
     let tokens = script.get("/api/tokens").await.expect(200);
-    assert!(tokens["items"][0]["lastUsedAt"].is_string(), "what was noted meanwhile is written");
+    assert!(
+        tokens["items"][0]["lastUsedAt"].is_string(),
+        "uses that were noted during the outage are written"
+    );
 }
 
 #[tokio::test]

@@ -165,7 +165,7 @@ async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_fie
         assert_eq!(problem["errors"][0]["field"], "shortName", "{problem}");
         assert_eq!(problem["errors"][0]["code"], "taken", "{problem}");
     }
-    assert_eq!(ada.browser.get(&place).await.expect(200), other, "it stays as it was");
+    assert_eq!(ada.browser.get(&place).await.expect(200), other, "the project is unchanged");
     grace.browser.post(PROJECTS, body.clone()).await.expect(201);
     // NULL may occur twice.
     ada.browser.post(PROJECTS, json!({ "name": "z" })).await.expect(201);

@@ -59,7 +59,7 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
     let right = server.now();
     server.clock.step(right + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is seen", async || has_seen_a_jump(&server).await).await;
+    until("the jump is detected", async || has_seen_a_jump(&server).await).await;
     server.state.retention_due.notify_one();
     server.anonymous.get("/health/ready").await.expect(200);
     assert_eq!(counts(&server).await, before);
@@ -67,11 +67,11 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
     // The clock is corrected, and jumps again.
     server.clock.step(right);
     server.state.retention_due.notify_one();
-    until("it is trusted", async || !has_seen_a_jump(&server).await).await;
+    until("the clock is trusted", async || !has_seen_a_jump(&server).await).await;
     assert_eq!(counts(&server).await, before);
     server.clock.step(right + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is seen", async || has_seen_a_jump(&server).await).await;
+    until("the jump is detected", async || has_seen_a_jump(&server).await).await;
 
     // Without a correction the new time is accepted in the end, as after the machine was off.
     server.advance(hours(23));
@@ -80,7 +80,7 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
     assert_eq!(counts(&server).await, before);
     server.advance(hours(2));
     server.state.retention_due.notify_one();
-    until("all is deleted", async || counts(&server).await.iter().sum::<usize>() == 0).await;
+    until("all rows are deleted", async || counts(&server).await.iter().sum::<usize>() == 0).await;
 }
 
 #[apply(on_both_databases)]
@@ -123,7 +123,7 @@ async fn instances_share_the_mark_and_move_it_no_faster_than_time_passes(backend
     clock.step(start + days(400));
     for instance in &mut instances {
         let ClockStatus::Ahead(jump) = instance.look(store, clock).await.unwrap() else {
-            panic!("it is trusted");
+            panic!("the clock is trusted");
         };
         assert_eq!(jump.mark, start + hours(1));
     }

@@ -23,7 +23,7 @@ async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend
     let killed =
         kill_while_rows_are_removed(backend, Clock::System.now() + days(1), &end_all).await;
     killed.browser.get("/api/me").await.expect(401);
-    until("nothing is noted any more", async || {
+    until("the cleanup is done", async || {
         let noted = "SELECT kind, id FROM revocation_cleanup";
         killed.database.rows(noted).await.is_empty()
     })
@@ -72,9 +72,9 @@ async fn kill_while_rows_are_removed(backend: Backend, end: Timestamp, command: 
         halfway += usize::from(before > 0);
         assert_eq!(database.faults().await, Vec::<String>::new());
     }
-    assert!(halfway > 0, "no kill was between two batches");
+    assert!(halfway > 0, "no kill fell between two batches");
     let server = ServerProcess::start(home.path(), &settings);
-    until("all are removed", async || left().await == 0).await;
+    until("all rows are deleted", async || left().await == 0).await;
     let browser = server.anonymous.with_cookie(&cookie);
     Killed { browser, database, _server: server, _home: home }
 }

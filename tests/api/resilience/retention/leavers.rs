@@ -69,7 +69,7 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
         let list = browser.get(&format!("/api/admin/users{query}")).await.expect(200);
         assert!(!list.to_string().contains(&ada.id), "{query}: {list}");
     }
-    assert_ne!(server.sign_up("ada").await.id, ada.id, "the address is free");
+    assert_ne!(server.sign_up("ada").await.id, ada.id, "the email is available again");
     let personal = "SELECT name || email || coalesce(image, '') AS value FROM users \
                     WHERE deleted_at IS NOT NULL";
     assert_eq!(select(&server, personal).await, [format!("deleted {}", ada.id)]);
@@ -109,7 +109,7 @@ async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
         })
         .await;
         let account = "SELECT 1 FROM accounts WHERE user_id = $1 FOR UPDATE NOWAIT";
-        other.execute(account, &[&ada.id]).await.expect("nothing of theirs is locked yet");
+        other.execute(account, &[&ada.id]).await.expect("no row of theirs is locked yet");
         other.commit().await.unwrap();
     };
     tokio::join!(leave(&server, &ada), meanwhile);
@@ -122,7 +122,7 @@ async fn accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend
     let ada = server.sign_up("ada").await;
     server.clock.step(server.now() + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is seen", async || {
+    until("the jump is detected", async || {
         let sql = "SELECT 'x' AS value FROM retention_clock WHERE jump IS NOT NULL";
         !select(&server, sql).await.is_empty()
     })
@@ -167,7 +167,7 @@ async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start
     assert_eq!(left("users WHERE deleted_at IS NOT NULL").await, 1);
     database.execute("DROP TABLE pins").await;
     let _server = ServerProcess::start(home.path(), &settings);
-    until("the user is gone", async || left("users").await == 0).await;
+    until("the user's row is deleted", async || left("users").await == 0).await;
     assert_eq!((left("notes").await, left("\"order\"").await), (0, 0));
 }
 

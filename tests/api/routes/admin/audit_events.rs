@@ -106,7 +106,11 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
     for path in [USERS, &user, "/api/admin/tokens", &format!("{user}/sessions")] {
         admin.browser.get(path).await.expect(200);
     }
-    assert_eq!(events(&admin.browser).await, before, "what was refused or only read leaves none");
+    assert_eq!(
+        events(&admin.browser).await,
+        before,
+        "rejected and read-only requests leave no event"
+    );
 }
 
 #[apply(on_both_databases)]

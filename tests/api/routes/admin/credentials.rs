@@ -212,7 +212,7 @@ async fn a_users_tokens_end_and_their_sessions_and_other_peoples_tokens_do_not(b
     }
     let list = ada.browser.get("/api/tokens").await.expect(200);
     let dates = each(list["items"].as_array().unwrap(), "revokedAt");
-    assert_eq!(dates, [first, second.clone(), second], "an earlier date stays");
+    assert_eq!(dates, [first, second.clone(), second], "an earlier revocation keeps its time");
     let event = events(&admin.browser).await.remove(0);
     assert_eq!(event["action"], "tokens-revoked");
     assert_eq!(event["actorId"], admin.id.as_str());

@@ -221,7 +221,7 @@ async fn a_mail_that_was_given_up_is_sent_when_an_admin_says_so(backend: Backend
     assert_eq!(event["subjectId"], ada.id.as_str());
     assert_eq!(event["detail"], json!({ "jobId": id, "kind": "mail" }));
     retry(&admin.browser, &id).await.assert_problem(404, "not_found");
-    assert_eq!(events(&admin.browser).await[0], event, "a mail that is sent is nothing to retry");
+    assert_eq!(events(&admin.browser).await[0], event, "a sent mail cannot be retried");
 }
 
 #[apply(on_both_databases)]

@@ -70,7 +70,7 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
         let problem = send(&path, what).await.assert_problem(409, "conflict");
         assert!(problem["detail"].as_str().unwrap().contains("already"), "{problem}");
     }
-    assert_eq!(events(&server_admin).await, log, "what is not sent leaves no event");
+    assert_eq!(events(&server_admin).await, log, "a mail that is not sent leaves no event");
     send(&path, "reset-password").await.expect(204);
     let event = events(&server_admin).await.remove(0);
     assert_eq!(event["action"], "mail-sent");
@@ -108,7 +108,11 @@ async fn one_mailbox_gets_only_so_many_and_the_admin_is_told(backend: Backend) {
     assert!(reply.header("retry-after").is_some());
     reply.assert_problem(429, "too_many_requests");
     assert_eq!(events(&admin.browser).await, log);
-    assert_eq!(server.mail_to("grace@example.com").await.len(), 3, "with the first invitation");
+    assert_eq!(
+        server.mail_to("grace@example.com").await.len(),
+        3,
+        "including the first invitation"
+    );
     server.advance(seconds(30 * 60));
     admin.browser.post(&path, about("invitation")).await.expect(204);
 }

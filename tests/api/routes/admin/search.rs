@@ -120,7 +120,7 @@ async fn a_common_word_is_cut_at_a_thousand_and_says_so(backend: Backend) {
     add_by_sql(&server, 0..1000, "'Li ' || i", "'u' || i || '@example.com'").await;
     index_all(&server).await;
     let all = search(&admin.browser, "li", "&limit=100").await;
-    assert_eq!(all["truncated"], Value::Null, "a thousand are all of them");
+    assert_eq!(all["truncated"], Value::Null, "a thousand results are complete");
     assert_eq!(all["items"][0]["name"], "Li 999");
     let names: Vec<_> =
         pages(&admin.browser, &format!("{USERS}?search=li&limit=100")).await.concat();
@@ -135,12 +135,16 @@ async fn a_common_word_is_cut_at_a_thousand_and_says_so(backend: Backend) {
     assert_eq!(names.len(), 1000);
     let names = each(&names, "name");
     let newest: Vec<String> = (600..1600).rev().map(|number| format!("Li {number}")).collect();
-    assert_eq!(names, newest, "of a whole word the newest are shown");
+    assert_eq!(names, newest, "the newest users with the whole word");
 
     // Each further word narrows the result, and a rare one makes it complete.
     assert_eq!(found(&admin.browser, "li 1599").await, ["Li 1599"]);
     assert_eq!(search(&admin.browser, "li 1599", "").await["truncated"], Value::Null);
-    assert_eq!(found(&admin.browser, "1 li").await.len(), 20, "a prefix of many, on pages");
+    assert_eq!(
+        found(&admin.browser, "1 li").await.len(),
+        20,
+        "a prefix with many matches, on pages"
+    );
     assert_eq!(search(&admin.browser, "l", "").await["truncated"], true);
 }
 
@@ -160,7 +164,11 @@ async fn a_filter_that_few_users_pass_finds_them_among_a_common_word(backend: Ba
     for (filter, name) in [("&role=admin", "Li Admin"), ("&state=deactivated", "Li Gone")] {
         let list = search(&admin.browser, "li", filter).await;
         assert_eq!(each(list["items"].as_array().unwrap(), "name"), [name], "{filter}");
-        assert_eq!(list["truncated"], Value::Null, "{filter}: all that pass were looked at");
+        assert_eq!(
+            list["truncated"],
+            Value::Null,
+            "{filter}: all users that match the filter were searched"
+        );
     }
     let list = search(&admin.browser, "li", "&role=user&state=active").await;
     assert_eq!(list["truncated"], true);
@@ -219,7 +227,7 @@ async fn a_search_says_while_some_users_are_not_indexed(backend: Backend) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("the server indexes what others have added");
+    panic!("the server indexes users that SQL has added");
 }
 
 #[apply(on_both_databases)]
@@ -248,18 +256,18 @@ async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
     let new =
         json!({ "name": "Registered", "email": "registered@example.com", "password": PASSWORD });
     server.anonymous.post("/api/auth/sign-up/email", new.clone()).await.expect(200);
-    assert_eq!(found(&admin, "registered").await, ["Registered"], "a sign-up to be verified");
+    assert_eq!(found(&admin, "registered").await, ["Registered"], "a sign-up before verification");
     server.anonymous.post("/api/auth/sign-up/email", new).await.expect(200);
-    assert_eq!(found(&admin, "registered").await, ["Registered"], "one that changes nothing");
+    assert_eq!(found(&admin, "registered").await, ["Registered"], "a sign-up that changes nothing");
 
     let invited = create_user(&admin, "Invited", "invited@example.com").await;
     assert_eq!(found(&admin, "invited").await, ["Invited"], "an invitation");
     let place = format!("{USERS}/{}", invited["id"].as_str().unwrap());
     admin.patch(&place, json!({ "name": "Renamed" })).await.expect(200);
-    assert_eq!(found(&admin, "renamed").await, ["Renamed"], "a name that an admin changes");
+    assert_eq!(found(&admin, "renamed").await, ["Renamed"], "a rename by an admin");
     admin.patch(&place, json!({ "role": "user" })).await.expect(200);
     admin.post("/api/auth/update-user", json!({ "name": "Second Name" })).await.expect(200);
-    assert_eq!(found(&admin, "second name").await, ["Second Name"], "one's own name");
+    assert_eq!(found(&admin, "second name").await, ["Second Name"], "a rename by the user");
     assert_eq!(found(&admin, "first").await, [""; 0], "the former name");
     admin.post("/api/auth/update-user", json!({ "image": null })).await.expect(200);
 

@@ -219,7 +219,11 @@ async fn an_address_belongs_to_one_user_whatever_its_case(backend: Backend) {
     }
     assert_eq!(events(&admin.browser).await, before);
     assert_eq!(count(&server, "users").await, "2");
-    assert_eq!(server.mail_to("ada@example.com").await.len(), 1, "her own sign-up's");
+    assert_eq!(
+        server.mail_to("ada@example.com").await.len(),
+        1,
+        "only the mail of her own sign-up"
+    );
 }
 
 #[apply(on_both_databases)]
@@ -249,14 +253,14 @@ async fn a_new_user_chooses_the_password_by_the_link(backend: Backend) {
     let made = reply.expect(201);
     assert_eq!(made["email"], "grace@example.com");
     assert_eq!(made["role"], "user");
-    assert_eq!(admin.browser.get(&location).await.expect(200), made, "and no link");
+    assert_eq!(admin.browser.get(&location).await.expect(200), made, "the user without the link");
 
     let letter = server.last_mail_to("grace@example.com").await;
     let url = letter.link();
     let port = server.anonymous.base.rsplit(':').next().unwrap();
     assert!(
         url.as_str().starts_with(&format!("http://localhost:{port}/reset-password#token=")),
-        "the configured address, and the secret in the fragment: {url}"
+        "the configured origin, and the secret in the fragment: {url}"
     );
     let sign_in = json!({ "email": "grace@example.com", "password": PASSWORD });
     let early = server.anonymous.post("/api/auth/sign-in/email", sign_in.clone()).await;
@@ -420,7 +424,7 @@ async fn the_last_active_admin_stays_one(backend: Backend) {
     }
     let script = admin.token(&["write", "admin"]).await;
     script.post(&deactivate(&admin), json!({})).await.assert_problem(409, "last_admin");
-    assert_eq!(events(&admin.browser).await, before, "what was refused leaves no event");
+    assert_eq!(events(&admin.browser).await, before, "rejected requests leave no event");
     let me = admin.browser.get("/api/me").await.expect(200);
     assert_eq!(me["user"]["name"], "admin");
     assert_eq!(me["user"]["role"], "admin");

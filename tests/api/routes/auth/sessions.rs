@@ -104,7 +104,7 @@ async fn a_session_is_shown_with_all_that_it_has(backend: Backend) {
     let browser = server.anonymous.with_cookie(&Reply::of(signed_in).await.cookie().unwrap());
     let reply = browser.get(GET_SESSION).await;
     assert_eq!(reply.header("pragma"), Some("no-cache"));
-    assert_eq!(reply.header("set-cookie"), None, "there is nothing to refresh yet");
+    assert_eq!(reply.header("set-cookie"), None, "the session is not extended yet");
     let answer = reply.expect(200);
     let (session, now) = (&answer["session"], server.now());
     assert_eq!(
@@ -185,7 +185,11 @@ async fn any_request_extends_a_session_when_a_day_of_it_is_over_and_no_second_so
             })
             .await;
             assert!(reply.status.is_success(), "{path}: {}", reply.text);
-            assert_eq!(reply.header("set-cookie"), None, "{path}: the cookie lasts anyway");
+            assert_eq!(
+                reply.header("set-cookie"),
+                None,
+                "{path}: the cookie is persistent all the same"
+            );
             server.write_last_uses().await;
         };
         let begun = seen(&ada.browser).await;
@@ -233,7 +237,7 @@ async fn many_requests_at_once_extend_a_session_by_one_write_and_show_its_end_be
         assert_eq!(one.await.unwrap(), until);
     }
     server.advance(seconds(10));
-    assert_eq!(current(&ada.browser).await["expiresAt"], until, "the first of them counts");
+    assert_eq!(current(&ada.browser).await["expiresAt"], until, "the first use counts");
     server.write_last_uses().await;
     let written = seen(&ada.browser).await;
     assert_eq!(written["expiresAt"], until);
@@ -251,7 +255,7 @@ async fn a_session_that_is_over_is_not_extended(backend: Backend) {
     server.write_last_uses().await;
     assert!(!is_signed_in(&ada.browser).await);
     server.clock.set(server.now() - seconds(1));
-    assert!(is_signed_in(&ada.browser).await, "its row was not touched");
+    assert!(is_signed_in(&ada.browser).await, "the row is unchanged");
 }
 
 #[apply(on_both_databases)]
@@ -270,7 +274,11 @@ async fn a_request_that_asks_not_to_refresh_does_not_extend_the_session(backend:
     }
     ada.browser.get(&format!("{GET_SESSION}?disableRefresh=")).await.expect(200);
     let extended = seen(&ada.browser).await;
-    assert_eq!(extended["expiresAt"], (server.now() + days(7)).to_string(), "no text is no wish");
+    assert_eq!(
+        extended["expiresAt"],
+        (server.now() + days(7)).to_string(),
+        "an empty value is ignored"
+    );
 }
 
 #[apply(on_both_databases)]
@@ -298,7 +306,7 @@ async fn a_session_for_now_is_never_extended_and_ends_after_a_day(backend: Backe
     assert_eq!(reply.header("set-cookie"), None);
     assert_eq!(reply.text, "null");
     assert!(!is_signed_in(&browser).await);
-    assert!(is_signed_in(&ada.browser).await, "the one that is remembered lives");
+    assert!(is_signed_in(&ada.browser).await, "the persistent session is valid");
 }
 
 #[apply(on_both_databases)]
@@ -348,19 +356,19 @@ async fn the_list_has_every_live_session_newest_first(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let old = id_of(&ada.browser).await;
-    assert_eq!(listed(&ada.browser).await, [old.as_str()], "one's own at first");
+    assert_eq!(listed(&ada.browser).await, [old.as_str()], "the user's own session comes first");
 
     server.advance(days(6));
     let short = id_of(&sign_in_for_now(&server, &ada).await).await;
     let phone = server.sign_in(&ada).await;
     let new = id_of(&phone).await;
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
-    assert_eq!(listed(&grace.browser).await.len(), 1, "nobody sees another's");
+    assert_eq!(listed(&grace.browser).await.len(), 1, "other users' sessions are not listed");
 
     advance_to_the_eve(&server, days(1));
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
     server.advance(seconds(1));
-    assert_eq!(listed(&phone).await, [new.as_str()], "what is over is not shown");
+    assert_eq!(listed(&phone).await, [new.as_str()], "an expired session is not listed");
     // That request has extended it.
     server.write_last_uses().await;
     let sessions = phone.get(LIST_SESSIONS).await.expect(200);
@@ -421,7 +429,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
     let phone = server.sign_in(&ada).await;
     let tablet = server.sign_in(&ada).await;
     let reply = revoke(&ada.browser, &id_of(&phone).await).await;
-    assert_eq!(reply.header("set-cookie"), None, "one's own goes on");
+    assert_eq!(reply.header("set-cookie"), None, "the caller's own session continues");
     assert_eq!(reply.expect(200), json!({ "status": true }));
     assert!(!is_signed_in(&phone).await);
     assert!(is_signed_in(&tablet).await);
@@ -451,7 +459,7 @@ async fn nobody_ends_a_strangers_session_or_learns_of_it(backend: Backend) {
     for token in [strangers.as_str(), unknown, "", "' OR 1=1 --", &cookie] {
         let reply = revoke(&eve.browser, token).await;
         assert_eq!(reply.header("set-cookie"), None);
-        assert_eq!(reply.expect(200), json!({ "status": true }), "the same answer for each");
+        assert_eq!(reply.expect(200), json!({ "status": true }), "the same response for each");
     }
     assert!(is_signed_in(&ada.browser).await);
     assert!(is_signed_in(&eve.browser).await);
@@ -469,8 +477,8 @@ async fn all_sessions_end_at_once(backend: Backend) {
     assert_eq!(reply.expect(200), json!({ "status": true }));
     assert!(!is_signed_in(&ada.browser).await);
     assert!(!is_signed_in(&phone).await);
-    assert!(is_signed_in(&script).await, "tokens are no sessions");
-    assert!(is_signed_in(&grace.browser).await, "others' are left alone");
+    assert!(is_signed_in(&script).await, "tokens stay valid");
+    assert!(is_signed_in(&grace.browser).await, "the sessions of other users stay valid");
     ada.browser.post(REVOKE_SESSIONS, json!({})).await.assert_problem(401, "UNAUTHORIZED");
     server.sign_in(&ada).await;
 }
@@ -488,7 +496,7 @@ async fn all_other_sessions_end_and_ones_own_goes_on(backend: Backend) {
         assert!(!is_signed_in(device).await);
     }
     assert!(is_signed_in(&ada.browser).await);
-    assert!(is_signed_in(&grace.browser).await, "others' are left alone");
+    assert!(is_signed_in(&grace.browser).await, "the sessions of other users stay valid");
     assert_eq!(listed(&ada.browser).await.len(), 1);
     ada.browser.post(REVOKE_OTHERS, json!({})).await.expect(200);
 }
@@ -510,19 +518,23 @@ async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
 
     server.advance(seconds(59));
     ada.browser.get(ME).await.expect(200);
-    assert_eq!(seen().await, begun.to_string(), "not within the minute");
+    assert_eq!(seen().await, begun.to_string(), "not again within the minute");
     server.advance(seconds(1));
     ada.browser.get(ME).await.expect(200);
     assert_eq!(seen().await, (begun + seconds(60)).to_string());
     server.advance(seconds(59));
     ada.browser.get(ME).await.expect(200);
-    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "the minute counts from there");
+    assert_eq!(
+        seen().await,
+        (begun + seconds(60)).to_string(),
+        "the minute begins at the last write"
+    );
     server.advance(days(2));
-    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "not while nobody uses it");
+    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "not without a use");
 
     // Another instance, whose clock is behind, notes a use.
     server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Session(id.clone()));
-    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
+    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "the time only moves forward");
 }
 
 #[apply(on_both_databases)]
@@ -537,17 +549,17 @@ async fn when_a_token_was_last_used_is_noted_once_a_minute(backend: Backend) {
         ada.browser.get(&format!("/api/tokens/{id}")).await.expect(200)["lastUsedAt"].clone()
     };
     let begun = server.now();
-    assert_eq!(used().await, Value::Null, "never until now");
+    assert_eq!(used().await, Value::Null, "never used so far");
 
     script.get(ME).await.expect(200);
     assert_eq!(used().await, begun.to_string(), "the first use is noted at once");
     server.advance(seconds(59));
     script.get(ME).await.expect(200);
-    assert_eq!(used().await, begun.to_string(), "not within the minute");
+    assert_eq!(used().await, begun.to_string(), "not again within the minute");
     server.advance(seconds(1));
     script.get(ME).await.expect(200);
     assert_eq!(used().await, (begun + seconds(60)).to_string());
 
     server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Token(id.to_owned()));
-    assert_eq!(used().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
+    assert_eq!(used().await, (begun + seconds(60)).to_string(), "the time only moves forward");
 }

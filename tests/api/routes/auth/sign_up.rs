@@ -450,7 +450,10 @@ async fn the_cookie_over_https_is_a_host_cookie(backend: Backend) {
         let cookie = reply.cookie().unwrap();
         assert!(is_signed_in(&server.anonymous.with_cookie(&cookie)).await);
         let plain = cookie.trim_start_matches("__Host-");
-        assert!(!is_signed_in(&server.anonymous.with_cookie(plain)).await, "by that name alone");
+        assert!(
+            !is_signed_in(&server.anonymous.with_cookie(plain)).await,
+            "the cookie is accepted only under that name"
+        );
     }
     let body = with(newcomer("grace"), "rememberMe", false);
     let reply = post_with(&server, SIGN_UP, &headers, &body).await;
@@ -489,7 +492,7 @@ async fn the_cookies_secret_is_in_no_body(backend: Backend) {
         server.anonymous.with_cookie(&format!("portcullis={}", id.as_str().unwrap())),
         server.anonymous.with_cookie(&format!("portcullis={}", secret_of(&cookie))),
     ] {
-        assert!(!is_signed_in(&caller).await, "without its signature it opens nothing");
+        assert!(!is_signed_in(&caller).await, "without its signature the cookie is rejected");
     }
     for path in [VERIFY_PASSWORD, SIGN_IN] {
         let reply = browser.post(path, newcomer("ada")).await;
@@ -511,7 +514,7 @@ async fn the_session_that_the_browser_had_ends(backend: Backend) {
     let old = ada.browser.cookie.as_ref().unwrap();
     assert_ne!(secret_of(&new), secret_of(old));
     assert!(!is_signed_in(&ada.browser).await);
-    assert!(is_signed_in(&phone).await, "other devices are left alone");
+    assert!(is_signed_in(&phone).await, "the sessions of other devices stay valid");
     let me = server.anonymous.with_cookie(&new).get(ME).await.expect(200);
     assert_eq!(me["user"]["email"], "grace@example.com");
 }
@@ -530,6 +533,6 @@ async fn a_planted_cookie_is_not_adopted(backend: Backend) {
         let new = reply.cookie().unwrap();
         assert_ne!(&new, planted);
         assert!(is_signed_in(&server.anonymous.with_cookie(&new)).await);
-        assert!(!is_signed_in(&browser).await, "whoever planted it knows nothing");
+        assert!(!is_signed_in(&browser).await, "the planted cookie is not signed in");
     }
 }

@@ -221,8 +221,8 @@ async fn no_operation_leads_to_a_foreign_place(backend: Backend) {
             reply.assert_problem(403, "INVALID_CALLBACK_URL");
         }
     }
-    assert_eq!(server.outbox().await.len(), mails, "nothing was mailed");
-    assert_eq!(ada.browser.get(LIST_SESSIONS).await.expect(200), sessions, "nor anything done");
+    assert_eq!(server.outbox().await.len(), mails, "no mail was sent");
+    assert_eq!(ada.browser.get(LIST_SESSIONS).await.expect(200), sessions, "nothing was changed");
     confirm(&server.anonymous, &verify).await.expect(200);
     ada.browser.post(DELETE_USER, json!({ "token": delete })).await.expect(200);
 }
@@ -253,7 +253,7 @@ async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
         let body = json!({ "newEmail": wanted, "callbackURL": place });
         ada.browser.post(CHANGE_EMAIL, body).await.expect(200);
         let link = server.last_mail_to(&wanted).await.link();
-        assert_eq!(link.origin(), ours.origin(), "the link itself is ours");
+        assert_eq!(link.origin(), ours.origin(), "the link itself is on our origin");
         assert_eq!(location(&follow(&server.anonymous, &link).await), leads_to, "{place}");
 
         if !place.starts_with(APP) && !place.starts_with("https://app.example.com:443") {
@@ -411,7 +411,7 @@ async fn a_page_of_another_origin_reads_nothing_and_does_nothing(backend: Backen
         for caller in [&ada.browser, &server.anonymous] {
             let reply = Reply::of(from_page(caller, Method::GET, "/api/dashboard", origin)).await;
             assert_eq!(reply.header("access-control-allow-origin"), None, "{origin}");
-            assert!(varies_by_origin(&reply), "no cache mixes it up with another's");
+            assert!(varies_by_origin(&reply), "caches must vary by origin");
             reply.expect(200);
         }
         let code = if origin == "null" { "MISSING_OR_NULL_ORIGIN" } else { "INVALID_ORIGIN" };
@@ -444,7 +444,7 @@ async fn a_page_of_another_origin_is_told_nothing_of_cors(backend: Backend) {
         assert_eq!(cors(&reply), [""; 0], "{origin}");
     }
     let reply = Reply::of(server.anonymous.bare(Method::GET, ME)).await;
-    assert_eq!(cors(&reply), [""; 0], "nor who is no page");
+    assert_eq!(cors(&reply), [""; 0], "nor a client that is not a page");
 }
 
 #[apply(on_both_databases)]
@@ -628,7 +628,7 @@ async fn a_cookie_for_pages_of_other_sites_is_not_sent_over_http() {
         settings.extend(public_url.iter().flat_map(|url| ["--public-url", url]));
         let config = config(&url, folder.path(), &settings);
         let Err(refusal) = app::Server::start(config, Clock::System, true).await else {
-            panic!("it started")
+            panic!("the server started")
         };
         assert_eq!(
             refusal.to_string(),

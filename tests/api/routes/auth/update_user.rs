@@ -126,7 +126,7 @@ async fn a_picture_is_set_and_changed_and_taken_away(backend: Backend) {
         update(&ada.browser, json!({ "image": image })).await.expect(200);
         let user = user_of(&ada.browser).await;
         assert_eq!(user["image"], image);
-        assert_eq!(user["name"], "ada", "what is left out stays");
+        assert_eq!(user["name"], "ada", "a field that is left out stays unchanged");
     }
     let both = json!({ "name": "a".repeat(100), "image": "https://example.com/ada.png" });
     update(&ada.browser, both.clone()).await.expect(200);

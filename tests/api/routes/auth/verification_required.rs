@@ -93,9 +93,9 @@ async fn signing_up_answers_the_same_for_any_address(backend: Backend) {
         "updatedAt": now,
     });
     assert_eq!(answer, json!({ "token": null, "user": user }));
-    assert_eq!(rows(&server, "users").await, 5, "nobody came but one");
-    assert_eq!(rows(&server, "sessions").await, sessions, "no session is begun");
-    assert!(is_signed_in(&admin.browser).await, "nor is one ended");
+    assert_eq!(rows(&server, "users").await, 5, "only one user was added");
+    assert_eq!(rows(&server, "sessions").await, sessions, "no session is created");
+    assert!(is_signed_in(&admin.browser).await, "no session is revoked");
 }
 
 #[apply(on_both_databases)]
@@ -134,7 +134,7 @@ async fn nobody_comes_in_before_the_address_is_confirmed(backend: Backend) {
 
     let link = server.last_mail_to(email).await.secret();
     let reply = confirm(&server.anonymous, &link).await;
-    assert_eq!(reply.header("set-cookie"), None, "no session is begun");
+    assert_eq!(reply.header("set-cookie"), None, "no session is created");
     reply.expect(200);
     let answer = sign_in_with(&server, email, PASSWORD).await.expect(200);
     assert_eq!(answer["user"]["id"], user["id"]);
@@ -195,7 +195,7 @@ async fn the_owner_of_a_taken_address_is_told_and_may_choose_a_password(backend:
     let link = letter.link();
     assert_eq!(link.path(), "/reset-password");
     assert_eq!(link.query(), None);
-    assert!(is_signed_in(&ada.browser).await, "until it is used nothing ends");
+    assert!(is_signed_in(&ada.browser).await, "the session is valid until the link is used");
 
     choose(&server, &letter.secret(), NEW).await.expect(200);
     assert!(!is_signed_in(&ada.browser).await);
@@ -204,7 +204,7 @@ async fn the_owner_of_a_taken_address_is_told_and_may_choose_a_password(backend:
     lock_out(&admin, &ada).await;
     let before = server.outbox().await.len();
     sign_up(&server, "ada", PASSWORD).await.expect(200);
-    assert_eq!(server.outbox().await.len(), before, "who is locked out is not written to");
+    assert_eq!(server.outbox().await.len(), before, "a deactivated user gets no mail");
 }
 
 #[apply(on_both_databases)]

@@ -90,5 +90,5 @@ async fn no_spelling_of_a_path_gets_further_than_the_path() {
         }
     }
     assert!(tried > 1000, "{tried}");
-    assert!(same > 50, "some spellings are the path itself: {same}");
+    assert!(same > 50, "some spellings are equivalent to the path: {same}");
 }

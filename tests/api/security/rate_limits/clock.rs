@@ -105,7 +105,7 @@ async fn stored_moments_in_the_future_make_no_wait_longer_than_the_rule(backend:
     assert_eq!(
         waits(&server.anonymous.post(SIGN_IN, right.clone()).await),
         30,
-        "it is not put off"
+        "the wait is not extended"
     );
     server.clock.set(started + seconds(60));
     server.anonymous.post(SIGN_IN, right).await.expect(200);

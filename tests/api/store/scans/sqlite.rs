@@ -151,7 +151,7 @@ fn value(shown: &str) -> Value {
         // The debug output hides a hash. A hash is looked up in a unique index, whether or not it is found, as
         // this one is not.
         "HashOf" => Value::Blob(vec![7; 32]),
-        _ => panic!("{shown} is a value of no known kind"),
+        _ => panic!("{shown} is a value of an unknown kind"),
     }
 }
 

@@ -152,7 +152,7 @@ impl Cluster {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("PostgreSQL did not come up within 30 seconds at {}", self.url);
+        panic!("PostgreSQL did not start within 30 seconds at {}", self.url);
     }
 
     async fn execute(&self, sql: &str) {

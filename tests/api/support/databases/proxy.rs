@@ -68,7 +68,7 @@ async fn listen(
             if wire.wait_for(|wire| *wire != ProxyMode::Refuse).await.is_err() {
                 return;
             }
-            listener = TcpListener::bind(address).await.expect("its own port is still free");
+            listener = TcpListener::bind(address).await.expect("the proxy's port is still free");
         }
     }
 }

@@ -64,7 +64,7 @@ async fn a_hash_of_the_form_that_was_entered_is_renewed_at_the_next_sign_in(back
     sign_in_with(&server, &ada.email, &wrong)
         .await
         .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-    assert_eq!(stored().await, entered, "not before the password is seen");
+    assert_eq!(stored().await, entered, "no hash is replaced before a correct password");
     ada.browser.post(VERIFY_PASSWORD, json!({ "password": DECOMPOSED })).await.expect(200);
     sign_in_with(&server, &ada.email, DECOMPOSED).await.expect(200);
     let renewed = stored().await;
@@ -72,7 +72,7 @@ async fn a_hash_of_the_form_that_was_entered_is_renewed_at_the_next_sign_in(back
     for password in [COMPOSED, DECOMPOSED] {
         sign_in_with(&server, &ada.email, password).await.expect(200);
     }
-    assert_eq!(stored().await, renewed, "and only once");
+    assert_eq!(stored().await, renewed, "the hash is replaced only once");
 }
 
 /// Nearly all the time of a response is hashing, so its length must not show which emails have an account

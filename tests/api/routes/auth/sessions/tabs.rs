@@ -21,7 +21,7 @@ impl Browser {
     }
 
     fn keep(&self, reply: &Reply) {
-        let cookie = reply.cookie().expect("it sets another cookie");
+        let cookie = reply.cookie().expect("the response sets another cookie");
         *self.cookie.lock().unwrap() = cookie;
     }
 }
@@ -31,7 +31,7 @@ async fn poll(browser: &Browser, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let tab = browser.tab();
         for reply in [tab.get(GET_SESSION).await, tab.navigate(ME).await, tab.get(ME).await] {
-            assert_eq!(reply.header("set-cookie"), None, "a late answer touches no cookie");
+            assert_eq!(reply.header("set-cookie"), None, "a late response sets no cookie");
         }
     }
 }
@@ -79,7 +79,7 @@ async fn tabs_that_poll_while_another_gets_a_new_cookie_keep_it(backend: Backend
                 assert!(is_signed_in(&tab).await, "{how}");
                 assert_eq!(tab.get(GET_SESSION).await.expect(200)["user"]["id"], ada.id.as_str());
             }
-            assert!(!is_signed_in(&before).await, "{how}: the old cookie is dead");
+            assert!(!is_signed_in(&before).await, "{how}: the old cookie is rejected");
         }
     }
 }
