@@ -108,14 +108,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
             let mut seen = vec![Vec::new(); rows.len()];
-            let asked: Vec<_> = rows.iter().map(Row::look_ups).collect();
+            let lookups: Vec<_> = rows.iter().map(Row::look_ups).collect();
             for _ in 0..arguments.rounds {
                 for (row, seen) in rows.iter().zip(&mut seen) {
                     seen.push(ask(row, arguments.seconds)?);
                 }
             }
             print(&rows, &seen, workers, connections);
-            for (row, before) in rows.iter().zip(asked).filter(|(row, _)| row.state.is_some()) {
+            for (row, before) in rows.iter().zip(lookups).filter(|(row, _)| row.state.is_some()) {
                 println!(
                     "\n{}: {} look-ups on this server meanwhile",
                     row.name,

@@ -99,7 +99,7 @@ impl Served {
         ];
         let config = Settings::parse_from(settings).config;
         let key = key.clone();
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 // Starts all of Portcullis, for its state and its background work; what is measured is a
@@ -117,11 +117,11 @@ impl Served {
                     urls.insert(behind, format!("http://{}/", server.addrs()[0]));
                     actix_web::rt::spawn(server.run());
                 }
-                let _ = tell.send(Self { state, urls });
+                let _ = sender.send(Self { state, urls });
                 whole.run().await
             })
         });
-        told.recv().map_err(|_| match thread.join() {
+        receiver.recv().map_err(|_| match thread.join() {
             Ok(Err(error)) => error,
             _ => io::Error::other("the server ended before it began"),
         })

@@ -33,7 +33,7 @@ use portcullis::{
 use crate::support::*;
 
 /// Opens a store that has no other users.
-async fn quiet(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir) {
+async fn isolated_store(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     (open(&url, folder.path(), settings).await, folder)
@@ -207,7 +207,7 @@ async fn postgresql_is_reached_with_tls_that_is_checked() {
     let url = format!("{}?sslmode=require", Backend::Postgres.database(folder.path()).await);
     let authority = authority().await;
     if authority.as_os_str().is_empty() {
-        return; // somebody's own server: its certificate is their business
+        return; // an external server has a certificate of its own
     }
     let options = config(&url, folder.path(), &[]).store_options(true);
     let trusting = Location::parse(&url, Some(authority)).unwrap();
@@ -263,12 +263,12 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
     let late = std::time::Duration::from_secs(3);
     match server.state.store.database() {
         Database::Sqlite(sqlite) => {
-            let held = sqlite.write(move |_| {
+            let occupied = sqlite.write(move |_| {
                 std::thread::sleep(late);
                 Ok(())
             });
             let (_, reply) =
-                tokio::join!(held, ada.browser.post("/api/projects", json!({ "name": "x" })));
+                tokio::join!(occupied, ada.browser.post("/api/projects", json!({ "name": "x" })));
             reply.assert_problem(503, "store_unavailable");
         }
         Database::Postgres(_) => {

@@ -3,7 +3,8 @@
 use crate::{
     rules::Rules,
     state::{
-        Change, Database, Epoch, Epochs, Instance, Lease, LockOut, Read, Request, Saw, State, Ticks,
+        Change, Database, Epoch, Epochs, Instance, Lease, Read, Request, Revocation, Saw, State,
+        Ticks,
     },
 };
 
@@ -21,7 +22,7 @@ pub struct World {
     /// How many changes may affect other users, and whether the log is purged.
     pub others: u8,
     /// How many times a deactivated user may be reactivated.
-    pub mercies: u8,
+    pub reactivations: u8,
     /// How many times the database may be restored to its initial state.
     pub restores: u8,
     /// Whether the operator turns the cache on and off.
@@ -62,11 +63,11 @@ impl Cache {
     pub fn look(&self, database: &Database) -> Saw {
         let mut clear = Epochs::default();
         clear.insert(self.number(database.epoch));
-        let unconcerned = database.log.iter().rev().take_while(|change| !change.concerns);
-        for change in unconcerned.clone() {
+        let unaffected = database.log.iter().rev().take_while(|change| !change.affects);
+        for change in unaffected.clone() {
             clear.insert(self.number(change.before));
         }
-        if self.rules == Rules::GapIsSilence && unconcerned.count() == database.log.len() {
+        if self.rules == Rules::GapIsSilence && unaffected.count() == database.log.len() {
             (0..=database.drawn).for_each(|number| clear.insert(number));
         }
         let lease = if database.lease_off { 0 } else { self.lease() };
@@ -74,7 +75,7 @@ impl Cache {
     }
 
     /// Whether the entry is valid under what was seen of the epoch.
-    pub fn speaks(&self, instance: &Instance, saw: Saw) -> bool {
+    pub fn is_valid(&self, instance: &Instance, saw: Saw) -> bool {
         instance.entry.is_some_and(|epoch| saw.clear.contains(self.number(epoch)))
     }
 
@@ -84,7 +85,7 @@ impl Cache {
         let (Some(age), Some(lease)) = (request.clock, instance.lease) else { return false };
         // The age of the clock reading is also the time by which the lease had longer to run then.
         request.end.unwrap_or(lease.left) > -age
-            && self.speaks(instance, request.held.unwrap_or(lease.saw))
+            && self.is_valid(instance, request.held.unwrap_or(lease.saw))
     }
 
     /// The response to a read arrives: the lease is renewed, or continues.
@@ -92,11 +93,12 @@ impl Cache {
         let Some(saw) = read.saw else { return };
         let age = if self.rules == Rules::LeaseFromArrival { 0 } else { read.age };
         let mut lease = Lease { saw, left: saw.lease - age };
-        let is_younger = |held: &Lease| held.left > 0 && held.saw.lease - held.left < age;
-        if let Some(held) = instance.lease.filter(is_younger) {
+        let is_younger =
+            |current: &Lease| current.left > 0 && current.saw.lease - current.left < age;
+        if let Some(current) = instance.lease.filter(is_younger) {
             match self.rules {
                 Rules::OlderCountsWhole => {}
-                Rules::OlderKeepsEnd => lease.left = held.left,
+                Rules::OlderKeepsEnd => lease.left = current.left,
                 _ => return,
             }
         }
@@ -104,62 +106,62 @@ impl Cache {
     }
 
     /// Sends the acknowledgement. An instance that is alone gives up its lease in place of the wait.
-    pub fn answer(&self, state: &mut State, at: usize) {
+    pub fn acknowledge(&self, state: &mut State, at: usize) {
         let instance = &mut state.instances[at];
-        instance.lock_out = None;
+        instance.revocation = None;
         if self.world.alone && self.rules != Rules::AloneKeepsLease {
             instance.lease = None;
             if self.rules != Rules::AloneKeepsRead {
                 instance.reads.clear();
             }
         }
-        state.answered = true;
+        state.acknowledged = true;
     }
 
     /// Changes rights, and the epoch with them.
-    pub fn change(database: &mut Database, concerns: bool) {
+    pub fn change(database: &mut Database, affects: bool) {
         let before = database.epoch;
         database.drawn += 1;
         database.epoch = Epoch { counter: before.counter + 1, random: database.drawn };
-        database.log.push(Change { before, concerns });
+        database.log.push(Change { before, affects });
     }
 
     /// The admin asks an instance for a revocation. Where no rule is broken, that is a commit.
     pub fn ask(&self, state: &mut State, at: usize) {
         let wait = self.wait(&state.database);
-        let lock_out = match self.rules {
-            Rules::EpochAhead if !state.database.locked_out => {
+        let revocation = match self.rules {
+            Rules::EpochAhead if !state.database.revoked => {
                 Self::change(&mut state.database, true);
-                LockOut::Begun { wait }
+                Revocation::Begun { wait }
             }
-            Rules::WaitFromBefore | Rules::WaitReadBefore => LockOut::Begun { wait },
-            Rules::RepeatAtOnce if state.database.locked_out => LockOut::Committed { wait: 0 },
+            Rules::WaitFromBefore | Rules::WaitReadBefore => Revocation::Begun { wait },
+            Rules::RepeatAtOnce if state.database.revoked => Revocation::Committed { wait: 0 },
             _ => return self.commit(state, at, wait),
         };
-        state.instances[at].lock_out = Some(lock_out);
+        state.instances[at].revocation = Some(revocation);
     }
 
     /// Commits and waits, even if nothing is left to do: the earlier commit may be a moment old and not yet
     /// acknowledged.
     pub fn commit(&self, state: &mut State, at: usize, wait: Ticks) {
-        if !state.database.locked_out {
-            state.database.locked_out = true;
+        if !state.database.revoked {
+            state.database.revoked = true;
             if self.rules != Rules::EpochAhead {
                 Self::change(&mut state.database, true);
             }
         }
-        state.instances[at].lock_out = Some(LockOut::Committed { wait });
+        state.instances[at].revocation = Some(Revocation::Committed { wait });
     }
 
     /// Reactivates the user. No acknowledgement so far, nor one on its way, promises anything any more.
-    pub fn let_in(state: &mut State) {
-        state.database.mercies += 1;
-        state.database.locked_out = false;
+    pub fn reactivate(state: &mut State) {
+        state.database.reactivations += 1;
+        state.database.revoked = false;
         Self::change(&mut state.database, true);
-        state.answered = false;
+        state.acknowledged = false;
         state.request = None;
         for instance in &mut state.instances {
-            instance.lock_out = None;
+            instance.revocation = None;
         }
     }
 
@@ -206,9 +208,9 @@ impl Cache {
                 read.age += 1;
             }
             instance.reads.retain(|read| read.age < self.lease() + back);
-            match &mut instance.lock_out {
-                Some(LockOut::Committed { wait }) => *wait = (*wait - 1).max(0),
-                Some(LockOut::Begun { wait }) if self.rules == Rules::WaitFromBefore => {
+            match &mut instance.revocation {
+                Some(Revocation::Committed { wait }) => *wait = (*wait - 1).max(0),
+                Some(Revocation::Begun { wait }) if self.rules == Rules::WaitFromBefore => {
                     *wait = (*wait - 1).max(0);
                 }
                 _ => {}

@@ -23,7 +23,7 @@ const TWO: World = World {
     instances: 2,
     slow: true,
     others: 0,
-    mercies: 0,
+    reactivations: 0,
     restores: 0,
     switched: false,
     alone: false,
@@ -35,7 +35,7 @@ const ALIKE: World = World { slow: false, ..ONE };
 /// Changes affect other users, and the log is purged.
 const LOGGED: World = World { others: 2, ..ONE };
 /// A deactivated user is reactivated, and deactivated again.
-const FORGIVEN: World = World { mercies: 1, ..ONE };
+const REACTIVATED: World = World { reactivations: 1, ..ONE };
 /// The database is restored once.
 const RESTORED: World = World { others: 1, restores: 1, ..ONE };
 /// The operator turns the cache on and off.
@@ -76,7 +76,7 @@ fn an_entry_outlives_changes_that_concern_others() {
 
 #[test]
 fn whoever_is_let_in_again_can_be_locked_out_again() {
-    holds(Rules::Kept, FORGIVEN);
+    holds(Rules::Kept, REACTIVATED);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_order_of_answers_does_not_matter_where_each_counts_whole() {
 fn the_end_may_be_read_before_the_entry_is_asked() {
     holds(Rules::EndFirst, ONE);
     holds(Rules::EndFirst, LOGGED);
-    holds(Rules::EndFirst, FORGIVEN);
+    holds(Rules::EndFirst, REACTIVATED);
     holds(Rules::EndFirst, ALONE);
 }
 

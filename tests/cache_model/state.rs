@@ -35,7 +35,7 @@ pub struct Change {
     /// The epoch that it ended.
     pub before: Epoch,
     /// Whether it affects the one credential that is followed.
-    pub concerns: bool,
+    pub affects: bool,
 }
 
 /// What is committed: a statement sees all of it as of one moment.
@@ -43,14 +43,14 @@ pub struct Change {
 pub struct Database {
     pub epoch: Epoch,
     /// Whether the credential is revoked.
-    pub locked_out: bool,
+    pub revoked: bool,
     /// The changes that were not purged, oldest first.
     pub log: Vec<Change>,
     /// The last random value of an epoch.
     pub drawn: u8,
     /// How many changes affected other users, how many reactivations there were, and how many restores.
     pub others: u8,
-    pub mercies: u8,
+    pub reactivations: u8,
     pub restores: u8,
     /// Whether the length of leases is zero, and that of the wait, each in its column beside the epoch.
     pub lease_off: bool,
@@ -88,7 +88,7 @@ pub struct Lease {
 
 /// A revocation, at the instance that was asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LockOut {
+pub enum Revocation {
     /// Not committed, or only in part. Only where a rule is broken are there states in between.
     Begun { wait: Ticks },
     /// Committed, and waiting.
@@ -105,7 +105,7 @@ pub struct Instance {
     pub lease: Option<Lease>,
     /// In the order in which they began.
     pub reads: Vec<Read>,
-    pub lock_out: Option<LockOut>,
+    pub revocation: Option<Revocation>,
 }
 
 /// A request with the credential to the first instance, which begins after the revocation was acknowledged.
@@ -127,7 +127,7 @@ pub struct State {
     pub database: Database,
     pub instances: Vec<Instance>,
     /// Whether the revocation was acknowledged.
-    pub answered: bool,
+    pub acknowledged: bool,
     pub request: Option<Request>,
     /// Whether that request was accepted, which breaks the promise.
     pub accepted: bool,

@@ -45,10 +45,10 @@ async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
 async fn a_front_end_on_another_origin_works_in_a_browser() {
     let folder = tempfile::TempDir::new().unwrap();
     let hosts = ["api.site.test", "app.site.test", "front.example", "evil.example"];
-    let made = rcgen::generate_simple_self_signed(hosts.map(String::from)).unwrap();
+    let generated = rcgen::generate_simple_self_signed(hosts.map(String::from)).unwrap();
     let [certificate, key] = ["server.crt", "server.key"].map(|name| folder.path().join(name));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&certificate, generated.cert.pem()).unwrap();
+    std::fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
 
     let mut sites = json!({ "certificate": certificate, "key": key, "servers": {} });
     let mut running = Vec::new();

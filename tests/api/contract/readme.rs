@@ -193,16 +193,16 @@ fn each_tour_makes_users_of_its_own() {
     let document: Value = serde_json::from_str(&document).unwrap();
     let schemas =
         ["SignUp", "SetUp", "CreateUser"].map(|name| &document["components"]["schemas"][name]);
-    let mut made: Vec<&str> =
+    let mut created: Vec<&str> =
         schemas.iter().map(|schema| schema["example"]["email"].as_str().unwrap()).collect();
     let curl = commands(TUTORIAL, "## Sign up", "## Create a token").concat();
-    made.extend(emails(&curl, r#""email": ""#));
-    made.extend(emails(TUTORIAL, "--email "));
-    made.extend(emails(BETTER_AUTH, r#"signUp.email({ name: "Charles", email: ""#));
-    made.sort_unstable();
-    let count = made.len();
-    made.dedup();
-    assert_eq!((made.len(), count), (6, 6), "{made:?}");
+    created.extend(emails(&curl, r#""email": ""#));
+    created.extend(emails(TUTORIAL, "--email "));
+    created.extend(emails(BETTER_AUTH, r#"signUp.email({ name: "Charles", email: ""#));
+    created.sort_unstable();
+    let count = created.len();
+    created.dedup();
+    assert_eq!((created.len(), count), (6, 6), "{created:?}");
 }
 
 /// Runs the commands of the walkthrough unchanged, except for the server's IP address and port and the path of

@@ -50,8 +50,8 @@ impl Site {
         let phone = server.anonymous.with_cookie(&signed_out);
         phone.post("/api/auth/sign-out", json!({})).await.expect(200);
         let token = async || {
-            let made = ada.post("/api/tokens", json!({ "name": "test" })).await.expect(201);
-            ["token", "id"].map(|field| made[field].as_str().unwrap().to_owned())
+            let created = ada.post("/api/tokens", json!({ "name": "test" })).await.expect(201);
+            ["token", "id"].map(|field| created[field].as_str().unwrap().to_owned())
         };
         let [live, _] = token().await;
         let [revoked, id] = token().await;
@@ -65,8 +65,10 @@ impl Site {
 
     /// Asserts that a server serves all of it after a restore, and nothing else.
     async fn is_served_by(&self, server: &ServerProcess) {
-        let (cookie, token) =
-            (|key| server.anonymous.with_cookie(key), |key| server.anonymous.with_token(key));
+        let (cookie, token) = (
+            |credential| server.anonymous.with_cookie(credential),
+            |credential| server.anonymous.with_token(credential),
+        );
         cookie(&self.cookie).get("/api/me").await.expect(200);
         token(&self.token).get("/api/me").await.expect(200);
         token(&self.revoked).get("/api/me").await.assert_problem(401, "token_invalid");
@@ -94,8 +96,9 @@ impl Load {
             let (script, done, stop) = (script.clone(), Arc::clone(&done), stop.clone());
             tokio::spawn(async move {
                 while !stop.is_cancelled() {
-                    let made = script.post(PROJECTS, json!({ "name": "load" })).await.expect(201);
-                    done.lock().unwrap().push(made["id"].as_str().unwrap().to_owned());
+                    let created =
+                        script.post(PROJECTS, json!({ "name": "load" })).await.expect(201);
+                    done.lock().unwrap().push(created["id"].as_str().unwrap().to_owned());
                 }
             })
         });
@@ -199,7 +202,7 @@ async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
         panic!("two blocks");
     };
     let home = TempDir::new().unwrap();
-    let held = back_up(home.path(), &[], backup).await;
+    let state = back_up(home.path(), &[], backup).await;
     let copy = home.path().join("portcullis.backup");
     assert_eq!(faults(&copy).unwrap(), [""; 0]);
     is_for_our_eyes_only(&copy);
@@ -213,10 +216,10 @@ async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
         fs::metadata(old_log).unwrap().len() > 0,
         "the old log must exist for the recipe to remove"
     );
-    for place in [elsewhere, home] {
-        shell(place.path(), &[], restore).await;
-        let server = ServerProcess::start(place.path(), &[]);
-        is_restored(&server, &held).await;
+    for folder in [elsewhere, home] {
+        shell(folder.path(), &[], restore).await;
+        let server = ServerProcess::start(folder.path(), &[]);
+        is_restored(&server, &state).await;
     }
 }
 
@@ -234,12 +237,12 @@ async fn a_dump_of_postgresql_under_load_is_restored_by_the_readmes_recipe() {
     let restore = restore.replace("portcullis_restored", name);
     let secret = SigningKey::generate().reveal();
     let settings = |url| [("DATABASE_URL", url), ("PORTCULLIS_SECRET", secret.as_str())];
-    let held = back_up(home.path(), &settings(&url), backup).await;
+    let state = back_up(home.path(), &settings(&url), backup).await;
     is_for_our_eyes_only(&home.path().join("portcullis.dump"));
     let urls = [("DATABASE_URL", url.as_str()), ("RESTORED_URL", restored.as_str())];
     shell(home.path(), &urls, &restore).await;
     let server = ServerProcess::start(home.path(), &settings(&restored));
-    is_restored(&server, &held).await;
+    is_restored(&server, &state).await;
 }
 
 #[tokio::test]

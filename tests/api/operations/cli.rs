@@ -71,7 +71,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let list = succeeds(run(&["user", "list", "--search", "ADA"], ""));
     assert!(list.contains("ada@example.com") && !list.contains("root@"), "{list}");
 
-    let made = succeeds(run(
+    let created = succeeds(run(
         &[
             "token",
             "create",
@@ -86,7 +86,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
         ],
         "",
     ));
-    let script = server.anonymous.with_token(made.trim());
+    let script = server.anonymous.with_token(created.trim());
     assert_eq!(script.get("/api/me").await.expect(200)["scopes"], json!(["read"]));
     let refusal = fails(run(
         &["token", "create", "--email", "ada@example.com", "--name", "x", "--scope", "admin"],
@@ -105,7 +105,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     script.get("/api/me").await.expect(200);
 
     let list = succeeds(run(&["token", "list", "--email", "ada@example.com"], ""));
-    assert!(!list.contains(made.trim()));
+    assert!(!list.contains(created.trim()));
     let id = list.split_whitespace().next().unwrap();
     succeeds(run(&["token", "revoke", id], ""));
     script.get("/api/me").await.assert_problem(401, "token_invalid");
@@ -149,11 +149,11 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let events =
         server.anonymous.with_cookie(&admin).get("/api/admin/audit-events").await.expect(200);
     let mut events = events["items"].as_array().unwrap().iter();
-    let made = events.find(|event| event["action"] == "token-created").unwrap();
-    assert_eq!(made["detail"]["tokenId"], id);
+    let created = events.find(|event| event["action"] == "token-created").unwrap();
+    assert_eq!(created["detail"]["tokenId"], id);
     let os_user = Command::new("id").arg("-un").output().unwrap().stdout;
     let os_user = String::from_utf8(os_user).unwrap().trim().to_owned();
-    assert_eq!(made["detail"]["osUser"], os_user.as_str());
+    assert_eq!(created["detail"]["osUser"], os_user.as_str());
     let page = server.anonymous.with_cookie(&admin).navigate("/admin/audit-events").await.text;
     assert!(page.contains(&format!("The operator ({os_user} at the command line)")), "{page}");
 }
@@ -227,24 +227,24 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
     );
     let listed = succeeds(run(&["session", "list", "--email", "ADA@example.com"], ""));
     assert_eq!((listed.lines().count(), listed.contains("127.0.0.1")), (1, true), "{listed}");
-    let told = succeeds(run(&["session", "revoke", "--email", "ADA@example.com"], ""));
-    assert!(told.contains("all sessions and mailed links of ada@example.com"), "{told}");
+    let output = succeeds(run(&["session", "revoke", "--email", "ADA@example.com"], ""));
+    assert!(output.contains("all sessions and mailed links of ada@example.com"), "{output}");
     assert!(
         succeeds(run(&["session", "list", "--email", "ada@example.com"], ""))
             .contains("No sessions.")
     );
     follow(&of_ada).await.assert_problem(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, true], [true, true], [true, true]]);
-    let told = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));
-    assert!(told.contains("all tokens of ada@example.com."), "{told}");
+    let output = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));
+    assert!(output.contains("all tokens of ada@example.com."), "{output}");
     assert_eq!(live().await, [[false, false], [true, true], [true, true]]);
 
-    let told = succeeds(run(&["session", "revoke", "--all"], ""));
-    assert!(told.contains("all sessions and mailed links of all users"), "{told}");
+    let output = succeeds(run(&["session", "revoke", "--all"], ""));
+    assert!(output.contains("all sessions and mailed links of all users"), "{output}");
     follow(&of_bob).await.assert_problem(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, false], [false, true], [false, true]]);
-    let told = succeeds(run(&["token", "revoke", "--all"], ""));
-    assert!(told.contains("all tokens of all users."), "{told}");
+    let output = succeeds(run(&["token", "revoke", "--all"], ""));
+    assert!(output.contains("all tokens of all users."), "{output}");
     assert_eq!(live().await, [[false, false]; 3]);
 
     let root = sign_in("root@example.com").await;

@@ -108,8 +108,8 @@ async fn a_line_says_who_did_what_and_how_it_ended(backend: Backend) {
     let wrong = json!({ "email": "ada@example.com", "password": "not the password" });
     let refused = anonymous.post("/api/auth/sign-in/email", wrong).await;
     let request_id = refused.header("x-request-id").unwrap().to_owned();
-    let made = browser.post("/api/tokens", json!({ "name": "t", "scopes": ["read"] })).await;
-    let script = anonymous.with_token(made.expect(201)["token"].as_str().unwrap());
+    let created = browser.post("/api/tokens", json!({ "name": "t", "scopes": ["read"] })).await;
+    let script = anonymous.with_token(created.expect(201)["token"].as_str().unwrap());
     script
         .post("/api/projects", json!({ "name": "x" }))
         .await
@@ -174,7 +174,7 @@ async fn of_many_tampered_cookies_one_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_cannot_be_renewed_is_told_once() {
     let home = TempDir::new().unwrap();
-    let (wire, url) = Proxy::to(&Backend::Postgres.database(home.path()).await).await;
+    let (proxy, url) = Proxy::to(&Backend::Postgres.database(home.path()).await).await;
     let secret = SigningKey::generate().reveal();
     let settings = [
         ("DATABASE_URL", url.as_str()),
@@ -183,15 +183,15 @@ async fn a_lease_that_cannot_be_renewed_is_told_once() {
         ("PORTCULLIS_LOG", "info"),
     ];
     let server = ServerProcess::start_logging(home.path(), &settings);
-    let told = |sentence: &str| {
+    let times_logged = |sentence: &str| {
         fs::read_to_string(home.path().join("log")).unwrap().matches(sentence).count()
     };
     let soon = Duration::from_millis(20);
     let (fault, end) = ("the lease cannot be renewed", "the lease can be renewed again");
     for (does, sentence) in [(ProxyMode::Refuse, fault), (ProxyMode::Pass, end)] {
-        wire.set(does);
+        proxy.set(does);
         within_timeout(async {
-            while told(sentence) == 0 {
+            while times_logged(sentence) == 0 {
                 tokio::time::sleep(soon).await;
             }
         })
@@ -199,7 +199,7 @@ async fn a_lease_that_cannot_be_renewed_is_told_once() {
         // Waits while the job is retried a few times.
         tokio::time::sleep(soon * 50).await;
     }
-    assert_eq!((told(fault), told(end)), (1, 1));
+    assert_eq!((times_logged(fault), times_logged(end)), (1, 1));
     drop(server);
 }
 
@@ -278,9 +278,9 @@ struct Markers(Vec<(&'static str, String)>);
 
 impl Markers {
     #[track_caller]
-    fn are_not_in(&self, place: &str, text: &str) {
+    fn are_not_in(&self, source: &str, text: &str) {
         for (what, marker) in &self.0 {
-            assert!(!text.contains(marker), "{what} is in {place}");
+            assert!(!text.contains(marker), "{what} is in {source}");
         }
     }
 }
@@ -302,7 +302,7 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
     secrets.push(("a cookie", cookie.split_once('=').unwrap().1.to_owned()));
     secrets.push(("a cookie's secret", crate::routes::auth::secret_of(&cookie)));
     let browser = anonymous.with_cookie(&cookie);
-    let link = |letter: Email| letter.secret();
+    let link = |mail: Email| mail.secret();
     let mailbox = home.path().join("data/outbox");
     let confirm = link(Email::wait_in(&mailbox, email, 1).await);
     secrets.push(("a link to confirm", confirm.clone()));
@@ -315,8 +315,8 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
     let reply = browser.post("/api/auth/change-password", change).await;
     cookie = reply.cookie().unwrap();
     let browser = anonymous.with_cookie(&cookie);
-    let made = browser.post("/api/tokens", json!({ "name": "t" })).await.expect(201);
-    let token = made["token"].as_str().unwrap().to_owned();
+    let created = browser.post("/api/tokens", json!({ "name": "t" })).await.expect(201);
+    let token = created["token"].as_str().unwrap().to_owned();
     let script = anonymous.with_token(&token);
     script.get("/api/me").await.expect(200);
     let (start, last) = token.split_at(token.len() - 1);

@@ -160,7 +160,7 @@ async fn systemd_learns_when_the_server_is_ready_that_it_answers_and_when_it_sto
     let socket = home.path().join("notify");
     let systemd = UnixDatagram::bind(&socket).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let heard = || {
+    let notification = || {
         let mut message = [0; 256];
         let length = systemd.recv(&mut message).unwrap();
         String::from_utf8_lossy(&message[..length]).trim().to_owned()
@@ -168,13 +168,13 @@ async fn systemd_learns_when_the_server_is_ready_that_it_answers_and_when_it_sto
     let notify = socket.display().to_string();
     let settings = [("NOTIFY_SOCKET", notify.as_str()), ("WATCHDOG_USEC", "300000")];
     let server = ServerProcess::start(home.path(), &settings);
-    assert_eq!(heard(), "READY=1");
+    assert_eq!(notification(), "READY=1");
     server.anonymous.get("/health/ready").await.expect(200);
     for _ in 0..3 {
-        assert_eq!(heard(), "WATCHDOG=1");
+        assert_eq!(notification(), "WATCHDOG=1");
     }
     server.signal("TERM");
-    while heard() != "STOPPING=1" {}
+    while notification() != "STOPPING=1" {}
     assert!(server.wait().success());
 }
 

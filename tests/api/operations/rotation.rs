@@ -36,8 +36,8 @@ async fn sign_up(server: &ServerProcess, name: &str) -> [String; 2] {
     let body = json!({ "name": name, "email": email, "password": PASSWORD });
     let cookie = server.anonymous.post(SIGN_UP, body).await.cookie().unwrap();
     let browser = server.anonymous.with_cookie(&cookie);
-    let made = browser.post("/api/tokens", json!({ "name": "script" })).await.expect(201);
-    [cookie, made["token"].as_str().unwrap().to_owned()]
+    let created = browser.post("/api/tokens", json!({ "name": "script" })).await.expect(201);
+    [cookie, created["token"].as_str().unwrap().to_owned()]
 }
 
 /// Asserts that both credentials of each of these users are accepted at each of these instances, and that no

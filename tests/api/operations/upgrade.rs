@@ -54,7 +54,7 @@ struct Balancer {
     cookie: String,
     token: String,
     failed: Mutex<Vec<String>>,
-    made: Mutex<HashSet<String>>,
+    created: Mutex<HashSet<String>>,
     stop: CancellationToken,
 }
 
@@ -68,7 +68,7 @@ impl Balancer {
             cookie: cookie.to_owned(),
             token: token.to_owned(),
             failed: Mutex::default(),
-            made: Mutex::default(),
+            created: Mutex::default(),
             stop: CancellationToken::new(),
         })
     }
@@ -84,9 +84,10 @@ impl Balancer {
         while !self.stop.is_cancelled() {
             let upstreams = self.upstreams.lock().unwrap().clone();
             for upstream in upstreams {
-                let asked = self.http.get(format!("{}/health/ready", upstream.base)).send().await;
+                let response =
+                    self.http.get(format!("{}/health/ready", upstream.base)).send().await;
                 *upstream.ready.lock().unwrap() =
-                    asked.is_ok_and(|reply| reply.status() == StatusCode::OK);
+                    response.is_ok_and(|reply| reply.status() == StatusCode::OK);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -129,7 +130,7 @@ impl Balancer {
             (4, _) => (Method::GET, "/api/projects".to_owned(), None),
             (_, _) => (Method::POST, "/api/projects".to_owned(), Some(json!({ "name": "load" }))),
         };
-        let made = method == Method::POST;
+        let created = method == Method::POST;
         let url = format!("{}{path}", upstream.base);
         let mut request = self.http.request(method, url).header("Origin", &upstream.base);
         request = match number % 2 {
@@ -147,9 +148,9 @@ impl Balancer {
         if !status.is_success() || answer.is_null() {
             return Err(format!("{path}: {status} {text}"));
         }
-        if made {
+        if created {
             let id = answer["id"].as_str().unwrap().to_owned();
-            self.made.lock().unwrap().insert(id.clone());
+            self.created.lock().unwrap().insert(id.clone());
             *latest = Some(id);
         }
         Ok(())
@@ -195,8 +196,8 @@ async fn a_release_goes_forward_and_back_and_no_request_fails() {
     let ada = json!({ "name": "Ada", "email": "ada@example.com", "password": PASSWORD });
     let cookie = old.anonymous.post("/api/auth/sign-up/email", ada).await.cookie().unwrap();
     let browser = old.anonymous.with_cookie(&cookie);
-    let made = browser.post("/api/tokens", json!({ "name": "load" })).await.expect(201);
-    let balancer = Balancer::new(&cookie, made["token"].as_str().unwrap());
+    let created = browser.post("/api/tokens", json!({ "name": "load" })).await.expect(201);
+    let balancer = Balancer::new(&cookie, created["token"].as_str().unwrap());
     let at_old = balancer.add(&old);
     let mut tasks = Vec::new();
     for number in 0..4 {
@@ -235,7 +236,7 @@ async fn a_release_goes_forward_and_back_and_no_request_fails() {
     let kept: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(
         kept,
-        *balancer.made.lock().unwrap(),
+        *balancer.created.lock().unwrap(),
         "every acknowledged write is there exactly once"
     );
 }
@@ -370,15 +371,18 @@ async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
     let before = tables.shape().await;
 
     // The migration waits before its last statement, after all others.
-    let holder = connect(&url).await;
-    holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
+    let lock_holder = connect(&url).await;
+    lock_holder
+        .batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE")
+        .await
+        .unwrap();
     let mut migrate = portcullis(home.path(), &settings);
     let mut migrate = migrate.arg("migrate").stdout(Stdio::null()).spawn().unwrap();
     let watcher = connect(&url).await;
     until_it_waits(&watcher, &mut migrate).await;
     migrate.kill().unwrap();
     migrate.wait().unwrap();
-    holder.batch_execute("ROLLBACK").await.unwrap();
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
     while portcullis_at(&watcher, "").await > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -402,13 +406,16 @@ async fn nobody_is_served_before_the_tables_are_up_to_date() {
         ("PORTCULLIS_LISTEN", address.as_str()),
     ];
     Tables::of(&url).await.execute(&newest(Backend::Postgres).1).await;
-    let holder = connect(&url).await;
-    holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
+    let lock_holder = connect(&url).await;
+    lock_holder
+        .batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE")
+        .await
+        .unwrap();
     let mut serve = portcullis(home.path(), &settings).spawn().unwrap();
     let watcher = connect(&url).await;
     until_it_waits(&watcher, &mut serve).await;
     assert!(TcpStream::connect(port).is_err(), "the server does not listen during the migration");
-    holder.batch_execute("ROLLBACK").await.unwrap();
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
     let server = ServerProcess::of(serve);
     assert_eq!(server.anonymous.base, format!("http://{address}"));
     server.anonymous.get("/health/ready").await.expect(200);

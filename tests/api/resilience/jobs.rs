@@ -12,7 +12,8 @@ use tempfile::TempDir;
 
 use crate::{
     resilience::mail::{
-        LEASE, advance, all_done, failed, job_for, jobs, sending_to, until, write_to,
+        LEASE, advance, job_for, jobs, request_mail, start_with_mail, wait_for_all_jobs,
+        wait_for_failures, wait_until,
     },
     support::*,
 };
@@ -42,8 +43,8 @@ async fn claim(server: &Server, kinds: &'static [&'static str], now: Timestamp) 
 }
 
 /// Waits until this many jobs are running.
-async fn begun(server: &Server, count: usize) {
-    until(&format!("{count} jobs are running"), async || {
+async fn wait_for_running(server: &Server, count: usize) {
+    wait_until(&format!("{count} jobs are running"), async || {
         jobs(server).await.iter().filter(|job| job.attempts > 0).count() == count
     })
     .await;
@@ -66,7 +67,7 @@ async fn a_job_that_no_binary_knows_waits_untouched_and_holds_up_no_other(backen
     let id = add_foreign(&server, server.now()).await;
     advance(&server, days(2));
     for email in addresses(AT_ONCE + 1) {
-        write_to(&server, &email).await;
+        request_mail(&server, &email).await;
     }
     assert_eq!(server.outbox().await.len(), AT_ONCE + 1);
     let left = jobs(&server).await;
@@ -95,7 +96,7 @@ async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backen
     let sql = format!("UPDATE jobs SET payload = '{known}', attempts = 0");
     execute(&server, &sql).await;
     advance(&server, LEASE);
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(server.mail_to("ada@example.com").await.len(), 1);
 }
 
@@ -108,11 +109,11 @@ async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
         ids.push(add_foreign(&server, due).await);
     }
     assert!(claim(&server, FOREIGN, now - seconds(1)).await.is_none(), "no job is due");
-    let mut taken = Vec::new();
+    let mut claimed = Vec::new();
     while let Some(job) = claim(&server, FOREIGN, now + seconds(3)).await {
-        taken.push(job.id);
+        claimed.push(job.id);
     }
-    assert_eq!(taken, [1, 3, 0, 2].map(|number: usize| ids[number].clone()));
+    assert_eq!(claimed, [1, 3, 0, 2].map(|number: usize| ids[number].clone()));
 }
 
 #[apply(on_both_databases)]
@@ -129,7 +130,7 @@ async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
         }
     });
     for email in addresses(99) {
-        write_to(&server, &email).await;
+        request_mail(&server, &email).await;
     }
     while !jobs(&server).await.is_empty() {
         ada.browser.get("/api/me").await.expect(200);
@@ -141,28 +142,28 @@ async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
 async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
     let server = backend.start().await;
     // Its worker has started: a worker corrects a job that, by its clock, waits for too long.
-    write_to(&server, "first@example.com").await;
-    all_done(&server).await;
+    request_mail(&server, "first@example.com").await;
+    wait_for_all_jobs(&server).await;
     // Not due for the server, whose worker would be faster.
     let later = server.now() + seconds(30 * 60);
     let job = Job::from(Mail::new(About::PasswordChanged, "ada@example.com"));
     let job = job.row(None, later).due_at(later);
     queue::add(&server.state.store, job).await.unwrap();
-    let taken = claim(&server, &["mail"], later).await.unwrap();
-    assert_eq!((taken.attempts, taken.run_at), (1, later + LEASE));
+    let claimed = claim(&server, &["mail"], later).await.unwrap();
+    assert_eq!((claimed.attempts, claimed.run_at), (1, later + LEASE));
 
     server.clock.set(later + LEASE - seconds(1));
-    write_to(&server, "marker@example.com").await;
-    until("the marker is done", async || jobs(&server).await.len() == 1).await;
-    let held = job_for(&server, "ada@example.com").await.unwrap();
+    request_mail(&server, "marker@example.com").await;
+    wait_until("the marker is done", async || jobs(&server).await.len() == 1).await;
+    let leased = job_for(&server, "ada@example.com").await.unwrap();
     assert_eq!(
-        (held.attempts, held.run_at),
+        (leased.attempts, leased.run_at),
         (1, later + LEASE),
         "the lease is still the other worker's"
     );
 
     advance(&server, seconds(1));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(server.mail_to("ada@example.com").await.len(), 1);
 }
 
@@ -174,8 +175,8 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
     let late = claim(&server, FOREIGN, now).await.unwrap();
     assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none());
     let now = now + LEASE;
-    let taken = claim(&server, FOREIGN, now).await.unwrap();
-    assert_eq!((&taken.id, taken.attempts), (&id, 2));
+    let claimed = claim(&server, FOREIGN, now).await.unwrap();
+    assert_eq!((&claimed.id, claimed.attempts), (&id, 2));
 
     let reason = || "too late".to_owned();
     for outcome in
@@ -185,12 +186,12 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
         let left = jobs(&server).await.remove(0);
         assert_eq!((&left.id, left.attempts), (&id, 2));
         // The server may have shortened the delay, by the time of its start.
-        assert!(left.run_at <= taken.run_at, "{}", left.run_at);
+        assert!(left.run_at <= claimed.run_at, "{}", left.run_at);
         assert_eq!((left.last_error, left.given_up_at), (None, None));
     }
-    queue::record_outcome(store, &taken, Outcome::GivenUp(reason()), now).await.unwrap();
+    queue::record_outcome(store, &claimed, Outcome::GivenUp(reason()), now).await.unwrap();
     assert!(claim(&server, FOREIGN, now + days(9)).await.is_none(), "the job is not retried");
-    queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
+    queue::record_outcome(store, &claimed, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
 
@@ -203,11 +204,11 @@ async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: B
     let late = claim(&server, FOREIGN, now).await.unwrap();
     let due = moment(backend, now);
     execute(&server, &format!("UPDATE jobs SET run_at = {due}")).await;
-    let taken = claim(&server, FOREIGN, now).await.unwrap();
-    assert_eq!((taken.run_at, taken.fence), (late.run_at, late.fence + 1));
+    let claimed = claim(&server, FOREIGN, now).await.unwrap();
+    assert_eq!((claimed.run_at, claimed.fence), (late.run_at, late.fence + 1));
     queue::record_outcome(store, &late, Outcome::Done, now).await.unwrap();
     assert_eq!(jobs(&server).await.len(), 1, "the outcome of the first worker is ignored");
-    queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
+    queue::record_outcome(store, &claimed, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
 
@@ -221,8 +222,8 @@ async fn a_job_is_due_at_once_although_its_instances_clock_is_an_hour_off(backen
         let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, now);
         let id = job.id().to_owned();
         queue::add(&server.state.store, job).await.unwrap();
-        let taken = claim(&server, FOREIGN, shared).await.unwrap();
-        assert_eq!((taken.id, taken.run_at), (id, shared + LEASE));
+        let claimed = claim(&server, FOREIGN, shared).await.unwrap();
+        assert_eq!((claimed.id, claimed.run_at), (id, shared + LEASE));
     }
 }
 
@@ -239,10 +240,10 @@ async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
         assert_eq!(again, 0, "the delay is shortened once");
         jobs(&server).await.remove(0).run_at
     };
-    let taken = claim(&server, FOREIGN, ahead).await.unwrap();
+    let claimed = claim(&server, FOREIGN, ahead).await.unwrap();
     assert_eq!(shorten().await, now + LEASE);
     assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "the job is leased");
-    queue::record_outcome(store, &taken, Outcome::Again(ahead, String::new()), ahead)
+    queue::record_outcome(store, &claimed, Outcome::Again(ahead, String::new()), ahead)
         .await
         .unwrap();
     assert_eq!(shorten().await, now + seconds(3600));
@@ -258,18 +259,18 @@ async fn a_start_shortens_the_waits_that_a_clock_ahead_has_left(backend: Backend
     let server = later(&url, &mail).await;
     mail.set(SmtpBehavior::Answers("RCPT", "451 4.3.0 later"));
     server.clock.step(server.now() + days(365));
-    write_to(&server, "ada@example.com").await;
-    failed(&server, "ada@example.com", 1).await;
+    request_mail(&server, "ada@example.com").await;
+    wait_for_failures(&server, "ada@example.com", 1).await;
     server.stop().await;
     mail.set(SmtpBehavior::Takes);
     let server = later(&url, &mail).await;
-    until("the delay is shortened", async || {
+    wait_until("the delay is shortened", async || {
         let job = job_for(&server, "ada@example.com").await;
         job.is_some_and(|job| job.run_at <= server.now() + seconds(3600))
     })
     .await;
     advance(&server, seconds(3600));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), ["ada@example.com"]);
 }
 
@@ -286,7 +287,7 @@ async fn a_job_that_takes_every_worker_down_is_given_up(backend: Backend) {
     }
     advance(&server, seconds(30 * 60));
     assert_eq!(server.mail_to("last@example.com").await.len(), 1);
-    let job = failed(&server, "never@example.com", 41).await;
+    let job = wait_for_failures(&server, "never@example.com", 41).await;
     assert_eq!(job.last_error.as_deref(), Some("it never came to an end"));
     assert_eq!(job.given_up_at, Some(server.now()));
     assert!(server.mail_to("never@example.com").await.is_empty());
@@ -307,13 +308,13 @@ async fn two_instances_share_the_work_and_do_each_job_once() {
     let look = || [&one, &other].map(|server| server.state.job_added.notify_one());
     let shared = addresses(2 * AT_ONCE);
     for email in &shared {
-        write_to(&one, email).await;
+        request_mail(&one, email).await;
     }
     look();
     // While the mail server is silent, neither instance can do more than its share.
-    begun(&one, 2 * AT_ONCE).await;
+    wait_for_running(&one, 2 * AT_ONCE).await;
     mail.set(SmtpBehavior::Takes);
-    all_done(&one).await;
+    wait_for_all_jobs(&one).await;
     assert_eq!(written_to(&mail), shared);
     for user in ["one", "other"] {
         let sent =
@@ -324,24 +325,24 @@ async fn two_instances_share_the_work_and_do_each_job_once() {
     // And with instances that contend for the same jobs.
     let contended = addresses(60);
     for email in &contended[shared.len()..] {
-        write_to(&one, email).await;
+        request_mail(&one, email).await;
         look();
     }
-    all_done(&one).await;
+    wait_for_all_jobs(&one).await;
     assert_eq!(written_to(&mail), contended);
 }
 
 #[apply(on_both_databases)]
 async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
     let mail = MailServer::start(Security::None);
-    let server = sending_to(&mail, backend, &[]).await;
+    let server = start_with_mail(&mail, backend, &[]).await;
     mail.set(SmtpBehavior::Answers("RCPT", "451 4.3.0 later"));
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     // No recipient at first: it is looked up just before the mail is sent.
     let request = json!({ "email": ada.email });
     server.anonymous.post("/api/auth/request-password-reset", request).await.expect(200);
-    until("three mails have failed", async || {
+    wait_until("three mails have failed", async || {
         let all = jobs(&server).await;
         all.len() == 3 && all.iter().all(|job| job.last_error.is_some())
     })
@@ -352,7 +353,7 @@ async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
 
     mail.set(SmtpBehavior::Takes);
     advance(&server, seconds(30));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), [grace.email]);
 }
 
@@ -373,7 +374,7 @@ async fn sign_up_too_many(server: &ServerProcess, mail: &MailServer) -> Vec<Stri
     let people = addresses(AT_ONCE + 1);
     for (number, email) in people.iter().enumerate() {
         if number == AT_ONCE {
-            until("all workers are busy", async || mail.callers() == AT_ONCE).await;
+            wait_until("all workers are busy", async || mail.callers() == AT_ONCE).await;
         }
         let body = json!({ "name": "x", "email": email, "password": PASSWORD });
         server.anonymous.post("/api/auth/sign-up/email", body).await.expect(200);
@@ -406,10 +407,10 @@ async fn what_was_answered_is_mailed_although_the_process_was_killed(backend: Ba
     assert_eq!(written_to(&mail), people[AT_ONCE..]);
     let server = later(&url, &mail).await;
     advance(&server, LEASE);
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), people);
-    for taken in mail.accepted() {
-        let secret = taken.email().secret();
+    for accepted in mail.accepted() {
+        let secret = accepted.email().secret();
         server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
     }
 }
@@ -424,7 +425,7 @@ async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(ba
     let people = sign_up_too_many(&server, &mail).await;
     server.signal("TERM");
     let address = server.anonymous.base.trim_start_matches("http://").to_owned();
-    until("it claims no more jobs", async || TcpStream::connect(&address).is_err()).await;
+    wait_until("it claims no more jobs", async || TcpStream::connect(&address).is_err()).await;
     mail.set(SmtpBehavior::Takes);
     assert!(server.wait().success());
     assert_eq!(written_to(&mail), people[..AT_ONCE]);
@@ -435,6 +436,6 @@ async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(ba
     assert_eq!(left.len(), 1, "the finished jobs are recorded");
     assert!(left[0].payload.contains(&people[AT_ONCE]));
     mail.set(SmtpBehavior::Takes);
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), people);
 }

@@ -40,7 +40,7 @@ async fn add_old_sessions(backend: Backend, server: &Server, user: &Person, coun
 }
 
 /// Waits until the condition holds.
-async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
+async fn wait_until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
     for _ in 0..1500 {
         if reached().await {
             return;
@@ -161,13 +161,13 @@ async fn a_step_that_fails_keeps_no_other_from_its_work(backend: Backend) {
     execute(&server, &add).await;
     execute(&server, "ALTER TABLE sessions RENAME TO elsewhere").await;
     server.state.retention_due.notify_one();
-    until("the links are deleted", async || {
+    wait_until("the links are deleted", async || {
         select(&server, "SELECT 'x' AS value FROM setup_links").await.is_empty()
     })
     .await;
     execute(&server, "ALTER TABLE elsewhere RENAME TO sessions").await;
     server.state.retention_due.notify_one();
-    until("the sessions are deleted", async || sessions(&server).await == 0).await;
+    wait_until("the sessions are deleted", async || sessions(&server).await == 0).await;
 }
 
 #[apply(on_both_databases)]
@@ -179,7 +179,7 @@ async fn a_stop_does_not_wait_for_all_batches(backend: Backend) {
     let sql = add_sessions(backend, &ada.id, 20_000, server.now() - days(1));
     execute(&server, &sql).await;
     server.state.retention_due.notify_one();
-    until("some sessions are deleted", async || sessions(&server).await < 20_000).await;
+    wait_until("some sessions are deleted", async || sessions(&server).await < 20_000).await;
     within_timeout(server.stop()).await;
     let sql = "SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM sessions \
                WHERE id LIKE 'old-%'";

@@ -48,7 +48,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     let sockets = long.unwrap_or(300);
     let home = TempDir::new().unwrap();
     let server = ServerProcess::of(with_few_files_until_it_asks(home.path()).spawn().unwrap());
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     let address = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     let mut reading = Vec::new();
     for _ in 0..READERS {
@@ -60,7 +60,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
         wasting.push(tokio::spawn(within_timeout(until_shut_out(socket, waste))));
     }
     let over = Arc::new(AtomicBool::new(false));
-    let honest: Vec<_> = [&witness.browser, &witness.script]
+    let honest: Vec<_> = [&probe.browser, &probe.script]
         .map(|caller| tokio::spawn(ask_honestly(caller.clone(), over.clone())))
         .into();
     if long.is_some() {
@@ -86,7 +86,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     );
     // Well above what a response takes, and well below what it would take if it waited for the slow clients.
     assert!(worst < Duration::from_secs(5), "{worst:?}");
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
 /// One client is enough: the system gives up on it after a little more than half a minute.
@@ -219,9 +219,9 @@ async fn within_long_timeout(work: impl Future<Output = ()>) {
 async fn ask_honestly(caller: Caller, over: Arc<AtomicBool>) -> Vec<Duration> {
     let mut waits = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        let asked = Instant::now();
+        let started = Instant::now();
         let reply = within_timeout(Reply::of(caller.request(Method::GET, "/api/me"))).await;
-        waits.push(asked.elapsed());
+        waits.push(started.elapsed());
         reply.expect(200);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

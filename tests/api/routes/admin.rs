@@ -14,7 +14,7 @@ use crate::support::*;
 const USERS: &str = "/api/admin/users";
 
 /// Returns the path of a user.
-fn place(person: &Person) -> String {
+fn user_path(person: &Person) -> String {
     format!("{USERS}/{}", person.id)
 }
 

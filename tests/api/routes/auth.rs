@@ -302,12 +302,12 @@ async fn only_in_ones_own_browser(server: &Server, person: &Person, path: &str, 
 
 /// Asserts that neither a token nor a page of another origin can do this.
 async fn neither_by_token_nor_by_foreign_pages(server: &Server, path: &str, body: Value) {
-    let somebody = server.sign_up("somebody").await;
-    let script = somebody.token(&["read", "write"]).await;
+    let user = server.sign_up("somebody").await;
+    let script = user.token(&["read", "write"]).await;
     script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
-    let reader = somebody.token(&["read"]).await;
+    let reader = user.token(&["read"]).await;
     reader.post(path, body.clone()).await.assert_problem(403, "cookie_required");
-    refuses_foreign_pages(&somebody.browser, path, &body).await;
+    refuses_foreign_pages(&user.browser, path, &body).await;
     refuses_foreign_pages(&server.anonymous, path, &body).await;
 }
 

@@ -161,7 +161,7 @@ async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(back
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = server.now();
+    let created_at = server.now();
     let mut ids = Vec::new();
     for (name, life) in [("revoked", 30), ("expired", 1), ("active", 2)] {
         let body = json!({ "name": name, "expiresInDays": life });
@@ -174,7 +174,7 @@ async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(back
     let path = format!("/api/tokens/{}", ids[0]);
     assert_eq!(ada.browser.delete(&path).await.status, 204);
     server.advance(days(1));
-    let day = |n| made + days(n);
+    let day = |n| created_at + days(n);
     for (name, state, date) in [
         ("revoked", "revoked", Some(("revoked", revoked))),
         ("expired", "expired", Some(("expired", day(1)))),
@@ -184,7 +184,7 @@ async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(back
         let expected = date.map_or("does not expire".to_owned(), |(what, at)| {
             format!(r#"{what} <time datetime="{at}">"#)
         });
-        let created = format!(r#"created <time datetime="{made}">"#);
+        let created = format!(r#"created <time datetime="{created_at}">"#);
         let own = format!("/settings/tokens?state={state}");
         for (viewer, path) in [(&ada, own.as_str()), (&admin, "/admin/tokens")] {
             let page = viewer.browser.navigate(path).await.text;
@@ -224,11 +224,11 @@ async fn the_pages_can_be_turned_off(backend: Backend) {
 fn words(html: &str) -> String {
     let mut text = String::new();
     let mut in_a_tag = false;
-    for letter in html.chars() {
-        match letter {
+    for character in html.chars() {
+        match character {
             '<' => in_a_tag = true,
             '>' => in_a_tag = false,
-            letter if !in_a_tag => text.push(letter),
+            character if !in_a_tag => text.push(character),
             _ => {}
         }
     }
@@ -289,9 +289,9 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         (long_search.as_str(), "must be 1 to 100 characters"),
         (long_user.as_str(), "must be 1 to 100 characters"),
     ];
-    for (path, said) in wrong {
+    for (path, message) in wrong {
         let page = see(path).await;
-        assert!(words(&page).contains(said), "{path}: {page}");
+        assert!(words(&page).contains(message), "{path}: {page}");
         assert!(page.contains("aria-invalid=\"true\""), "{path}");
         assert!(!page.contains("<ul class=\"rows\">"), "{path} shows data that was not requested");
     }
@@ -396,8 +396,8 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
     let admin = server.sign_up_admin("Root").await;
     let ada = server.sign_up("ada").await;
     let user = format!("/api/admin/users/{}", ada.id);
-    let made = ada.create_token(json!({ "name": "backup" })).await;
-    let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "backup" })).await;
+    let token = format!("/api/admin/tokens/{}", created["id"].as_str().unwrap());
     admin.browser.delete(&token).await.expect(204);
     let body = json!({ "revokeCredentials": true });
     admin.browser.post(&format!("{user}/deactivate"), body).await.expect(200);
@@ -409,7 +409,7 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
     )
     .await;
     let page = admin.browser.navigate("/admin/audit-events").await.text;
-    let said = words(&page);
+    let text = words(&page);
     for sentence in [
         "Root did “user archived” to ada",
         "keeps files: yes",
@@ -417,10 +417,10 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
         "Root revoked the token “backup” of ada",
         "The operator updated Root",
     ] {
-        assert!(said.contains(sentence), "{sentence}: {said}");
+        assert!(text.contains(sentence), "{sentence}: {text}");
     }
     for mark in ['{', '}'] {
-        assert!(!said.contains(mark), "{said}");
+        assert!(!text.contains(mark), "{text}");
     }
     for person in [&admin, &ada] {
         let path = format!("/admin/users/{}", person.id);
@@ -455,30 +455,30 @@ async fn a_users_page_says_what_deactivation_stops_and_offers_what_is_of_use(bac
     ada.browser.delete(&token).await.expect(204);
     let path = format!("/admin/users/{}", ada.id);
     let page = admin.browser.navigate(&path).await.text;
-    let said = words(&page);
+    let text = words(&page);
     for part in
         ["2 sessions: signed out", "1 API token: scripts", "You can undo this:", "Grant admin role"]
     {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!said.contains("your own account"), "{said}");
+    assert!(!text.contains("your own account"), "{text}");
     assert!(!page.contains(" checked"), "a permanent option is selected by default");
     assert!(page.contains("value=\"verify-email\"") && page.contains("value=\"reset-password\""));
     assert!(!page.contains("value=\"invitation\""));
 
     let own = admin.browser.navigate(&format!("/admin/users/{}", admin.id)).await.text;
-    let said = words(&own);
-    assert!(said.contains("This is your own account."), "{said}");
-    assert!(said.contains("Remove admin role") && !said.contains("Make a user"), "{said}");
+    let text = words(&own);
+    assert!(text.contains("This is your own account."), "{text}");
+    assert!(text.contains("Remove admin role") && !text.contains("Make a user"), "{text}");
 
     let body = json!({ "name": "Grace", "email": "grace@example.com" });
-    let made = admin.browser.post("/api/admin/users", body).await.expect(201);
-    let path = format!("/admin/users/{}", made["id"].as_str().unwrap());
+    let created = admin.browser.post("/api/admin/users", body).await.expect(201);
+    let path = format!("/admin/users/{}", created["id"].as_str().unwrap());
     let page = admin.browser.navigate(&path).await.text;
     assert!(page.contains("value=\"invitation\"") && !page.contains("value=\"reset-password\""));
-    let said = words(&page);
+    let text = words(&page);
     assert!(
-        said.contains("no sessions, as there are none") && said.contains("no API tokens"),
-        "{said}"
+        text.contains("no sessions, as there are none") && text.contains("no API tokens"),
+        "{text}"
     );
 }

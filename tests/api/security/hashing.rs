@@ -41,19 +41,20 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
         sign_ins.fetch_sub(1, Ordering::Relaxed);
         reply
     };
-    let looking = async {
-        let mut looks = 0;
+    let other_requests = async {
+        let mut served = 0;
         while sign_ins.load(Ordering::Relaxed) > 0 {
             server.anonymous.get("/health/live").await.expect(200);
             ada.browser.get("/api/me").await.expect(200);
-            looks += 1;
+            served += 1;
         }
-        looks
+        served
     };
-    let (replies, looks) = tokio::join!(join_all((0..SIGN_INS).map(|_| sign_in())), looking);
-    let taken = peak(server.child.id()) - before;
-    assert!(taken < AT_ONCE * HASH + REST, "{taken} KiB more");
-    assert!(looks > 10, "too few other requests were served meanwhile: {looks}");
+    let (replies, served) =
+        tokio::join!(join_all((0..SIGN_INS).map(|_| sign_in())), other_requests);
+    let growth = peak(server.child.id()) - before;
+    assert!(growth < AT_ONCE * HASH + REST, "{growth} KiB more");
+    assert!(served > 10, "too few other requests were served meanwhile: {served}");
 
     let mut wrong = 0;
     for reply in replies {
@@ -67,7 +68,7 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
         }
     }
     assert!((AT_ONCE..SIGN_INS).contains(&wrong), "{wrong} of {SIGN_INS} passwords were checked");
-    println!("{wrong} hashed, {} put off, {taken} KiB, {looks} others", SIGN_INS - wrong);
+    println!("{wrong} hashed, {} put off, {growth} KiB, {served} others", SIGN_INS - wrong);
     assert!(wrong >= WAITING, "a place in the queue was left empty");
 }
 
@@ -91,14 +92,14 @@ async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
             })
         })
         .collect();
-    let (mut made, mut assert_unavailable) = (0, 0);
+    let (mut checked, mut rejected) = (0, 0);
     // More than the failed sign-ins that are allowed.
-    while assert_unavailable < 40 {
+    while rejected < 40 {
         match sign_in().await {
-            reply if reply.status == 503 => assert_unavailable += 1,
+            reply if reply.status == 503 => rejected += 1,
             reply => {
                 reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-                made += 1;
+                checked += 1;
             }
         }
     }
@@ -109,7 +110,7 @@ async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
     while server.state.hashing.waiting() > 0 {
         sleep(Duration::from_millis(1)).await;
     }
-    for _ in made..30 {
+    for _ in checked..30 {
         sign_in().await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     }
     assert_eq!(sign_in().await.status, 429);

@@ -72,11 +72,11 @@ async fn every_answer_is_guarded() {
     let server = Backend::Sqlite.start_with(&["--public-url", SITE]).await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let operations = operations(&document);
-    let mut asked = Vec::new();
+    let mut requests = Vec::new();
     for operation in &operations {
         let path = operation.path.replace("{id}", ID).replace("{token}", "x");
-        asked.push((operation.method.clone(), path.clone()));
-        asked.push((Method::TRACE, path));
+        requests.push((operation.method.clone(), path.clone()));
+        requests.push((Method::TRACE, path));
     }
     let documents = [
         "/",
@@ -89,11 +89,11 @@ async fn every_answer_is_guarded() {
     ];
     let assets = ["/assets/app.css", "/assets/app.js", "/assets/mark.svg", "/assets/nothing"];
     for path in PAGES.iter().chain(&documents).chain(&assets).chain(&["/nothing", "/api/nothing"]) {
-        asked.push((Method::GET, (*path).to_owned()));
-        asked.push((Method::POST, (*path).to_owned()));
+        requests.push((Method::GET, (*path).to_owned()));
+        requests.push((Method::POST, (*path).to_owned()));
     }
     let mut seen = std::collections::BTreeSet::new();
-    for (name, (method, path)) in asked.into_iter().enumerate() {
+    for (name, (method, path)) in requests.into_iter().enumerate() {
         // A new admin each time: some of the operations end the session.
         let admin = admin_over_https(&server, name).await;
         for caller in [&server.anonymous, &admin] {
@@ -172,7 +172,7 @@ async fn an_asset_is_kept_for_ever_under_its_hash_and_not_at_all_otherwise() {
 }
 
 /// Asserts that a navigation and a program get the same status, as HTML and as a problem.
-async fn told_alike(caller: &Caller, path: &str, status: u16, code: &str) {
+async fn assert_same_error(caller: &Caller, path: &str, status: u16, code: &str) {
     let page = caller.navigate(path).await;
     let problem = caller.get(path).await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
@@ -188,11 +188,11 @@ async fn told_alike(caller: &Caller, path: &str, status: u16, code: &str) {
 async fn an_error_is_a_page_to_a_browser_and_a_problem_to_a_program(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    told_alike(&server.anonymous, "/nothing", 404, "not_found").await;
+    assert_same_error(&server.anonymous, "/nothing", 404, "not_found").await;
     // The API responds with JSON to every kind of request.
     server.anonymous.navigate("/api/nothing").await.assert_problem(404, "not_found");
-    told_alike(&ada.browser, "/admin", 403, "admin_required").await;
-    told_alike(&ada.browser, "/login?why=x", 400, "invalid_query").await;
+    assert_same_error(&ada.browser, "/admin", 403, "admin_required").await;
+    assert_same_error(&ada.browser, "/login?why=x", 400, "invalid_query").await;
     // A request with a token comes from a program, whatever it accepts.
     let script = ada.token(&["read"]).await;
     script.navigate("/admin").await.assert_problem(403, "admin_required");
@@ -209,7 +209,7 @@ async fn an_outage_is_a_page_that_comes_back_and_a_problem_with_the_same_delay()
     let file = server.folder.join("portcullis.db");
     let away = file.with_extension("away");
     std::fs::rename(&file, &away).unwrap();
-    told_alike(&ada.browser, "/settings", 503, "store_unavailable").await;
+    assert_same_error(&ada.browser, "/settings", 503, "store_unavailable").await;
     let page = ada.browser.navigate("/settings").await;
     assert!(page.header("retry-after").is_some());
     assert_eq!(page.header("set-cookie"), None);

@@ -155,8 +155,8 @@ async fn an_account_bears_so_many_wrong_passwords_and_then_is_waited_for(backend
     for email in [&ada.email, "nobody@example.com"] {
         let wrong = credentials(email, WRONG);
         for number in 0..3 {
-            let place = format!("192.0.2.{number}");
-            let reply = forwarded(&server, &place, SIGN_IN, &wrong).await;
+            let ip_address = format!("192.0.2.{number}");
+            let reply = forwarded(&server, &ip_address, SIGN_IN, &wrong).await;
             reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
         }
         assert_eq!(waits(&forwarded(&server, "192.0.2.9", SIGN_IN, &wrong).await), 60);

@@ -28,7 +28,7 @@ struct Row<'a> {
     id: &'a str,
     starred: bool,
     /// The code or test that enforces it.
-    held: &'a str,
+    evidence: &'a str,
 }
 
 /// Returns the rules of a page. Each has a heading (`### A1 ★ What is asked`), what enforces it, and its source
@@ -44,12 +44,13 @@ fn rows(page: &str) -> Vec<Row<'_>> {
 
 fn row(section: Option<char>, rule: &str) -> Option<Row<'_>> {
     let (heading, body) = rule.split_once("\n\n")?;
-    let (id, asked) = heading.split_once(' ')?;
-    let (starred, asked) = asked.strip_prefix("★ ").map_or((false, asked), |rest| (true, rest));
-    let (held, source) = body.trim_end().rsplit_once("\n\nSource: ")?;
-    let is_whole = [asked, held, source].iter().all(|part| !part.trim().is_empty());
+    let (id, rule_title) = heading.split_once(' ')?;
+    let (starred, rule_title) =
+        rule_title.strip_prefix("★ ").map_or((false, rule_title), |rest| (true, rest));
+    let (evidence, source) = body.trim_end().rsplit_once("\n\nSource: ")?;
+    let is_whole = [rule_title, evidence, source].iter().all(|part| !part.trim().is_empty());
     let is_in_place = is_id(id) && id.chars().next() == section;
-    (is_whole && is_in_place && !source.contains('\n')).then_some(Row { id, starred, held })
+    (is_whole && is_in_place && !source.contains('\n')).then_some(Row { id, starred, evidence })
 }
 
 fn is_id(text: &str) -> bool {
@@ -150,12 +151,12 @@ fn faults(
         if !wanted.iter().any(|id| id == row.id) {
             faults.push(format!("{} is no rule", row.id));
         }
-        let held = names(row.held);
-        let tested = held.iter().any(|name| matches!(name, Name::Test(..) | Name::Titled(..)));
+        let evidence = names(row.evidence);
+        let tested = evidence.iter().any(|name| matches!(name, Name::Test(..) | Name::Titled(..)));
         if row.starred && !tested {
             faults.push(format!("{} has a star and no test", row.id));
         }
-        let missing = held.iter().filter(|name| !exists(name, read));
+        let missing = evidence.iter().filter(|name| !exists(name, read));
         faults.extend(missing.map(|name| format!("{}: there is no {name:?}", row.id)));
     }
     faults
@@ -165,7 +166,7 @@ fn faults(
 fn every_rule_has_a_row_and_all_that_it_names_is_there() {
     let rows = rows(DOCS);
     let stars = rows.iter().filter(|row| row.starred).count();
-    let tests = rows.iter().map(|row| names(row.held).len()).sum::<usize>();
+    let tests = rows.iter().map(|row| names(row.evidence).len()).sum::<usize>();
     assert!(stars > 15 && tests > 200, "the page was not parsed: {stars} stars, {tests} names");
     let faults = faults(DOCS, &SECTIONS, &in_this_repository);
     assert!(faults.is_empty(), "docs/security.md:\n{}", faults.join("\n"));
@@ -189,8 +190,8 @@ fn small(path: &str) -> Option<String> {
 }
 
 /// Returns a rule as the page writes it.
-fn rule(id: &str, held: &str) -> String {
-    format!("\n### {id} a rule\n\n{held}\n\nSource: a source\n")
+fn rule(id: &str, evidence: &str) -> String {
+    format!("\n### {id} a rule\n\n{evidence}\n\nSource: a source\n")
 }
 
 /// Returns a page with one section, A.
@@ -199,27 +200,27 @@ fn page(rules: &[&str]) -> String {
 }
 
 /// Returns what is wrong with a page that has only this rule.
-fn faults_of(id: &str, held: &str) -> Vec<String> {
-    faults(&page(&[&rule(id, held)]), &[('A', 1)], &small)
+fn faults_of(id: &str, evidence: &str) -> Vec<String> {
+    faults(&page(&[&rule(id, evidence)]), &[('A', 1)], &small)
 }
 
 #[test]
 fn what_is_there_is_found() {
-    for held in [
+    for evidence in [
         "`gate::it_stands`",
         "`gate::next::it_leads` and `cli::it_runs`",
         "`tests/pages/door.test.mjs: it opens`",
         "`tests/pages/door.test.mjs: to ${place}`",
         "`gate::it_stands`, `src/gate/next.rs`, `PORTCULLIS_DOCS=off`, `Session`",
     ] {
-        assert_eq!(faults_of("A1 ★", held), [""; 0], "{held}");
+        assert_eq!(faults_of("A1 ★", evidence), [""; 0], "{evidence}");
     }
     assert_eq!(faults_of("A1", "a type"), [""; 0], "a rule without a star needs no test");
 }
 
 #[test]
 fn what_is_not_there_is_found_out() {
-    for held in [
+    for evidence in [
         "`gate::it_stand`",
         "`gate::it_stands_firm`",
         "`gate::it_helps`",
@@ -230,8 +231,8 @@ fn what_is_not_there_is_found_out() {
         "`src/wall.rs`",
         "`PORTCULLIS_DOC`",
     ] {
-        let faults = faults_of("A1", &format!("`gate::it_stands`, {held}"));
-        assert_eq!(faults.len(), 1, "{held}: {faults:?}");
+        let faults = faults_of("A1", &format!("`gate::it_stands`, {evidence}"));
+        assert_eq!(faults.len(), 1, "{evidence}: {faults:?}");
         assert!(faults[0].starts_with("A1: there is no "), "{faults:?}");
     }
 }
@@ -239,15 +240,15 @@ fn what_is_not_there_is_found_out() {
 #[test]
 fn a_rule_that_is_missing_doubled_made_up_or_not_tested_is_found_out() {
     let [a1, a2, b1] = ["A1", "A2", "B1"].map(|id| rule(id, "a type"));
-    let told = |rules: &[&str]| faults(&page(rules), &[('A', 2)], &small);
-    assert_eq!(told(&[&a2]), ["A1 has 0 rows"]);
-    assert_eq!(told(&[&a1, &a2, &a2]), ["A2 has 2 rows"]);
-    assert_eq!(told(&[&a1, &a2, &rule("A3", "a type")]), ["A3 is no rule"]);
-    assert_eq!(told(&[&rule("A1 ★", "a type"), &a2]), ["A1 has a star and no test"]);
+    let faults_of_rules = |rules: &[&str]| faults(&page(rules), &[('A', 2)], &small);
+    assert_eq!(faults_of_rules(&[&a2]), ["A1 has 0 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &a2, &a2]), ["A2 has 2 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &a2, &rule("A3", "a type")]), ["A3 is no rule"]);
+    assert_eq!(faults_of_rules(&[&rule("A1 ★", "a type"), &a2]), ["A1 has a star and no test"]);
     // A rule in another letter's section, without a text, or without a source is not a rule.
-    assert_eq!(told(&[&a1, &a2, &b1]), [""; 0]);
+    assert_eq!(faults_of_rules(&[&a1, &a2, &b1]), [""; 0]);
     let b_in_a = faults(&page(&[&b1]), &[('B', 1)], &small);
     assert_eq!(b_in_a, ["B1 has 0 rows"]);
-    assert_eq!(told(&[&a1, &rule("A2", "")]), ["A2 has 0 rows"]);
-    assert_eq!(told(&[&a1, &a2.replace("Source: a source\n", "")]), ["A2 has 0 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &rule("A2", "")]), ["A2 has 0 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &a2.replace("Source: a source\n", "")]), ["A2 has 0 rows"]);
 }

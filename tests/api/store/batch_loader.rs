@@ -94,10 +94,10 @@ impl Known {
 
     /// Runs a future while this table is locked.
     async fn while_locked(&self, table: &str, meanwhile: impl Future<Output = ()>) {
-        let holder = connect(&self.url).await;
-        holder.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
+        let lock_holder = connect(&self.url).await;
+        lock_holder.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
         meanwhile.await;
-        holder.batch_execute("COMMIT").await.unwrap();
+        lock_holder.batch_execute("COMMIT").await.unwrap();
     }
 
     /// Makes the database count each statement that reads tokens.
@@ -118,9 +118,9 @@ async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
     known.count_statements().await;
     let unknown = (0..PEOPLE).map(|_| (None, PlainToken::generate("sk_live_").hash()));
     let each = known.tokens.iter().map(|(id, hash)| (Some(id.clone()), *hash));
-    let asked: Vec<_> = each.clone().chain(unknown).chain(each).collect();
-    let answers = join_all(asked.iter().map(|(_, hash)| known.ask(*hash))).await;
-    for ((owner, _), answer) in asked.into_iter().zip(answers) {
+    let lookups: Vec<_> = each.clone().chain(unknown).chain(each).collect();
+    let answers = join_all(lookups.iter().map(|(_, hash)| known.ask(*hash))).await;
+    for ((owner, _), answer) in lookups.into_iter().zip(answers) {
         assert_eq!(answer.unwrap(), owner);
     }
     // One statement takes up to 64 credentials.
@@ -205,8 +205,8 @@ async fn what_nobody_waits_for_any_more_is_not_asked() {
 #[tokio::test]
 async fn nobody_waits_in_line_and_for_an_answer_longer_than_for_an_answer() {
     let known = Known::with(&["--database-timeout", "2"]).await;
-    let ask = async |place: u32| {
-        sleep(place * MOMENT).await;
+    let ask = async |position: u32| {
+        sleep(position * MOMENT).await;
         known.ask(known.tokens[0].1).await
     };
     let meanwhile = async {

@@ -87,14 +87,14 @@ fn go(release: Sender<()>) -> impl Future<Output = ()> {
 async fn of_a_group_one_that_fails_is_told_so_and_the_others_are_done() {
     let mut numbers = Numbers::new().await;
     let (release, hold) = numbers.hold();
-    let (held, one, failed, other, ()) = tokio::join!(
+    let (hold_result, one, failed, other, ()) = tokio::join!(
         hold,
         numbers.add(&[1, 2]),
         numbers.add(&[7, 1]),
         numbers.add(&[3]),
         go(release)
     );
-    assert!(held.is_ok() && one.is_ok() && other.is_ok());
+    assert!(hold_result.is_ok() && one.is_ok() && other.is_ok());
     assert!(matches!(failed, Err(Error::Bug { .. })), "{failed:?}");
     assert_eq!(numbers.seen(), [1, 2, 3]);
 }
@@ -150,9 +150,9 @@ async fn a_group_whose_transaction_is_lost_is_told_so_and_none_is_half_done(
     super::execute(&numbers.server, leaves).await;
     let (release, hold) = numbers.hold();
     let spoils = numbers.write(move |connection| in_place(connection.batch_execute(sql)));
-    let (held, one, spoilt, ()) = tokio::join!(hold, numbers.add(&[1]), spoils, go(release));
-    for told in [held, one, spoilt] {
-        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+    let (hold_result, one, spoilt, ()) = tokio::join!(hold, numbers.add(&[1]), spoils, go(release));
+    for result in [hold_result, one, spoilt] {
+        assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
     }
     assert!(numbers.seen().is_empty());
     numbers.add(&[2]).await.unwrap();
@@ -166,7 +166,7 @@ async fn what_nobody_waits_for_any_more_is_not_begun() {
     let mut hold = Box::pin(hold);
     assert!(poll_immediate(&mut hold).await.is_none());
     assert!(poll_immediate(Box::pin(numbers.add(&[1]))).await.is_none());
-    let (held, other, ()) = tokio::join!(hold, numbers.add(&[2]), go(release));
-    assert!(held.is_ok() && other.is_ok());
+    let (hold_result, other, ()) = tokio::join!(hold, numbers.add(&[2]), go(release));
+    assert!(hold_result.is_ok() && other.is_ok());
     assert_eq!(numbers.seen(), [2]);
 }

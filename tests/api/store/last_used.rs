@@ -77,14 +77,14 @@ async fn what_is_locked_just_now_is_written_next_time() {
     for person in [&ada, &bob] {
         person.token(&["read"]).await.get("/api/me").await.expect(200);
     }
-    let holder = connect(&url).await;
+    let lock_holder = connect(&url).await;
     let lock = format!("BEGIN; SELECT FROM api_tokens WHERE user_id = '{}' FOR UPDATE", ada.id);
-    holder.batch_execute(&lock).await.unwrap();
+    lock_holder.batch_execute(&lock).await.unwrap();
 
     let used = "SELECT user_id AS value FROM api_tokens WHERE last_used_at IS NOT NULL";
     server.write_last_uses().await;
     assert_eq!(select(&server, used).await, std::slice::from_ref(&bob.id));
-    holder.batch_execute("ROLLBACK").await.unwrap();
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
     server.write_last_uses().await;
     let mut all = select(&server, used).await;
     all.sort();

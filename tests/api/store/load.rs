@@ -10,12 +10,12 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::{Either, join, join_all, select, select_all};
 use portcullis::store::{Database, Store};
 
-use super::quiet;
+use super::isolated_store;
 use crate::support::*;
 
 #[tokio::test]
 async fn what_waits_for_any_of_sqlites_threads_is_counted() {
-    let (store, _folder) = quiet(Backend::Sqlite, &[]).await;
+    let (store, _folder) = isolated_store(Backend::Sqlite, &[]).await;
     let Database::Sqlite(sqlite) = store.database() else { unreachable!() };
     assert_eq!(store.stats().queue, 0);
     // One task occupies each thread, and one waits behind it.
@@ -50,7 +50,7 @@ async fn what_waits_for_any_of_sqlites_threads_is_counted() {
 #[tokio::test]
 async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
     let settings = ["--database-pool-size", "1", "--database-timeout", "1"];
-    let (store, _folder) = quiet(Backend::Postgres, &settings).await;
+    let (store, _folder) = isolated_store(Backend::Postgres, &settings).await;
     let Database::Postgres(postgres) = store.database() else { unreachable!() };
     let occupy = async |seconds: f32| {
         let sql = format!("SELECT pg_sleep({seconds})");
@@ -73,7 +73,7 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
 
 #[apply(on_both_databases)]
 async fn lists_that_take_long_hold_up_no_short_read(backend: Backend) {
-    let (store, _folder) = quiet(backend, &[]).await;
+    let (store, _folder) = isolated_store(backend, &[]).await;
     let lists = (0..8).map(|_| long_list(&store));
     let lists = pin!(select_all(lists.map(Box::pin)));
     match select(lists, pin!(store.ping())).await {

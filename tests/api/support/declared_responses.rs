@@ -16,13 +16,13 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {
     // An operation with GET also responds to HEAD.
     let method = if *method == Method::HEAD { "get" } else { &method.as_str().to_lowercase() };
-    let asked: Vec<&str> = path.split('/').collect();
+    let segments: Vec<&str> = path.split('/').collect();
     let serves = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
-        let fits = |(part, asked): (&&str, &&str)| {
-            if part.starts_with('{') { !asked.is_empty() } else { part == asked }
+        let fits = |(part, segment): (&&str, &&str)| {
+            if part.starts_with('{') { !segment.is_empty() } else { part == segment }
         };
-        parts.len() == asked.len() && parts.iter().zip(&asked).all(fits)
+        parts.len() == segments.len() && parts.iter().zip(&segments).all(fits)
     };
     let paths = DOCUMENT["paths"].as_object().unwrap().iter();
     let found = paths.filter(|(template, item)| serves(template) && item.get(method).is_some());

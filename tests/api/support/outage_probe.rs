@@ -144,12 +144,12 @@ impl OutageProbe {
 
     /// Sends all requests concurrently, as clients do.
     async fn answers(&self, requests: Vec<reqwest::RequestBuilder>) -> Vec<Reply> {
-        let asked: Vec<_> = requests
+        let tasks: Vec<_> = requests
             .into_iter()
             .map(|request| tokio::spawn(within_timeout(Reply::of(request))))
             .collect();
         let mut replies = Vec::new();
-        for reply in asked {
+        for reply in tasks {
             replies.push(reply.await.unwrap());
         }
         replies

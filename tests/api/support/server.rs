@@ -182,7 +182,7 @@ impl Server {
 
     async fn configured(config: Config, url: &str, folder: TempDir, clock: Clock) -> Self {
         log_secret_scan::search();
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let ticking = clock.clone();
         let watched = url.to_owned();
@@ -195,7 +195,7 @@ impl Server {
                     app::Server::start(config, ticking, true).await.expect("the server starts");
                 let handle = server.handle();
                 let port = server.address.port().unwrap();
-                let _ = tell.send((port, server.state.clone()));
+                let _ = sender.send((port, server.state.clone()));
                 let drain = async {
                     let _ = stopped.await;
                     handle.drain().await;
@@ -204,7 +204,7 @@ impl Server {
                 served.expect("the server runs");
             });
         });
-        let (port, state) = told.await.expect("the server starts");
+        let (port, state) = receiver.await.expect("the server starts");
         let anonymous = Caller::anonymous(&format!("http://127.0.0.1:{port}"));
         let path = folder.path().to_owned();
         Self {
@@ -331,8 +331,8 @@ impl Drop for Server {
 impl Person {
     /// Creates a token with these scopes.
     pub async fn token(&self, scopes: &[&str]) -> Caller {
-        let made = self.create_token(json!({ "name": "test", "scopes": scopes })).await;
-        self.browser.with_token(made["token"].as_str().unwrap())
+        let created = self.create_token(json!({ "name": "test", "scopes": scopes })).await;
+        self.browser.with_token(created["token"].as_str().unwrap())
     }
 
     /// Creates a token, and returns the whole response.

@@ -86,7 +86,7 @@ pub struct MailServer {
 
 struct House {
     security: Security,
-    mood: watch::Sender<SmtpBehavior>,
+    behavior: watch::Sender<SmtpBehavior>,
     tls: TlsAcceptor,
     callers: AtomicUsize,
     heard: Mutex<Vec<String>>,
@@ -129,7 +129,7 @@ impl MailServer {
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let house = House {
             security,
-            mood: watch::Sender::new(SmtpBehavior::Takes),
+            behavior: watch::Sender::new(SmtpBehavior::Takes),
             tls: acceptor(&authority, &key),
             callers: AtomicUsize::new(0),
             heard: Mutex::default(),
@@ -164,8 +164,8 @@ impl MailServer {
         Self { _stop: Some(stop), ..self }
     }
 
-    pub fn set(&self, mood: SmtpBehavior) {
-        self.house.mood.send_replace(mood);
+    pub fn set(&self, behavior: SmtpBehavior) {
+        self.house.behavior.send_replace(behavior);
     }
 
     /// Returns its URL with the credentials.
@@ -215,9 +215,9 @@ impl MailServer {
     /// Waits for this many mails.
     pub async fn wait_for(&self, count: usize) -> Vec<AcceptedMail> {
         for _ in 0..1000 {
-            let taken = self.accepted();
-            if taken.len() >= count {
-                return taken;
+            let mails = self.accepted();
+            if mails.len() >= count {
+                return mails;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -248,9 +248,11 @@ impl House {
     }
 
     async fn converse(&self, stream: TcpStream) -> io::Result<()> {
-        let mut mood = self.mood.subscribe();
-        let mood =
-            *mood.wait_for(|mood| *mood != SmtpBehavior::Silent).await.map_err(io::Error::other)?;
+        let mut behavior = self.behavior.subscribe();
+        let behavior = *behavior
+            .wait_for(|behavior| *behavior != SmtpBehavior::Silent)
+            .await
+            .map_err(io::Error::other)?;
         let encrypted = self.security == Security::Tls;
         let stream: Box<dyn Stream> =
             if encrypted { Box::new(self.tls.accept(stream).await?) } else { Box::new(stream) };
@@ -262,7 +264,7 @@ impl House {
             encrypted,
             raw: Vec::new(),
         };
-        if let SmtpBehavior::Answers("", reply) = mood {
+        if let SmtpBehavior::Answers("", reply) = behavior {
             return guest.say(reply).await;
         }
         guest.say("220 mail.example at your service").await?;
@@ -271,7 +273,7 @@ impl House {
             let how = if guest.encrypted { "secret" } else { "clear" };
             self.heard.lock().unwrap().push(format!("{said} in {how}"));
             let (command, rest) = said.split_once(' ').unwrap_or((&said, ""));
-            if let SmtpBehavior::Answers(to, reply) = mood
+            if let SmtpBehavior::Answers(to, reply) = behavior
                 && to == command
             {
                 return guest.say(reply).await;
@@ -298,20 +300,20 @@ impl House {
                 }
                 "DATA" => {
                     guest.say("354 go on").await?;
-                    if mood == SmtpBehavior::CutsMail {
+                    if behavior == SmtpBehavior::CutsMail {
                         return guest.hear().await.map(drop);
                     }
                     mail.raw = guest.mail().await?;
-                    if let SmtpBehavior::Answers(".", reply) = mood {
+                    if let SmtpBehavior::Answers(".", reply) = behavior {
                         return guest.say(reply).await;
                     }
                     self.taken.lock().unwrap().push(mail.clone());
-                    if mood == SmtpBehavior::CutsReply {
+                    if behavior == SmtpBehavior::CutsReply {
                         return Ok(());
                     }
                     guest.say("250 2.0.0 taken").await?;
                 }
-                "QUIT" if mood == SmtpBehavior::Lingers => return guest.hear().await.map(drop),
+                "QUIT" if behavior == SmtpBehavior::Lingers => return guest.hear().await.map(drop),
                 "QUIT" => return guest.say("221 2.0.0 bye").await,
                 _ => guest.say("502 5.5.1 what?").await?,
             }

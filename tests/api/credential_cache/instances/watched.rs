@@ -26,29 +26,29 @@ struct Sent {
 #[derive(Default, Debug)]
 pub struct Seen {
     /// Requests sent after the response to the deactivation.
-    pub asked_after: usize,
-    pub let_in_after: usize,
-    pub let_in_before: usize,
+    pub sent_after: usize,
+    pub accepted_after: usize,
+    pub accepted_before: usize,
 }
 
 impl std::ops::AddAssign for Seen {
     fn add_assign(&mut self, other: Self) {
-        self.asked_after += other.asked_after;
-        self.let_in_after += other.let_in_after;
-        self.let_in_before += other.let_in_before;
+        self.sent_after += other.sent_after;
+        self.accepted_after += other.accepted_after;
+        self.accepted_before += other.accepted_before;
     }
 }
 
 /// Sends requests with both credentials to each instance until the deactivation has its response, and for a
 /// moment more. An instance whose database is cut off answers 503: neither accepted nor rejected.
-pub async fn watch(callers: Vec<Caller>, lock_out: impl Future<Output = ()>) -> Seen {
+pub async fn watch(callers: Vec<Caller>, deactivation: impl Future<Output = ()>) -> Seen {
     let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
     let asking: Vec<_> = callers
         .into_iter()
         .map(|caller| tokio::spawn(ask(caller, stop.clone(), answers.clone())))
         .collect();
     tokio::time::sleep(BEFORE).await;
-    lock_out.await;
+    deactivation.await;
     let answered = Instant::now();
     tokio::time::sleep(AFTER).await;
     stop.store(true, Ordering::Relaxed);
@@ -59,9 +59,9 @@ pub async fn watch(callers: Vec<Caller>, lock_out: impl Future<Output = ()>) -> 
     for Sent { at, status } in answers.lock().unwrap().iter() {
         assert!([200, 401, 503].contains(status), "{status}");
         let late = *at > answered;
-        seen.asked_after += usize::from(late);
-        seen.let_in_after += usize::from(late && *status == 200);
-        seen.let_in_before += usize::from(!late && *status == 200);
+        seen.sent_after += usize::from(late);
+        seen.accepted_after += usize::from(late && *status == 200);
+        seen.accepted_before += usize::from(!late && *status == 200);
     }
     seen
 }

@@ -84,8 +84,9 @@ async fn serves(home: &Path, url: &str, settings: &[(&str, &str)]) {
             let status = browser.get(path).await.status.as_u16();
             assert!([200, 429].contains(&status), "{settings:?}: {path} {status}");
         }
-        let made = browser.post("/api/tokens", json!({ "name": "x" })).await.status.as_u16();
-        assert!([201, 429].contains(&made), "{settings:?}: {made}");
+        let sign_up_status =
+            browser.post("/api/tokens", json!({ "name": "x" })).await.status.as_u16();
+        assert!([201, 429].contains(&sign_up_status), "{settings:?}: {sign_up_status}");
     };
     within_timeout(use_it).await;
     drop(server);

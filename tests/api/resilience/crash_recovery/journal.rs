@@ -15,14 +15,14 @@ pub struct Journal {
     known: HashMap<Thing, bool>,
     /// Requests without a response: their effects may have happened or not.
     unsure: HashSet<Thing>,
-    keys: Vec<Key>,
+    credentials: Vec<Credential>,
     pub acknowledged: usize,
     /// How many requests had no response.
     pub open: usize,
 }
 
 /// A credential that is valid for as long as a thing exists.
-struct Key {
+struct Credential {
     of: Thing,
     user: String,
     cookie: Option<String>,
@@ -55,13 +55,14 @@ impl Writing {
     }
 
     pub fn cookie(&self, of: Thing, user: &str, cookie: String) {
-        let key = Key { of, user: user.to_owned(), cookie: Some(cookie), token: None };
-        self.0.lock().unwrap().keys.push(key);
+        let credential =
+            Credential { of, user: user.to_owned(), cookie: Some(cookie), token: None };
+        self.0.lock().unwrap().credentials.push(credential);
     }
 
     pub fn token(&self, of: Thing, user: &str, token: String) {
-        let key = Key { of, user: user.to_owned(), cookie: None, token: Some(token) };
-        self.0.lock().unwrap().keys.push(key);
+        let credential = Credential { of, user: user.to_owned(), cookie: None, token: Some(token) };
+        self.0.lock().unwrap().credentials.push(credential);
     }
 
     pub fn close(self) -> Journal {
@@ -93,19 +94,19 @@ impl Journal {
     /// Compares the journal with the gate: live credentials are accepted, revoked ones and those of deactivated
     /// users are not.
     pub async fn keys_work_as_they_should(&self, anonymous: &Caller) {
-        for key in &self.keys {
-            let locked_out = ("lock-out", key.user.clone());
-            let Some(lives) = self.known.get(&key.of) else { continue };
-            let caller = match (&key.cookie, &key.token) {
+        for credential in &self.credentials {
+            let deactivated = ("lock-out", credential.user.clone());
+            let Some(lives) = self.known.get(&credential.of) else { continue };
+            let caller = match (&credential.cookie, &credential.token) {
                 (Some(cookie), _) => anonymous.with_cookie(cookie),
                 (_, Some(token)) => anonymous.with_token(token),
                 (None, None) => unreachable!(),
             };
             let status = caller.get("/api/me").await.status;
-            match self.known.get(&locked_out) {
-                Some(_) => assert_eq!(status, 401, "{:?} of a deactivated user", key.of),
-                None if self.unsure.contains(&locked_out) => {}
-                None => assert_eq!(status, if *lives { 200 } else { 401 }, "{:?}", key.of),
+            match self.known.get(&deactivated) {
+                Some(_) => assert_eq!(status, 401, "{:?} of a deactivated user", credential.of),
+                None if self.unsure.contains(&deactivated) => {}
+                None => assert_eq!(status, if *lives { 200 } else { 401 }, "{:?}", credential.of),
             }
         }
     }

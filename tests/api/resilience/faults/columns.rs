@@ -143,8 +143,8 @@ async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it
     let (server, url) = logging(backend, home.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];
     let admin = admin_of(home.path(), &server, &settings).await;
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
-    let browser = &witness.browser;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
+    let browser = &probe.browser;
     browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
     let me = browser.get("/api/me").await.expect(200)["user"]["id"].as_str().unwrap().to_owned();
     drop_constraints(backend, &url).await;
@@ -204,7 +204,7 @@ async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it
         assert_eq!(shown.status, 200, "{page}: {}", shown.text);
     }
     for command in
-        [&["user", "list"][..], &["token", "list"], &["session", "list", "--email", &witness.email]]
+        [&["user", "list"][..], &["token", "list"], &["session", "list", "--email", &probe.email]]
     {
         succeeds(run(home.path(), &settings, command, ""));
     }

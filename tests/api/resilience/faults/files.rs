@@ -129,7 +129,7 @@ async fn a_second_server_is_refused_whatever_name_it_knows_the_file_by() {
         home.path(),
         &[("DATABASE_URL", &database(home.path(), "real/app.db"))],
     );
-    let witness = OutageProbe::sign_up(&first.anonymous).await;
+    let probe = OutageProbe::sign_up(&first.anonymous).await;
     symlink("../real/app.db", at("elsewhere/linked.db")).unwrap();
     fs::hard_link(at("real/app.db"), at("elsewhere/hard.db")).unwrap();
     for name in ["real/app.db", "folder-link/app.db", "elsewhere/linked.db", "elsewhere/hard.db"] {
@@ -138,7 +138,7 @@ async fn a_second_server_is_refused_whatever_name_it_knows_the_file_by() {
         assert!(refusal.contains("another server is running on this file"), "{name}: {refusal}");
         assert_eq!(refusal.lines().count(), 1, "{refusal}");
     }
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
@@ -157,11 +157,11 @@ async fn a_database_by_the_name_of_a_lock_keeps_what_is_in_it() {
     let home = TempDir::new().unwrap();
     let url = database(home.path(), "app.lock");
     let server = ServerProcess::start(home.path(), &[("DATABASE_URL", &url)]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     server.signal("TERM");
     assert!(server.wait().success());
     let server = ServerProcess::start(home.path(), &[("DATABASE_URL", &url)]);
-    witness.at(&server.anonymous).assert_recovered().await;
+    probe.at(&server.anonymous).assert_recovered().await;
 }
 
 #[test]
@@ -195,17 +195,17 @@ fn beside_a_server_of_an_older_version_nothing_starts_or_migrates_until_it_stops
 async fn sqlites_own_locks_stay_while_the_server_runs() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     server.anonymous.get("/health/ready").await.expect(200);
     succeeds(run(home.path(), &[], &["backup", "copy"], ""));
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     let inode = fs::metadata(home.path().join("data/portcullis.db")).unwrap().ino();
     let locks = fs::read_to_string("/proc/locks").unwrap();
     let (process, inode) = (format!(" {} ", server.child.id()), format!(":{inode} "));
     for kind in ["FLOCK", "POSIX"] {
-        let held =
+        let is_held =
             |line: &&str| line.contains(kind) && line.contains(&process) && line.contains(&inode);
-        assert!(locks.lines().find(held).is_some(), "{kind}: {locks}");
+        assert!(locks.lines().find(is_held).is_some(), "{kind}: {locks}");
     }
 }
 
@@ -216,19 +216,15 @@ fn logged_once(home: &Path, text: &str) -> bool {
 
 const LOST: &str = "the database file was deleted or replaced";
 
-async fn is_not_served(server: &ServerProcess, witness: &OutageProbe) {
+async fn is_not_served(server: &ServerProcess, probe: &OutageProbe) {
     for _ in 0..3 {
         server.anonymous.get("/health/ready").await.assert_problem(503, "store_unavailable");
         let project = json!({ "name": "x" });
-        witness
-            .script
-            .post("/api/projects", project)
-            .await
-            .assert_problem(503, "store_unavailable");
+        probe.script.post("/api/projects", project).await.assert_problem(503, "store_unavailable");
     }
     // Cached credentials are gone when the lease ends.
     within_timeout(async {
-        while witness.browser.get("/api/me").await.status != 503 {
+        while probe.browser.get("/api/me").await.status != 503 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
@@ -239,10 +235,10 @@ async fn is_not_served(server: &ServerProcess, witness: &OutageProbe) {
 async fn when_the_data_folder_is_deleted_nothing_is_acknowledged_and_readiness_says_so() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     server.anonymous.get("/health/ready").await.expect(200);
     fs::remove_dir_all(home.path().join("data")).unwrap();
-    is_not_served(&server, &witness).await;
+    is_not_served(&server, &probe).await;
     assert!(logged_once(home.path(), LOST));
 }
 
@@ -253,15 +249,15 @@ async fn when_the_data_folder_is_deleted_nothing_is_acknowledged_and_readiness_s
 async fn while_another_file_is_in_its_place_nothing_is_acknowledged(#[case] name: &str) {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     let file = home.path().join("data").join(name);
     let (kept, other) = (file.with_extension("kept"), file.with_extension("other"));
     fs::copy(&file, &other).unwrap();
     fs::rename(&file, &kept).unwrap();
     fs::rename(&other, &file).unwrap();
-    is_not_served(&server, &witness).await;
+    is_not_served(&server, &probe).await;
     fs::rename(&kept, &file).unwrap();
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     assert!(logged_once(home.path(), LOST));
 }
 

@@ -84,12 +84,12 @@ async fn behind_a_pool_in_session_mode_servers_and_commands_work_one_after_anoth
     for round in 0..3 {
         let server = ServerProcess::start(home.path(), &settings);
         let email = format!("{round}@example.com");
-        let witness = OutageProbe::sign_up_as(&server.anonymous, &email).await;
-        let asked = (0..60).map(|_| {
-            let script = witness.script.clone();
+        let probe = OutageProbe::sign_up_as(&server.anonymous, &email).await;
+        let requests = (0..60).map(|_| {
+            let script = probe.script.clone();
             tokio::spawn(async move { script.get("/api/projects").await.status })
         });
-        for status in asked.collect::<Vec<_>>() {
+        for status in requests.collect::<Vec<_>>() {
             assert_eq!(status.await.unwrap(), 200);
         }
         for command in &COMMANDS[2..] {

@@ -56,10 +56,10 @@ async fn a_row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
     let (server, url) = logging(backend, home.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];
     let admin = admin_of(home.path(), &server, &settings).await;
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     for name in ["first", "second"] {
-        witness.browser.post("/api/projects", json!({ "name": name })).await.expect(201);
-        witness.browser.post("/api/tokens", json!({ "name": name })).await.expect(201);
+        probe.browser.post("/api/projects", json!({ "name": name })).await.expect(201);
+        probe.browser.post("/api/tokens", json!({ "name": name })).await.expect(201);
     }
     let unchecked = match backend {
         Backend::Sqlite => "",
@@ -84,15 +84,15 @@ async fn a_row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
     )
     .await;
 
-    let browser = &witness.browser;
+    let browser = &probe.browser;
     let tokens = browser.get("/api/tokens").await.expect(200);
     let token = &tokens["items"][0];
     assert_eq!(token["scopes"], json!(["read", "projects:write"]));
     assert_eq!(token["state"], "active");
     assert_eq!(token["expiresAt"], "9999-12-30T21:59:59.999Z");
     assert_eq!(token["lastUsedAt"], "0001-01-01T00:00:00.000Z");
-    witness.script.get("/api/projects").await.expect(200);
-    let refused = witness.script.post("/api/projects", json!({ "name": "x" })).await;
+    probe.script.get("/api/projects").await.expect(200);
+    let refused = probe.script.post("/api/projects", json!({ "name": "x" })).await;
     refused.assert_problem(403, "insufficient_scope");
     let users = admin.get("/api/admin/users?search=root").await.expect(200);
     assert_eq!(users["items"][0]["role"], "admin");

@@ -155,17 +155,17 @@ async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_fie
     let body = json!({ "name": "x", "shortName": "engine" });
     ada.browser.post(PROJECTS, body.clone()).await.expect(201);
     let other = ada.browser.post(PROJECTS, json!({ "name": "y" })).await.expect(201);
-    let place = format!("{PROJECTS}/{}", other["id"].as_str().unwrap());
+    let project_path = format!("{PROJECTS}/{}", other["id"].as_str().unwrap());
     for reply in [
         ada.browser.post(PROJECTS, body.clone()).await,
-        ada.browser.patch(&place, body.clone()).await,
+        ada.browser.patch(&project_path, body.clone()).await,
     ] {
         let problem = reply.assert_problem(409, "conflict");
         assert_eq!(problem["detail"], "You have a project of this short name already.");
         assert_eq!(problem["errors"][0]["field"], "shortName", "{problem}");
         assert_eq!(problem["errors"][0]["code"], "taken", "{problem}");
     }
-    assert_eq!(ada.browser.get(&place).await.expect(200), other, "the project is unchanged");
+    assert_eq!(ada.browser.get(&project_path).await.expect(200), other, "the project is unchanged");
     grace.browser.post(PROJECTS, body.clone()).await.expect(201);
     // NULL may occur twice.
     ada.browser.post(PROJECTS, json!({ "name": "z" })).await.expect(201);

@@ -7,7 +7,7 @@ use portcullis::{
 };
 use tempfile::TempDir;
 
-use super::until;
+use super::wait_until;
 use crate::{resilience::crash_recovery::database::Database, support::*};
 
 const fn hours(n: u32) -> Span {
@@ -59,7 +59,7 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
     let right = server.now();
     server.clock.step(right + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is detected", async || has_seen_a_jump(&server).await).await;
+    wait_until("the jump is detected", async || has_seen_a_jump(&server).await).await;
     server.state.retention_due.notify_one();
     server.anonymous.get("/health/ready").await.expect(200);
     assert_eq!(counts(&server).await, before);
@@ -67,11 +67,11 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
     // The clock is corrected, and jumps again.
     server.clock.step(right);
     server.state.retention_due.notify_one();
-    until("the clock is trusted", async || !has_seen_a_jump(&server).await).await;
+    wait_until("the clock is trusted", async || !has_seen_a_jump(&server).await).await;
     assert_eq!(counts(&server).await, before);
     server.clock.step(right + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is detected", async || has_seen_a_jump(&server).await).await;
+    wait_until("the jump is detected", async || has_seen_a_jump(&server).await).await;
 
     // Without a correction the new time is accepted in the end, as after the machine was off.
     server.advance(hours(23));
@@ -80,7 +80,8 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
     assert_eq!(counts(&server).await, before);
     server.advance(hours(2));
     server.state.retention_due.notify_one();
-    until("all rows are deleted", async || counts(&server).await.iter().sum::<usize>() == 0).await;
+    wait_until("all rows are deleted", async || counts(&server).await.iter().sum::<usize>() == 0)
+        .await;
 }
 
 #[apply(on_both_databases)]
@@ -96,7 +97,7 @@ async fn after_90_days_off_nothing_is_deleted_until_it_is_confirmed(backend: Bac
     let now = server.now();
     assert_eq!(started.look(store, &server.clock).await.unwrap(), ClockStatus::Trusted(now));
     server.state.retention_due.notify_one();
-    until("the session is deleted", async || counts(&server).await[0] == 0).await;
+    wait_until("the session is deleted", async || counts(&server).await[0] == 0).await;
 }
 
 #[apply(on_both_databases)]
@@ -194,7 +195,7 @@ async fn the_operator_is_warned_of_a_jump_and_confirms_the_clock(backend: Backen
     assert!(server.metrics().await.contains("portcullis_retention_paused 0\n"));
     drop(server);
     let _server = ServerProcess::start(home.path(), &settings);
-    until("the old sessions are deleted", async || left().await == 1).await;
+    wait_until("the old sessions are deleted", async || left().await == 1).await;
     let events = "SELECT action AS kind, detail AS id FROM audit_events";
     assert_eq!(database.rows(events).await[0].0, "clock-confirmed");
 }

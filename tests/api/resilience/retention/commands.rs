@@ -14,25 +14,25 @@ async fn hold(url: &str) -> thread::JoinHandle<()> {
     let hold = "UPDATE locks SET name = name";
     let runtime = tokio::runtime::Handle::current();
     let url = url.to_owned();
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let holding = thread::spawn(move || {
         if let Some(file) = url.strip_prefix("sqlite:") {
             let mut connection = SqliteConnection::establish(file).unwrap();
             connection.batch_execute(&format!("BEGIN IMMEDIATE; {hold}")).unwrap();
-            tell.send(()).unwrap();
+            sender.send(()).unwrap();
             thread::sleep(HELD);
             connection.batch_execute("COMMIT").unwrap();
         } else {
             runtime.block_on(async {
                 let client = connect(&url).await;
                 client.batch_execute(&format!("BEGIN; {hold}")).await.unwrap();
-                tell.send(()).unwrap();
+                sender.send(()).unwrap();
                 tokio::time::sleep(HELD).await;
                 client.batch_execute("COMMIT").await.unwrap();
             });
         }
     });
-    told.await.unwrap();
+    receiver.await.unwrap();
     holding
 }
 

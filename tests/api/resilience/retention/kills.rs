@@ -1,7 +1,7 @@
 use portcullis::time::{Clock, Timestamp, days};
 use tempfile::TempDir;
 
-use super::until;
+use super::wait_until;
 use crate::{resilience::crash_recovery::database::Database, support::*};
 
 const ROWS: usize = 30_000;
@@ -23,7 +23,7 @@ async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend
     let killed =
         kill_while_rows_are_removed(backend, Clock::System.now() + days(1), &end_all).await;
     killed.browser.get("/api/me").await.expect(401);
-    until("the cleanup is done", async || {
+    wait_until("the cleanup is done", async || {
         let noted = "SELECT kind, id FROM revocation_cleanup";
         killed.database.rows(noted).await.is_empty()
     })
@@ -65,7 +65,7 @@ async fn kill_while_rows_are_removed(backend: Backend, end: Timestamp, command: 
     let (mut before, mut halfway) = (ROWS, 0);
     for _ in 0..KILLS {
         let mut server = ServerProcess::start(home.path(), &settings);
-        until("a batch is committed", async || left().await < before || before == 0).await;
+        wait_until("a batch is committed", async || left().await < before || before == 0).await;
         server.child.kill().unwrap();
         server.child.wait().unwrap();
         before = left().await;
@@ -74,7 +74,7 @@ async fn kill_while_rows_are_removed(backend: Backend, end: Timestamp, command: 
     }
     assert!(halfway > 0, "no kill fell between two batches");
     let server = ServerProcess::start(home.path(), &settings);
-    until("all rows are deleted", async || left().await == 0).await;
+    wait_until("all rows are deleted", async || left().await == 0).await;
     let browser = server.anonymous.with_cookie(&cookie);
     Killed { browser, database, _server: server, _home: home }
 }

@@ -9,7 +9,7 @@ use portcullis::{
 };
 use tempfile::TempDir;
 
-use super::{step, until};
+use super::{step, wait_until};
 use crate::{resilience::crash_recovery::database::Database, support::*};
 
 /// A product's own tables: one that belongs to users, and one that belongs to the first.
@@ -57,12 +57,12 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
     assert_eq!((count(&server, "notes").await, count(&server, "\"order\"").await), (28, 56));
     ada.browser.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
     script.get("/api/me").await.assert_problem(401, "token_invalid");
-    let place = format!("/api/admin/users/{}", ada.id);
+    let user_path = format!("/api/admin/users/{}", ada.id);
     let browser = &admin.browser;
-    browser.get(&place).await.assert_problem(404, "not_found");
-    browser.patch(&place, json!({ "name": "Ada" })).await.assert_problem(404, "not_found");
+    browser.get(&user_path).await.assert_problem(404, "not_found");
+    browser.patch(&user_path, json!({ "name": "Ada" })).await.assert_problem(404, "not_found");
     for action in ["deactivate", "reactivate"] {
-        let path = format!("{place}/{action}");
+        let path = format!("{user_path}/{action}");
         browser.post(&path, json!({})).await.assert_problem(404, "not_found");
     }
     for query in ["", "?search=ada", "?search=deleted", "?state=deactivated"] {
@@ -102,7 +102,7 @@ async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
     let user = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
     other.execute(user, &[&ada.id]).await.unwrap();
     let meanwhile = async {
-        until("the deletion waits for the user", async || {
+        wait_until("the deletion waits for the user", async || {
             let waiting = "SELECT 'x' AS value FROM pg_stat_activity \
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
             !select(&server, waiting).await.is_empty()
@@ -122,7 +122,7 @@ async fn accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend
     let ada = server.sign_up("ada").await;
     server.clock.step(server.now() + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is detected", async || {
+    wait_until("the jump is detected", async || {
         let sql = "SELECT 'x' AS value FROM retention_clock WHERE jump IS NOT NULL";
         !select(&server, sql).await.is_empty()
     })
@@ -160,14 +160,14 @@ async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start
         let sql = format!("SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM {sql}");
         database.rows(&sql).await[0].1.parse().unwrap()
     };
-    until("a batch is committed", async || left("\"order\"").await < 6_000).await;
+    wait_until("a batch is committed", async || left("\"order\"").await < 6_000).await;
     server.child.kill().unwrap();
     server.child.wait().unwrap();
     assert!(left("notes").await > 0);
     assert_eq!(left("users WHERE deleted_at IS NOT NULL").await, 1);
     database.execute("DROP TABLE pins").await;
     let _server = ServerProcess::start(home.path(), &settings);
-    until("the user's row is deleted", async || left("users").await == 0).await;
+    wait_until("the user's row is deleted", async || left("users").await == 0).await;
     assert_eq!((left("notes").await, left("\"order\"").await), (0, 0));
 }
 

@@ -5,11 +5,11 @@ use portcullis::time::{days, seconds};
 use super::*;
 
 fn sessions(person: &Person) -> String {
-    format!("{}/sessions", place(person))
+    format!("{}/sessions", user_path(person))
 }
 
 fn tokens(person: &Person) -> String {
-    format!("{}/tokens", place(person))
+    format!("{}/tokens", user_path(person))
 }
 
 /// Returns the items on a page of a list, and the cursor of the next page.
@@ -75,8 +75,8 @@ async fn an_id_that_is_none_is_nobody(backend: Backend) {
 async fn where_there_is_nothing_nothing_ends(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let made = create_user(&admin.browser, "ada", "ada@example.com").await;
-    let user = format!("{USERS}/{}", made["id"].as_str().unwrap());
+    let created = create_user(&admin.browser, "ada", "ada@example.com").await;
+    let user = format!("{USERS}/{}", created["id"].as_str().unwrap());
     let listed = admin.browser.get(&format!("{user}/sessions")).await.expect(200);
     assert_eq!(listed, json!({ "items": [], "previousCursor": null, "nextCursor": null }));
     for what in ["sessions", "tokens"] {

@@ -48,8 +48,8 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let email = "grace@example.com";
-    let made = create_user(&admin.browser, "Grace", email).await;
-    let path = mails(made["id"].as_str().unwrap());
+    let created = create_user(&admin.browser, "Grace", email).await;
+    let path = mails(created["id"].as_str().unwrap());
     let missed = server.last_mail_to(email).await.secret();
     let send = async |what: &str| admin.browser.post(&path, about(what)).await;
 
@@ -75,7 +75,7 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
     let event = events(&server_admin).await.remove(0);
     assert_eq!(event["action"], "mail-sent");
     assert_eq!(event["actorId"], admin.id.as_str());
-    assert_eq!(event["subjectId"], made["id"]);
+    assert_eq!(event["subjectId"], created["id"]);
     assert_eq!(event["detail"], about("reset-password"));
     let reset = server.last_mail_to(email).await.secret();
     choose_password(&server, &reset).await.expect(200);
@@ -87,7 +87,7 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
     confirmed.expect(200);
 
     server.clear_outbox().await;
-    server_admin.post(&format!("{}/deactivate", place(&ada)), json!({})).await.expect(200);
+    server_admin.post(&format!("{}/deactivate", user_path(&ada)), json!({})).await.expect(200);
     for what in ["invitation", "verify-email", "reset-password"] {
         send(&mails(&ada.id), what).await.assert_problem(409, "conflict");
     }
@@ -98,8 +98,8 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
 async fn one_mailbox_gets_only_so_many_and_the_admin_is_told(backend: Backend) {
     let server = backend.start_with(&["--limit-mailbox", "2/1h"]).await;
     let admin = server.sign_up_admin("admin").await;
-    let made = create_user(&admin.browser, "Grace", "grace@example.com").await;
-    let path = mails(made["id"].as_str().unwrap());
+    let created = create_user(&admin.browser, "Grace", "grace@example.com").await;
+    let path = mails(created["id"].as_str().unwrap());
     for _ in 0..2 {
         admin.browser.post(&path, about("invitation")).await.expect(204);
     }

@@ -262,10 +262,10 @@ async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
 
     let invited = create_user(&admin, "Invited", "invited@example.com").await;
     assert_eq!(found(&admin, "invited").await, ["Invited"], "an invitation");
-    let place = format!("{USERS}/{}", invited["id"].as_str().unwrap());
-    admin.patch(&place, json!({ "name": "Renamed" })).await.expect(200);
+    let path = format!("{USERS}/{}", invited["id"].as_str().unwrap());
+    admin.patch(&path, json!({ "name": "Renamed" })).await.expect(200);
     assert_eq!(found(&admin, "renamed").await, ["Renamed"], "a rename by an admin");
-    admin.patch(&place, json!({ "role": "user" })).await.expect(200);
+    admin.patch(&path, json!({ "role": "user" })).await.expect(200);
     admin.post("/api/auth/update-user", json!({ "name": "Second Name" })).await.expect(200);
     assert_eq!(found(&admin, "second name").await, ["Second Name"], "a rename by the user");
     assert_eq!(found(&admin, "first").await, [""; 0], "the former name");

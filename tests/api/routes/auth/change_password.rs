@@ -16,7 +16,7 @@ async fn is_unchanged(server: &Server, person: &Person) {
     sign_in_with(server, &person.email, NEW).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in_with(server, &person.email, PASSWORD).await.expect(200);
     let mail = server.mail_to(&person.email).await;
-    assert!(mail.iter().all(|letter| !letter.subject.contains("password")), "{mail:?}");
+    assert!(mail.iter().all(|message| !message.subject.contains("password")), "{mail:?}");
 }
 
 #[apply(on_both_databases)]
@@ -251,9 +251,9 @@ async fn its_owner_is_told_by_mail(backend: Backend) {
         server.anonymous.with_cookie(&browser).post(CHANGE_PASSWORD, body).await.expect(200);
         let mail = server.mail_to(&ada.email).await;
         assert_eq!(mail.len(), before + 1);
-        let letter = mail.last().unwrap();
-        assert_eq!(letter.subject, "Your password for Portcullis was changed");
-        for text in [&letter.text, &letter.html] {
+        let message = mail.last().unwrap();
+        assert_eq!(message.subject, "Your password for Portcullis was changed");
+        for text in [&message.text, &message.html] {
             assert!(!text.contains(current) && !text.contains(new), "{text}");
             assert!(!text.contains("token="), "{text}");
         }

@@ -382,9 +382,9 @@ async fn the_list_has_every_live_session_newest_first(backend: Backend) {
 async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let mut made = vec![id_of(&ada.browser).await];
+    let mut created = vec![id_of(&ada.browser).await];
     for _ in 0..4 {
-        made.insert(0, id_of(&server.sign_in(&ada).await).await);
+        created.insert(0, id_of(&server.sign_in(&ada).await).await);
     }
     let page_at = async |path: &str| {
         let reply = ada.browser.get(path).await;
@@ -399,7 +399,7 @@ async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
         let ids = page.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap());
         (ids.map(ToOwned::to_owned).collect::<Vec<_>>(), previous, next)
     };
-    let expected: Vec<&[String]> = made.chunks(2).collect();
+    let expected: Vec<&[String]> = created.chunks(2).collect();
     let first = format!("{LIST_SESSIONS}?limit=2");
     let (one, none, next) = page_at(&first).await;
     let (two, previous, next) = page_at(&next.unwrap()).await;
@@ -413,7 +413,7 @@ async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
     let all = ada.browser.get(LIST_SESSIONS).await;
     assert_eq!(all.header("link"), None);
     assert_eq!(all.expect(200).as_array().unwrap().len(), 5);
-    let id = &made[0];
+    let id = &created[0];
     let both = format!("cursor={id}&before={id}");
     for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x", "before=x", &both] {
         let reply = ada.browser.get(&format!("{LIST_SESSIONS}?{wrong}")).await;
@@ -541,9 +541,9 @@ async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
 async fn when_a_token_was_last_used_is_noted_once_a_minute(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "script" })).await;
-    let id = made["id"].as_str().unwrap();
-    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "script" })).await;
+    let id = created["id"].as_str().unwrap();
+    let script = server.anonymous.with_token(created["token"].as_str().unwrap());
     let used = async || {
         server.write_last_uses().await;
         ada.browser.get(&format!("/api/tokens/{id}")).await.expect(200)["lastUsedAt"].clone()

@@ -406,14 +406,14 @@ async fn a_password_may_be_long_and_of_any_letters(backend: Backend) {
 #[apply(on_both_databases)]
 async fn control_characters_are_refused_and_break_nothing(backend: Backend) {
     let server = backend.start().await;
-    for letter in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}'] {
+    for character in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}'] {
         for field in ["name", "email", "image", "callbackURL"] {
-            let text = format!("https://example.com/{letter}@example.com");
+            let text = format!("https://example.com/{character}@example.com");
             let body = with(newcomer("ada"), field, text);
             let reply = server.anonymous.post(SIGN_UP, body).await;
-            assert!([400, 403].contains(&reply.status.as_u16()), "{letter:?}: {}", reply.text);
+            assert!([400, 403].contains(&reply.status.as_u16()), "{character:?}: {}", reply.text);
         }
-        let body = with(newcomer("ada"), "email", format!("ada{letter}@example.com"));
+        let body = with(newcomer("ada"), "email", format!("ada{character}@example.com"));
         server.anonymous.post(SIGN_IN, body).await.assert_problem(400, "INVALID_EMAIL");
     }
     let name = "Ada \u{202e}\u{200b}🦀 '; DROP TABLE users; --";

@@ -81,7 +81,7 @@ fn from_page(caller: &Caller, method: Method, path: &str, origin: &str) -> Reque
 }
 
 /// Redirect targets outside our origin, though some resemble it.
-fn foreign_places(server: &Server) -> Vec<String> {
+fn foreign_targets(server: &Server) -> Vec<String> {
     let port = server.anonymous.base.rsplit(':').next().unwrap();
     let mut places = [
         "",
@@ -206,17 +206,17 @@ async fn no_operation_leads_to_a_foreign_place(backend: Backend) {
         format!("{RESET_PASSWORD}/{reset}?x=y"),
         format!("{CONFIRM_DELETION}?token={delete}"),
     ];
-    for place in foreign_places(&server) {
+    for target in foreign_targets(&server) {
         for (path, body, field, code) in &operations {
-            let reply = ada.browser.post(path, with(body.clone(), field, place.as_str())).await;
-            assert_eq!(reply.status, 403, "{path} {place:?}: {}", reply.text);
+            let reply = ada.browser.post(path, with(body.clone(), field, target.as_str())).await;
+            assert_eq!(reply.status, 403, "{path} {target:?}: {}", reply.text);
             assert_eq!(reply.header("set-cookie"), None);
             reply.assert_problem(403, code);
         }
-        let place: String = url::form_urlencoded::byte_serialize(place.as_bytes()).collect();
+        let target: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
         for link in &links {
-            let reply = ada.browser.navigate(&format!("{link}&callbackURL={place}")).await;
-            assert_eq!(reply.status, 403, "{link} {place:?}: {:?}", reply.headers);
+            let reply = ada.browser.navigate(&format!("{link}&callbackURL={target}")).await;
+            assert_eq!(reply.status, 403, "{link} {target:?}: {:?}", reply.headers);
             assert_eq!(reply.header("location"), None);
             reply.assert_problem(403, "INVALID_CALLBACK_URL");
         }
@@ -233,7 +233,7 @@ async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
     let ours = server.state.site.public_url.clone();
     let base = server.anonymous.base.clone();
     let ada = server.sign_up("ada").await;
-    for (number, (place, leads_to)) in [
+    for (number, (target, leads_to)) in [
         ("/", ours.to_string()),
         (
             "/a/b?c=/d&e=https://evil.example//f#//g",
@@ -250,22 +250,22 @@ async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
     .enumerate()
     {
         let wanted = format!("ada{number}@new.example");
-        let body = json!({ "newEmail": wanted, "callbackURL": place });
+        let body = json!({ "newEmail": wanted, "callbackURL": target });
         ada.browser.post(CHANGE_EMAIL, body).await.expect(200);
         let link = server.last_mail_to(&wanted).await.link();
         assert_eq!(link.origin(), ours.origin(), "the link itself is on our origin");
-        assert_eq!(location(&follow(&server.anonymous, &link).await), leads_to, "{place}");
+        assert_eq!(location(&follow(&server.anonymous, &link).await), leads_to, "{target}");
 
-        if !place.starts_with(APP) && !place.starts_with("https://app.example.com:443") {
+        if !target.starts_with(APP) && !target.starts_with("https://app.example.com:443") {
             continue;
         }
-        let body = json!({ "email": wanted, "redirectTo": place });
+        let body = json!({ "email": wanted, "redirectTo": target });
         server.anonymous.post(REQUEST_RESET, body).await.expect(200);
-        let letter = server.last_mail_to(&wanted).await;
-        let reply = follow(&server.anonymous, &letter.link()).await;
-        let mut told: Url = leads_to.parse().unwrap();
-        told.query_pairs_mut().append_pair("token", &letter.secret());
-        assert_eq!(location(&reply), told.as_str(), "{place}");
+        let mail = server.last_mail_to(&wanted).await;
+        let reply = follow(&server.anonymous, &mail.link()).await;
+        let mut expected: Url = leads_to.parse().unwrap();
+        expected.query_pairs_mut().append_pair("token", &mail.secret());
+        assert_eq!(location(&reply), expected.as_str(), "{target}");
     }
 }
 
@@ -349,14 +349,15 @@ async fn a_page_of_a_trusted_origin_acts_for_who_is_signed_in(backend: Backend) 
     }
     assert_eq!(reply.expect(200)["user"]["email"], "ada@example.com");
     let project = json!({ "name": "Analytical Engine" });
-    let made = Reply::of(from_page(&ada, Method::POST, "/api/projects", APP).json(&project)).await;
-    opened_to(&made, APP);
-    let place = made.header("location").unwrap().to_owned();
-    made.expect(201);
+    let created =
+        Reply::of(from_page(&ada, Method::POST, "/api/projects", APP).json(&project)).await;
+    opened_to(&created, APP);
+    let target = created.header("location").unwrap().to_owned();
+    created.expect(201);
     let renamed = json!({ "name": "Difference Engine" });
-    let reply = Reply::of(from_page(&ada, Method::PATCH, &place, APP).json(&renamed)).await;
+    let reply = Reply::of(from_page(&ada, Method::PATCH, &target, APP).json(&renamed)).await;
     opened_to(&reply, APP);
-    let reply = Reply::of(from_page(&ada, Method::DELETE, &place, APP)).await;
+    let reply = Reply::of(from_page(&ada, Method::DELETE, &target, APP)).await;
     opened_to(&reply, APP);
     assert_eq!(reply.status, 204);
     let reply = Reply::of(from_page(&ada, Method::POST, SIGN_OUT, APP)).await;

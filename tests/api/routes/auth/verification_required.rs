@@ -189,15 +189,15 @@ async fn the_owner_of_a_taken_address_is_told_and_may_choose_a_password(backend:
     server.anonymous.post(SIGN_UP, with(body, "name", "BUY NOW evil.example")).await.expect(200);
     let mail = server.mail_to(&ada.email).await;
     assert_eq!(mail.len(), before + 1);
-    let letter = mail.last().unwrap();
-    assert_eq!(letter.subject, "You have an account at Portcullis");
-    assert!(!letter.text.contains("evil.example") && !letter.html.contains("evil.example"));
-    let link = letter.link();
+    let message = mail.last().unwrap();
+    assert_eq!(message.subject, "You have an account at Portcullis");
+    assert!(!message.text.contains("evil.example") && !message.html.contains("evil.example"));
+    let link = message.link();
     assert_eq!(link.path(), "/reset-password");
     assert_eq!(link.query(), None);
     assert!(is_signed_in(&ada.browser).await, "the session is valid until the link is used");
 
-    choose(&server, &letter.secret(), NEW).await.expect(200);
+    choose(&server, &message.secret(), NEW).await.expect(200);
     assert!(!is_signed_in(&ada.browser).await);
     sign_in_with(&server, &ada.email, NEW).await.expect(200);
 
@@ -216,7 +216,7 @@ async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(b
     server.wait_for_jobs().await;
     sign_up(&server, "ada", PASSWORD).await.expect(200);
     let mail = server.mail_to(email).await;
-    let subjects: Vec<&str> = mail.iter().map(|letter| letter.subject.as_str()).collect();
+    let subjects: Vec<&str> = mail.iter().map(|message| message.subject.as_str()).collect();
     let expected = ["Confirm your email for Portcullis", "You have an account at Portcullis"];
     assert_eq!(subjects, expected);
     sign_in_with(&server, email, theirs).await.assert_problem(403, "EMAIL_NOT_VERIFIED");
@@ -250,7 +250,7 @@ async fn of_two_who_sign_up_with_one_address_at_once_neither_learns_who_was_firs
         assert_eq!(without_ids(&one, &email), without_ids(&other, &email));
         one.expect(200);
         let mut subjects: Vec<String> =
-            server.mail_to(&email).await.into_iter().map(|letter| letter.subject).collect();
+            server.mail_to(&email).await.into_iter().map(|message| message.subject).collect();
         subjects.sort();
         let expected = ["Confirm your email for Portcullis", "You have an account at Portcullis"];
         assert_eq!(subjects, expected);
@@ -269,10 +269,10 @@ async fn who_was_invited_has_confirmed_the_address_by_choosing_a_password(backen
     let link = server.last_mail_to("grace@example.com").await.secret();
     // A sign-up with the email of an invitation changes nothing.
     sign_up(&server, "grace", "the password of somebody else").await.expect(200);
-    let letter = server.last_mail_to("grace@example.com").await;
-    assert_eq!(letter.subject, "You have an account at Portcullis");
+    let message = server.last_mail_to("grace@example.com").await;
+    assert_eq!(message.subject, "You have an account at Portcullis");
     // Nor does it end the invitation early.
     choose(&server, &link, NEW).await.expect(200);
-    choose(&server, &letter.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
+    choose(&server, &message.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
     sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
 }

@@ -23,10 +23,10 @@ fn addresses_that_are_one_in_lower_case_are_one_account() {
         let body = |email: &str| json!({ "name": "x", "email": email, "password": PASSWORD });
         let sign_up =
             async |email: &str| server.anonymous.post("/api/auth/sign-up/email", body(email)).await;
-        let made = sign_up(&other).await;
+        let registered = sign_up(&other).await;
         // proptest may have generated it before.
-        if made.status == 200 {
-            assert_eq!(made.json()["user"]["email"], one);
+        if registered.status == 200 {
+            assert_eq!(registered.json()["user"]["email"], one);
         }
         for email in [&one, &other] {
             sign_up(email).await.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");

@@ -138,7 +138,7 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             ])
             .collect::<Vec<_>>(),
     );
-    let mut taken = 0;
+    let mut accepted = 0;
     for operation in all.iter().filter(|operation| operation.example().is_some()) {
         let (owner, path) = runtime.block_on(async {
             let (owner, other) = (someone().await, someone().await);
@@ -149,7 +149,7 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             let id = make(&server, of, collection, &all, &other.id).await;
             (owner, format!("{collection}/{id}{rest}"))
         });
-        taken += 1;
+        accepted += 1;
         let caller = RefCell::new(owner.browser.clone());
         holds(
             &runtime,
@@ -168,5 +168,5 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             },
         );
     }
-    assert!(taken >= 15, "{taken}");
+    assert!(accepted >= 15, "{accepted}");
 }

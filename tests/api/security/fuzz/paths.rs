@@ -72,12 +72,16 @@ async fn no_spelling_of_a_path_gets_further_than_the_path() {
         let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-00000000000a");
         let path = path.replace("{token}", "x");
         let is_admins = path.starts_with("/api/admin/");
-        let keys = if is_admins { vec!["", &cookie] } else { vec![""] };
-        for key in keys {
-            let canonical = status(&server, &operation, &path, key).await;
-            assert_eq!(is_admins && !key.is_empty(), canonical == 403, "{path}: {canonical}");
+        let cookie_headers = if is_admins { vec!["", &cookie] } else { vec![""] };
+        for cookie_header in cookie_headers {
+            let canonical = status(&server, &operation, &path, cookie_header).await;
+            assert_eq!(
+                is_admins && !cookie_header.is_empty(),
+                canonical == 403,
+                "{path}: {canonical}"
+            );
             for spelling in spellings(&path) {
-                let seen = status(&server, &operation, &spelling, key).await;
+                let seen = status(&server, &operation, &spelling, cookie_header).await;
                 let refused = [400, 404, 405].contains(&seen);
                 assert!(
                     refused || seen == canonical,

@@ -10,7 +10,7 @@ const TRUSTED: &str = "https://app.example.com";
 
 /// Generates texts that resemble redirect targets: pieces that some parser reads as the end of one component
 /// and the beginning of another.
-fn places() -> impl Strategy<Value = String> {
+fn targets() -> impl Strategy<Value = String> {
     let piece = select(vec![
         "/",
         "//",
@@ -76,8 +76,8 @@ fn no_location_leads_to_anybody_elses_origin() {
     let ours = Url::parse(&server.anonymous.base).unwrap();
     let public = server.state.site.public_url.origin();
     let trusted = Url::parse(TRUSTED).unwrap().origin();
-    holds(&runtime, 120, places(), async |place| {
-        let encoded: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
+    holds(&runtime, 120, targets(), async |target| {
+        let encoded: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
 
         let reply = ada.browser.navigate(&format!("/login?next={encoded}")).await;
         assert_eq!(reply.status, 302, "{}", reply.text);

@@ -12,7 +12,7 @@ fn mailbox_of(email: &str) -> Value {
 }
 
 /// Returns a response without what differs from request to request.
-fn told(reply: &Reply) -> (u16, Vec<String>, String) {
+fn without_request_id(reply: &Reply) -> (u16, Vec<String>, String) {
     let mut names: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
     names.sort();
     (reply.status.as_u16(), names, reply.text.clone())
@@ -27,7 +27,7 @@ async fn over_the_limit_the_answer_is_the_same_and_no_mail_is_sent(backend: Back
         let first = server.anonymous.post(REQUEST_RESET, mailbox_of(email)).await;
         for _ in 0..4 {
             let again = server.anonymous.post(REQUEST_RESET, mailbox_of(email)).await;
-            assert_eq!(told(&again), told(&first));
+            assert_eq!(without_request_id(&again), without_request_id(&first));
         }
         first.expect(200);
         for path in [SEND_VERIFICATION] {
@@ -71,8 +71,8 @@ async fn many_networks_reach_a_total_which_known_networks_are_not_part_of(backen
     server.wait_for_jobs().await;
     let before = server.mail_to(&ada.email).await.len();
     for network in 0..8 {
-        let place = format!("192.0.2.{network}");
-        forwarded(&server, &place, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
+        let ip_address = format!("192.0.2.{network}");
+        forwarded(&server, &ip_address, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
     }
     // The mail of the sign-up was one of the five.
     assert_eq!(server.mail_to(&ada.email).await.len(), before + 4);

@@ -42,8 +42,8 @@ async fn is_let_in(server: &Server, email: &str, password: &str) {
 async fn a_password_reset_by_mail_ends_the_throttle_on_all_networks(backend: Backend) {
     let (server, ada) = throttled(backend).await;
     let reply = forwarded(&server, HOME, SIGN_IN, &credentials(&ada.email, PASSWORD)).await;
-    let told = "Too many failed sign-ins with this email. Try again in 60 seconds, or reset your password: that ends the wait.";
-    assert_eq!(reply.json()["message"], told);
+    let expected = "Too many failed sign-ins with this email. Try again in 60 seconds, or reset your password: that ends the wait.";
+    assert_eq!(reply.json()["message"], expected);
     server.anonymous.post(REQUEST_RESET, json!({ "email": ada.email })).await.expect(200);
     let link = server.last_mail_to(&ada.email).await.secret();
     let body = json!({ "newPassword": NEW, "token": link });
@@ -110,8 +110,8 @@ async fn the_operator_ends_the_throttle_on_all_networks(backend: Backend) {
         }
     };
     fill(PASSWORD).await;
-    let said = tool(&["user", "unlock", &ada.email], "");
-    assert!(said.contains("can try to sign in again at once"), "{said}");
+    let output = tool(&["user", "unlock", &ada.email], "");
+    assert!(output.contains("can try to sign in again at once"), "{output}");
     is_let_in(&server, &ada.email, PASSWORD).await;
     assert!(tool(&["user", "unlock", &ada.email], "").contains("had no failed sign-ins"));
 
@@ -177,11 +177,11 @@ async fn many_wrong_attempts_at_once_on_two_instances_are_limited_together() {
     let one = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
     let two = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
     let ada = one.sign_up("ada").await;
-    let made = || one.state.hashing.made() + two.state.hashing.made();
-    let before = made();
+    let hashes = || one.state.hashing.made() + two.state.hashing.made();
+    let before = hashes();
     let wrong = credentials(&ada.email, WRONG);
     assert_eq!(at_once(&[&one.anonymous, &two.anonymous], 60, &wrong).await, (0, 10, 50));
-    assert_eq!(made() - before, 10);
+    assert_eq!(hashes() - before, 10);
 }
 
 #[apply(on_both_databases)]

@@ -174,10 +174,10 @@ pub async fn connect(url: &str) -> tokio_postgres::Client {
 
 /// Creates a self-signed certificate for this host, so that TLS is tested with real verification.
 pub fn make_certificate(folder: &Path, host: &str) -> (PathBuf, PathBuf) {
-    let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+    let generated = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
-    fs::write(&certificate, made.cert.pem()).unwrap();
-    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::write(&certificate, generated.cert.pem()).unwrap();
+    fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
     #[cfg(unix)]
     for (path, mode) in [(folder, 0o755), (&key, 0o644)] {
         use std::os::unix::fs::PermissionsExt;

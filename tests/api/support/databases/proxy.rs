@@ -28,7 +28,7 @@ pub enum ProxyMode {
 
 /// A handle to the proxy, which runs for as long as the test's runtime.
 pub struct Proxy {
-    wire: watch::Sender<ProxyMode>,
+    mode: watch::Sender<ProxyMode>,
 }
 
 impl Proxy {
@@ -38,15 +38,15 @@ impl Proxy {
         let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (wire, told) = watch::channel(ProxyMode::Pass);
-        tokio::spawn(listen(listener, address, target, told));
+        let (mode, receiver) = watch::channel(ProxyMode::Pass);
+        tokio::spawn(listen(listener, address, target, receiver));
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(address.port())).unwrap();
-        (Self { wire }, url.into())
+        (Self { mode }, url.into())
     }
 
-    pub fn set(&self, wire: ProxyMode) {
-        self.wire.send_replace(wire);
+    pub fn set(&self, mode: ProxyMode) {
+        self.mode.send_replace(mode);
     }
 }
 
@@ -54,18 +54,18 @@ async fn listen(
     mut listener: TcpListener,
     address: SocketAddr,
     target: String,
-    mut wire: watch::Receiver<ProxyMode>,
+    mut mode: watch::Receiver<ProxyMode>,
 ) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                tokio::spawn(serve(accepted.unwrap().0, target.clone(), wire.clone()));
+                tokio::spawn(serve(accepted.unwrap().0, target.clone(), mode.clone()));
             }
-            changed = wire.changed() => if changed.is_err() { return },
+            changed = mode.changed() => if changed.is_err() { return },
         }
-        if *wire.borrow() == ProxyMode::Refuse {
+        if *mode.borrow() == ProxyMode::Refuse {
             drop(listener);
-            if wire.wait_for(|wire| *wire != ProxyMode::Refuse).await.is_err() {
+            if mode.wait_for(|mode| *mode != ProxyMode::Refuse).await.is_err() {
                 return;
             }
             listener = TcpListener::bind(address).await.expect("the proxy's port is still free");
@@ -73,28 +73,28 @@ async fn listen(
     }
 }
 
-async fn serve(client: TcpStream, target: String, wire: watch::Receiver<ProxyMode>) {
-    let now = *wire.borrow();
+async fn serve(client: TcpStream, target: String, mode: watch::Receiver<ProxyMode>) {
+    let now = *mode.borrow();
     match now {
         ProxyMode::Refuse | ProxyMode::Reset => reset(client),
         ProxyMode::BlackHole => swallow(client).await,
         ProxyMode::Pass | ProxyMode::Slow(_) | ProxyMode::HalfOpen => {
             if let Ok(server) = TcpStream::connect(target).await {
-                carry(client, server, wire).await;
+                carry(client, server, mode).await;
             }
         }
     }
 }
 
 /// Forwards in both directions until either side closes or the proxy fails.
-async fn carry(mut client: TcpStream, mut server: TcpStream, mut wire: watch::Receiver<ProxyMode>) {
-    let (mut asked, mut answered) = (vec![0; 65536], vec![0; 65536]);
+async fn carry(mut client: TcpStream, mut server: TcpStream, mut mode: watch::Receiver<ProxyMode>) {
+    let (mut from_client, mut from_server) = (vec![0; 65536], vec![0; 65536]);
     loop {
         tokio::select! {
             // Data that arrives during a failure is lost with it.
             biased;
-            changed = wire.changed() => {
-                let now = *wire.borrow();
+            changed = mode.changed() => {
+                let now = *mode.borrow();
                 match now {
                     _ if changed.is_err() => return,
                     ProxyMode::Pass | ProxyMode::Slow(_) => {}
@@ -111,11 +111,11 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, mut wire: watch::Re
                     }
                 }
             }
-            read = client.read(&mut asked) => {
-                if !pass_on(read, &asked, &mut server, &wire).await { return }
+            read = client.read(&mut from_client) => {
+                if !pass_on(read, &from_client, &mut server, &mode).await { return }
             }
-            read = server.read(&mut answered) => {
-                if !pass_on(read, &answered, &mut client, &wire).await { return }
+            read = server.read(&mut from_server) => {
+                if !pass_on(read, &from_server, &mut client, &mode).await { return }
             }
         }
     }
@@ -125,9 +125,9 @@ async fn pass_on(
     read: std::io::Result<usize>,
     bytes: &[u8],
     to: &mut TcpStream,
-    wire: &watch::Receiver<ProxyMode>,
+    mode: &watch::Receiver<ProxyMode>,
 ) -> bool {
-    let now = *wire.borrow();
+    let now = *mode.borrow();
     if let ProxyMode::Slow(delay) = now {
         tokio::time::sleep(delay).await;
     }
