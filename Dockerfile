@@ -1,15 +1,15 @@
-# The same Debian for both stages: a binary needs a C library no older than the one it was built with. A tag may be moved:
-# for a build that can be repeated, put the digest behind it that `docker buildx imagetools inspect` shows.
+# The same Debian for both stages: a binary needs a C library no older than the one it was built with. A tag may
+# be moved: for a reproducible build, append the digest that `docker buildx imagetools inspect` shows.
 FROM rust:1.95.0-slim-trixie AS build
 WORKDIR /build
 COPY . .
-# SQLite and ring are C; the compiler for them comes with this image. The caches outlive the step,
-# so the binary must be taken out of them.
+# SQLite and ring are written in C; this image has the compiler. The caches are not part of the image, so the
+# binary must be copied out of them.
 #
-# Cargo compares times, and COPY keeps those of the checkout: sources that are older than the cache, which another
-# checkout or branch may have filled, would leave its binary as it is. So they are touched, in the step that builds:
-# a step of its own would be taken from Docker's cache. One build at a time uses a target folder, which has its
-# own key for each checkout (CACHE) and platform.
+# Cargo compares modification times, and COPY keeps those of the checkout: sources that are older than the
+# cache, which another checkout or branch may have filled, would leave its binary as it is. So they are touched,
+# in the step that builds: a step of its own would come from Docker's cache. One build at a time uses a target
+# folder, whose cache has its own id for each checkout (CACHE) and platform.
 ARG CACHE=portcullis
 ARG TARGETPLATFORM
 RUN --mount=type=cache,target=/usr/local/cargo/registry,id=cargo-registry,sharing=locked \
@@ -19,7 +19,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,id=cargo-registry,sharin
     && cp target/dist/portcullis /portcullis
 
 FROM debian:13.5-slim
-# The certificates are for PostgreSQL over TLS. A user needs a number, not a name.
+# The certificates are for PostgreSQL over TLS. The user is numeric, so it needs no name.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
@@ -31,8 +31,8 @@ ENV PORTCULLIS_DATA_DIR=/data PORT=8080
 VOLUME /data
 EXPOSE 8080
 
-# /health/live, not /health/ready: a restart of what is unhealthy would not mend its database.
-# bash can speak to a port by itself, which saves the image a curl.
+# /health/live, not /health/ready: restarting an unhealthy container would not repair its database. bash can
+# open a TCP connection by itself, so the image needs no curl.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["bash", "-c", \
     "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /health/live HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [[ $status == 200 ]]"]
 

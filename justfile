@@ -15,20 +15,20 @@ dev *arguments:
 test *arguments:
     cargo test --locked {{ arguments }}
 
-# Run the tests of concurrent requests for long: so many times, on both databases
+# Run the tests of concurrent requests for this many rounds, on both databases
 races rounds="1000":
     RACE_ROUNDS={{ rounds }} cargo test --locked --test api concurrent
 
-# Check all that is not a test, as .ci/run does
+# Run all checks that are not tests, as .ci/run does
 lint:
     .ci/run format clippy docs openapi clients audit deny
 
-# Write openapi/openapi.json again, after a route has changed
+# Regenerate openapi/openapi.json, after a route has changed
 openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
 
-# Write the generated pages of docs/reference and .env.example, after an error code, a route, a setting or a command has changed
+# Regenerate docs/reference and .env.example, after an error code, a route, a setting or a command has changed
 reference:
     cargo run --locked -q -- errors > target/errors.md
     mv target/errors.md docs/reference/errors.md
@@ -36,50 +36,50 @@ reference:
     mv target/routes.md docs/reference/routes.md
     UPDATE_DOCS=1 cargo test --locked --test api -- readme::every_
 
-# Kill the server so many times on each database, and compare with a journal kept outside
+# Kill the server this many times on each database, and compare with an external journal
 crash-recovery rounds="500":
     KILL_ROUNDS={{ rounds }} cargo test --locked --test api crash_recovery:: -- --nocapture
 
-# Hold so many slow connections while others are served
+# Hold this many slow connections while other clients are served
 slow-clients sockets="2000":
     SLOW_SOCKETS={{ sockets }} cargo test --locked --test api slow_clients:: -- --nocapture
 
-# Replace servers under load for so many seconds
+# Restart servers one by one under load for this many seconds
 drain seconds="60":
     DRAIN_SECONDS={{ seconds }} cargo test --locked --test api drain:: -- --nocapture
 
-# Deactivate a user at one of three instances, so many times
+# Deactivate a user at one of three instances, this many times
 deactivations rounds="1000":
     DEACTIVATION_ROUNDS={{ rounds }} cargo test --locked --test api instances:: -- --nocapture
 
-# Send so many cases of malformed and malicious input to each property
+# Send this many cases of malformed and malicious input to each property
 fuzz cases="20000":
     PROPTEST_CASES={{ cases }} cargo test --locked --test api fuzz:: -- --nocapture
 
-# Let Schemathesis try so many cases an operation and phase
+# Run Schemathesis with this many cases per operation and phase
 schemathesis examples="100":
     SCHEMATHESIS_EXAMPLES={{ examples }} cargo test --locked --test api schemathesis:: -- --nocapture
 
-# Change the gate, the secrets and the store in every way that a test must notice; takes hours
+# Mutate the gate, the secrets and the store in every way that a test must detect; takes hours
 mutants *arguments:
     cargo mutants -f src/gate.rs -f 'src/gate/*' -f 'src/secrets/*' -f src/store.rs -f 'src/store/**' {{ arguments }} -- \
         --lib --test api -- --skip pages:: --skip better_auth:: \
         --skip schemathesis:: --skip openapi:: --skip readme:: --skip rules:: --skip slow_clients:: --skip drain::
 
-# Measure what the gate costs; --help lists what may be asked of it
+# Measure what the gate costs; --help lists the options
 bench *arguments:
     cargo run --release --locked --manifest-path bench/Cargo.toml --target-dir target -- {{ arguments }}
 
-# Count the instructions of one pass, with Valgrind
+# Count the instructions of one request, with Valgrind
 instructions:
     cargo bench --locked --manifest-path bench/Cargo.toml --target-dir target
 
-# Measure every list, search and page at a million users, on both databases; --help lists what may be asked of it
+# Measure every list, search and page with a million users, on both databases; --help lists the options
 scale *arguments:
     cargo build --release --locked
     python3 bench/scale.py --program target/release/portcullis {{ arguments }}
 
-# Measure revocations and deletions in bulk, and what sign-ins and writes wait meanwhile, on both databases
+# Measure bulk revocations and deletions, and the latency of sign-ins and writes meanwhile, on both databases
 bulk *arguments:
     cargo build --release --locked
     python3 bench/bulk.py --program target/release/portcullis {{ arguments }}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Revoking and deleting in bulk: how long it takes, and what sign-ins and writes wait meanwhile.
+"""Measures bulk revocations and deletions: how long they take, and the latency of sign-ins and writes meanwhile.
 
     cargo build --release --locked && python3 bench/bulk.py --program target/release/portcullis
 
@@ -9,22 +9,22 @@ On each database, beside a client that signs in twice a second and one that writ
 - an admin deactivates a user who has 150,000 sessions and revokes their credentials;
 - `session revoke --all` ends 600,000 sessions more, and `token revoke --all` revokes 300,000 API tokens.
 
-It prints a table of Markdown: how long until the answer, whether the credentials still worked after it, how long
-until the last row was gone, and the slowest sign-in and write until then. Needs what `scale.py` needs.
+It prints a table of Markdown: how long until the response, whether the credentials were still valid after it, how
+long until the last row was deleted, and the slowest sign-in and write until then. Needs what `scale.py` needs.
 """
 
 import argparse, json, multiprocessing, os, shutil, sqlite3, subprocess, sys, tempfile, time
 
 from scale import PASSWORD, SECRET, Client, Postgres, Server, Sizes, Sqlite, percentile, sign_in
 
-# How many sessions have expired, for each user.
+# The number of expired sessions per user.
 EXPIRED = {"SQLite": 1, "PostgreSQL": 5}
-# What a sign-in or a write may take meanwhile, in milliseconds.
+# The limit for a sign-in or a write during the change, in milliseconds.
 LIMIT = 1000.0
 
 
 class Meanwhile:
-    """What one client has measured, as a process of its own."""
+    """The measurements of one client, which runs as a process of its own."""
 
     def __init__(self, work, *arguments):
         context = multiprocessing.get_context("fork")
@@ -40,7 +40,7 @@ class Meanwhile:
 
 
 def repeat(interval, stop, result, ask):
-    """Asks at a steady rate. An answer of 401 is a revocation's effect on the asker, who signs in again."""
+    """Sends requests at a steady rate. A 401 means that the client's own session was revoked: it signs in again."""
     times, failures, due = [], [], time.monotonic()
     while not stop.is_set():
         begun = time.perf_counter()
@@ -93,7 +93,7 @@ def wait(database, sql, limit=1800):
 
 
 def measured(port, what, act, left, database, quiet=2):
-    """Runs one bulk change beside the clients, until no row is left."""
+    """Runs one bulk change beside the clients, until no row is left to delete."""
     others = [Meanwhile(sign_ins, port), Meanwhile(writes, port)]
     time.sleep(quiet)
     begun = time.perf_counter()
@@ -125,7 +125,7 @@ def run(program, database, folder, arguments):
 
     sizes = Sizes(arguments.users)
     sizes.expired, sizes.hoard, sizes.hoarder = int(EXPIRED[database.name] * arguments.users), arguments.users // 2, hoarder
-    # The live ones are as many on both.
+    # The number of live sessions is the same on both databases.
     sizes.sessions += sizes.expired
     begun = time.monotonic()
     database.seed(sizes)

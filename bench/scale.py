@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""A site at size: how long every list, search and page of the admin's console takes.
+"""Measures a large site: how long every list, search and page of the admin's console takes.
 
     cargo build --release --locked && python3 bench/scale.py --program target/release/portcullis
 
-For each database it makes an empty one, adds rows in numbers by SQL (a million users, two million sessions, a
-million API tokens, two million audit events by default), starts the server, waits until that has added the users
-to its search index, and asks. Four clients at once ask for one path after the other, while another writes twenty
-times a second. It prints a table of Markdown: the median and the 99th percentile of each path, in milliseconds.
+For each database it creates an empty one, adds many rows by SQL (a million users, two million sessions, a million
+API tokens, two million audit events by default), starts the server, and waits until that has added the users to its
+search index. Then four concurrent clients request one path after the other, while another writes twenty times a
+second. It prints a table of Markdown: the median and the 99th percentile of each path, in milliseconds.
 
-It needs Python 3.9, and for PostgreSQL its programs (`apt-get install postgresql`); it starts a server of its own
-and takes it down. The time that is measured is the client's, on the same machine.
+It needs Python 3.9, and for PostgreSQL its programs (`apt-get install postgresql`): it starts and stops a server of
+its own. The time is measured by the client, on the same machine.
 """
 
 import argparse, base64, glob, hashlib, http.client, json, multiprocessing, os, re, shutil, socket, sqlite3, subprocess, sys
@@ -31,12 +31,12 @@ def identifier(number, kind):
 class Sizes:
     def __init__(self, users):
         self.users, self.sessions, self.tokens, self.events = users, 2 * users, users, 2 * users
-        # Of which so many have expired, and beside which one user has so many.
+        # How many of the sessions have expired, and how many sessions one user has in addition.
         self.expired, self.hoard, self.hoarder = 0, 0, ""
 
 
 def rows(sizes, now, moment):
-    """Each table with its columns and its rows. One name in twenty-five is each of FIRST, first and last."""
+    """Returns each table with its columns and rows. Each name in FIRST is the first and last name of one in 25 users."""
     day = 86_400 * 10**6
     at = lambda days: moment(now + int(days * day))
     user = lambda number: identifier(number, "u")
@@ -108,7 +108,7 @@ class Postgres:
         data = os.path.join(self.folder, "data")
         subprocess.run([*as_user, f"{self.programs}/initdb", "-D", data, "-U", "portcullis", "-A", "trust", "-E", "UTF8"],
                        check=True, stdout=subprocess.DEVNULL, cwd="/")
-        # Memory as a server of this size has it; the rest as it comes.
+        # Memory as on a server of this size; every other setting is the default.
         settings = ["-c", "shared_buffers=1GB", "-c", "max_wal_size=4GB", "-c", "maintenance_work_mem=256MB"]
         self.process = subprocess.Popen(
             [*as_user, f"{self.programs}/postgres", "-D", data, "-k", self.folder, "-h", "127.0.0.1", "-p", str(self.port),
@@ -236,7 +236,7 @@ def paths(client, sizes):
     users, tokens = "/api/admin/users?limit=20", "/api/admin/tokens?limit=20"
 
     def far_down(path):
-        """The tenth page."""
+        """Returns the path of the tenth page."""
         cursor = ""
         for _ in range(9):
             _, text, _ = client.get(path + cursor)

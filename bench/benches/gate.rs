@@ -1,4 +1,5 @@
-//! How many instructions one pass takes, by Valgrind: a figure that does not know the machine's mood.
+//! Counts the instructions that the gate takes for one request, with Valgrind: a figure that does not depend on
+//! how busy the machine is.
 
 use std::hint::black_box;
 
@@ -16,13 +17,13 @@ use portcullis_bench::{
 };
 use tempfile::TempDir;
 
-/// The product's.
+/// The allocator of the product.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PASSES: usize = 1000;
 
-/// Asks again and again, and returns what tells whether the store was asked about anybody meanwhile.
+/// Sends requests in a loop, and returns how often the store was queried meanwhile.
 type Asking = Box<dyn FnOnce() -> Asked>;
 
 struct Asked {
@@ -31,19 +32,20 @@ struct Asked {
     _folder: TempDir,
 }
 
-/// A server with one person, who asks for the handler behind this with what stands in that file, and whose
-/// keys are remembered.
+/// Starts a server with one user whose credentials are in the cache. The returned closure requests the handler
+/// behind `behind` with the headers of the file `presented`.
 fn ask(behind: Behind, presented: &str) -> Asking {
     let folder = tempfile::tempdir().expect("a folder");
     let key = SigningKey::generate();
     let database = format!("sqlite:{}", folder.path().join("portcullis.db").display());
-    let served = Served::start(&database, folder.path(), &key, 1, 100).expect("it starts");
+    let served = Served::start(&database, folder.path(), &key, 1, 100).expect("the server starts");
     let (state, system) = (served.state, System::new());
     let (app, line) = system.block_on(async {
-        let people = People::make(1, &state, &key, folder.path()).await.expect("they are made");
-        people.join(&state.store).await.expect("they join");
-        // Valgrind is slow, and one of 300 ms would end meanwhile.
-        lease_settings::set(&state.store, 10_000).await.expect("leases are longer");
+        let people =
+            People::make(1, &state, &key, folder.path()).await.expect("the users are created");
+        people.join(&state.store).await.expect("the users are added");
+        // Valgrind is slow: a lease of 300 ms would end during the measurement.
+        lease_settings::set(&state.store, 10_000).await.expect("the lease is set");
         let app = App::new().configure(|config| behind.serve(config, &state, &key));
         let line = std::fs::read_to_string(folder.path().join(presented)).expect("a header");
         (test::init_service(app).await, line)
@@ -62,7 +64,7 @@ fn ask(behind: Behind, presented: &str) -> Asking {
             }
         });
     };
-    // Until the key is remembered, and the first use noted.
+    // Repeats until the credential is cached and its first use is noted.
     let mut before = u64::MAX;
     while before != state.store.stats().lookups {
         before = state.store.stats().lookups;
@@ -76,7 +78,7 @@ fn ask(behind: Behind, presented: &str) -> Asking {
 }
 
 fn remembered(asked: Asked) {
-    assert_eq!(asked.state.store.stats().lookups, asked.before, "the store was asked");
+    assert_eq!(asked.state.store.stats().lookups, asked.before, "the store was queried");
 }
 
 #[library_benchmark(setup = ask, teardown = remembered)]

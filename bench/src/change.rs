@@ -1,4 +1,4 @@
-//! Somebody is changed all the time, whose keys nobody presents.
+//! Changes a user at a steady rate, so that epochs begin although none of the measured credentials is affected.
 
 use std::{io, thread, time::Duration};
 
@@ -13,7 +13,7 @@ use portcullis::{
     },
 };
 
-/// Turns leases on, and changes a user so many times a second, until this process ends.
+/// Turns leases on, and changes a user this many times a second until the process ends.
 ///
 /// # Errors
 /// When the database cannot be used.

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own, thrown away with this process.
+//! A temporary PostgreSQL server, deleted when this process ends.
 
 use std::{
     fs, io,
@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-/// As PostgreSQL comes, `fsync` and all. Its standard input closes however this process ends.
+/// PostgreSQL with its default settings, `fsync` included. The server stops when the script's standard input
+/// closes, which happens however this process ends.
 const SCRIPT: &str = r#"
 set -eu
 dir=$(mktemp -d)
@@ -23,15 +24,15 @@ wait
 "#;
 
 pub struct Cluster {
-    /// By TCP.
+    /// The URL over TCP.
     pub tcp: String,
-    /// By a Unix socket.
+    /// The URL over a Unix socket.
     pub socket: String,
     process: Child,
 }
 
 impl Cluster {
-    /// Starts it, and waits until it takes connections.
+    /// Starts the server, and waits until it accepts connections.
     pub fn start() -> io::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut process = as_ordinary_user()
@@ -68,7 +69,7 @@ impl Drop for Cluster {
     }
 }
 
-/// PostgreSQL refuses to run as root, so root runs it as the user that Debian's package makes.
+/// Runs PostgreSQL, which refuses to run as root, as the user that Debian's package creates.
 fn as_ordinary_user() -> Command {
     let id = Command::new("id").arg("-u").output();
     if id.is_ok_and(|id| id.stdout.trim_ascii() == b"0") {
@@ -79,7 +80,7 @@ fn as_ordinary_user() -> Command {
     Command::new("env")
 }
 
-/// Where its programs are: Debian keeps them off the PATH.
+/// Returns the folder of PostgreSQL's programs, which Debian keeps off the PATH.
 fn binaries() -> io::Result<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let path = std::env::var_os("PATH").unwrap_or_default();

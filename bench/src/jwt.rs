@@ -1,6 +1,7 @@
-//! The rival that nobody can lock out: a signature says who asks, and the store is not consulted.
+//! The alternative that is compared: a signed JWT identifies the caller without a query, and so cannot be
+//! revoked.
 
-#![expect(clippy::disallowed_methods, reason = "it stands for a server without this one's errors")]
+#![expect(clippy::disallowed_methods, reason = "stands for a server without Portcullis's errors")]
 
 use std::future::{Ready, ready};
 
@@ -24,7 +25,7 @@ pub struct Claims {
     exp: u64,
 }
 
-/// What a server needs to check them.
+/// What a server needs to verify a JWT.
 pub struct Check(DecodingKey, Validation);
 
 impl Check {

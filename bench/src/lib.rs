@@ -1,4 +1,4 @@
-//! What is measured: a handler bare and behind the gate, and who asks for it.
+//! What is measured: one handler, bare and behind the gate, and the users who request it.
 
 pub mod jwt;
 pub mod people;

@@ -1,25 +1,25 @@
-//! The load, by wrk: it costs little beside what it measures.
+//! Generates load with wrk, which costs little beside what it measures.
 
 use std::{fs, io, path::Path, process::Command, time::Duration};
 
-/// What one run of it saw.
+/// The results of one run of wrk.
 #[derive(Clone, Copy)]
 pub struct Seen {
-    /// Requests answered in a second.
+    /// Responses per second.
     pub rate: f64,
-    /// Half of them took this long at the most, in milliseconds.
+    /// The median latency, in milliseconds.
     pub p50: f64,
-    /// And all but one of a hundred this.
+    /// The 99th percentile of the latency, in milliseconds.
     pub p99: f64,
-    /// What each cost this process, in microseconds of a core: wrk and PostgreSQL are processes of
-    /// their own. It holds where wrk, and not the server, is what is slow.
+    /// CPU time that each request cost this process, in microseconds of one core: wrk and PostgreSQL are
+    /// separate processes. The figure is valid only where wrk, and not the server, is the bottleneck.
     pub cost: f64,
 }
 
-/// Asks this address again and again over so many connections, with the headers of that file.
+/// Requests this URL over this many connections, with the headers in that file.
 ///
 /// # Errors
-/// When wrk cannot be run, or anything was answered but 200: a refusal is cheaper than an answer.
+/// When wrk cannot be run, or any status was not 200: an error response is cheaper than a successful one.
 pub fn ask(
     url: &str,
     headers: &Path,
@@ -56,8 +56,8 @@ pub fn ask(
     }
 }
 
-/// The time that this process has computed for until now, in microseconds (proc(5): user and system,
-/// in hundredths of a second).
+/// Returns the CPU time of this process so far, in microseconds (proc(5): user and system time, in hundredths
+/// of a second).
 fn own_time() -> io::Result<f64> {
     let text = fs::read_to_string("/proc/self/stat")?;
     let after_name = text.rsplit(')').next().unwrap_or_default();

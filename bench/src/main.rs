@@ -1,4 +1,4 @@
-//! What the gate costs: one handler, bare and behind it, in one run and in turn. See README.md.
+//! Measures what the gate costs: one handler, bare and behind the gate, in one run and in turn. See README.md.
 
 mod change;
 mod cluster;
@@ -27,47 +27,48 @@ use tempfile::TempDir;
 use cluster::Cluster;
 use load::Seen;
 
-/// The product's.
+/// The allocator of the product.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures the gate, and writes tables of Markdown.
 #[derive(Parser)]
 struct Arguments {
-    /// How many people ask in turn
+    /// How many users send requests, in turn
     #[arg(long, default_value_t = 1000)]
     users: usize,
-    /// How often everything is measured; the median counts
+    /// How many rounds to measure; the median is reported
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How long each time, in seconds
+    /// How long each measurement takes, in seconds
     #[arg(long, default_value_t = 2)]
     seconds: u64,
-    /// How many connections ask at once
+    /// How many concurrent connections
     #[arg(long, value_delimiter = ',', default_values_t = [32, 256])]
     connections: Vec<usize>,
-    /// How many users are changed each second, whose keys nobody presents: each begins an epoch
+    /// How many users are changed each second: each change begins an epoch, but affects none of the measured
+    /// credentials
     #[arg(long, default_value_t = 0)]
     changes: u32,
-    /// Only rows with one of these words in their names, beside the bare handler
+    /// Only rows whose name contains one of these words, beside the bare handler
     #[arg(long, value_delimiter = ',', value_name = "WORDS")]
     only: Vec<String>,
-    /// Measure this program instead: its start, its memory, its sign-ins, and its rows on the disk
+    /// Measure this program instead: its start, memory, sign-ins, and rows on disk
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// With how many workers; without it one, and one for each core
+    /// How many workers; by default one, and then one for each core
     #[arg(long, value_delimiter = ',')]
     workers: Vec<usize>,
 }
 
 const BARE: &str = "bare";
 
-/// A row of a table: what is asked, and with what.
+/// A row of a table: the URL that is requested, and the headers.
 struct Row {
     name: String,
     url: String,
     headers: PathBuf,
-    /// Where keys are remembered, whose memory it is.
+    /// The state of the server, where credentials are cached.
     state: Option<Data<State>>,
 }
 
@@ -96,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let time = Duration::from_secs(seconds);
                 load::ask(&row.url, &row.headers, connections, workers.min(cores), time)
             };
-            // Not counted: caches fill, and first uses are written down.
+            // A warm-up that is not counted: it fills caches and writes first uses.
             for row in &rows {
                 loop {
                     let before = row.look_ups();
@@ -107,14 +108,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
             let mut seen = vec![Vec::new(); rows.len()];
-            let asked: Vec<_> = rows.iter().map(Row::look_ups).collect();
+            let lookups: Vec<_> = rows.iter().map(Row::look_ups).collect();
             for _ in 0..arguments.rounds {
                 for (row, seen) in rows.iter().zip(&mut seen) {
                     seen.push(ask(row, arguments.seconds)?);
                 }
             }
             print(&rows, &seen, workers, connections);
-            for (row, before) in rows.iter().zip(asked).filter(|(row, _)| row.state.is_some()) {
+            for (row, before) in rows.iter().zip(lookups).filter(|(row, _)| row.state.is_some()) {
                 println!(
                     "\n{}: {} look-ups on this server meanwhile",
                     row.name,
@@ -127,13 +128,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 impl Row {
-    /// What its server has asked its database about so far.
+    /// Returns how many queries for credentials the server has sent so far.
     fn look_ups(&self) -> u64 {
         self.state.as_ref().map_or(0, |state| state.store.stats().lookups)
     }
 }
 
-/// What the whole run shares.
+/// What all measurements share.
 struct Bench {
     key: SigningKey,
     folder: TempDir,
@@ -143,7 +144,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Starts a server on each database, with the people in it, and says what to ask of them.
+    /// Starts a server on each database with the users in it, and returns what to request of them.
     fn serve(
         &mut self,
         workers: usize,
@@ -190,7 +191,7 @@ impl Bench {
         Ok(rows)
     }
 
-    /// The people are made by a server of ours, and go to the program in a copy of their database.
+    /// Creates the users with a server in this process, and passes a copy of their database to the program.
     fn program(&mut self, program: &Path, users: usize) -> Result<(), Box<dyn Error>> {
         let rows = self.serve(1, users, 0)?;
         let copy = self.folder.path().join("copy.db");
@@ -218,7 +219,7 @@ impl Bench {
         Ok(())
     }
 
-    /// One PostgreSQL serves all, and each SQLite file a single server.
+    /// Adds the users to a database. One PostgreSQL database serves all servers, but each SQLite file only one.
     fn fill(&mut self, users: usize, state: &State) -> Result<(), Box<dyn Error>> {
         let system = actix_web::rt::System::new();
         let people = match self.people.take() {
@@ -255,7 +256,7 @@ fn print(rows: &[Row], seen: &[Vec<Seen>], workers: usize, connections: usize) {
     draw(rows, seen);
 }
 
-/// The same as a picture, which GitHub and others draw where they find it.
+/// Draws the same as a Mermaid chart, which GitHub and others render.
 fn draw(rows: &[Row], seen: &[Vec<Seen>]) {
     let names: Vec<_> = rows.iter().map(|row| format!("\"{}\"", row.name)).collect();
     let ratios = seen.iter().map(|own| format!("{:.2}", ratio(own, &seen[0])[1]));
@@ -271,12 +272,13 @@ fn draw(rows: &[Row], seen: &[Vec<Seen>]) {
     println!("    bar [{}]\n```", ratios.collect::<Vec<_>>().join(", "));
 }
 
-/// Each is to the bare handler of the same round, so that the machine's moods cancel out.
+/// Compares each result with the bare handler in the same round, so that changes in the machine's speed cancel
+/// out.
 fn ratio(own: &[Seen], bare: &[Seen]) -> [f64; 3] {
     spread(own.iter().zip(bare).map(|(own, bare)| own.rate / bare.rate))
 }
 
-/// The least, the median and the most.
+/// Returns the minimum, the median and the maximum.
 fn spread(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The people who ask: each has a session, a token and, for comparison, a JWT.
+//! The users who send requests: each has a session, a token and, for comparison, a JWT.
 
 use std::{fs, io, path::Path, rc::Rc, sync::Arc};
 
@@ -27,7 +27,7 @@ use portcullis::{
 
 use crate::jwt;
 
-/// The rows of one of them.
+/// The rows of one user.
 struct Person {
     user: User,
     session: NewSession,
@@ -36,14 +36,14 @@ struct Person {
 
 pub struct People(Arc<Vec<Person>>);
 
-/// Files of headers, one a line, for the load.
+/// Files of request headers, one per line, for the load generator.
 pub const NOTHING: &str = "nothing";
 pub const COOKIES: &str = "cookies";
 pub const TOKENS: &str = "tokens";
 pub const JWTS: &str = "jwts";
 
 impl People {
-    /// Makes so many, and writes down what they present.
+    /// Creates this many users, and writes the files of their credentials.
     pub async fn make(
         number: usize,
         state: &State,
@@ -85,7 +85,7 @@ impl People {
         Ok(Self(Arc::new(people)))
     }
 
-    /// Adds them to a store.
+    /// Adds the users to a store.
     pub async fn join(&self, store: &Store) -> Result<(), store::Error> {
         let people = Arc::clone(&self.0);
         macro_rules! insert {

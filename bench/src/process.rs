@@ -1,4 +1,4 @@
-//! What the program itself costs: its start, its memory, its sign-ins, and its rows on the disk.
+//! Measures the program as a process: its start, memory, sign-ins, and rows on disk.
 
 use std::{
     error::Error,
@@ -12,11 +12,11 @@ use std::{
 
 use crate::load;
 
-/// How many sign in at once.
+/// How many users sign in at the same time.
 const AT_ONCE: usize = 16;
 const PASSWORD: &str = "correct horse battery staple";
 
-/// The program, running, until this is dropped.
+/// A running server process, killed on drop.
 struct Running {
     child: Child,
     url: String,
@@ -40,12 +40,12 @@ impl Running {
         let took = begun.elapsed();
         let address = line.rsplit("listening on ").next().unwrap_or_default();
         let address = address.split([' ', ')']).next().unwrap_or_default();
-        // The rest of the banner must be read by somebody.
+        // The rest of the output must be read, so that the pipe does not fill up.
         thread::spawn(move || lines.for_each(drop));
         Ok(Self { child, url: format!("http://{address}"), took })
     }
 
-    /// A line of `/proc/PID/status`, in MiB: `VmRSS` for what it holds now, `VmHWM` for the most so far.
+    /// Returns a line of `/proc/PID/status` in MiB: `VmRSS` for the memory in use, `VmHWM` for its peak.
     fn memory(&self, line: &str) -> Result<f64, Box<dyn Error>> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let found = text.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
@@ -61,7 +61,7 @@ impl Drop for Running {
     }
 }
 
-/// Measures a program, and writes a table. `people` is a database with so many users who have a session
+/// Measures a program, and writes a table. `people` holds a database with this many users who have a session
 /// and a token each, the secret that signs their cookies, and the file of those cookies.
 pub fn measure(
     program: &Path,
@@ -82,7 +82,8 @@ pub fn measure(
     let server = Running::start(program, &data[0], &["--workers", "2"])?;
     thread::sleep(Duration::from_secs(3));
     println!("| memory, idle | {:.0} MiB |", server.memory("VmRSS")?);
-    // Many, since of one account no more are let try at once than wrong passwords are borne.
+    // Many accounts, since the login throttle admits no more concurrent attempts on one account than it admits
+    // failed ones.
     let mut bodies = Vec::new();
     for number in 0..4 * AT_ONCE {
         let email = format!("{number}@example.org");

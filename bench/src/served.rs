@@ -1,4 +1,4 @@
-//! One handler, served bare, behind the gate, and behind what it is compared with.
+//! Serves one handler bare, behind the gate, and behind the alternatives that the gate is compared with.
 
 use std::{collections::HashMap, io, path::Path, sync::mpsc, thread};
 
@@ -26,15 +26,15 @@ use crate::jwt::{Check, Claims};
 
 const GREETING: &str = r#"{"message":"Hello"}"#;
 
-/// What the handler is served behind. Each has an application of its own, lest one be found among the routes
-/// sooner than another.
+/// What the handler is served behind. Each variant has an application of its own, so that the position of a
+/// route in the router makes no difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Behind {
     Nothing,
     Jwt,
     ActixSession,
     Gate,
-    /// And a row is written.
+    /// The gate, before a handler that writes a row.
     GateWriting,
 }
 
@@ -42,7 +42,7 @@ impl Behind {
     pub const ALL: [Self; 5] =
         [Self::Nothing, Self::Jwt, Self::ActixSession, Self::Gate, Self::GateWriting];
 
-    /// Puts it into an application.
+    /// Registers the handler in an application.
     pub fn serve(self, config: &mut ServiceConfig, state: &Data<State>, key: &SigningKey) {
         config.app_data(state.clone()).app_data(Data::new(Check::with(key)));
         config.service(match self {
@@ -56,7 +56,7 @@ impl Behind {
     }
 }
 
-/// Servers on a database, until this process ends.
+/// Servers on one database, running until this process ends.
 pub struct Served {
     pub state: Data<State>,
     urls: HashMap<Behind, String>,
@@ -93,17 +93,17 @@ impl Served {
             &room,
             "--limit-requests",
             "off",
-            // Those who are added before the load are many, and in one transaction.
+            // Adding many users in one transaction takes longer than a request may.
             "--database-timeout",
             "300",
         ];
         let config = Settings::parse_from(settings).config;
         let key = key.clone();
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                // The whole of Portcullis, for its state and its work in the background; what is
-                // measured is a handler of our own beside it.
+                // Starts all of Portcullis, for its state and its background work; what is measured is a
+                // handler beside it.
                 let whole = app::Server::start(config, Clock::System, true).await;
                 let whole = whole.map_err(io::Error::other)?;
                 let state = whole.state.clone();
@@ -117,17 +117,17 @@ impl Served {
                     urls.insert(behind, format!("http://{}/", server.addrs()[0]));
                     actix_web::rt::spawn(server.run());
                 }
-                let _ = tell.send(Self { state, urls });
+                let _ = sender.send(Self { state, urls });
                 whole.run().await
             })
         });
-        told.recv().map_err(|_| match thread.join() {
+        receiver.recv().map_err(|_| match thread.join() {
             Ok(Err(error)) => error,
             _ => io::Error::other("the server ended before it began"),
         })
     }
 
-    /// Where the handler is behind this.
+    /// Returns the URL of the handler behind `behind`.
     #[must_use]
     pub fn url(&self, behind: Behind) -> &str {
         &self.urls[&behind]
@@ -146,7 +146,7 @@ async fn greet_session(_: Option<Session>) -> HttpResponse {
     greet().await
 }
 
-/// Not by the gate alone: what a request costs that changes something.
+/// Writes a row: measures the gate for a request that changes something.
 async fn write(session: Session, state: Data<State>) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
     let project = ProjectRow {

@@ -1,4 +1,4 @@
-//! What rows take on the disk, with their indexes.
+//! The size of tables on disk, with their indexes.
 
 use diesel::{QueryableByName, sql_query, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
@@ -10,7 +10,7 @@ struct Bytes {
     value: i64,
 }
 
-/// The bytes of the table of sessions.
+/// Returns the size of the table of sessions in bytes.
 ///
 /// # Errors
 /// When the store is unavailable.

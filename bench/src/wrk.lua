@@ -1,5 +1,5 @@
--- Sends requests with what a file holds, one a line, in turn: a header, or a body in JSON.
--- Each thread begins elsewhere.
+-- Sends requests with the lines of a file in turn: each line is a header, or a JSON body. Each thread begins at
+-- a different line.
 local threads = 0
 
 function setup(thread)
@@ -26,7 +26,8 @@ function request()
   return requests[at]
 end
 
--- Requests, their time, p50 and p99 (all in microseconds), and what was no 200.
+-- Writes the number of requests, their duration, p50 and p99 (all in microseconds), and the number of responses
+-- other than 200.
 function done(summary, latency)
   local failed = 0
   for _, number in pairs(summary.errors) do failed = failed + number end

@@ -1,4 +1,4 @@
-//! What clients and readers rely on: the OpenAPI document, HTTP, the protocol of Better Auth, the documentation.
+//! The public contracts: the OpenAPI document, HTTP, the protocol of Better Auth, and the documentation.
 
 pub mod better_auth;
 pub mod doc_links;

@@ -1,4 +1,5 @@
-//! The whole of it, over HTTP, against a real server on both databases. The folders mirror the URLs.
+//! Tests of the whole application over HTTP, against a real server on both databases. The folders of `routes`
+//! mirror the URLs.
 
 #![allow(
     clippy::unwrap_used,

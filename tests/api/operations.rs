@@ -1,4 +1,4 @@
-//! What operators do: commands, settings, backups, upgrades, signals, logs.
+//! What operators use: commands, settings, backups, upgrades, signals, logs.
 
 pub mod backup;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! What fails, and what must hold meanwhile: outages, crashes, concurrent requests, slow clients, retries.
+//! Failures, and what must hold during them: outages, crashes, concurrent requests, slow clients, retries.
 
 pub mod crash_recovery;
 pub mod faults;

@@ -1,4 +1,4 @@
-//! Who may do what, and what an attacker sends.
+//! Authorization, and what attackers send.
 
 pub mod access;
 pub mod fuzz;

@@ -1,4 +1,4 @@
-//! The store where HTTP does not reach, and what tests do to it behind the server's back.
+//! The store where HTTP does not reach, and direct changes to its database.
 
 mod batch_loader;
 mod groups;
@@ -33,20 +33,20 @@ use portcullis::{
 
 use crate::support::*;
 
-/// A store that nobody else asks for anything.
-async fn quiet(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir) {
+/// Opens a store that has no other users.
+async fn isolated_store(backend: Backend, settings: &[&str]) -> (Store, tempfile::TempDir) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     (open(&url, folder.path(), settings).await, folder)
 }
 
-/// Opens a store on this database, which has its tables.
+/// Opens a store on this migrated database.
 async fn open(url: &str, folder: &Path, settings: &[&str]) -> Store {
     let options = config(url, folder, settings).store_options(true);
     Store::open(&Location::parse(url, None).unwrap(), options).await.unwrap()
 }
 
-/// Adds a link, of the generation in which one would be issued now.
+/// Adds a link with the current generation, as if it were issued now.
 pub async fn add_link(server: &Server, link: NewVerification) {
     const CURRENT: &str = "UPDATE verifications SET generation = (
         SELECT users.link_generation + epoch.link_generation FROM users, epoch
@@ -122,18 +122,18 @@ async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
         )
     };
 
-    // One more migration than this binary knows, which may run beside it: a rolling upgrade.
+    // One more migration than this binary knows, with which it is compatible: a rolling upgrade.
     let server = Server::on(&url, tempfile::TempDir::new().unwrap(), &[]).await;
     execute(&server, &record("2099-01-01-000001_more", "0.1.0")).await;
     Store::open(&location, options).await.unwrap();
-    // And one that it may not.
+    // And one with which it is not.
     execute(&server, &record("2099-01-01-000002_much_more", "99.0.0")).await;
-    let Err(refusal) = Store::open(&location, options).await else { panic!("it opened") };
+    let Err(refusal) = Store::open(&location, options).await else { panic!("the store opened") };
     let text = refusal.to_string();
     assert!(text.contains("needs Portcullis 99.0.0 or newer"), "{text}");
 }
 
-/// Past the code, which writes lower case.
+/// With SQL, since the code writes lower case.
 #[apply(on_both_databases)]
 async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let server = backend.start().await;
@@ -149,7 +149,11 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
     let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);
     registration::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
     let all = users::list(store, Filter::default(), Window::first(9)).await;
-    assert_eq!(all.unwrap().page.rows.len(), 1, "whoever registers is told the same");
+    assert_eq!(
+        all.unwrap().page.rows.len(),
+        1,
+        "a sign-up with a taken email gets the same response"
+    );
 }
 
 #[tokio::test]
@@ -204,7 +208,7 @@ async fn postgresql_is_reached_with_tls_that_is_checked() {
     let url = format!("{}?sslmode=require", Backend::Postgres.database(folder.path()).await);
     let authority = authority().await;
     if authority.as_os_str().is_empty() {
-        return; // somebody's own server: its certificate is their business
+        return; // an external server has a certificate of its own
     }
     let options = config(&url, folder.path(), &[]).store_options(true);
     let trusting = Location::parse(&url, Some(authority)).unwrap();
@@ -221,10 +225,7 @@ async fn postgresql_is_reached_with_tls_that_is_checked() {
         .await;
     assert_eq!(encrypted.unwrap().value, "true");
     let distrusting = Location::parse(&url, None).unwrap();
-    assert!(
-        Store::open(&distrusting, options).await.is_err(),
-        "a certificate that nobody vouches for"
-    );
+    assert!(Store::open(&distrusting, options).await.is_err(), "a self-signed certificate");
 }
 
 #[tokio::test]
@@ -263,12 +264,12 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
     let late = std::time::Duration::from_secs(3);
     match server.state.store.database() {
         Database::Sqlite(sqlite) => {
-            let held = sqlite.write(move |_| {
+            let occupied = sqlite.write(move |_| {
                 std::thread::sleep(late);
                 Ok(())
             });
             let (_, reply) =
-                tokio::join!(held, ada.browser.post("/api/projects", json!({ "name": "x" })));
+                tokio::join!(occupied, ada.browser.post("/api/projects", json!({ "name": "x" })));
             reply.assert_problem(503, "store_unavailable");
         }
         Database::Postgres(_) => {
@@ -297,7 +298,7 @@ async fn many_at_once_are_all_served(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
-    // 64 who write, and 256 who read.
+    // 64 writes and 256 reads.
     let calls = (0..320).map(|number| {
         let script = script.clone();
         tokio::spawn(async move {

@@ -19,7 +19,7 @@ const ACCOUNT_METHODS = {
   listAccounts: (client, fetchOptions) => client.listAccounts({ fetchOptions }),
 }
 
-/** The header with which a program of this user asks. */
+/** Returns the header with which a program of this user authenticates. */
 async function apiToken({ browser }) {
   const answer = await browser.post('/api/tokens', { name: 'x' })
   const { token } = await answer.json()

@@ -8,7 +8,7 @@ import { plain } from './support/servers.mjs'
 
 const VERIFY = '/verify-email'
 
-/** Somebody who asked for another address, and the link that came there. */
+/** Signs up a user who requests a change of email, and returns the link that is mailed to the new one. */
 async function asked(options) {
   const ada = await newcomer(plain)
   await ada.mailbox.link(VERIFY)

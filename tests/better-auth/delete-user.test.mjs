@@ -8,7 +8,7 @@ import { plain } from './support/servers.mjs'
 const CALLBACK = '/api/auth/delete-user/callback'
 const DELETED = { success: true, message: 'User deleted' }
 
-/** Somebody who asked to be deleted, and the link that came. */
+/** Signs up a user who requests deletion, and returns the mailed link. */
 async function asked(options) {
   const ada = await newcomer(plain)
   const answer = accepted(await ada.client.deleteUser(options))

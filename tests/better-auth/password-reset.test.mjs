@@ -10,7 +10,7 @@ const SENT = {
   message: 'If this email exists in our system, check your email for the reset link',
 }
 
-/** Somebody who forgot their password, and what the mailed link carries. */
+/** Signs up a user who requests a password reset, and returns the secret of the mailed link. */
 async function forgetful() {
   const ada = await newcomer(plain)
   const visitor = new Browser(plain)
@@ -19,7 +19,7 @@ async function forgetful() {
   return { ...ada, visitor, link, token: new URLSearchParams(link.hash.slice(1)).get('token') }
 }
 
-/** Somebody whose link is to end on a page. */
+/** Signs up a user whose link redirects to a page. */
 async function forgetfulOn(redirectTo) {
   const ada = await newcomer(plain)
   const visitor = new Browser(plain)

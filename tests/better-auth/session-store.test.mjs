@@ -5,7 +5,7 @@ import { accepted } from './support/outcome.mjs'
 import { OTHER_PASSWORD, PASSWORD, newAddress, newcomer, verify } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
-/** Waits until the session store, listened to as a page does, has fetched what fits. */
+/** Subscribes to the session store as a page does, and waits until its value matches. */
 function fetched(client, fits) {
   return new Promise((resolve, reject) => {
     const done = (settle, value) => {

@@ -4,7 +4,7 @@ import { accepted, refused } from './support/outcome.mjs'
 import { isSignedIn, newcomer, signedIn } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
-/** Somebody with two browsers. */
+/** Signs up a user with two browsers. */
 async function twice() {
   const ada = await newcomer(plain)
   const other = await signedIn(plain, ada)

@@ -8,7 +8,7 @@ import { stale } from './support/servers.mjs'
 
 const HOUR = 60 * 60 * 1000
 
-/** The browser that was left open for 25 hours. */
+/** A browser that was left open for 25 hours. */
 async function leftOpen() {
   const browser = new Browser(stale)
   await browser.jar.setCookie(stale.cookie, stale.url)

@@ -3,30 +3,31 @@
 use crate::{
     rules::Rules,
     state::{
-        Change, Database, Epoch, Epochs, Instance, Lease, LockOut, Read, Request, Saw, State, Ticks,
+        Change, Database, Epoch, Epochs, Instance, Lease, Read, Request, Revocation, Saw, State,
+        Ticks,
     },
 };
 
-/// L by the clock of whoever waits. A tick is coarse: what counts is only that one is longer.
+/// L by the clock of the instance that waits. A tick is coarse: only the order of lengths matters.
 const LEASE: Ticks = 2;
-/// 1.1 L: as long as L lasts by the slowest clock that is allowed, and what is waited.
+/// 1.1 L: as long as L lasts by the slowest clock that is allowed, and the length of the wait.
 const LONGEST: Ticks = LEASE + 1;
 
-/// Where the rules are tried.
+/// The environment in which the rules are checked.
 #[derive(Clone, Copy, Debug)]
 pub struct World {
     pub instances: usize,
-    /// Whether instances' clocks are slower than the one that waits, by the margin.
+    /// Whether instances' clocks are slower, by the margin, than the one that waits.
     pub slow: bool,
-    /// How many changes there may be that concern others, and whether the log is purged.
+    /// How many changes may affect other users, and whether the log is purged.
     pub others: u8,
-    /// How many times whoever is locked out may be let in again.
-    pub mercies: u8,
-    /// How many times the database may be restored to its beginning.
+    /// How many times a deactivated user may be reactivated.
+    pub reactivations: u8,
+    /// How many times the database may be restored to its initial state.
     pub restores: u8,
     /// Whether the operator turns the cache on and off.
     pub switched: bool,
-    /// Whether there is one instance for sure, as on SQLite, so that its own lock-outs need no wait.
+    /// Whether there is certainly one instance, as on SQLite, so that its own revocations need no wait.
     pub alone: bool,
 }
 
@@ -38,12 +39,12 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// How long a lease lasts.
+    /// Returns how long a lease lasts.
     fn lease(&self) -> Ticks {
         if self.world.slow { LONGEST } else { LEASE }
     }
 
-    /// How long whoever reads it now has to wait.
+    /// Returns how long a revocation that reads it now has to wait.
     fn wait(&self, database: &Database) -> Ticks {
         match self.rules {
             Rules::NoWait => 0,
@@ -53,116 +54,118 @@ impl Cache {
         }
     }
 
-    /// What an epoch is compared by.
+    /// Returns the number by which an epoch is compared.
     fn number(&self, epoch: Epoch) -> u8 {
         if self.rules == Rules::CounterAlone { epoch.counter } else { epoch.random }
     }
 
-    /// What a statement sees that reads the epoch and the log.
+    /// Returns what a statement sees that reads the epoch and the log.
     pub fn look(&self, database: &Database) -> Saw {
         let mut clear = Epochs::default();
         clear.insert(self.number(database.epoch));
-        let unconcerned = database.log.iter().rev().take_while(|change| !change.concerns);
-        for change in unconcerned.clone() {
+        let unaffected = database.log.iter().rev().take_while(|change| !change.affects);
+        for change in unaffected.clone() {
             clear.insert(self.number(change.before));
         }
-        if self.rules == Rules::GapIsSilence && unconcerned.count() == database.log.len() {
+        if self.rules == Rules::GapIsSilence && unaffected.count() == database.log.len() {
             (0..=database.drawn).for_each(|number| clear.insert(number));
         }
         let lease = if database.lease_off { 0 } else { self.lease() };
         Saw { epoch: database.epoch, clear, lease }
     }
 
-    /// Whether the entry may speak under what was seen of the epoch.
-    pub fn speaks(&self, instance: &Instance, saw: Saw) -> bool {
+    /// Whether the entry is valid under what was seen of the epoch.
+    pub fn is_valid(&self, instance: &Instance, saw: Saw) -> bool {
         instance.entry.is_some_and(|epoch| saw.clear.contains(self.number(epoch)))
     }
 
-    /// Whether memory accepts the request.
+    /// Whether the cache accepts the request.
     pub fn accepts(&self, state: &State, request: Request) -> bool {
         let instance = &state.instances[0];
         let (Some(age), Some(lease)) = (request.clock, instance.lease) else { return false };
-        // The clock was read so long ago, and the lease had so much more left then.
+        // The age of the clock reading is also the time by which the lease had longer to run then.
         request.end.unwrap_or(lease.left) > -age
-            && self.speaks(instance, request.held.unwrap_or(lease.saw))
+            && self.is_valid(instance, request.held.unwrap_or(lease.saw))
     }
 
-    /// The answer of a read arrives: the lease begins anew, or goes on.
+    /// The response to a read arrives: the lease is renewed, or continues.
     pub fn end_read(&self, instance: &mut Instance, read: Read) {
         let Some(saw) = read.saw else { return };
         let age = if self.rules == Rules::LeaseFromArrival { 0 } else { read.age };
         let mut lease = Lease { saw, left: saw.lease - age };
-        let is_younger = |held: &Lease| held.left > 0 && held.saw.lease - held.left < age;
-        if let Some(held) = instance.lease.filter(is_younger) {
+        let is_younger =
+            |current: &Lease| current.left > 0 && current.saw.lease - current.left < age;
+        if let Some(current) = instance.lease.filter(is_younger) {
             match self.rules {
                 Rules::OlderCountsWhole => {}
-                Rules::OlderKeepsEnd => lease.left = held.left,
+                Rules::OlderKeepsEnd => lease.left = current.left,
                 _ => return,
             }
         }
         instance.lease = Some(lease);
     }
 
-    /// Where an instance is alone, it gives up in time what others would have to wait for.
-    pub fn answer(&self, state: &mut State, at: usize) {
+    /// Sends the acknowledgement. An instance that is alone gives up its lease in place of the wait.
+    pub fn acknowledge(&self, state: &mut State, at: usize) {
         let instance = &mut state.instances[at];
-        instance.lock_out = None;
+        instance.revocation = None;
         if self.world.alone && self.rules != Rules::AloneKeepsLease {
             instance.lease = None;
             if self.rules != Rules::AloneKeepsRead {
                 instance.reads.clear();
             }
         }
-        state.answered = true;
+        state.acknowledged = true;
     }
 
-    /// Something of everybody's rights changes, and the epoch with it.
-    pub fn change(database: &mut Database, concerns: bool) {
+    /// Changes rights, and the epoch with them.
+    pub fn change(database: &mut Database, affects: bool) {
         let before = database.epoch;
         database.drawn += 1;
         database.epoch = Epoch { counter: before.counter + 1, random: database.drawn };
-        database.log.push(Change { before, concerns });
+        database.log.push(Change { before, affects });
     }
 
-    /// An instance is asked to lock out. Where the rules are kept, that is a commit.
+    /// The admin asks an instance for a revocation. Where no rule is broken, that is a commit.
     pub fn ask(&self, state: &mut State, at: usize) {
         let wait = self.wait(&state.database);
-        let lock_out = match self.rules {
-            Rules::EpochAhead if !state.database.locked_out => {
+        let revocation = match self.rules {
+            Rules::EpochAhead if !state.database.revoked => {
                 Self::change(&mut state.database, true);
-                LockOut::Begun { wait }
+                Revocation::Begun { wait }
             }
-            Rules::WaitFromBefore | Rules::WaitReadBefore => LockOut::Begun { wait },
-            Rules::RepeatAtOnce if state.database.locked_out => LockOut::Committed { wait: 0 },
+            Rules::WaitFromBefore | Rules::WaitReadBefore => Revocation::Begun { wait },
+            Rules::RepeatAtOnce if state.database.revoked => Revocation::Committed { wait: 0 },
             _ => return self.commit(state, at, wait),
         };
-        state.instances[at].lock_out = Some(lock_out);
+        state.instances[at].revocation = Some(revocation);
     }
 
-    /// Also where nothing is left to do: the commit before may be a moment old, and nobody has waited.
+    /// Commits and waits, even if nothing is left to do: the earlier commit may be a moment old and not yet
+    /// acknowledged.
     pub fn commit(&self, state: &mut State, at: usize, wait: Ticks) {
-        if !state.database.locked_out {
-            state.database.locked_out = true;
+        if !state.database.revoked {
+            state.database.revoked = true;
             if self.rules != Rules::EpochAhead {
                 Self::change(&mut state.database, true);
             }
         }
-        state.instances[at].lock_out = Some(LockOut::Committed { wait });
+        state.instances[at].revocation = Some(Revocation::Committed { wait });
     }
 
-    /// Whoever is locked out is let in again. No answer so far, nor one on its way, promises anything now.
-    pub fn let_in(state: &mut State) {
-        state.database.mercies += 1;
-        state.database.locked_out = false;
+    /// Reactivates the user. No acknowledgement so far, nor one on its way, promises anything any more.
+    pub fn reactivate(state: &mut State) {
+        state.database.reactivations += 1;
+        state.database.revoked = false;
         Self::change(&mut state.database, true);
-        state.answered = false;
+        state.acknowledged = false;
         state.request = None;
         for instance in &mut state.instances {
-            instance.lock_out = None;
+            instance.revocation = None;
         }
     }
 
-    /// The operator turns leases on or off. Those that are held run on.
+    /// The operator turns leases on or off. Current leases continue.
     pub fn switch_lease(&self, database: &mut Database) {
         database.lease_off = !database.lease_off;
         database.settling = match self.rules {
@@ -173,14 +176,14 @@ impl Cache {
         };
     }
 
-    /// Time passes for all, but where a clock stands still.
+    /// Advances time for all instances, except for one whose clock stands still.
     pub fn tick(&self, state: &mut State, but: Option<usize>) {
         if let Some(request) = &mut state.request
             && but != Some(0)
         {
             request.clock = request.clock.map(|age| age + 1);
         }
-        // Whoever stops for longer finds nothing that was not to be found before.
+        // An instance that is stopped for longer reaches no new state.
         state.request =
             state.request.filter(|request| request.clock.is_none_or(|age| age <= LONGEST));
         let clock = state.request.and_then(|request| request.clock);
@@ -189,7 +192,8 @@ impl Cache {
             if but == Some(at) {
                 continue;
             }
-            // What was over when the request's clock was read is over: how long ago does not matter.
+            // A lease that had ended when the request's clock was read stays ended: how long ago does not
+            // matter.
             let back = clock.filter(|_| at == 0).unwrap_or(0);
             let older = |left: Ticks| (left - 1).max(-back);
             if let Some(lease) = &mut instance.lease {
@@ -204,9 +208,9 @@ impl Cache {
                 read.age += 1;
             }
             instance.reads.retain(|read| read.age < self.lease() + back);
-            match &mut instance.lock_out {
-                Some(LockOut::Committed { wait }) => *wait = (*wait - 1).max(0),
-                Some(LockOut::Begun { wait }) if self.rules == Rules::WaitFromBefore => {
+            match &mut instance.revocation {
+                Some(Revocation::Committed { wait }) => *wait = (*wait - 1).max(0),
+                Some(Revocation::Begun { wait }) if self.rules == Rules::WaitFromBefore => {
                     *wait = (*wait - 1).max(0);
                 }
                 _ => {}

@@ -1,7 +1,7 @@
-//! The leased cache of `docs/explanation/credential-cache.md`, as a model: every history is tried.
+//! Model checks the leased cache of `docs/explanation/credential-cache.md`: every history is explored.
 //!
-//! It needs nothing of the application, and says nothing about its code: it shows that the rules are
-//! enough, and that each of them is needed.
+//! The model needs nothing of the application, and says nothing about its code: it shows that the rules are
+//! sufficient, and that each of them is necessary.
 
 #![allow(missing_docs, reason = "a test's name says what it shows")]
 
@@ -23,27 +23,27 @@ const TWO: World = World {
     instances: 2,
     slow: true,
     others: 0,
-    mercies: 0,
+    reactivations: 0,
     restores: 0,
     switched: false,
     alone: false,
 };
-/// Most that breaks, breaks with one alone: it may be the one that is asked to lock out, too.
+/// One instance, which is also the one that revokes: enough for most broken rules.
 const ONE: World = World { instances: 1, ..TWO };
-/// All clocks are alike.
+/// All clocks run at the same speed.
 const ALIKE: World = World { slow: false, ..ONE };
-/// Others change, and the log of it is purged.
+/// Changes affect other users, and the log is purged.
 const LOGGED: World = World { others: 2, ..ONE };
-/// Whoever is locked out is let in again, and locked out again.
-const FORGIVEN: World = World { mercies: 1, ..ONE };
-/// Once, the database is restored.
+/// A deactivated user is reactivated, and deactivated again.
+const REACTIVATED: World = World { reactivations: 1, ..ONE };
+/// The database is restored once.
 const RESTORED: World = World { others: 1, restores: 1, ..ONE };
 /// The operator turns the cache on and off.
 const SWITCHED: World = World { switched: true, ..ONE };
-/// No other can hold a lease.
+/// No other instance can hold a lease.
 const ALONE: World = World { alone: true, ..ONE };
 
-/// Tries every history, until one breaks the promise.
+/// Explores every history, until one breaks the promise.
 fn check(rules: Rules, world: World) -> impl Checker<Cache> {
     let start = Instant::now();
     let until = HasDiscoveries::AnyFailures;
@@ -53,12 +53,12 @@ fn check(rules: Rules, world: World) -> impl Checker<Cache> {
     checker
 }
 
-/// No history breaks the promise, and memory is of use in some.
+/// Asserts that no history breaks the promise, and that the cache is of use in some.
 fn holds(rules: Rules, world: World) {
     check(rules, world).assert_properties();
 }
 
-/// Some history breaks the promise; `cargo test --test cache_model -- --nocapture` shows it.
+/// Asserts that some history breaks the promise; `cargo test --test cache_model -- --nocapture` shows it.
 fn breaks(rules: Rules, world: World) {
     let history = check(rules, world).assert_any_discovery(PROMISE);
     println!("{:?}", history.into_actions());
@@ -76,7 +76,7 @@ fn an_entry_outlives_changes_that_concern_others() {
 
 #[test]
 fn whoever_is_let_in_again_can_be_locked_out_again() {
-    holds(Rules::Kept, FORGIVEN);
+    holds(Rules::Kept, REACTIVATED);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_order_of_answers_does_not_matter_where_each_counts_whole() {
 fn the_end_may_be_read_before_the_entry_is_asked() {
     holds(Rules::EndFirst, ONE);
     holds(Rules::EndFirst, LOGGED);
-    holds(Rules::EndFirst, FORGIVEN);
+    holds(Rules::EndFirst, REACTIVATED);
     holds(Rules::EndFirst, ALONE);
 }
 

@@ -1,55 +1,55 @@
-//! What may happen: every step that an instance, the database, the admin or time may take next.
+//! The transitions: every step that an instance, the database, the admin or time may take next.
 //!
-//! Any of them may be put off for ever. So a process that is stopped, at whatever point, and a message that
-//! is late are histories in which the others go on between two steps, and a message that is lost is one
-//! whose place another takes before it arrives. Neither needs a step of its own.
+//! Any step may be delayed for ever. So a stopped process and a late message are histories in which the others
+//! go on between two steps, and a lost message is one that another replaces before it arrives. Neither needs a
+//! step of its own.
 
 use stateright::{Model, Property};
 
 use crate::{
     cache::Cache,
     rules::Rules,
-    state::{Database, Instance, LockOut, Read, Request, State},
+    state::{Database, Instance, Read, Request, Revocation, State},
 };
 
-/// The promise.
-pub const PROMISE: &str = "no request that begins after the answer is accepted";
-/// The use of it all.
-pub const USE: &str = "memory may answer";
-/// The use of the log.
-pub const WARM: &str = "memory may answer after a change that concerns others";
-/// Locking out comes to an end.
-pub const ANSWER: &str = "an answer is sent";
+/// The promise (safety).
+pub const PROMISE: &str = "no request that begins after the acknowledgement is accepted";
+/// The cache is of use.
+pub const USE: &str = "the cache may serve a request";
+/// The invalidation log is of use.
+pub const WARM: &str = "the cache may serve a request after a change that affects other users";
+/// A revocation is acknowledged in the end.
+pub const ACKNOWLEDGED: &str = "a revocation is acknowledged";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Time passes, for all but the instance whose clock stands still.
     Tick { but: Option<usize> },
-    /// An instance takes t0, and is about to read the epoch. A read that was on its way is given up.
+    /// An instance takes t0, and is about to read the epoch. An earlier read that was on its way is given up.
     BeginRead(usize),
     /// The statement of a read runs.
     RunRead(usize, usize),
-    /// The answer of a read arrives.
+    /// The response to a read arrives.
     EndRead(usize, usize),
-    /// The statement of a look-up runs, for a request that memory did not answer.
+    /// The statement of a lookup runs, for a request that was not served from the cache.
     BeginFill(usize),
-    /// The answer of a look-up arrives.
+    /// The response to a lookup arrives.
     EndFill(usize),
-    /// The process dies, and starts again with nothing.
+    /// The process crashes, and starts again with an empty cache.
     Crash(usize),
-    /// The admin asks an instance to lock out.
+    /// The admin asks an instance for a revocation.
     Ask(usize),
-    /// The lock-out is committed there.
+    /// The revocation is committed there.
     Commit(usize),
-    /// Its answer is sent.
-    Answer(usize),
-    /// Whoever is locked out is let in again.
-    LetIn,
-    /// Something changes that concerns others.
+    /// Its acknowledgement is sent.
+    Acknowledge(usize),
+    /// The user is reactivated.
+    Reactivate,
+    /// Something changes that affects other users.
     ChangeOther,
-    /// The oldest row of the log is removed.
+    /// The oldest row of the log is deleted.
     Purge,
-    /// The database is as it was at first.
+    /// The database is restored to its initial state.
     Restore,
     /// The operator sets the length of leases to L, or to zero.
     SwitchLease,
@@ -57,17 +57,17 @@ pub enum Step {
     SwitchWait,
     /// The request's head arrives.
     Head(usize),
-    /// The clock is read for it.
+    /// The clock is read for the request.
     ReadClock,
-    /// The epoch is read for it, apart from the lease's end.
+    /// The epoch is read for the request, separately from the lease's end.
     ReadEpoch,
-    /// The lease's end is read for it, before the entry is asked.
+    /// The lease's end is read for the request, before the entry.
     ReadEnd,
-    /// Memory answers it.
-    FromMemory,
-    /// It waits for a look-up that is on its way, and takes what that brings.
+    /// The request is served from the cache.
+    FromCache,
+    /// The request waits for a lookup that is on its way, and uses its result.
     Join,
-    /// The store answers it.
+    /// The request is served from the store.
     FromStore,
 }
 
@@ -79,39 +79,42 @@ impl Cache {
             let ran = read.saw.is_some();
             steps.push(if ran { Step::EndRead(at, index) } else { Step::RunRead(at, index) });
         }
-        if !state.database.locked_out {
+        if !state.database.revoked {
             steps.push(Step::BeginFill(at));
         }
         if instance.fill.is_some() {
             steps.push(Step::EndFill(at));
         }
-        match instance.lock_out {
-            Some(LockOut::Begun { .. }) => steps.push(Step::Commit(at)),
-            Some(LockOut::Committed { wait: 0 }) => steps.push(Step::Answer(at)),
-            Some(LockOut::Committed { .. }) | None => {}
+        match instance.revocation {
+            Some(Revocation::Begun { .. }) => steps.push(Step::Commit(at)),
+            Some(Revocation::Committed { wait: 0 }) => steps.push(Step::Acknowledge(at)),
+            Some(Revocation::Committed { .. }) | None => {}
         }
-        // The admin repeats it where no answer can come any more: what is answered later changes nothing.
-        if !state.answered && state.instances.iter().all(|instance| instance.lock_out.is_none()) {
+        // The admin repeats the request where no acknowledgement can come any more: a later one changes
+        // nothing.
+        if !state.acknowledged
+            && state.instances.iter().all(|instance| instance.revocation.is_none())
+        {
             steps.push(Step::Ask(at));
         }
-        if state.answered && state.request.is_none() {
+        if state.acknowledged && state.request.is_none() {
             steps.push(Step::Head(at));
         }
     }
 
     fn steps_of_request(&self, state: &State, request: Request, steps: &mut Vec<Step>) {
         match request {
-            Request { begun: false, .. } if state.answered => steps.push(Step::Head(0)),
+            Request { begun: false, .. } if state.acknowledged => steps.push(Step::Head(0)),
             Request { begun: false, .. } => {}
             Request { held: None, .. } if self.rules == Rules::ReadApart => {
                 steps.push(Step::ReadEpoch);
             }
             Request { end: None, .. } if self.rules == Rules::EndFirst => steps.push(Step::ReadEnd),
             Request { clock: None, .. } => steps.push(Step::ReadClock),
-            _ if self.accepts(state, request) => steps.push(Step::FromMemory),
+            _ if self.accepts(state, request) => steps.push(Step::FromCache),
             _ => {}
         }
-        if request.begun && !state.database.locked_out {
+        if request.begun && !state.database.revoked {
             steps.push(Step::FromStore);
         }
         if request.begun && self.rules == Rules::JoinedLookUp && state.instances[0].fill.is_some() {
@@ -119,7 +122,7 @@ impl Cache {
         }
     }
 
-    /// What the operator may do next to turn the cache on or off.
+    /// The operator's next steps to turn the cache on or off.
     fn switches(&self, database: &Database, steps: &mut Vec<Step>) {
         let lease_first = self.rules == Rules::LeaseOnFirst;
         match (database.lease_off, database.wait_off) {
@@ -140,7 +143,7 @@ impl Model for Cache {
         vec![State {
             database: Database::default(),
             instances: vec![Instance::default(); self.world.instances],
-            answered: false,
+            acknowledged: false,
             request: None,
             accepted: false,
         }]
@@ -163,8 +166,8 @@ impl Model for Cache {
             None if self.rules == Rules::ClockBeforeHead => steps.push(Step::ReadClock),
             None => {}
         }
-        if state.database.mercies < self.world.mercies && state.database.locked_out {
-            steps.push(Step::LetIn);
+        if state.database.reactivations < self.world.reactivations && state.database.revoked {
+            steps.push(Step::Reactivate);
         }
         if state.database.others < self.world.others {
             steps.push(Step::ChangeOther);
@@ -172,8 +175,8 @@ impl Model for Cache {
         if self.world.others > 0 && !state.database.log.is_empty() {
             steps.push(Step::Purge);
         }
-        // After the lock-out a restore takes it back, which is another matter.
-        if state.database.restores < self.world.restores && !state.database.locked_out {
+        // A restore after the revocation would undo it, which is a different matter.
+        if state.database.restores < self.world.restores && !state.database.revoked {
             steps.push(Step::Restore);
         }
         if self.world.switched {
@@ -206,8 +209,8 @@ impl Model for Cache {
             Step::BeginFill(at) => instances[at].fill = Some(database.epoch),
             Step::EndFill(at) => {
                 let instance = &mut instances[at];
-                let held = instance.lease.map(|lease| lease.saw.epoch);
-                let late = held.filter(|_| self.rules == Rules::FillAtArrival);
+                let epoch = instance.lease.map(|lease| lease.saw.epoch);
+                let late = epoch.filter(|_| self.rules == Rules::FillAtArrival);
                 instance.entry = late.or(instance.fill.take());
                 instance.fill = None;
             }
@@ -217,11 +220,13 @@ impl Model for Cache {
             }
             Step::Ask(at) => self.ask(&mut next, at),
             Step::Commit(at) => {
-                let Some(LockOut::Begun { wait }) = instances[at].lock_out else { return None };
+                let Some(Revocation::Begun { wait }) = instances[at].revocation else {
+                    return None;
+                };
                 self.commit(&mut next, at, wait);
             }
-            Step::Answer(at) => self.answer(&mut next, at),
-            Step::LetIn => Self::let_in(&mut next),
+            Step::Acknowledge(at) => self.acknowledge(&mut next, at),
+            Step::Reactivate => Self::reactivate(&mut next),
             Step::ChangeOther => {
                 database.others += 1;
                 Self::change(database, false);
@@ -235,16 +240,16 @@ impl Model for Cache {
             Step::SwitchLease => self.switch_lease(database),
             Step::SwitchWait => database.wait_off = !database.wait_off,
             Step::Head(at) => {
-                // From now on no other has any part in it.
+                // From now on no other instance takes part.
                 *instances = vec![instances.swap_remove(at)];
                 request.get_or_insert_default().begun = true;
             }
             Step::ReadClock => request.get_or_insert_default().clock = Some(0),
             Step::ReadEpoch => request.as_mut()?.held = Some(instances[0].lease?.saw),
             Step::ReadEnd => request.as_mut()?.end = Some(instances[0].lease?.left),
-            Step::FromMemory | Step::Join | Step::FromStore => next.accepted = true,
+            Step::FromCache | Step::Join | Step::FromStore => next.accepted = true,
         }
-        // Two histories are one in which the instances have only changed places: names mean nothing.
+        // Instances are interchangeable: states that differ only in their order are one (symmetry reduction).
         if next.request.is_none() {
             next.instances.sort_unstable();
         }
@@ -252,21 +257,22 @@ impl Model for Cache {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        fn speaks(cache: &Cache, state: &State, warm: bool) -> bool {
+        fn may_serve(cache: &Cache, state: &State, warm: bool) -> bool {
             state.instances.iter().any(|instance| {
                 instance.lease.is_some_and(|lease| {
                     let another = instance.entry != Some(lease.saw.epoch);
-                    lease.left > 0 && cache.speaks(instance, lease.saw) && (another || !warm)
+                    lease.left > 0 && cache.is_valid(instance, lease.saw) && (another || !warm)
                 })
             })
         }
         let mut properties = vec![
             Property::always(PROMISE, |_, state: &State| !state.accepted),
-            Property::sometimes(USE, |cache, state| speaks(cache, state, false)),
-            Property::sometimes(ANSWER, |_, state: &State| state.answered),
+            Property::sometimes(USE, |cache, state| may_serve(cache, state, false)),
+            Property::sometimes(ACKNOWLEDGED, |_, state: &State| state.acknowledged),
         ];
         if self.world.others > 0 {
-            properties.push(Property::sometimes(WARM, |cache, state| speaks(cache, state, true)));
+            properties
+                .push(Property::sometimes(WARM, |cache, state| may_serve(cache, state, true)));
         }
         properties
     }

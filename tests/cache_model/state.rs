@@ -1,21 +1,21 @@
-//! What there is: one database, its instances, and the one request that is followed.
+//! The state: one database, its instances, and the one request that is followed.
 //!
-//! All times are distances from now, so that no history is too long for the model: a state is met again
-//! however late it is, and the check ends when there are no new ones.
+//! All times are relative to now, so that the number of states is finite: a state is reached again however much
+//! time has passed, and the check ends when there are no new ones.
 
-/// How long, or how long ago.
+/// A duration, or how long ago something was.
 pub type Ticks = i8;
 
-/// A tag of one state of everybody's rights.
+/// The version of all rights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch {
-    /// One more with each change.
+    /// Increased with each change.
     pub counter: u8,
-    /// Never drawn twice, whatever is restored.
+    /// Never drawn twice, even after a restore.
     pub random: u8,
 }
 
-/// Some epochs, each by the number that it is compared by.
+/// A set of epochs, each by the number by which it is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epochs(u16);
 
@@ -29,28 +29,28 @@ impl Epochs {
     }
 }
 
-/// A row of the change log.
+/// A row of the invalidation log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Change {
     /// The epoch that it ended.
     pub before: Epoch,
-    /// Whether it concerns the one credential that is followed.
-    pub concerns: bool,
+    /// Whether it affects the one credential that is followed.
+    pub affects: bool,
 }
 
-/// What is committed: a statement sees all of it as it is at one moment.
+/// What is committed: a statement sees all of it as of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Database {
     pub epoch: Epoch,
-    /// Whether the credential's owner is locked out.
-    pub locked_out: bool,
+    /// Whether the credential is revoked.
+    pub revoked: bool,
     /// The changes that were not purged, oldest first.
     pub log: Vec<Change>,
-    /// What was drawn last for an epoch.
+    /// The last random value of an epoch.
     pub drawn: u8,
-    /// How many changes there were that concern others, how many times somebody was let in, and restores.
+    /// How many changes affected other users, how many reactivations there were, and how many restores.
     pub others: u8,
-    pub mercies: u8,
+    pub reactivations: u8,
     pub restores: u8,
     /// Whether the length of leases is zero, and that of the wait, each in its column beside the epoch.
     pub lease_off: bool,
@@ -63,7 +63,7 @@ pub struct Database {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Saw {
     pub epoch: Epoch,
-    /// The epochs since which, by the log, nothing has changed that concerns the credential.
+    /// The epochs since which, by the log, no change has affected the credential.
     pub clear: Epochs,
     /// How long the lease is, from t0.
     pub lease: Ticks,
@@ -82,43 +82,43 @@ pub struct Read {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lease {
     pub saw: Saw,
-    /// How long it still runs; not above zero when it is over.
+    /// How long it still runs; not above zero when it has ended.
     pub left: Ticks,
 }
 
-/// A request to lock out, at the instance that was asked.
+/// A revocation, at the instance that was asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LockOut {
-    /// Not committed, or not all of it. Only where a rule is broken is there anything to see in between.
+pub enum Revocation {
+    /// Not committed, or only in part. Only where a rule is broken are there states in between.
     Begun { wait: Ticks },
     /// Committed, and waiting.
     Committed { wait: Ticks },
 }
 
-/// What one process has in its memory, and on its way.
+/// What one process has cached, and its reads and lookups on their way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instance {
-    /// The credential, live as it was when this was the epoch.
+    /// The credential, valid as of this epoch.
     pub entry: Option<Epoch>,
-    /// A look-up on its way here, which saw the credential live, and this epoch beside it.
+    /// A lookup on its way, which saw the credential valid, and this epoch beside it.
     pub fill: Option<Epoch>,
     pub lease: Option<Lease>,
     /// In the order in which they began.
     pub reads: Vec<Read>,
-    pub lock_out: Option<LockOut>,
+    pub revocation: Option<Revocation>,
 }
 
-/// A request with the credential to the first instance, which begins after the answer to the lock-out was
-/// sent. Earlier ones may be accepted, and need not be followed.
+/// A request with the credential to the first instance, which begins after the revocation was acknowledged.
+/// Earlier ones may be accepted, and need not be followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Request {
     /// Whether its head has arrived: the moment at which it begins.
     pub begun: bool,
     /// How long ago the clock was read for it.
     pub clock: Option<Ticks>,
-    /// The epoch, where it is read apart from the lease's end.
+    /// The epoch, where it is read separately from the lease's end.
     pub held: Option<Saw>,
-    /// How long the lease still ran, where its end is read apart from the entry.
+    /// How long the lease still ran, where its end is read separately from the entry.
     pub end: Option<Ticks>,
 }
 
@@ -126,9 +126,9 @@ pub struct Request {
 pub struct State {
     pub database: Database,
     pub instances: Vec<Instance>,
-    /// Whether the answer to the lock-out has been sent.
-    pub answered: bool,
+    /// Whether the revocation was acknowledged.
+    pub acknowledged: bool,
     pub request: Option<Request>,
-    /// Whether that request was accepted: what must not be.
+    /// Whether that request was accepted, which breaks the promise.
     pub accepted: bool,
 }

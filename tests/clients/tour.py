@@ -1,4 +1,4 @@
-"""The tour of docs/tutorial.md with the client that openapi-python-client makes."""
+"""The walkthrough of docs/tutorial.md with a client that openapi-python-client generates."""
 
 import sys
 from typing import Any, TypeVar
@@ -37,9 +37,9 @@ T = TypeVar("T")
 
 
 def browser(cookie: str = "") -> AuthenticatedClient:
-    """A client that sends this cookie, and says where its page is from as a browser does by itself.
+    """Returns a client that sends this cookie, and the Origin that a browser adds by itself.
 
-    The generator wants a key also for an operation that only may have one, as signing up.
+    The generator requires a credential also for operations where it is optional, such as sign-up.
     """
     return AuthenticatedClient(
         base_url=BASE,
@@ -51,12 +51,12 @@ def browser(cookie: str = "") -> AuthenticatedClient:
 
 
 def with_cookie(answer: Response[Any]) -> AuthenticatedClient:
-    """The same with the cookie that an answer has set."""
+    """Returns a client with the cookie that a response has set."""
     return browser(answer.headers["set-cookie"].split(";")[0])
 
 
 def accepted(kind: type[T], answer: object) -> T:
-    """What a successful call answered."""
+    """Returns the result of a successful call."""
     assert isinstance(answer, kind), answer
     return answer
 
@@ -73,14 +73,14 @@ accepted(SignedUp, signed_up.parsed)
 mary = with_cookie(signed_up)
 assert accepted(CurrentUser, show_me.sync(client=mary)).user.email == EMAIL
 
-# Make a token, and write through the API with it.
+# Create a token, and write through the API with it.
 token = accepted(CreatedToken, create_token.sync(client=mary, body=CreateToken(name="tour"))).token
 writer = AuthenticatedClient(base_url=BASE, token=token)
 accepted(Project, create_project.sync(client=writer, body=CreateProject(name="Analytical Engine")))
 projects = accepted(ProjectPage, list_projects.sync(client=writer)).items
 assert [project.name for project in projects] == ["Analytical Engine"]
 
-# A token that may only read is refused where something would change.
+# A read-only token is forbidden to change anything.
 read_only = CreateToken(name="reader", scopes=[Scope.READ])
 reader = AuthenticatedClient(
     base_url=BASE,
@@ -92,7 +92,7 @@ refused(
     ErrorCode.INSUFFICIENT_SCOPE,
 )
 
-# An admin locks the user out: cookie and token stop with the next request.
+# An admin deactivates the user: the cookie and the token stop working with the next request.
 sign_in = SignIn(email="root@example.com", password="another correct horse battery")
 signed_in = sign_in_email.sync_detailed(client=browser(), body=sign_in)
 accepted(SignedIn, signed_in.parsed)

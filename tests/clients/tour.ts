@@ -1,4 +1,4 @@
-// The tour of docs/tutorial.md with the client that openapi-typescript and openapi-fetch make.
+// The walkthrough of docs/tutorial.md with a client that openapi-typescript and openapi-fetch generate.
 
 import assert from 'node:assert/strict'
 import createClient from 'openapi-fetch'
@@ -49,19 +49,19 @@ const signUp = { name: 'Mary', email, password }
 accepted(await mary.POST('/api/auth/sign-up/email', { body: signUp }))
 assert.equal(accepted(await mary.GET('/api/me')).user.email, email)
 
-// Make a token, and write through the API with it.
+// Create a token, and write through the API with it.
 const { token } = accepted(await mary.POST('/api/tokens', { body: { name: 'tour' } }))
 const writer = script(token)
 accepted(await writer.POST('/api/projects', { body: { name: 'Analytical Engine' } }))
 const { items } = accepted(await writer.GET('/api/projects'))
 assert.deepEqual(items.map((project) => project.name), ['Analytical Engine'])
 
-// A token that may only read is refused where something would change.
+// A read-only token is forbidden to change anything.
 const reading = accepted(await mary.POST('/api/tokens', { body: { name: 'reader', scopes: ['read'] } }))
 const reader = script(reading.token)
 refused(await reader.POST('/api/projects', { body: { name: 'no' } }), 403, 'insufficient_scope')
 
-// An admin locks the user out: cookie and token stop with the next request.
+// An admin deactivates the user: the cookie and the token stop working with the next request.
 const root = browser()
 const signIn = { email: 'root@example.com', password: 'another correct horse battery' }
 accepted(await root.POST('/api/auth/sign-in/email', { body: signIn }))

@@ -7,7 +7,7 @@ import { mailedLink } from './support/mailbox.mjs'
 import { PASSWORD, isLetIn, newAddress, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-/** The settings of a new user, who asks there to change their email to this one. */
+/** Opens the settings of a new user, and requests a change to this email there. */
 async function asking(email) {
   const ada = await newcomer(site)
   const page = await visit(browser, site, '/settings', ada)

@@ -12,7 +12,7 @@ const mallory = await newcomer(site, { name: 'Mallory' })
 
 const FORMS = {
   'a form': { enctype: 'application/x-www-form-urlencoded', field: (body) => Object.entries(body) },
-  // What arrives is `{"name":"Eve","=":""}`: JSON, but for its type.
+  // The request body is `{"name":"Eve","=":""}`: JSON, but with a different content type.
   'a form that is JSON': {
     enctype: 'text/plain',
     field: (body) => [[`${JSON.stringify(body).slice(0, -1)},"`, '":""}']],
@@ -42,7 +42,7 @@ after(() => {
   foreign.close()
 })
 
-// Another port is another origin of the same site, so that the cookie comes along.
+// Another port is another origin of the same site, so that the browser sends the cookie.
 for (const [host, comesAlong] of [['evil.example', false], ['localhost', true]]) {
   for (const path of Object.keys(ATTACKS)) {
     for (const form of Object.keys(FORMS)) {
@@ -56,7 +56,7 @@ for (const [host, comesAlong] of [['evil.example', false], ['localhost', true]])
         const { cookie } = await response.request().allHeaders()
         assert.equal(cookie?.includes('portcullis=') ?? false, comesAlong)
         assert.equal(response.request().method(), 'POST')
-        // Without the cookie there is nobody in whose name to act, and a sign-in is refused all the same.
+        // Without the cookie the request is anonymous, and a sign-in is rejected all the same.
         const isNobodys = !comesAlong && path !== '/api/auth/sign-in/email'
         assert.equal(response.status(), isNobodys ? 401 : 403)
         assert.equal((await response.allHeaders())['set-cookie'], undefined)

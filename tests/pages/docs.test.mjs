@@ -7,7 +7,7 @@ import { newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 import { watch } from './support/watch.mjs'
 
-/** Swagger UI, as this visitor finds it. */
+/** Opens Swagger UI for this visitor. */
 async function visitDocs(visitor) {
   const context = await open(browser, site, visitor)
   const page = await context.newPage()
@@ -20,7 +20,7 @@ async function visitDocs(visitor) {
 const operation = (page, id) => page.locator(`.opblock[id$="-${id}"]`)
 const padlock = (page, id) => operation(page, id).locator('.authorization__btn')
 
-/** Waits until it says this of whether the credential that would be sent is taken. */
+/** Waits until the padlock shows whether the operation accepts the credential that would be sent. */
 const isLocked = (page, id, locked) =>
   padlock(page, id).locator(locked ? '.locked' : '.unlocked').waitFor()
 
@@ -72,7 +72,7 @@ test('a padlock is on what needs a credential, and closed if the one that is sen
   const { page } = await visitDocs()
   assert.equal(await padlock(page, 'show_dashboard').count(), 0)
   await isLocked(page, 'show_me', false)
-  // One that takes no token leads to where one signs in.
+  // An operation that accepts no token links to the sign-in page.
   await padlock(page, 'create_token').click()
   await operation(page, 'sign_in_email').locator('.opblock-body').waitFor()
   assert.equal(await page.locator('.modal-ux').count(), 0)
@@ -109,7 +109,7 @@ test('text lies beside other text, and nothing sticks out, in both schemes', asy
   }
 })
 
-/** The boxes around code that lie on other text, with that text. */
+/** Returns the boxes around code that overlap other text, with that text. */
 function covered(page) {
   return page.locator('.markdown code, .renderedMarkdown code').evaluateAll((boxes) => {
     const touch = (one, other) =>

@@ -10,7 +10,7 @@ const ada = await newcomer(site)
 
 const hasFocus = (locator) => locator.evaluate((element) => element === document.activeElement)
 
-/** What a field is described by, of that which is seen. */
+/** Returns the visible texts that describe a field. */
 const describedBy = (field) =>
   field.evaluate((field) => {
     const ids = field.getAttribute('aria-describedby').split(' ')
@@ -88,7 +88,7 @@ test('several errors are said once each, and linked to in the order of the field
 test('a field that must be filled is asked for without a request', async () => {
   const page = await visit(browser, site, '/signup')
   let sent = 0
-  // The page's icon may be fetched at any time.
+  // The browser may fetch the page's icon at any time.
   page.on('request', (request) => (sent += request.method() === 'GET' ? 0 : 1))
   await enter(page, { 'Your name': 'Ada', 'Email': 'ada', Password: PASSWORD })
   for (const [field, value] of [['Email', 'ada@example.com'], ['Password', PASSWORD], ['Your name', 'Ada']]) {

@@ -6,7 +6,7 @@ import { part } from './support/forms.mjs'
 import { PASSWORD, makeToken, newcomer } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-/** What the focus is on, as it is called. */
+/** Returns the accessible name of the focused element. */
 const focused = (page) =>
   page.evaluate(() => {
     const { activeElement: at } = document
@@ -91,7 +91,7 @@ test('a dialog keeps the focus in it, Escape closes it, and the focus goes back'
     await page.keyboard.press('Tab')
     const inside = await page.evaluate(() => {
       const { activeElement: at } = document
-      // From the last of a dialog the focus goes to the browser's own buttons, and back.
+      // From the last element of a dialog the focus moves to the browser's own buttons, and back.
       return at === document.body || at.closest('dialog') !== null
     })
     assert.ok(inside, await focused(page))

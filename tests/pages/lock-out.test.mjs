@@ -9,7 +9,7 @@ import { site } from './support/sites.mjs'
 
 const admin = await signedIn(site, site.admin)
 
-/** Somebody whose browser is open and whose token is in use, and the page on which an admin sees them. */
+/** Signs up a user with an open browser and a token in use, and opens the page on which an admin sees them. */
 async function somebody() {
   const ada = await newcomer(site)
   const token = await makeToken(site, ada.cookie, { name: 'in use' })

@@ -9,7 +9,7 @@ import { watch } from './support/watch.mjs'
 
 const HEAVIEST = 60_000
 
-// Pages look the same on both databases, so one is enough: not that with the server that starts in a test.
+// Pages look the same on both databases, so one is enough: the one whose server does not start in a test.
 const skip = apart && 'on the other database'
 
 for (const { name, path, act, status, ...visitor } of await tour({ site, stale })) {

@@ -8,7 +8,7 @@ import { assertSound } from './support/measure.mjs'
 import { newcomer } from './support/people.mjs'
 import { apart } from './support/sites.mjs'
 
-// SQLite is a part of the server: there is no way to it that could be cut.
+// SQLite is a part of the server: there is no connection that could be cut.
 test('while the store is away', { skip: !apart }, async (t) => {
   const { site, line, stop } = await start(apart)
   t.after(stop)

@@ -1,4 +1,4 @@
-// All tests in one process and with one Chromium: to start both for each file took longer than most tests.
+// Runs all tests in one process with one Chromium: starting both for each file took longer than most tests.
 import { readdir } from 'node:fs/promises'
 
 for (const name of (await readdir(import.meta.dirname)).sort()) {

@@ -1,9 +1,9 @@
-// Pictures of every page, in both schemes, narrow and wide, by hand:
+// Takes screenshots of every page, in both colour schemes, narrow and wide. Run by hand:
 //
 //   npm ci
-//   npm run screenshots -- FOLDER http://localhost:8080 ADMINS_ADDRESS ADMINS_PASSWORD
+//   npm run screenshots -- FOLDER http://localhost:8080 ADMIN_EMAIL ADMIN_PASSWORD
 //
-// The server must let strangers sign up; a few are left in it.
+// The server must have open sign-up; a few users are left in it.
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { tour } from './support/tour.mjs'
 
 const [folder, url, email, password] = process.argv.slice(2)
 if (!password) {
-  console.error('npm run screenshots -- FOLDER URL ADMINS_ADDRESS ADMINS_PASSWORD')
+  console.error('npm run screenshots -- FOLDER URL ADMIN_EMAIL ADMIN_PASSWORD')
   process.exit(2)
 }
 

@@ -6,7 +6,7 @@ import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { newcomer, signedIn } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-/** Somebody in two browsers, in the settings of both. */
+/** Opens the settings of one user in two browsers. */
 async function twoBrowsers() {
   const ada = await newcomer(site)
   const other = await visit(browser, site, '/settings', { cookie: await signedIn(site, ada) })
@@ -14,7 +14,7 @@ async function twoBrowsers() {
   return { page, other }
 }
 
-/** What the door says to whom has been sent there; it must not say why. */
+/** Returns the text of the sign-in page after a redirect, which must not reveal why. */
 async function saysNotWhy(page) {
   await landsOn(page, '/login')
   const notice = await page.locator('main .notice').first().textContent()

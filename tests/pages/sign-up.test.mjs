@@ -44,7 +44,7 @@ test('a page that is opened by a scanner, script and all, confirms nothing', asy
   const page = await visit(browser, site, '/settings', ada)
   assert.ok(await part(page, 'Email').getByText('not confirmed').isVisible())
 
-  // Its reader confirms, also after another has.
+  // The link verifies the email, also after another browser has followed it.
   for (const options of [ada, {}]) {
     const reader = await visit(browser, site, link, options)
     await press(reader, 'Confirm email')

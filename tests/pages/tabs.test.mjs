@@ -6,7 +6,7 @@ import { enter, part, press, says } from './support/forms.mjs'
 import { newcomer, signedIn } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-/** Answers the first request as one that was sent with a cookie that has just been replaced. */
+/** Answers the first request as if its cookie had just been replaced by a newer one. */
 async function refusesOnce(page, path) {
   let asked = 0
   await page.route(path, (route) => {

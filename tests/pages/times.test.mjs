@@ -19,7 +19,7 @@ const TIMES = {
   '2021-01-01T12:00:00.000Z': '5 years ago',
 }
 
-/** A page of the site's, with these times in it and rendered at that moment, as a user of this locale sees it. */
+/** Opens a page of the site with these times, rendered at that moment, for a user of this locale. */
 async function withTimes(options) {
   const context = await open(browser, site, { cookie: ada.cookie, ...options })
   const page = await context.newPage()

@@ -10,7 +10,7 @@ async function tokens(options) {
   return visit(browser, site, '/settings/tokens', { ...(await newcomer(site)), ...options })
 }
 
-/** Creates a token and answers it, as it is shown. */
+/** Creates a token, and returns it as the page shows it. */
 async function created(page, name) {
   await enter(page, { Name: name })
   await press(page, 'Create')

@@ -1,8 +1,8 @@
-"""The key that Schemathesis asks with.
+"""The credential that Schemathesis sends.
 
-No operation is left out of a run, not even those that end the key which asks: sign-out, delete-user,
-deactivate, the many that revoke. Instead the key is tried before each case, and once it opens nothing
-any more the operator makes another admin, who signs in.
+No operation is left out of a run, not even those that end the session or revoke the token: sign-out, delete-user,
+deactivate, and many more. Instead the credential is tried before each case, and once it is not valid any more the
+operator creates another admin, who signs in.
 """
 
 import itertools
@@ -18,7 +18,7 @@ NUMBERS = itertools.count()
 
 
 def sign_in() -> str:
-    """The cookie of a new admin, as `name=value`."""
+    """Returns the cookie of a new admin, as `name=value`."""
     email = f"schemathesis{next(NUMBERS)}@example.com"
     create = ["user", "create", "--admin", "--name", "Schemathesis", "--email", email]
     subprocess.run([os.environ["PROGRAM"], *create], input=PASSWORD, text=True, check=True, stdout=subprocess.DEVNULL)
@@ -29,7 +29,7 @@ def sign_in() -> str:
 
 
 def make_token() -> str:
-    """A token of a new admin, with all scopes."""
+    """Returns a token of a new admin, with all scopes."""
     body = {"name": "Schemathesis", "scopes": ["read", "write", "admin"]}
     headers = {"Cookie": sign_in(), "Origin": BASE}
     reply = requests.post(f"{BASE}/api/tokens", json=body, headers=headers)
@@ -42,7 +42,7 @@ HEADER, MAKE = {"cookie": ("Cookie", sign_in), "token": ("Authorization", make_t
 
 @schemathesis.auth(refresh_interval=None)
 class Admin:
-    """An admin whose key works, at the beginning of each case."""
+    """An admin whose credential is valid at the beginning of each case."""
 
     key = None
 

@@ -1,5 +1,5 @@
--- Every migration adds a row: the oldest binary that may still run once it is applied.
--- A binary older than any row here refuses to start; one that is newer does not care.
+-- Every migration adds a row: the oldest version that may still run once it is applied. A binary older than any
+-- row refuses to start; a newer one is not affected.
 CREATE TABLE schema_compatibility (
     migration TEXT NOT NULL PRIMARY KEY,
     oldest_binary TEXT NOT NULL

@@ -1,4 +1,4 @@
--- No foreign keys: an event outlives the people it speaks of.
+-- No foreign keys: an event outlives the users that it names.
 CREATE TABLE audit_events (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     actor_id TEXT COLLATE "C",

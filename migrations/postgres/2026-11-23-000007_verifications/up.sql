@@ -1,4 +1,4 @@
--- What a link stands for: somebody who holds its secret may do `purpose` once for this user.
+-- Mailed links: the holder of the secret may do `purpose` once for this user.
 CREATE TABLE verifications (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     user_id TEXT COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,

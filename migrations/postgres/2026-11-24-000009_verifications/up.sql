@@ -1,5 +1,6 @@
--- A link is bound to the address that it was mailed to, to the job that mailed it, and, where it must
--- not outlive it, to the session that asked for it. Links live for hours: those of the old form are dropped, and asked for again.
+-- A link is bound to the email that it was mailed to, to the job that mailed it, and, where it must not outlive
+-- it, to the session that requested it. Links live for hours: those in the old form are dropped, and users
+-- request new ones.
 DROP TABLE verifications;
 CREATE TABLE verifications (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,

@@ -1,8 +1,9 @@
--- What instances keep in memory is true for one epoch: docs/explanation/credential-cache.md. The epoch changes together with
--- whatever takes rights away or alters what a session shows. By triggers, so that a change typed into psql
--- counts as well. They name the columns that do not count: every other does, also one that is added later.
+-- The credential cache of an instance is valid for one epoch: docs/explanation/credential-cache.md. The epoch
+-- changes together with whatever takes rights away or changes what a session shows. Triggers do this, so that a
+-- change typed into psql counts as well. They name the columns that do not count: every other column does, also
+-- one that is added later.
 --
--- Leases are off, and nobody waits, until `portcullis lease on`.
+-- Leases are off, and no revocation waits, until `portcullis cache enable`.
 CREATE TABLE epoch (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     number BIGINT NOT NULL,
@@ -14,7 +15,8 @@ CREATE TABLE epoch (
 INSERT INTO epoch (id, number, nonce, previous, lease_ms, wait_ms)
 VALUES (1, 0, gen_random_uuid()::text, '', 0, 0);
 
--- One row says that between two epochs something changed for this user; without a name, for everybody.
+-- The invalidation log: between two epochs something changed for this user or, where the id is empty, for all
+-- users.
 CREATE TABLE changes (
     number BIGINT NOT NULL,
     concerns TEXT COLLATE "C" NOT NULL,
@@ -23,8 +25,8 @@ CREATE TABLE changes (
     PRIMARY KEY (number, concerns)
 );
 
--- A transaction begins one epoch, however many rows it changes; whether it has done so it keeps in a
--- setting of its own, which a savepoint that is rolled back takes along.
+-- A transaction begins one epoch, however many rows it changes. Whether it has done so is kept in a setting of
+-- the transaction, which is reset with a savepoint that is rolled back.
 CREATE FUNCTION change(user_id TEXT) RETURNS VOID LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF coalesce(current_setting('portcullis.epoch', true), '') = '' THEN
@@ -57,7 +59,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Deferred to the commit, so that the row that all of them meet at is locked last, and briefly.
+-- Deferred to the commit, so that the one row that all of them lock is locked last, and briefly.
 CREATE CONSTRAINT TRIGGER users_update AFTER UPDATE ON users
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (OLD.* IS DISTINCT FROM NEW.*)
@@ -66,7 +68,7 @@ CREATE CONSTRAINT TRIGGER users_delete AFTER DELETE ON users
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 EXECUTE FUNCTION change_of_user();
 
--- Not when it was last seen, nor a refresh, which only moves the end away.
+-- Neither the last use nor a refresh counts: a refresh only moves the end later.
 CREATE CONSTRAINT TRIGGER sessions_update AFTER UPDATE ON sessions
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (
@@ -75,7 +77,7 @@ WHEN (
     OR NEW.expires_at < OLD.expires_at
 )
 EXECUTE FUNCTION change_of_credential();
--- What is over for an hour has no rights left to take, whoever's clock one asks.
+-- A session that ended more than an hour ago has no rights left to lose, even if clocks differ.
 CREATE CONSTRAINT TRIGGER sessions_delete AFTER DELETE ON sessions
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (OLD.expires_at > now() - INTERVAL '1 hour')
@@ -101,7 +103,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION change_of_everybody();
 CREATE TRIGGER api_tokens_truncate AFTER TRUNCATE ON api_tokens
 FOR EACH STATEMENT EXECUTE FUNCTION change_of_everybody();
 
--- Also for whoever applies the changes of another server, for whom triggers are not fired otherwise.
+-- ALWAYS, since triggers do not fire otherwise where logical replication applies the changes of another server.
 ALTER TABLE users
     ENABLE ALWAYS TRIGGER users_update,
     ENABLE ALWAYS TRIGGER users_delete,

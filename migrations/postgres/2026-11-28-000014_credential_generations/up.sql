@@ -1,6 +1,6 @@
--- A credential is valid only while its generation is its user's number plus the site's, of its kind. Both numbers
--- only grow, so that incrementing one revokes any number of credentials in one small write. Numbers and not
--- times, since clocks differ. Rows of old generations are removed later, in batches.
+-- A credential is valid only while its generation equals its user's number plus the site's, each for its kind
+-- of credential. Both numbers only grow, so incrementing one revokes any number of credentials in one small
+-- write. Numbers and not times, since clocks differ. Rows of old generations are deleted later, in batches.
 ALTER TABLE users
     ADD COLUMN session_generation BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN token_generation BIGINT NOT NULL DEFAULT 0,
@@ -13,8 +13,8 @@ ALTER TABLE sessions ADD COLUMN generation BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE api_tokens ADD COLUMN generation BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE verifications ADD COLUMN generation BIGINT NOT NULL DEFAULT 0;
 
--- The rows of old generations that are still to be removed: of one user or, without one, of all. `cursor` is the
--- id up to which that has been done.
+-- The rows of old generations that are still to be deleted: of one user or, without one, of all. `cursor` is
+-- the id up to which that has been done.
 CREATE TABLE revocation_cleanup (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('sessions', 'tokens', 'links')),
@@ -29,7 +29,7 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (OLD.session_generation <> NEW.session_generation OR OLD.token_generation <> NEW.token_generation)
 EXECUTE FUNCTION change_of_everybody();
 
--- Without it no credential could be told from a revoked one.
+-- Without this row no credential could be told from a revoked one.
 CREATE FUNCTION keep_epoch() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the row of epoch says which credentials are valid';
@@ -44,8 +44,8 @@ ALTER TABLE epoch
     ENABLE ALWAYS TRIGGER epoch_delete,
     ENABLE ALWAYS TRIGGER epoch_truncate;
 
--- A row of an old generation has no rights left to take: its removal begins no epoch. Asked at the commit, when a
--- user who has gone in the same transaction, or has a new generation, has begun one already.
+-- A row of an old generation has no rights left to lose: its deletion begins no epoch. Checked at the commit,
+-- when a user who was deleted in the same transaction, or has a new generation, has begun one already.
 CREATE FUNCTION is_current(kind TEXT, user_id TEXT, generation BIGINT) RETURNS BOOLEAN
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT EXISTS (

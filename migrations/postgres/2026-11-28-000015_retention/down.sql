@@ -1,4 +1,4 @@
--- A binary of before would take them for people.
+-- An older version would treat these rows as users.
 DELETE FROM users WHERE deleted_at IS NOT NULL;
 DROP INDEX users_deleted;
 ALTER TABLE users DROP COLUMN deleted_at;

@@ -4,12 +4,13 @@ CREATE INDEX api_tokens_by_revocation ON api_tokens (revoked_at) WHERE revoked_a
 CREATE INDEX api_tokens_by_expiry ON api_tokens (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX setup_links_by_expiry ON setup_links (expires_at);
 
--- How far retention trusts the clock: docs/explanation/retention.md. `mark` runs by the uptime of whatever instance looks at it,
--- and not by the calendar. While the clock is ahead of it without an explanation, `jump` says by how many
--- microseconds, and `steady_from` what the mark was when that began. `corrections` counts how often an operator
--- has set the mark: what an instance remembers of it from before is void.
+-- How far retention trusts the clock: docs/explanation/retention.md. `mark` advances by the uptime of the
+-- instances that look at it, and not by the calendar. While the clock is ahead of it without an explanation,
+-- `jump` says by how many microseconds, and `steady_from` what the mark was when that began. `corrections`
+-- counts how often an operator has set the mark: whatever an instance remembers of it from before is void.
 --
--- A database that is in use gives as its first mark the time of its newest row, since the clock may be wrong just now.
+-- In a database that is in use, the first mark is the time of its newest row, since the clock may be wrong just
+-- now.
 CREATE TABLE retention_clock (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     mark TIMESTAMPTZ NOT NULL,
@@ -25,12 +26,13 @@ FROM (
     UNION ALL SELECT (SELECT last_seen_at FROM sessions ORDER BY id DESC LIMIT 1)
 ) AS newest;
 
--- Whether the time until `run_at` is a worker's, and not a wait after a failure; and how often the job was taken.
+-- Whether the time until `run_at` is a worker's lease, and not the delay after a failure; and how often the job
+-- was claimed.
 ALTER TABLE jobs ADD COLUMN leased BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE jobs ADD COLUMN fence BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX jobs_leased ON jobs (run_at) WHERE leased;
 
--- The order in which a user's links were made, which no clock decides.
+-- The order in which a user's links were created, independent of the clock.
 ALTER TABLE verifications ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
 UPDATE verifications SET number = earlier.number
 FROM (
@@ -39,7 +41,8 @@ FROM (
 ) AS earlier
 WHERE id = earlier.link;
 
--- Who has deleted their account: what is theirs is deleted in batches, and their row last. Until then nothing shows it.
+-- When a user deleted their account: the rows that belong to it are deleted in batches, and the user's row
+-- last. Until then no response shows it.
 ALTER TABLE users ADD COLUMN deleted_at TIMESTAMPTZ;
 CREATE INDEX users_deleted ON users (deleted_at) WHERE deleted_at IS NOT NULL;
 

@@ -1,9 +1,9 @@
--- Fields as products need them: a name that is unique for each owner, an enum, a bounded number and a date. Those who do
--- not know them need not give them. A constraint that a client can break has a name, by which `CONSTRAINTS` in
--- src/store/tables/projects.rs says what it means.
+-- Examples of fields that products need: a name that is unique for each owner, an enum, a bounded number and a
+-- date. Clients that do not know them may leave them out. A constraint that a client can violate has a name, by
+-- which `CONSTRAINTS` in src/store/tables/projects.rs gives its meaning.
 ALTER TABLE projects
     ADD COLUMN short_name TEXT COLLATE "C",
-    -- Without a CHECK: a newer version may know further ones, while this one is still running.
+    -- Without a CHECK: a newer version may add values, while this one is still running.
     ADD COLUMN status TEXT COLLATE "C" NOT NULL DEFAULT 'planned',
     ADD COLUMN estimated_hours INTEGER
         CONSTRAINT projects_estimated_hours_check CHECK (estimated_hours BETWEEN 1 AND 10000),

@@ -1,4 +1,5 @@
--- Users whose role a binary does not know, which a newer one has given them: a list by state shows them too.
+-- Users with a role that this version does not know, because a newer one has set it: a list by state shows them
+-- too.
 CREATE INDEX users_active_others ON users (id) WHERE coalesce(role, '') NOT IN ('admin', 'user') AND deactivated_at IS NULL;
 CREATE INDEX users_deactivated_others ON users (id) WHERE coalesce(role, '') NOT IN ('admin', 'user') AND deactivated_at IS NOT NULL;
 

@@ -22,8 +22,8 @@ CREATE TABLE accounts (
 ) STRICT;
 CREATE INDEX accounts_by_user ON accounts (user_id);
 
--- One row is one mutex. Whoever may change how many active admins there are takes 'admins' first,
--- so that two transactions cannot each see the other's admin and leave none.
+-- Each row is a mutex. A transaction that may change the number of active admins locks 'admins' first, so that
+-- two transactions cannot each rely on the other's admin and leave none.
 CREATE TABLE locks (
     name TEXT NOT NULL PRIMARY KEY
 ) STRICT;

@@ -1,5 +1,5 @@
--- Work to be done after a commit. A row is one job; it goes when the work is done.
--- `run_at` is when it is next due: whoever takes a job moves it on, so that a crash gives it back.
+-- The queue of work to be done after a commit. A row is one job, deleted when the work is done. `run_at` is
+-- when it is next due: a worker that claims a job moves it on (a lease), so that a crash gives the job back.
 CREATE TABLE jobs (
     id TEXT NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,

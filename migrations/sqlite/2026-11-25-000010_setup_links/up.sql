@@ -1,4 +1,5 @@
--- Links by which a new site gets its first admin: each start of a server prints one, any instance takes it.
+-- Setup links, with which the first admin of a new site is created: each start of a server prints one, and any
+-- instance accepts it.
 CREATE TABLE setup_links (
     secret_hash BLOB NOT NULL PRIMARY KEY,
     expires_at INTEGER NOT NULL

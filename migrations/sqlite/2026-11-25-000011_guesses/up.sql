@@ -1,5 +1,6 @@
--- Wrong passwords in a row, and the networks from which the right one came. The keys are hashes of an
--- address, for a familiar network together with it: who has no account is counted like anybody.
+-- The login throttle: failed sign-ins in a row, and the known networks, from which a sign-in has succeeded. The
+-- keys are hashes of an email or, for a known network, of the email with the network. Emails without an account
+-- are counted as well, so that the throttle does not reveal which exist.
 CREATE TABLE guesses (
     key BLOB NOT NULL PRIMARY KEY,
     wrong INTEGER NOT NULL,

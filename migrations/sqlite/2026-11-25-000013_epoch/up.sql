@@ -1,8 +1,10 @@
--- What instances keep in memory is true for one epoch: docs/explanation/credential-cache.md. The epoch changes together with
--- whatever takes rights away or alters what a session shows. By triggers, so that a change typed into the
--- sqlite3 shell counts as well. They name the columns that count; tests/api/credential_cache/epoch.rs goes through all.
+-- The credential cache of the server is valid for one epoch: docs/explanation/credential-cache.md. The epoch
+-- changes together with whatever takes rights away or changes what a session shows. Triggers do this, so that a
+-- change typed into the sqlite3 shell counts as well. They name the columns that count;
+-- tests/api/credential_cache/epoch.rs tries every column.
 --
--- The server holds a lock on this file and is alone, so leases are on: whoever else writes waits.
+-- The server holds a lock on this file and is the only instance, so leases are on: any other process that
+-- writes waits.
 CREATE TABLE epoch (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     number INTEGER NOT NULL,
@@ -14,7 +16,8 @@ CREATE TABLE epoch (
 INSERT INTO epoch (id, number, nonce, previous, lease_ms, wait_ms)
 VALUES (1, 0, lower(hex(randomblob(16))), '', 300, 330);
 
--- One row says that between two epochs something changed for this user; without a name, for everybody.
+-- The invalidation log: between two epochs something changed for this user or, where the id is empty, for all
+-- users.
 CREATE TABLE changes (
     number INTEGER NOT NULL,
     concerns TEXT NOT NULL,
@@ -23,7 +26,7 @@ CREATE TABLE changes (
     PRIMARY KEY (number, concerns)
 ) STRICT, WITHOUT ROWID;
 
--- SQLite knows no functions of ours: adding to this view is calling one.
+-- SQLite has no stored functions: an insertion into this view stands for a call.
 CREATE VIEW changed (user_id) AS SELECT '' WHERE 0;
 CREATE TRIGGER change INSTEAD OF INSERT ON changed BEGIN
     UPDATE epoch SET number = number + 1, previous = nonce, nonce = lower(hex(randomblob(16)));
@@ -43,7 +46,7 @@ CREATE TRIGGER users_delete AFTER DELETE ON users BEGIN
     INSERT INTO changed (user_id) VALUES (OLD.id);
 END;
 
--- Not when it was last seen, nor a refresh, which only moves the end away.
+-- Neither the last use nor a refresh counts: a refresh only moves the end later.
 CREATE TRIGGER sessions_update AFTER UPDATE ON sessions
 WHEN OLD.id IS NOT NEW.id OR OLD.user_id IS NOT NEW.user_id
     OR OLD.secret_hash IS NOT NEW.secret_hash OR OLD.authenticated_at IS NOT NEW.authenticated_at
@@ -54,7 +57,7 @@ BEGIN
     INSERT INTO changed (user_id) VALUES (OLD.user_id);
     INSERT INTO changed (user_id) SELECT NEW.user_id WHERE NEW.user_id IS NOT OLD.user_id;
 END;
--- What is over for an hour has no rights left to take, whoever's clock one asks.
+-- A session that ended more than an hour ago has no rights left to lose, even if clocks differ.
 CREATE TRIGGER sessions_delete AFTER DELETE ON sessions
 WHEN OLD.expires_at > (unixepoch() - 3600) * 1000000
 BEGIN
@@ -78,8 +81,9 @@ BEGIN
     INSERT INTO changed (user_id) VALUES (OLD.user_id);
 END;
 
--- What REPLACE deletes fires no trigger of its own, and is looked for before it goes. With users it counts
--- once it has gone, since a sign-up with an address that somebody has adds nothing and deletes nobody.
+-- The rows that REPLACE deletes fire no trigger of their own, so they are recorded before they are deleted. A
+-- user counts only once the row is gone, since a sign-up with an email that is taken adds nothing and deletes
+-- no user.
 CREATE TABLE replaced (
     concerns TEXT NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

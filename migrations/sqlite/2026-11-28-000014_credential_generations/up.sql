@@ -1,6 +1,7 @@
--- A credential is valid only while its generation is its user's number plus the site's, of its kind. Both numbers
--- only grow, so that incrementing one revokes any number of credentials in one small write. Numbers and not
--- times, since a clock may be set back. Rows of old generations are removed later, in batches.
+-- A credential is valid only while its generation equals its user's number plus the site's, each for its kind
+-- of credential. Both numbers only grow, so incrementing one revokes any number of credentials in one small
+-- write. Numbers and not times, since a clock may be set back. Rows of old generations are deleted later, in
+-- batches.
 ALTER TABLE users ADD COLUMN session_generation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN token_generation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN link_generation INTEGER NOT NULL DEFAULT 0;
@@ -11,8 +12,8 @@ ALTER TABLE sessions ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE api_tokens ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE verifications ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 
--- The rows of old generations that are still to be removed: of one user or, without one, of all. `cursor` is the
--- id up to which that has been done.
+-- The rows of old generations that are still to be deleted: of one user or, without one, of all. `cursor` is
+-- the id up to which that has been done.
 CREATE TABLE revocation_cleanup (
     id TEXT NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('sessions', 'tokens', 'links')),
@@ -41,12 +42,12 @@ WHEN OLD.session_generation IS NOT NEW.session_generation
 BEGIN
     INSERT INTO changed (user_id) VALUES ('');
 END;
--- Without it no credential could be told from a revoked one.
+-- Without this row no credential could be told from a revoked one.
 CREATE TRIGGER epoch_delete BEFORE DELETE ON epoch BEGIN
     SELECT RAISE(ABORT, 'the row of epoch says which credentials are valid');
 END;
 
--- A row of an old generation has no rights left to take: its removal begins no epoch.
+-- A row of an old generation has no rights left to lose: its deletion begins no epoch.
 DROP TRIGGER sessions_update;
 CREATE TRIGGER sessions_update AFTER UPDATE ON sessions
 WHEN (OLD.id IS NOT NEW.id OR OLD.user_id IS NOT NEW.user_id

@@ -1,5 +1,5 @@
--- Rate limits that all instances share. A key is the hash of what is limited and for whom. The bucket leaks
--- until it is empty; `counted_at` tells when the clock was set back since.
+-- Rate limits that all instances share. A key is the hash of what is limited and for whom. The leaky bucket
+-- empties over time; `counted_at` reveals that the clock was set back since.
 CREATE TABLE rate_limits (
     key BLOB NOT NULL PRIMARY KEY,
     counted_at INTEGER NOT NULL,
@@ -7,9 +7,9 @@ CREATE TABLE rate_limits (
 ) STRICT;
 CREATE INDEX rate_limits_by_end ON rate_limits (empty_at);
 
--- Failed sign-ins by account (a hash of its address) and network (a hash; empty for all networks that are
--- not known), so that those of one account can be deleted together. `running` attempts have no result yet.
--- Of `guesses`, what was counted for an account is kept; a row of a network is never matched, and expires.
+-- Failed sign-ins by account (a hash of its email) and network (a hash; empty for all unknown networks), so
+-- that those of one account can be deleted together. `running` attempts have no result yet. Of `guesses`, the
+-- counts of accounts are kept; the row of a network is never matched, and expires.
 CREATE TABLE login_attempts (
     account BLOB NOT NULL,
     network BLOB NOT NULL,
@@ -23,7 +23,7 @@ CREATE INDEX login_attempts_by_time ON login_attempts (last_at);
 INSERT INTO login_attempts (account, network, failed, last_at) SELECT key, x'', wrong, last_at FROM guesses;
 DROP TABLE guesses;
 
--- Known networks have to be learned again: their old key hides which account they belong to.
+-- Known networks have to be learned again: the old key is a hash that hides which account it belongs to.
 CREATE TABLE known_networks (
     account BLOB NOT NULL,
     network BLOB NOT NULL,
@@ -33,8 +33,8 @@ CREATE TABLE known_networks (
 CREATE INDEX known_networks_by_time ON known_networks (seen_at);
 DROP TABLE familiar_networks;
 
--- Links that have confirmed an address, until they would have expired: followed once more, after a mail
--- scanner for instance, they say so instead of failing. They grant nothing.
+-- Links that have verified an email, until they would have expired: followed again, after a mail scanner for
+-- instance, they report success instead of failing. They grant nothing.
 CREATE TABLE used_links (
     secret_hash BLOB NOT NULL PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,

@@ -1,6 +1,7 @@
--- The signing keys of the instances that run, as hashes from which no key can be made: what one of them signs,
--- all others must accept. Each writes its rows every few seconds; older ones are of instances that have stopped.
--- An instance whose keys do not fit is not accepted, and not ready. On SQLite there is one instance, and no row.
+-- The signing keys of the running instances, as hashes from which no key can be computed: what one instance
+-- signs, all others must accept. Each instance writes its rows every few seconds; older rows are of instances
+-- that have stopped. An instance whose keys do not fit is not accepted, and not ready. On SQLite there is one
+-- instance, and no row.
 CREATE TABLE signing_keys (
     instance_id TEXT NOT NULL,
     fingerprint BLOB NOT NULL,

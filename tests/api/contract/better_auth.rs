@@ -1,4 +1,4 @@
-//! Better Auth's own client, from npm, against a server on each database: `tests/better-auth/`.
+//! Runs Better Auth's own client, from npm, against a server on each database: `tests/better-auth/`.
 
 use std::net::TcpListener;
 
@@ -8,7 +8,7 @@ use crate::support::*;
 
 static CLIENT: Package = Package::of("tests/better-auth");
 
-/// A front end on another origin, which nothing is asked of.
+/// The origin of a front end on another site, to which no request is sent.
 const APP: &str = "https://app.example.com";
 
 fn described(server: &Server) -> Value {
@@ -40,15 +40,15 @@ async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
     CLIENT.run("test", &[("SERVERS", &servers)]).await;
 }
 
-/// A front end on another origin, in Chromium: what CORS and SameSite come to there.
+/// Runs a front end on another origin in Chromium, which applies CORS and SameSite.
 #[tokio::test]
 async fn a_front_end_on_another_origin_works_in_a_browser() {
     let folder = tempfile::TempDir::new().unwrap();
     let hosts = ["api.site.test", "app.site.test", "front.example", "evil.example"];
-    let made = rcgen::generate_simple_self_signed(hosts.map(String::from)).unwrap();
+    let generated = rcgen::generate_simple_self_signed(hosts.map(String::from)).unwrap();
     let [certificate, key] = ["server.crt", "server.key"].map(|name| folder.path().join(name));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&certificate, generated.cert.pem()).unwrap();
+    std::fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
 
     let mut sites = json!({ "certificate": certificate, "key": key, "servers": {} });
     let mut running = Vec::new();

@@ -1,4 +1,4 @@
-//! Links and commands in the documentation: each leads to what is there.
+//! Checks the links and commands in the documentation: each must refer to something that exists.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Pages that tell of the past, whose commands may be gone.
+/// Pages about the past, whose commands may have been removed.
 const HISTORY: [&str; 1] = ["CHANGELOG.md"];
 
 /// What a page refers to.
@@ -23,11 +23,11 @@ struct Page {
     anchors: Vec<String>,
     /// The lines of its blocks of shell commands.
     commands: Vec<String>,
-    /// Its code within the text.
+    /// Its inline code.
     codes: Vec<String>,
 }
 
-/// Reads a page.
+/// Parses a page.
 fn page(text: &str) -> Page {
     let mut page = Page::default();
     let (mut heading, mut shell) = (None::<String>, None::<String>);
@@ -71,17 +71,17 @@ fn page(text: &str) -> Page {
     page
 }
 
-/// The anchor that GitHub gives a heading.
+/// Returns the anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     let kept = kept.chars().filter(|letter| letter.is_alphanumeric() || "-_ ".contains(*letter));
     kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
 }
 
-/// A file or folder, by its path from the root: its text, which is empty for a folder.
+/// Reads a file or folder by its path from the root of the repository. The text of a folder is empty.
 type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Where a link on a page leads, from the root.
+/// Resolves a link on a page to a path from the root.
 fn target(from: &str, link: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -106,7 +106,7 @@ fn link_fault(path: &str, link: &str, read: &Read<'_>) -> Option<String> {
     (!is_there).then(|| format!("{path}: {file} has no heading #{fragment}"))
 }
 
-/// What commands may name.
+/// The names that commands may use.
 struct Known {
     portcullis: clap::Command,
     recipes: Vec<String>,
@@ -125,7 +125,7 @@ impl Known {
         Self { portcullis, recipes: recipes.collect(), stages: stages.collect() }
     }
 
-    /// What is wrong with a line of shell commands.
+    /// Returns what is wrong with a line of shell commands.
     fn fault(&self, line: &str) -> Option<String> {
         let line = line.split(" #").next().unwrap_or_default();
         let separators: &[_] = &['|', ';', '&', '(', ')', '<', '>'];
@@ -165,7 +165,7 @@ impl Known {
         }
     }
 
-    /// What is wrong with the arguments of `portcullis`.
+    /// Returns what is wrong with the arguments of `portcullis`.
     fn portcullis_fault(&self, words: &[&str]) -> Option<String> {
         let mut command = &self.portcullis;
         let mut words = words.iter().copied();
@@ -191,7 +191,7 @@ impl Known {
         None
     }
 
-    /// What is wrong with code within the text.
+    /// Returns what is wrong with inline code.
     fn code_fault(&self, path: &str, code: &str, read: &Read<'_>) -> Option<String> {
         let roots = ["src/", "tests/", "docs/", "migrations/", "bench/", ".ci/"];
         if roots.iter().any(|root| code.starts_with(root))
@@ -269,7 +269,7 @@ fn every_link_and_every_command_in_the_documentation_leads_to_what_exists() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What is wrong with a page of a small repository.
+/// Returns what is wrong with a page of a small repository.
 fn faults_of(text: &str) -> Vec<String> {
     let known = Known::of("test *arguments:\n    cargo test\n", "clippy() {\n}\n");
     let read = |path: &str| match path {

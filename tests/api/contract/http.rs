@@ -1,4 +1,4 @@
-//! What holds for every request, whatever it asks for.
+//! Rules of HTTP that hold for every request and every path.
 
 use reqwest::{Method, header::HeaderValue};
 use tokio::{
@@ -61,7 +61,7 @@ async fn every_operation_says_which_methods_it_takes(backend: Backend) {
         for method in ["TRACE", "PUT", "BREW"] {
             let method: Method = method.parse().unwrap();
             let reply = Reply::of(server.anonymous.request(method, &path)).await;
-            let allowed = reply.header("allow").expect("405 says what is allowed").to_owned();
+            let allowed = reply.header("allow").expect("405 has an Allow header").to_owned();
             assert!(
                 allowed.split(", ").any(|allowed| allowed == operation.method.as_str()),
                 "{path}: {allowed}"
@@ -192,7 +192,7 @@ async fn a_browsers_navigation_is_led_to_the_login_page_and_back(backend: Backen
     };
     assert_eq!(next("/api/settings").await, "/login?next=%2Fapi%2Fsettings");
     assert_eq!(next("/api/projects?limit=2").await, "/login?next=%2Fapi%2Fprojects%3Flimit%3D2");
-    // Who navigates with a token is no browser, and a POST is no navigation.
+    // A request with a token does not come from a browser, and a POST is not a navigation.
     server
         .anonymous
         .with_token("junk")
@@ -213,7 +213,7 @@ async fn a_browsers_navigation_is_led_to_the_login_page_and_back(backend: Backen
     assert_eq!(Reply::of(head).await.status, 302);
 }
 
-/// Every combination of what a request may say of itself.
+/// Tries every combination of the headers by which a request describes itself.
 #[apply(on_both_databases)]
 async fn only_a_navigation_without_a_token_is_led_to_the_login_page(backend: Backend) {
     const ID: &str = "/api/projects/019ab000-0000-7000-8000-000000000000";
@@ -226,7 +226,7 @@ async fn only_a_navigation_without_a_token_is_led_to_the_login_page(backend: Bac
         ("DELETE", ID, false),
     ];
     let accepts = [(None, false), (Some("*/*"), false), (Some("text/html,*/*;q=0.8"), true)];
-    // It decides where it is sent.
+    // These headers decide whether the client is redirected.
     let modes = [
         (None, None),
         (Some("navigate"), Some(true)),
@@ -240,7 +240,7 @@ async fn only_a_navigation_without_a_token_is_led_to_the_login_page(backend: Bac
         (Some("Bearer junk"), false),
         (Some(unknown.as_str()), false),
     ];
-    // These decide nothing.
+    // These headers decide nothing.
     let others =
         [None, Some(("Cookie", "portcullis=junk")), Some(("X-Requested-With", "XMLHttpRequest"))];
     for (method, path, reads) in methods {
@@ -415,7 +415,7 @@ async fn a_body_that_does_not_fit_says_where(backend: Backend) {
         .assert_problem(400, "VALIDATION_ERROR");
 }
 
-/// Sends these very bytes and reads until the server closes, or has said nothing for a while.
+/// Sends exactly these bytes, and reads until the server closes the connection or is silent for a while.
 pub async fn raw(server: &Server, request: &str) -> String {
     let address = server.anonymous.base.trim_start_matches("http://");
     let mut socket = TcpStream::connect(address).await.unwrap();

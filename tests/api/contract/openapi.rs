@@ -12,7 +12,7 @@ use strum::VariantArray;
 
 use crate::{security::access::operations, support::*};
 
-/// A file as it is committed. Read when a test runs, so that one that was written anew needs no other build.
+/// Reads a committed file when the test runs, so that a regenerated file needs no new build.
 fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
@@ -30,7 +30,7 @@ fn the_committed_document_is_what_the_routes_say() {
     let text = portcullis::openapi::text(portcullis::gate::cookie::name(false)).unwrap();
     assert!(
         text == document_file(),
-        "openapi/openapi.json has drifted: `just openapi` writes it anew"
+        "openapi/openapi.json has drifted: regenerate it with `just openapi`"
     );
 }
 
@@ -91,19 +91,20 @@ fn every_reference_leads_somewhere() {
     assert!(seen > 100, "{seen}");
 }
 
-/// Names as the languages of generated clients see them: many write them in a case of their own.
+/// Normalises a name: generators write names in the case of their language, so names may differ in more than
+/// case.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// Of names that stand side by side, those that are one to a generator.
+/// Returns the names that a generator cannot tell apart, among names of the same scope.
 fn alike<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = BTreeSet::new();
     names.into_iter().filter(|name| !seen.insert(plain(name))).collect()
 }
 
-/// Every group of names in a part of the document that become names side by side in a generated client.
+/// Returns every group of names in a part of the document that share a scope in a generated client.
 fn names_side_by_side(part: &Value) -> Vec<Vec<&str>> {
     match part {
         Value::Object(members) => {
@@ -130,7 +131,7 @@ fn no_two_names_differ_only_in_case_or_punctuation() {
     let document = committed();
     let mut groups = names_side_by_side(&document);
     groups.push(operations(&document).iter().map(|operation| operation.id).collect());
-    assert!(groups.len() > 100, "the document was not understood: {groups:?}");
+    assert!(groups.len() > 100, "the document was not parsed: {groups:?}");
     let alike: Vec<&str> = groups.into_iter().flat_map(alike).collect();
     assert_eq!(alike, [""; 0]);
 }
@@ -154,7 +155,7 @@ fn every_renamed_code_has_a_name() {
     assert_eq!(values.len(), names.len());
 }
 
-/// The types of every list's items.
+/// Returns the item schemas of every array.
 fn list_items(part: &Value) -> Vec<&Value> {
     match part {
         Value::Object(members) => {
@@ -172,7 +173,7 @@ fn the_items_of_a_list_are_of_a_named_type() {
     let items = list_items(&document);
     assert!(items.len() > 10, "{items:?}");
     for item in items {
-        // A text needs no type of its own.
+        // A string needs no named type.
         assert!(item.get("$ref").is_some() || item["type"] == "string", "{item}");
     }
 }
@@ -216,7 +217,7 @@ fn references(value: &Value) -> Vec<&str> {
     }
 }
 
-/// What a page of Swagger UI loads from us.
+/// Returns the files that a page of Swagger UI loads from the server.
 fn files_of(page: &str) -> Vec<&str> {
     page.split('"').filter(|text| text.starts_with("/docs/") && text.contains("?v=")).collect()
 }
@@ -231,13 +232,13 @@ async fn swagger_ui_comes_from_the_binary_alone() {
         "{}",
         page.text
     );
-    assert!(page.text.contains("<a href=\"/\">"), "a link leads back: {}", page.text);
+    assert!(page.text.contains("<a href=\"/\">"), "the page links back to the site: {}", page.text);
     let files = files_of(&page.text);
     assert_eq!(files.len(), 4, "{files:?}");
     for scheme in ["src=\"http", "href=\"http", "src=\"//", "url(http"] {
         assert!(!page.text.contains(scheme), "{scheme}");
     }
-    // Programs that take no compressed answer get it plain.
+    // Clients that accept no compression get an uncompressed response.
     let [script, style] = ["swagger-ui-bundle.js", "swagger-ui.css"]
         .map(|name| files.iter().find(|file| file.contains(name)).unwrap());
     for (file, holds) in [(script, "SwaggerUIBundle"), (style, ".swagger-ui")] {
@@ -268,7 +269,7 @@ async fn a_second_visit_of_swagger_ui_transfers_nothing_and_the_first_little() {
         let cache = if path.contains("?v=") {
             "public, max-age=31536000, immutable"
         } else {
-            // What it shows depends on the version that runs.
+            // The page depends on the version of the server.
             "no-cache"
         };
         assert_eq!(header("cache-control"), Some(cache), "{path}");
@@ -283,7 +284,7 @@ async fn a_second_visit_of_swagger_ui_transfers_nothing_and_the_first_little() {
         assert_eq!(other.status(), 200, "{path}");
     }
     assert!((300_000..600_000).contains(&transferred), "{transferred} bytes");
-    // An older page's address finds the file of today, which it must not keep as its own.
+    // An outdated URL returns the current file, which must not be cached under it.
     let (bare, _) = files[0].split_once('?').unwrap();
     for old in [bare.to_owned(), format!("{bare}?v=x")] {
         let reply = Reply::of(compressed(&old).header("Accept-Encoding", "identity")).await;
@@ -316,11 +317,11 @@ fn the_committed_list_of_codes_is_what_the_code_says() {
     let text = portcullis::docs::error_codes();
     assert!(
         text == file("docs/reference/errors.md"),
-        "docs/reference/errors.md has drifted: `just reference` writes it"
+        "docs/reference/errors.md has drifted: regenerate it with `just reference`"
     );
 }
 
-/// The operations of the committed table in a section, as `GET /api/me`.
+/// Returns the operations in a section of the committed table, as `GET /api/me`.
 fn routes_in(table: &str, section: &str) -> BTreeSet<String> {
     let (_, part) = table.split_once(section).expect(section);
     let part = part.split("\n## ").next().unwrap();
@@ -336,7 +337,7 @@ fn committed_route_table_lists_each_operation_under_the_credentials_that_it_acce
     let table = file("docs/reference/routes.md");
     assert!(
         table == portcullis::docs::route_table(),
-        "docs/reference/routes.md has drifted: `just reference` writes it"
+        "docs/reference/routes.md has drifted: regenerate it with `just reference`"
     );
     let document = committed();
     let (mut accepting, mut rejecting, mut open) =
@@ -366,7 +367,7 @@ fn every_type_property_and_parameter_is_described_and_every_name_is_in_camel_cas
     let (mut missing, mut in_another_case) = (Vec::new(), Vec::new());
     let mut check = |place: String, value: &Value| {
         seen += 1;
-        // Of a value or null, utoipa describes the value.
+        // For a nullable value, utoipa puts the description on the value.
         let parts = value["oneOf"].as_array().into_iter().flatten();
         let mut texts = parts.chain([value]).filter_map(|part| part["description"].as_str());
         if !texts.any(|text| !text.trim().is_empty()) {
@@ -396,7 +397,7 @@ fn every_type_property_and_parameter_is_described_and_every_name_is_in_camel_cas
     assert_eq!((missing, in_another_case), (Vec::new(), Vec::new()));
 }
 
-/// The properties that a schema declares itself.
+/// Returns the properties that a schema declares itself.
 fn properties(schema: &Value) -> Vec<(&String, &Value)> {
     let parts = schema["allOf"].as_array().into_iter().flatten().chain([schema]);
     parts.filter_map(|part| part["properties"].as_object()).flatten().collect()
@@ -413,7 +414,8 @@ fn every_success_has_an_example_that_fits_its_schema() {
                 continue;
             }
             let place = format!("{} {status}", operation.id);
-            let example = content.get("example").unwrap_or_else(|| panic!("{place} has none"));
+            let example =
+                content.get("example").unwrap_or_else(|| panic!("{place} has no example"));
             if let Err(fault) = fits(&document, &content["schema"], example) {
                 panic!("{place}: {fault}");
             }
@@ -424,7 +426,7 @@ fn every_success_has_an_example_that_fits_its_schema() {
     assert!(seen > 40, "{seen}");
 }
 
-/// Ids are ids, and a token that works was not revoked.
+/// Asserts that the example of an id is an id, and that a token that works is not shown as revoked.
 fn is_realistic(place: &str, example: &Value) {
     if let Some(items) = example.as_array() {
         return items.iter().for_each(|item| is_realistic(place, item));
@@ -445,7 +447,8 @@ fn is_realistic(place: &str, example: &Value) {
     }
 }
 
-/// Whether a value fits a schema, as far as the document uses JSON Schema; the reason, if not.
+/// Checks a value against a schema, as far as the document uses JSON Schema, and returns the reason where it
+/// does not match.
 fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = document.pointer(reference.trim_start_matches('#')).unwrap();
@@ -492,7 +495,7 @@ fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
         for name in required {
             members.get(name).ok_or_else(|| format!("{name} is missing"))?;
         }
-        // One without any is an object of any kind.
+        // A schema without properties is an object of any kind.
         for (name, member) in members.iter().filter(|_| !declared.is_empty()) {
             let schema = declared.get(name.as_str()).ok_or_else(|| format!("{name} is unknown"))?;
             fits(document, schema, member).map_err(|fault| format!("{name}: {fault}"))?;
@@ -501,7 +504,7 @@ fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The properties of an object, and which of them are required.
+/// Returns the properties of an object schema, and which of them are required.
 fn members_of<'a>(
     document: &'a Value,
     schema: &'a Value,

@@ -1,4 +1,4 @@
-//! `schema.rs` against both databases, as the migrations leave them.
+//! Compares `schema.rs` with both databases after all migrations.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::support::*;
 /// Table, column, type, nullability.
 pub type Column = (String, String, String, bool);
 
-/// What `schema.rs` declares: it is regular enough to be read line by line.
+/// Returns the columns that `schema.rs` declares: the file is regular enough to be read line by line.
 pub fn declared() -> BTreeSet<Column> {
     let mut table = String::new();
     let mut columns = BTreeSet::new();
@@ -31,10 +31,10 @@ pub fn declared() -> BTreeSet<Column> {
     columns
 }
 
-/// The declared type that a database's type stands for. SQLite has one integer for four of ours.
+/// Whether a database's type stands for the declared type. SQLite has one integer type for four of ours.
 fn same(declared: &str, found: &str) -> bool {
     match found {
-        // Where SQLite has no type for dates.
+        // SQLite has no type for dates.
         "TEXT" => ["Text", "Date"].contains(&declared),
         "text" => declared == "Text",
         "date" => declared == "Date",
@@ -58,7 +58,7 @@ async fn the_declared_tables_are_the_migrated_ones(backend: Backend) {
         Backend::Postgres => postgres_columns(&url).await,
     };
     let declared = declared();
-    assert!(declared.len() > 50, "schema.rs was not understood: {declared:?}");
+    assert!(declared.len() > 50, "schema.rs was not parsed: {declared:?}");
     let names = |columns: &BTreeSet<Column>| -> BTreeSet<(String, String, bool)> {
         columns
             .iter()
@@ -67,11 +67,14 @@ async fn the_declared_tables_are_the_migrated_ones(backend: Backend) {
     };
     assert_eq!(names(&declared), names(&found));
     for ((table, column, ours, _), (_, _, theirs, _)) in declared.iter().zip(&found) {
-        assert!(same(ours, theirs), "{table}.{column} is {ours} here and {theirs} there");
+        assert!(
+            same(ours, theirs),
+            "{table}.{column} is {ours} in schema.rs and {theirs} in the database"
+        );
     }
 }
 
-/// All but those of the table that only triggers use.
+/// Returns all columns except those of the table that only triggers use.
 fn sqlite_columns(url: &str) -> BTreeSet<Column> {
     use diesel::{
         Connection, QueryableByName, RunQueryDsl, sql_query,
@@ -145,7 +148,7 @@ async fn every_declared_constraint_is_there(backend: Backend) {
     };
     let found = select(&server, sql).await;
     let is_there = |declared: &Constraint| match backend {
-        // A foreign key has no name there, and a column is called without its table.
+        // SQLite gives a foreign key no name, and reports a column without its table.
         Backend::Sqlite => {
             let columns = declared.sqlite.split(", ");
             let mut names = columns.map(|name| name.rsplit('.').next().unwrap_or(name));

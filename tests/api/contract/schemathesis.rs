@@ -1,5 +1,5 @@
-//! Schemathesis, from PyPI, against the program on each database: `tests/schemathesis/`. It reads the
-//! document that is served and sends what that allows, and what it does not.
+//! Runs Schemathesis, from PyPI, against the program on each database: `tests/schemathesis/`. It reads the
+//! served OpenAPI document, and sends what that allows and what it does not.
 
 use std::{path::Path, process::Command};
 
@@ -11,10 +11,10 @@ use crate::support::*;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis");
 const ENVIRONMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis");
 
-/// How many cases an operation gets in each phase. `SCHEMATHESIS_EXAMPLES` says otherwise.
+/// The number of cases per operation and phase. `SCHEMATHESIS_EXAMPLES` overrides it.
 const EXAMPLES: u32 = 5;
 
-/// Schemathesis and what it needs, in the versions of `requirements.txt`: once for all runs.
+/// Installs Schemathesis and its dependencies in the versions of `requirements.txt`, once for all runs.
 async fn install() {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let make = || async {

@@ -1,5 +1,5 @@
-//! Keys that are remembered: what is answered without the database, and what is not any more the moment
-//! that a lock-out has been answered. Several instances are in `instances.rs`.
+//! The credential cache of one instance: which requests are served without the database, and which no longer
+//! are once the response to a revocation has been sent. Several instances are in `instances.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -12,24 +12,24 @@ use crate::{
 
 const LEASE: i32 = 300;
 
-/// A server that remembers. With PostgreSQL it must be told to.
+/// Starts a server with the cache enabled. With PostgreSQL it is disabled by default.
 async fn start(backend: Backend) -> Server {
     let server = backend.start().await;
     assert_eq!(lease_settings::set(&server.state.store, LEASE).await.unwrap().wait_ms, 330);
     server
 }
 
-fn look_ups(server: &Server) -> u64 {
+fn lookups(server: &Server) -> u64 {
     server.state.store.stats().lookups
 }
 
-/// Asks until it is answered from memory, so that what follows would be, too.
-async fn warm(server: &Server, caller: &Caller) {
+/// Sends requests until one is served from the cache, so that the following ones would be, too.
+async fn warm_cache(server: &Server, caller: &Caller) {
     within_timeout(async {
         loop {
-            let before = look_ups(server);
+            let before = lookups(server);
             caller.get("/api/me").await.expect(200);
-            if look_ups(server) == before {
+            if lookups(server) == before {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -38,17 +38,17 @@ async fn warm(server: &Server, caller: &Caller) {
     .await;
 }
 
-/// Whether a request is answered without a look-up. On a busy machine a lease may end before the next one
-/// begins, so that what must hold some time need not hold each time.
-async fn some_time(server: &Server, mut prepare: impl AsyncFnMut() -> Caller) {
+/// Waits until twenty requests in a row are served from the cache. On a busy machine a lease may end in between,
+/// so the first attempts may fail.
+async fn assert_cached_eventually(server: &Server, mut prepare: impl AsyncFnMut() -> Caller) {
     within_timeout(async {
         loop {
             let caller = prepare().await;
-            let before = look_ups(server);
+            let before = lookups(server);
             for _ in 0..20 {
                 caller.get("/api/me").await.expect(200);
             }
-            if look_ups(server) == before {
+            if lookups(server) == before {
                 return;
             }
         }
@@ -62,8 +62,8 @@ async fn what_is_known_is_answered_without_asking_the_database(backend: Backend)
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
     for caller in [&ada.browser, &script] {
-        some_time(&server, async || {
-            warm(&server, caller).await;
+        assert_cached_eventually(&server, async || {
+            warm_cache(&server, caller).await;
             caller.clone()
         })
         .await;
@@ -78,13 +78,13 @@ async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backe
     for (server, looks) in [(none, false), (off, true)] {
         wait_for_lease_end(&server).await;
         let ada = server.sign_up("ada").await;
-        let before = look_ups(&server);
+        let before = lookups(&server);
         for _ in 0..5 {
             ada.browser.get("/api/me").await.expect(200);
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
-        assert_eq!(look_ups(&server), before + 5);
-        assert_eq!(server.state.store.stats().epoch_reads > 0, looks, "whether leases are on");
+        assert_eq!(lookups(&server), before + 5);
+        assert_eq!(server.state.store.stats().epoch_reads > 0, looks, "whether the epoch is read");
     }
 }
 
@@ -93,14 +93,14 @@ async fn whoever_is_unknown_is_looked_up_again_each_time(backend: Backend) {
     let server = start(backend).await;
     let stranger = server.anonymous.with_token(&Server::unknown_token());
     wait_for_lease_end(&server).await;
-    let before = look_ups(&server);
+    let before = lookups(&server);
     for _ in 0..3 {
         stranger.get("/api/me").await.expect(401);
     }
-    assert_eq!(look_ups(&server), before + 3);
+    assert_eq!(lookups(&server), before + 3);
 }
 
-/// Whatever takes rights away, and whether it takes them from the cookie and from the token.
+/// Tries every operation that takes rights away, and whether it takes them from the cookie and from the token.
 #[apply(on_both_databases)]
 async fn no_lock_out_that_was_answered_is_forgotten(backend: Backend) {
     let server = start(backend).await;
@@ -122,7 +122,7 @@ async fn no_lock_out_that_was_answered_is_forgotten(backend: Backend) {
         let tokens = ada.browser.get("/api/tokens").await.expect(200);
         let own = tokens["items"][0]["id"].as_str().unwrap().to_owned();
         for caller in [&ada.browser, &script] {
-            warm(&server, caller).await;
+            warm_cache(&server, caller).await;
         }
         let user = format!("/api/admin/users/{}", ada.id);
         let password = json!({ "password": PASSWORD });
@@ -163,7 +163,7 @@ async fn nobody_is_an_admin_any_more_once_that_was_answered(backend: Backend) {
     let (root, other) = (server.sign_up_admin("root").await, server.sign_up_admin("other").await);
     let script = other.token(&["read", "admin"]).await;
     for caller in [&other.browser, &script] {
-        warm(&server, caller).await;
+        warm_cache(&server, caller).await;
         caller.get("/api/admin/users").await.expect(200);
     }
     let user = format!("/api/admin/users/{}", other.id);
@@ -178,7 +178,7 @@ async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backe
     let server = start(backend).await;
     let ada = server.sign_up("ada").await;
     for name in ["Augusta", "Ada again"] {
-        warm(&server, &ada.browser).await;
+        warm_cache(&server, &ada.browser).await;
         ada.browser.post("/api/auth/update-user", json!({ "name": name })).await.expect(200);
         assert_eq!(ada.browser.get("/api/me").await.expect(200)["user"]["name"], name);
     }
@@ -187,18 +187,18 @@ async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backe
 #[apply(on_both_databases)]
 async fn whoever_else_is_remembered_stays_so(backend: Backend) {
     let server = start(backend).await;
-    // However many epochs there have been.
+    // The number of epochs so far makes no difference.
     execute(&server, "UPDATE epoch SET number = 1000000").await;
     let bob = server.sign_up("bob").await;
     let mut others = 0;
-    some_time(&server, async || {
+    assert_cached_eventually(&server, async || {
         others += 1;
         let ada = server.sign_up(&format!("ada-{others}")).await;
         for caller in [&bob.browser, &ada.browser] {
-            warm(&server, caller).await;
+            warm_cache(&server, caller).await;
         }
         ada.browser.post(SIGN_OUT, json!({})).await.expect(200);
-        // Once a lease is held again.
+        // Waits until the server holds a lease again.
         wait_for_lease_end(&server).await;
         bob.browser.clone()
     })
@@ -215,9 +215,9 @@ async fn what_is_changed_by_hand_counts_before_a_lease_and_a_tenth_are_over(back
         let person = server.sign_up(name).await;
         let script = person.token(&["read"]).await;
         for caller in [&person.browser, &script] {
-            warm(&server, caller).await;
+            warm_cache(&server, caller).await;
         }
-        // Waits as long.
+        // Waits for a lease and a tenth.
         execute(&server, sql).await;
         for caller in [&person.browser, &script] {
             caller.get("/api/me").await.expect(401);
@@ -229,10 +229,10 @@ async fn what_is_changed_by_hand_counts_before_a_lease_and_a_tenth_are_over(back
 async fn a_key_ends_at_its_time_although_it_is_remembered(backend: Backend) {
     let server = start(backend).await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
-    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
-    warm(&server, &script).await;
-    warm(&server, &ada.browser).await;
+    let created = ada.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+    let script = server.anonymous.with_token(created["token"].as_str().unwrap());
+    warm_cache(&server, &script).await;
+    warm_cache(&server, &ada.browser).await;
     server.advance(portcullis::time::days(1));
     script.get("/api/me").await.expect(401);
     ada.browser.get("/api/me?disableRefresh=1").await.expect(200);
@@ -244,16 +244,16 @@ async fn a_key_ends_at_its_time_although_it_is_remembered(backend: Backend) {
 async fn a_session_that_is_extended_is_remembered_with_its_new_end(backend: Backend) {
     let server = start(backend).await;
     let ada = server.sign_up("ada").await;
-    warm(&server, &ada.browser).await;
+    warm_cache(&server, &ada.browser).await;
     server.advance(portcullis::time::days(2));
     let refreshed = ada.browser.get("/api/auth/get-session").await.expect(200);
     let end = refreshed["session"]["expiresAt"].clone();
     assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
     server.write_last_uses().await;
-    // What was remembered before would be extended anew, from now.
+    // A stale cache entry would extend the session again, from now.
     server.advance(portcullis::time::seconds(10));
     assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
-    warm(&server, &ada.browser).await;
+    warm_cache(&server, &ada.browser).await;
     assert_eq!(ada.browser.get("/api/me").await.expect(200)["session"]["expiresAt"], end);
     server.advance(portcullis::time::days(6));
     ada.browser.get("/api/me").await.expect(200);
@@ -272,13 +272,13 @@ async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are
         }
     };
     tokio::select! {
-        _ = lease_settings::set(store, 20) => unreachable!("a lease of ten seconds may be held"),
+        _ = lease_settings::set(store, 20) => unreachable!("an instance may hold a lease of ten seconds"),
         () = within_timeout(shorter) => {}
     }
     assert_eq!(lease_settings::show(store).await.unwrap().wait_ms, 11_000);
 }
 
-/// A lower bound, and no measurement: others may hold a lease for as long.
+/// Asserts a lower bound without measuring: another instance may hold a lease for as long.
 #[tokio::test]
 async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
     let server = start(Backend::Postgres).await;
@@ -294,7 +294,8 @@ async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
     assert_eq!(lease_settings::show(&server.state.store).await.unwrap().wait_ms, 0);
 }
 
-/// An instance that is not alone must not think so: with SQLite the server's own lock-outs need no wait.
+/// The command does not know that it is alone, so it waits; only the server's own revocations need no wait with
+/// SQLite.
 #[tokio::test]
 async fn a_command_beside_a_server_waits_until_that_has_forgotten() {
     let home = tempfile::TempDir::new().unwrap();

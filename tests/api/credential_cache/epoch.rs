@@ -1,4 +1,4 @@
-//! The epoch, by SQL as an operator types it: what begins one, and whom it concerns.
+//! The epoch, with SQL as an operator types it: which changes begin one, and which users they affect.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 
 use crate::support::*;
 
-/// A database with its tables, and a session on it that knows nothing of us.
+/// A migrated database, and a connection to it without any of our session settings.
 struct Shell {
     url: String,
     backend: Backend,
@@ -58,7 +58,7 @@ impl Shell {
         for (id, user) in [("t1", "ada"), ("t2", "bob")] {
             shell.run(&shell.insert_token(id, user)).await;
         }
-        assert_eq!(shell.number().await, 0, "what is added takes nothing away");
+        assert_eq!(shell.number().await, 0, "an insertion takes no rights away");
         shell
     }
 
@@ -96,19 +96,19 @@ impl Shell {
         }
     }
 
-    /// Whom the changes concern that a statement brings, and it is taken back afterwards where it can be.
-    async fn concerned(&mut self, sql: &str) -> Vec<String> {
+    /// Returns the users whom the changes of a statement affect. Where possible, the statement is rolled back.
+    async fn affected_users(&mut self, sql: &str) -> Vec<String> {
         let before = self.number().await;
         self.run(sql).await;
         let log = format!(
             "SELECT DISTINCT concerns AS value FROM changes WHERE number > {before} ORDER BY 1"
         );
-        let concerned = self.names(&log).await;
-        assert_eq!(self.number().await > before, !concerned.is_empty(), "{sql}");
+        let affected_users = self.names(&log).await;
+        assert_eq!(self.number().await > before, !affected_users.is_empty(), "{sql}");
         let gaps = "SELECT 'a gap' AS value FROM changes c WHERE number > 1 AND NOT EXISTS \
                     (SELECT 1 FROM changes b WHERE b.number = c.number - 1 AND b.after = c.before)";
         assert!(self.names(gaps).await.is_empty(), "{sql}");
-        concerned
+        affected_users
     }
 
     fn insert_session(&self, id: &str, user: &str) -> String {
@@ -137,7 +137,7 @@ fn insert_user(id: &str) -> String {
 }
 
 impl Backend {
-    /// The words of these tests, in a database's own.
+    /// Replaces the placeholders of these tests by a database's own SQL.
     fn of(self, sql: &str) -> String {
         match self {
             Self::Sqlite => sql
@@ -163,7 +163,7 @@ impl Backend {
     }
 }
 
-/// What to set each column to, and whether that begins an epoch.
+/// The value to set each column to, and whether that begins an epoch.
 const COLUMNS: [(&str, &str, &str, bool); 43] = [
     ("users", "id", "'adam'", true),
     ("users", "name", "'Adam'", true),
@@ -215,7 +215,7 @@ async fn a_change_of_any_column_begins_an_epoch_unless_it_takes_nothing(backend:
     let mut shell = Shell::new(backend).await;
     shell.run("DELETE FROM sessions WHERE id = 's3'").await;
     shell.run("DELETE FROM api_tokens WHERE id = 't2'").await;
-    // Whoever holds a key cannot be called otherwise: of users, one who holds none.
+    // The id of a user with credentials cannot be changed, so the rows of users are those of one without any.
     let row = |table| match table {
         "users" => "name IN ('bob', 'Adam')",
         _ => "user_id IN ('ada', 'eve') AND id NOT IN ('s2')",
@@ -223,10 +223,10 @@ async fn a_change_of_any_column_begins_an_epoch_unless_it_takes_nothing(backend:
     for (table, column, value, counts) in COLUMNS {
         let value = value.replace("BYTES", &backend.bytes("other"));
         let sql = format!("UPDATE {table} SET {column} = {value} WHERE {}", row(table));
-        let concerned = shell.concerned(&sql).await;
-        assert_eq!(!concerned.is_empty(), counts, "{sql}");
+        let affected_users = shell.affected_users(&sql).await;
+        assert_eq!(!affected_users.is_empty(), counts, "{sql}");
         let idle = format!("UPDATE {table} SET {column} = {column}");
-        assert!(shell.concerned(&idle).await.is_empty(), "{idle}");
+        assert!(shell.affected_users(&idle).await.is_empty(), "{idle}");
     }
 }
 
@@ -250,7 +250,7 @@ async fn of_no_column_is_it_left_open_whether_it_counts(backend: Backend) {
 #[apply(on_both_databases)]
 async fn whose_keys_it_concerns_is_noted_and_nobody_elses(backend: Backend) {
     let mut shell = Shell::new(backend).await;
-    let concerned = [
+    let affected_users = [
         ("UPDATE sessions SET remember = FALSE WHERE id = 's3'", vec!["bob"]),
         ("UPDATE sessions SET user_id = 'eve' WHERE id = 's3'", vec!["bob", "eve"]),
         ("UPDATE api_tokens SET user_id = 'eve' WHERE id = 't2'", vec!["bob", "eve"]),
@@ -259,8 +259,8 @@ async fn whose_keys_it_concerns_is_noted_and_nobody_elses(backend: Backend) {
         ("UPDATE users SET deactivated_at = PAST WHERE id <> 'ada'", vec!["bob", "eve"]),
         ("DELETE FROM users WHERE id = 'ada'", vec!["ada"]),
     ];
-    for (sql, users) in concerned {
-        assert_eq!(shell.concerned(sql).await, users, "{sql}");
+    for (sql, users) in affected_users {
+        assert_eq!(shell.affected_users(sql).await, users, "{sql}");
     }
 }
 
@@ -277,7 +277,7 @@ async fn what_has_long_been_over_can_be_deleted_without_an_epoch(backend: Backen
         ("DELETE FROM api_tokens WHERE id = 't1'", false),
         ("DELETE FROM api_tokens WHERE id = 't2'", false),
     ] {
-        assert_eq!(!shell.concerned(sql).await.is_empty(), counts, "{sql}");
+        assert_eq!(!shell.affected_users(sql).await.is_empty(), counts, "{sql}");
     }
 }
 
@@ -287,7 +287,7 @@ async fn revoking_all_of_a_users_credentials_begins_one_epoch(backend: Backend) 
     let all = "UPDATE users SET session_generation = session_generation + 1,
         token_generation = token_generation + 1, link_generation = link_generation + 1
         WHERE id = 'ada'";
-    assert_eq!(shell.concerned(all).await, ["ada"]);
+    assert_eq!(shell.affected_users(all).await, ["ada"]);
     assert_eq!(shell.number().await, 1);
 }
 
@@ -296,10 +296,10 @@ async fn revoking_the_credentials_of_all_users_affects_all(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     for column in ["session_generation", "token_generation"] {
         let sql = format!("UPDATE epoch SET {column} = {column} + 1");
-        assert_eq!(shell.concerned(&sql).await, [""], "{sql}");
+        assert_eq!(shell.affected_users(&sql).await, [""], "{sql}");
     }
     let links = "UPDATE epoch SET link_generation = link_generation + 1";
-    assert!(shell.concerned(links).await.is_empty(), "links are not cached");
+    assert!(shell.affected_users(links).await.is_empty(), "links are not cached");
 }
 
 #[apply(on_both_databases)]
@@ -313,16 +313,16 @@ async fn removing_rows_of_an_old_generation_begins_no_epoch(backend: Backend) {
         "UPDATE api_tokens SET revoked_at = NULL WHERE id = 't1'",
         "DELETE FROM api_tokens WHERE id = 't1'",
     ] {
-        assert!(shell.concerned(sql).await.is_empty(), "{sql}");
+        assert!(shell.affected_users(sql).await.is_empty(), "{sql}");
     }
-    // To be made valid again counts, and what is valid does.
+    // Making a credential valid again begins an epoch, and so does changing one that is valid.
     for (sql, user) in [
         ("UPDATE sessions SET generation = 1 WHERE id = 's3'", "bob"),
         ("DELETE FROM sessions WHERE id = 's3'", "bob"),
         ("UPDATE api_tokens SET generation = 1 WHERE id = 't2'", "bob"),
         ("UPDATE api_tokens SET revoked_at = PAST WHERE id = 't2'", "bob"),
     ] {
-        assert_eq!(shell.concerned(sql).await, [user], "{sql}");
+        assert_eq!(shell.affected_users(sql).await, [user], "{sql}");
     }
 }
 
@@ -345,11 +345,11 @@ async fn the_row_of_the_epoch_cannot_be_deleted(backend: Backend) {
 async fn what_is_rolled_back_has_begun_no_epoch(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     let all = "DELETE FROM sessions; UPDATE users SET deactivated_at = PAST;";
-    assert!(shell.concerned(&format!("BEGIN; {all} ROLLBACK")).await.is_empty());
+    assert!(shell.affected_users(&format!("BEGIN; {all} ROLLBACK")).await.is_empty());
     let partly = format!("BEGIN; SAVEPOINT a; {all} ROLLBACK TO a; COMMIT");
-    assert!(shell.concerned(&partly).await.is_empty());
+    assert!(shell.affected_users(&partly).await.is_empty());
     let again = format!("BEGIN; SAVEPOINT a; {all} ROLLBACK TO a; {all} COMMIT");
-    assert_eq!(shell.concerned(&again).await, ["ada", "bob", "eve"]);
+    assert_eq!(shell.affected_users(&again).await, ["ada", "bob", "eve"]);
 }
 
 #[apply(on_both_databases)]
@@ -375,7 +375,7 @@ async fn a_wait_is_never_shorter_than_a_lease_and_a_tenth(backend: Backend) {
     assert!(refused);
 }
 
-/// The sqlite3 shell enforces no foreign keys and has no recursive triggers.
+/// The sqlite3 shell enforces no foreign keys, and has recursive triggers turned off.
 #[tokio::test]
 async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
     let mut shell = Shell::new(Backend::Sqlite).await;
@@ -397,11 +397,11 @@ async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
             "UPDATE OR REPLACE users SET email = 'eve@example.com' WHERE id = 'bob'",
             vec!["bob", "eve"],
         ),
-        // What belonged to eve has no rights to lose since she was replaced.
+        // Since eve was replaced, her credentials give no rights that could be lost.
         ("UPDATE OR REPLACE sessions SET id = 's2' WHERE id = 's3'", vec!["ada"]),
         ("UPDATE OR REPLACE api_tokens SET token_hash = x'7431' WHERE id = 't2'", vec!["ada"]),
     ] {
-        assert_eq!(shell.concerned(sql).await, users, "{sql}");
+        assert_eq!(shell.affected_users(sql).await, users, "{sql}");
     }
 }
 
@@ -410,8 +410,8 @@ async fn an_address_that_is_taken_begins_no_epoch_in_sqlite() {
     let mut shell = Shell::new(Backend::Sqlite).await;
     let taken = insert_user("ada").replace("'ada', 'ada'", "'new', 'new'");
     let again = format!("{taken} ON CONFLICT (email) DO NOTHING");
-    assert!(shell.concerned(&again).await.is_empty());
-    assert!(shell.concerned(&insert_user("zoe")).await.is_empty());
+    assert!(shell.affected_users(&again).await.is_empty());
+    assert!(shell.affected_users(&insert_user("zoe")).await.is_empty());
 }
 
 #[tokio::test]
@@ -419,7 +419,7 @@ async fn postgresql_begins_one_epoch_a_transaction_at_its_end() {
     let mut shell = Shell::new(Backend::Postgres).await;
     let other = connect(&shell.url).await;
     shell.run("BEGIN; DELETE FROM sessions; UPDATE users SET deactivated_at = PAST").await;
-    // Nobody waits for a transaction that is not at its end.
+    // No statement waits for the open transaction.
     other.batch_execute("SELECT 1 FROM epoch FOR UPDATE NOWAIT").await.unwrap();
     shell.run("COMMIT").await;
     assert_eq!(shell.number().await, 1);
@@ -430,9 +430,9 @@ async fn postgresql_begins_one_epoch_a_transaction_at_its_end() {
 #[tokio::test]
 async fn what_postgresql_truncates_concerns_everybody() {
     let mut shell = Shell::new(Backend::Postgres).await;
-    assert_eq!(shell.concerned("TRUNCATE sessions").await, [""]);
-    assert_eq!(shell.concerned("TRUNCATE api_tokens").await, [""]);
-    assert_eq!(shell.concerned("TRUNCATE users CASCADE").await, [""]);
+    assert_eq!(shell.affected_users("TRUNCATE sessions").await, [""]);
+    assert_eq!(shell.affected_users("TRUNCATE api_tokens").await, [""]);
+    assert_eq!(shell.affected_users("TRUNCATE users CASCADE").await, [""]);
 }
 
 #[tokio::test]
@@ -445,11 +445,11 @@ async fn what_a_replica_applies_to_postgresql_begins_an_epoch_as_well() {
         ("UPDATE api_tokens SET revoked_at = PAST WHERE id = 't1'", vec!["ada"]),
         ("TRUNCATE sessions", vec![""]),
     ] {
-        assert_eq!(shell.concerned(sql).await, users, "{sql}");
+        assert_eq!(shell.affected_users(sql).await, users, "{sql}");
     }
 }
 
-/// Whoever looks from elsewhere in the database must not be able to lead the triggers astray.
+/// The search path of a connection must not redirect the triggers to other tables.
 #[tokio::test]
 async fn in_postgresql_the_search_path_of_whoever_changes_something_does_not_matter() {
     let mut shell = Shell::new(Backend::Postgres).await;
@@ -459,7 +459,7 @@ async fn in_postgresql_the_search_path_of_whoever_changes_something_does_not_mat
     assert_eq!(shell.number().await, 1);
 }
 
-/// The tables that a statement reads: what stands behind FROM and JOIN.
+/// Returns the tables that a statement reads: the names after FROM and JOIN.
 fn tables_of(statement: &str) -> BTreeSet<String> {
     let text = statement.replace(['"', '`', '(', ')', ','], " ");
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -467,7 +467,8 @@ fn tables_of(statement: &str) -> BTreeSet<String> {
     pairs.map(|pair| pair[1].to_owned()).collect()
 }
 
-/// Which changes of these tables begin no epoch and are not forbidden, by the text of their triggers.
+/// Returns the changes of these tables that, by the text of their triggers, neither begin an epoch nor are
+/// forbidden.
 fn unnoticed(tables: &BTreeSet<String>, triggers: &[String], changes: &[&str]) -> Vec<String> {
     let mut unnoticed = Vec::new();
     for (table, change) in tables.iter().flat_map(|table| changes.iter().map(move |it| (table, it)))
@@ -487,7 +488,7 @@ fn unnoticed(tables: &BTreeSet<String>, triggers: &[String], changes: &[&str]) -
     unnoticed
 }
 
-/// What the gate asks the database about a cookie and about a token.
+/// Returns the gate's queries for a cookie and for a token.
 async fn gate_statements(backend: Backend, url: &str) -> Vec<String> {
     let recorded = record(url);
     let server = Server::on(url, TempDir::new().unwrap(), &["--cache-size", "0"]).await;
@@ -512,7 +513,7 @@ async fn gate_statements(backend: Backend, url: &str) -> Vec<String> {
     all.into_iter().filter(is_gates).collect()
 }
 
-/// What instances keep in memory is what this statement has read.
+/// What instances cache is what this statement has read.
 #[apply(on_both_databases)]
 async fn each_table_that_the_gate_reads_has_triggers_that_begin_an_epoch(backend: Backend) {
     let folder = TempDir::new().unwrap();

@@ -1,5 +1,5 @@
-//! Several instances on one PostgreSQL, and one server beside other programs on one SQLite: whoever is
-//! locked out anywhere is anonymous everywhere, also where keys are remembered.
+//! Several instances on one PostgreSQL database, and one server beside other programs on one SQLite file: after
+//! a deactivation at any of them, the user is anonymous at every instance, also where credentials are cached.
 //!
 //! The long form: `DEACTIVATION_ROUNDS=1000 cargo test --test api instances:: -- --nocapture`
 
@@ -16,20 +16,20 @@ use watched::{Bystanders, Seen, watch};
 
 const INSTANCES: usize = 3;
 
-/// How many rounds the short form has.
+/// The number of rounds in the short form.
 const ROUNDS: usize = 4;
 
-/// What is waited for where nobody does: 1.1 leases.
+/// The wait that the tests add where the server is told not to wait: 1.1 leases.
 const WAIT: Duration = Duration::from_millis(330);
 
-fn rounds_of_lock_out() -> usize {
+fn deactivation_rounds() -> usize {
     count_from_env("DEACTIVATION_ROUNDS").unwrap_or(ROUNDS)
 }
 
-/// Three instances, of which one reaches the database over a wire that can be cut, an admin, and somebody.
+/// Three instances, one of which reaches the database through a proxy that can be cut, an admin, and a user.
 struct Deployment {
     instances: Vec<ServerProcess>,
-    wire: Proxy,
+    proxy: Proxy,
     url: String,
     admin: String,
     ada: OutageProbe,
@@ -42,7 +42,7 @@ impl Deployment {
     async fn start(lease: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
         let url = Backend::Postgres.database(home.path()).await;
-        let (wire, over_the_wire) = Proxy::to(&url).await;
+        let (proxy, proxied_url) = Proxy::to(&url).await;
         let secret = portcullis::secrets::SigningKey::generate().reveal();
         let settings = |url| {
             [
@@ -50,13 +50,13 @@ impl Deployment {
                 ("PORTCULLIS_SECRET", secret.as_str()),
                 ("PORTCULLIS_DATABASE_TIMEOUT", "1"),
                 ("PORTCULLIS_METRICS_LISTEN", "127.0.0.1:0"),
-                // What goes wrong at the database is said, and nobody reads it.
+                // Database errors are expected, and their log is not read.
                 ("PORTCULLIS_LOG", "off"),
             ]
         };
         let mut instances = Vec::new();
         for number in 0..INSTANCES {
-            let url = if number == 0 { &over_the_wire } else { &url };
+            let url = if number == 0 { &proxied_url } else { &url };
             instances.push(ServerProcess::start(home.path(), &settings(url)));
         }
         let first = &instances[1].anonymous;
@@ -74,11 +74,11 @@ impl Deployment {
                 .push(OutageProbe::sign_up_as(first, &format!("other-{number}@example.com")).await);
         }
         let id = id.as_str().unwrap().to_owned();
-        Self { instances, wire, url, admin, ada, id, others, _home: home }
+        Self { instances, proxy, url, admin, ada, id, others, _home: home }
     }
 
-    /// Both keys of Ada's, at every instance.
-    fn keys(&self) -> Vec<Caller> {
+    /// Returns Ada's session cookie and token, at every instance.
+    fn callers(&self) -> Vec<Caller> {
         let at = |instance: &ServerProcess| {
             let ada = self.ada.at(&instance.anonymous);
             [ada.browser, ada.script]
@@ -86,7 +86,7 @@ impl Deployment {
         self.instances.iter().flat_map(at).collect()
     }
 
-    /// Until it is answered: on a busy machine the store may put an admin off.
+    /// Repeats the request until it succeeds: on a busy machine the store may answer 503.
     async fn admin_does(&self, number: usize, what: &str) {
         let admin = self.instances[number].anonymous.with_cookie(&self.admin);
         let path = format!("/api/admin/users/{}/{what}", self.id);
@@ -106,31 +106,32 @@ impl Deployment {
         connect(&self.url).await.batch_execute(&sql).await.unwrap();
     }
 
-    /// Lets Ada in again, and waits until every instance has remembered both of her keys.
-    async fn let_in(&self) {
+    /// Reactivates Ada, and waits until every instance has cached both of her credentials.
+    async fn reactivate(&self) {
         self.by_hand("UPDATE users SET deactivated_at = NULL WHERE id = ADA").await;
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_millis(60)).await;
-            for key in self.keys() {
-                within_timeout(async { while key.get("/api/me").await.status != 200 {} }).await;
+            for credential in self.callers() {
+                within_timeout(async { while credential.get("/api/me").await.status != 200 {} })
+                    .await;
             }
         }
     }
 
-    /// An instance that stands still for a while, or loses its database, with requests on their way.
+    /// Stops an instance for a while, or cuts its database, with requests on their way.
     async fn disturb(&self, number: usize, pause: Duration) {
         let instance = &self.instances[number];
         instance.signal("STOP");
         if number == 0 {
-            self.wire.set(ProxyMode::Reset);
+            self.proxy.set(ProxyMode::Reset);
         }
         tokio::time::sleep(pause).await;
         instance.signal("CONT");
-        self.wire.set(ProxyMode::Pass);
+        self.proxy.set(ProxyMode::Pass);
     }
 
-    /// Of what an instance answered by key so far: all, and what it asked the database about. And how often it
-    /// read the epoch.
+    /// Returns counters of an instance: credentials resolved, credentials looked up in the database, and reads
+    /// of the epoch.
     async fn counted(&self, number: usize) -> [f64; 3] {
         let text = self.instances[number].metrics().await;
         let sum = |names: &[&str]| -> f64 {
@@ -138,9 +139,9 @@ impl Deployment {
             lines.map(|line| line.split(' ').nth(1).unwrap().parse::<f64>().unwrap()).sum()
         };
         let gate = "portcullis_gate_total{outcome=";
-        let by_key = ["cookie", "token"].map(|key| format!("{gate}\"{key}\""));
+        let by_credential = ["cookie", "token"].map(|credential| format!("{gate}\"{credential}\""));
         [
-            sum(&by_key.each_ref().map(String::as_str)),
+            sum(&by_credential.each_ref().map(String::as_str)),
             sum(&["portcullis_key_look_ups"]),
             sum(&["portcullis_epochs_read"]),
         ]
@@ -157,14 +158,14 @@ async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]
         all.instances.iter().map(|one| Bystanders::at(&all.others, &one.anonymous)).collect();
     let mut seen = Seen::default();
     let mut waits = Vec::new();
-    for round in 0..rounds_of_lock_out() {
-        all.let_in().await;
+    for round in 0..deactivation_rounds() {
+        all.reactivate().await;
         let (still, admins) = (round % INSTANCES, (round + 1) % INSTANCES);
         let (begin, pause) = {
             let mut random = rand::rng();
             (random.random_range(0..60), random.random_range(20..800))
         };
-        // Where the wire is cut, nobody is locked out through it.
+        // Where the database is cut off, no admin can deactivate a user through it.
         let admins = if admins == 0 { 1 } else { admins };
         let pause = Duration::from_millis(pause);
         let disturbed = async {
@@ -172,17 +173,20 @@ async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]
                 all.disturb(still, pause).await;
             }
         };
-        let lock_out = async {
+        let deactivation = async {
             tokio::time::sleep(Duration::from_millis(begin)).await;
-            let asked = Instant::now();
+            let started = Instant::now();
             all.admin_does(admins, "deactivate").await;
-            waits.push(asked.elapsed());
+            waits.push(started.elapsed());
         };
-        let (round_seen, ()) = tokio::join!(watch(all.keys(), lock_out), disturbed);
+        let (round_seen, ()) = tokio::join!(watch(all.callers(), deactivation), disturbed);
         seen += round_seen;
-        assert_eq!(seen.let_in_after, 0, "let in after the answer, in round {round}");
+        assert_eq!(
+            seen.accepted_after, 0,
+            "accepted after the response to the deactivation, in round {round}"
+        );
     }
-    assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
+    assert!(seen.sent_after > 0 && seen.accepted_before > 0, "{seen:?}");
     waits.sort();
     let wait = |share: usize| waits[(waits.len() - 1) * share / 100];
     println!("the admin waits {:?} (p50), {:?} (p99)", wait(50), wait(99));
@@ -195,10 +199,10 @@ async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]
     println!("{lease:?}: {seen:?}");
 }
 
-/// The least share that an instance answers from memory when nothing disturbs it, and somebody is locked
-/// out and let in again all the time.
+/// Returns the smallest share of requests that an instance serves from the cache, undisturbed, while a user is
+/// deactivated and reactivated all the time.
 async fn share_from_memory(all: &Deployment) -> f64 {
-    all.let_in().await;
+    all.reactivate().await;
     let mut before = Vec::new();
     let begun = Instant::now();
     for number in 0..INSTANCES {
@@ -206,19 +210,20 @@ async fn share_from_memory(all: &Deployment) -> f64 {
     }
     for _ in 0..2 {
         all.admin_does(1, "deactivate").await;
-        all.let_in().await;
+        all.reactivate().await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let mut least: f64 = 1.0;
     for (number, before) in before.into_iter().enumerate() {
         let after = all.counted(number).await;
-        let [answered, asked, epochs] = std::array::from_fn(|index| after[index] - before[index]);
-        let share = 1.0 - asked / answered;
+        let [resolved, looked_up, epochs] =
+            std::array::from_fn(|index| after[index] - before[index]);
+        let share = 1.0 - looked_up / resolved;
         println!("{:.1} epochs read in a second", epochs / begun.elapsed().as_secs_f64());
-        // What a machine that does nothing else reaches is for the long form.
+        // The long form demands what an otherwise idle machine reaches.
         let wanted =
             if count_from_env::<usize>("DEACTIVATION_ROUNDS").is_some() { 0.9 } else { 0.2 };
-        assert!(share >= wanted, "{share} of what instance {number} answered was from memory");
+        assert!(share >= wanted, "instance {number} served a share of {share} from the cache");
         least = least.min(share);
     }
     least
@@ -228,24 +233,24 @@ async fn share_from_memory(all: &Deployment) -> f64 {
 async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() {
     let all = Deployment::start(&["cache", "enable"]).await;
     let mut seen = Seen::default();
-    for round in 0..rounds_of_lock_out() {
-        all.let_in().await;
+    for round in 0..deactivation_rounds() {
+        all.reactivate().await;
         let sql = [
             "UPDATE users SET deactivated_at = now() WHERE id = ADA",
             "UPDATE users SET deactivated_at = now(), updated_at = now() WHERE name = 'Witness' AND id = ADA",
         ][round % 2];
-        seen += watch(all.keys(), async {
+        seen += watch(all.callers(), async {
             all.by_hand(sql).await;
             tokio::time::sleep(WAIT).await;
         })
         .await;
-        assert_eq!(seen.let_in_after, 0, "let in, in round {round}");
+        assert_eq!(seen.accepted_after, 0, "accepted after the deactivation, in round {round}");
     }
-    assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
+    assert!(seen.sent_after > 0 && seen.accepted_before > 0, "{seen:?}");
     println!("by hand: {seen:?}");
 }
 
-/// The check can fail: without the wait, and where the epoch changes before the rights do.
+/// Shows that the check can fail: without the wait, and where the epoch changes before the rights do.
 #[rstest]
 #[case::without_the_wait(
     "ALTER TABLE epoch DROP CONSTRAINT epoch_check; UPDATE epoch SET wait_ms = 0"
@@ -254,11 +259,11 @@ async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_rule_lets_somebody_in(#[case] sql: &str) {
     let all = Deployment::start(&["cache", "enable"]).await;
-    all.let_in().await;
+    all.reactivate().await;
     all.by_hand(sql).await;
     let mut seen = Seen::default();
     for _ in 0..20 {
-        let lock_out = async {
+        let deactivation = async {
             if sql.contains("TRIGGER") {
                 all.by_hand("SELECT change(ADA)").await;
                 tokio::time::sleep(WAIT).await;
@@ -268,13 +273,13 @@ async fn a_broken_rule_lets_somebody_in(#[case] sql: &str) {
                 all.admin_does(1, "deactivate").await;
             }
         };
-        seen += watch(all.keys(), lock_out).await;
-        if seen.let_in_after > 0 {
+        seen += watch(all.callers(), deactivation).await;
+        if seen.accepted_after > 0 {
             return;
         }
-        all.let_in().await;
+        all.reactivate().await;
     }
-    panic!("nobody was let in: {seen:?}");
+    panic!("no request was accepted: {seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,16 +288,16 @@ async fn whoever_is_locked_out_beside_a_server_is_anonymous_there() {
     let server = ServerProcess::start(home.path(), &[]);
     let ada = OutageProbe::sign_up(&server.anonymous).await;
     let mut file = SqliteConnection::establish(
-        home.path().join("data/portcullis.db").to_str().expect("its path is text"),
+        home.path().join("data/portcullis.db").to_str().expect("its path is UTF-8"),
     )
     .unwrap();
     file.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
     let mut seen = Seen::default();
-    for round in 0..rounds_of_lock_out() {
-        let keys = || vec![ada.browser.clone(), ada.script.clone()];
+    for round in 0..deactivation_rounds() {
+        let callers = || vec![ada.browser.clone(), ada.script.clone()];
         let (folder, email) = (home.path().to_owned(), ada.email.clone());
         seen += if round % 2 == 0 {
-            watch(keys(), async {
+            watch(callers(), async {
                 let command = move || {
                     succeeds(run(&folder, &[], &["user", "deactivate", &email], ""));
                 };
@@ -300,16 +305,16 @@ async fn whoever_is_locked_out_beside_a_server_is_anonymous_there() {
             })
             .await
         } else {
-            watch(keys(), async {
+            watch(callers(), async {
                 file.batch_execute("UPDATE users SET deactivated_at = 1").unwrap();
                 tokio::time::sleep(WAIT).await;
             })
             .await
         };
-        assert_eq!(seen.let_in_after, 0, "let in, in round {round}");
+        assert_eq!(seen.accepted_after, 0, "accepted after the deactivation, in round {round}");
         file.batch_execute("UPDATE users SET deactivated_at = NULL").unwrap();
         within_timeout(async { while ada.browser.get("/api/me").await.status != 200 {} }).await;
     }
-    assert!(seen.asked_after > 0 && seen.let_in_before > 0, "{seen:?}");
+    assert!(seen.sent_after > 0 && seen.accepted_before > 0, "{seen:?}");
     println!("beside a server: {seen:?}");
 }

@@ -1,4 +1,4 @@
-//! What is copied while the server writes, and brought back somewhere else.
+//! Backups that are made while the server writes, and their restore elsewhere.
 
 use std::{
     collections::HashSet,
@@ -30,7 +30,7 @@ struct Site {
     signed_out: String,
     revoked: String,
     locked: String,
-    /// Revoked when the backup is made: what a restore brings back.
+    /// A token that is revoked after the backup: a restore brings it back.
     revoked_later: String,
     revoked_later_id: String,
 }
@@ -50,8 +50,8 @@ impl Site {
         let phone = server.anonymous.with_cookie(&signed_out);
         phone.post("/api/auth/sign-out", json!({})).await.expect(200);
         let token = async || {
-            let made = ada.post("/api/tokens", json!({ "name": "test" })).await.expect(201);
-            ["token", "id"].map(|field| made[field].as_str().unwrap().to_owned())
+            let created = ada.post("/api/tokens", json!({ "name": "test" })).await.expect(201);
+            ["token", "id"].map(|field| created[field].as_str().unwrap().to_owned())
         };
         let [live, _] = token().await;
         let [revoked, id] = token().await;
@@ -63,10 +63,12 @@ impl Site {
         Self { cookie, token: live, signed_out, revoked, locked, revoked_later, revoked_later_id }
     }
 
-    /// Shows that a server has brought it all back, and nothing else.
+    /// Asserts that a server serves all of it after a restore, and nothing else.
     async fn is_served_by(&self, server: &ServerProcess) {
-        let (cookie, token) =
-            (|key| server.anonymous.with_cookie(key), |key| server.anonymous.with_token(key));
+        let (cookie, token) = (
+            |credential| server.anonymous.with_cookie(credential),
+            |credential| server.anonymous.with_token(credential),
+        );
         cookie(&self.cookie).get("/api/me").await.expect(200);
         token(&self.token).get("/api/me").await.expect(200);
         token(&self.revoked).get("/api/me").await.assert_problem(401, "token_invalid");
@@ -80,7 +82,7 @@ impl Site {
     }
 }
 
-/// Writers that go on until they are told to stop, and what they were told is done.
+/// Writers that run until they are stopped, and what was acknowledged to them.
 struct Load {
     done: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
@@ -94,8 +96,9 @@ impl Load {
             let (script, done, stop) = (script.clone(), Arc::clone(&done), stop.clone());
             tokio::spawn(async move {
                 while !stop.is_cancelled() {
-                    let made = script.post(PROJECTS, json!({ "name": "load" })).await.expect(201);
-                    done.lock().unwrap().push(made["id"].as_str().unwrap().to_owned());
+                    let created =
+                        script.post(PROJECTS, json!({ "name": "load" })).await.expect(201);
+                    done.lock().unwrap().push(created["id"].as_str().unwrap().to_owned());
                 }
             })
         });
@@ -107,11 +110,14 @@ impl Load {
         self.done.lock().unwrap().iter().cloned().collect()
     }
 
-    /// Waits until so many more are done than there were.
+    /// Waits until this many more writes are acknowledged.
     async fn goes_on(&self, more: usize) {
         let enough = self.so_far().len() + more;
         while self.so_far().len() < enough {
-            assert!(!self.writers.iter().any(tokio::task::JoinHandle::is_finished), "one failed");
+            assert!(
+                !self.writers.iter().any(tokio::task::JoinHandle::is_finished),
+                "a writer failed"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -138,7 +144,7 @@ async fn projects(script: &Caller) -> HashSet<String> {
     }
 }
 
-/// Runs commands of the documentation, with our program in the place of the built one.
+/// Runs commands of the documentation, with the program under test.
 async fn shell(folder: &Path, settings: &[(&str, &str)], commands: &str) {
     let script = commands.replace("target/release/portcullis", env!("CARGO_BIN_EXE_portcullis"));
     let mut bash = Command::new("bash");
@@ -154,7 +160,7 @@ fn is_for_our_eyes_only(file: &Path) {
     assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// Makes a backup while the server writes, and shows what must then be found in it, and what may be.
+/// Makes a backup while the server writes. Returns what the backup must contain, and what it may contain.
 async fn back_up(
     home: &Path,
     settings: &[(&str, &str)],
@@ -170,7 +176,7 @@ async fn back_up(
     operator(&["token", "revoke", &site.revoked_later_id]);
     load.goes_on(50).await;
     let all = load.stop().await;
-    // The server is killed here, so that what it leaves lying about is in the way of a restore.
+    // The server is killed here, so that a restore meets the files that it leaves behind.
     (site, before, all)
 }
 
@@ -179,9 +185,12 @@ async fn is_restored(
     (site, before, all): &(Site, HashSet<String>, HashSet<String>),
 ) {
     let restored = projects(&server.anonymous.with_token(&site.token)).await;
-    assert!(restored.is_superset(before), "what was acknowledged before it began is there");
-    assert!(all.is_superset(&restored), "and nothing that nobody wrote");
-    assert!(restored.len() < all.len(), "it is of the moment when it was made");
+    assert!(
+        restored.is_superset(before),
+        "the restore has every write that was acknowledged before the backup began"
+    );
+    assert!(all.is_superset(&restored), "the restore has no other rows");
+    assert!(restored.len() < all.len(), "the restore is as of the backup");
     site.is_served_by(server).await;
 }
 
@@ -193,7 +202,7 @@ async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
         panic!("two blocks");
     };
     let home = TempDir::new().unwrap();
-    let held = back_up(home.path(), &[], backup).await;
+    let state = back_up(home.path(), &[], backup).await;
     let copy = home.path().join("portcullis.backup");
     assert_eq!(faults(&copy).unwrap(), [""; 0]);
     is_for_our_eyes_only(&copy);
@@ -203,11 +212,14 @@ async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
         fs::copy(home.path().join(file), elsewhere.path().join(file)).unwrap();
     }
     let old_log = home.path().join("data/portcullis.db-wal");
-    assert!(fs::metadata(old_log).unwrap().len() > 0, "or the recipe had nothing to remove");
-    for place in [elsewhere, home] {
-        shell(place.path(), &[], restore).await;
-        let server = ServerProcess::start(place.path(), &[]);
-        is_restored(&server, &held).await;
+    assert!(
+        fs::metadata(old_log).unwrap().len() > 0,
+        "the old log must exist for the recipe to remove"
+    );
+    for folder in [elsewhere, home] {
+        shell(folder.path(), &[], restore).await;
+        let server = ServerProcess::start(folder.path(), &[]);
+        is_restored(&server, &state).await;
     }
 }
 
@@ -225,12 +237,12 @@ async fn a_dump_of_postgresql_under_load_is_restored_by_the_readmes_recipe() {
     let restore = restore.replace("portcullis_restored", name);
     let secret = SigningKey::generate().reveal();
     let settings = |url| [("DATABASE_URL", url), ("PORTCULLIS_SECRET", secret.as_str())];
-    let held = back_up(home.path(), &settings(&url), backup).await;
+    let state = back_up(home.path(), &settings(&url), backup).await;
     is_for_our_eyes_only(&home.path().join("portcullis.dump"));
     let urls = [("DATABASE_URL", url.as_str()), ("RESTORED_URL", restored.as_str())];
     shell(home.path(), &urls, &restore).await;
     let server = ServerProcess::start(home.path(), &settings(&restored));
-    is_restored(&server, &held).await;
+    is_restored(&server, &state).await;
 }
 
 #[tokio::test]
@@ -245,7 +257,7 @@ async fn postgresql_is_left_to_its_own_program() {
     assert!(!home.path().join("copy").exists());
 }
 
-/// A folder with a database, and what is in it.
+/// Returns a folder with a database that has a row.
 fn with_a_database() -> (TempDir, SqliteConnection) {
     let home = TempDir::new().unwrap();
     succeeds(run(home.path(), &[], &["migrate"], ""));

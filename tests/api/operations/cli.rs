@@ -29,7 +29,11 @@ async fn without_any_setting_it_makes_its_data_and_serves() {
     drop(server);
 
     let server = ServerProcess::start(home.path(), &[]);
-    assert_eq!(std::fs::read_to_string(&secret).unwrap(), first, "kept across restarts");
+    assert_eq!(
+        std::fs::read_to_string(&secret).unwrap(),
+        first,
+        "the secret is kept across restarts"
+    );
     server.anonymous.with_cookie(&cookie).get("/api/me").await.expect(200);
 }
 
@@ -67,7 +71,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let list = succeeds(run(&["user", "list", "--search", "ADA"], ""));
     assert!(list.contains("ada@example.com") && !list.contains("root@"), "{list}");
 
-    let made = succeeds(run(
+    let created = succeeds(run(
         &[
             "token",
             "create",
@@ -82,7 +86,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
         ],
         "",
     ));
-    let script = server.anonymous.with_token(made.trim());
+    let script = server.anonymous.with_token(created.trim());
     assert_eq!(script.get("/api/me").await.expect(200)["scopes"], json!(["read"]));
     let refusal = fails(run(
         &["token", "create", "--email", "ada@example.com", "--name", "x", "--scope", "admin"],
@@ -101,7 +105,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     script.get("/api/me").await.expect(200);
 
     let list = succeeds(run(&["token", "list", "--email", "ada@example.com"], ""));
-    assert!(!list.contains(made.trim()));
+    assert!(!list.contains(created.trim()));
     let id = list.split_whitespace().next().unwrap();
     succeeds(run(&["token", "revoke", id], ""));
     script.get("/api/me").await.assert_problem(401, "token_invalid");
@@ -121,7 +125,7 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let cookie = sign_in(PASSWORD).await.cookie().unwrap();
     let password = ["user", "password", "ada@example.com"];
     assert!(fails(run(&password, "Portcullis\n")).contains("name of this site"));
-    // As some systems write it; what is typed elsewhere may be composed.
+    // Decomposed Unicode, as some systems send it; other systems compose what is typed.
     succeeds(run(&password, "another fine passwo\u{308}rd\n"));
     server.anonymous.with_cookie(&cookie).get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
     sign_in(PASSWORD).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
@@ -145,16 +149,16 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
     let events =
         server.anonymous.with_cookie(&admin).get("/api/admin/audit-events").await.expect(200);
     let mut events = events["items"].as_array().unwrap().iter();
-    let made = events.find(|event| event["action"] == "token-created").unwrap();
-    assert_eq!(made["detail"]["tokenId"], id);
+    let created = events.find(|event| event["action"] == "token-created").unwrap();
+    assert_eq!(created["detail"]["tokenId"], id);
     let os_user = Command::new("id").arg("-un").output().unwrap().stdout;
     let os_user = String::from_utf8(os_user).unwrap().trim().to_owned();
-    assert_eq!(made["detail"]["osUser"], os_user.as_str());
+    assert_eq!(created["detail"]["osUser"], os_user.as_str());
     let page = server.anonymous.with_cookie(&admin).navigate("/admin/audit-events").await.text;
     assert!(page.contains(&format!("The operator ({os_user} at the command line)")), "{page}");
 }
 
-/// The day when something has leaked, rehearsed.
+/// Rehearses the response to a leak of credentials.
 #[rstest]
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
@@ -223,24 +227,24 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
     );
     let listed = succeeds(run(&["session", "list", "--email", "ADA@example.com"], ""));
     assert_eq!((listed.lines().count(), listed.contains("127.0.0.1")), (1, true), "{listed}");
-    let told = succeeds(run(&["session", "revoke", "--email", "ADA@example.com"], ""));
-    assert!(told.contains("all sessions and mailed links of ada@example.com"), "{told}");
+    let output = succeeds(run(&["session", "revoke", "--email", "ADA@example.com"], ""));
+    assert!(output.contains("all sessions and mailed links of ada@example.com"), "{output}");
     assert!(
         succeeds(run(&["session", "list", "--email", "ada@example.com"], ""))
             .contains("No sessions.")
     );
     follow(&of_ada).await.assert_problem(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, true], [true, true], [true, true]]);
-    let told = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));
-    assert!(told.contains("all tokens of ada@example.com."), "{told}");
+    let output = succeeds(run(&["token", "revoke", "--email", "ada@example.com"], ""));
+    assert!(output.contains("all tokens of ada@example.com."), "{output}");
     assert_eq!(live().await, [[false, false], [true, true], [true, true]]);
 
-    let told = succeeds(run(&["session", "revoke", "--all"], ""));
-    assert!(told.contains("all sessions and mailed links of all users"), "{told}");
+    let output = succeeds(run(&["session", "revoke", "--all"], ""));
+    assert!(output.contains("all sessions and mailed links of all users"), "{output}");
     follow(&of_bob).await.assert_problem(400, "INVALID_TOKEN");
     assert_eq!(live().await, [[false, false], [false, true], [false, true]]);
-    let told = succeeds(run(&["token", "revoke", "--all"], ""));
-    assert!(told.contains("all tokens of all users."), "{told}");
+    let output = succeeds(run(&["token", "revoke", "--all"], ""));
+    assert!(output.contains("all tokens of all users."), "{output}");
     assert_eq!(live().await, [[false, false]; 3]);
 
     let root = sign_in("root@example.com").await;
@@ -315,7 +319,7 @@ async fn the_banner_warns_of_https_without_a_trusted_proxy(
     assert_eq!(warned, warns, "{}", server.banner);
 }
 
-/// All of a test's requests come from the loopback address, which is a private one.
+/// All requests of a test come from the loopback IP address, which is a private one.
 #[rstest]
 #[case::not_named(&[], &["X-Forwarded-For", "Forwarded"], 1)]
 #[case::another_is_named(&[("PORTCULLIS_TRUSTED_PROXIES", "192.0.2.1")], &["X-Forwarded-For"], 1)]
@@ -329,7 +333,7 @@ async fn an_untrusted_proxy_in_a_private_network_is_logged_once(
     #[case] lines: usize,
 ) {
     let home = TempDir::new().unwrap();
-    // Where nothing is limited, no client's address is asked for.
+    // Where nothing is rate-limited, no client's IP address is needed.
     let limit = ("PORTCULLIS_LIMIT_REQUESTS", "6000/1m");
     let settings: Vec<_> = settings.iter().copied().chain([limit]).collect();
     let server = ServerProcess::start_logging(home.path(), &settings);
@@ -351,7 +355,7 @@ async fn an_untrusted_proxy_in_a_private_network_is_logged_once(
 #[tokio::test]
 async fn a_signal_lets_running_requests_finish(#[case] signal: &str) {
     let home = TempDir::new().unwrap();
-    // One thread, so that what it has answered later tells that it has read what came before.
+    // One worker thread, so that a later response shows that earlier bytes have been read.
     let server = ServerProcess::start(home.path(), &[("PORTCULLIS_WORKERS", "1")]);
     let address = server.anonymous.base.trim_start_matches("http://").to_owned();
     let body = json!({ "name": "x", "email": "x@example.com", "password": PASSWORD }).to_string();
@@ -433,7 +437,7 @@ async fn a_second_signal_stops_at_once() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     server.anonymous.get("/api/dashboard").await.expect(200);
-    // Sooner, it would count as the first one sent twice.
+    // A signal that comes sooner counts as a repetition of the first.
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     server.signal("TERM");
     assert!(!server.wait().success());
@@ -531,7 +535,7 @@ async fn secrets_are_read_from_files_too() {
     assert!(server.banner.contains("PostgreSQL"), "{}", server.banner);
     assert!(
         server.banner.contains("fsync = off"),
-        "the throw-away cluster runs so: {}",
+        "the temporary cluster runs with fsync = off: {}",
         server.banner
     );
     server.anonymous.get("/health/ready").await.expect(200);
@@ -579,7 +583,7 @@ fn the_document_is_printed() {
     let home = TempDir::new().unwrap();
     let printed = succeeds(run(home.path(), &[], &["openapi"], ""));
     assert_eq!(printed, include_str!("../../../openapi/openapi.json"));
-    assert!(!home.path().join("data").exists(), "printing needs no data");
+    assert!(!home.path().join("data").exists(), "the command needs no database");
 }
 
 #[rstest]

@@ -1,4 +1,4 @@
-//! Servers are replaced one by one, behind something that asks them whether they are ready.
+//! Rolling restarts: servers are replaced one by one, behind a load balancer that checks their readiness.
 
 use std::{
     collections::BTreeMap,
@@ -16,35 +16,35 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// How long a load goes on between two replacements.
+/// How long the load continues between two replacements.
 const BETWEEN: Duration = Duration::from_secs(1);
 
-/// How long servers are replaced, each once at least.
+/// How long servers are replaced; each is replaced at least once.
 fn long() -> Duration {
     count_from_env("DRAIN_SECONDS").map_or(Duration::ZERO, Duration::from_secs)
 }
 
-/// One place for a server, and whether the one in it said that it is ready.
-struct Place {
+/// A slot for a server, and whether the one in it has reported that it is ready.
+struct Slot {
     server: Mutex<Caller>,
     ready: AtomicBool,
 }
 
-/// Sends to whoever is ready.
+/// A load balancer that sends requests to ready servers.
 struct Balancer {
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     stop: AtomicBool,
     turn: AtomicUsize,
 }
 
 impl Balancer {
     fn of(servers: &[ServerProcess]) -> Arc<Self> {
-        let place = |server: &ServerProcess| Place {
+        let slot = |server: &ServerProcess| Slot {
             server: Mutex::new(server.anonymous.clone()),
             ready: AtomicBool::new(true),
         };
-        let places = servers.iter().map(place).collect();
-        let balancer = Self { places, stop: AtomicBool::new(false), turn: AtomicUsize::new(0) };
+        let slots = servers.iter().map(slot).collect();
+        let balancer = Self { slots, stop: AtomicBool::new(false), turn: AtomicUsize::new(0) };
         let balancer = Arc::new(balancer);
         tokio::spawn(balancer.clone().probe());
         balancer
@@ -52,10 +52,10 @@ impl Balancer {
 
     async fn probe(self: Arc<Self>) {
         while !self.is_over() {
-            for place in &self.places {
-                let probe = place.server.lock().unwrap().bare(Method::GET, "/health/ready");
+            for slot in &self.slots {
+                let probe = slot.server.lock().unwrap().bare(Method::GET, "/health/ready");
                 let ready = probe.send().await.is_ok_and(|reply| reply.status() == 200);
-                place.ready.store(ready, Ordering::SeqCst);
+                slot.ready.store(ready, Ordering::SeqCst);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -63,11 +63,11 @@ impl Balancer {
 
     async fn pick(&self) -> Caller {
         loop {
-            for _ in &self.places {
-                let turn = self.turn.fetch_add(1, Ordering::SeqCst) % self.places.len();
-                let place = &self.places[turn];
-                if place.ready.load(Ordering::SeqCst) {
-                    return place.server.lock().unwrap().clone();
+            for _ in &self.slots {
+                let turn = self.turn.fetch_add(1, Ordering::SeqCst) % self.slots.len();
+                let slot = &self.slots[turn];
+                if slot.ready.load(Ordering::SeqCst) {
+                    return slot.server.lock().unwrap().clone();
                 }
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -75,7 +75,7 @@ impl Balancer {
     }
 
     fn replace(&self, at: usize, server: &ServerProcess) {
-        *self.places[at].server.lock().unwrap() = server.anonymous.clone();
+        *self.slots[at].server.lock().unwrap() = server.anonymous.clone();
     }
 
     fn is_over(&self) -> bool {
@@ -83,16 +83,16 @@ impl Balancer {
     }
 }
 
-/// What those who came through the balancer were told.
+/// The responses that clients got through the balancer.
 #[derive(Default)]
-struct Heard {
+struct Responses {
     answered: usize,
     broken: Vec<String>,
     projects: Vec<String>,
     signed_up: Vec<String>,
 }
 
-impl Heard {
+impl Responses {
     async fn ask(&mut self, request: RequestBuilder) -> Option<Reply> {
         let reply = async {
             let response = request.send().await?;
@@ -111,39 +111,39 @@ impl Heard {
     }
 }
 
-async fn call(balancer: Arc<Balancer>, witness: Arc<OutageProbe>) -> Heard {
-    let mut heard = Heard::default();
+async fn call(balancer: Arc<Balancer>, outage_probe: Arc<OutageProbe>) -> Responses {
+    let mut responses = Responses::default();
     let project = json!({ "name": "x" });
     while !balancer.is_over() {
-        let witness = witness.at(&balancer.pick().await);
-        heard.ask(witness.browser.request(Method::GET, "/api/me")).await;
-        let witness = witness.at(&balancer.pick().await);
-        let make = witness.script.request(Method::POST, "/api/projects").json(&project);
-        if let Some(reply) = heard.ask(make).await {
-            heard.projects.push(reply.json()["id"].as_str().unwrap().to_owned());
+        let outage_probe = outage_probe.at(&balancer.pick().await);
+        responses.ask(outage_probe.browser.request(Method::GET, "/api/me")).await;
+        let outage_probe = outage_probe.at(&balancer.pick().await);
+        let make = outage_probe.script.request(Method::POST, "/api/projects").json(&project);
+        if let Some(reply) = responses.ask(make).await {
+            responses.projects.push(reply.json()["id"].as_str().unwrap().to_owned());
         }
     }
-    heard
+    responses
 }
 
-async fn sign_up(balancer: Arc<Balancer>) -> Heard {
-    let mut heard = Heard::default();
+async fn sign_up(balancer: Arc<Balancer>) -> Responses {
+    let mut responses = Responses::default();
     while !balancer.is_over() {
-        let email = format!("u{}@example.com", heard.signed_up.len());
+        let email = format!("u{}@example.com", responses.signed_up.len());
         let body = json!({ "name": "Somebody", "email": email, "password": PASSWORD });
         let server = balancer.pick().await;
         let sign_up = server.request(Method::POST, "/api/auth/sign-up/email").json(&body);
-        if heard.ask(sign_up).await.is_some() {
-            heard.signed_up.push(email);
+        if responses.ask(sign_up).await.is_some() {
+            responses.signed_up.push(email);
         }
     }
-    heard
+    responses
 }
 
 #[apply(on_both_databases)]
 async fn servers_are_replaced_under_load_and_no_request_breaks(backend: Backend) {
     let homes: Vec<TempDir> = match backend {
-        // The file is one server's.
+        // A SQLite file belongs to one server.
         Backend::Sqlite => vec![TempDir::new().unwrap()],
         Backend::Postgres => vec![TempDir::new().unwrap(), TempDir::new().unwrap()],
     };
@@ -156,19 +156,19 @@ async fn servers_are_replaced_under_load_and_no_request_breaks(backend: Backend)
     ];
     let start = |home: &TempDir| ServerProcess::start(home.path(), &settings);
     let mut servers: Vec<ServerProcess> = homes.iter().map(start).collect();
-    let witness = Arc::new(OutageProbe::sign_up(&servers[0].anonymous).await);
+    let outage_probe = Arc::new(OutageProbe::sign_up(&servers[0].anonymous).await);
     let balancer = Balancer::of(&servers);
     let mut load: Vec<_> =
-        (0..4).map(|_| tokio::spawn(call(balancer.clone(), witness.clone()))).collect();
+        (0..4).map(|_| tokio::spawn(call(balancer.clone(), outage_probe.clone()))).collect();
     load.push(tokio::spawn(sign_up(balancer.clone())));
     let (begun, mut replaced) = (Instant::now(), 0);
     while replaced < servers.len() || begun.elapsed() < long() {
         let at = replaced % servers.len();
         tokio::time::sleep(BETWEEN).await;
-        // The first use of a key, noted by the server that is about to go.
-        let last = servers[at].anonymous.with_cookie(witness.browser.cookie.as_ref().unwrap());
-        let made = last.post("/api/tokens", json!({ "name": "last" })).await.expect(201);
-        let script = last.with_token(made["token"].as_str().unwrap());
+        // The first use of a credential, noted by the server that is about to stop.
+        let last = servers[at].anonymous.with_cookie(outage_probe.browser.cookie.as_ref().unwrap());
+        let created = last.post("/api/tokens", json!({ "name": "last" })).await.expect(201);
+        let script = last.with_token(created["token"].as_str().unwrap());
         script.get("/api/me").await.expect(200);
         servers[at].signal("TERM");
         let ended = async {
@@ -182,41 +182,41 @@ async fn servers_are_replaced_under_load_and_no_request_breaks(backend: Backend)
         assert!(within_timeout(ended).await.success());
         servers[at] = start(&homes[at]);
         balancer.replace(at, &servers[at]);
-        let used = witness.at(&servers[at].anonymous).browser;
-        let used = used.get(&format!("/api/tokens/{}", made["id"].as_str().unwrap())).await;
+        let used = outage_probe.at(&servers[at].anonymous).browser;
+        let used = used.get(&format!("/api/tokens/{}", created["id"].as_str().unwrap())).await;
         assert!(used.expect(200)["lastUsedAt"].is_string(), "its last use was written");
         replaced += 1;
     }
     tokio::time::sleep(BETWEEN).await;
     balancer.stop.store(true, Ordering::SeqCst);
-    let mut all = Heard::default();
+    let mut all = Responses::default();
     for caller in load {
-        let heard = caller.await.unwrap();
-        all.answered += heard.answered;
-        all.broken.extend(heard.broken);
-        all.projects.extend(heard.projects);
-        all.signed_up.extend(heard.signed_up);
+        let responses = caller.await.unwrap();
+        all.answered += responses.answered;
+        all.broken.extend(responses.broken);
+        all.projects.extend(responses.projects);
+        all.signed_up.extend(responses.signed_up);
     }
     assert_eq!(all.broken, Vec::<String>::new());
     assert!(!all.signed_up.is_empty());
-    let witness = witness.at(&servers[0].anonymous);
+    let outage_probe = outage_probe.at(&servers[0].anonymous);
     for id in &all.projects {
-        witness.script.get(&format!("/api/projects/{id}")).await.expect(200);
+        outage_probe.script.get(&format!("/api/projects/{id}")).await.expect(200);
     }
     within_timeout(each_is_written_to_once(&homes, &all.signed_up)).await;
     println!("{backend:?}: {replaced} servers replaced, {} answers, none broken", all.answered);
 }
 
-/// Jobs that a server left behind are done by the next, and those that it did by nobody.
+/// Asserts that jobs which a server left behind are done by the next one, and that no job is done twice.
 async fn each_is_written_to_once(homes: &[TempDir], emails: &[String]) {
     loop {
         let mut mails = BTreeMap::<String, usize>::new();
         for home in homes {
-            for letter in letters(&home.path().join("data/outbox")) {
-                *mails.entry(letter.to).or_default() += 1;
+            for mail in letters(&home.path().join("data/outbox")) {
+                *mails.entry(mail.to).or_default() += 1;
             }
         }
-        assert!(mails.values().all(|count| *count == 1), "written to twice: {mails:?}");
+        assert!(mails.values().all(|count| *count == 1), "an email got two mails: {mails:?}");
         if emails.iter().all(|email| mails.contains_key(email)) {
             return;
         }

@@ -1,4 +1,5 @@
-//! The log and the metrics: what they say, what they never say, and that `docs/reference/events.md` has it all.
+//! The log and the metrics: what they contain, what they never contain, and that `docs/reference/events.md` is
+//! complete.
 
 use std::{
     fs,
@@ -17,7 +18,7 @@ use crate::support::*;
 const DOCS: &str = include_str!("../../../docs/reference/events.md");
 const METRICS: &str = include_str!("../../../docs/reference/metrics.md");
 
-/// Every source file.
+/// Returns every source file.
 pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -26,7 +27,7 @@ pub fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The sentences that the source logs: the last text of each call of tracing's.
+/// Returns the messages that the source logs: the last string of each call of a `tracing` macro.
 fn logged() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut sentences = Vec::new();
@@ -56,7 +57,7 @@ fn every_line_that_is_logged_is_in_the_catalogue() {
     }
 }
 
-/// A server that logs everything as JSON, on this database.
+/// Starts a server on this database that logs everything as JSON.
 async fn talkative(backend: Backend, home: &Path, level: &str) -> (ServerProcess, String) {
     talkative_in(backend, home, level, "json").await
 }
@@ -79,14 +80,14 @@ async fn talkative_in(
     (ServerProcess::start_logging(home, &settings), url)
 }
 
-/// Stops a server, and shows all that it has logged.
+/// Stops a server, and returns its whole log.
 fn log_of(server: ServerProcess, home: &Path) -> String {
     server.signal("TERM");
     assert!(server.wait().success());
     fs::read_to_string(home.join("log")).unwrap()
 }
 
-/// The lines of one route, oldest first.
+/// Returns the lines of one route, oldest first.
 fn lines_of<'a>(log: &'a [Value], route: &str) -> Vec<&'a Value> {
     log.iter().filter(|line| line["message"] == "answered" && line["route"] == route).collect()
 }
@@ -107,8 +108,8 @@ async fn a_line_says_who_did_what_and_how_it_ended(backend: Backend) {
     let wrong = json!({ "email": "ada@example.com", "password": "not the password" });
     let refused = anonymous.post("/api/auth/sign-in/email", wrong).await;
     let request_id = refused.header("x-request-id").unwrap().to_owned();
-    let made = browser.post("/api/tokens", json!({ "name": "t", "scopes": ["read"] })).await;
-    let script = anonymous.with_token(made.expect(201)["token"].as_str().unwrap());
+    let created = browser.post("/api/tokens", json!({ "name": "t", "scopes": ["read"] })).await;
+    let script = anonymous.with_token(created.expect(201)["token"].as_str().unwrap());
     script
         .post("/api/projects", json!({ "name": "x" }))
         .await
@@ -173,7 +174,7 @@ async fn of_many_tampered_cookies_one_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_cannot_be_renewed_is_told_once() {
     let home = TempDir::new().unwrap();
-    let (wire, url) = Proxy::to(&Backend::Postgres.database(home.path()).await).await;
+    let (proxy, url) = Proxy::to(&Backend::Postgres.database(home.path()).await).await;
     let secret = SigningKey::generate().reveal();
     let settings = [
         ("DATABASE_URL", url.as_str()),
@@ -182,23 +183,23 @@ async fn a_lease_that_cannot_be_renewed_is_told_once() {
         ("PORTCULLIS_LOG", "info"),
     ];
     let server = ServerProcess::start_logging(home.path(), &settings);
-    let told = |sentence: &str| {
+    let times_logged = |sentence: &str| {
         fs::read_to_string(home.path().join("log")).unwrap().matches(sentence).count()
     };
     let soon = Duration::from_millis(20);
     let (fault, end) = ("the lease cannot be renewed", "the lease can be renewed again");
     for (does, sentence) in [(ProxyMode::Refuse, fault), (ProxyMode::Pass, end)] {
-        wire.set(does);
+        proxy.set(does);
         within_timeout(async {
-            while told(sentence) == 0 {
+            while times_logged(sentence) == 0 {
                 tokio::time::sleep(soon).await;
             }
         })
         .await;
-        // It is tried a few times more.
+        // Waits while the job is retried a few times.
         tokio::time::sleep(soon * 50).await;
     }
-    assert_eq!((told(fault), told(end)), (1, 1));
+    assert_eq!((times_logged(fault), times_logged(end)), (1, 1));
     drop(server);
 }
 
@@ -218,7 +219,7 @@ async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     let (_, address) = server.banner.split_once("metrics   ").unwrap();
     let base = address.lines().next().unwrap().trim_end_matches("/metrics");
     let metrics = Caller::anonymous(base);
-    // No operation of the document is served there.
+    // The metrics listener serves no operation of the document.
     let elsewhere = reqwest::get(format!("{base}/api/me")).await.unwrap();
     assert_eq!(elsewhere.status(), 404);
     let reply = metrics.get("/metrics").await;
@@ -233,13 +234,13 @@ async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     ] {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }
-    assert!(!text.contains("nowhere"), "no label is of a stranger's choice");
+    assert!(!text.contains("nowhere"), "a client controls a label");
     for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = name.split(' ').next().unwrap();
         let short = name.trim_start_matches("portcullis_store").trim_end_matches("_total");
         assert!(METRICS.contains(short), "docs/reference/metrics.md lacks {name}");
     }
-    // What only grows is a counter; what lasts is in seconds.
+    // What only grows is a counter; durations are in seconds.
     for counter in [
         "portcullis_store_waits_total",
         "portcullis_store_wait_timeouts_total",
@@ -272,14 +273,14 @@ async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
     assert!((-60.0..3600.0).contains(&age), "{age}");
 }
 
-/// Everything that must be read nowhere, by what it is.
+/// Values that must not be written to the log, each with a name.
 struct Markers(Vec<(&'static str, String)>);
 
 impl Markers {
     #[track_caller]
-    fn are_not_in(&self, place: &str, text: &str) {
+    fn are_not_in(&self, source: &str, text: &str) {
         for (what, marker) in &self.0 {
-            assert!(!text.contains(marker), "{what} is in {place}");
+            assert!(!text.contains(marker), "{what} is in {source}");
         }
     }
 }
@@ -301,7 +302,7 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
     secrets.push(("a cookie", cookie.split_once('=').unwrap().1.to_owned()));
     secrets.push(("a cookie's secret", crate::routes::auth::secret_of(&cookie)));
     let browser = anonymous.with_cookie(&cookie);
-    let link = |letter: Email| letter.secret();
+    let link = |mail: Email| mail.secret();
     let mailbox = home.path().join("data/outbox");
     let confirm = link(Email::wait_in(&mailbox, email, 1).await);
     secrets.push(("a link to confirm", confirm.clone()));
@@ -314,8 +315,8 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
     let reply = browser.post("/api/auth/change-password", change).await;
     cookie = reply.cookie().unwrap();
     let browser = anonymous.with_cookie(&cookie);
-    let made = browser.post("/api/tokens", json!({ "name": "t" })).await.expect(201);
-    let token = made["token"].as_str().unwrap().to_owned();
+    let created = browser.post("/api/tokens", json!({ "name": "t" })).await.expect(201);
+    let token = created["token"].as_str().unwrap().to_owned();
     let script = anonymous.with_token(&token);
     script.get("/api/me").await.expect(200);
     let (start, last) = token.split_at(token.len() - 1);
@@ -352,7 +353,8 @@ async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend)
         .are_not_in("the log", &log);
 }
 
-/// Puts this wherever a stranger may write something: headers, path, method, body. So many answers there are.
+/// Puts this value wherever a client controls the text: headers, path, method, body. Returns the number of
+/// responses.
 async fn write_everywhere(server: &ServerProcess, forged: &str) -> usize {
     for name in ["User-Agent", "X-Forwarded-For", "X-Request-Id", "Traceparent", "Referer"] {
         let value = forged.replace(['\r', '\n', '\u{1b}'], "\t");
@@ -364,7 +366,7 @@ async fn write_everywhere(server: &ServerProcess, forged: &str) -> usize {
     let email = format!("{forged}@example.com");
     let body = json!({ "name": forged, "email": email, "password": forged });
     server.anonymous.post("/api/auth/sign-up/email", body).await.expect(400);
-    // What no client sends and a server may be sent: quotes as they are.
+    // Unescaped quotes, which no HTTP library sends but a server may receive.
     let bare: String = forged.chars().filter(char::is_ascii_graphic).collect();
     let head = format!("GET /{bare} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let address = server.anonymous.base.trim_start_matches("http://");
@@ -424,9 +426,9 @@ async fn nobody_forges_a_line_for_people() {
     assert_eq!(said, answers, "{log}");
     let day = portcullis::time::Clock::System.now().to_string();
     for line in log.lines() {
-        assert!(line.starts_with(&day[..4]), "begun by us, with its time: {line}");
+        assert!(line.starts_with(&day[..4]), "each line begins with its time: {line}");
         assert!(!line.starts_with("2026-01-01"), "{line}");
-        // A quote that is the stranger's stands behind a backslash.
+        // A quote that the client sent is escaped with a backslash.
         assert!(!line.contains(r#""user="forged"#) && !line.contains(" user="), "{line}");
     }
     assert!(!log.contains('\u{1b}'), "{log}");

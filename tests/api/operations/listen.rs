@@ -1,4 +1,4 @@
-//! Where a server listens, and what it reports to systemd.
+//! The addresses on which a server listens, and its notifications to systemd.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// The answer to this request over a Unix socket, with one more header.
+/// Returns the response to a request over a Unix socket, with one more header.
 fn ask(socket: &Path, request: &str, header: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
     let head = format!(
@@ -61,7 +61,7 @@ async fn a_socket_that_a_killed_server_left_is_replaced_and_one_in_use_is_not() 
     let (socket, listen) = on_socket(home.path());
     let other = format!("sqlite:{}", home.path().join("other.db").display());
     let settings = [("PORTCULLIS_LISTEN", listen.as_str())];
-    // Killed when it is dropped.
+    // The server is killed on drop.
     drop(ServerProcess::start(home.path(), &settings));
     assert!(socket.exists());
     let server = ServerProcess::start(home.path(), &settings);
@@ -94,7 +94,7 @@ async fn who_may_connect_to_a_unix_socket_is_believed_as_a_trusted_proxy_is() {
     };
     assert_eq!(sign_in("192.0.2.1"), "401");
     assert_eq!(sign_in("192.0.2.1"), "429");
-    // What the client wrote itself is further left.
+    // The part that the client wrote itself is further left.
     assert_eq!(sign_in("192.0.2.2, 192.0.2.1"), "429");
     assert_eq!(sign_in("192.0.2.1, 192.0.2.2"), "401");
 }
@@ -160,7 +160,7 @@ async fn systemd_learns_when_the_server_is_ready_that_it_answers_and_when_it_sto
     let socket = home.path().join("notify");
     let systemd = UnixDatagram::bind(&socket).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let heard = || {
+    let notification = || {
         let mut message = [0; 256];
         let length = systemd.recv(&mut message).unwrap();
         String::from_utf8_lossy(&message[..length]).trim().to_owned()
@@ -168,13 +168,13 @@ async fn systemd_learns_when_the_server_is_ready_that_it_answers_and_when_it_sto
     let notify = socket.display().to_string();
     let settings = [("NOTIFY_SOCKET", notify.as_str()), ("WATCHDOG_USEC", "300000")];
     let server = ServerProcess::start(home.path(), &settings);
-    assert_eq!(heard(), "READY=1");
+    assert_eq!(notification(), "READY=1");
     server.anonymous.get("/health/ready").await.expect(200);
     for _ in 0..3 {
-        assert_eq!(heard(), "WATCHDOG=1");
+        assert_eq!(notification(), "WATCHDOG=1");
     }
     server.signal("TERM");
-    while heard() != "STOPPING=1" {}
+    while notification() != "STOPPING=1" {}
     assert!(server.wait().success());
 }
 

@@ -1,4 +1,5 @@
-//! The log of a real server when it is not read, cannot be written, or is provoked; and the output of commands.
+//! The log of a server when it is not read, cannot be written, or is flooded; and the standard output of
+//! commands.
 
 use std::{
     env,
@@ -24,7 +25,7 @@ use crate::support::*;
 
 const INFO: (&str, &str) = ("PORTCULLIS_LOG", "info");
 
-/// Ends a server by SIGTERM, in bounded time.
+/// Stops a server with SIGTERM, within a timeout.
 async fn stop(mut server: ServerProcess) -> ExitStatus {
     server.signal("TERM");
     within_timeout(end_of(&mut server.child)).await
@@ -42,7 +43,7 @@ async fn end_of(child: &mut Child) -> ExitStatus {
 #[tokio::test]
 async fn a_log_that_is_not_read_holds_up_no_request_no_probe_and_no_signal() {
     let home = TempDir::new().unwrap();
-    // Its standard error is a pipe that this test never reads: it is full after 64 KiB.
+    // Its standard error is a pipe that this test never reads: the pipe is full after 64 KiB.
     let server = ServerProcess::start(home.path(), &[INFO]);
     for _ in 0..2000 {
         within_timeout(server.anonymous.get("/api/auth/ok")).await.expect(200);
@@ -77,7 +78,7 @@ async fn log_lines_that_do_not_fit_are_dropped_counted_and_reported_when_there_i
         log
     });
     within_timeout(async {
-        // The report is written behind what waits.
+        // The panic message is queued behind the lines that wait to be written.
         for _ in 0..20 {
             server.anonymous.get("/api/me").await.expect(401);
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -87,7 +88,7 @@ async fn log_lines_that_do_not_fit_are_dropped_counted_and_reported_when_there_i
     assert!(stop(server).await.success());
     let log = reader.join().unwrap();
     let report =
-        log.lines().find(|line| line.contains("log lines were dropped")).expect("a report");
+        log.lines().find(|line| line.contains("log lines were dropped")).expect("a panic message");
     assert!(report.contains("lines=") && report.contains("bytes="), "{report}");
 }
 
@@ -122,10 +123,10 @@ async fn a_panic_is_not_held_up_by_a_log_that_is_not_read() {
     let log = String::from_utf8_lossy(&log[..length]);
     assert!(log.contains("a thread panicked") && log.contains("number 0 xxx"), "{log}");
     let longest = log.lines().map(str::len).max().unwrap();
-    assert!(longest < 500, "a panic's message is cut: {log}");
+    assert!(longest < 500, "a panic message is truncated: {log}");
 }
 
-/// A pipe that no one reads any more.
+/// Returns a pipe whose reading end is closed.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
@@ -142,7 +143,7 @@ fn full_disk() -> Stdio {
 #[tokio::test]
 async fn a_server_whose_output_cannot_be_written_serves_and_stops(#[case] output: fn() -> Stdio) {
     let home = TempDir::new().unwrap();
-    // Its banner is lost, so it is told where to listen.
+    // The banner cannot be read, so the test chooses where the server listens.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let listen = address.to_string();
     let mut command = portcullis(home.path(), &[INFO, ("PORTCULLIS_LISTEN", &listen)]);
@@ -163,7 +164,7 @@ async fn a_server_whose_output_cannot_be_written_serves_and_stops(#[case] output
     assert!(stop(server).await.success());
 }
 
-/// Every command that prints and ends, with its arguments and its standard input, in an order in which they all
+/// Every command that prints and exits, with its arguments and standard input, in an order in which all of them
 /// succeed.
 const COMMANDS: [(&str, &[&str], &str); 25] = [
     ("openapi", &[], ""),
@@ -193,7 +194,7 @@ const COMMANDS: [(&str, &[&str], &str); 25] = [
     ("--version", &[], ""),
 ];
 
-/// The commands that end by themselves, as the command line defines them.
+/// Returns the commands that exit by themselves, as the command line defines them.
 fn defined(command: &clap::Command, path: &str) -> Vec<String> {
     if !command.has_subcommands() {
         return vec![path.to_owned()];
@@ -203,7 +204,7 @@ fn defined(command: &clap::Command, path: &str) -> Vec<String> {
     command.get_subcommands().filter(|inner| inner.get_name() != "serve").flat_map(within).collect()
 }
 
-/// The end of each command with this standard output.
+/// Runs each command with this standard output, and returns its result.
 fn commands(home: &Path, output: fn() -> Stdio) -> Vec<(String, Output)> {
     let defined = defined(&portcullis::cli::Cli::command(), "");
     let listed = |name: &String| COMMANDS.iter().any(|(listed, ..)| listed == name);
@@ -213,7 +214,7 @@ fn commands(home: &Path, output: fn() -> Stdio) -> Vec<(String, Output)> {
         let mut command = portcullis(home, &[]);
         command.args(name.split(' ')).args(arguments).stdin(Stdio::piped()).stdout(output());
         let mut child = command.spawn().unwrap();
-        // One that reads nothing may have ended by now.
+        // A command that reads no input may have exited by now.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         (format!("{name} {}", arguments.join(" ")), child.wait_with_output().unwrap())
     };
@@ -240,7 +241,7 @@ fn a_command_that_cannot_write_its_output_says_so_in_one_line() {
     }
 }
 
-/// Sends these bytes on a connection of their own, and reads what comes until it is closed.
+/// Sends these bytes on a connection of their own, and reads until it is closed.
 fn exchange(server: &ServerProcess, bytes: &[u8]) -> String {
     let mut socket =
         TcpStream::connect(server.anonymous.base.trim_start_matches("http://")).unwrap();
@@ -256,7 +257,7 @@ async fn log_of(server: ServerProcess, home: &Path) -> String {
     fs::read_to_string(home.join("log")).unwrap()
 }
 
-/// The sum of what these lines of the log say of themselves.
+/// Returns the sum of the counts that the log lines with this message carry.
 fn times(log: &str, sentence: &str) -> usize {
     let lines = log.lines().filter(|line| line.contains(sentence));
     let times = lines
@@ -290,7 +291,7 @@ async fn a_flood_of_long_requests_over_the_limit_leaves_a_bounded_log() {
     let last = format!("GET /{long} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let answers = exchange(&server, format!("{flood}{last}").as_bytes());
     let (passed, refused) = (answers.matches(" 404 ").count(), answers.matches(" 429 ").count());
-    assert_eq!((passed, refused), (5, 96), "every request was answered");
+    assert_eq!((passed, refused), (5, 96), "every request has a response");
     let log = log_of(server, home.path()).await;
     assert!(log.len() < 16 * 1024, "{} bytes", log.len());
     assert_eq!(log.matches("answered").count(), 5, "{log}");
@@ -312,7 +313,7 @@ async fn a_probe_is_logged_at_debug_and_other_requests_at_info() {
     }
 }
 
-/// Every spelling of a link's path that may reach a server: most lead nowhere.
+/// Tries every spelling of a link's path that may reach a server; most of them are not found.
 #[tokio::test]
 async fn a_links_secret_is_in_no_log_however_its_path_is_spelt() {
     let home = TempDir::new().unwrap();
@@ -348,8 +349,8 @@ async fn a_links_secret_is_in_no_log_however_its_path_is_spelt() {
         }
     }
     let log = log_of(server, home.path()).await;
-    assert!(log.matches("\"answered\"").count() == folders.len() * 5, "all are logged");
-    assert!(log.contains(r#""route":"/api/auth/reset-password/{token}""#), "one leads somewhere");
+    assert!(log.matches("\"answered\"").count() == folders.len() * 5, "all requests are logged");
+    assert!(log.contains(r#""route":"/api/auth/reset-password/{token}""#), "one spelling is found");
     for secret in [&secret, &encoded] {
         for part in [&secret[..16], &secret[secret.len() - 16..]] {
             assert!(!log.contains(part), "a link's secret is in the log");

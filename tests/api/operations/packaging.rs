@@ -1,4 +1,4 @@
-//! What is built, and of what.
+//! What is built, and from which files.
 
 use std::{
     collections::BTreeSet,
@@ -17,14 +17,17 @@ fn names(folder: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Cargo notes what the build script has printed beside its folder.
+/// Cargo stores the output of the build script beside its folder.
 #[test]
 fn cargo_watches_every_folder_that_is_embedded() {
     let printed = fs::read_to_string(Path::new(env!("OUT_DIR")).join("../output")).unwrap();
     let watched: BTreeSet<_> =
         printed.lines().filter_map(|line| line.strip_prefix("cargo::rerun-if-changed=")).collect();
     for path in &watched {
-        assert!(root().join(path).exists(), "{path} is watched, and cargo would always build");
+        assert!(
+            root().join(path).exists(),
+            "{path} is watched but missing, so cargo would always build"
+        );
     }
     let mut embedded = BTreeSet::from(["build.rs".to_owned(), "askama.toml".to_owned()]);
     for file in crate::operations::events::sources(&root().join("src")) {
@@ -66,7 +69,7 @@ async fn every_migration_is_embedded(backend: Backend) {
     assert_eq!(applied, versions);
 }
 
-/// Docker reads a path of the checkout only where this list names it again.
+/// Docker sends a path of the checkout only where `.dockerignore` names it again.
 #[test]
 fn the_build_context_holds_what_the_build_reads_and_nothing_else() {
     let text = fs::read_to_string(root().join(".dockerignore")).unwrap();
@@ -80,7 +83,10 @@ fn the_build_context_holds_what_the_build_reads_and_nothing_else() {
     for line in dockerfile.lines().filter(|line| line.starts_with("FROM ")) {
         let image = line.split_whitespace().nth(1).unwrap();
         let tag = image.split_once(':').map(|(_, tag)| tag).unwrap_or_default();
-        assert!(tag.contains('.'), "{image} is not one version");
+        assert!(tag.contains('.'), "{image} is not pinned to one version");
     }
-    assert!(dockerfile.contains("-exec touch"), "sources older than the cache are not built");
+    assert!(
+        dockerfile.contains("-exec touch"),
+        "the Dockerfile does not touch sources older than the cache"
+    );
 }

@@ -1,5 +1,5 @@
-//! The signing secret and the token prefix are replaced, and users stay signed in. Instances whose secrets do
-//! not fit together say so.
+//! Rotation of the signing secret and of the token prefix, during which users stay signed in. Instances with
+//! incompatible secrets report it.
 
 use portcullis::secrets::SigningKey;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ fn secrets<const N: usize>() -> [String; N] {
     std::array::from_fn(|_| SigningKey::generate().reveal())
 }
 
-/// An instance on this database with these secrets, and these prefixes of tokens.
+/// Starts an instance on this database with these secrets, and these token prefixes.
 fn start(home: &TempDir, url: &str, secrets: &str, prefixes: &str) -> ServerProcess {
     let settings = [
         ("DATABASE_URL", url),
@@ -30,23 +30,23 @@ async fn stop(server: ServerProcess) {
     assert!(status.success(), "{status}");
 }
 
-/// A new user's cookie and token, both made at this instance.
+/// Returns a new user's cookie and token, both created at this instance.
 async fn sign_up(server: &ServerProcess, name: &str) -> [String; 2] {
     let email = format!("{name}@example.com");
     let body = json!({ "name": name, "email": email, "password": PASSWORD });
     let cookie = server.anonymous.post(SIGN_UP, body).await.cookie().unwrap();
     let browser = server.anonymous.with_cookie(&cookie);
-    let made = browser.post("/api/tokens", json!({ "name": "script" })).await.expect(201);
-    [cookie, made["token"].as_str().unwrap().to_owned()]
+    let created = browser.post("/api/tokens", json!({ "name": "script" })).await.expect(201);
+    [cookie, created["token"].as_str().unwrap().to_owned()]
 }
 
-/// Shows that both credentials of each of these users are accepted at each of these instances, and that an
-/// answer does not set the cookie again, which could replace a newer one.
+/// Asserts that both credentials of each of these users are accepted at each of these instances, and that no
+/// response sets the cookie again, which could replace a newer one.
 async fn all_are_accepted(users: &[[String; 2]], instances: &[&ServerProcess]) {
     for instance in instances {
         for [cookie, token] in users {
             let browser = instance.anonymous.with_cookie(cookie);
-            // The second time from what was remembered of the first.
+            // The second request is served from the cache.
             for _ in 0..2 {
                 let reply = browser.get("/api/me").await;
                 assert_eq!(reply.header("set-cookie"), None);
@@ -58,7 +58,8 @@ async fn all_are_accepted(users: &[[String; 2]], instances: &[&ServerProcess]) {
     }
 }
 
-/// The recipe of docs/how-to/rotate-the-secret.md: first all accept the new one, then all use it, and at last the old one goes.
+/// Follows docs/how-to/rotate-the-secret.md: first all instances accept the new secret, then all sign with it,
+/// and last the old one is removed.
 #[tokio::test]
 async fn a_rolling_change_of_secret_and_prefix_signs_no_user_out() {
     let home = TempDir::new().unwrap();
@@ -109,7 +110,8 @@ async fn a_restart_with_a_new_secret_before_the_old_one_signs_no_user_out(backen
     all_are_accepted(&[bob], &[&server]).await;
 }
 
-/// The file in which SQLite's server keeps the secret that it has made: a line above the first.
+/// With SQLite, the server keeps the secret that it generated in a file: the new secret is a line above the old
+/// one.
 #[tokio::test]
 async fn a_line_above_the_kept_secret_replaces_it() {
     let home = TempDir::new().unwrap();
@@ -123,7 +125,8 @@ async fn a_line_above_the_kept_secret_replaces_it() {
     all_are_accepted(&[ada], &[&server]).await;
 }
 
-/// What reads the cookie beside the gate accepts it as well: to end the session that it belongs to.
+/// Sign-out and sign-in read the cookie outside the gate, to end its session, and accept the old secret as
+/// well.
 #[apply(on_both_databases)]
 async fn a_session_of_the_old_secret_is_ended_by_signing_out_or_in(backend: Backend) {
     let home = TempDir::new().unwrap();
@@ -148,7 +151,7 @@ async fn a_session_of_the_old_secret_is_ended_by_signing_out_or_in(backend: Back
     assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
     stop(server).await;
 
-    // The new cookie is signed with the new secret, and one of neither is worth nothing.
+    // The new cookie is signed with the new secret; a cookie signed with neither secret is rejected.
     let server = start(&home, &url, &new, "new_");
     server.anonymous.with_cookie(&replaced).get("/api/me").await.expect(200);
     stop(server).await;
@@ -177,7 +180,7 @@ async fn an_instance_whose_secret_does_not_fit_is_not_ready_and_the_others_stay_
     reply.assert_problem(503, "store_unavailable");
     newcomer.anonymous.get("/health/live").await.expect(200);
 
-    // One with the right secret is ready beside them, and the first one notices the wrong one.
+    // An instance with the right secret is ready beside them, and the first one detects the wrong one.
     let second = start(&home, &url, &one, "a_");
     assert!(second.banner.contains("another instance on this database"), "{}", second.banner);
     for right in [&running, &second] {
@@ -190,7 +193,7 @@ async fn an_instance_whose_secret_does_not_fit_is_not_ready_and_the_others_stay_
         log()
     );
 
-    // When all others have stopped it has nothing left to differ from.
+    // Once all others have stopped, there is nothing left to differ from.
     stop(running).await;
     assert_eq!(newcomer.anonymous.get("/health/ready").await.status, 503);
     stop(second).await;
@@ -220,7 +223,7 @@ async fn an_instance_that_was_killed_counts_as_running_for_a_short_time_only() {
     assert_eq!(rows().await, 0);
 }
 
-/// What is stored of a key is no key.
+/// The stored value identifies the secret, but cannot sign.
 #[tokio::test]
 async fn the_database_has_no_signing_secret() {
     use base64::{Engine, prelude::BASE64_STANDARD};

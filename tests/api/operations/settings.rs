@@ -1,4 +1,4 @@
-//! How the program reads its settings: what is empty, what is unknown, and lists.
+//! How the program reads its settings: empty values, unknown settings, and lists.
 
 mod values;
 
@@ -14,14 +14,14 @@ use crate::support::*;
 const NEVER_EMPTY: [&str; 4] =
     ["DATABASE_URL", "DATABASE_URL_FILE", "PORTCULLIS_SECRET", "PORTCULLIS_SECRET_FILE"];
 
-/// The environment variables of every setting, also of those that one command has.
+/// Returns the environment variables of every setting, including those of single commands.
 fn variables(command: &clap::Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(clap::Arg::get_env);
     let own = own.map(|name| name.to_str().unwrap().to_owned());
     own.chain(command.get_subcommands().flat_map(variables)).collect()
 }
 
-/// Where a server that was given no other address listens.
+/// Where a server listens unless a test sets it.
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 #[tokio::test]
@@ -45,7 +45,7 @@ fn an_empty_database_url_or_secret_is_rejected() {
         let home = TempDir::new().unwrap();
         let refusal = fails(run(home.path(), &[(name, "")], &[], ""));
         assert!(refusal.starts_with(&format!("portcullis: {name}: ")), "{refusal}");
-        assert!(!home.path().join("data").exists(), "{name}: it began all the same");
+        assert!(!home.path().join("data").exists(), "{name}: the program started all the same");
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_list_may_end_in_a_comma_and_have_spaces() {
     server.anonymous.get("/health/ready").await.expect(200);
 }
 
-/// Arguments by which each command does something, if its settings allow it to begin.
+/// Arguments with which each command does something, if its settings allow it to start.
 const COMMANDS: [&[&str]; 13] = [
     &[],
     &["serve"],
@@ -96,7 +96,10 @@ fn an_unknown_setting_stops_the_server_and_every_command() {
             refusal,
             "portcullis: PORTCULLIS_SIGNUP is not a setting: did you mean PORTCULLIS_SIGN_UP?\n"
         );
-        assert!(!home.path().join("data").exists(), "{arguments:?}: it began all the same");
+        assert!(
+            !home.path().join("data").exists(),
+            "{arguments:?}: the program started all the same"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a running server does with signals.
+//! How a running server handles signals.
 
 use std::{fs, io::Read, io::Write, net::TcpStream, time::Duration};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// Starts a request that is half sent, and known to have been read by the server.
+/// Sends half of a request, and waits until the server has read it.
 async fn half_a_request(server: &ServerProcess) -> (TcpStream, String) {
     let body = json!({ "name": "x", "email": "x@example.com", "password": PASSWORD }).to_string();
     let (first, rest) = body.split_at(10);
@@ -19,7 +19,7 @@ async fn half_a_request(server: &ServerProcess) -> (TcpStream, String) {
     let mut socket =
         TcpStream::connect(server.anonymous.base.trim_start_matches("http://")).unwrap();
     socket.write_all(head.as_bytes()).unwrap();
-    // Its one worker has read this much when it answers what comes later on another connection.
+    // The only worker has read this much when it answers a later request on another connection.
     server.anonymous.get("/health/live").await.expect(200);
     server.anonymous.get("/health/live").await.expect(200);
     (socket, rest.to_owned())
@@ -34,7 +34,7 @@ fn is_finished(mut socket: TcpStream, rest: &str) {
 
 const ONE_WORKER: (&str, &str) = ("PORTCULLIS_WORKERS", "1");
 
-/// As `timeout` sends them, and init programs of containers: to the process, and to its group.
+/// As `timeout` and the init programs of containers send signals: to the process, and to its group.
 #[rstest]
 #[case(&[Signal::TERM, Signal::TERM])]
 #[case(&[Signal::INT, Signal::TERM, Signal::QUIT])]
@@ -45,7 +45,7 @@ async fn signals_within_a_second_count_as_one_and_running_requests_finish(
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[ONE_WORKER]);
     let (socket, rest) = half_a_request(&server).await;
-    // Not by `kill`, since to start it takes a while on a busy machine.
+    // Not with the program `kill`, which takes a while to start on a busy machine.
     let process = Pid::from_child(&server.child);
     for signal in signals {
         kill_process(process, *signal).unwrap();

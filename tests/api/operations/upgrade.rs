@@ -1,4 +1,5 @@
-//! One release after another on the same tables, while everybody works; and a migration that is cut off.
+//! Rolling upgrades from one release to the next on the same tables while users work, and a migration that is
+//! interrupted.
 
 use std::{
     collections::HashSet,
@@ -23,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::*;
 
-/// The next release's migration. A build of that release is not needed: the one binary stands in for
-/// release N-1, whose tables have more than it knows of, and for release N, which finds nothing to
-/// apply. What this shows is that N-1's statements go on working, that N-1 starts on N's tables, and
-/// that changing hands loses no request; not what N would do with its column.
+/// The next release's migration. No build of that release is needed: the one binary stands in for release N-1,
+/// whose tables have more than it knows of, and for release N, which finds nothing to apply. This shows that
+/// the statements of N-1 still work, that N-1 starts on the tables of N, and that switching between them loses
+/// no request; not what N would do with its column.
 const FORWARD: &str = "
     ALTER TABLE projects ADD COLUMN archived BOOLEAN NOT NULL DEFAULT false;
     CREATE INDEX projects_by_state ON projects (user_id, archived);
@@ -38,28 +39,28 @@ const BACK: &str = "
     DELETE FROM schema_compatibility WHERE migration = '2099-01-01-000001_archived';
     DELETE FROM __diesel_schema_migrations WHERE version = '20990101000001';";
 
-/// An instance, as a balancer sees it.
+/// An instance, as a load balancer sees it.
 struct Upstream {
     base: String,
     ready: Mutex<bool>,
     served: AtomicUsize,
 }
 
-/// A balancer and the clients behind it. It sends requests to whoever says that they are ready, looks
-/// again a few times a second, and tries no request twice.
+/// A load balancer and the clients behind it. It sends requests to ready instances, checks readiness a few
+/// times a second, and retries no request.
 struct Balancer {
     upstreams: Mutex<Vec<Arc<Upstream>>>,
     http: reqwest::Client,
     cookie: String,
     token: String,
     failed: Mutex<Vec<String>>,
-    made: Mutex<HashSet<String>>,
+    created: Mutex<HashSet<String>>,
     stop: CancellationToken,
 }
 
 impl Balancer {
     fn new(cookie: &str, token: &str) -> Arc<Self> {
-        // A connection for each request: hyper would try again where a kept one turns out to be closed.
+        // One connection per request: hyper would retry on a kept-alive connection that turns out to be closed.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         Arc::new(Self {
             upstreams: Mutex::default(),
@@ -67,7 +68,7 @@ impl Balancer {
             cookie: cookie.to_owned(),
             token: token.to_owned(),
             failed: Mutex::default(),
-            made: Mutex::default(),
+            created: Mutex::default(),
             stop: CancellationToken::new(),
         })
     }
@@ -83,9 +84,10 @@ impl Balancer {
         while !self.stop.is_cancelled() {
             let upstreams = self.upstreams.lock().unwrap().clone();
             for upstream in upstreams {
-                let asked = self.http.get(format!("{}/health/ready", upstream.base)).send().await;
+                let response =
+                    self.http.get(format!("{}/health/ready", upstream.base)).send().await;
                 *upstream.ready.lock().unwrap() =
-                    asked.is_ok_and(|reply| reply.status() == StatusCode::OK);
+                    response.is_ok_and(|reply| reply.status() == StatusCode::OK);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -110,7 +112,7 @@ impl Balancer {
         }
     }
 
-    /// One request; each kind in its turn.
+    /// Sends one request; the kinds take turns.
     async fn ask(
         &self,
         upstream: &Upstream,
@@ -128,7 +130,7 @@ impl Balancer {
             (4, _) => (Method::GET, "/api/projects".to_owned(), None),
             (_, _) => (Method::POST, "/api/projects".to_owned(), Some(json!({ "name": "load" }))),
         };
-        let made = method == Method::POST;
+        let created = method == Method::POST;
         let url = format!("{}{path}", upstream.base);
         let mut request = self.http.request(method, url).header("Origin", &upstream.base);
         request = match number % 2 {
@@ -142,19 +144,19 @@ impl Balancer {
         let status = reply.status();
         let text = reply.text().await.map_err(|error| format!("{path}: {error:?}"))?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-        // `null` would be "signed out".
+        // `null` would mean "signed out".
         if !status.is_success() || answer.is_null() {
             return Err(format!("{path}: {status} {text}"));
         }
-        if made {
+        if created {
             let id = answer["id"].as_str().unwrap().to_owned();
-            self.made.lock().unwrap().insert(id.clone());
+            self.created.lock().unwrap().insert(id.clone());
             *latest = Some(id);
         }
         Ok(())
     }
 
-    /// Waits until an instance has served this many more.
+    /// Waits until an instance has served this many more requests.
     async fn sees_work_of(&self, upstream: &Upstream) {
         let enough = upstream.served.load(Ordering::Relaxed) + 50;
         for _ in 0..3000 {
@@ -164,11 +166,11 @@ impl Balancer {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("an instance serves nobody");
+        panic!("an instance serves no request");
     }
 }
 
-/// Tells a server to stop, and waits until it has.
+/// Stops a server gracefully, and waits until it has exited.
 async fn drain(server: ServerProcess) {
     server.signal("TERM");
     let status = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
@@ -194,8 +196,8 @@ async fn a_release_goes_forward_and_back_and_no_request_fails() {
     let ada = json!({ "name": "Ada", "email": "ada@example.com", "password": PASSWORD });
     let cookie = old.anonymous.post("/api/auth/sign-up/email", ada).await.cookie().unwrap();
     let browser = old.anonymous.with_cookie(&cookie);
-    let made = browser.post("/api/tokens", json!({ "name": "load" })).await.expect(201);
-    let balancer = Balancer::new(&cookie, made["token"].as_str().unwrap());
+    let created = browser.post("/api/tokens", json!({ "name": "load" })).await.expect(201);
+    let balancer = Balancer::new(&cookie, created["token"].as_str().unwrap());
     let at_old = balancer.add(&old);
     let mut tasks = Vec::new();
     for number in 0..4 {
@@ -232,10 +234,14 @@ async fn a_release_goes_forward_and_back_and_no_request_fails() {
     assert_eq!(*balancer.failed.lock().unwrap(), [""; 0]);
     let rows = operator.query("SELECT id FROM projects", &[]).await.unwrap();
     let kept: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(kept, *balancer.made.lock().unwrap(), "what was acknowledged is there, once");
+    assert_eq!(
+        kept,
+        *balancer.created.lock().unwrap(),
+        "every acknowledged write is there exactly once"
+    );
 }
 
-/// A database of a test's own, beside any server.
+/// A database of a test's own, without a server.
 enum Tables {
     Sqlite(String),
     Postgres(tokio_postgres::Client),
@@ -264,7 +270,7 @@ impl Tables {
         }
     }
 
-    /// Everything that a migration can leave behind, a line for each.
+    /// Returns everything that a migration can leave behind, one line each.
     async fn shape(&self) -> Vec<String> {
         const APPLIED: &str = "SELECT migration || oldest_binary AS line FROM schema_compatibility
             UNION ALL SELECT version FROM __diesel_schema_migrations ORDER BY 1";
@@ -292,7 +298,7 @@ impl Tables {
     }
 }
 
-/// The newest migration: its name, and how it is taken back.
+/// Returns the newest migration: its name, and the SQL that reverts it.
 fn newest(backend: Backend) -> (String, String) {
     let side = match backend {
         Backend::Sqlite => "sqlite",
@@ -319,7 +325,7 @@ async fn a_migration_that_fails_leaves_the_tables_as_they_were(backend: Backend)
     let whole = tables.shape().await;
     let (name, down) = newest(backend);
     tables.execute(&down).await;
-    // In the way of its last statement.
+    // Makes the migration's last statement fail.
     let obstacle = format!("INSERT INTO schema_compatibility VALUES ('{name}', '0.0.0')");
     tables.execute(&obstacle).await;
     let before = tables.shape().await;
@@ -337,7 +343,7 @@ async fn a_migration_that_fails_leaves_the_tables_as_they_were(backend: Backend)
     assert_eq!(tables.shape().await, whole);
 }
 
-/// How many connections of ours there are of which this is true.
+/// Returns how many connections of Portcullis meet this condition.
 async fn portcullis_at(watcher: &tokio_postgres::Client, condition: &str) -> i64 {
     let sql = format!(
         "SELECT count(*) FROM pg_stat_activity
@@ -348,7 +354,7 @@ async fn portcullis_at(watcher: &tokio_postgres::Client, condition: &str) -> i64
 
 async fn until_it_waits(watcher: &tokio_postgres::Client, process: &mut Child) {
     while portcullis_at(watcher, "AND wait_event_type = 'Lock'").await == 0 {
-        assert!(process.try_wait().unwrap().is_none(), "it waits");
+        assert!(process.try_wait().unwrap().is_none(), "the migration waits");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -364,16 +370,19 @@ async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
     tables.execute(&newest(Backend::Postgres).1).await;
     let before = tables.shape().await;
 
-    // It waits before its last statement, with all others done.
-    let holder = connect(&url).await;
-    holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
+    // The migration waits before its last statement, after all others.
+    let lock_holder = connect(&url).await;
+    lock_holder
+        .batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE")
+        .await
+        .unwrap();
     let mut migrate = portcullis(home.path(), &settings);
     let mut migrate = migrate.arg("migrate").stdout(Stdio::null()).spawn().unwrap();
     let watcher = connect(&url).await;
     until_it_waits(&watcher, &mut migrate).await;
     migrate.kill().unwrap();
     migrate.wait().unwrap();
-    holder.batch_execute("ROLLBACK").await.unwrap();
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
     while portcullis_at(&watcher, "").await > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -397,13 +406,16 @@ async fn nobody_is_served_before_the_tables_are_up_to_date() {
         ("PORTCULLIS_LISTEN", address.as_str()),
     ];
     Tables::of(&url).await.execute(&newest(Backend::Postgres).1).await;
-    let holder = connect(&url).await;
-    holder.batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE").await.unwrap();
+    let lock_holder = connect(&url).await;
+    lock_holder
+        .batch_execute("BEGIN; LOCK TABLE schema_compatibility IN SHARE MODE")
+        .await
+        .unwrap();
     let mut serve = portcullis(home.path(), &settings).spawn().unwrap();
     let watcher = connect(&url).await;
     until_it_waits(&watcher, &mut serve).await;
-    assert!(TcpStream::connect(port).is_err(), "while it migrates, nobody listens");
-    holder.batch_execute("ROLLBACK").await.unwrap();
+    assert!(TcpStream::connect(port).is_err(), "the server does not listen during the migration");
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
     let server = ServerProcess::of(serve);
     assert_eq!(server.anonymous.base, format!("http://{address}"));
     server.anonymous.get("/health/ready").await.expect(200);
@@ -428,7 +440,7 @@ async fn a_migration_that_is_killed_leaves_sqlite_as_it_was() {
     for number in 0..tries {
         let home = TempDir::new().unwrap();
         let mut migrate = start(&home);
-        // From its beginning to its end.
+        // Kills at moments from the migration's beginning to its end.
         tokio::time::sleep(takes * number / tries).await;
         migrate.kill().unwrap();
         migrate.wait().unwrap();

@@ -1,4 +1,5 @@
-//! SIGKILL at a random moment, with an outside journal of what was acknowledged until then.
+//! Kills the server with SIGKILL at a random moment, and compares its database with an external journal of what
+//! was acknowledged.
 //!
 //! The long form: `KILL_ROUNDS=500 cargo test --test api crash_recovery:: -- --nocapture`
 
@@ -15,14 +16,14 @@ use database::Database;
 use journal::Journal;
 use writers::Writers;
 
-/// How many rounds the short form has.
+/// The number of rounds in the short form.
 const ROUNDS: usize = 8;
 
 fn kills() -> usize {
     count_from_env("KILL_ROUNDS").unwrap_or(ROUNDS)
 }
 
-/// A server that is killed and started again on the same database.
+/// A server that is killed and restarted on the same database.
 struct Site {
     home: TempDir,
     url: String,
@@ -47,7 +48,8 @@ impl Site {
         ServerProcess::start(self.home.path(), &self.settings())
     }
 
-    /// Who writes while the server is killed: an owner of things, and an admin.
+    /// Returns the clients that write while the server is killed: an owner of projects and tokens, and an
+    /// admin.
     async fn writers(&self) -> Writers {
         let server = self.start();
         let run = |arguments: &[&str]| {
@@ -59,7 +61,7 @@ impl Site {
         Writers::new(&server.anonymous, token.trim()).await
     }
 
-    /// One round: what was acknowledged until the server was killed.
+    /// Runs one round, and returns what was acknowledged until the server was killed.
     async fn killed_under(&self, writers: &Writers) -> Journal {
         let mut server = self.start();
         let writing = writers.begin(&server.anonymous);
@@ -91,10 +93,10 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done_when_the_process_
     let mailed = mailed(&site.home.path().join("data/outbox"));
     let forgotten = site.database.users_without_a_job().await;
     let forgotten: Vec<_> = forgotten.iter().filter(|email| !mailed.contains(*email)).collect();
-    assert!(forgotten.is_empty(), "neither mailed nor to be mailed: {forgotten:?}");
+    assert!(forgotten.is_empty(), "neither mailed nor queued: {forgotten:?}");
     let acknowledged: usize = journals.iter().map(|journal| journal.acknowledged).sum();
     let open: usize = journals.iter().map(|journal| journal.open).sum();
-    assert!(acknowledged > kills(), "hardly anything was written: {acknowledged}");
+    assert!(acknowledged > kills(), "too few writes were acknowledged: {acknowledged}");
     println!(
         "{backend:?}: killed {} times, {acknowledged} acknowledged writes, {open} in flight, lost {}, \
          {} mailed",
@@ -155,7 +157,7 @@ async fn a_start_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over(b
     }
 }
 
-/// To whom the mails in an outbox went.
+/// Returns the recipients of the mails in an outbox.
 fn mailed(outbox: &Path) -> std::collections::HashSet<String> {
     let files = fs::read_dir(outbox).unwrap().map(|entry| entry.unwrap().path());
     let mails = files.filter(|file| file.extension().is_some_and(|extension| extension == "eml"));

@@ -1,4 +1,4 @@
-//! What callers see while the store is in trouble, and after.
+//! What callers see during a fault of the store, and after it.
 
 mod columns;
 mod files;

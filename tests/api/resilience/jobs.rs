@@ -1,4 +1,4 @@
-//! The queue: each job is done, by one instance at a time, whatever becomes of the others.
+//! The job queue: each job is done, by one instance at a time, whatever happens to the other instances.
 
 use std::{net::TcpStream, time::Duration};
 
@@ -12,17 +12,18 @@ use tempfile::TempDir;
 
 use crate::{
     resilience::mail::{
-        LEASE, advance, all_done, failed, job_for, jobs, sending_to, until, write_to,
+        LEASE, advance, job_for, jobs, request_mail, start_with_mail, wait_for_all_jobs,
+        wait_for_failures, wait_until,
     },
     support::*,
 };
 
-/// How many jobs an instance does at once.
+/// How many jobs an instance does concurrently.
 const AT_ONCE: usize = 4;
-/// A kind that no binary does: the test alone takes such jobs.
+/// A kind that no binary handles: only the test claims such jobs.
 const FOREIGN: &[&str] = &["foreign"];
 
-/// Adds a job of a kind that no binary does.
+/// Adds a job of a kind that no binary handles.
 async fn add_foreign(server: &Server, due: Timestamp) -> String {
     let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, due).due_at(due);
     let id = job.id().to_owned();
@@ -35,15 +36,15 @@ async fn claim(server: &Server, kinds: &'static [&'static str], now: Timestamp) 
         match queue::claim(&server.state.store, kinds, LEASE, now).await.unwrap() {
             Claim::Taken(job) => return Some(job),
             Claim::NothingDue => return None,
-            // The server's own worker has the row locked, for as long as a statement takes.
+            // The server's own worker has the row locked, for the duration of a statement.
             Claim::Contended => tokio::task::yield_now().await,
         }
     }
 }
 
-/// Waits until so many jobs have been begun.
-async fn begun(server: &Server, count: usize) {
-    until(&format!("{count} jobs are begun"), async || {
+/// Waits until this many jobs are running.
+async fn wait_for_running(server: &Server, count: usize) {
+    wait_until(&format!("{count} jobs are running"), async || {
         jobs(server).await.iter().filter(|job| job.attempts > 0).count() == count
     })
     .await;
@@ -53,7 +54,7 @@ fn addresses(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{number:02}@example.com")).collect()
 }
 
-/// Who was written to, in the alphabet's order.
+/// Returns the recipients of the mail, sorted.
 fn written_to(mail: &MailServer) -> Vec<String> {
     let mut all: Vec<_> = mail.accepted().into_iter().map(|mail| mail.to).collect();
     all.sort();
@@ -66,7 +67,7 @@ async fn a_job_that_no_binary_knows_waits_untouched_and_holds_up_no_other(backen
     let id = add_foreign(&server, server.now()).await;
     advance(&server, days(2));
     for email in addresses(AT_ONCE + 1) {
-        write_to(&server, &email).await;
+        request_mail(&server, &email).await;
     }
     assert_eq!(server.outbox().await.len(), AT_ONCE + 1);
     let left = jobs(&server).await;
@@ -81,7 +82,7 @@ async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backen
     let payload = json!({ "about": "something new", "email": "ada@example.com" });
     let job = NewJob::new("mail", payload.to_string(), None, server.now());
     queue::add(&server.state.store, job).await.unwrap();
-    // More tries than an ordinary failure is allowed.
+    // More attempts than an ordinary failure is allowed.
     let many = "UPDATE jobs SET attempts = 100";
     execute(&server, many).await;
     server.state.job_added.notify_one();
@@ -90,12 +91,12 @@ async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backen
     assert_eq!(job.last_error.as_deref(), Some("a newer Portcullis must do this"));
     assert_eq!((job.given_up_at, job.run_at), (None, server.now() + LEASE));
 
-    // The newer one comes.
+    // The newer mail arrives.
     let known = r#"{"about":"password-changed","email":"ada@example.com"}"#;
     let sql = format!("UPDATE jobs SET payload = '{known}', attempts = 0");
     execute(&server, &sql).await;
     advance(&server, LEASE);
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(server.mail_to("ada@example.com").await.len(), 1);
 }
 
@@ -107,29 +108,29 @@ async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
     for due in [now + seconds(2), now, now + seconds(3), now + seconds(1), now + days(1)] {
         ids.push(add_foreign(&server, due).await);
     }
-    assert!(claim(&server, FOREIGN, now - seconds(1)).await.is_none(), "none is due");
-    let mut taken = Vec::new();
+    assert!(claim(&server, FOREIGN, now - seconds(1)).await.is_none(), "no job is due");
+    let mut claimed = Vec::new();
     while let Some(job) = claim(&server, FOREIGN, now + seconds(3)).await {
-        taken.push(job.id);
+        claimed.push(job.id);
     }
-    assert_eq!(taken, [1, 3, 0, 2].map(|number: usize| ids[number].clone()));
+    assert_eq!(claimed, [1, 3, 0, 2].map(|number: usize| ids[number].clone()));
 }
 
 #[apply(on_both_databases)]
 async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
-    // Whoever holds on to the one connection holds up everybody.
+    // A worker that held the only connection would block every request.
     let server = backend.start_with(&["--database-pool-size", "1"]).await;
     let ada = server.sign_up("ada").await;
     let state = server.state.clone();
     let telling = tokio::spawn(async move {
-        // At whatever point a job is, there is always another to be looked for.
+        // At whatever point a job is, there is always another to look for.
         loop {
             state.job_added.notify_one();
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
     });
     for email in addresses(99) {
-        write_to(&server, &email).await;
+        request_mail(&server, &email).await;
     }
     while !jobs(&server).await.is_empty() {
         ada.browser.get("/api/me").await.expect(200);
@@ -140,25 +141,29 @@ async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
 #[apply(on_both_databases)]
 async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
     let server = backend.start().await;
-    // Its worker has begun: it takes what waits for too long, by its clock, for a mistake.
-    write_to(&server, "first@example.com").await;
-    all_done(&server).await;
+    // Its worker has started: a worker corrects a job that, by its clock, waits for too long.
+    request_mail(&server, "first@example.com").await;
+    wait_for_all_jobs(&server).await;
     // Not due for the server, whose worker would be faster.
     let later = server.now() + seconds(30 * 60);
     let job = Job::from(Mail::new(About::PasswordChanged, "ada@example.com"));
     let job = job.row(None, later).due_at(later);
     queue::add(&server.state.store, job).await.unwrap();
-    let taken = claim(&server, &["mail"], later).await.unwrap();
-    assert_eq!((taken.attempts, taken.run_at), (1, later + LEASE));
+    let claimed = claim(&server, &["mail"], later).await.unwrap();
+    assert_eq!((claimed.attempts, claimed.run_at), (1, later + LEASE));
 
     server.clock.set(later + LEASE - seconds(1));
-    write_to(&server, "marker@example.com").await;
-    until("the marker is done", async || jobs(&server).await.len() == 1).await;
-    let held = job_for(&server, "ada@example.com").await.unwrap();
-    assert_eq!((held.attempts, held.run_at), (1, later + LEASE), "it is the other's still");
+    request_mail(&server, "marker@example.com").await;
+    wait_until("the marker is done", async || jobs(&server).await.len() == 1).await;
+    let leased = job_for(&server, "ada@example.com").await.unwrap();
+    assert_eq!(
+        (leased.attempts, leased.run_at),
+        (1, later + LEASE),
+        "the lease is still the other worker's"
+    );
 
     advance(&server, seconds(1));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(server.mail_to("ada@example.com").await.len(), 1);
 }
 
@@ -170,8 +175,8 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
     let late = claim(&server, FOREIGN, now).await.unwrap();
     assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none());
     let now = now + LEASE;
-    let taken = claim(&server, FOREIGN, now).await.unwrap();
-    assert_eq!((&taken.id, taken.attempts), (&id, 2));
+    let claimed = claim(&server, FOREIGN, now).await.unwrap();
+    assert_eq!((&claimed.id, claimed.attempts), (&id, 2));
 
     let reason = || "too late".to_owned();
     for outcome in
@@ -180,17 +185,17 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
         queue::record_outcome(store, &late, outcome, now).await.unwrap();
         let left = jobs(&server).await.remove(0);
         assert_eq!((&left.id, left.attempts), (&id, 2));
-        // The server may have shortened the wait, by the time at its start.
-        assert!(left.run_at <= taken.run_at, "{}", left.run_at);
+        // The server may have shortened the delay, by the time of its start.
+        assert!(left.run_at <= claimed.run_at, "{}", left.run_at);
         assert_eq!((left.last_error, left.given_up_at), (None, None));
     }
-    queue::record_outcome(store, &taken, Outcome::GivenUp(reason()), now).await.unwrap();
-    assert!(claim(&server, FOREIGN, now + days(9)).await.is_none(), "nobody tries it any more");
-    queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
+    queue::record_outcome(store, &claimed, Outcome::GivenUp(reason()), now).await.unwrap();
+    assert!(claim(&server, FOREIGN, now + days(9)).await.is_none(), "the job is not retried");
+    queue::record_outcome(store, &claimed, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
 
-/// Not even the end of the lease tells two workers apart, where the clock was set back in between.
+/// Even the end of the lease does not tell two workers apart, where the clock was set back in between.
 #[apply(on_both_databases)]
 async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: Backend) {
     let server = backend.start().await;
@@ -199,15 +204,16 @@ async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: B
     let late = claim(&server, FOREIGN, now).await.unwrap();
     let due = moment(backend, now);
     execute(&server, &format!("UPDATE jobs SET run_at = {due}")).await;
-    let taken = claim(&server, FOREIGN, now).await.unwrap();
-    assert_eq!((taken.run_at, taken.fence), (late.run_at, late.fence + 1));
+    let claimed = claim(&server, FOREIGN, now).await.unwrap();
+    assert_eq!((claimed.run_at, claimed.fence), (late.run_at, late.fence + 1));
     queue::record_outcome(store, &late, Outcome::Done, now).await.unwrap();
-    assert_eq!(jobs(&server).await.len(), 1, "what the first says is refused");
-    queue::record_outcome(store, &taken, Outcome::Done, now).await.unwrap();
+    assert_eq!(jobs(&server).await.len(), 1, "the outcome of the first worker is ignored");
+    queue::record_outcome(store, &claimed, Outcome::Done, now).await.unwrap();
     assert!(jobs(&server).await.is_empty());
 }
 
-/// Claims go by the shared clock; `created_at` and with it the first `run_at` is of the instance that adds the job.
+/// Claims use the shared clock; `created_at`, and with it the first `run_at`, are by the clock of the instance
+/// that adds the job.
 #[apply(on_both_databases)]
 async fn a_job_is_due_at_once_although_its_instances_clock_is_an_hour_off(backend: Backend) {
     let server = backend.start().await;
@@ -216,8 +222,8 @@ async fn a_job_is_due_at_once_although_its_instances_clock_is_an_hour_off(backen
         let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, now);
         let id = job.id().to_owned();
         queue::add(&server.state.store, job).await.unwrap();
-        let taken = claim(&server, FOREIGN, shared).await.unwrap();
-        assert_eq!((taken.id, taken.run_at), (id, shared + LEASE));
+        let claimed = claim(&server, FOREIGN, shared).await.unwrap();
+        assert_eq!((claimed.id, claimed.run_at), (id, shared + LEASE));
     }
 }
 
@@ -231,17 +237,17 @@ async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
     let shorten = async || {
         queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
         let again = queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
-        assert_eq!(again, 0, "once is enough");
+        assert_eq!(again, 0, "the delay is shortened once");
         jobs(&server).await.remove(0).run_at
     };
-    let taken = claim(&server, FOREIGN, ahead).await.unwrap();
+    let claimed = claim(&server, FOREIGN, ahead).await.unwrap();
     assert_eq!(shorten().await, now + LEASE);
-    assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "it is leased");
-    queue::record_outcome(store, &taken, Outcome::Again(ahead, String::new()), ahead)
+    assert!(claim(&server, FOREIGN, now + LEASE - seconds(1)).await.is_none(), "the job is leased");
+    queue::record_outcome(store, &claimed, Outcome::Again(ahead, String::new()), ahead)
         .await
         .unwrap();
     assert_eq!(shorten().await, now + seconds(3600));
-    assert!(claim(&server, FOREIGN, now + seconds(3599)).await.is_none(), "it was put off");
+    assert!(claim(&server, FOREIGN, now + seconds(3599)).await.is_none(), "the job was delayed");
     assert!(claim(&server, FOREIGN, now + seconds(3600)).await.is_some());
 }
 
@@ -253,18 +259,18 @@ async fn a_start_shortens_the_waits_that_a_clock_ahead_has_left(backend: Backend
     let server = later(&url, &mail).await;
     mail.set(SmtpBehavior::Answers("RCPT", "451 4.3.0 later"));
     server.clock.step(server.now() + days(365));
-    write_to(&server, "ada@example.com").await;
-    failed(&server, "ada@example.com", 1).await;
+    request_mail(&server, "ada@example.com").await;
+    wait_for_failures(&server, "ada@example.com", 1).await;
     server.stop().await;
     mail.set(SmtpBehavior::Takes);
     let server = later(&url, &mail).await;
-    until("the wait is shortened", async || {
+    wait_until("the delay is shortened", async || {
         let job = job_for(&server, "ada@example.com").await;
         job.is_some_and(|job| job.run_at <= server.now() + seconds(3600))
     })
     .await;
     advance(&server, seconds(3600));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), ["ada@example.com"]);
 }
 
@@ -281,7 +287,7 @@ async fn a_job_that_takes_every_worker_down_is_given_up(backend: Backend) {
     }
     advance(&server, seconds(30 * 60));
     assert_eq!(server.mail_to("last@example.com").await.len(), 1);
-    let job = failed(&server, "never@example.com", 41).await;
+    let job = wait_for_failures(&server, "never@example.com", 41).await;
     assert_eq!(job.last_error.as_deref(), Some("it never came to an end"));
     assert_eq!(job.given_up_at, Some(server.now()));
     assert!(server.mail_to("never@example.com").await.is_empty());
@@ -302,13 +308,13 @@ async fn two_instances_share_the_work_and_do_each_job_once() {
     let look = || [&one, &other].map(|server| server.state.job_added.notify_one());
     let shared = addresses(2 * AT_ONCE);
     for email in &shared {
-        write_to(&one, email).await;
+        request_mail(&one, email).await;
     }
     look();
-    // While the mail server is silent, neither can do more than its part.
-    begun(&one, 2 * AT_ONCE).await;
+    // While the mail server is silent, neither instance can do more than its share.
+    wait_for_running(&one, 2 * AT_ONCE).await;
     mail.set(SmtpBehavior::Takes);
-    all_done(&one).await;
+    wait_for_all_jobs(&one).await;
     assert_eq!(written_to(&mail), shared);
     for user in ["one", "other"] {
         let sent =
@@ -316,27 +322,27 @@ async fn two_instances_share_the_work_and_do_each_job_once() {
         assert_eq!(sent.count(), AT_ONCE, "{user}");
     }
 
-    // And where they are in each other's way.
+    // And with instances that contend for the same jobs.
     let contended = addresses(60);
     for email in &contended[shared.len()..] {
-        write_to(&one, email).await;
+        request_mail(&one, email).await;
         look();
     }
-    all_done(&one).await;
+    wait_for_all_jobs(&one).await;
     assert_eq!(written_to(&mail), contended);
 }
 
 #[apply(on_both_databases)]
 async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
     let mail = MailServer::start(Security::None);
-    let server = sending_to(&mail, backend, &[]).await;
+    let server = start_with_mail(&mail, backend, &[]).await;
     mail.set(SmtpBehavior::Answers("RCPT", "451 4.3.0 later"));
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
-    // Nobody's at first: who is written to is found out when the mail is about to leave.
+    // No recipient at first: it is looked up just before the mail is sent.
     let request = json!({ "email": ada.email });
     server.anonymous.post("/api/auth/request-password-reset", request).await.expect(200);
-    until("three mails have failed", async || {
+    wait_until("three mails have failed", async || {
         let all = jobs(&server).await;
         all.len() == 3 && all.iter().all(|job| job.last_error.is_some())
     })
@@ -347,11 +353,11 @@ async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
 
     mail.set(SmtpBehavior::Takes);
     advance(&server, seconds(30));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), [grace.email]);
 }
 
-/// The program on a database, with its mail going to a mail server.
+/// Starts the program on a database, with a mail server.
 fn run(home: &TempDir, url: &str, mail: &MailServer) -> ServerProcess {
     let (secret, smtp) = (SigningKey::generate().reveal(), mail.url());
     let settings = [
@@ -363,12 +369,12 @@ fn run(home: &TempDir, url: &str, mail: &MailServer) -> ServerProcess {
     ServerProcess::start(home.path(), &settings)
 }
 
-/// Signs up one more than an instance can write to at once, and waits until it does what it can.
+/// Signs up one user more than an instance can send mail to concurrently, and waits until it does what it can.
 async fn sign_up_too_many(server: &ServerProcess, mail: &MailServer) -> Vec<String> {
     let people = addresses(AT_ONCE + 1);
     for (number, email) in people.iter().enumerate() {
         if number == AT_ONCE {
-            until("all workers are busy", async || mail.callers() == AT_ONCE).await;
+            wait_until("all workers are busy", async || mail.callers() == AT_ONCE).await;
         }
         let body = json!({ "name": "x", "email": email, "password": PASSWORD });
         server.anonymous.post("/api/auth/sign-up/email", body).await.expect(200);
@@ -376,7 +382,7 @@ async fn sign_up_too_many(server: &ServerProcess, mail: &MailServer) -> Vec<Stri
     people
 }
 
-/// On the same database, with a clock that can be moved.
+/// Starts a server on the same database, with a clock that can be moved.
 async fn later(url: &str, mail: &MailServer) -> Server {
     Server::on(url, TempDir::new().unwrap(), &["--smtp-url", &mail.url()]).await
 }
@@ -393,18 +399,18 @@ async fn what_was_answered_is_mailed_although_the_process_was_killed(backend: Ba
     assert!(!server.wait().success());
     mail.set(SmtpBehavior::Takes);
 
-    // What nobody had begun is sent at once, and what had been begun when its lease is over.
+    // Jobs that were not running are done at once, and those that were when their lease ends.
     let server = run(&home, &url, &mail);
     mail.wait_for(1).await;
     server.signal("TERM");
-    assert!(server.wait().success(), "and notes that it is sent");
+    assert!(server.wait().success(), "the job was recorded as done");
     assert_eq!(written_to(&mail), people[AT_ONCE..]);
     let server = later(&url, &mail).await;
     advance(&server, LEASE);
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), people);
-    for taken in mail.accepted() {
-        let secret = taken.email().secret();
+    for accepted in mail.accepted() {
+        let secret = accepted.email().secret();
         server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
     }
 }
@@ -419,7 +425,7 @@ async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(ba
     let people = sign_up_too_many(&server, &mail).await;
     server.signal("TERM");
     let address = server.anonymous.base.trim_start_matches("http://").to_owned();
-    until("it takes no more", async || TcpStream::connect(&address).is_err()).await;
+    wait_until("it claims no more jobs", async || TcpStream::connect(&address).is_err()).await;
     mail.set(SmtpBehavior::Takes);
     assert!(server.wait().success());
     assert_eq!(written_to(&mail), people[..AT_ONCE]);
@@ -427,9 +433,9 @@ async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(ba
     mail.set(SmtpBehavior::Silent);
     let server = later(&url, &mail).await;
     let left = jobs(&server).await;
-    assert_eq!(left.len(), 1, "what was ended is noted");
+    assert_eq!(left.len(), 1, "the finished jobs are recorded");
     assert!(left[0].payload.contains(&people[AT_ONCE]));
     mail.set(SmtpBehavior::Takes);
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(written_to(&mail), people);
 }

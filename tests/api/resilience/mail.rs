@@ -1,4 +1,4 @@
-//! Mail over SMTP: what a mail server is told, and what becomes of a mail that it does not take.
+//! Mail over SMTP: the commands that a mail server gets, and what happens to a mail that it rejects.
 
 use std::time::Duration;
 
@@ -16,42 +16,42 @@ use crate::support::*;
 
 const SIGN_UP: &str = "/api/auth/sign-up/email";
 const JOBS: &str = "/api/admin/jobs";
-/// How long a job is its worker's.
+/// How long a worker holds the lease on a job.
 pub const LEASE: Span = seconds(5 * 60);
 
-/// Starts a server that gives its mail to this mail server.
-pub async fn sending_to(mail: &MailServer, backend: Backend, settings: &[&str]) -> Server {
+/// Starts a server that sends its mail through this mail server.
+pub async fn start_with_mail(mail: &MailServer, backend: Backend, settings: &[&str]) -> Server {
     let url = mail.url();
     let own = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
     backend.start_with(&[&own, settings].concat()).await
 }
 
-/// Asks for a mail that holds no link, and so needs no user.
-pub async fn write_to(server: &Server, email: &str) {
+/// Requests a mail without a link, which needs no user.
+pub async fn request_mail(server: &Server, email: &str) {
     let mail = Mail::new(About::PasswordChanged, email);
     Job::from(mail).add(&server.state, None).await.unwrap();
 }
 
-/// Moves the clock on, and has the server look for what is due.
+/// Advances the clock, and has the server look for due jobs.
 pub fn advance(server: &Server, span: Span) {
     server.advance(span);
     server.state.job_added.notify_one();
 }
 
-/// All jobs, newest first.
+/// Returns all jobs, newest first.
 pub async fn jobs(server: &Server) -> Vec<JobRow> {
     let window = Window::first(100);
     jobs::list(&server.state.store, None, window).await.unwrap().rows
 }
 
-/// The job that writes to an address, if it is not done.
+/// Returns the unfinished job that sends mail to an email.
 pub async fn job_for(server: &Server, email: &str) -> Option<JobRow> {
     let quoted = format!("\"{email}\"");
     jobs(server).await.into_iter().find(|job| job.payload.contains(&quoted))
 }
 
-/// Waits until this is so.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+/// Waits until the condition holds.
+pub async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
         if holds().await {
             return;
@@ -61,10 +61,10 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     panic!("not within 20 seconds: {what}");
 }
 
-/// Waits until the mail to an address has failed so often, and shows its job.
-pub async fn failed(server: &Server, email: &str, attempts: i32) -> JobRow {
+/// Waits until the mail to an email has failed this often, and returns its job.
+pub async fn wait_for_failures(server: &Server, email: &str, attempts: i32) -> JobRow {
     let mut found = None;
-    until(&format!("the mail to {email} fails {attempts} times"), async || {
+    wait_until(&format!("the mail to {email} fails {attempts} times"), async || {
         found = job_for(server, email).await;
         found.as_ref().is_some_and(|job| {
             // No delay after a failure is as long as the lease.
@@ -77,40 +77,40 @@ pub async fn failed(server: &Server, email: &str, attempts: i32) -> JobRow {
 }
 
 /// Waits until no job is left.
-pub async fn all_done(server: &Server) {
-    until("all jobs are done", async || jobs(server).await.is_empty()).await;
+pub async fn wait_for_all_jobs(server: &Server) {
+    wait_until("all jobs are done", async || jobs(server).await.is_empty()).await;
 }
 
-/// Waits until a mail that is asked for now has left: what was due before it has been begun.
-async fn all_begun(server: &Server, mail: &MailServer) {
+/// Waits until a mail that is requested now was sent: every job that was due before it has been started.
+async fn wait_until_sent(server: &Server, mail: &MailServer) {
     let marker = format!("{}@example.com", portcullis::store::page::new_id());
-    write_to(server, &marker).await;
-    until("the marker leaves", async || !mail.accepted_for(&marker).is_empty()).await;
+    request_mail(server, &marker).await;
+    wait_until("the marker is sent", async || !mail.accepted_for(&marker).is_empty()).await;
 }
 
-/// The one job, as an admin sees it.
-async fn shown(admin: &Person, query: &str) -> Value {
+/// Returns the only job, as the API shows it to an admin.
+async fn show_job(admin: &Person, query: &str) -> Value {
     let list = admin.browser.get(&format!("{JOBS}{query}")).await.expect(200);
     let items = list["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "{list}");
     items[0].clone()
 }
 
-/// A server and its mail server, and an admin who has had all mail of their own.
+/// Starts a server and its mail server, with an admin whose own mail has been sent.
 async fn with_an_admin(backend: Backend, settings: &[&str]) -> (Server, MailServer, Person) {
     let mail = MailServer::start(Security::None);
-    let server = sending_to(&mail, backend, settings).await;
+    let server = start_with_mail(&mail, backend, settings).await;
     let admin = server.sign_up_admin("admin").await;
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     (server, mail, admin)
 }
 
-/// What is said to a mail server before a mail, from which nobody learns anything.
+/// Whether a command to the mail server, before a mail, reveals nothing.
 fn tells_nothing(said: &str) -> bool {
     ["EHLO ", "STARTTLS ", "QUIT "].iter().any(|word| said.starts_with(word))
 }
 
-/// Where a link in HTML leads.
+/// Returns the URL of a link in HTML.
 #[track_caller]
 fn href(html: &str) -> String {
     let (_, rest) = html.split_once("href=\"").expect("a link");
@@ -124,19 +124,19 @@ fn href(html: &str) -> String {
 #[tokio::test]
 async fn a_mail_is_sent_with_credentials(#[case] security: Security, #[case] encrypted: bool) {
     let mail = MailServer::start(security);
-    let server = sending_to(&mail, Backend::Sqlite, &[]).await;
+    let server = start_with_mail(&mail, Backend::Sqlite, &[]).await;
     let ada = server.sign_up("ada").await;
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
 
-    let taken = mail.accepted();
-    assert_eq!(taken.len(), 1, "{taken:?}");
+    let accepted = mail.accepted();
+    assert_eq!(accepted.len(), 1, "{accepted:?}");
     let (user, password) = MailServer::CREDENTIALS;
-    assert_eq!(taken[0].credentials, Some((user.to_owned(), password.to_owned())));
-    assert_eq!(taken[0].encrypted, encrypted);
-    assert_eq!((&taken[0].to, &taken[0].email().to), (&ada.email, &ada.email));
+    assert_eq!(accepted[0].credentials, Some((user.to_owned(), password.to_owned())));
+    assert_eq!(accepted[0].encrypted, encrypted);
+    assert_eq!((&accepted[0].to, &accepted[0].email().to), (&ada.email, &ada.email));
     let in_clear = mail.commands().into_iter().filter(|said| said.ends_with(" in clear"));
     assert_eq!(in_clear.filter(|said| !tells_nothing(said)).count() > 0, !encrypted);
-    let secret = taken[0].email().secret();
+    let secret = accepted[0].email().secret();
     server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
 }
 
@@ -147,7 +147,7 @@ async fn a_mail_server_that_offers_no_encryption_gets_nothing() {
     let settings = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
     let server = Backend::Sqlite.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
-    let job = failed(&server, &ada.email, 1).await;
+    let job = wait_for_failures(&server, &ada.email, 1).await;
     assert!(job.last_error.as_ref().unwrap().contains("STARTTLS"), "{job:?}");
     assert_eq!(job.given_up_at, None);
     assert!(!mail.commands().is_empty());
@@ -173,7 +173,7 @@ async fn a_mail_server_with_a_certificate_that_does_not_fit_gets_nothing(
     }
     let server = Backend::Sqlite.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
-    let job = failed(&server, &ada.email, 1).await;
+    let job = wait_for_failures(&server, &ada.email, 1).await;
     assert!(job.last_error.as_ref().unwrap().contains("certificate"), "{job:?}");
     assert_eq!(job.given_up_at, None);
     assert!(mail.commands().iter().all(|said| tells_nothing(said)), "{:?}", mail.commands());
@@ -183,24 +183,25 @@ async fn a_mail_server_with_a_certificate_that_does_not_fit_gets_nothing(
 async fn both_parts_hold_the_link_which_begins_with_the_public_url() {
     let mail = MailServer::start(Security::None);
     let server =
-        sending_to(&mail, Backend::Sqlite, &["--public-url", "https://portal.example.com"]).await;
+        start_with_mail(&mail, Backend::Sqlite, &["--public-url", "https://portal.example.com"])
+            .await;
     let body = json!({ "name": "ada", "email": "ada@example.com", "password": PASSWORD });
     let request = server.anonymous.bare(Method::POST, SIGN_UP).json(&body);
     let request = request.header("Host", "evil.example").header("X-Forwarded-Host", "evil.example");
     Reply::of(request.header("Forwarded", "host=evil.example")).await.expect(200);
-    write_to(&server, "grace@example.com").await;
-    all_done(&server).await;
+    request_mail(&server, "grace@example.com").await;
+    wait_for_all_jobs(&server).await;
 
-    let letter = mail.accepted_for("ada@example.com")[0].email();
-    let link = letter.link();
+    let message = mail.accepted_for("ada@example.com")[0].email();
+    let link = message.link();
     assert!(link.as_str().starts_with("https://portal.example.com/verify-email#token="));
-    assert_eq!(href(&letter.html), link.as_str());
+    assert_eq!(href(&message.html), link.as_str());
     let notice = mail.accepted_for("grace@example.com")[0].email();
     for part in [&notice.text, &notice.html] {
         assert!(part.contains("https://portal.example.com/"), "{part}");
     }
-    for taken in mail.accepted() {
-        assert!(!String::from_utf8_lossy(&taken.raw).contains("evil"), "{taken:?}");
+    for accepted in mail.accepted() {
+        assert!(!String::from_utf8_lossy(&accepted.raw).contains("evil"), "{accepted:?}");
     }
 }
 
@@ -219,22 +220,22 @@ async fn both_parts_hold_the_link_which_begins_with_the_public_url() {
 #[tokio::test]
 async fn mail_comes_from(#[case] settings: &[&str], #[case] from: &str, #[case] envelope: &str) {
     let mail = MailServer::start(Security::None);
-    let server = sending_to(&mail, Backend::Sqlite, settings).await;
-    write_to(&server, "ada@example.com").await;
-    let taken = mail.wait_for(1).await.remove(0);
-    assert_eq!(taken.header("From"), from);
-    assert_eq!(taken.from, envelope);
+    let server = start_with_mail(&mail, Backend::Sqlite, settings).await;
+    request_mail(&server, "ada@example.com").await;
+    let accepted = mail.wait_for(1).await.remove(0);
+    assert_eq!(accepted.header("From"), from);
+    assert_eq!(accepted.from, envelope);
     let host = envelope.split_once('@').unwrap().1;
-    assert!(taken.header("Message-ID").ends_with(&format!("@{host}>")), "{taken:?}");
+    assert!(accepted.header("Message-ID").ends_with(&format!("@{host}>")), "{accepted:?}");
 }
 
 #[tokio::test]
 async fn mail_says_that_a_program_wrote_it() {
     let mail = MailServer::start(Security::None);
-    let server = sending_to(&mail, Backend::Sqlite, &[]).await;
-    write_to(&server, "ada@example.com").await;
-    let taken = mail.wait_for(1).await.remove(0);
-    assert_eq!(taken.header("Auto-Submitted"), "auto-generated");
+    let server = start_with_mail(&mail, Backend::Sqlite, &[]).await;
+    request_mail(&server, "ada@example.com").await;
+    let accepted = mail.wait_for(1).await.remove(0);
+    assert_eq!(accepted.header("Auto-Submitted"), "auto-generated");
 }
 
 #[rstest]
@@ -257,31 +258,31 @@ async fn mail_says_that_a_program_wrote_it() {
 #[case::cut_off_before_its_reply(SmtpBehavior::CutsReply, "incomplete response")]
 #[tokio::test]
 async fn a_mail_server_that_does_not_take_a_mail_is_given_it_again(
-    #[case] mood: SmtpBehavior,
+    #[case] behavior: SmtpBehavior,
     #[case] says: &str,
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
     let (server, mail, admin) = with_an_admin(backend, &[]).await;
-    mail.set(mood);
+    mail.set(behavior);
     let ada = server.sign_up("ada").await;
-    failed(&server, &ada.email, 1).await;
-    let job = shown(&admin, "?state=waiting").await;
+    wait_for_failures(&server, &ada.email, 1).await;
+    let job = show_job(&admin, "?state=waiting").await;
     assert_eq!(job["attempts"], 1);
     assert!(job["lastError"].as_str().unwrap().contains(says), "{job}");
     assert_eq!(job["nextAttemptAt"], (server.now() + seconds(30)).to_string());
     assert_eq!(job["givenUpAt"], Value::Null);
     let before = mail.accepted_for(&ada.email).len();
-    assert_eq!(before, usize::from(mood == SmtpBehavior::CutsReply));
+    assert_eq!(before, usize::from(behavior == SmtpBehavior::CutsReply));
 
     mail.set(SmtpBehavior::Takes);
     advance(&server, seconds(29));
-    all_begun(&server, &mail).await;
+    wait_until_sent(&server, &mail).await;
     assert_eq!(job_for(&server, &ada.email).await.unwrap().attempts, 1, "it is not due yet");
     advance(&server, seconds(1));
-    all_done(&server).await;
-    let taken = mail.accepted_for(&ada.email);
-    assert_eq!(taken.len(), before + 1);
-    let secret = taken.last().unwrap().email().secret();
+    wait_for_all_jobs(&server).await;
+    let accepted = mail.accepted_for(&ada.email);
+    assert_eq!(accepted.len(), before + 1);
+    let secret = accepted.last().unwrap().email().secret();
     server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
 }
 
@@ -290,31 +291,31 @@ async fn a_mail_server_that_says_nothing_holds_a_mail_up_for_its_time_only(backe
     let (server, mail, admin) = with_an_admin(backend, &["--smtp-timeout", "2"]).await;
     mail.set(SmtpBehavior::Silent);
     let ada = server.sign_up("ada").await;
-    failed(&server, &ada.email, 1).await;
-    let job = shown(&admin, "").await;
+    wait_for_failures(&server, &ada.email, 1).await;
+    let job = show_job(&admin, "").await;
     assert_eq!(job["lastError"], "the mail server took too long");
     mail.set(SmtpBehavior::Takes);
     advance(&server, seconds(30));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     assert_eq!(mail.accepted_for(&ada.email).len(), 1);
 }
 
 #[apply(on_both_databases)]
 async fn a_mail_server_that_is_away_is_tried_for_a_day_and_no_longer(backend: Backend) {
     let mail = MailServer::closed(Security::None, "127.0.0.1");
-    let server = sending_to(&mail, backend, &[]).await;
+    let server = start_with_mail(&mail, backend, &[]).await;
     let admin = server.sign_up_admin("admin").await;
     let start = server.now();
-    let mut job = failed(&server, &admin.email, 1).await;
+    let mut job = wait_for_failures(&server, &admin.email, 1).await;
     assert_eq!(job.run_at, start + seconds(30));
     for attempts in 2..=31 {
         assert_eq!(job.given_up_at, None, "{job:?}");
         assert!(job.last_error.unwrap().contains("refused"));
         server.clock.set(job.run_at);
         server.state.job_added.notify_one();
-        job = failed(&server, &admin.email, attempts).await;
+        job = wait_for_failures(&server, &admin.email, attempts).await;
     }
-    let given_up = job.given_up_at.expect("it is given up");
+    let given_up = job.given_up_at.expect("the job is given up");
     assert_eq!(given_up, server.now());
     assert!(
         start + days(1) - seconds(3600) < given_up && given_up < start + days(1) + seconds(3600)
@@ -322,9 +323,9 @@ async fn a_mail_server_that_is_away_is_tried_for_a_day_and_no_longer(backend: Ba
 
     let mail = mail.open();
     advance(&server, days(1));
-    all_begun(&server, &mail).await;
+    wait_until_sent(&server, &mail).await;
     assert!(mail.accepted_for(&admin.email).is_empty());
-    let shown = shown(&admin, "?state=given-up").await;
+    let shown = show_job(&admin, "?state=given-up").await;
     assert_eq!(shown["attempts"], 31);
     assert_eq!(shown["givenUpAt"], given_up.to_string());
     assert_eq!(shown["nextAttemptAt"], Value::Null);
@@ -345,9 +346,9 @@ async fn an_address_that_is_refused_for_good_is_given_up_at_once(#[case] reply: 
     let (server, mail, admin) = with_an_admin(Backend::Sqlite, &[]).await;
     mail.set(SmtpBehavior::Answers("RCPT", reply));
     let ada = server.sign_up("ada").await;
-    let job = failed(&server, &ada.email, 1).await;
+    let job = wait_for_failures(&server, &ada.email, 1).await;
     assert_eq!(job.given_up_at, Some(server.now()));
-    let shown = shown(&admin, "?state=given-up").await;
+    let shown = show_job(&admin, "?state=given-up").await;
     assert_eq!(shown["userId"], ada.id.as_str());
     assert_eq!(shown["givenUpAt"], server.now().to_string());
     assert_eq!(shown["nextAttemptAt"], Value::Null);
@@ -356,11 +357,11 @@ async fn an_address_that_is_refused_for_good_is_given_up_at_once(#[case] reply: 
 
     mail.set(SmtpBehavior::Takes);
     advance(&server, days(1));
-    all_begun(&server, &mail).await;
+    wait_until_sent(&server, &mail).await;
     assert!(mail.accepted_for(&ada.email).is_empty());
 }
 
-/// An address is refused where it is named; whoever refuses before or after that means us.
+/// Only a response to RCPT rejects the recipient; a rejection before or after it concerns the sender.
 #[rstest]
 #[case::at_the_door("")]
 #[case::for_our_name("EHLO")]
@@ -371,34 +372,34 @@ async fn a_brief_refusal_of_something_else_is_no_refusal_of_the_address(#[case] 
     let (server, mail, _) = with_an_admin(Backend::Sqlite, &[]).await;
     mail.set(SmtpBehavior::Answers(at, "550 no"));
     let ada = server.sign_up("ada").await;
-    let job = failed(&server, &ada.email, 1).await;
+    let job = wait_for_failures(&server, &ada.email, 1).await;
     assert_eq!(job.given_up_at, None, "{job:?}");
 }
 
 #[tokio::test]
 async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
     let mail = MailServer::start(Security::None);
-    let server = sending_to(&mail, Backend::Sqlite, &["--smtp-timeout", "2"]).await;
-    let moods = [
+    let server = start_with_mail(&mail, Backend::Sqlite, &["--smtp-timeout", "2"]).await;
+    let behaviors = [
         SmtpBehavior::Answers("QUIT", "421 too late"),
         SmtpBehavior::Answers("QUIT", ""),
         SmtpBehavior::Lingers,
     ];
-    for (mood, email) in
-        moods.into_iter().zip(["cold@x.example", "mute@x.example", "slow@x.example"])
+    for (behavior, email) in
+        behaviors.into_iter().zip(["cold@x.example", "mute@x.example", "slow@x.example"])
     {
-        mail.set(mood);
-        write_to(&server, email).await;
-        until("it was tried", async || {
+        mail.set(behavior);
+        request_mail(&server, email).await;
+        wait_until("the mail was tried", async || {
             job_for(&server, email).await.is_none_or(|job| job.last_error.is_some())
         })
         .await;
-        assert!(job_for(&server, email).await.is_none(), "{mood:?}");
-        assert_eq!(mail.accepted_for(email).len(), 1, "{mood:?}");
+        assert!(job_for(&server, email).await.is_none(), "{behavior:?}");
+        assert_eq!(mail.accepted_for(email).len(), 1, "{behavior:?}");
     }
 }
 
-/// What goes to this machine itself crosses no network.
+/// Mail to this machine itself crosses no network.
 #[rstest]
 #[case("smtp://localhost?tls=none", false)]
 #[case("smtp://127.0.0.1?tls=none", false)]
@@ -425,8 +426,8 @@ async fn what_a_mail_server_says_at_length_is_kept_in_part(backend: Backend) {
     for (number, reply) in [long, many].into_iter().enumerate() {
         mail.set(SmtpBehavior::Answers("RCPT", reply));
         let email = format!("{number}@example.com");
-        write_to(&server, &email).await;
-        let said = failed(&server, &email, 1).await.last_error.unwrap();
+        request_mail(&server, &email).await;
+        let said = wait_for_failures(&server, &email, 1).await.last_error.unwrap();
         assert!(said.contains("4.3.0") && !said.contains('\n'), "{said}");
         assert!((400..=500).contains(&said.chars().count()), "{said}");
     }
@@ -443,16 +444,16 @@ async fn of_a_link_that_was_mailed_thrice_any_works_until_one_is_used(
 ) {
     let (server, mail, _) = with_an_admin(backend, &[]).await;
     let ada = server.sign_up("ada").await;
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     mail.set(SmtpBehavior::CutsReply);
     let request = json!({ "email": ada.email });
     server.anonymous.post("/api/auth/request-password-reset", request).await.expect(200);
-    failed(&server, &ada.email, 1).await;
+    wait_for_failures(&server, &ada.email, 1).await;
     advance(&server, seconds(30));
-    failed(&server, &ada.email, 2).await;
+    wait_for_failures(&server, &ada.email, 2).await;
     mail.set(SmtpBehavior::Takes);
     advance(&server, seconds(60));
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
 
     let mails = mail.accepted_for(&ada.email).split_off(1);
     assert_eq!(mails.len(), 3, "{mails:?}");
@@ -478,12 +479,12 @@ async fn a_mail_waits_without_its_secret(backend: Backend) {
     let (server, mail, _) = with_an_admin(backend, &[]).await;
     mail.set(SmtpBehavior::CutsReply);
     let ada = server.sign_up("ada").await;
-    let job = failed(&server, &ada.email, 1).await;
+    let job = wait_for_failures(&server, &ada.email, 1).await;
     let payload: Value = serde_json::from_str(&job.payload).unwrap();
     assert_eq!(payload, json!({ "about": "verify-email", "email": ada.email }));
     let secret = mail.accepted_for(&ada.email)[0].email().secret();
     let stored = dump(&server).await;
-    assert!(stored.contains(&job.id), "the job is among what was looked at");
+    assert!(stored.contains(&job.id), "the dump contains the job");
     assert!(!stored.contains(&secret), "{stored}");
     assert!(!stored.contains(MailServer::CREDENTIALS.1));
 }

@@ -1,4 +1,4 @@
-//! Two things at once, again and again: every round must end in one of the ways that are allowed.
+//! Two concurrent requests, again and again: every round must end in one of the allowed outcomes.
 //!
 //! Other races stand beside the operations that they belong to. `just races` runs all of them for long.
 
@@ -27,11 +27,11 @@ fn path(person: &Person, what: &str) -> String {
     format!("/api/admin/users/{}{what}", person.id)
 }
 
-async fn let_in_again(admin: &Person, person: &Person) {
+async fn reactivate(admin: &Person, person: &Person) {
     admin.browser.post(&path(person, "/reactivate"), json!({})).await.expect(200);
 }
 
-/// Whether it was done; if not, it was refused to somebody who may not do it (any more).
+/// Whether the request succeeded; if not, it was rejected because the caller may not do it (any more).
 #[track_caller]
 fn is_done(reply: &Reply) -> bool {
     let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&reply.status);
@@ -45,18 +45,18 @@ async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let (store, last_used) = (&server.state.store, &server.state.last_used);
     for round in 0..rounds(20) {
-        let made = ada.create_token(json!({ "name": "raced" })).await;
-        let script = server.anonymous.with_token(made["token"].as_str().unwrap());
-        let place = format!("/api/tokens/{}", made["id"].as_str().unwrap());
+        let created = ada.create_token(json!({ "name": "raced" })).await;
+        let script = server.anonymous.with_token(created["token"].as_str().unwrap());
+        let token_path = format!("/api/tokens/{}", created["id"].as_str().unwrap());
         if round % 2 == 0 {
-            // The gate has seen it alive, and what it noted is written once it is not.
+            // The gate has accepted the credential, and its use is written after the revocation.
             script.get(ME).await.expect(200);
-            ada.browser.delete(&place).await.expect(204);
+            ada.browser.delete(&token_path).await.expect(204);
         } else {
             let (one, other, revoked, flushed) = tokio::join!(
                 script.get(ME),
                 script.get(ME),
-                ada.browser.delete(&place),
+                ada.browser.delete(&token_path),
                 last_used.flush(store)
             );
             revoked.expect(204);
@@ -64,12 +64,12 @@ async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
             is_done(&one);
             is_done(&other);
         }
-        let before = ada.browser.get(&place).await.expect(200);
+        let before = ada.browser.get(&token_path).await.expect(200);
         last_used.flush(store).await.unwrap();
-        let after = ada.browser.get(&place).await.expect(200);
+        let after = ada.browser.get(&token_path).await.expect(200);
         assert_eq!(after["state"], "revoked", "round {round}");
         assert_eq!(after["revokedAt"], before["revokedAt"]);
-        assert!(round % 2 == 1 || after["lastUsedAt"].is_string(), "it was written");
+        assert!(round % 2 == 1 || after["lastUsedAt"].is_string(), "the last use was written");
         script.get(ME).await.assert_problem(401, "token_invalid");
     }
 }
@@ -80,23 +80,23 @@ async fn nobody_slips_in_who_is_locked_out_meanwhile(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let credentials = json!({ "email": ada.email, "password": PASSWORD });
-    let place = path(&ada, "/deactivate");
+    let deactivate_path = path(&ada, "/deactivate");
     for round in 0..rounds(8) {
         let revoke = round % 2 == 0;
-        let (signed_in, locked) = tokio::join!(
+        let (signed_in, deactivated) = tokio::join!(
             server.anonymous.post("/api/auth/sign-in/email", credentials.clone()),
-            admin.browser.post(&place, json!({ "revokeCredentials": revoke }))
+            admin.browser.post(&deactivate_path, json!({ "revokeCredentials": revoke }))
         );
-        locked.expect(200);
+        deactivated.expect(200);
         let Some(cookie) = signed_in.cookie() else {
             signed_in.assert_problem(403, "USER_DEACTIVATED");
-            let_in_again(&admin, &ada).await;
+            reactivate(&admin, &ada).await;
             continue;
         };
         signed_in.expect(200);
         let browser = server.anonymous.with_cookie(&cookie);
         browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
-        let_in_again(&admin, &ada).await;
+        reactivate(&admin, &ada).await;
         browser.get(ME).await.expect(if revoke { 401 } else { 200 });
     }
 }
@@ -106,19 +106,20 @@ async fn a_request_on_its_way_lets_nobody_in_again_who_is_locked_out(backend: Ba
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
-    let (lock_out, own) = (path(&mallory, "/deactivate"), path(&mallory, "/reactivate"));
+    let (deactivate_path, reactivate_path) =
+        (path(&mallory, "/deactivate"), path(&mallory, "/reactivate"));
     for round in 0..rounds(20) {
-        let (locked, one, other) = tokio::join!(
-            admin.browser.post(&lock_out, json!({})),
-            mallory.browser.post(&own, json!({})),
-            mallory.browser.post(&own, json!({}))
+        let (deactivated, one, other) = tokio::join!(
+            admin.browser.post(&deactivate_path, json!({})),
+            mallory.browser.post(&reactivate_path, json!({})),
+            mallory.browser.post(&reactivate_path, json!({}))
         );
-        locked.expect(200);
+        deactivated.expect(200);
         is_done(&one);
         is_done(&other);
         let reply = mallory.browser.get(ME).await;
         assert_eq!(reply.status, 401, "round {round}: {one:?} {other:?}");
-        let_in_again(&admin, &mallory).await;
+        reactivate(&admin, &mallory).await;
     }
 }
 
@@ -127,13 +128,13 @@ async fn a_request_on_its_way_makes_nobody_an_admin_again_who_is_demoted(backend
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mut mallory = server.sign_up_admin("mallory").await;
-    let place = path(&mallory, "");
+    let user_path = path(&mallory, "");
     for round in 0..rounds(20) {
         let promotion = || json!({ "role": "admin" });
         let (demoted, one, other) = tokio::join!(
-            admin.browser.patch(&place, json!({ "role": "user" })),
-            mallory.browser.patch(&place, promotion()),
-            mallory.browser.patch(&place, promotion())
+            admin.browser.patch(&user_path, json!({ "role": "user" })),
+            mallory.browser.patch(&user_path, promotion()),
+            mallory.browser.patch(&user_path, promotion())
         );
         demoted.expect(200);
         is_done(&one);
@@ -162,7 +163,7 @@ async fn of_two_admins_who_lock_each_other_out_one_stays_also_where_there_is_a_t
         assert_ne!(done[0], done[1], "round {round}: {one:?} {other:?}");
         for (person, stays) in [(&ada, done[0]), (&grace, done[1])] {
             person.browser.get(ME).await.expect(if stays { 200 } else { 401 });
-            let_in_again(&admin, person).await;
+            reactivate(&admin, person).await;
         }
     }
 }
@@ -173,27 +174,27 @@ async fn what_an_admin_does_who_is_locked_out_meanwhile_is_done_or_refused(backe
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
     let friend = server.sign_up("friend").await;
-    let (lock_out, at_friend) = (path(&mallory, "/deactivate"), path(&friend, ""));
+    let (deactivate_path, at_friend) = (path(&mallory, "/deactivate"), path(&friend, ""));
     for round in 0..rounds(20) {
         let email = format!("accomplice{round}@example.com");
         let accomplice = json!({ "name": "x", "email": email, "role": "admin" });
-        let (locked, made, promoted) = tokio::join!(
-            admin.browser.post(&lock_out, json!({})),
+        let (deactivated, created, promoted) = tokio::join!(
+            admin.browser.post(&deactivate_path, json!({})),
             mallory.browser.post("/api/admin/users", accomplice),
             mallory.browser.patch(&at_friend, json!({ "role": "admin" }))
         );
-        locked.expect(200);
+        deactivated.expect(200);
         let found = admin.browser.get(&format!("/api/admin/users?search={email}")).await;
         let found = found.expect(200)["items"].as_array().unwrap().len();
-        assert_eq!(found, usize::from(is_done(&made)), "round {round}: {made:?}");
+        assert_eq!(found, usize::from(is_done(&created)), "round {round}: {created:?}");
         let role = admin.browser.get(&at_friend).await.expect(200)["role"].clone();
         assert_eq!(role == "admin", is_done(&promoted), "round {round}: {promoted:?}");
         server.set_role(&friend, Role::User).await;
-        let_in_again(&admin, &mallory).await;
+        reactivate(&admin, &mallory).await;
     }
 }
 
-/// A request that the gate has let pass, and that comes too late to the store.
+/// A request that passes the gate while the caller is an admin, and reaches the store when they no longer are.
 #[apply(on_both_databases)]
 async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
     let server = backend.start().await;
@@ -211,20 +212,20 @@ async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
     assert_eq!(make("2@example.com").await.err(), Some(AdminCheckFailed::NotAnAdmin));
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
     assert_eq!(make("3@example.com").await.err(), Some(AdminCheckFailed::LockedOut));
-    let made = admin.browser.get("/api/admin/users?search=@example.com").await.expect(200);
-    assert_eq!(made["items"].as_array().unwrap().len(), 3, "{made}");
+    let created = admin.browser.get("/api/admin/users?search=@example.com").await.expect(200);
+    assert_eq!(created["items"].as_array().unwrap().len(), 3, "{created}");
 }
 
-/// Requests that the gate has let pass, and that come too late to the store.
+/// Requests that pass the gate while the caller is an admin, and reach the store when they no longer are.
 #[apply(on_both_databases)]
 async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
-    let token = made["id"].as_str().unwrap();
+    let created = ada.create_token(json!({ "name": "hers" })).await;
+    let script = server.anonymous.with_token(created["token"].as_str().unwrap());
+    let token = created["id"].as_str().unwrap();
     server.wait_for_jobs().await;
     let job = NewJob::new("foreign", "{}".to_owned(), None, server.now());
     let job_id = job.id().to_owned();
@@ -262,11 +263,11 @@ async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(back
     assert_eq!(audited().await, before);
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
     assert_eq!(late().await, [Some(AdminCheckFailed::LockedOut); 5]);
-    assert_eq!(audited().await, before + 1, "the lock-out itself");
+    assert_eq!(audited().await, before + 1, "the revocation itself");
     ada.browser.get(ME).await.expect(200);
     script.get(ME).await.expect(200);
     assert_eq!(jobs::count(store).await.unwrap(), (1, 0));
-    let_in_again(&admin, &mallory).await;
+    reactivate(&admin, &mallory).await;
     server.set_role(&mallory, Role::Admin).await;
     assert_eq!(late().await, [None; 5]);
 }
@@ -277,22 +278,22 @@ async fn what_an_admin_ends_who_is_locked_out_meanwhile_is_ended_or_refused(back
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
     let friend = server.sign_up("friend").await;
-    let lock_out = path(&mallory, "/deactivate");
+    let deactivate_path = path(&mallory, "/deactivate");
     let (sessions, tokens) = (path(&friend, "/sessions"), path(&friend, "/tokens"));
     for round in 0..rounds(20) {
         let browser = server.sign_in(&friend).await;
-        let made = browser.post("/api/tokens", json!({ "name": "raced" })).await.expect(201);
-        let script = server.anonymous.with_token(made["token"].as_str().unwrap());
-        let (locked, ended, revoked) = tokio::join!(
-            admin.browser.post(&lock_out, json!({})),
+        let created = browser.post("/api/tokens", json!({ "name": "raced" })).await.expect(201);
+        let script = server.anonymous.with_token(created["token"].as_str().unwrap());
+        let (deactivated, ended, revoked) = tokio::join!(
+            admin.browser.post(&deactivate_path, json!({})),
             mallory.browser.delete(&sessions),
             mallory.browser.delete(&tokens)
         );
-        locked.expect(200);
+        deactivated.expect(200);
         let lives = |done| if done { 401 } else { 200 };
         assert_eq!(browser.get(ME).await.status, lives(is_done(&ended)), "round {round}");
         assert_eq!(script.get(ME).await.status, lives(is_done(&revoked)), "round {round}");
-        let_in_again(&admin, &mallory).await;
+        reactivate(&admin, &mallory).await;
     }
 }
 
@@ -312,16 +313,17 @@ async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend
             let revoked = event(Action::TokensRevoked);
             operator_revocation::revoke_tokens(store, of.clone(), now, revoked).await.unwrap();
         };
-        let (made, ()) = tokio::join!(browser.post("/api/tokens", json!({ "name": "raced" })), end);
+        let (created, ()) =
+            tokio::join!(browser.post("/api/tokens", json!({ "name": "raced" })), end);
         browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
-        if is_done(&made) {
-            let token = made.expect(201)["token"].as_str().unwrap().to_owned();
+        if is_done(&created) {
+            let token = created.expect(201)["token"].as_str().unwrap().to_owned();
             server.anonymous.with_token(&token).get(ME).await.assert_problem(401, "token_invalid");
         }
     }
 }
 
-/// All who write sessions, links and tokens, in whatever order they lock them.
+/// All operations that write sessions, links and tokens, in whatever order they lock them.
 #[apply(on_both_databases)]
 async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
@@ -337,7 +339,7 @@ async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Ba
         let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
         let sign_in = json!({ "email": grace.email, "password": PASSWORD });
         let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
-        let (reset, changed, begun, entered, made, left, ended, revoked, deleted) = tokio::join!(
+        let (reset, changed, begun, entered, created, left, ended, revoked, deleted) = tokio::join!(
             anonymous.post("/api/auth/reset-password", reset),
             phone.post("/api/auth/change-password", change),
             anonymous.post("/api/auth/sign-in/email", sign_in),
@@ -348,7 +350,7 @@ async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Ba
             operator_revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)),
             retention::complete(store, Due { now, keep_audit_events: days(365) }, 2)
         );
-        for reply in [reset, changed, begun, entered, made, left] {
+        for reply in [reset, changed, begun, entered, created, left] {
             assert!(reply.status.as_u16() < 500, "round {round}: {reply:?}");
         }
         assert!(

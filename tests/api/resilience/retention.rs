@@ -1,4 +1,4 @@
-//! Rows whose time is over are deleted in small batches, while others write.
+//! Expired rows are deleted in small batches, while others write.
 
 mod clocks;
 mod commands;
@@ -26,7 +26,7 @@ async fn sessions(server: &Server) -> usize {
     select(server, "SELECT id AS value FROM sessions WHERE id LIKE 'old-%'").await.len()
 }
 
-/// A site, and somebody with so many sessions that ended at this moment.
+/// Starts a server with a user who has this many sessions that ended at this moment.
 async fn with_old_sessions(backend: Backend, count: usize) -> (Server, Person) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
@@ -39,8 +39,8 @@ async fn add_old_sessions(backend: Backend, server: &Server, user: &Person, coun
     execute(server, &sql).await;
 }
 
-/// Waits until this is so.
-async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
+/// Waits until the condition holds.
+async fn wait_until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
     for _ in 0..1500 {
         if reached().await {
             return;
@@ -94,7 +94,7 @@ async fn every_step_finds_its_rows_by_an_index(backend: Backend) {
     }
 }
 
-/// Triggers would begin an epoch with a session that ended less than an hour ago, by the database's clock.
+/// By the database's clock, triggers would begin an epoch for a session that ended less than an hour ago.
 #[apply(on_both_databases)]
 async fn a_session_is_deleted_two_hours_after_its_end_and_begins_no_epoch(backend: Backend) {
     let server = backend.start().await;
@@ -145,7 +145,7 @@ async fn old_rows_are_deleted_to_the_last_while_others_write(backend: Backend) {
         }
     })
     .await;
-    assert!(writes > 0, "it was done at once");
+    assert!(writes > 0, "the deletion took no time");
     ada.browser.get("/api/me").await.expect(200);
 }
 
@@ -161,13 +161,13 @@ async fn a_step_that_fails_keeps_no_other_from_its_work(backend: Backend) {
     execute(&server, &add).await;
     execute(&server, "ALTER TABLE sessions RENAME TO elsewhere").await;
     server.state.retention_due.notify_one();
-    until("the links are gone", async || {
+    wait_until("the links are deleted", async || {
         select(&server, "SELECT 'x' AS value FROM setup_links").await.is_empty()
     })
     .await;
     execute(&server, "ALTER TABLE elsewhere RENAME TO sessions").await;
     server.state.retention_due.notify_one();
-    until("the sessions are gone", async || sessions(&server).await == 0).await;
+    wait_until("the sessions are deleted", async || sessions(&server).await == 0).await;
 }
 
 #[apply(on_both_databases)]
@@ -179,10 +179,10 @@ async fn a_stop_does_not_wait_for_all_batches(backend: Backend) {
     let sql = add_sessions(backend, &ada.id, 20_000, server.now() - days(1));
     execute(&server, &sql).await;
     server.state.retention_due.notify_one();
-    until("some are gone", async || sessions(&server).await < 20_000).await;
+    wait_until("some sessions are deleted", async || sessions(&server).await < 20_000).await;
     within_timeout(server.stop()).await;
     let sql = "SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM sessions \
                WHERE id LIKE 'old-%'";
     let left = Database::at(&url).await.rows(sql).await;
-    assert_ne!(left[0].1, "0", "it has waited for all of them, or was over too soon");
+    assert_ne!(left[0].1, "0", "the stop waited for all rows, or came too late");
 }

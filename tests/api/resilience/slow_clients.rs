@@ -1,4 +1,4 @@
-//! Many clients that hold a connection and hardly use it, beside some that mean it.
+//! Slow clients: many connections that are held open and hardly used, beside some ordinary clients.
 //!
 //! The long form: `SLOW_SOCKETS=2000 cargo test --test api slow_clients:: -- --nocapture`
 
@@ -25,21 +25,21 @@ use crate::support::*;
 /// How a client wastes its connection.
 #[derive(Clone, Copy)]
 enum Waste {
-    /// It sends nothing.
+    /// Sends nothing.
     Nothing,
-    /// It never comes to the end of the head.
+    /// Never finishes the head.
     Head,
-    /// It never comes to the end of the body.
+    /// Never finishes the body.
     Body,
-    /// It never comes to the end of a body in chunks.
+    /// Never finishes a chunked body.
     Chunks,
-    /// The same, of one that is answered unread.
+    /// As `Chunks`, for a body that the server does not read.
     Unread,
 }
 
 const WASTES: [Waste; 5] = [Waste::Nothing, Waste::Head, Waste::Body, Waste::Chunks, Waste::Unread];
 
-/// How many ask for much and read none of it. That is work, for a moment, so there are few of them.
+/// How many clients request much and read none of it. Each causes work for a moment, so there are few of them.
 const READERS: usize = 10;
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     let sockets = long.unwrap_or(300);
     let home = TempDir::new().unwrap();
     let server = ServerProcess::of(with_few_files_until_it_asks(home.path()).spawn().unwrap());
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     let address = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     let mut reading = Vec::new();
     for _ in 0..READERS {
@@ -56,20 +56,20 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
     }
     let mut wasting = Vec::new();
     for waste in WASTES.into_iter().cycle().take(sockets) {
-        let socket = TcpStream::connect(address).await.expect("there are sockets enough");
+        let socket = TcpStream::connect(address).await.expect("there are enough sockets");
         wasting.push(tokio::spawn(within_timeout(until_shut_out(socket, waste))));
     }
     let over = Arc::new(AtomicBool::new(false));
-    let honest: Vec<_> = [&witness.browser, &witness.script]
+    let honest: Vec<_> = [&probe.browser, &probe.script]
         .map(|caller| tokio::spawn(ask_honestly(caller.clone(), over.clone())))
         .into();
     if long.is_some() {
-        // The system takes half a minute and a little to give up on them.
+        // The system gives up on them after a little more than half a minute.
         wasting.append(&mut reading);
     }
     let shut_out = wasting.len();
     for client in wasting {
-        client.await.expect("it is shut out in time");
+        client.await.expect("the connection is closed in time");
     }
     over.store(true, Ordering::Relaxed);
     let mut waits = Vec::new();
@@ -84,12 +84,12 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
          {most:?}, the slowest {worst:?}",
         waits.len()
     );
-    // Far from what it takes, and far from what it would if they waited for the slow.
+    // Well above what a response takes, and well below what it would take if it waited for the slow clients.
     assert!(worst < Duration::from_secs(5), "{worst:?}");
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
-/// One is enough: it waits for the system to give up on it, which takes half a minute and a little.
+/// One client is enough: the system gives up on it after a little more than half a minute.
 #[tokio::test]
 async fn who_takes_no_answer_is_shut_out() {
     let server = Backend::Sqlite.start().await;
@@ -98,12 +98,12 @@ async fn who_takes_no_answer_is_shut_out() {
     server.anonymous.get("/health/ready").await.expect(200);
 }
 
-/// What bounds the first head ends with it.
+/// The timeout of the first head ends with that head.
 #[tokio::test]
 async fn a_client_that_stops_in_its_second_head_is_shut_out() {
     let server = Backend::Sqlite.start_with(&["--keep-alive", "10"]).await;
     let address: SocketAddr = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
-    // Older than the other, so that it would end before if it were not for its requests.
+    // Older than the other connection, so that it would be closed first if it were not for its requests.
     let mut in_use = TcpStream::connect(address).await.unwrap();
     ask_again(&mut in_use).await;
     let mut socket = TcpStream::connect(address).await.unwrap();
@@ -138,29 +138,30 @@ async fn a_client_that_stops_in_its_second_head_is_shut_out() {
     server.anonymous.get("/health/ready").await.expect(200);
 }
 
-/// Asks once more on a connection that is kept open.
+/// Sends another request on a kept-alive connection.
 async fn ask_again(socket: &mut TcpStream) {
     socket.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = vec![0; 4096];
     let length = within_timeout(socket.read(&mut answer)).await.unwrap();
-    assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "it is open and answered");
+    assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "the connection is open and served");
 }
 
-/// A client that has little room for answers.
+/// Connects with a small receive buffer.
 async fn hardly_reading(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(address).await.unwrap()
 }
 
-/// As a service is started by default: 1024 files, and more for the asking; fewer, to see it sooner.
+/// As a service is started by default: a soft limit of 1024 open files, and a higher hard limit. The limit is
+/// lower here, so that the test reaches it sooner.
 fn with_few_files_until_it_asks(home: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -Sn 128; exec \"$0\"", env!("CARGO_BIN_EXE_portcullis")]);
     with_clean_environment(command, home, &[])
 }
 
-/// Sends a little every now and then, until the server closes.
+/// Sends a little every now and then, until the server closes the connection.
 async fn until_shut_out(mut socket: TcpStream, waste: Waste) {
     let opening = match waste {
         Waste::Head => "GET /api/me HTTP/1.1\r\nHost: x\r\nX-Slow: ",
@@ -200,7 +201,7 @@ async fn until_shut_out(mut socket: TcpStream, waste: Waste) {
     assert!(unread || answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
-/// Asks for more than the wire holds, and reads nothing of it until the server has given up.
+/// Requests more than the socket buffers hold, and reads nothing of it until the server has given up.
 async fn ask_only(mut socket: TcpStream) {
     for _ in 0..40 {
         let _ = socket.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -211,16 +212,16 @@ async fn ask_only(mut socket: TcpStream) {
 }
 
 async fn within_long_timeout(work: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_mins(3), work).await.expect("the wait is bounded");
+    tokio::time::timeout(Duration::from_mins(3), work).await.expect("the wait ends in time");
 }
 
-/// How long each answer took.
+/// Sends ordinary requests, and returns how long each response took.
 async fn ask_honestly(caller: Caller, over: Arc<AtomicBool>) -> Vec<Duration> {
     let mut waits = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        let asked = Instant::now();
+        let started = Instant::now();
         let reply = within_timeout(Reply::of(caller.request(Method::GET, "/api/me"))).await;
-        waits.push(asked.elapsed());
+        waits.push(started.elapsed());
         reply.expect(200);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -230,7 +231,7 @@ async fn ask_honestly(caller: Caller, over: Arc<AtomicBool>) -> Vec<Duration> {
 /// A body that no handler reads, by how it is announced.
 const ENDLESS: [&str; 2] = ["Transfer-Encoding: chunked", "Content-Length: 1000000000000"];
 
-/// More than all buffers on the way hold, and far less than a second of reading on this machine.
+/// More than all buffers on the way hold, and far less than this machine reads in a second.
 const TOO_MUCH: usize = 64 * 1024 * 1024;
 
 #[tokio::test]
@@ -242,16 +243,16 @@ async fn an_endless_body_that_no_handler_reads_is_cut_off_after_its_answer() {
             let socket = TcpStream::connect(address).await.unwrap();
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n");
             let (sent, answer) = within_timeout(send_without_end(socket, &head)).await;
-            assert!(sent < TOO_MUCH, "{announced}, {path}: {sent} bytes were taken");
+            assert!(sent < TOO_MUCH, "{announced}, {path}: {sent} bytes were read");
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{announced}: {answer}");
             assert!(answer.to_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
-            assert!(answer.ends_with('}'), "the answer came whole: {answer}");
+            assert!(answer.ends_with('}'), "the response is complete: {answer}");
         }
     }
     server.anonymous.get("/health/ready").await.expect(200);
 }
 
-/// Sends chunks as fast as they are taken: how much was, and what was answered.
+/// Sends chunks as fast as they are read. Returns how much was sent, and the response.
 async fn send_without_end(mut socket: TcpStream, head: &str) -> (usize, String) {
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).into_bytes();
     let (mut from, mut to) = socket.split();

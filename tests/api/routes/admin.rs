@@ -13,28 +13,28 @@ use crate::support::*;
 
 const USERS: &str = "/api/admin/users";
 
-/// Where somebody is.
-fn place(person: &Person) -> String {
+/// Returns the path of a user.
+fn user_path(person: &Person) -> String {
     format!("{USERS}/{}", person.id)
 }
 
-/// Ids of nobody and of nothing.
+/// Ids of no user and no other row.
 fn unknown_ids() -> [String; 4] {
     ["none".into(), "%00".into(), "1".into(), portcullis::store::page::new_id()]
 }
 
-/// The audit log as it stands, newest first.
+/// Returns the audit log, newest first.
 async fn events(admin: &Caller) -> Vec<Value> {
     let list = admin.get("/api/admin/audit-events?limit=100").await.expect(200);
     list["items"].as_array().unwrap().clone()
 }
 
-/// How many rows a table has.
+/// Returns how many rows a table has.
 async fn count(server: &Server, table: &str) -> String {
     select(server, &format!("SELECT CAST(count(*) AS TEXT) AS value FROM {table}")).await.remove(0)
 }
 
-/// Makes a user as an admin does, and shows the whole answer.
+/// Creates a user as an admin does, and returns the whole response.
 async fn create_user(admin: &Caller, name: &str, email: &str) -> Value {
     admin.post(USERS, json!({ "name": name, "email": email })).await.expect(201)
 }

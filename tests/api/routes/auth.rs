@@ -1,4 +1,4 @@
-//! An account's whole life over HTTP: what the protocol's clients see, and what attackers get.
+//! The life of an account over HTTP: what clients of Better Auth's protocol see, and what attackers get.
 
 mod change_email;
 mod change_password;
@@ -48,40 +48,40 @@ const UPDATE_USER: &str = "/api/auth/update-user";
 const DELETE_USER: &str = "/api/auth/delete-user";
 const CONFIRM_DELETION: &str = "/api/auth/delete-user/callback";
 const LIST_ACCOUNTS: &str = "/api/auth/list-accounts";
-/// Where somebody is needed.
+/// An operation that requires authentication.
 const ME: &str = "/api/me";
 
-/// A password to have in the place of the usual one.
+/// A password in place of the usual one.
 const NEW: &str = "a password of one's own choice";
 
-/// What somebody of this name signs up with.
+/// Returns the body with which a user of this name signs up.
 fn newcomer(name: &str) -> Value {
     json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD })
 }
 
-/// A body with a field changed.
+/// Returns a body with one field changed.
 fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     body[field] = value.into();
     body
 }
 
-/// Moves the clock on, to a second before this span is over.
+/// Advances the clock to a second before the end of this span.
 fn advance_to_the_eve(server: &Server, span: Span) {
     server.clock.set(server.now() + span - seconds(1));
 }
 
-/// The one cookie that is set: its name, its value, and the rest as it stands.
+/// Returns the only cookie that is set: its name, its value, and its attributes as they are written.
 #[track_caller]
 fn set_cookie(reply: &Reply) -> (String, String, String) {
     let mut all = reply.headers.get_all("set-cookie").iter();
     let text = all.next().expect("a cookie is set").to_str().unwrap();
-    assert_eq!(all.next(), None, "and only one");
+    assert_eq!(all.next(), None, "only one cookie is set");
     let (pair, attributes) = text.split_once("; ").unwrap();
     let (name, value) = pair.split_once('=').unwrap();
     (name.to_owned(), value.to_owned(), attributes.to_owned())
 }
 
-/// The attributes of the one cookie that is set, in the alphabet's order.
+/// Returns the attributes of the only cookie that is set, sorted.
 #[track_caller]
 fn attributes(reply: &Reply) -> Vec<String> {
     let mut attributes: Vec<String> =
@@ -90,17 +90,17 @@ fn attributes(reply: &Reply) -> Vec<String> {
     attributes
 }
 
-/// The secret that a cookie carries beside its signature, which is 44 characters of Base64.
+/// Returns the secret in a cookie, without its signature, which is 44 characters of Base64.
 #[track_caller]
 pub fn secret_of(cookie: &str) -> String {
     let decoded = url::form_urlencoded::parse(cookie.as_bytes()).next().unwrap().1;
     let state: Value = serde_json::from_str(&decoded[44..]).expect("the cookie's state is JSON");
     let secret: String = serde_json::from_str(state["secret"].as_str().unwrap()).unwrap();
-    assert!(secret.len() >= 43, "256 bits");
+    assert!(secret.len() >= 43, "the secret has 256 bits");
     secret
 }
 
-/// Looks for a cookie's secret where it must not be.
+/// Asserts that a response does not contain the cookie or its secret.
 #[track_caller]
 fn assert_kept_secret(reply: &Reply, cookie: &str) {
     let value = cookie.split_once('=').unwrap().1;
@@ -108,7 +108,7 @@ fn assert_kept_secret(reply: &Reply, cookie: &str) {
     assert!(!reply.text.contains(value), "{}", reply.text);
 }
 
-/// Whether a cookie or token opens the gate.
+/// Whether the gate accepts the caller's cookie or token.
 async fn is_signed_in(caller: &Caller) -> bool {
     match caller.get(ME).await.status.as_u16() {
         200 => true,
@@ -117,13 +117,13 @@ async fn is_signed_in(caller: &Caller) -> bool {
     }
 }
 
-/// Sends a body as it stands, as JSON.
+/// Sends a body unchanged, as JSON.
 async fn post_raw(caller: &Caller, path: &str, body: impl Into<Vec<u8>>) -> Reply {
     let request = caller.request(Method::POST, path).header("Content-Type", "application/json");
     Reply::of(request.body(body.into())).await
 }
 
-/// Sends a body with these headers only.
+/// Sends a body with only these headers.
 async fn post_with(server: &Server, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
     let mut request = server.anonymous.bare(Method::POST, path).json(body);
     for (name, value) in headers {
@@ -142,19 +142,19 @@ async fn let_in_again(admin: &Person, person: &Person) {
     admin.browser.post(&path, json!({})).await.expect(200);
 }
 
-/// Puts a hash in the place of somebody's password.
+/// Replaces a user's password hash.
 async fn put_password_hash(server: &Server, person: &Person, hash: &str) {
     let sql =
         format!("UPDATE accounts SET password_hash = '{hash}' WHERE account_id = '{}'", person.id);
     execute(server, &sql).await;
 }
 
-/// Somebody as they see themselves.
+/// Returns the user as the user sees it.
 async fn user_of(browser: &Caller) -> Value {
     browser.get(ME).await.expect(200)["user"].clone()
 }
 
-/// Somebody as an admin sees them.
+/// Returns the user as an admin sees it.
 async fn shown_to(admin: &Person, id: &str) -> Value {
     admin.browser.get(&format!("/api/admin/users/{id}")).await.expect(200)
 }
@@ -163,14 +163,14 @@ async fn sign_in_with(server: &Server, email: &str, password: &str) -> Reply {
     server.anonymous.post(SIGN_IN, json!({ "email": email, "password": password })).await
 }
 
-/// Signs somebody in until their browser is closed.
+/// Signs in without "remember me": the cookie ends with the browser.
 async fn sign_in_for_now(server: &Server, person: &Person) -> Caller {
     let body = json!({ "email": person.email, "password": PASSWORD, "rememberMe": false });
     let reply = server.anonymous.post(SIGN_IN, body).await;
     server.anonymous.with_cookie(&reply.cookie().unwrap())
 }
 
-/// Asks for what needs a fresh session.
+/// Requests an operation that requires a fresh session.
 async fn create_token(browser: &Caller) -> Reply {
     browser.post("/api/tokens", json!({ "name": "script" })).await
 }
@@ -179,42 +179,42 @@ async fn change_password(browser: &Caller, current: &str, new: &str) -> Reply {
     browser.post(CHANGE_PASSWORD, json!({ "currentPassword": current, "newPassword": new })).await
 }
 
-/// Asks for a link to choose a password, and shows the secret that is mailed.
+/// Requests a link to reset a password, and returns the secret that is mailed.
 async fn reset_link(server: &Server, email: &str) -> String {
     server.anonymous.post(REQUEST_RESET, json!({ "email": email })).await.expect(200);
     server.last_mail_to(email).await.secret()
 }
 
-/// Chooses a password with the secret of a link.
+/// Resets a password with the secret of a link.
 async fn choose(server: &Server, link: &str, password: &str) -> Reply {
     server.anonymous.post(RESET_PASSWORD, json!({ "newPassword": password, "token": link })).await
 }
 
-/// Confirms an address with the secret of a link, as the button of our page does.
+/// Verifies an email with the secret of a link, as the button on our page does.
 async fn confirm(caller: &Caller, link: &str) -> Reply {
     caller.post(VERIFY_EMAIL, json!({ "token": link })).await
 }
 
-/// Confirms an address with the secret of a link, as clients of the protocol and mail scanners do.
+/// Verifies an email with the secret of a link, as clients of the protocol and mail scanners do.
 async fn confirm_by_get(caller: &Caller, link: &str) -> Reply {
     caller.get(&format!("{VERIFY_EMAIL}?token={link}")).await
 }
 
-/// Asks for another address, and shows the secret that is mailed there.
+/// Requests a change of email, and returns the secret that is mailed to the new one.
 async fn new_address_link(server: &Server, browser: &Caller, email: &str) -> String {
     browser.post(CHANGE_EMAIL, json!({ "newEmail": email })).await.expect(200);
     server.last_mail_to(email).await.secret()
 }
 
-/// Asks to leave without a password, and shows the secret that is mailed.
+/// Requests the deletion of an account without a password, and returns the secret that is mailed.
 async fn deletion_link(server: &Server, person: &Person) -> String {
     let answer = person.browser.post(DELETE_USER, json!({})).await.expect(200);
     assert_eq!(answer["message"], "Verification email sent");
     server.last_mail_to(&person.email).await.secret()
 }
 
-/// Follows a link by GET to its end, wherever its host may be: where it leads to a page of ours, the protocol's
-/// request in the page's place.
+/// Follows a link by GET to its end, whatever its host. Where it leads to a page of ours, the request of the
+/// protocol is sent in place of the page's.
 async fn follow(caller: &Caller, link: &Url) -> Reply {
     let path = match link.path() {
         "/verify-email" => VERIFY_EMAIL,
@@ -222,18 +222,18 @@ async fn follow(caller: &Caller, link: &Url) -> Reply {
         path => path,
     };
     let query = [link.fragment(), link.query()].into_iter().flatten().collect::<Vec<_>>().join("&");
-    assert!(!query.is_empty(), "a link carries something");
+    assert!(!query.is_empty(), "a link has a query or a fragment");
     caller.navigate(&format!("{path}?{query}")).await
 }
 
-/// Where an answer leads on to.
+/// Returns the target of a redirect.
 #[track_caller]
 fn location(reply: &Reply) -> &str {
     assert_eq!(reply.status, 302, "{}", reply.text);
-    reply.header("location").expect("302 says where to")
+    reply.header("location").expect("302 has a Location")
 }
 
-/// An answer without what differs from request to request.
+/// Returns a response without what differs from request to request.
 fn without_its_id(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
     let mut headers: Vec<(String, String)> = reply
         .headers
@@ -263,7 +263,7 @@ async fn post_from(caller: &Caller, origin: Option<&str>, path: &str, body: &Val
     Reply::of(request).await
 }
 
-/// Shows that a page of another origin does nothing with this caller's cookie, or without one.
+/// Asserts that a page of another origin can do nothing with this caller's cookie, or without one (CSRF).
 async fn refuses_foreign_pages(caller: &Caller, path: &str, body: &Value) {
     let other_port = format!("{}0", caller.base);
     let other_scheme = caller.base.replace("http://", "https://");
@@ -285,7 +285,8 @@ async fn refuses_foreign_pages(caller: &Caller, path: &str, body: &Value) {
     }
 }
 
-/// Shows that nobody does this but a person in their own browser, on a page of ours.
+/// Asserts that only a signed-in browser can do this, on a page of ours: not an anonymous caller, a token, or
+/// another origin.
 async fn only_in_ones_own_browser(server: &Server, person: &Person, path: &str, body: Value) {
     let unknown = server.anonymous.with_token(&Server::unknown_token());
     unknown.post(path, body.clone()).await.assert_problem(401, "token_invalid");
@@ -299,18 +300,18 @@ async fn only_in_ones_own_browser(server: &Server, person: &Person, path: &str, 
     refuses_foreign_pages(&person.browser, path, &body).await;
 }
 
-/// Shows that this is done by nobody who holds a token, and by no foreign page.
+/// Asserts that neither a token nor a page of another origin can do this.
 async fn neither_by_token_nor_by_foreign_pages(server: &Server, path: &str, body: Value) {
-    let somebody = server.sign_up("somebody").await;
-    let script = somebody.token(&["read", "write"]).await;
+    let user = server.sign_up("somebody").await;
+    let script = user.token(&["read", "write"]).await;
     script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
-    let reader = somebody.token(&["read"]).await;
+    let reader = user.token(&["read"]).await;
     reader.post(path, body.clone()).await.assert_problem(403, "cookie_required");
-    refuses_foreign_pages(&somebody.browser, path, &body).await;
+    refuses_foreign_pages(&user.browser, path, &body).await;
     refuses_foreign_pages(&server.anonymous, path, &body).await;
 }
 
-/// Shows that each of these, put into a body, is refused by its field's name.
+/// Asserts that each of these values is rejected with the name of its field.
 async fn refuses_unfit(caller: &Caller, path: &str, body: &Value, unfit: &[(&str, Value)]) {
     for (field, value) in unfit {
         let reply = caller.post(path, with(body.clone(), field, value.clone())).await;
@@ -331,7 +332,7 @@ async fn refuses_unfit(caller: &Caller, path: &str, body: &Value, unfit: &[(&str
     Reply::of(form).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
 }
 
-/// Shows that these fields cannot be left out.
+/// Asserts that these fields are required.
 async fn refuses_without(caller: &Caller, path: &str, body: &Value, fields: &[&str]) {
     Reply::of(caller.request(Method::POST, path)).await.assert_problem(400, "VALIDATION_ERROR");
     caller.post(path, json!({})).await.assert_problem(400, "VALIDATION_ERROR");
@@ -343,8 +344,8 @@ async fn refuses_without(caller: &Caller, path: &str, body: &Value, fields: &[&s
     }
 }
 
-/// Starts a server whose mail server never says a word, and who is busy waiting for it: what is asked
-/// for from now on stays in the queue. The people have signed up; the listener must be kept.
+/// Starts a server whose mail server never responds, and whose workers are busy waiting for it: jobs that are
+/// added from now on stay in the queue. The users have signed up; the caller must keep the listener.
 async fn with_a_silent_mail_server(
     backend: Backend,
     settings: &[&str],
@@ -354,7 +355,7 @@ async fn with_a_silent_mail_server(
     let mail = ["--smtp-url", &url, "--smtp-timeout", "60"];
     let server = backend.start_with(&[&mail, settings].concat()).await;
     let mut people = Vec::new();
-    // One for each job that an instance does at once, and one more.
+    // One for each job that an instance does concurrently, and one more.
     for name in ["admin", "known", "locked", "other", "fifth"] {
         people.push(server.sign_up(name).await);
     }
@@ -363,7 +364,7 @@ async fn with_a_silent_mail_server(
     (server, silent, people)
 }
 
-/// The jobs that nobody has begun, oldest first.
+/// Returns the jobs that are not running, oldest first.
 async fn queue(server: &Server) -> Vec<JobRow> {
     let window = Window::first(100);
     let mut rows = jobs::list(&server.state.store, None, window).await.unwrap().rows;
@@ -372,7 +373,7 @@ async fn queue(server: &Server) -> Vec<JobRow> {
     rows
 }
 
-/// A job as it waits, without what differs from job to job; its address reads `who`.
+/// Returns a queued job without what differs from job to job; its email reads `who`.
 fn waiting(job: &JobRow, email: &str) -> Value {
     assert!(job.payload.contains(&format!("\"{email}\"")), "{}", job.payload);
     json!({
@@ -385,12 +386,12 @@ fn waiting(job: &JobRow, email: &str) -> Value {
     })
 }
 
-/// Takes the outbox away: mail cannot leave until it is back.
+/// Removes the outbox: no mail can be sent until it is back.
 fn close_outbox(server: &Server) {
     fs::rename(server.folder.join("outbox"), server.folder.join("closed")).unwrap();
 }
 
-/// Puts the outbox back, and waits until what could not leave has left.
+/// Puts the outbox back, and waits until the waiting mail was sent.
 async fn reopen_outbox(server: &Server) {
     fs::rename(server.folder.join("closed"), server.folder.join("outbox")).unwrap();
     for _ in 0..1000 {
@@ -401,5 +402,5 @@ async fn reopen_outbox(server: &Server) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("there are jobs that are not done after 20 seconds");
+    panic!("some jobs are not done after 20 seconds");
 }

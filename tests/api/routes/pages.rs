@@ -1,4 +1,4 @@
-//! The pages for people, in Chromium: `tests/pages/`.
+//! The HTML pages, in Chromium: `tests/pages/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ impl Site {
     }
 }
 
-/// Makes the first admin as the setup page does.
+/// Creates the first admin as the setup page does.
 async fn set_up(server: &ServerProcess) -> Value {
     let (_, token) = server.setup_link().split_once("#token=").unwrap();
     let body = json!({ "token": token, "name": "Root", "email": ADMIN, "password": PASSWORD });
@@ -51,7 +51,7 @@ async fn set_up(server: &ServerProcess) -> Value {
     json!({ "email": ADMIN, "password": PASSWORD })
 }
 
-/// Where everybody entered their password more than a day ago, and some mail could not be sent.
+/// Starts a server whose sessions are not fresh any more, and where some mail could not be sent.
 async fn stale(backend: Backend) -> (Server, Value) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
@@ -92,7 +92,7 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
     sites["site"]["admin"] = set_up(&running).await;
     let apart = (backend == Backend::Postgres).then_some(Site::new(backend).await);
     if let Some(apart) = &apart {
-        // Its way to the database is what the tests cut, so they start it themselves.
+        // The browser tests cut its connection to the database, so they start it themselves.
         let unlimited = UNLIMITED.map(|(_, name, value)| (name, value.to_owned()));
         let settings: BTreeMap<_, _> = apart.settings.iter().cloned().chain(unlimited).collect();
         sites["apart"] = json!({
@@ -104,9 +104,10 @@ async fn the_pages_work_in_a_browser(backend: Backend) {
     BROWSER.run("test", &[("SITES", &sites)]).await;
 }
 
-/// What the navigation of a page offers.
+/// Returns the links in the navigation of a page.
 fn navigation(page: &str) -> Vec<&'static str> {
-    let (_, rest) = page.split_once(r#"<nav aria-label="Site">"#).expect("it has one");
+    let (_, rest) =
+        page.split_once(r#"<nav aria-label="Site">"#).expect("the page has a navigation");
     let (links, _) = rest.split_once("</nav>").unwrap();
     let all = [r#"href="/admin""#, r#"href="/settings""#, "Sign out", r#"href="/login""#];
     all.into_iter().filter(|link| links.contains(link)).collect()
@@ -140,7 +141,7 @@ async fn an_error_page_has_the_navigation_of_its_user(backend: Backend) {
 async fn a_page_over_the_limit_says_when_to_go_on(backend: Backend) {
     let server = backend.start_with(&["--limit-requests", "1/30s"]).await;
     assert_eq!(server.anonymous.navigate("/login").await.status, 200);
-    // Nothing is looked up for it: that there is a cookie is all that is known.
+    // Nothing is looked up: the page only depends on whether there is a cookie.
     let browser = server.anonymous.with_cookie("portcullis=x");
     for (viewer, expected) in [
         (&server.anonymous, vec![r#"href="/login""#]),
@@ -160,7 +161,7 @@ async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(back
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = server.now();
+    let created_at = server.now();
     let mut ids = Vec::new();
     for (name, life) in [("revoked", 30), ("expired", 1), ("active", 2)] {
         let body = json!({ "name": name, "expiresInDays": life });
@@ -173,7 +174,7 @@ async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(back
     let path = format!("/api/tokens/{}", ids[0]);
     assert_eq!(ada.browser.delete(&path).await.status, 204);
     server.advance(days(1));
-    let day = |n| made + days(n);
+    let day = |n| created_at + days(n);
     for (name, state, date) in [
         ("revoked", "revoked", Some(("revoked", revoked))),
         ("expired", "expired", Some(("expired", day(1)))),
@@ -183,7 +184,7 @@ async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(back
         let expected = date.map_or("does not expire".to_owned(), |(what, at)| {
             format!(r#"{what} <time datetime="{at}">"#)
         });
-        let created = format!(r#"created <time datetime="{made}">"#);
+        let created = format!(r#"created <time datetime="{created_at}">"#);
         let own = format!("/settings/tokens?state={state}");
         for (viewer, path) in [(&ada, own.as_str()), (&admin, "/admin/tokens")] {
             let page = viewer.browser.navigate(path).await.text;
@@ -219,15 +220,15 @@ async fn the_pages_can_be_turned_off(backend: Backend) {
     assert!(!running.banner.contains("/setup"), "{}", running.banner);
 }
 
-/// A page as text, without its marks.
+/// Returns the text of a page, without markup.
 fn words(html: &str) -> String {
     let mut text = String::new();
     let mut in_a_tag = false;
-    for letter in html.chars() {
-        match letter {
+    for character in html.chars() {
+        match character {
             '<' => in_a_tag = true,
             '>' => in_a_tag = false,
-            letter if !in_a_tag => text.push(letter),
+            character if !in_a_tag => text.push(character),
             _ => {}
         }
     }
@@ -262,7 +263,7 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         let log = words(&see(&format!("/admin/audit-events?subject={whom}")).await);
         assert!(log.contains("admin renamed Ada B") && !log.contains("Adam"), "{whom}: {log}");
     }
-    // Both match, and each is offered.
+    // Both resources match, and each is offered.
     for (path, rest) in
         [("/admin/tokens?user", "&#38;state=active"), ("/admin/audit-events?subject", "")]
     {
@@ -274,7 +275,7 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         assert!(page.contains("value=\"ada\"") && page.contains("aria-invalid"), "{page}");
         assert!(!page.contains("token of"), "{page}");
     }
-    // Nothing leaves the console, and what was entered stays.
+    // Invalid input is not sent to the API, and stays in the form.
     let long = "x".repeat(101);
     let (long_search, long_user) =
         (format!("/admin?search={long}"), format!("/admin/tokens?user={long}"));
@@ -288,11 +289,11 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
         (long_search.as_str(), "must be 1 to 100 characters"),
         (long_user.as_str(), "must be 1 to 100 characters"),
     ];
-    for (path, said) in wrong {
+    for (path, message) in wrong {
         let page = see(path).await;
-        assert!(words(&page).contains(said), "{path}: {page}");
+        assert!(words(&page).contains(message), "{path}: {page}");
         assert!(page.contains("aria-invalid=\"true\""), "{path}");
-        assert!(!page.contains("<ul class=\"rows\">"), "{path} shows what was not asked for");
+        assert!(!page.contains("<ul class=\"rows\">"), "{path} shows data that was not requested");
     }
     for path in [
         "/admin?cursor=x",
@@ -306,13 +307,13 @@ async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_
     assert!(see(&long_user).await.contains(&long));
 }
 
-/// The rows of a page's list: those with this text.
+/// Returns the rows of a page's list that contain this text.
 fn rows<'a>(page: &'a str, text: &str) -> Vec<&'a str> {
     let rows = page.split("<li>").skip(1).filter_map(|row| Some(row.split_once("</li>")?.0));
     rows.filter(|row| row.contains(text)).collect()
 }
 
-/// Where a link with these words leads.
+/// Returns the target of a link with this text.
 fn link(page: &str, words: &str) -> Option<String> {
     let (before, _) = page.split_once(&format!(">{words}</a>"))?;
     let (_, link) = before.rsplit_once("href=\"")?;
@@ -395,20 +396,20 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
     let admin = server.sign_up_admin("Root").await;
     let ada = server.sign_up("ada").await;
     let user = format!("/api/admin/users/{}", ada.id);
-    let made = ada.create_token(json!({ "name": "backup" })).await;
-    let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "backup" })).await;
+    let token = format!("/api/admin/tokens/{}", created["id"].as_str().unwrap());
     admin.browser.delete(&token).await.expect(204);
     let body = json!({ "revokeCredentials": true });
     admin.browser.post(&format!("{user}/deactivate"), body).await.expect(200);
     admin.browser.post(&format!("{user}/reactivate"), json!({})).await.expect(200);
-    // A newer server recorded something.
+    // A newer server recorded an event of an unknown kind.
     execute(
         &server,
         "UPDATE audit_events SET action = 'user-archived', detail = '{\"keepsFiles\":true}' WHERE action = 'user-reactivated'",
     )
     .await;
     let page = admin.browser.navigate("/admin/audit-events").await.text;
-    let said = words(&page);
+    let text = words(&page);
     for sentence in [
         "Root did “user archived” to ada",
         "keeps files: yes",
@@ -416,10 +417,10 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
         "Root revoked the token “backup” of ada",
         "The operator updated Root",
     ] {
-        assert!(said.contains(sentence), "{sentence}: {said}");
+        assert!(text.contains(sentence), "{sentence}: {text}");
     }
     for mark in ['{', '}'] {
-        assert!(!said.contains(mark), "{said}");
+        assert!(!text.contains(mark), "{text}");
     }
     for person in [&admin, &ada] {
         let path = format!("/admin/users/{}", person.id);
@@ -427,7 +428,7 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
         assert_eq!(admin.browser.navigate(&path).await.status, 200);
     }
 
-    // Of a deleted user no name is left, and what was done to them still is.
+    // The name of a deleted user is gone, but the events that concern them stay.
     let eve = server.sign_up("eve").await;
     let path = format!("/api/admin/users/{}", eve.id);
     admin.browser.patch(&path, json!({ "name": "Eve" })).await.expect(200);
@@ -454,30 +455,30 @@ async fn a_users_page_says_what_deactivation_stops_and_offers_what_is_of_use(bac
     ada.browser.delete(&token).await.expect(204);
     let path = format!("/admin/users/{}", ada.id);
     let page = admin.browser.navigate(&path).await.text;
-    let said = words(&page);
+    let text = words(&page);
     for part in
         ["2 sessions: signed out", "1 API token: scripts", "You can undo this:", "Grant admin role"]
     {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!said.contains("your own account"), "{said}");
-    assert!(!page.contains(" checked"), "nothing permanent is chosen already");
+    assert!(!text.contains("your own account"), "{text}");
+    assert!(!page.contains(" checked"), "a permanent option is selected by default");
     assert!(page.contains("value=\"verify-email\"") && page.contains("value=\"reset-password\""));
     assert!(!page.contains("value=\"invitation\""));
 
     let own = admin.browser.navigate(&format!("/admin/users/{}", admin.id)).await.text;
-    let said = words(&own);
-    assert!(said.contains("This is your own account."), "{said}");
-    assert!(said.contains("Remove admin role") && !said.contains("Make a user"), "{said}");
+    let text = words(&own);
+    assert!(text.contains("This is your own account."), "{text}");
+    assert!(text.contains("Remove admin role") && !text.contains("Make a user"), "{text}");
 
     let body = json!({ "name": "Grace", "email": "grace@example.com" });
-    let made = admin.browser.post("/api/admin/users", body).await.expect(201);
-    let path = format!("/admin/users/{}", made["id"].as_str().unwrap());
+    let created = admin.browser.post("/api/admin/users", body).await.expect(201);
+    let path = format!("/admin/users/{}", created["id"].as_str().unwrap());
     let page = admin.browser.navigate(&path).await.text;
     assert!(page.contains("value=\"invitation\"") && !page.contains("value=\"reset-password\""));
-    let said = words(&page);
+    let text = words(&page);
     assert!(
-        said.contains("no sessions, as there are none") && said.contains("no API tokens"),
-        "{said}"
+        text.contains("no sessions, as there are none") && text.contains("no API tokens"),
+        "{text}"
     );
 }

@@ -13,7 +13,7 @@ const PATH: &str = "/api/setup";
 const HALF_AN_HOUR: Span = seconds(30 * 60);
 const EMAIL: &str = "grace@example.com";
 
-/// A link like the one that the server prints when it starts.
+/// Returns a link like the one that the server prints when it starts.
 async fn issue(server: &Server) -> String {
     let secret = LinkSecret::generate();
     let until = server.now() + HALF_AN_HOUR;
@@ -34,7 +34,7 @@ async fn who_holds_the_link_becomes_the_admin_and_is_signed_in(backend: Backend)
     let server = backend.start().await;
     let token = issue(&server).await;
     let reply = claim(&server, &token).await;
-    let grace = server.anonymous.with_cookie(&reply.cookie().expect("a session begins"));
+    let grace = server.anonymous.with_cookie(&reply.cookie().expect("a session is created"));
     assert!(!reply.text.contains(&token), "{}", reply.text);
     let user = reply.expect(201)["user"].clone();
     assert_eq!(user["role"], "admin");
@@ -90,7 +90,7 @@ async fn every_other_link_dies_with_it(backend: Backend) {
     let server = backend.start().await;
     let (first, second) = (issue(&server).await, issue(&server).await);
     claim(&server, &first).await.expect(201);
-    // Even if there were no admin again, neither would make one.
+    // Even if there were no admin again, neither link would create one.
     execute(&server, "UPDATE users SET role = 'user', email = 'else@example.com'").await;
     for token in [first, second] {
         claim(&server, &token).await.assert_problem(400, "INVALID_TOKEN");
@@ -182,7 +182,7 @@ async fn of_two_who_claim_at_once_one_becomes_the_admin(backend: Backend) {
     for round in 0..5 {
         let server = backend.start().await;
         let links = [issue(&server).await, issue(&server).await];
-        // In turn by the same link, and by one each.
+        // In turn with the same link, and with one each.
         let second = &links[round % 2];
         let other = json!({
             "token": second, "name": "Eve", "email": "eve@example.com", "password": PASSWORD,

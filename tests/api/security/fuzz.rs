@@ -1,5 +1,5 @@
-//! Hostile input: what holds whatever is sent. `PROPTEST_CASES` says how much of it is sent; without
-//! it, little enough to wait for.
+//! Property-based tests: what holds for any input. `PROPTEST_CASES` sets the number of cases; the default is
+//! small enough to wait for.
 
 mod addresses;
 mod authorization;
@@ -22,12 +22,12 @@ use tokio::runtime::{self, Runtime};
 
 use crate::{security::access::Operation, support::*};
 
-/// Where a test and its server's clients live: proptest itself knows nothing of futures.
+/// The runtime of a test and of its server's clients: proptest itself is not async.
 fn runtime() -> Runtime {
     runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Asserts that a property holds for so many cases, or for as many as `PROPTEST_CASES` says.
+/// Asserts that a property holds for this many cases, or for as many as `PROPTEST_CASES` says.
 #[track_caller]
 fn holds<V: Debug>(
     runtime: &Runtime,
@@ -52,12 +52,12 @@ fn holds<V: Debug>(
     }
 }
 
-/// A byte that may stand in a header's value (RFC 9110, 5.5).
+/// Whether a byte is allowed in a header's value (RFC 9110, 5.5).
 fn may_stand_in_a_header(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-/// Any bytes that may stand in a header's value.
+/// Generates any bytes that are allowed in a header's value.
 fn header_bytes(
     length: impl Into<proptest::collection::SizeRange>,
 ) -> impl Strategy<Value = Vec<u8>> {
@@ -65,7 +65,7 @@ fn header_bytes(
     proptest::collection::vec(byte, length)
 }
 
-/// Texts that differ from this one by a few edits of a character or a bit; never this one itself.
+/// Generates texts that differ from this one by a few edits of a character or a bit, and never equal it.
 fn near(text: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let original = text.as_bytes().to_owned();
     let unchanged = original.clone();
@@ -92,11 +92,11 @@ fn near(text: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
         .prop_filter("a header's value", |bytes| {
             bytes.iter().all(|byte| may_stand_in_a_header(*byte))
         })
-        // What stands around a value is no part of it.
+        // White space around a header's value is not part of it.
         .prop_filter("changed", move |bytes| bytes.trim_ascii() != unchanged)
 }
 
-/// An answer as [`Reply`] holds it against the document: never a fault of ours, and if it refuses, a problem.
+/// Checks a response against the document: never a 500, and where it is an error, a problem.
 #[track_caller]
 fn assert_documented(document: &Value, operation: &Operation<'_>, reply: &Reply) {
     let (id, status) = (operation.id, reply.status.as_u16());
@@ -106,7 +106,7 @@ fn assert_documented(document: &Value, operation: &Operation<'_>, reply: &Reply)
     }
 }
 
-/// A problem with the members that the document names, and no others.
+/// Asserts that a problem has the members that the document names, and no others.
 #[track_caller]
 fn assert_problem(document: &Value, reply: &Reply) {
     assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{}", reply.text);

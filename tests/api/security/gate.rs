@@ -20,28 +20,28 @@ use reqwest::Method;
 
 use crate::support::*;
 
-/// Where the gate needs somebody.
-const SOMEBODY: &str = "/api/me";
-/// Where it takes anybody.
-const ANYBODY: &str = "/api/dashboard";
+/// An operation that requires authentication.
+const REQUIRES_AUTH: &str = "/api/me";
+/// An operation where authentication is optional.
+const OPTIONAL_AUTH: &str = "/api/dashboard";
 
 #[apply(on_both_databases)]
 async fn nothing_is_anonymous(backend: Backend) {
     let server = backend.start().await;
-    let reply = server.anonymous.get(SOMEBODY).await;
+    let reply = server.anonymous.get(REQUIRES_AUTH).await;
     assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
     reply.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(server.anonymous.get(ANYBODY).await.expect(200), json!({ "signedIn": false }));
+    assert_eq!(server.anonymous.get(OPTIONAL_AUTH).await.expect(200), json!({ "signedIn": false }));
 }
 
 #[apply(on_both_databases)]
 async fn a_live_cookie_is_a_session_with_its_row(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let me = ada.browser.get(SOMEBODY).await.expect(200);
+    let me = ada.browser.get(REQUIRES_AUTH).await.expect(200);
     assert_eq!(me["user"]["email"], "ada@example.com");
     assert_eq!(me["session"]["userId"], ada.id.as_str());
-    let dashboard = ada.browser.get(ANYBODY).await.expect(200);
+    let dashboard = ada.browser.get(OPTIONAL_AUTH).await.expect(200);
     assert_eq!(dashboard, json!({ "signedIn": true, "email": "ada@example.com" }));
 }
 
@@ -50,7 +50,7 @@ async fn a_live_token_is_a_session_without_a_row(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
-    let me = script.get(SOMEBODY).await.expect(200);
+    let me = script.get(REQUIRES_AUTH).await.expect(200);
     assert_eq!(me["user"]["email"], "ada@example.com");
     assert_eq!(me["session"], Value::Null);
     assert_eq!(me["scopes"], json!(["read"]));
@@ -61,9 +61,9 @@ async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.clone().unwrap();
-    // What was checked once is known from then on: this one and no other.
+    // A signature that was checked once is cached: for this cookie and no other.
     for _ in 0..2 {
-        ada.browser.get(SOMEBODY).await.expect(200);
+        ada.browser.get(REQUIRES_AUTH).await.expect(200);
     }
     let (name, value) = cookie.split_once('=').unwrap();
     let flipped = if value.starts_with('A') { 'B' } else { 'A' };
@@ -72,15 +72,15 @@ async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
     {
         let caller = server.anonymous.with_cookie(&tampered);
         for reply in [
-            caller.navigate(SOMEBODY).await,
+            caller.navigate(REQUIRES_AUTH).await,
             caller.get("/api/auth/get-session").await,
-            caller.get(SOMEBODY).await,
+            caller.get(REQUIRES_AUTH).await,
         ] {
             assert_eq!(reply.header("set-cookie"), None);
         }
-        caller.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
-        caller.get(ANYBODY).await.expect(200);
-        // What sends a cookie is a browser, whatever the cookie is worth.
+        caller.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
+        caller.get(OPTIONAL_AUTH).await.expect(200);
+        // A request with a cookie comes from a browser, whether or not the cookie is valid.
         let sign_out = caller.bare(Method::POST, "/api/auth/sign-out").header("Cookie", &tampered);
         Reply::of(sign_out).await.assert_problem(403, "MISSING_OR_NULL_ORIGIN");
     }
@@ -92,7 +92,7 @@ async fn a_cookie_signed_with_another_key_is_anonymous(backend: Backend) {
     let other = backend.start().await;
     let ada = other.sign_up("ada").await;
     let caller = server.anonymous.with_cookie(ada.browser.cookie.as_ref().unwrap());
-    caller.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
+    caller.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
 }
 
 #[apply(on_both_databases)]
@@ -102,14 +102,18 @@ async fn an_ended_cookie_is_anonymous_and_removed_by_signing_out_alone(backend: 
     ada.browser.post("/api/auth/sign-out", json!({})).await.expect(200);
 
     let session = "/api/auth/get-session";
-    for path in [SOMEBODY, ANYBODY, session, "/settings", "/login"] {
+    for path in [REQUIRES_AUTH, OPTIONAL_AUTH, session, "/settings", "/login"] {
         for reply in [ada.browser.get(path).await, ada.browser.navigate(path).await] {
-            assert_eq!(reply.header("set-cookie"), None, "{path}: it may remove a newer cookie");
+            assert_eq!(
+                reply.header("set-cookie"),
+                None,
+                "{path}: this could remove a newer cookie"
+            );
         }
     }
-    ada.browser.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(ada.browser.navigate(SOMEBODY).await.status, 302);
-    assert_eq!(ada.browser.get(ANYBODY).await.expect(200)["signedIn"], false);
+    ada.browser.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(ada.browser.navigate(REQUIRES_AUTH).await.status, 302);
+    assert_eq!(ada.browser.get(OPTIONAL_AUTH).await.expect(200)["signedIn"], false);
     assert_eq!(ada.browser.get(session).await.expect(200), Value::Null);
     assert!(ada.browser.post("/api/auth/sign-out", json!({})).await.removes_cookie());
 }
@@ -120,40 +124,40 @@ async fn a_cookie_ends_at_the_very_instant_of_its_expiry(backend: Backend) {
     let ada = server.sign_up("ada").await;
     server.advance(days(7));
     server.clock.set(server.now() - seconds(1));
-    let as_it_is = format!("{SOMEBODY}?disableRefresh=1");
+    let as_it_is = format!("{REQUIRES_AUTH}?disableRefresh=1");
     ada.browser.get(&as_it_is).await.expect(200);
     server.advance(seconds(1));
     ada.browser.get(&as_it_is).await.assert_problem(401, "UNAUTHORIZED");
-    ada.browser.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
+    ada.browser.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
 }
 
 #[apply(on_both_databases)]
 async fn a_bad_token_says_what_is_wrong_with_it(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
-    let token = made["token"].as_str().unwrap();
+    let created = ada.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+    let token = created["token"].as_str().unwrap();
     let script = server.anonymous.with_token(token);
     let challenge = Some(r#"Bearer error="invalid_token""#);
 
-    let cut = server.anonymous.with_token(&token[..token.len() - 1]).get(SOMEBODY).await;
+    let cut = server.anonymous.with_token(&token[..token.len() - 1]).get(REQUIRES_AUTH).await;
     assert_eq!(cut.header("www-authenticate"), challenge);
     cut.assert_problem(401, "token_malformed");
 
     server
         .anonymous
         .with_token(&Server::unknown_token())
-        .get(SOMEBODY)
+        .get(REQUIRES_AUTH)
         .await
         .assert_problem(401, "token_invalid");
 
     server.clock.set(server.now() + days(1) - seconds(1));
-    script.get(SOMEBODY).await.expect(200);
+    script.get(REQUIRES_AUTH).await.expect(200);
     server.advance(seconds(1));
-    let expired = script.get(SOMEBODY).await;
+    let expired = script.get(REQUIRES_AUTH).await;
     assert_eq!(expired.header("www-authenticate"), challenge);
     let problem = expired.assert_problem(401, "token_expired");
-    let date = made["expiresAt"].as_str().unwrap();
+    let date = created["expiresAt"].as_str().unwrap();
     assert!(problem["detail"].as_str().unwrap().contains(date), "{problem}");
 }
 
@@ -161,21 +165,21 @@ async fn a_bad_token_says_what_is_wrong_with_it(backend: Backend) {
 async fn a_revoked_token_is_anonymous(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "gone" })).await;
-    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
-    script.get(SOMEBODY).await.expect(200);
-    let path = format!("/api/tokens/{}", made["id"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "gone" })).await;
+    let script = server.anonymous.with_token(created["token"].as_str().unwrap());
+    script.get(REQUIRES_AUTH).await.expect(200);
+    let path = format!("/api/tokens/{}", created["id"].as_str().unwrap());
     ada.browser.delete(&path).await.expect(204);
-    script.get(SOMEBODY).await.assert_problem(401, "token_invalid");
-    assert_eq!(script.get(ANYBODY).await.expect(200)["signedIn"], false);
+    script.get(REQUIRES_AUTH).await.assert_problem(401, "token_invalid");
+    assert_eq!(script.get(OPTIONAL_AUTH).await.expect(200)["signedIn"], false);
 }
 
 #[apply(on_both_databases)]
 async fn a_broken_header_or_a_misplaced_token_is_anonymous(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "test" })).await;
-    let token = made["token"].as_str().unwrap();
+    let created = ada.create_token(json!({ "name": "test" })).await;
+    let token = created["token"].as_str().unwrap();
     let long = format!("Bearer {}", "a".repeat(10_000));
     let broken = [
         (token.to_owned(), "token_invalid"),
@@ -197,31 +201,34 @@ async fn a_broken_header_or_a_misplaced_token_is_anonymous(backend: Backend) {
     ];
     for (header, code) in broken {
         let ask = |path| server.anonymous.bare(Method::GET, path).header("Authorization", &header);
-        Reply::of(ask(SOMEBODY)).await.assert_problem(401, code);
-        assert_eq!(Reply::of(ask(ANYBODY)).await.expect(200)["signedIn"], false);
+        Reply::of(ask(REQUIRES_AUTH)).await.assert_problem(401, code);
+        assert_eq!(Reply::of(ask(OPTIONAL_AUTH)).await.expect(200)["signedIn"], false);
     }
     let bytes = reqwest::header::HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap();
-    Reply::of(server.anonymous.bare(Method::GET, SOMEBODY).header("Authorization", bytes))
+    Reply::of(server.anonymous.bare(Method::GET, REQUIRES_AUTH).header("Authorization", bytes))
         .await
         .assert_problem(401, "token_malformed");
     for other in ["Bearer x", "Basic eDp5"] {
-        let twice = server.anonymous.bare(Method::GET, SOMEBODY).bearer_auth(token);
+        let twice = server.anonymous.bare(Method::GET, REQUIRES_AUTH).bearer_auth(token);
         Reply::of(twice.header("Authorization", other))
             .await
             .assert_problem(401, "token_malformed");
     }
-    let twice = ada.browser.request(Method::GET, SOMEBODY).header("Authorization", "Basic eDp5");
+    let twice =
+        ada.browser.request(Method::GET, REQUIRES_AUTH).header("Authorization", "Basic eDp5");
     let twice = twice.header("Authorization", "Basic eDp5");
     Reply::of(twice).await.assert_problem(401, "token_malformed");
     for scheme in ["bearer", "BEARER", "Bearer  "] {
         let header = format!("{scheme} {token}");
-        Reply::of(server.anonymous.bare(Method::GET, SOMEBODY).header("Authorization", header))
-            .await
-            .expect(200);
+        Reply::of(
+            server.anonymous.bare(Method::GET, REQUIRES_AUTH).header("Authorization", header),
+        )
+        .await
+        .expect(200);
     }
 }
 
-/// What a proxy before us asks for with a password of its own.
+/// Schemes by which a proxy in front of us asks for a password of its own.
 const FOREIGN: [&str; 4] = [
     "Basic c3RhZ2U6Z2VoZWlt",
     "basic eDp5",
@@ -242,13 +249,15 @@ async fn another_scheme_is_as_if_there_were_no_header(backend: Backend) {
     };
     let (own, foreign) = (server.anonymous.base.as_str(), "http://evil.example");
     for header in FOREIGN {
-        Reply::of(bare(Method::GET, SOMEBODY, header)).await.assert_problem(401, "UNAUTHORIZED");
-        let optional = Reply::of(bare(Method::GET, ANYBODY, header)).await;
+        Reply::of(bare(Method::GET, REQUIRES_AUTH, header))
+            .await
+            .assert_problem(401, "UNAUTHORIZED");
+        let optional = Reply::of(bare(Method::GET, OPTIONAL_AUTH, header)).await;
         assert_eq!(optional.expect(200)["signedIn"], false);
         let page = bare(Method::GET, "/api/settings", header).header("Accept", "text/html");
         assert_eq!(Reply::of(page).await.status, 302, "{header}");
 
-        let me = Reply::of(with_cookie(Method::GET, SOMEBODY, header)).await;
+        let me = Reply::of(with_cookie(Method::GET, REQUIRES_AUTH, header)).await;
         assert_eq!(me.expect(200)["user"]["email"], "ada@example.com", "{header}");
         let project = json!({ "name": "x" });
         let post = |origin: &str| {
@@ -280,12 +289,12 @@ async fn beside_another_scheme_signing_in_and_out_act_on_the_cookie(backend: Bac
         let reply = ask(&before, "/api/auth/sign-in/email", body).await;
         let after = server.anonymous.with_cookie(&reply.cookie().unwrap());
         reply.expect(200);
-        before.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
-        after.get(SOMEBODY).await.expect(200);
+        before.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
+        after.get(REQUIRES_AUTH).await.expect(200);
 
         let reply = ask(&after, "/api/auth/sign-out", json!({})).await;
         assert!(reply.removes_cookie(), "{header}");
-        after.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
+        after.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
     }
 }
 
@@ -301,16 +310,16 @@ async fn a_deactivated_user_is_anonymous_with_both_keys_at_once(backend: Backend
     admin.browser.post(&format!("{user}/deactivate"), json!({})).await.expect(200);
     for browser in [&ada.browser, &phone] {
         for reply in [
-            browser.get(SOMEBODY).await,
-            browser.navigate(ANYBODY).await,
+            browser.get(REQUIRES_AUTH).await,
+            browser.navigate(OPTIONAL_AUTH).await,
             browser.get("/api/auth/get-session").await,
         ] {
-            assert_eq!(reply.header("set-cookie"), None, "the cookie is never touched");
+            assert_eq!(reply.header("set-cookie"), None, "the cookie is not set or removed");
         }
-        browser.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
-        assert_eq!(browser.get(ANYBODY).await.expect(200)["signedIn"], false);
+        browser.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
+        assert_eq!(browser.get(OPTIONAL_AUTH).await.expect(200)["signedIn"], false);
     }
-    script.get(SOMEBODY).await.assert_problem(401, "token_invalid");
+    script.get(REQUIRES_AUTH).await.assert_problem(401, "token_invalid");
     script
         .post("/api/projects", json!({ "name": "too late" }))
         .await
@@ -318,7 +327,7 @@ async fn a_deactivated_user_is_anonymous_with_both_keys_at_once(backend: Backend
 
     admin.browser.post(&format!("{user}/reactivate"), json!({})).await.expect(200);
     for caller in [&ada.browser, &phone, &script] {
-        caller.get(SOMEBODY).await.expect(200);
+        caller.get(REQUIRES_AUTH).await.expect(200);
     }
 }
 
@@ -331,15 +340,15 @@ async fn where_both_keys_are_sent_authorization_decides(backend: Backend) {
     let cookie = grace.browser.cookie.as_ref().unwrap();
 
     let both = server.anonymous.with_both(cookie, &token);
-    assert_eq!(both.get(SOMEBODY).await.expect(200)["user"]["email"], "ada@example.com");
+    assert_eq!(both.get(REQUIRES_AUTH).await.expect(200)["user"]["email"], "ada@example.com");
     for bad in [Server::unknown_token(), "junk".to_owned()] {
         let both = server.anonymous.with_both(cookie, &bad);
         assert_eq!(
-            both.get(SOMEBODY).await.status,
+            both.get(REQUIRES_AUTH).await.status,
             401,
-            "a bad token never falls through to the cookie"
+            "a bad token does not fall back to the cookie"
         );
-        assert_eq!(both.get(ANYBODY).await.expect(200)["signedIn"], false);
+        assert_eq!(both.get(OPTIONAL_AUTH).await.expect(200)["signedIn"], false);
     }
 }
 
@@ -365,7 +374,7 @@ async fn beside_a_bad_authorization_the_cookie_is_not_acted_on(backend: Backend)
         assert_eq!(reply.header("set-cookie"), None);
         reply.expect(200);
         ask("/api/auth/sign-in/email", sign_in, &server.anonymous.base).await.expect(200);
-        ada.browser.get(SOMEBODY).await.expect(200);
+        ada.browser.get(REQUIRES_AUTH).await.expect(200);
     }
 }
 
@@ -375,7 +384,12 @@ async fn the_cookies_value_opens_nothing_as_a_token(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.clone().unwrap();
     let value = cookie.split_once('=').unwrap().1;
-    server.anonymous.with_token(value).get(SOMEBODY).await.assert_problem(401, "token_malformed");
+    server
+        .anonymous
+        .with_token(value)
+        .get(REQUIRES_AUTH)
+        .await
+        .assert_problem(401, "token_malformed");
 }
 
 #[apply(on_both_databases)]
@@ -440,7 +454,7 @@ async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend)
     ask(&[("Authorization", &bearer), with_cookie, ("Origin", "http://evil.example")])
         .await
         .expect(201);
-    // No browser sends it of itself, so a bad one is told what is wrong with it.
+    // A browser does not add this header by itself, so a caller with a bad one is told what is wrong with it.
     ask(&[("Authorization", "Bearer junk"), ("Origin", "http://evil.example")])
         .await
         .assert_problem(401, "token_malformed");
@@ -501,10 +515,10 @@ async fn a_token_without_the_scope_is_forbidden_and_not_anonymous(backend: Backe
     reader.get("/api/projects").await.expect(200);
     writer.post("/api/projects", json!({ "name": "x" })).await.expect(201);
     writer.get("/api/projects").await.assert_problem(403, "insufficient_scope");
-    writer.get(ANYBODY).await.assert_problem(403, "insufficient_scope");
+    writer.get(OPTIONAL_AUTH).await.assert_problem(403, "insufficient_scope");
 }
 
-/// What reads, and needs more than `read` of a token.
+/// A read that requires more of a token than `read`.
 async fn read_with_a_scope_of_its_own(
     session: Session,
     _: Needs<{ Scope::Write as u8 }>,
@@ -557,9 +571,11 @@ async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Bac
     let script = ada.token(&["read"]).await;
     break_store(&server).await;
     for caller in [&ada.browser, &script] {
-        for reply in
-            [caller.get(SOMEBODY).await, caller.get(ANYBODY).await, caller.navigate(SOMEBODY).await]
-        {
+        for reply in [
+            caller.get(REQUIRES_AUTH).await,
+            caller.get(OPTIONAL_AUTH).await,
+            caller.navigate(REQUIRES_AUTH).await,
+        ] {
             assert!(reply.header("retry-after").is_some());
             assert_eq!(reply.header("set-cookie"), None);
             assert_eq!(reply.header("location"), None);
@@ -567,17 +583,17 @@ async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Bac
         }
     }
     assert_eq!(
-        server.anonymous.get(ANYBODY).await.expect(200)["signedIn"],
+        server.anonymous.get(OPTIONAL_AUTH).await.expect(200)["signedIn"],
         false,
-        "who presents nothing asks nobody"
+        "a request without a credential needs no lookup"
     );
 }
 
-/// A function of PostgreSQL's that meets an outage.
+/// A function for PostgreSQL that fails as in an outage.
 pub const OUT_OF_MEMORY: &str = "CREATE FUNCTION out_of_memory() RETURNS BOOLEAN LANGUAGE plpgsql AS \
      $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53200', MESSAGE = 'out of memory'; END $$;";
 
-/// Has every look-up of a credential meet an outage, and waits until the server must look.
+/// Makes every lookup of a credential fail as in an outage, and waits until no cached credential is left.
 pub async fn break_store(server: &Server) {
     match server.state.store.database() {
         Database::Sqlite(_) => {
@@ -608,10 +624,10 @@ async fn a_clock_that_jumps_back_signs_nobody_out_and_lets_nobody_in(backend: Ba
     let browser = server.sign_in(&ada).await;
     server.clock.set(server.now() - days(1));
     for caller in [&browser, &script] {
-        caller.get(SOMEBODY).await.expect(200);
+        caller.get(REQUIRES_AUTH).await.expect(200);
     }
     browser.get("/api/auth/get-session").await.expect(200);
-    ada.browser.get(SOMEBODY).await.assert_problem(401, "UNAUTHORIZED");
+    ada.browser.get(REQUIRES_AUTH).await.assert_problem(401, "UNAUTHORIZED");
     server.advance(days(1));
-    browser.get(SOMEBODY).await.expect(200);
+    browser.get(REQUIRES_AUTH).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! Passwords by the hundred at once: few are hashed, some wait, and the others are put off.
+//! Hundreds of concurrent sign-ins: a few passwords are hashed, some wait, and the rest get 503 (backpressure).
 
 use std::{
     fs,
@@ -15,12 +15,12 @@ use crate::support::*;
 const AT_ONCE: usize = 2;
 const WAITING: usize = AT_ONCE * 32;
 const SIGN_INS: usize = 200;
-/// What one hash takes.
+/// The memory of one hash, in KiB.
 const HASH: usize = 19 * 1024;
-/// What 200 connections and their requests take, and more.
+/// More than the memory of 200 connections and their requests, in KiB.
 const REST: usize = 48 * 1024;
 
-/// The most memory that a process has had, in KiB.
+/// Returns the peak memory of a process, in KiB.
 fn peak(process: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -41,19 +41,20 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
         sign_ins.fetch_sub(1, Ordering::Relaxed);
         reply
     };
-    let looking = async {
-        let mut looks = 0;
+    let other_requests = async {
+        let mut served = 0;
         while sign_ins.load(Ordering::Relaxed) > 0 {
             server.anonymous.get("/health/live").await.expect(200);
             ada.browser.get("/api/me").await.expect(200);
-            looks += 1;
+            served += 1;
         }
-        looks
+        served
     };
-    let (replies, looks) = tokio::join!(join_all((0..SIGN_INS).map(|_| sign_in())), looking);
-    let taken = peak(server.child.id()) - before;
-    assert!(taken < AT_ONCE * HASH + REST, "{taken} KiB more");
-    assert!(looks > 10, "nobody else was answered meanwhile, or {looks} times");
+    let (replies, served) =
+        tokio::join!(join_all((0..SIGN_INS).map(|_| sign_in())), other_requests);
+    let growth = peak(server.child.id()) - before;
+    assert!(growth < AT_ONCE * HASH + REST, "{growth} KiB more");
+    assert!(served > 10, "too few other requests were served meanwhile: {served}");
 
     let mut wrong = 0;
     for reply in replies {
@@ -66,9 +67,9 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
             wrong += 1;
         }
     }
-    assert!((AT_ONCE..SIGN_INS).contains(&wrong), "{wrong} of {SIGN_INS} were looked at");
-    println!("{wrong} hashed, {} put off, {taken} KiB, {looks} others", SIGN_INS - wrong);
-    assert!(wrong >= WAITING, "a place was left empty");
+    assert!((AT_ONCE..SIGN_INS).contains(&wrong), "{wrong} of {SIGN_INS} passwords were checked");
+    println!("{wrong} hashed, {} put off, {growth} KiB, {served} others", SIGN_INS - wrong);
+    assert!(wrong >= WAITING, "a place in the queue was left empty");
 }
 
 #[apply(on_both_databases)]
@@ -78,7 +79,7 @@ async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email, "password": "not the password" });
     let sign_in = || server.anonymous.post("/api/auth/sign-in/email", body.clone());
-    // Whoever is done comes back at once, and whoever is put off soon: a place is hardly ever free.
+    // A task whose hash is done sends another at once, and one that was refused soon: a slot is rarely free.
     let others: Vec<_> = (0..2 * WAITING)
         .map(|_| {
             let state = server.state.clone();
@@ -91,14 +92,14 @@ async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
             })
         })
         .collect();
-    let (mut made, mut assert_unavailable) = (0, 0);
-    // More than are borne.
-    while assert_unavailable < 40 {
+    let (mut checked, mut rejected) = (0, 0);
+    // More than the failed sign-ins that are allowed.
+    while rejected < 40 {
         match sign_in().await {
-            reply if reply.status == 503 => assert_unavailable += 1,
+            reply if reply.status == 503 => rejected += 1,
             reply => {
                 reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-                made += 1;
+                checked += 1;
             }
         }
     }
@@ -109,7 +110,7 @@ async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
     while server.state.hashing.waiting() > 0 {
         sleep(Duration::from_millis(1)).await;
     }
-    for _ in made..30 {
+    for _ in checked..30 {
         sign_in().await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     }
     assert_eq!(sign_in().await.status, 429);

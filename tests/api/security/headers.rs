@@ -1,4 +1,4 @@
-//! What every answer tells a browser, whatever was asked.
+//! The security headers of every response.
 
 use portcullis::store::Database;
 use reqwest::Method;
@@ -28,7 +28,7 @@ pub const PAGES: [&str; 15] = [
     "/admin/users/019ab000-0000-7000-8000-000000000000",
 ];
 
-/// What a policy says of this; what it does not say, `default-src` does, if it is about fetching.
+/// Returns a directive of a policy, or `default-src` in place of a missing fetch directive.
 fn directive<'a>(policy: &'a str, name: &str) -> Option<&'a str> {
     let mut directives = policy.split(';').map(str::trim);
     directives.find_map(|directive| directive.strip_prefix(name)?.strip_prefix(' '))
@@ -57,7 +57,7 @@ fn is_guarded(what: &str, reply: &Reply) {
     }
 }
 
-/// An admin's browser, where the site is behind a proxy that speaks https.
+/// Returns an admin's browser, where the site is behind a proxy with https.
 async fn admin_over_https(server: &Server, name: usize) -> Caller {
     let email = format!("root{name}@example.com");
     let body = json!({ "name": "Root", "email": email, "password": PASSWORD });
@@ -72,11 +72,11 @@ async fn every_answer_is_guarded() {
     let server = Backend::Sqlite.start_with(&["--public-url", SITE]).await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let operations = operations(&document);
-    let mut asked = Vec::new();
+    let mut requests = Vec::new();
     for operation in &operations {
         let path = operation.path.replace("{id}", ID).replace("{token}", "x");
-        asked.push((operation.method.clone(), path.clone()));
-        asked.push((Method::TRACE, path));
+        requests.push((operation.method.clone(), path.clone()));
+        requests.push((Method::TRACE, path));
     }
     let documents = [
         "/",
@@ -89,12 +89,12 @@ async fn every_answer_is_guarded() {
     ];
     let assets = ["/assets/app.css", "/assets/app.js", "/assets/mark.svg", "/assets/nothing"];
     for path in PAGES.iter().chain(&documents).chain(&assets).chain(&["/nothing", "/api/nothing"]) {
-        asked.push((Method::GET, (*path).to_owned()));
-        asked.push((Method::POST, (*path).to_owned()));
+        requests.push((Method::GET, (*path).to_owned()));
+        requests.push((Method::POST, (*path).to_owned()));
     }
     let mut seen = std::collections::BTreeSet::new();
-    for (name, (method, path)) in asked.into_iter().enumerate() {
-        // Anew each time: some of them end the session.
+    for (name, (method, path)) in requests.into_iter().enumerate() {
+        // A new admin each time: some of the operations end the session.
         let admin = admin_over_https(&server, name).await;
         for caller in [&server.anonymous, &admin] {
             for accept in [HTML, "application/json"] {
@@ -109,7 +109,7 @@ async fn every_answer_is_guarded() {
             }
         }
     }
-    // It did see what it is to speak of.
+    // The test has seen every kind of response.
     for status in [200, 302, 401, 403, 404, 405] {
         assert!(seen.contains(&status), "{status} is not among {seen:?}");
     }
@@ -171,8 +171,8 @@ async fn an_asset_is_kept_for_ever_under_its_hash_and_not_at_all_otherwise() {
     reply.assert_problem(404, "not_found");
 }
 
-/// Shows that a navigation and a program are told the same, each in its own way.
-async fn told_alike(caller: &Caller, path: &str, status: u16, code: &str) {
+/// Asserts that a navigation and a program get the same status, as HTML and as a problem.
+async fn assert_same_error(caller: &Caller, path: &str, status: u16, code: &str) {
     let page = caller.navigate(path).await;
     let problem = caller.get(path).await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
@@ -188,12 +188,12 @@ async fn told_alike(caller: &Caller, path: &str, status: u16, code: &str) {
 async fn an_error_is_a_page_to_a_browser_and_a_problem_to_a_program(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    told_alike(&server.anonymous, "/nothing", 404, "not_found").await;
-    // The API answers as an API, whoever asks.
+    assert_same_error(&server.anonymous, "/nothing", 404, "not_found").await;
+    // The API responds with JSON to every kind of request.
     server.anonymous.navigate("/api/nothing").await.assert_problem(404, "not_found");
-    told_alike(&ada.browser, "/admin", 403, "admin_required").await;
-    told_alike(&ada.browser, "/login?why=x", 400, "invalid_query").await;
-    // A token is a program's, whatever it says that it accepts.
+    assert_same_error(&ada.browser, "/admin", 403, "admin_required").await;
+    assert_same_error(&ada.browser, "/login?why=x", 400, "invalid_query").await;
+    // A request with a token comes from a program, whatever it accepts.
     let script = ada.token(&["read"]).await;
     script.navigate("/admin").await.assert_problem(403, "admin_required");
 }
@@ -203,11 +203,13 @@ async fn an_outage_is_a_page_that_comes_back_and_a_problem_with_the_same_delay()
     let server = Backend::Sqlite.start_with(&["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
     server.wait_for_jobs().await;
-    let Database::Sqlite(_) = server.state.store.database() else { panic!("it runs on SQLite") };
+    let Database::Sqlite(_) = server.state.store.database() else {
+        panic!("the server runs on SQLite")
+    };
     let file = server.folder.join("portcullis.db");
     let away = file.with_extension("away");
     std::fs::rename(&file, &away).unwrap();
-    told_alike(&ada.browser, "/settings", 503, "store_unavailable").await;
+    assert_same_error(&ada.browser, "/settings", 503, "store_unavailable").await;
     let page = ada.browser.navigate("/settings").await;
     assert!(page.header("retry-after").is_some());
     assert_eq!(page.header("set-cookie"), None);

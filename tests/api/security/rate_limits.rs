@@ -1,4 +1,4 @@
-//! Rate limits and the login throttle, and what clients are told when they reach one.
+//! Rate limits and the login throttle, and the responses of a client that exceeds one.
 
 mod clock;
 mod instances;
@@ -19,18 +19,22 @@ fn credentials(email: &str, password: &str) -> Value {
     json!({ "email": email, "password": password })
 }
 
-/// Shows that it was too often, and after how many seconds to try again.
+/// Asserts that a request was rejected with 429, and returns the seconds of Retry-After.
 #[track_caller]
 fn waits(reply: &Reply) -> u32 {
     assert_eq!(reply.status, 429, "{}", reply.text);
     assert_eq!(reply.json()["code"], "too_many_requests");
     assert_eq!(reply.header("set-cookie"), None);
-    let wait = reply.header("retry-after").expect("it says when");
-    assert_eq!(reply.header("x-retry-after"), Some(wait), "where Better Auth's client looks");
+    let wait = reply.header("retry-after").expect("429 has Retry-After");
+    assert_eq!(
+        reply.header("x-retry-after"),
+        Some(wait),
+        "X-Retry-After, which Better Auth's client reads"
+    );
     wait.parse().unwrap()
 }
 
-/// A request that came through a proxy, for this client.
+/// Sends a request through a proxy, for this client.
 async fn forwarded(server: &Server, client: &str, path: &str, body: &Value) -> Reply {
     forwarded_by(&server.anonymous, client, path, body).await
 }
@@ -50,7 +54,7 @@ async fn an_address_may_try_so_many_passwords_whosever_they_are(backend: Backend
         assert_eq!(reply.header("ratelimit"), Some(&*format!(r#""sign-in";r={left};t=20"#)));
         reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     }
-    // The right one clears nothing.
+    // A correct password does not reset the limit.
     server.anonymous.post(SIGN_IN, credentials(&ada.email, PASSWORD)).await.expect(200);
     for _ in 0..3 {
         let reply = server.anonymous.post(SIGN_IN, credentials(&ada.email, PASSWORD)).await;
@@ -95,7 +99,7 @@ async fn an_account_makes_so_many_requests_whichever_key_it_uses(backend: Backen
     let script = ada.token(&["read"]).await;
     let mut seen = Vec::new();
     for number in 0..40 {
-        // Each from an address of its own: what is full is the account.
+        // Each from an IP address of its own: the limit that is reached is the account's.
         let key = if number % 2 == 0 { &ada.browser } else { &script };
         let request = key.request(Method::GET, "/api/me");
         let reply = Reply::of(request.header("X-Forwarded-For", format!("192.0.2.{number}"))).await;
@@ -103,7 +107,7 @@ async fn an_account_makes_so_many_requests_whichever_key_it_uses(backend: Backen
     }
     assert!(seen[..18].iter().all(|status| *status == 200), "{seen:?}");
     assert!(seen[20..].iter().all(|status| *status == 429), "{seen:?}");
-    // And without any key the address is.
+    // Without a credential, requests count for the IP address.
     let mut codes = Vec::new();
     for _ in 0..21 {
         codes.push(server.anonymous.get("/api/dashboard").await.status.as_u16());
@@ -125,7 +129,7 @@ async fn whom_a_proxy_speaks_for_is_believed_of_a_trusted_one_only(backend: Back
     for client in ["192.0.2.1", "192.0.2.2", "2001:db8:0:1::1"] {
         forwarded(&behind, client, SIGN_IN, &body).await.expect(401);
         waits(&forwarded(&behind, client, SIGN_IN, &body).await);
-        // What a client writes before its own address does not help it.
+        // What a client writes before its own IP address has no effect.
         let lie = format!("203.0.113.77, {client}");
         waits(&forwarded(&behind, &lie, SIGN_IN, &body).await);
     }
@@ -147,22 +151,23 @@ async fn an_account_bears_so_many_wrong_passwords_and_then_is_waited_for(backend
     let right = credentials(&ada.email, PASSWORD);
     forwarded(&server, home, SIGN_IN, &right).await.expect(200);
 
-    // From many places, at her account and at one that nobody has: the same answers.
+    // From several IP addresses, for her account and for one that does not exist: the same responses.
     for email in [&ada.email, "nobody@example.com"] {
         let wrong = credentials(email, WRONG);
         for number in 0..3 {
-            let place = format!("192.0.2.{number}");
-            let reply = forwarded(&server, &place, SIGN_IN, &wrong).await;
+            let ip_address = format!("192.0.2.{number}");
+            let reply = forwarded(&server, &ip_address, SIGN_IN, &wrong).await;
             reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
         }
         assert_eq!(waits(&forwarded(&server, "192.0.2.9", SIGN_IN, &wrong).await), 60);
     }
-    // The right one is not looked at either, but where it came from before.
+    // A correct password is not checked either, except from a known network.
     assert_eq!(waits(&forwarded(&server, "192.0.2.9", SIGN_IN, &right).await), 60);
     forwarded(&server, home, SIGN_IN, &right).await.expect(200);
     ada.browser.get("/api/me").await.expect(200);
 
-    // Waited out, one more is free; the next wait is twice as long, and trying in it adds nothing.
+    // After the wait one attempt is accepted; the next wait is twice as long, and attempts during it do not
+    // extend it.
     server.advance(seconds(60));
     let wrong = credentials(&ada.email, WRONG);
     forwarded(&server, "192.0.2.9", SIGN_IN, &wrong).await.expect(401);
@@ -171,7 +176,7 @@ async fn an_account_bears_so_many_wrong_passwords_and_then_is_waited_for(backend
     }
     server.advance(seconds(120));
     forwarded(&server, "192.0.2.9", SIGN_IN, &right).await.expect(200);
-    // It is over with the right one, and that place is familiar now.
+    // A successful sign-in ends the throttle, and makes that network a known one.
     for _ in 0..3 {
         forwarded(&server, "192.0.2.8", SIGN_IN, &wrong).await.expect(401);
     }
@@ -212,7 +217,7 @@ async fn a_restart_forgets_no_wrong_password(backend: Backend) {
     waits(&second.anonymous.post(SIGN_IN, wrong).await);
 }
 
-/// Each from an address of its own: a path, its method, and what it is answered until it is too much.
+/// Each from an IP address of its own: a path, its method, and its status until the limit is reached.
 const COUNTED: [(&str, &str, u16); 13] = [
     ("GET", "/nothing", 404),
     ("BREW", "/api/me", 405),
@@ -252,7 +257,7 @@ async fn every_request_but_a_probe_is_counted_once_for_its_address() {
         assert_eq!(waits(&reply), 20, "{method} {path}");
         assert_eq!(reply.header("ratelimit"), Some(r#""requests";r=0;t=20"#), "{method} {path}");
         if method != "OPTIONS" {
-            // So that a page of another origin may learn why.
+            // Lets a page of another origin read the reason.
             let origin = reply.header("access-control-allow-origin");
             assert_eq!(origin, Some("https://app.example.com"), "{method} {path}");
         }
@@ -263,10 +268,10 @@ async fn every_request_but_a_probe_is_counted_once_for_its_address() {
     let page = server.anonymous.request(Method::GET, "/nothing").header("Accept", "text/html");
     let page = Reply::of(page.header("X-Forwarded-For", "192.0.2.0")).await;
     assert_eq!(page.status, 429);
-    assert!(page.text.contains("<html"), "a browser is shown a page: {}", page.text);
+    assert!(page.text.contains("<html"), "a navigation gets a page: {}", page.text);
 }
 
-/// Those too that the gate does not stand before. Only a supervisor's probes must never be refused.
+/// Includes operations outside the gate. Only a supervisor's probes must never be rejected.
 #[tokio::test]
 async fn each_operation_but_the_probes_is_limited_by_its_address_and_the_document_says_so() {
     let server = Backend::Sqlite.start_with(&["--limit-requests", "1/1h"]).await;

@@ -1,10 +1,10 @@
-//! `docs/security.md` against what it names: every test is there, every rule has its row.
+//! Checks `docs/security.md`: every test that it names exists, and every rule has its row.
 
 use std::{fs, path::Path};
 
 const DOCS: &str = include_str!("../../../docs/security.md");
 
-/// How many rules each section has.
+/// The number of rules in each section.
 const SECTIONS: [(char, usize); 10] = [
     ('A', 22),
     ('B', 20),
@@ -18,7 +18,7 @@ const SECTIONS: [(char, usize); 10] = [
     ('I', 31),
 ];
 
-/// A file of this repository, by its path from the root.
+/// Reads a file of this repository, by its path from the root.
 fn in_this_repository(path: &str) -> Option<String> {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
 }
@@ -27,11 +27,12 @@ fn in_this_repository(path: &str) -> Option<String> {
 struct Row<'a> {
     id: &'a str,
     starred: bool,
-    /// What holds it.
-    held: &'a str,
+    /// The code or test that enforces it.
+    evidence: &'a str,
 }
 
-/// The rules of a page. Each has a heading (`### A1 ★ What is asked`), what holds it, and its source in the last line.
+/// Returns the rules of a page. Each has a heading (`### A1 ★ What is asked`), what enforces it, and its source
+/// in the last line.
 fn rows(page: &str) -> Vec<Row<'_>> {
     let sections = page.split("\n## ").skip(1);
     let rules = sections.flat_map(|section| {
@@ -43,12 +44,13 @@ fn rows(page: &str) -> Vec<Row<'_>> {
 
 fn row(section: Option<char>, rule: &str) -> Option<Row<'_>> {
     let (heading, body) = rule.split_once("\n\n")?;
-    let (id, asked) = heading.split_once(' ')?;
-    let (starred, asked) = asked.strip_prefix("★ ").map_or((false, asked), |rest| (true, rest));
-    let (held, source) = body.trim_end().rsplit_once("\n\nSource: ")?;
-    let is_whole = [asked, held, source].iter().all(|part| !part.trim().is_empty());
+    let (id, rule_title) = heading.split_once(' ')?;
+    let (starred, rule_title) =
+        rule_title.strip_prefix("★ ").map_or((false, rule_title), |rest| (true, rest));
+    let (evidence, source) = body.trim_end().rsplit_once("\n\nSource: ")?;
+    let is_whole = [rule_title, evidence, source].iter().all(|part| !part.trim().is_empty());
     let is_in_place = is_id(id) && id.chars().next() == section;
-    (is_whole && is_in_place && !source.contains('\n')).then_some(Row { id, starred, held })
+    (is_whole && is_in_place && !source.contains('\n')).then_some(Row { id, starred, evidence })
 }
 
 fn is_id(text: &str) -> bool {
@@ -56,7 +58,7 @@ fn is_id(text: &str) -> bool {
     section.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
-/// Something of this repository that the page names.
+/// A part of this repository that the page names.
 #[derive(Debug)]
 enum Name<'a> {
     /// A test in Rust: its module and its function.
@@ -90,7 +92,7 @@ fn name(code: &str) -> Option<Name<'_>> {
     is_file.then_some(Name::File(code))
 }
 
-/// Whether what is named is there.
+/// Whether the named part exists.
 fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
     let holds = |path: &str, has: &dyn Fn(&str) -> bool| read(path).is_some_and(|text| has(&text));
     match name {
@@ -110,7 +112,7 @@ fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
     }
 }
 
-/// Whether a source file has a function of this name with a test's attribute above it.
+/// Whether a source file has a function of this name under a test attribute.
 fn has_test(source: &str, test: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let head = format!("fn {test}(");
@@ -127,7 +129,7 @@ fn is_a_tests(attribute: &str) -> bool {
         || attribute.starts_with("#[tokio::test(")
 }
 
-/// All that is wrong with a page.
+/// Returns all that is wrong with a page.
 fn faults(
     page: &str,
     sections: &[(char, usize)],
@@ -149,12 +151,12 @@ fn faults(
         if !wanted.iter().any(|id| id == row.id) {
             faults.push(format!("{} is no rule", row.id));
         }
-        let held = names(row.held);
-        let tested = held.iter().any(|name| matches!(name, Name::Test(..) | Name::Titled(..)));
+        let evidence = names(row.evidence);
+        let tested = evidence.iter().any(|name| matches!(name, Name::Test(..) | Name::Titled(..)));
         if row.starred && !tested {
             faults.push(format!("{} has a star and no test", row.id));
         }
-        let missing = held.iter().filter(|name| !exists(name, read));
+        let missing = evidence.iter().filter(|name| !exists(name, read));
         faults.extend(missing.map(|name| format!("{}: there is no {name:?}", row.id)));
     }
     faults
@@ -164,8 +166,8 @@ fn faults(
 fn every_rule_has_a_row_and_all_that_it_names_is_there() {
     let rows = rows(DOCS);
     let stars = rows.iter().filter(|row| row.starred).count();
-    let tests = rows.iter().map(|row| names(row.held).len()).sum::<usize>();
-    assert!(stars > 15 && tests > 200, "the page was not understood: {stars} stars, {tests} names");
+    let tests = rows.iter().map(|row| names(row.evidence).len()).sum::<usize>();
+    assert!(stars > 15 && tests > 200, "the page was not parsed: {stars} stars, {tests} names");
     let faults = faults(DOCS, &SECTIONS, &in_this_repository);
     assert!(faults.is_empty(), "docs/security.md:\n{}", faults.join("\n"));
 }
@@ -187,38 +189,38 @@ fn small(path: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// A rule as the page has it.
-fn rule(id: &str, held: &str) -> String {
-    format!("\n### {id} a rule\n\n{held}\n\nSource: a source\n")
+/// Returns a rule as the page writes it.
+fn rule(id: &str, evidence: &str) -> String {
+    format!("\n### {id} a rule\n\n{evidence}\n\nSource: a source\n")
 }
 
-/// A page with one section, A.
+/// Returns a page with one section, A.
 fn page(rules: &[&str]) -> String {
     format!("# A page\n\n## A. A section\n{}", rules.concat())
 }
 
-/// What is wrong with one row of this.
-fn faults_of(id: &str, held: &str) -> Vec<String> {
-    faults(&page(&[&rule(id, held)]), &[('A', 1)], &small)
+/// Returns what is wrong with a page that has only this rule.
+fn faults_of(id: &str, evidence: &str) -> Vec<String> {
+    faults(&page(&[&rule(id, evidence)]), &[('A', 1)], &small)
 }
 
 #[test]
 fn what_is_there_is_found() {
-    for held in [
+    for evidence in [
         "`gate::it_stands`",
         "`gate::next::it_leads` and `cli::it_runs`",
         "`tests/pages/door.test.mjs: it opens`",
         "`tests/pages/door.test.mjs: to ${place}`",
         "`gate::it_stands`, `src/gate/next.rs`, `PORTCULLIS_DOCS=off`, `Session`",
     ] {
-        assert_eq!(faults_of("A1 ★", held), [""; 0], "{held}");
+        assert_eq!(faults_of("A1 ★", evidence), [""; 0], "{evidence}");
     }
-    assert_eq!(faults_of("A1", "a type"), [""; 0], "without a star it needs no test");
+    assert_eq!(faults_of("A1", "a type"), [""; 0], "a rule without a star needs no test");
 }
 
 #[test]
 fn what_is_not_there_is_found_out() {
-    for held in [
+    for evidence in [
         "`gate::it_stand`",
         "`gate::it_stands_firm`",
         "`gate::it_helps`",
@@ -229,8 +231,8 @@ fn what_is_not_there_is_found_out() {
         "`src/wall.rs`",
         "`PORTCULLIS_DOC`",
     ] {
-        let faults = faults_of("A1", &format!("`gate::it_stands`, {held}"));
-        assert_eq!(faults.len(), 1, "{held}: {faults:?}");
+        let faults = faults_of("A1", &format!("`gate::it_stands`, {evidence}"));
+        assert_eq!(faults.len(), 1, "{evidence}: {faults:?}");
         assert!(faults[0].starts_with("A1: there is no "), "{faults:?}");
     }
 }
@@ -238,15 +240,15 @@ fn what_is_not_there_is_found_out() {
 #[test]
 fn a_rule_that_is_missing_doubled_made_up_or_not_tested_is_found_out() {
     let [a1, a2, b1] = ["A1", "A2", "B1"].map(|id| rule(id, "a type"));
-    let told = |rules: &[&str]| faults(&page(rules), &[('A', 2)], &small);
-    assert_eq!(told(&[&a2]), ["A1 has 0 rows"]);
-    assert_eq!(told(&[&a1, &a2, &a2]), ["A2 has 2 rows"]);
-    assert_eq!(told(&[&a1, &a2, &rule("A3", "a type")]), ["A3 is no rule"]);
-    assert_eq!(told(&[&rule("A1 ★", "a type"), &a2]), ["A1 has a star and no test"]);
-    // In the section of another letter, without a text or without a source, it is no rule.
-    assert_eq!(told(&[&a1, &a2, &b1]), [""; 0]);
+    let faults_of_rules = |rules: &[&str]| faults(&page(rules), &[('A', 2)], &small);
+    assert_eq!(faults_of_rules(&[&a2]), ["A1 has 0 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &a2, &a2]), ["A2 has 2 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &a2, &rule("A3", "a type")]), ["A3 is no rule"]);
+    assert_eq!(faults_of_rules(&[&rule("A1 ★", "a type"), &a2]), ["A1 has a star and no test"]);
+    // A rule in another letter's section, without a text, or without a source is not a rule.
+    assert_eq!(faults_of_rules(&[&a1, &a2, &b1]), [""; 0]);
     let b_in_a = faults(&page(&[&b1]), &[('B', 1)], &small);
     assert_eq!(b_in_a, ["B1 has 0 rows"]);
-    assert_eq!(told(&[&a1, &rule("A2", "")]), ["A2 has 0 rows"]);
-    assert_eq!(told(&[&a1, &a2.replace("Source: a source\n", "")]), ["A2 has 0 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &rule("A2", "")]), ["A2 has 0 rows"]);
+    assert_eq!(faults_of_rules(&[&a1, &a2.replace("Source: a source\n", "")]), ["A2 has 0 rows"]);
 }

@@ -1,24 +1,24 @@
-//! What the source says only where it may.
+//! Names that the source may use only in certain files.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::operations::events::sources;
 
-/// By these names a header that opens the gate is read, or the crate that carries the cookie.
+/// Identifiers by which a credential's header is read, or the crate that carries the cookie.
 const NAMES: [&str; 4] = ["AUTHORIZATION", "COOKIE", "SessionExt", "actix_session"];
-/// In small letters: a header by its text, and actix's own way to cookies.
+/// Lower-case texts: a header by its name, and actix's own access to cookies.
 const TEXTS: [&str; 4] = ["\"authorization\"", "\"cookie\"", ".cookie(", ".cookies("];
 
-/// Who names one and does not read it.
+/// Files that use such a name without reading a credential.
 const OTHERS: [(&str, &str); 3] = [
     // Its warnings are left out of the log.
     ("src/cli/log.rs", "actix_session"),
-    // A security scheme is called so in the document.
+    // The name of a security scheme in the document.
     ("src/openapi.rs", "COOKIE"),
     ("src/openapi.rs", "\"cookie\""),
 ];
 
-/// What of all that a source names outside of its comments.
+/// Returns which of these names a source uses outside its comments.
 fn named(source: &str) -> BTreeSet<&'static str> {
     let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code = lines.collect::<Vec<_>>().join("\n");
@@ -48,23 +48,23 @@ fn nobody_but_the_gate_reads_what_opens_it() {
     assert_eq!(elsewhere, BTreeSet::from(others));
 }
 
-/// Queries of users that need not say that they leave out deleted ones, with the reason.
+/// Queries of users that need not leave out deleted ones, with the reason.
 const ALL_USERS: [(&str, usize); 6] = [
-    // Counts users who have yet to be indexed, in builds with debug assertions.
+    // Counts users who are still to be indexed, in builds with debug assertions.
     ("src/store/checks.rs", 1),
-    // Whether a user has yet to be indexed.
+    // Whether a user is still to be indexed.
     ("src/store/tables/users/search/find.rs", 1),
-    // The words of a user whom the transaction has written, and of all who have yet to be indexed.
+    // The words of a user whom the transaction has written, and of all who are still to be indexed.
     ("src/store/tables/users/search/index.rs", 3),
-    // The numbers of a user whom the transaction has locked.
+    // The generations of a user whom the transaction has locked.
     ("src/store/tables/generation.rs", 2),
-    // What it joins is filtered where that ends.
+    // The joined query is filtered where it ends.
     ("src/store/tables/api_tokens.rs", 1),
-    // It looks for them.
+    // It looks for deleted users.
     ("src/store/workflows/retention/leavers.rs", 2),
 ];
 
-/// How many queries of users in a source do not leave out deleted ones: what is added to them is no query.
+/// Counts the queries of users in a source that do not leave out deleted ones. An insertion is not a query.
 fn queries_of_all_users(source: &str) -> usize {
     let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code: String = lines.flat_map(|line| line.split_whitespace()).collect();
@@ -73,7 +73,7 @@ fn queries_of_all_users(source: &str) -> usize {
     pairs
         .filter(|(before, after)| {
             let added = before.ends_with("insert_into(");
-            // Whatever they held is of an old generation.
+            // All credentials of a deleted user have an old generation.
             let current =
                 ["_is_current()", "$is_current()"].iter().any(|name| after.contains(name));
             let left_out = current
@@ -85,7 +85,7 @@ fn queries_of_all_users(source: &str) -> usize {
         .count()
 }
 
-/// Deleted accounts stay for as long as it takes to delete what is theirs, and nothing may show them.
+/// Deleted accounts stay as rows until all that belongs to them is deleted, and no response may show them.
 #[test]
 fn every_query_of_users_leaves_out_deleted_ones() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! Keys that are asked for at once are looked up with one statement on PostgreSQL.
+//! Concurrent lookups of credentials share one statement on PostgreSQL.
 
 use std::{pin::pin, thread, time::Duration};
 
@@ -22,13 +22,13 @@ use tokio::time::{sleep, timeout};
 use super::open;
 use crate::{security::gate::OUT_OF_MEMORY, support::*};
 
-/// Long enough for a question to be on its way.
+/// Long enough for a lookup to reach the database.
 const MOMENT: Duration = Duration::from_millis(20);
 
-/// So many have a token.
+/// The number of users with a token.
 const PEOPLE: usize = 30;
 
-/// A store that nobody else asks for anything, and the tokens of some people.
+/// A store that has no other users, and the tokens of some users.
 struct Known {
     store: Store,
     url: String,
@@ -64,7 +64,7 @@ impl Known {
         Self { store, url, tokens, _folder: folder }
     }
 
-    /// Whose token this is.
+    /// Looks up the owner of a token.
     async fn ask(&self, hash: TokenHash) -> Result<Option<String>, Error> {
         let found = self.store.find_token(hash, Clock::System.now()).await?;
         Ok(found.map(|found| {
@@ -78,7 +78,7 @@ impl Known {
         postgres.write(async |connection| connection.batch_execute(sql).await).await.unwrap();
     }
 
-    /// Has each statement that reads tokens do this first.
+    /// Makes each statement that reads tokens do this first.
     async fn do_first(&self, what: &str) {
         self.alter(&format!(
             "ALTER TABLE api_tokens RENAME TO kept;
@@ -89,15 +89,15 @@ impl Known {
         .await;
     }
 
-    /// Does something while this table cannot be read.
+    /// Runs a future while this table is locked.
     async fn while_locked(&self, table: &str, meanwhile: impl Future<Output = ()>) {
-        let holder = connect(&self.url).await;
-        holder.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
+        let lock_holder = connect(&self.url).await;
+        lock_holder.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
         meanwhile.await;
-        holder.batch_execute("COMMIT").await.unwrap();
+        lock_holder.batch_execute("COMMIT").await.unwrap();
     }
 
-    /// Has each statement that reads tokens counted.
+    /// Makes the database count each statement that reads tokens.
     async fn count_statements(&self) {
         self.alter("CREATE SEQUENCE statements").await;
         self.do_first("nextval('statements')").await;
@@ -115,12 +115,12 @@ async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
     known.count_statements().await;
     let unknown = (0..PEOPLE).map(|_| (None, PlainToken::generate("sk_live_").hash()));
     let each = known.tokens.iter().map(|(id, hash)| (Some(id.clone()), *hash));
-    let asked: Vec<_> = each.clone().chain(unknown).chain(each).collect();
-    let answers = join_all(asked.iter().map(|(_, hash)| known.ask(*hash))).await;
-    for ((owner, _), answer) in asked.into_iter().zip(answers) {
+    let lookups: Vec<_> = each.clone().chain(unknown).chain(each).collect();
+    let answers = join_all(lookups.iter().map(|(_, hash)| known.ask(*hash))).await;
+    for ((owner, _), answer) in lookups.into_iter().zip(answers) {
         assert_eq!(answer.unwrap(), owner);
     }
-    // 64 keys go with one.
+    // One statement takes up to 64 credentials.
     assert_eq!(known.statements().await, 2);
 }
 
@@ -136,7 +136,7 @@ async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
             tokio::select! {
                 biased;
                 (one, other) = leave => assert!(one.is_err() && other.is_err()),
-                answers = &mut stay => panic!("they could not be read: {answers:?}"),
+                answers = &mut stay => panic!("the table should be locked: {answers:?}"),
             }
         };
         known.while_locked("api_tokens", meanwhile).await;
@@ -146,7 +146,7 @@ async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
     }
 }
 
-/// PostgreSQL would rather read a small table whole, until it has grown.
+/// PostgreSQL prefers to read a small table whole, until it has grown.
 #[tokio::test]
 async fn keys_are_found_by_their_index_however_few_there_are() {
     let known = Known::some().await;
@@ -158,7 +158,7 @@ async fn keys_are_found_by_their_index_however_few_there_are() {
         (row.get::<_, i64>(0), row.get::<_, i64>(1))
     };
     let (whole, by_index) = scans().await;
-    // PostgreSQL does not count them at once.
+    // PostgreSQL's statistics arrive with a delay.
     within_timeout(async {
         while scans().await == (whole, by_index) {
             known.ask(known.tokens[0].1).await.unwrap();
@@ -169,7 +169,7 @@ async fn keys_are_found_by_their_index_however_few_there_are() {
     assert_eq!(scans().await.0, whole);
 }
 
-/// Else what a slow database is asked in vain would make it slower.
+/// Otherwise lookups without a caller would make a slow database slower.
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_not_asked() {
     let known = Known::some().await;
@@ -190,7 +190,7 @@ async fn what_nobody_waits_for_any_more_is_not_asked() {
         tokio::select! {
             biased;
             left = leave => assert!(left.is_err()),
-            answers = &mut under_way => panic!("they could not be read: {answers:?}"),
+            answers = &mut under_way => panic!("the table should be locked: {answers:?}"),
         }
     };
     known.while_locked("kept", meanwhile).await;
@@ -202,14 +202,14 @@ async fn what_nobody_waits_for_any_more_is_not_asked() {
 #[tokio::test]
 async fn nobody_waits_in_line_and_for_an_answer_longer_than_for_an_answer() {
     let known = Known::with(&["--database-timeout", "2"]).await;
-    let ask = async |place: u32| {
-        sleep(place * MOMENT).await;
+    let ask = async |position: u32| {
+        sleep(position * MOMENT).await;
         known.ask(known.tokens[0].1).await
     };
     let meanwhile = async {
-        // Two are under way, so the third is in line.
+        // Two are running, so the third is queued.
         let all = timeout(Duration::from_secs(3), join_all([ask(0), ask(1), ask(2)]));
-        for answer in all.await.expect("nobody waits for two answers") {
+        for answer in all.await.expect("no lookup waits for two statements") {
             assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
         }
     };
@@ -250,7 +250,7 @@ async fn a_row_that_cannot_be_read_is_a_fault_of_its_own_key_and_of_no_other() {
     }
 }
 
-/// Else somebody could be let in by what was true before they came.
+/// Otherwise a credential could be accepted because of what was true before the request.
 #[tokio::test]
 async fn nobody_is_told_what_a_statement_saw_that_began_before_they_asked() {
     let known = Known::some().await;

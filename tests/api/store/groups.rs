@@ -1,4 +1,4 @@
-//! SQLite's writer commits together what waits for it.
+//! Group commit: SQLite's writer commits all waiting tasks in one transaction.
 
 use std::{
     panic,
@@ -47,7 +47,7 @@ impl Numbers {
         self.write(|connection| add(connection, numbers))
     }
 
-    /// Occupies the writer until it is told to go on. What is asked meanwhile joins this job's group.
+    /// Occupies the writer until it is released. Tasks that arrive meanwhile join the next group.
     fn hold(&self) -> (Sender<()>, impl Future<Output = Result<(), Error>>) {
         let (release, released) = mpsc::channel();
         let hold = self.write(move |_| {
@@ -57,7 +57,7 @@ impl Numbers {
         (release, hold)
     }
 
-    /// What another connection sees.
+    /// Returns what another connection sees.
     fn seen(&mut self) -> Vec<i64> {
         let rows = sql_query("SELECT number FROM numbers ORDER BY number");
         let rows: Vec<Number> = rows.load(&mut self.beside).unwrap();
@@ -78,7 +78,7 @@ fn add(connection: &mut Inner, numbers: &[i64]) -> QueryResult<()> {
     Ok(())
 }
 
-/// In its turn, when those before it in a `join!` have been asked.
+/// Releases the writer in its turn, when the futures before it in a `join!` have been polled.
 fn go(release: Sender<()>) -> impl Future<Output = ()> {
     lazy(move |_| release.send(()).unwrap())
 }
@@ -87,14 +87,14 @@ fn go(release: Sender<()>) -> impl Future<Output = ()> {
 async fn of_a_group_one_that_fails_is_told_so_and_the_others_are_done() {
     let mut numbers = Numbers::new().await;
     let (release, hold) = numbers.hold();
-    let (held, one, failed, other, ()) = tokio::join!(
+    let (hold_result, one, failed, other, ()) = tokio::join!(
         hold,
         numbers.add(&[1, 2]),
         numbers.add(&[7, 1]),
         numbers.add(&[3]),
         go(release)
     );
-    assert!(held.is_ok() && one.is_ok() && other.is_ok());
+    assert!(hold_result.is_ok() && one.is_ok() && other.is_ok());
     assert!(matches!(failed, Err(Error::Bug { .. })), "{failed:?}");
     assert_eq!(numbers.seen(), [1, 2, 3]);
 }
@@ -126,7 +126,10 @@ async fn an_answer_comes_after_the_commit_and_not_before() {
     assert!(poll_immediate(&mut later).await.is_none());
     release.send(()).unwrap();
     let soon = Duration::from_millis(200);
-    assert!(tokio::time::timeout(soon, &mut add).await.is_err(), "it is done, but not committed");
+    assert!(
+        tokio::time::timeout(soon, &mut add).await.is_err(),
+        "the task has run, but is not committed"
+    );
     release_later.send(()).unwrap();
     add.await.unwrap();
     drop((hold, later));
@@ -135,7 +138,7 @@ async fn an_answer_comes_after_the_commit_and_not_before() {
 
 #[rstest]
 #[case::at_the_commit("PRAGMA defer_foreign_keys = ON; INSERT INTO leaves VALUES (99)")]
-// As SQLite does on its own where a disk is full.
+// SQLite itself rolls back like this when a disk is full.
 #[case::in_the_midst_of_it("ROLLBACK")]
 #[case::but_for_a_savepoint("RELEASE diesel_savepoint_1")]
 #[tokio::test]
@@ -147,9 +150,9 @@ async fn a_group_whose_transaction_is_lost_is_told_so_and_none_is_half_done(
     super::execute(&numbers.server, leaves).await;
     let (release, hold) = numbers.hold();
     let spoils = numbers.write(move |connection| in_place(connection.batch_execute(sql)));
-    let (held, one, spoilt, ()) = tokio::join!(hold, numbers.add(&[1]), spoils, go(release));
-    for told in [held, one, spoilt] {
-        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+    let (hold_result, one, spoilt, ()) = tokio::join!(hold, numbers.add(&[1]), spoils, go(release));
+    for result in [hold_result, one, spoilt] {
+        assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
     }
     assert!(numbers.seen().is_empty());
     numbers.add(&[2]).await.unwrap();
@@ -163,7 +166,7 @@ async fn what_nobody_waits_for_any_more_is_not_begun() {
     let mut hold = Box::pin(hold);
     assert!(poll_immediate(&mut hold).await.is_none());
     assert!(poll_immediate(Box::pin(numbers.add(&[1]))).await.is_none());
-    let (held, other, ()) = tokio::join!(hold, numbers.add(&[2]), go(release));
-    assert!(held.is_ok() && other.is_ok());
+    let (hold_result, other, ()) = tokio::join!(hold, numbers.add(&[2]), go(release));
+    assert!(hold_result.is_ok() && other.is_ok());
     assert_eq!(numbers.seen(), [2]);
 }

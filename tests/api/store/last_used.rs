@@ -1,4 +1,4 @@
-//! What it costs to know when a key was last used.
+//! What it costs to record when a credential was last used.
 
 use futures_util::future::{join, join_all};
 use portcullis::{
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::execute;
 use crate::support::*;
 
-/// Notes each time that somebody's last use is written.
+/// Returns SQL for a trigger that counts each write of a last use.
 fn counting(backend: Backend) -> String {
     const TIMES: [(&str, &str); 2] = [("sessions", "last_seen_at"), ("api_tokens", "last_used_at")];
     let (function, call) = match backend {
@@ -66,7 +66,8 @@ async fn a_key_that_is_used_all_the_time_costs_one_write_a_minute(backend: Backe
     }
 }
 
-/// Somebody who revokes many keys at once holds their rows: the uses of others' are written, and nobody waits.
+/// A user who revokes many credentials at once locks their rows: the uses of other credentials are written, and
+/// no request waits.
 #[tokio::test]
 async fn what_is_locked_just_now_is_written_next_time() {
     let folder = TempDir::new().unwrap();
@@ -76,14 +77,14 @@ async fn what_is_locked_just_now_is_written_next_time() {
     for person in [&ada, &bob] {
         person.token(&["read"]).await.get("/api/me").await.expect(200);
     }
-    let holder = connect(&url).await;
+    let lock_holder = connect(&url).await;
     let lock = format!("BEGIN; SELECT FROM api_tokens WHERE user_id = '{}' FOR UPDATE", ada.id);
-    holder.batch_execute(&lock).await.unwrap();
+    lock_holder.batch_execute(&lock).await.unwrap();
 
     let used = "SELECT user_id AS value FROM api_tokens WHERE last_used_at IS NOT NULL";
     server.write_last_uses().await;
     assert_eq!(select(&server, used).await, std::slice::from_ref(&bob.id));
-    holder.batch_execute("ROLLBACK").await.unwrap();
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
     server.write_last_uses().await;
     let mut all = select(&server, used).await;
     all.sort();

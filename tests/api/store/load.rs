@@ -1,4 +1,4 @@
-//! How much the store says that it has to do.
+//! The store's own report of its load.
 
 use std::{
     pin::pin,
@@ -10,15 +10,15 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::{Either, join, join_all, select, select_all};
 use portcullis::store::{Database, Store};
 
-use super::quiet;
+use super::isolated_store;
 use crate::support::*;
 
 #[tokio::test]
 async fn what_waits_for_any_of_sqlites_threads_is_counted() {
-    let (store, _folder) = quiet(Backend::Sqlite, &[]).await;
+    let (store, _folder) = isolated_store(Backend::Sqlite, &[]).await;
     let Database::Sqlite(sqlite) = store.database() else { unreachable!() };
     assert_eq!(store.stats().queue, 0);
-    // One occupies each thread, and one waits behind it.
+    // One task occupies each thread, and one waits behind it.
     let (begun, go_on) = (Arc::new(Barrier::new(4)), Arc::new(Barrier::new(4)));
     let occupy = || {
         let (begun, go_on) = (begun.clone(), go_on.clone());
@@ -50,7 +50,7 @@ async fn what_waits_for_any_of_sqlites_threads_is_counted() {
 #[tokio::test]
 async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
     let settings = ["--database-pool-size", "1", "--database-timeout", "1"];
-    let (store, _folder) = quiet(Backend::Postgres, &settings).await;
+    let (store, _folder) = isolated_store(Backend::Postgres, &settings).await;
     let Database::Postgres(postgres) = store.database() else { unreachable!() };
     let occupy = async |seconds: f32| {
         let sql = format!("SELECT pg_sleep({seconds})");
@@ -66,23 +66,23 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
     assert!(after.wait_micros > before.wait_micros);
 
     let (occupied, waited) = join(occupy(3.0), join_all((0..5).map(|_| store.ping()))).await;
-    // One of them may just get the connection's successor.
+    // One of them may get the new connection that replaces the lost one.
     assert!(occupied.is_err() && waited.iter().filter(|ping| ping.is_ok()).count() <= 1);
     assert!(store.stats().timeouts > 0);
 }
 
 #[apply(on_both_databases)]
 async fn lists_that_take_long_hold_up_no_short_read(backend: Backend) {
-    let (store, _folder) = quiet(backend, &[]).await;
+    let (store, _folder) = isolated_store(backend, &[]).await;
     let lists = (0..8).map(|_| long_list(&store));
     let lists = pin!(select_all(lists.map(Box::pin)));
     match select(lists, pin!(store.ping())).await {
-        Either::Left(_) => panic!("a short read waited for a list to end"),
+        Either::Left(_) => panic!("a short read waited for the end of a list"),
         Either::Right((answered, _)) => answered.unwrap(),
     }
 }
 
-/// As long as the most patient request.
+/// Takes as long as the request with the longest timeout.
 async fn long_list(store: &Store) {
     match store.database() {
         Database::Sqlite(sqlite) => {

@@ -1,4 +1,4 @@
-//! What is tried again on PostgreSQL, and what is not.
+//! Which operations are retried on PostgreSQL, and which are not.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! Credentials that are revoked by their generation, while more rows are left than one transaction removes.
+//! Credentials that are revoked by their generation, while more rows are left than one transaction deletes.
 
 use portcullis::store::{
     audit_events::{Action, EVERYBODY, Event},
@@ -10,10 +10,10 @@ use portcullis::store::{
 use super::{execute, wait_for_lease_end};
 use crate::{routes::auth::CHANGE_PASSWORD, support::*};
 
-/// More rows than a revocation removes at once.
+/// More rows than a revocation deletes at once.
 const MANY: i64 = 2500;
 
-/// Gives a user so many sessions, tokens and links besides, by SQL; no secret belongs to any of them.
+/// Adds this many further sessions, tokens and links to a user with SQL; no secret belongs to any of them.
 async fn hoard(server: &Server, backend: Backend, user_id: &str, rows: i64) {
     let (numbers, hash, past, future) = match backend {
         Backend::Sqlite => (
@@ -31,7 +31,7 @@ async fn hoard(server: &Server, backend: Backend, user_id: &str, rows: i64) {
             "now() + INTERVAL '1 day'",
         ),
     };
-    // Ids that sort before and after those of the present.
+    // Ids that sort before and after the existing ones.
     let id = format!("CASE WHEN i % 2 = 0 THEN '0' ELSE 'f' END || '{user_id}' || i");
     for insert in [
         format!(
@@ -52,7 +52,7 @@ async fn hoard(server: &Server, backend: Backend, user_id: &str, rows: i64) {
     }
 }
 
-/// How many sessions, tokens that say nothing of their revocation, and links a user has as rows.
+/// Counts a user's sessions, tokens whose row has no revocation time, and links.
 async fn rows(server: &Server, user_id: &str) -> [i64; 3] {
     let mut counts = [0; 3];
     for (count, sql) in counts.iter_mut().zip([
@@ -65,7 +65,7 @@ async fn rows(server: &Server, user_id: &str) -> [i64; 3] {
     counts
 }
 
-/// Removes what is left, in batches, none of which begins an epoch.
+/// Deletes the remaining rows in batches, none of which begins an epoch.
 async fn clean_up(server: &Server) {
     let store = &server.state.store;
     let epoch = lease_settings::show(store).await.unwrap().number;
@@ -89,10 +89,10 @@ async fn reactivation_restores_no_credential_whose_row_is_still_to_be_removed(ba
     for caller in [&ada.browser, &script] {
         caller.get("/api/me").await.expect(401);
     }
-    assert!(rows(&server, &ada.id).await.iter().all(|left| *left > 1000), "nothing was left");
+    assert!(rows(&server, &ada.id).await.iter().all(|left| *left > 1000), "no row was left");
     let again = server.sign_in(&ada).await;
     clean_up(&server).await;
-    assert_eq!(rows(&server, &ada.id).await, [1, 0, 0], "the new session alone");
+    assert_eq!(rows(&server, &ada.id).await, [1, 0, 0], "only the new session is left");
     again.get("/api/me").await.expect(200);
     assert_eq!(rows(&server, &bob.id).await, [11, 10, 10]);
     bob.browser.get("/api/me").await.expect(200);
@@ -128,7 +128,7 @@ async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(b
     browser.get("/api/me").await.expect(200);
     token.get("/api/me").await.expect(200);
     let listed = browser.get("/api/tokens?limit=2").await.expect(200);
-    assert_eq!(listed["items"][1]["revokedAt"], now.to_string(), "when it was revoked");
+    assert_eq!(listed["items"][1]["revokedAt"], now.to_string(), "the time of the revocation");
 }
 
 #[apply(on_both_databases)]
@@ -137,7 +137,7 @@ async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Back
     let ada = server.sign_up("ada").await;
     let revoked = ada.browser.session_id().await;
     hoard(&server, backend, &ada.id, MANY).await;
-    // Its row stays, as one of many does, under an old generation.
+    // Its row stays under an old generation, as the rows of a large revocation do.
     let raise = format!("UPDATE users SET session_generation = 7 WHERE id = '{}'", ada.id);
     execute(&server, &raise).await;
     let own = server.sign_in(&ada).await;

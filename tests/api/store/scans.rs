@@ -1,9 +1,9 @@
-//! No statement costs more as the tables grow: every operation of the document, every list with every filter
-//! and every page is asked for at two sizes, and the rows that each statement touches are compared.
+//! No statement costs more as the tables grow: every operation of the document, and every list with every
+//! filter and page, is requested at two sizes, and the rows that each statement touches are compared.
 //!
-//! What is compared is what each database counts while it executes, and not a plan: PostgreSQL's auto_explain
-//! says how many rows each scan has read, of statements inside triggers and foreign keys as well; SQLite counts
-//! the steps of its virtual machine, some for each row that is read.
+//! The comparison uses what each database counts during execution, and not a plan: PostgreSQL's auto_explain
+//! reports how many rows each scan has read, also of statements inside triggers and foreign keys; SQLite counts
+//! the steps of its virtual machine, a few for each row that is read.
 
 mod postgres;
 mod seed;
@@ -13,19 +13,20 @@ use std::collections::BTreeMap;
 
 use crate::{security::access, support::*};
 
-/// How many users there are at first, and later.
+/// The number of users at first, and later.
 const SIZES: [usize; 2] = [10_000, 100_000];
 
-/// What a statement has cost at the most, by its text.
+/// The highest cost of each statement, by its text.
 type Costs = BTreeMap<String, u64>;
 
-/// Statements that may cost more as the tables grow, by a part of their text, and why.
+/// Statements that may cost more as the tables grow, by a part of their text, with the reason.
 const EXCEPTIONS: [(&str, &str); 1] = [(
     "UPDATE jobs SET run_at = ? WHERE (jobs.id",
     "once a minute in the background: it shortens at most 1,000 of the waits that are too long, as those here are",
 )];
 
-/// Asks for everything once, and a second time where a statement may be planned for its first use.
+/// Sends every request once, and a second time in case a statement is planned differently at its first
+/// execution.
 async fn ask_for_everything(server: &Server) {
     let name = format!("reader{}", portcullis::store::page::new_id().replace('-', ""));
     let admin = server.sign_up_admin(&name).await;
@@ -43,7 +44,7 @@ async fn ask_for_everything(server: &Server) {
     server.wait_for_jobs().await;
 }
 
-/// Every list with every filter, searches, pages far down, and the pages for people.
+/// Returns every list with every filter, searches, pages far down, and the HTML pages.
 async fn lists(admin: &Person) -> Vec<String> {
     let users = "/api/admin/users?limit=20";
     let middle = seed::id(5_000);
@@ -108,7 +109,8 @@ async fn lists(admin: &Person) -> Vec<String> {
     paths
 }
 
-/// What costs more at the second size than a tenth more than at the first, and a little that is no row's.
+/// Returns the statements whose cost at the second size exceeds that at the first by more than a tenth and a
+/// small constant.
 fn grown(small: &Costs, large: &Costs, little: u64) -> Vec<String> {
     let more = large.iter().filter_map(|(statement, cost)| {
         let before = small.get(statement).copied()?;
@@ -119,15 +121,15 @@ fn grown(small: &Costs, large: &Costs, little: u64) -> Vec<String> {
     more.collect()
 }
 
-/// Fails where something has grown.
+/// Fails where a statement's cost has grown.
 fn compare([small, large]: &[Costs; 2], little: u64) {
-    assert!(small.len() > 80, "only {} statements were seen", small.len());
+    assert!(small.len() > 80, "only {} statements were recorded", small.len());
     let grown = grown(small, large, little);
     assert!(grown.is_empty(), "{}", grown.join("\n"));
 }
 
-/// The text of a statement without what varies from one execution to the next, and from one database to the
-/// other: quotes, how a value is written, and how many there are.
+/// Normalises a statement: removes what varies between executions and between the databases, such as quotes,
+/// the form of values, and their number.
 fn pattern(statement: &str) -> String {
     let text = statement.split(" -- binds:").next().unwrap_or_default();
     let mut pattern = String::new();

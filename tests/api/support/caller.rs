@@ -14,7 +14,7 @@ use super::{
     log_secret_scan::{add_secrets, secrets_in},
 };
 
-/// Somebody who calls the API with the key that they have.
+/// A client of the API with one credential, or none.
 #[derive(Clone)]
 pub struct Caller {
     http: reqwest::Client,
@@ -23,7 +23,7 @@ pub struct Caller {
     pub token: Option<String>,
 }
 
-/// What they are answered.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -31,7 +31,7 @@ pub struct Reply {
     pub text: String,
 }
 
-/// What of a request opens the gate: the token, the secret in the cookie.
+/// Returns the secrets of a request: its token, and the secret in its cookie.
 fn presented(request: &Request) -> Vec<String> {
     let headers = request.headers();
     let all = [AUTHORIZATION, COOKIE].into_iter().filter_map(|name| headers.get(name));
@@ -60,7 +60,8 @@ impl Caller {
         Self { token: Some(token.to_owned()), cookie: Some(cookie.to_owned()), ..self.clone() }
     }
 
-    /// A request with the caller's keys, and, like a browser's, with an Origin; the rest is the test's.
+    /// Returns a request with the caller's credential and, for a browser, with an Origin; the test adds the
+    /// rest.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.bare(method, path).header("Origin", &self.base);
         if let Some(cookie) = &self.cookie {
@@ -72,7 +73,7 @@ impl Caller {
         request
     }
 
-    /// A request with nothing at all.
+    /// Returns a request without a credential or any other header.
     pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
@@ -89,7 +90,7 @@ impl Caller {
         Reply::of(self.request(Method::POST, path).json(&body)).await
     }
 
-    /// The same browser after its user has entered the password again: it has another cookie then.
+    /// Returns the same browser after its user has entered the password again, which replaces the cookie.
     pub async fn with_password_entered(&self) -> Self {
         let reply = self.post("/api/auth/verify-password", json!({ "password": PASSWORD })).await;
         let cookie = reply.cookie();
@@ -97,7 +98,7 @@ impl Caller {
         self.with_cookie(&cookie.expect("another cookie is set"))
     }
 
-    /// The id of the session that this browser is in.
+    /// Returns the id of the browser's own session.
     pub async fn session_id(&self) -> String {
         let me = self.get("/api/me").await.expect(200);
         me["session"]["id"].as_str().unwrap().to_owned()
@@ -119,7 +120,7 @@ impl Reply {
         let presented = presented(&request);
         add_secrets(presented.iter().cloned());
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = http.execute(request).await.expect("the server answers");
+        let response = http.execute(request).await.expect("the server responds");
         let reply = Self {
             status: response.status(),
             headers: response.headers().clone(),
@@ -133,8 +134,8 @@ impl Reply {
         reply
     }
 
-    /// Whoever may read an answer need not know the key that asked for it. The one exception is the cookie
-    /// itself, when it is sent again.
+    /// Asserts that a response does not contain the credential of its request, since responses may be logged or
+    /// shared. The one exception is the cookie itself, when it is sent again.
     fn shows_none_of(&self, credentials: &[String]) {
         for credential in credentials {
             assert!(!self.text.contains(credential), "a credential is in the body: {}", self.text);
@@ -148,7 +149,7 @@ impl Reply {
         }
     }
 
-    /// A client may rely on what the document says of an operation's answers.
+    /// Asserts that the document declares the response, so that clients may rely on it.
     fn is_declared(&self, method: &Method, path: &str) {
         let problem = self.header("content-type") == Some("application/problem+json");
         let body = self.json();
@@ -166,14 +167,14 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    /// The body, if this is the status.
+    /// Returns the body, and asserts the status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.json()
     }
 
-    /// The body of a problem, if these are the status and the code.
+    /// Returns the body of a problem, and asserts the status and the code.
     #[track_caller]
     pub fn assert_problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
@@ -184,7 +185,7 @@ impl Reply {
         problem
     }
 
-    /// The session cookie that is set, as `name=value`.
+    /// Returns the session cookie that is set, as `name=value`.
     pub fn cookie(&self) -> Option<String> {
         let set = self.header("set-cookie")?;
         let pair = set.split(';').next()?;

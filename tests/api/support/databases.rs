@@ -1,4 +1,4 @@
-//! Real databases: PostgreSQL's server, PgBouncer and a proxy that fails on demand.
+//! Real databases: a PostgreSQL server, PgBouncer, and a proxy that fails on demand.
 
 mod old_rows;
 mod pgbouncer;

@@ -1,5 +1,5 @@
-//! The document as a contract: every answer of an operation that any test sees must be declared there, its
-//! status and its code.
+//! The document as a contract: it must declare the status and the code of every response of an operation that
+//! any test receives.
 
 use std::sync::LazyLock;
 
@@ -12,32 +12,32 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(&text).unwrap()
 });
 
-/// The operation that serves a request: its id, and its responses.
+/// Returns the operation that serves a request: its id, and its responses.
 fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {
-    // What is read with GET answers HEAD too.
+    // An operation with GET also responds to HEAD.
     let method = if *method == Method::HEAD { "get" } else { &method.as_str().to_lowercase() };
-    let asked: Vec<&str> = path.split('/').collect();
+    let segments: Vec<&str> = path.split('/').collect();
     let serves = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
-        let fits = |(part, asked): (&&str, &&str)| {
-            if part.starts_with('{') { !asked.is_empty() } else { part == asked }
+        let fits = |(part, segment): (&&str, &&str)| {
+            if part.starts_with('{') { !segment.is_empty() } else { part == segment }
         };
-        parts.len() == asked.len() && parts.iter().zip(&asked).all(fits)
+        parts.len() == segments.len() && parts.iter().zip(&segments).all(fits)
     };
     let paths = DOCUMENT["paths"].as_object().unwrap().iter();
     let found = paths.filter(|(template, item)| serves(template) && item.get(method).is_some());
-    // /tokens/current comes before /tokens/{id}.
+    // /tokens/current takes precedence over /tokens/{id}.
     let (_, item) = found.min_by_key(|(template, _)| template.matches('{').count())?;
     Some((item[method]["operationId"].as_str().unwrap(), &item[method]["responses"]))
 }
 
-/// Follows a reference of the document, if it is one.
+/// Resolves a reference in the document, if the value is one.
 pub fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let Some(reference) = value.get("$ref") else { return value };
     document.pointer(reference.as_str().unwrap().trim_start_matches('#')).unwrap()
 }
 
-/// The problems that a response of a document shows as its examples.
+/// Returns the problems that a response of a document has as examples.
 pub fn problems<'a>(document: &'a Value, response: &'a Value) -> Vec<&'a Value> {
     let response = resolve(document, response);
     let examples = response["content"]["application/problem+json"]["examples"].as_object();
@@ -45,10 +45,10 @@ pub fn problems<'a>(document: &'a Value, response: &'a Value) -> Vec<&'a Value> 
     all.map(|example| &resolve(document, example)["value"]).collect()
 }
 
-/// Says what of an answer is not declared. What is served by no operation declares nothing.
+/// Returns what the document does not declare about a response. Paths without an operation declare nothing.
 pub fn undeclared(method: &Method, path: &str, status: u16, code: Option<&str>) -> Option<String> {
     let (id, responses) = operation(method, path)?;
-    // The answer of what stands at that path to a method that no operation has.
+    // The response to a method that the path does not support.
     if status == 405 {
         return None;
     }

@@ -1,4 +1,4 @@
-//! All that the servers of these tests log, at every level, is searched for what opens the gate.
+//! Searches the log of all servers in these tests, at every level, for secrets.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use portcullis::{cli::log, config::LogFormat};
 
 use super::{Backend, PASSWORD};
 
-/// What is shorter is no secret of ours.
+/// Shorter words are not secrets.
 const SHORTEST_SECRET: usize = 32;
 
 static SECRETS: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
@@ -25,45 +25,45 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins to search, once for all tests.
+/// Starts the search, once for all tests.
 pub fn search() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         let line = || Line;
-        log::begin("trace", LogFormat::Human, false, line).expect("no other log has begun");
+        log::begin("trace", LogFormat::Human, false, line).expect("no other subscriber is set");
     });
 }
 
-/// From now on these must be in no line.
+/// Adds secrets that no line may contain from now on.
 pub fn add_secrets(secrets: impl IntoIterator<Item = String>) {
     lock(&SECRETS).extend(secrets);
 }
 
-/// Fails where a line has held what it must not.
+/// Panics if a line has contained a secret.
 #[track_caller]
 pub fn assert_nothing_found() {
     let found = lock(&FOUND);
     assert!(found.is_empty(), "the log holds a secret: {found:?}");
 }
 
-/// The secrets in a header's value, or in a cookie, which is encoded as in a URL.
+/// Returns the secrets in a header's value, or in a cookie, which is percent-encoded.
 pub fn secrets_in(text: &str) -> Vec<String> {
     words(&percent_decode_str(text).decode_utf8_lossy()).map(str::to_owned).collect()
 }
 
-/// What may be a secret: those of tokens, cookies and links are one word each.
+/// Returns the words that may be secrets: those of tokens, cookies and links are one word each.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let apart = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_';
     text.split(apart).filter(|word| word.len() >= SHORTEST_SECRET)
 }
 
-/// Whether a line holds what it must not.
+/// Whether a line contains a secret.
 fn is_bad(line: &str) -> bool {
     let secrets = lock(&SECRETS);
     line.contains(PASSWORD) || words(line).any(|word| secrets.contains(word))
 }
 
-/// Where each line goes, as one piece.
+/// Receives each line as one write.
 struct Line;
 
 impl io::Write for Line {

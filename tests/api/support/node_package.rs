@@ -1,24 +1,24 @@
-//! Programs for Node.js, with their packages from npm.
+//! Node.js programs, with their packages from npm.
 
 use std::{path::Path, process::Command};
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-/// A folder with a `package.json`, and a lock file that says all the rest.
+/// A folder with a `package.json` and a lock file.
 pub struct Package {
     folder: &'static str,
     installed: OnceCell<()>,
 }
 
 impl Package {
-    /// The one in this folder of the repository.
+    /// Returns the package in this folder of the repository.
     pub const fn of(folder: &'static str) -> Self {
         Self { folder, installed: OnceCell::const_new() }
     }
 
-    /// Runs one of its scripts, which are tests, with these settings as JSON in its environment. What it
-    /// needs is installed first, once for all.
+    /// Runs one of its scripts, which are tests, with these settings as JSON in its environment. Its
+    /// dependencies are installed first, once for all.
     pub async fn run(&self, script: &str, settings: &[(&str, &Value)]) {
         let install = || self.npm(&["ci", "--no-audit", "--no-fund"], &[]);
         self.installed.get_or_init(install).await;

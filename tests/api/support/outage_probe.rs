@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::{Caller, PASSWORD, Person, Reply};
 
-/// Waits for what must come to an end, however the store fares: this tells late from never.
+/// Waits for work that must end, whatever state the store is in: tells slow from never.
 pub async fn within_timeout<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), work).await.expect("the wait is bounded")
 }
 
-/// Somebody with a cookie and a token who watches what becomes of them while the store is in trouble.
+/// A user with a cookie and a token that sends requests during an outage and checks the responses.
 pub struct OutageProbe {
     pub anonymous: Caller,
     pub email: String,
@@ -29,7 +29,7 @@ impl OutageProbe {
         }
     }
 
-    /// Signs up with a server that runs.
+    /// Signs up at a running server.
     pub async fn sign_up(anonymous: &Caller) -> Self {
         Self::sign_up_as(anonymous, "witness@example.com").await
     }
@@ -43,7 +43,7 @@ impl OutageProbe {
         Self::of(&person, anonymous).await
     }
 
-    /// The same keys, at a server that has taken the place of the first.
+    /// Returns the same credentials, for a server that has replaced the first.
     pub fn at(&self, anonymous: &Caller) -> Self {
         Self {
             anonymous: anonymous.clone(),
@@ -77,18 +77,19 @@ impl OutageProbe {
         ]
     }
 
-    /// Nothing that needs the store is answered, nobody is taken for anonymous, and probes say so.
+    /// Asserts that no request that needs the store succeeds, that no credential is treated as anonymous, and
+    /// that the probes report the outage.
     pub async fn assert_outage(&self) {
         let mut requests = self.reads();
         requests.extend(self.writes());
         requests.push(self.anonymous.request(Method::GET, "/health/ready"));
         self.assert_all_unavailable(requests).await;
         let dashboard = within_timeout(self.anonymous.get("/api/dashboard")).await.expect(200);
-        assert_eq!(dashboard["signedIn"], false, "who presents nothing asks nobody");
+        assert_eq!(dashboard["signedIn"], false, "a request without a credential needs no lookup");
         within_timeout(self.anonymous.get("/health/live")).await.expect(200);
     }
 
-    /// What reads is answered as ever, what writes is put off, and so nobody is sent elsewhere.
+    /// Asserts that reads succeed, that writes get 503, and that the instance therefore stays ready.
     pub async fn assert_read_only(&self) {
         for reply in self.answers(self.reads()).await {
             assert_eq!(reply.header("set-cookie"), None);
@@ -99,8 +100,8 @@ impl OutageProbe {
         within_timeout(self.anonymous.get("/health/ready")).await.expect(200);
     }
 
-    /// The same cookie and the same token work, some time after the trouble is over: until then 503 is
-    /// all that they may hear.
+    /// Asserts that the same cookie and token work again some time after the fault is over: until then 503 is
+    /// the only other response.
     pub async fn assert_recovered(&self) {
         within_timeout(async {
             loop {
@@ -120,7 +121,7 @@ impl OutageProbe {
         for caller in [&self.browser, &self.script] {
             let me = caller.get("/api/me").await.expect(200);
             assert_eq!(me["user"]["email"], self.email.as_str());
-            // A connection for writes that is dead is not noticed by reads.
+            // Reads do not detect a dead connection for writes.
             within_timeout(async {
                 loop {
                     let reply = caller.post("/api/projects", json!({ "name": "after" })).await;
@@ -141,21 +142,21 @@ impl OutageProbe {
         }
     }
 
-    /// All at once, as callers come.
+    /// Sends all requests concurrently, as clients do.
     async fn answers(&self, requests: Vec<reqwest::RequestBuilder>) -> Vec<Reply> {
-        let asked: Vec<_> = requests
+        let tasks: Vec<_> = requests
             .into_iter()
             .map(|request| tokio::spawn(within_timeout(Reply::of(request))))
             .collect();
         let mut replies = Vec::new();
-        for reply in asked {
+        for reply in tasks {
             replies.push(reply.await.unwrap());
         }
         replies
     }
 }
 
-/// 503 with Retry-After, and neither a cookie nor a way elsewhere.
+/// Asserts 503 with Retry-After, without a cookie or a redirect.
 #[track_caller]
 pub fn assert_unavailable(reply: &Reply) {
     assert_eq!(reply.status, 503, "{}", reply.text);

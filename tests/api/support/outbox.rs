@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Server, log_secret_scan::add_secrets};
 
-/// A mail, as somebody reads it.
+/// A mail, parsed.
 #[derive(Debug, Clone)]
 pub struct Email {
     pub to: String,
@@ -18,7 +18,7 @@ pub struct Email {
 impl Email {
     pub fn parse(mail: &[u8]) -> Self {
         let message = MessageParser::default().parse(mail).expect("it is a mail");
-        let to = message.to().and_then(|to| to.first()?.address()).expect("to somebody");
+        let to = message.to().and_then(|to| to.first()?.address()).expect("a mail has a recipient");
         Self {
             to: to.to_owned(),
             subject: message.subject().unwrap().to_owned(),
@@ -27,7 +27,7 @@ impl Email {
         }
     }
 
-    /// Waits until there are so many mails to an address in a folder, and shows the newest.
+    /// Waits until a folder holds this many mails to an email, and returns the newest.
     pub async fn wait_in(folder: &Path, email: &str, many: usize) -> Self {
         for _ in 0..1000 {
             let mut mails = Self::all_in(folder);
@@ -48,7 +48,7 @@ impl Email {
         files.iter().map(|file| Self::parse(&fs::read(file).unwrap())).collect()
     }
 
-    /// The one line that is a link.
+    /// Returns the only line that is a link.
     #[track_caller]
     pub fn link(&self) -> Url {
         let mut links = self.text.lines().filter(|line| line.starts_with("http"));
@@ -57,7 +57,7 @@ impl Email {
         link.parse().unwrap()
     }
 
-    /// What the link carries: in the query, in the fragment, or at the path's end.
+    /// Returns the secret of the link: from the query, the fragment, or the end of the path.
     #[track_caller]
     pub fn secret(&self) -> String {
         let link = self.link();
@@ -72,20 +72,20 @@ impl Email {
 }
 
 impl Server {
-    /// Waits until every job has been tried, and then shows all mail in the outbox, oldest first.
+    /// Waits until every job has been tried, and returns all mail in the outbox, oldest first.
     pub async fn outbox(&self) -> Vec<Email> {
         self.wait_for_jobs().await;
         Email::all_in(&self.folder.join("outbox"))
     }
 
-    /// All mail to an address, oldest first.
+    /// Returns all mail to an email, oldest first.
     pub async fn mail_to(&self, email: &str) -> Vec<Email> {
         let mut mail = self.outbox().await;
         mail.retain(|letter| letter.to == email);
         mail
     }
 
-    /// Throws away the mail that is there.
+    /// Deletes the mail in the outbox.
     pub async fn clear_outbox(&self) {
         self.wait_for_jobs().await;
         for file in fs::read_dir(self.folder.join("outbox")).unwrap() {
@@ -93,14 +93,14 @@ impl Server {
         }
     }
 
-    /// The newest mail to an address.
+    /// Returns the newest mail to an email.
     #[track_caller]
     pub fn last_mail_to(&self, email: &str) -> impl Future<Output = Email> {
         let email = email.to_owned();
         async move { self.mail_to(&email).await.pop().expect("there is mail") }
     }
 
-    /// Waits until every job has been tried: done, given up, or put off.
+    /// Waits until every job has been tried: done, given up, or delayed.
     pub async fn wait_for_jobs(&self) {
         for _ in 0..1000 {
             let window = Window::first(100);
@@ -111,6 +111,6 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("there are jobs that nobody has tried for 20 seconds");
+        panic!("some jobs were not tried for 20 seconds");
     }
 }

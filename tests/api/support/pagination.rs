@@ -1,16 +1,16 @@
-//! Lists in pages.
+//! Pagination of lists.
 
 use serde_json::Value;
 
 use super::Caller;
 
-/// Walks through a list to its end, and shows what was on each page.
+/// Walks through a list to its end, and returns the items of each page.
 pub async fn pages(caller: &Caller, path: &str) -> Vec<Vec<Value>> {
     let page_at = async |field: &str, cursor: &Value| {
         let part = cursor.as_str().map(|cursor| format!("&{field}={cursor}")).unwrap_or_default();
         let page = caller.get(&format!("{path}{part}")).await.expect(200);
         for cursor in ["previousCursor", "nextCursor"] {
-            assert!(page.get(cursor).is_some(), "{cursor} is there also when it is null");
+            assert!(page.get(cursor).is_some(), "{cursor} is present also when it is null");
         }
         page
     };
@@ -22,7 +22,7 @@ pub async fn pages(caller: &Caller, path: &str) -> Vec<Vec<Value>> {
         page = page_at("cursor", &page["nextCursor"]).await;
         pages.push(items(&page));
     }
-    // The way back shows the same pages, and ends with the first one.
+    // The way back has the same pages, and ends with the first one.
     for seen in pages.iter().rev().skip(1) {
         page = page_at("before", &page["previousCursor"]).await;
         assert_eq!(items(&page), *seen, "{path}");
@@ -31,12 +31,12 @@ pub async fn pages(caller: &Caller, path: &str) -> Vec<Vec<Value>> {
     pages
 }
 
-/// A member of each thing in a list.
+/// Returns one member of each item.
 pub fn each(items: &[Value], member: &str) -> Vec<String> {
     items.iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
 }
 
-/// Query strings that no list takes.
+/// Query strings that every list rejects.
 pub const BAD_PAGES: [&str; 15] = [
     "limit=0",
     "limit=101",

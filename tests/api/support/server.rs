@@ -22,23 +22,23 @@ use tokio::sync::oneshot;
 
 use super::{Caller, Reply, databases::postgres_server, log_secret_scan};
 
-/// A password that nobody would refuse.
+/// A password that every check accepts.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// A password that its user may choose.
+/// Returns a password that a user may choose.
 pub fn chosen(text: &str) -> NewPassword {
     let nothing_known = PasswordContext::new("", "", "");
-    Password::new(text.to_owned()).choose(&nothing_known).expect("it passes the rules")
+    Password::new(text.to_owned()).choose(&nothing_known).expect("the password passes the rules")
 }
 
-/// Which database a test runs on.
+/// The database that a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
     Postgres,
 }
 
-/// A server of a test's own: its own database, its own clock, a real socket.
+/// A server of a test's own, with its own database, its own clock, and a real socket.
 pub struct Server {
     pub anonymous: Caller,
     pub clock: Clock,
@@ -49,15 +49,15 @@ pub struct Server {
     _folder: TempDir,
 }
 
-/// Somebody with an account.
+/// A user with an account.
 pub struct Person {
     pub id: String,
     pub email: String,
-    /// Signed in by cookie.
+    /// The user's browser, signed in by cookie.
     pub browser: Caller,
 }
 
-/// The settings that count requests, as flags and in the environment, and what leaves all of it.
+/// The settings of rate limits, as flags and in the environment, with values that no test reaches.
 pub const UNLIMITED: [(&str, &str, &str); 8] = [
     ("--limit-requests", "PORTCULLIS_LIMIT_REQUESTS", "off"),
     ("--limit-sign-in", "PORTCULLIS_LIMIT_SIGN_IN", "off"),
@@ -76,7 +76,7 @@ struct Settings {
 }
 
 impl Backend {
-    /// The URL of a new database.
+    /// Returns the URL of a new database.
     pub async fn database(self, folder: &std::path::Path) -> String {
         match self {
             Self::Sqlite => format!("sqlite:{}", folder.join("portcullis.db").display()),
@@ -84,7 +84,7 @@ impl Backend {
         }
     }
 
-    /// The URL of a new database without a table in it.
+    /// Returns the URL of a new database without tables.
     pub async fn empty_database(self, folder: &std::path::Path) -> String {
         match self {
             Self::Sqlite => format!("sqlite:{}", folder.join("portcullis.db").display()),
@@ -92,7 +92,7 @@ impl Backend {
         }
     }
 
-    /// Makes the tables of a database.
+    /// Creates the tables of a database.
     pub async fn migrate(self, url: &str) {
         store::Store::migrate(&store::Location::parse(url, None).unwrap()).await.unwrap();
     }
@@ -101,14 +101,14 @@ impl Backend {
         self.start_with(&[]).await
     }
 
-    /// Starts a server whose clock says this.
+    /// Starts a server whose clock is set to this moment.
     pub async fn start_at(self, moment: Timestamp) -> Server {
         let folder = TempDir::new().unwrap();
         let url = self.database(folder.path()).await;
         Server::with_clock(&url, folder, &[], Clock::manual(moment)).await
     }
 
-    /// Starts a server that hashes passwords as slowly as in production: for races that a hash takes part in.
+    /// Starts a server that hashes passwords as slowly as in production: for races in which a hash takes part.
     pub async fn start_with_slow_hashing(self, settings: &[&str]) -> Server {
         let folder = TempDir::new().unwrap();
         let url = self.database(folder.path()).await;
@@ -125,20 +125,20 @@ impl Backend {
     }
 }
 
-/// The certificate authority of PostgreSQL's server.
+/// Returns the certificate authority of PostgreSQL's server.
 pub async fn authority() -> PathBuf {
     postgres_server::authority().await
 }
 
-/// The search path of a shell that finds the programs of PostgreSQL's server first, in its very version;
-/// for a server that somebody else runs, those that they have.
+/// Returns a PATH on which the programs of the PostgreSQL server's own version come first; for an external
+/// server, the installed ones.
 pub fn path_to_postgresql() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let first = env::var_os("TEST_DATABASE_URL").is_none().then(postgres_server::binaries);
     env::join_paths(first.into_iter().chain(env::split_paths(&path))).unwrap()
 }
 
-/// Settings as the command line would give them, whatever this machine's environment says.
+/// Parses settings as the command line does, ignoring the environment of this machine.
 pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config {
     let data = folder.display().to_string();
     let secret = portcullis::secrets::SigningKey::generate().reveal();
@@ -159,7 +159,7 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
         "--shutdown-timeout",
         "0",
     ];
-    // Many tests are many people at one address. Where a limit is what is tested, it is given.
+    // Many tests have many users at one IP address. A test of a limit sets it.
     let given = |name: &str| settings.contains(&name);
     let unlimited = UNLIMITED.iter().filter(|(flag, ..)| !given(flag));
     let unlimited = unlimited.flat_map(|(flag, _, value)| [*flag, *value]);
@@ -167,7 +167,7 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
     let pool = pool.into_iter().filter(|_| !given(pool[0]));
     let settings = settings.iter().copied();
     let arguments = fixed.into_iter().chain(unlimited).chain(pool).chain(settings);
-    // At full cost most of what the tests take would be hashing.
+    // At full cost, hashing would take most of the tests' time.
     Config { hash_cost: HashCost::minimal(), ..Settings::parse_from(arguments).config }
 }
 
@@ -183,7 +183,7 @@ impl Server {
 
     async fn configured(config: Config, url: &str, folder: TempDir, clock: Clock) -> Self {
         log_secret_scan::search();
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let ticking = clock.clone();
         let watched = url.to_owned();
@@ -196,7 +196,7 @@ impl Server {
                     app::Server::start(config, ticking, true).await.expect("the server starts");
                 let handle = server.handle();
                 let port = server.address.port().unwrap();
-                let _ = tell.send((port, server.state.clone()));
+                let _ = sender.send((port, server.state.clone()));
                 let drain = async {
                     let _ = stopped.await;
                     handle.drain().await;
@@ -205,7 +205,7 @@ impl Server {
                 served.expect("the server runs");
             });
         });
-        let (port, state) = told.await.expect("the server starts");
+        let (port, state) = receiver.await.expect("the server starts");
         let anonymous = Caller::anonymous(&format!("http://127.0.0.1:{port}"));
         let path = folder.path().to_owned();
         Self {
@@ -219,28 +219,28 @@ impl Server {
         }
     }
 
-    /// Stops it, and waits until it has let go of its database.
+    /// Stops the server, and waits until it has released its database.
     pub async fn stop(mut self) {
         let (stop, thread) = (self.stop.take().unwrap(), self.thread.take().unwrap());
         stop.send(()).unwrap();
         tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap();
     }
 
-    /// Writes what is noted of uses, as it does every few seconds: when they were, and what they make of the ends
-    /// of sessions.
+    /// Writes the noted uses, as the server does every few seconds: their times, and the extended ends of
+    /// sessions.
     pub async fn write_last_uses(&self) {
         self.state.last_used.flush(&self.state.store).await.unwrap();
         self.state.session_ends.flush(&self.state.store).await.unwrap();
     }
 
-    /// Deletes all rows whose time is over now, with audit events that are kept for so long. The databases' triggers
-    /// go by the machine's clock: a test that lets days pass begins in the past.
+    /// Deletes all expired rows now, with audit events kept for this long. The databases' triggers use the
+    /// machine's clock: a test that advances by days starts in the past.
     pub async fn delete_old_rows(&self, keep_audit_events: Span) -> usize {
         let due = Due { now: self.now(), keep_audit_events };
         retention::complete(&self.state.store, due, 2).await.unwrap()
     }
 
-    /// Waits until all that belonged to deleted accounts is gone.
+    /// Waits until all rows of deleted accounts are gone.
     pub async fn wait_for_deletions(&self) {
         let sql = "SELECT id AS value FROM users WHERE deleted_at IS NOT NULL";
         for _ in 0..1500 {
@@ -249,7 +249,7 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("there are rows of deleted accounts after 30 seconds");
+        panic!("some rows of deleted accounts are left after 30 seconds");
     }
 
     pub fn now(&self) -> Timestamp {
@@ -260,7 +260,7 @@ impl Server {
         self.clock.set(self.now() + span);
     }
 
-    /// Signs somebody up under this name.
+    /// Signs up a user of this name.
     pub async fn sign_up(&self, name: &str) -> Person {
         let email = format!("{name}@example.com");
         let body = json!({ "name": name, "email": email, "password": PASSWORD });
@@ -274,8 +274,8 @@ impl Server {
         }
     }
 
-    /// Sends a request that prepares a test. Where that test gives the database a second to answer, a busy machine may
-    /// need longer for this one.
+    /// Sends a request that prepares a test. Where that test gives the database a second to answer, a busy
+    /// machine may need longer for this one.
     async fn set_up(&self, path: &str, body: Value) -> Reply {
         for _ in 0..20 {
             let reply = self.anonymous.post(path, body.clone()).await;
@@ -286,13 +286,13 @@ impl Server {
         panic!("{path} is unavailable");
     }
 
-    /// Signs somebody up and makes them a site admin.
+    /// Signs up a user, and makes them a site admin.
     pub async fn sign_up_admin(&self, name: &str) -> Person {
         let person = self.sign_up(name).await;
         self.make_admin(person).await
     }
 
-    /// Makes an admin of somebody, who signs in anew then.
+    /// Makes a user an admin, who then signs in again.
     pub async fn make_admin(&self, person: Person) -> Person {
         self.set_role(&person, Role::Admin).await;
         let browser = self.sign_in(&person).await;
@@ -308,7 +308,7 @@ impl Server {
             .unwrap();
     }
 
-    /// Signs somebody in again, on another device.
+    /// Signs a user in on another device.
     pub async fn sign_in(&self, person: &Person) -> Caller {
         let body = json!({ "email": person.email, "password": PASSWORD });
         let reply = self.set_up("/api/auth/sign-in/email", body).await;
@@ -317,7 +317,7 @@ impl Server {
         self.anonymous.with_cookie(&cookie)
     }
 
-    /// A well-formed token that nobody has made.
+    /// A well-formed token that was never created.
     pub fn unknown_token() -> String {
         PlainToken::generate("sk_live_").reveal().to_owned()
     }
@@ -333,13 +333,13 @@ impl Drop for Server {
 }
 
 impl Person {
-    /// Makes a token with these scopes.
+    /// Creates a token with these scopes.
     pub async fn token(&self, scopes: &[&str]) -> Caller {
-        let made = self.create_token(json!({ "name": "test", "scopes": scopes })).await;
-        self.browser.with_token(made["token"].as_str().unwrap())
+        let created = self.create_token(json!({ "name": "test", "scopes": scopes })).await;
+        self.browser.with_token(created["token"].as_str().unwrap())
     }
 
-    /// Makes a token and shows the whole answer.
+    /// Creates a token, and returns the whole response.
     pub async fn create_token(&self, body: Value) -> Value {
         self.browser.post("/api/tokens", body).await.expect(201)
     }

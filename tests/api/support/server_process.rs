@@ -1,4 +1,4 @@
-//! The program itself, as a process of its own.
+//! The program itself, as a separate process.
 
 use std::{
     fs::File,
@@ -12,15 +12,15 @@ use std::{
 
 use super::{Caller, UNLIMITED};
 
-/// How long a command may take.
+/// The timeout of a command.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// The program with nothing in its environment but these.
+/// Returns the program with only these settings in its environment.
 pub fn portcullis(folder: &Path, settings: &[(&str, &str)]) -> Command {
     with_clean_environment(Command::new(env!("CARGO_BIN_EXE_portcullis")), folder, settings)
 }
 
-/// A command with nothing in its environment but these.
+/// Returns a command with only these settings in its environment.
 pub fn with_clean_environment(
     mut command: Command,
     folder: &Path,
@@ -33,12 +33,12 @@ pub fn with_clean_environment(
     command
 }
 
-/// Runs a command to its end, with this on its standard input.
+/// Runs a command to its end, with this text on its standard input.
 pub fn run(folder: &Path, settings: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
     let mut child =
         portcullis(folder, settings).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    // One that should end and serves instead fails its test; it does not hold up all others.
+    // A command that serves instead of exiting fails its own test, and does not block all others.
     let (ended, watched) = mpsc::channel::<()>();
     let id = child.id();
     thread::spawn(move || {
@@ -71,7 +71,7 @@ pub fn fails(output: Output) -> String {
     errors
 }
 
-/// A server that runs, killed when dropped.
+/// A running server process, killed on drop.
 pub struct ServerProcess {
     pub child: Child,
     pub banner: String,
@@ -83,13 +83,13 @@ impl ServerProcess {
         Self::of(portcullis(folder, settings).spawn().unwrap())
     }
 
-    /// One that has much to say: what it logs goes to a file, as a pipe that nobody reads fills up.
+    /// Starts a server that logs much: its log goes to a file, since a pipe that is not read fills up.
     pub fn start_logging(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let log = File::create(folder.join("log")).unwrap();
         Self::of(portcullis(folder, settings).stderr(log).spawn().unwrap())
     }
 
-    /// What this child runs is a server.
+    /// Wraps a child process that runs a server.
     pub fn of(mut child: Child) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // An empty line ends the banner.
@@ -99,23 +99,24 @@ impl ServerProcess {
             if let Some(mut stderr) = child.stderr.take() {
                 stderr.read_to_string(&mut errors).unwrap();
             }
-            panic!("it did not start: {errors}");
+            panic!("the server did not start: {errors}");
         };
         let address = rest.split(')').next().unwrap();
         let anonymous = Caller::anonymous(&format!("http://{address}"));
         Self { child, banner, anonymous }
     }
 
-    /// The link that it prints for its first admin.
+    /// Returns the link that it prints for its first admin.
     pub fn setup_link(&self) -> &str {
         let line = self.banner.lines().find(|line| line.contains("/setup#token="));
         let line = line.unwrap_or_else(|| panic!("no link in: {}", self.banner));
         line.split_whitespace().next_back().unwrap()
     }
 
-    /// What it measures, where it was told to say so.
+    /// Returns its metrics, where they are enabled.
     pub async fn metrics(&self) -> String {
-        let (_, address) = self.banner.split_once("metrics   ").expect("it listens for Prometheus");
+        let (_, address) =
+            self.banner.split_once("metrics   ").expect("the metrics listener is enabled");
         let base = address.lines().next().unwrap().trim_end_matches("/metrics");
         Caller::anonymous(base).get("/metrics").await.text
     }

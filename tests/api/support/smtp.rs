@@ -1,6 +1,6 @@
-//! A mail server of a test's own: it takes mail, or fails in any of the ways in which one can.
+//! A mail server of a test's own, which accepts mail, or fails in any of the ways in which mail servers do.
 //!
-//! It runs on a thread of its own, so that it answers also while its test stands still.
+//! It runs on a thread of its own, so that it responds also while its test blocks.
 
 use std::{
     fmt, fs, io,
@@ -34,50 +34,50 @@ use tokio_rustls::{
 
 use super::{Email, databases::postgres_server};
 
-/// How a line to a mail server becomes secret.
+/// How a connection to a mail server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     /// Not at all.
     None,
     /// By STARTTLS.
     StartTls,
-    /// From the first byte on.
+    /// By TLS from the first byte on.
     Tls,
 }
 
-/// What a mail server does with whoever comes.
+/// How a mail server treats its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpBehavior {
-    /// Takes mail.
+    /// Accepts mail.
     Takes,
-    /// Answers this to one command, and hangs up. The greeting is `""`, the end of a mail `.`.
+    /// Answers this to one command, and closes the connection. The greeting is `""`, the end of a mail `.`.
     Answers(&'static str, &'static str),
-    /// Says nothing before its mood is another.
+    /// Is silent until its behavior changes.
     Silent,
-    /// Hangs up in the middle of a mail.
+    /// Closes the connection in the middle of a mail.
     CutsMail,
-    /// Takes a mail, and hangs up before it says so.
+    /// Accepts a mail, and closes the connection before it says so.
     CutsReply,
-    /// Takes mail, and never answers a farewell.
+    /// Accepts mail, and never answers QUIT.
     Lingers,
 }
 
-/// A mail that the server has taken.
+/// A mail that the server has accepted.
 #[derive(Clone)]
 pub struct AcceptedMail {
     pub from: String,
     pub to: String,
-    /// The user name and the password that it was given for.
+    /// The user name and password with which the client signed in.
     pub credentials: Option<(String, String)>,
     pub encrypted: bool,
     pub raw: Vec<u8>,
 }
 
-/// A mail server, gone when dropped.
+/// A mail server, stopped on drop.
 pub struct MailServer {
     address: SocketAddr,
     house: Arc<House>,
-    /// Until it listens.
+    /// The socket before it listens.
     closed: Option<(Runtime, TcpSocket)>,
     _stop: Option<oneshot::Sender<()>>,
     _keys: TempDir,
@@ -86,7 +86,7 @@ pub struct MailServer {
 
 struct House {
     security: Security,
-    mood: watch::Sender<SmtpBehavior>,
+    behavior: watch::Sender<SmtpBehavior>,
     tls: TlsAcceptor,
     callers: AtomicUsize,
     heard: Mutex<Vec<String>>,
@@ -112,24 +112,24 @@ impl fmt::Debug for AcceptedMail {
 }
 
 impl MailServer {
-    /// User name and password in its URL; a URL cannot hold them as they are.
+    /// User name and password for its URL, where they must be percent-encoded.
     pub const CREDENTIALS: (&str, &str) = ("port@cullis", "hunter2/:%");
 
     pub fn start(security: Security) -> Self {
         Self::closed(security, "127.0.0.1").open()
     }
 
-    /// One that refuses connections until it is opened, with a certificate for this host.
+    /// A mail server that refuses connections until it is opened, with a certificate for this host.
     pub fn closed(security: Security, host: &str) -> Self {
         let keys = TempDir::new().unwrap();
         let (authority, key) = postgres_server::make_certificate(keys.path(), host);
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
-        // Bound, it keeps others from the port; only one that listens takes connections.
+        // A bound socket reserves the port; only a listening one accepts connections.
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let house = House {
             security,
-            mood: watch::Sender::new(SmtpBehavior::Takes),
+            behavior: watch::Sender::new(SmtpBehavior::Takes),
             tls: acceptor(&authority, &key),
             callers: AtomicUsize::new(0),
             heard: Mutex::default(),
@@ -146,7 +146,7 @@ impl MailServer {
     }
 
     pub fn open(mut self) -> Self {
-        let (runtime, socket) = self.closed.take().expect("it is closed");
+        let (runtime, socket) = self.closed.take().expect("the mail server is closed");
         let listener = {
             let _inside = runtime.enter();
             socket.listen(64).unwrap()
@@ -164,16 +164,16 @@ impl MailServer {
         Self { _stop: Some(stop), ..self }
     }
 
-    pub fn set(&self, mood: SmtpBehavior) {
-        self.house.mood.send_replace(mood);
+    pub fn set(&self, behavior: SmtpBehavior) {
+        self.house.behavior.send_replace(behavior);
     }
 
-    /// Where it is, with its credentials.
+    /// Returns its URL with the credentials.
     pub fn url(&self) -> String {
         self.url_for(Self::CREDENTIALS.0)
     }
 
-    /// Where it is, for this user.
+    /// Returns its URL for this user.
     pub fn url_for(&self, user: &str) -> String {
         let (scheme, query) = match self.house.security {
             Security::None => ("smtp", "?tls=none"),
@@ -182,42 +182,42 @@ impl MailServer {
         };
         let mut url = url::Url::parse(&format!("{scheme}://{}{query}", self.address)).unwrap();
         url.set_username(user).unwrap();
-        // As a parser would leave it: `%` stands for itself there.
+        // A parser leaves `%` as it is, so it is encoded here.
         url.set_password(Some(&Self::CREDENTIALS.1.replace('%', "%25"))).unwrap();
         url.into()
     }
 
-    /// The certificate by which it is trusted.
+    /// Returns the certificate by which it is trusted.
     pub fn authority(&self) -> &str {
         self.authority.to_str().unwrap()
     }
 
-    /// All that it was told, but for mails: ` in clear` or ` in secret` is said of each line.
+    /// Returns all commands that it got, but not mails: each line ends with ` in clear` or ` in secret`.
     pub fn commands(&self) -> Vec<String> {
         self.house.heard.lock().unwrap().clone()
     }
 
-    /// How often somebody has called.
+    /// Returns how many clients have connected.
     pub fn callers(&self) -> usize {
         self.house.callers.load(Ordering::SeqCst)
     }
 
-    /// All mail so far.
+    /// Returns all mail so far.
     pub fn accepted(&self) -> Vec<AcceptedMail> {
         self.house.taken.lock().unwrap().clone()
     }
 
-    /// All mail to an address so far.
+    /// Returns all mail to an email so far.
     pub fn accepted_for(&self, email: &str) -> Vec<AcceptedMail> {
         self.accepted().into_iter().filter(|mail| mail.to == email).collect()
     }
 
-    /// Waits for so many mails.
+    /// Waits for this many mails.
     pub async fn wait_for(&self, count: usize) -> Vec<AcceptedMail> {
         for _ in 0..1000 {
-            let taken = self.accepted();
-            if taken.len() >= count {
-                return taken;
+            let mails = self.accepted();
+            if mails.len() >= count {
+                return mails;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -242,15 +242,17 @@ impl House {
         while let Ok((stream, _)) = listener.accept().await {
             self.callers.fetch_add(1, Ordering::SeqCst);
             let house = self.clone();
-            // Whoever hangs up has their reason.
+            // A client that disconnects is no error.
             tokio::spawn(async move { drop(house.converse(stream).await) });
         }
     }
 
     async fn converse(&self, stream: TcpStream) -> io::Result<()> {
-        let mut mood = self.mood.subscribe();
-        let mood =
-            *mood.wait_for(|mood| *mood != SmtpBehavior::Silent).await.map_err(io::Error::other)?;
+        let mut behavior = self.behavior.subscribe();
+        let behavior = *behavior
+            .wait_for(|behavior| *behavior != SmtpBehavior::Silent)
+            .await
+            .map_err(io::Error::other)?;
         let encrypted = self.security == Security::Tls;
         let stream: Box<dyn Stream> =
             if encrypted { Box::new(self.tls.accept(stream).await?) } else { Box::new(stream) };
@@ -262,7 +264,7 @@ impl House {
             encrypted,
             raw: Vec::new(),
         };
-        if let SmtpBehavior::Answers("", reply) = mood {
+        if let SmtpBehavior::Answers("", reply) = behavior {
             return guest.say(reply).await;
         }
         guest.say("220 mail.example at your service").await?;
@@ -271,7 +273,7 @@ impl House {
             let how = if guest.encrypted { "secret" } else { "clear" };
             self.heard.lock().unwrap().push(format!("{said} in {how}"));
             let (command, rest) = said.split_once(' ').unwrap_or((&said, ""));
-            if let SmtpBehavior::Answers(to, reply) = mood
+            if let SmtpBehavior::Answers(to, reply) = behavior
                 && to == command
             {
                 return guest.say(reply).await;
@@ -298,27 +300,27 @@ impl House {
                 }
                 "DATA" => {
                     guest.say("354 go on").await?;
-                    if mood == SmtpBehavior::CutsMail {
+                    if behavior == SmtpBehavior::CutsMail {
                         return guest.hear().await.map(drop);
                     }
                     mail.raw = guest.mail().await?;
-                    if let SmtpBehavior::Answers(".", reply) = mood {
+                    if let SmtpBehavior::Answers(".", reply) = behavior {
                         return guest.say(reply).await;
                     }
                     self.taken.lock().unwrap().push(mail.clone());
-                    if mood == SmtpBehavior::CutsReply {
+                    if behavior == SmtpBehavior::CutsReply {
                         return Ok(());
                     }
                     guest.say("250 2.0.0 taken").await?;
                 }
-                "QUIT" if mood == SmtpBehavior::Lingers => return guest.hear().await.map(drop),
+                "QUIT" if behavior == SmtpBehavior::Lingers => return guest.hear().await.map(drop),
                 "QUIT" => return guest.say("221 2.0.0 bye").await,
                 _ => guest.say("502 5.5.1 what?").await?,
             }
         }
     }
 
-    /// Some take only LOGIN; here the one that speaks TLS from the first byte on.
+    /// Some servers support only LOGIN; here the one with TLS from the first byte on.
     fn offer(&self, encrypted: bool) -> &'static str {
         match (self.security, encrypted) {
             (Security::Tls, _) => "250-mail.example\r\n250 AUTH LOGIN",
@@ -333,7 +335,7 @@ impl House {
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Somebody at the other end of the line.
+/// A connected client.
 struct Guest {
     line: BufReader<Box<dyn Stream>>,
     encrypted: bool,
@@ -365,7 +367,7 @@ impl Guest {
         Ok((user, decoded(&self.hear().await?)))
     }
 
-    /// A mail, up to the line that is a dot.
+    /// Reads a mail, up to the line that is a dot.
     async fn mail(&mut self) -> io::Result<Vec<u8>> {
         let mut mail = Vec::new();
         loop {

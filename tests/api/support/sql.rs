@@ -1,4 +1,4 @@
-//! SQL on a test's database, without the API.
+//! Runs SQL on a test's database, past the API.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ struct Row {
     value: String,
 }
 
-/// What a query finds; its one column is a text called `value`.
+/// Returns the rows of a query, whose only column is a text called `value`.
 pub async fn select(server: &Server, sql: &str) -> Vec<String> {
     let sql = sql.to_owned();
     let rows: Vec<Row> = match server.state.store.database() {
@@ -34,7 +34,7 @@ pub async fn select(server: &Server, sql: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.value).collect()
 }
 
-/// All that the database at a URL holds.
+/// Returns everything that the database at a URL holds.
 pub async fn dump_of(url: &str) -> String {
     if let Some(file) = url.strip_prefix("sqlite:") {
         let read = |name: String| std::fs::read(name).unwrap_or_default();
@@ -52,7 +52,7 @@ pub async fn dump_of(url: &str) -> String {
     rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
 }
 
-/// All that the database holds: the very files of the one, every row of the other.
+/// Returns everything that the database holds: the files of SQLite, or every row of PostgreSQL.
 pub async fn dump(server: &Server) -> String {
     if matches!(server.state.store.database(), Database::Sqlite(_)) {
         let read = |name| std::fs::read(server.folder.join(name)).unwrap_or_default();
@@ -69,8 +69,8 @@ pub async fn dump(server: &Server) -> String {
     rows.join("\n")
 }
 
-/// Executes a statement on a test's database. What it changes of somebody's rights the server need not have
-/// heard of before its lease is over.
+/// Executes a statement on a test's database. The server may not see a change of a user's rights before its
+/// lease ends.
 pub async fn execute(server: &Server, sql: &str) {
     let epoch =
         async || lease_settings::show(&server.state.store).await.ok().map(|lease| lease.number);
@@ -92,7 +92,7 @@ pub async fn execute(server: &Server, sql: &str) {
     }
 }
 
-/// Waits until no instance answers from what it knew before.
+/// Waits until no instance can serve from what it cached before.
 pub async fn wait_for_lease_end(server: &Server) {
     let Ok(lease) = lease_settings::show(&server.state.store).await else { return };
     tokio::time::sleep(Duration::from_millis(lease.wait_ms.try_into().unwrap())).await;

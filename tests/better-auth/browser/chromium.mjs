@@ -9,11 +9,11 @@ const ARGUMENTS = [
   '--disable-gpu',
   '--disable-sync',
   '--host-resolver-rules=MAP * 127.0.0.1',
-  // Its sandbox does not start as root, and sees nothing here but pages of these tests.
+  // Chromium's sandbox does not start as root, and here it loads only the pages of these tests.
   '--no-sandbox',
 ]
 
-/** A browser whose user lets other sites keep cookies, which Chromium asks by default nowadays. */
+/** Starts a browser whose user allows third-party cookies, for which Chromium asks by default nowadays. */
 export async function launch() {
   const profile = mkdtempSync(join(tmpdir(), 'chromium-'))
   mkdirSync(join(profile, 'Default'))
@@ -31,7 +31,7 @@ export async function launch() {
   return { context, close }
 }
 
-/** A page of this origin, with the client on it. */
+/** Opens a page of this origin, with the client on it. */
 export async function visit({ context }, origin) {
   const page = await context.newPage()
   await page.goto(origin)

@@ -19,7 +19,7 @@ async function signUp(page) {
   return newcomer.email
 }
 
-/** Whom the server knows, as the page is told. */
+/** Returns the user that the server recognises, as the page sees it. */
 async function known(page) {
   const { data, error } = await page.evaluate(() => client.getSession())
   assert.equal(error, null)

@@ -9,7 +9,7 @@ if (!process.env.SITES) {
 
 const { certificate, key, servers } = JSON.parse(process.env.SITES)
 
-/** The client as a front end's build makes it, and a page that has it. */
+/** The client as a front end bundles it, and a page that loads it. */
 async function frontEnd(api) {
   const { outputFiles } = await build({
     bundle: true,
@@ -25,8 +25,8 @@ async function frontEnd(api) {
 }
 
 /**
- * What stands before a server in production: TLS, and the pages of several origins beside it. All
- * share a port, as the browser is told to look for every host on this machine.
+ * A reverse proxy as in production: TLS in front of the server, and the pages of several origins beside it. All
+ * share a port, since the browser resolves every host to this machine.
  */
 export async function open(name) {
   const { port, upstream } = servers[name]

@@ -5,7 +5,7 @@ import { createAuthClient } from 'better-auth/client'
 import fetchCookie from 'fetch-cookie'
 import { CookieJar } from 'tough-cookie'
 
-/** A page of the server's own, in a browser: the client, and what a browser adds to it. */
+/** A page of the server's own origin: the client, with what a browser adds to it. */
 export class Browser {
   jar = new CookieJar()
 
@@ -23,8 +23,8 @@ export class Browser {
   }
 
   /**
-   * Opens an address as a click on a link does, and stays where a redirect would leave. Not by Node's fetch, which
-   * sends `Sec-Fetch-Mode: cors` with everything.
+   * Requests a URL as a click on a link does, and does not follow redirects. Without Node's fetch, which always
+   * sends `Sec-Fetch-Mode: cors`.
    */
   async open(address) {
     const url = new URL(address, this.url)
@@ -39,7 +39,7 @@ export class Browser {
     return Object.defineProperty(response, 'url', { value: url.href })
   }
 
-  /** Asks something outside the protocol. */
+  /** Sends a request outside the protocol. */
   post(path, body) {
     return this.fetch(new URL(path, this.url), {
       method: 'POST',
@@ -48,7 +48,7 @@ export class Browser {
     })
   }
 
-  /** The session cookie, as the browser keeps it. */
+  /** The session cookie, as the browser stores it. */
   async cookie() {
     const cookies = await this.jar.getCookies(this.url)
     return cookies.find(({ key }) => key === 'portcullis')

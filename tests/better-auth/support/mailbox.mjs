@@ -18,7 +18,7 @@ async function everyLetter(outbox) {
   )
 }
 
-/** The mail that comes to one address. */
+/** The mail to one email. */
 export class Mailbox {
   #outbox
   #address
@@ -40,7 +40,7 @@ export class Mailbox {
     return (await this.#unread()).length === 0
   }
 
-  /** Waits for a letter that was not read yet and contains this text. */
+  /** Waits for an unread mail that contains this text. */
   async next(text = '') {
     const deadline = Date.now() + PATIENCE
     while (Date.now() < deadline) {
@@ -54,7 +54,7 @@ export class Mailbox {
     throw new Error(`no letter with "${text}" came to ${this.#address}`)
   }
 
-  /** Waits for a letter with a link to this path. */
+  /** Waits for a mail with a link to this path. */
   async link(path) {
     const letter = await this.next(path)
     return new URL(letter.text.match(/https?:\/\/\S+/g).find((link) => link.includes(path)))

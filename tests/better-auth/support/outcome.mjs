@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 
-/** What the client answered; it must not be an error. */
+/** Returns the data of the client's result, which must not be an error. */
 export function accepted({ data, error }) {
   assert.equal(error, null)
   return data
 }
 
-/** The client was told no: with this status, for this reason. */
+/** Asserts that the client's result is an error with this status and code. */
 export function refused({ data, error }, status, code) {
   assert.equal(data, null)
   assert.deepEqual({ status: error?.status, code: error?.code }, { status, code })
   assert.ok(error.message)
 }
 
-/** The browser is sent on to this address; answers how it was told. */
+/** Asserts that a response redirects to this URL, and returns the Location as it was sent. */
 export function sentTo(response, address) {
   assert.equal(response.status, 302)
   const location = response.headers.get('location')
@@ -21,7 +21,7 @@ export function sentTo(response, address) {
   return location
 }
 
-/** A page was told no. */
+/** Asserts that the response to a page is an error with this status and code. */
 export async function pageRefused(response, status, code) {
   const { code: told } = await response.json()
   assert.deepEqual({ status: response.status, code: told }, { status, code })

@@ -7,12 +7,12 @@ import { accepted } from './outcome.mjs'
 export const PASSWORD = 'correct horse battery staple'
 export const OTHER_PASSWORD = 'another correct horse battery'
 
-/** An address that nobody has. */
+/** Returns an email without an account. */
 export function newAddress() {
   return `${randomUUID()}@example.com`
 }
 
-/** Somebody who has just signed up, in a browser of theirs. */
+/** Signs up a user in a browser of their own. */
 export async function newcomer(server) {
   const browser = new Browser(server)
   const email = newAddress()
@@ -21,7 +21,7 @@ export async function newcomer(server) {
   return { browser, client: browser.client, email, token, user, mailbox: new Mailbox(server, email) }
 }
 
-/** One more browser of somebody. */
+/** Signs a user in with another browser. */
 export async function signedIn(server, { email, password = PASSWORD }) {
   const browser = new Browser(server)
   accepted(await browser.client.signIn.email({ email, password }))
@@ -32,12 +32,12 @@ export async function isSignedIn(client) {
   return accepted(await client.getSession()) !== null
 }
 
-/** What a mailed link carries in its fragment, for the page that it leads to. */
+/** Returns the secret that a mailed link carries in its fragment, for the page that it leads to. */
 export function secretOf(link) {
   return new URLSearchParams(link.hash.slice(1)).get('token')
 }
 
-/** The protocol's own address for a mailed link, which clients of another page may send their browser to. */
+/** Returns the protocol's own URL for a mailed link, to which a client of another page may send its browser. */
 export function byGet(link, path = '/api/auth/verify-email') {
   const address = new URL(path, link)
   address.searchParams.set('token', secretOf(link))
@@ -46,12 +46,12 @@ export function byGet(link, path = '/api/auth/verify-email') {
   return address
 }
 
-/** Follows the link that a newcomer was sent at sign-up. */
+/** Follows the link that was mailed at sign-up. */
 export async function verify({ browser, mailbox }) {
   accepted(await browser.client.verifyEmail({ query: { token: secretOf(await mailbox.link('/verify-email')) } }))
 }
 
-/** Has an admin lock somebody out. */
+/** Has an admin deactivate a user. */
 export async function deactivate(server, user) {
   const admin = await signedIn(server, server.admin)
   const answer = await admin.post(`/api/admin/users/${user.id}/deactivate`, {})

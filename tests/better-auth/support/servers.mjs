@@ -5,7 +5,7 @@ if (!process.env.SERVERS) {
 export const { plain, verifying, closed, stale } = Object.fromEntries(
   Object.entries(JSON.parse(process.env.SERVERS)).map(([name, server]) => {
     const url = new URL(server.url)
-    // Mailed links say localhost, and a cookie is for one host.
+    // Mailed links use the host localhost, and a cookie is bound to its host.
     url.hostname = 'localhost'
     return [name, { ...server, url: url.origin }]
   }),

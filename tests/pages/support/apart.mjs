@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The way to a database, to be cut and mended. */
+/** A proxy to a database, which can be cut and restored. */
 async function layLine({ hostname, port }) {
   const sockets = new Set()
   let isCut = false
@@ -37,7 +37,7 @@ async function layLine({ hostname, port }) {
   return { port: server.address().port, cut, mend, close }
 }
 
-/** Starts the program with its database at the end of such a line. */
+/** Starts the program with its database behind such a proxy. */
 export async function start({ program, home, settings }) {
   const url = new URL(settings.DATABASE_URL)
   const line = await layLine(url)
@@ -48,11 +48,11 @@ export async function start({ program, home, settings }) {
     DATABASE_URL: url.href,
     PORTCULLIS_DATABASE_TIMEOUT: '1',
     PORTCULLIS_LISTEN: '127.0.0.1:0',
-    // What it says of the outage is what is expected.
+    // The errors that it logs during an outage are expected.
     PORTCULLIS_LOG: 'off',
   }
   const child = spawn(program, { cwd: home, env, stdio: ['ignore', 'pipe', 'inherit'] })
-  // However these tests end, it does not outlive them.
+  // However these tests end, the server ends with them.
   process.on('exit', () => child.kill('SIGKILL'))
   const stop = () => {
     child.kill('SIGKILL')

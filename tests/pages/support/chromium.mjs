@@ -7,11 +7,12 @@ const ARGUMENTS = [
   '--disable-gpu',
   '--disable-sync',
   '--host-resolver-rules=MAP * 127.0.0.1',
-  // Its sandbox does not start as root, and sees nothing here but pages of these tests.
+  // Chromium's sandbox does not start as root, and here it loads only the pages of these tests.
   '--no-sandbox',
 ]
 
-// The same engine without a browser's windows, which needs a third of the CPU time, or else Chromium as it is.
+// The headless shell is the same engine without a browser's windows, and needs a third of the CPU time;
+// otherwise Chromium itself.
 const INSTALLED = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium']
 
 export function launch() {
@@ -19,7 +20,7 @@ export function launch() {
   return chromium.launch({ args: ARGUMENTS, executablePath })
 }
 
-/** A browser of somebody's own on a site: with their cookie, if they are signed in already. */
+/** Opens a browser context of a user on a site, with their cookie if they are signed in. */
 export async function open(browser, { url }, { cookie, ...options } = {}) {
   const context = await browser.newContext({ baseURL: url, ...options })
   context.setDefaultTimeout(15_000)
@@ -27,7 +28,7 @@ export async function open(browser, { url }, { cookie, ...options } = {}) {
   return context
 }
 
-/** The same, with a page in it. */
+/** Opens a page in such a context. */
 export async function visit(browser, site, path, options) {
   const context = await open(browser, site, options)
   const page = await context.newPage()
@@ -40,7 +41,7 @@ function asKept(cookie, url) {
   return { name, value, url, httpOnly: true, sameSite: 'Lax' }
 }
 
-/** The session cookie that a page's browser has. */
+/** Returns the session cookie of a page's browser. */
 export async function cookieOf(page) {
   const cookies = await page.context().cookies()
   return cookies.find(({ name }) => name === 'portcullis')?.value

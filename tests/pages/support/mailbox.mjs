@@ -11,7 +11,7 @@ async function letters({ outbox }) {
   return Promise.all(files.map(async (name) => PostalMime.parse(await readFile(join(outbox, name)))))
 }
 
-/** Waits for a letter to this address whose link leads to this path and is none of these, and answers the link. */
+/** Waits for a mail to this email with a link to this path other than these, and returns the link. */
 export async function mailedLink(site, address, path, others = []) {
   for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; await sleep(50)) {
     for (const { to, text } of await letters(site)) {

@@ -4,8 +4,8 @@ import axe from 'axe-core'
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 /**
- * What axe finds wrong. Its source is handed to the debugger, as the page's policy lets in no script
- * that is not ours; so it is the policy in force that is looked at, and nothing is switched off.
+ * Returns the violations that axe finds. Its source is injected by the debugger, since the page's content security
+ * policy allows no foreign script; so the test runs with the policy in force.
  */
 export async function violations(page) {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source)
@@ -15,7 +15,7 @@ export async function violations(page) {
   )
 }
 
-/** By how much a page is wider than what it is seen through, in pixels, and what sticks out. */
+/** Returns by how many pixels a page is wider than its viewport, and the elements that overflow. */
 export function overflow(page) {
   return page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement
@@ -28,7 +28,7 @@ export function overflow(page) {
   })
 }
 
-/** A page as it stands is sound at every width and in both schemes. */
+/** Asserts that a page has no overflow at any width, and no violation in either colour scheme. */
 export async function assertSound(page) {
   for (const width of [1280, 360, 320]) {
     await page.setViewportSize({ width, height: 800 })
@@ -40,7 +40,7 @@ export async function assertSound(page) {
   }
 }
 
-/** What has moved since the page was first seen. */
+/** Returns the layout shifts since the page was first drawn. */
 export function shifts(page) {
   return page.evaluate(async () => {
     const frame = () => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))

@@ -4,19 +4,19 @@ import { randomUUID } from 'node:crypto'
 export const PASSWORD = 'correct horse battery staple'
 export const OTHER_PASSWORD = 'another correct horse battery'
 
-/** An address that nobody has. */
+/** Returns an email without an account. */
 export function newAddress() {
   return `${randomUUID()}@example.com`
 }
 
-/** Asks the API, as a page of the site's own does with this cookie. */
+/** Sends a request to the API with this cookie, as a page of the site does. */
 export function ask({ url }, path, { cookie, method = 'POST', body } = {}) {
   const headers = { 'Content-Type': 'application/json', Origin: url }
   if (cookie) headers.Cookie = cookie
   return fetch(new URL(path, url), { method, headers, body: body && JSON.stringify(body) })
 }
 
-/** What a script is answered. */
+/** Sends a request to the API with this token, as a script does. */
 export function withToken({ url }, token, path = '/api/me', method = 'GET') {
   return fetch(new URL(path, url), { method, headers: { Authorization: `Bearer ${token}` } })
 }
@@ -28,14 +28,14 @@ async function answered(response) {
   return { cookie, body: text && JSON.parse(text) }
 }
 
-/** Somebody who has just signed up, and the cookie that they got. */
+/** Signs up a user, and returns the user with the session cookie. */
 export async function newcomer(site, { name = 'Ada', email = newAddress() } = {}) {
   const body = { name, email, password: PASSWORD }
   const { cookie, body: { user } } = await answered(await ask(site, '/api/auth/sign-up/email', { body }))
   return { ...user, password: PASSWORD, cookie }
 }
 
-/** Signs somebody in once more, and answers the cookie. */
+/** Signs a user in again, and returns the cookie. */
 export async function signedIn(site, { email, password }) {
   const { cookie } = await answered(await ask(site, '/api/auth/sign-in/email', { body: { email, password } }))
   return cookie
@@ -45,7 +45,7 @@ export async function makeToken(site, cookie, body) {
   return (await answered(await ask(site, '/api/tokens', { cookie, body }))).body.token
 }
 
-/** Whether somebody is let in with this password. */
+/** Whether a sign-in with this password succeeds. */
 export async function isLetIn(site, email, password) {
   const { status } = await ask(site, '/api/auth/sign-in/email', { body: { email, password } })
   assert.ok([200, 401].includes(status), `${status}`)

@@ -6,10 +6,10 @@ const sites = JSON.parse(process.env.SITES)
 
 for (const site of [sites.fresh, sites.site, sites.stale]) {
   const url = new URL(site.url)
-  // Mailed links say localhost, and a cookie is for one host.
+  // Mailed links use the host localhost, and a cookie is bound to its host.
   url.hostname = 'localhost'
   site.url = url.origin
 }
 
-/** `fresh` has no admin yet, in `stale` everybody's password is a day old, `apart` starts in a test. */
+/** `fresh` has no admin yet, in `stale` no session is fresh any more, `apart` starts in a test. */
 export const { fresh, site, stale, apart } = sites

@@ -3,7 +3,7 @@ import { OTHER_PASSWORD, ask, makeToken, newAddress, newcomer, signedIn, withTok
 
 const LONG = 'Wolfeschlegelsteinhausenbergerdorff'
 
-/** Somebody who has all that a page can show, and long names for all of it; of the tokens one is revoked. */
+/** Creates a user with everything that a page can show, all with long names; one of the tokens is revoked. */
 async function busy(site) {
   const email = `${'long'.repeat(6)}-${newAddress()}`
   const ada = await newcomer(site, { name: `${LONG} ${LONG}`, email })
@@ -23,7 +23,7 @@ async function lockedOut(site, admin) {
   return ada
 }
 
-/** Somebody whom an admin renamed, and who has deleted the account since. */
+/** Creates a user whom an admin renames, and who then deletes the account. */
 async function departed(site, admin) {
   const eve = await newcomer(site, { name: 'Eve' })
   await ask(site, `/api/admin/users/${eve.id}`, { cookie: admin, method: 'PATCH', body: { name: 'E.' } })
@@ -31,7 +31,7 @@ async function departed(site, admin) {
   return eve
 }
 
-/** Somebody who has not chosen a password yet. */
+/** Invites a user, who has not set a password yet. */
 async function invite(site, admin) {
   const body = { name: 'Grace', email: newAddress() }
   const answer = await ask(site, '/api/admin/users', { cookie: admin, body })
@@ -98,8 +98,8 @@ async function askForThePassword(page) {
 }
 
 /**
- * Every page, as each kind of visitor finds it: its path, the cookie to see it with, what to do on it
- * first, and the status that is answered to one or the other, where it is an error.
+ * Every page for each kind of visitor: its path, the cookie to request it with, what to do on it first, and the
+ * status of the page or of that action, where it is an error.
  */
 export async function tour({ site, stale }) {
   const admin = await signedIn(site, site.admin)

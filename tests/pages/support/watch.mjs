@@ -1,4 +1,4 @@
-/** What a page says on its console, whom it asks, and how much it is answered. */
+/** Records a page's console messages, the hosts of its requests, and the size of the responses. */
 export function watch(page, { url }) {
   const host = new URL(url).host
   const said = []
@@ -15,7 +15,7 @@ export function watch(page, { url }) {
     bodies.push(response.body().then((body) => body.length, () => 0))
   })
   return {
-    /** What it said, but for the browser's own line about an answer of this status. */
+    /** The console messages, except the browser's own about a response with this status. */
     complaints: (status) => said.filter((text) => !status || !isAbout(text, status)),
     foreign: () => foreign,
     bytes: async () => (await Promise.all(bodies)).reduce((sum, length) => sum + length, 0),

@@ -1,4 +1,4 @@
-//! Somebody whose keys are tried at every instance, again and again, while they are locked out.
+//! Sends requests with a user's credentials at every instance, again and again, while the user is deactivated.
 
 use std::{
     sync::{
@@ -12,43 +12,43 @@ use tokio::task::JoinSet;
 
 use crate::support::*;
 
-/// How long is looked before a lock-out, and after its answer.
+/// How long requests are sent before the deactivation, and after its response.
 const BEFORE: Duration = Duration::from_millis(30);
 const AFTER: Duration = Duration::from_millis(150);
 
-/// What a key was answered, and when it was sent.
+/// A response, and when its request was sent.
 struct Sent {
     at: Instant,
     status: u16,
 }
 
-/// How often somebody was let in.
+/// How often requests were authenticated.
 #[derive(Default, Debug)]
 pub struct Seen {
-    /// Requests sent after the answer.
-    pub asked_after: usize,
-    pub let_in_after: usize,
-    pub let_in_before: usize,
+    /// Requests sent after the response to the deactivation.
+    pub sent_after: usize,
+    pub accepted_after: usize,
+    pub accepted_before: usize,
 }
 
 impl std::ops::AddAssign for Seen {
     fn add_assign(&mut self, other: Self) {
-        self.asked_after += other.asked_after;
-        self.let_in_after += other.let_in_after;
-        self.let_in_before += other.let_in_before;
+        self.sent_after += other.sent_after;
+        self.accepted_after += other.accepted_after;
+        self.accepted_before += other.accepted_before;
     }
 }
 
-/// Tries both keys at each instance until the lock-out is answered, and for a moment more. Where the
-/// database is cut off it is 503: neither in nor out.
-pub async fn watch(callers: Vec<Caller>, lock_out: impl Future<Output = ()>) -> Seen {
+/// Sends requests with both credentials to each instance until the deactivation has its response, and for a
+/// moment more. An instance whose database is cut off answers 503: neither accepted nor rejected.
+pub async fn watch(callers: Vec<Caller>, deactivation: impl Future<Output = ()>) -> Seen {
     let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
     let asking: Vec<_> = callers
         .into_iter()
         .map(|caller| tokio::spawn(ask(caller, stop.clone(), answers.clone())))
         .collect();
     tokio::time::sleep(BEFORE).await;
-    lock_out.await;
+    deactivation.await;
     let answered = Instant::now();
     tokio::time::sleep(AFTER).await;
     stop.store(true, Ordering::Relaxed);
@@ -59,9 +59,9 @@ pub async fn watch(callers: Vec<Caller>, lock_out: impl Future<Output = ()>) -> 
     for Sent { at, status } in answers.lock().unwrap().iter() {
         assert!([200, 401, 503].contains(status), "{status}");
         let late = *at > answered;
-        seen.asked_after += usize::from(late);
-        seen.let_in_after += usize::from(late && *status == 200);
-        seen.let_in_before += usize::from(!late && *status == 200);
+        seen.sent_after += usize::from(late);
+        seen.accepted_after += usize::from(late && *status == 200);
+        seen.accepted_before += usize::from(!late && *status == 200);
     }
     seen
 }
@@ -74,7 +74,7 @@ async fn ask(caller: Caller, stop: Arc<AtomicBool>, answers: Arc<Mutex<Vec<Sent>
     }
 }
 
-/// People whom nobody locks out, and who keep an instance busy for as long as this is held.
+/// Users who are never deactivated, and who keep an instance busy until this is dropped.
 pub struct Bystanders(JoinSet<()>);
 
 impl Bystanders {
@@ -94,9 +94,10 @@ impl Bystanders {
         Self(tasks)
     }
 
-    /// Whoever of them was answered anything but what is theirs has stopped.
+    /// Stops the requests. A user whose response was not the expected one has stopped already, which fails
+    /// here.
     pub async fn rest(mut self) {
-        assert!(self.0.try_join_next().is_none(), "a bystander was put out");
+        assert!(self.0.try_join_next().is_none(), "a bystander's request was rejected");
         self.0.shutdown().await;
     }
 }

@@ -1,4 +1,5 @@
-//! Every value that a setting accepts works: a server starts with the least and the most of each, and serves.
+//! Every value that a setting accepts works: a server starts with the minimum and the maximum of each, and
+//! serves.
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// What `value_name` says of settings that are no numbers.
+/// The `value_name`s of settings that are not numbers.
 const TEXTS: [&str; 18] = [
     "ADDRESS", "DIR", "FILE", "FILTER", "FORMAT", "MODE", "NAME", "NETWORKS", "ORIGINS", "PAGES",
     "PORT", "PREFIX", "RATE", "SECRET", "STATE", "URL", "WHEN", "WHO",
@@ -18,7 +19,7 @@ fn accepts(flag: &str, value: &str) -> bool {
     Cli::try_parse_from(["portcullis", flag, value]).is_ok()
 }
 
-/// The least and the most that a number may be, by trying.
+/// Finds the minimum and the maximum of a number by trial.
 fn bounds(flag: &str) -> [u64; 2] {
     let accepts = |number: u64| accepts(flag, &number.to_string());
     let some = (0..64).map(|bit| 1 << bit).find(|number| accepts(*number)).expect(flag);
@@ -34,7 +35,7 @@ fn bounds(flag: &str) -> [u64; 2] {
     [least, most]
 }
 
-/// The environment's name of each number, with its flag.
+/// Returns the environment variable and the flag of each number.
 fn numbers() -> Vec<(String, String)> {
     let command = Cli::command();
     let kind = |argument: &Arg| {
@@ -62,11 +63,11 @@ async fn serves(home: &Path, url: &str, settings: &[(&str, &str)]) {
     let fixed = [("DATABASE_URL", url), ("PORTCULLIS_SECRET", secret.as_str())];
     let all = [&fixed[..], settings].concat();
     let server = ServerProcess::start_logging(home, &all);
-    // Its workers are started one by one, and all of them before the first answer.
+    // Workers are started one by one, all of them before the first response.
     let ready = server.anonymous.get("/health/ready");
     tokio::time::timeout(Duration::from_mins(5), ready)
         .await
-        .expect("it becomes ready")
+        .expect("the server becomes ready")
         .expect(200);
     let use_it = async {
         let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
@@ -83,8 +84,9 @@ async fn serves(home: &Path, url: &str, settings: &[(&str, &str)]) {
             let status = browser.get(path).await.status.as_u16();
             assert!([200, 429].contains(&status), "{settings:?}: {path} {status}");
         }
-        let made = browser.post("/api/tokens", json!({ "name": "x" })).await.status.as_u16();
-        assert!([201, 429].contains(&made), "{settings:?}: {made}");
+        let sign_up_status =
+            browser.post("/api/tokens", json!({ "name": "x" })).await.status.as_u16();
+        assert!([201, 429].contains(&sign_up_status), "{settings:?}: {sign_up_status}");
     };
     within_timeout(use_it).await;
     drop(server);

@@ -6,13 +6,13 @@ use diesel::{
 
 use crate::{resilience::faults::integrity, support::connect};
 
-/// The database behind the server's back.
+/// A direct connection to the database, past the server.
 pub enum Database {
     Sqlite(String),
     Postgres(tokio_postgres::Client),
 }
 
-/// What is there, in the journal's words.
+/// Selects what exists, by the names that the journal uses.
 const THINGS: &str = "
     SELECT 'user' AS kind, id FROM users
     UNION ALL SELECT 'session', id FROM sessions
@@ -20,7 +20,8 @@ const THINGS: &str = "
     UNION ALL SELECT 'project', id FROM projects
     UNION ALL SELECT 'lock-out', id FROM users WHERE deactivated_at IS NOT NULL";
 
-/// What no transaction leaves behind, where nobody ends their first session or is let in again.
+/// Selects states that no transaction leaves behind, given that no test signs these users out or reactivates
+/// them.
 const HALVES: &str = "
     SELECT 'user without account' AS kind, id FROM users
         WHERE id NOT IN (SELECT user_id FROM accounts)
@@ -39,8 +40,8 @@ const HALVES: &str = "
     UNION ALL SELECT 'event without lock-out', id FROM audit_events WHERE action = 'user-deactivated'
         AND subject_id NOT IN (SELECT id FROM users WHERE deactivated_at IS NOT NULL)";
 
-/// Users who have signed up and for whom no job waits: their mail must have left. Nobody writes to those
-/// who are locked out.
+/// Selects users who have signed up and have no job left: their mail must have been sent. Deactivated users get
+/// no mail.
 const SETTLED: &str = "
     SELECT 'email' AS kind, email AS id FROM users
     WHERE role = 'user' AND deactivated_at IS NULL
@@ -67,7 +68,7 @@ impl Database {
         self.rows(THINGS).await.into_iter().collect()
     }
 
-    /// What is half done or broken.
+    /// Returns what is incomplete or corrupt.
     pub async fn faults(&self) -> Vec<String> {
         let halves = self.rows(HALVES).await.into_iter();
         let mut faults: Vec<_> = halves.map(|(kind, id)| format!("{kind}: {id}")).collect();

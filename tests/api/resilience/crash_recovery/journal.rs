@@ -5,36 +5,36 @@ use std::{
 
 use crate::support::*;
 
-/// A row, or what is so of a row: its kind and its id.
+/// A row, or a fact about a row: its kind and its id.
 pub type Thing = (&'static str, String);
 
-/// What a client knows: what it was told is so, in one round.
+/// What a client knows from the responses of one round.
 #[derive(Default)]
 pub struct Journal {
-    /// Whether each thing is there, or has gone.
+    /// Whether each thing exists, or was deleted.
     known: HashMap<Thing, bool>,
-    /// What was asked about and never answered: it may be so or not.
+    /// Requests without a response: their effects may have happened or not.
     unsure: HashSet<Thing>,
-    keys: Vec<Key>,
+    credentials: Vec<Credential>,
     pub acknowledged: usize,
-    /// How many questions were never answered.
+    /// How many requests had no response.
     pub open: usize,
 }
 
-/// What opens the gate for as long as a thing is there.
-struct Key {
+/// A credential that is valid for as long as a thing exists.
+struct Credential {
     of: Thing,
     user: String,
     cookie: Option<String>,
     token: Option<String>,
 }
 
-/// A journal that several write.
+/// A journal to which several clients write.
 #[derive(Default)]
 pub struct Writing(Mutex<Journal>);
 
 impl Writing {
-    /// From now until the answer nobody knows what is so of it.
+    /// Marks the state of a thing as unknown until the response arrives.
     pub fn asked(&self, thing: Option<&Thing>) {
         let mut journal = self.0.lock().unwrap();
         journal.open += 1;
@@ -55,13 +55,14 @@ impl Writing {
     }
 
     pub fn cookie(&self, of: Thing, user: &str, cookie: String) {
-        let key = Key { of, user: user.to_owned(), cookie: Some(cookie), token: None };
-        self.0.lock().unwrap().keys.push(key);
+        let credential =
+            Credential { of, user: user.to_owned(), cookie: Some(cookie), token: None };
+        self.0.lock().unwrap().credentials.push(credential);
     }
 
     pub fn token(&self, of: Thing, user: &str, token: String) {
-        let key = Key { of, user: user.to_owned(), cookie: None, token: Some(token) };
-        self.0.lock().unwrap().keys.push(key);
+        let credential = Credential { of, user: user.to_owned(), cookie: None, token: Some(token) };
+        self.0.lock().unwrap().credentials.push(credential);
     }
 
     pub fn close(self) -> Journal {
@@ -70,7 +71,7 @@ impl Writing {
 }
 
 impl Journal {
-    /// What was acknowledged and is not so.
+    /// Returns what was acknowledged but is not so.
     pub fn lost(&self, there: &HashSet<(String, String)>) -> Vec<String> {
         let mut lost: Vec<_> = self
             .known
@@ -90,21 +91,22 @@ impl Journal {
             .all(|(kind, is)| self.known.iter().any(|(thing, so)| thing.0 == *kind && so == is))
     }
 
-    /// The same at the gate: what lives comes in, what was ended or locked out does not.
+    /// Compares the journal with the gate: live credentials are accepted, revoked ones and those of deactivated
+    /// users are not.
     pub async fn keys_work_as_they_should(&self, anonymous: &Caller) {
-        for key in &self.keys {
-            let locked_out = ("lock-out", key.user.clone());
-            let Some(lives) = self.known.get(&key.of) else { continue };
-            let caller = match (&key.cookie, &key.token) {
+        for credential in &self.credentials {
+            let deactivated = ("lock-out", credential.user.clone());
+            let Some(lives) = self.known.get(&credential.of) else { continue };
+            let caller = match (&credential.cookie, &credential.token) {
                 (Some(cookie), _) => anonymous.with_cookie(cookie),
                 (_, Some(token)) => anonymous.with_token(token),
                 (None, None) => unreachable!(),
             };
             let status = caller.get("/api/me").await.status;
-            match self.known.get(&locked_out) {
-                Some(_) => assert_eq!(status, 401, "{:?} of somebody locked out", key.of),
-                None if self.unsure.contains(&locked_out) => {}
-                None => assert_eq!(status, if *lives { 200 } else { 401 }, "{:?}", key.of),
+            match self.known.get(&deactivated) {
+                Some(_) => assert_eq!(status, 401, "{:?} of a deactivated user", credential.of),
+                None if self.unsure.contains(&deactivated) => {}
+                None => assert_eq!(status, if *lives { 200 } else { 401 }, "{:?}", credential.of),
             }
         }
     }

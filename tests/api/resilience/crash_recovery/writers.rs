@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::journal::{Journal, Thing, Writing};
 use crate::support::*;
 
-/// Those who write for as long as there is a server.
+/// Clients that write until the server is gone.
 pub struct Writers {
     owner: Owner,
     admin: String,
@@ -19,8 +19,8 @@ struct Owner {
     cookie: String,
 }
 
-/// Writers at work.
-pub struct Begun {
+/// Writers that are running.
+pub struct RunningWriters {
     tasks: Vec<JoinHandle<()>>,
     journal: Arc<Writing>,
 }
@@ -35,23 +35,27 @@ impl Writers {
         Self { owner: Owner { id, email, cookie }, admin: admin.to_owned() }
     }
 
-    pub fn begin(&self, anonymous: &Caller) -> Begun {
+    pub fn begin(&self, anonymous: &Caller) -> RunningWriters {
         let journal = Arc::new(Writing::default());
-        let (told, come) = mpsc::unbounded_channel();
-        let at_work = || (anonymous.clone(), self.owner.clone(), journal.clone());
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let context = || (anonymous.clone(), self.owner.clone(), journal.clone());
         let tasks = vec![
-            tokio::spawn(sign_ups(at_work(), told)),
-            tokio::spawn(tokens(at_work())),
-            tokio::spawn(projects(at_work())),
-            tokio::spawn(sign_outs(at_work())),
-            tokio::spawn(lock_outs(anonymous.with_token(&self.admin), journal.clone(), come)),
+            tokio::spawn(sign_ups(context(), sender)),
+            tokio::spawn(tokens(context())),
+            tokio::spawn(projects(context())),
+            tokio::spawn(sign_outs(context())),
+            tokio::spawn(deactivations(
+                anonymous.with_token(&self.admin),
+                journal.clone(),
+                receiver,
+            )),
         ];
-        Begun { tasks, journal }
+        RunningWriters { tasks, journal }
     }
 }
 
-impl Begun {
-    /// Once the server is gone: what was acknowledged.
+impl RunningWriters {
+    /// Waits until the server is gone, and returns what was acknowledged.
     pub async fn end(self) -> Journal {
         for task in self.tasks {
             within_timeout(task).await.unwrap();
@@ -60,9 +64,9 @@ impl Begun {
     }
 }
 
-type AtWork = (Caller, Owner, Arc<Writing>);
+type WriterContext = (Caller, Owner, Arc<Writing>);
 
-async fn sign_ups((anonymous, _, journal): AtWork, told: mpsc::UnboundedSender<String>) {
+async fn sign_ups((anonymous, _, journal): WriterContext, sender: mpsc::UnboundedSender<String>) {
     loop {
         let email = format!("u{:x}@example.com", rand::random::<u64>());
         let body = json!({ "name": "Somebody", "email": email, "password": PASSWORD });
@@ -74,30 +78,30 @@ async fn sign_ups((anonymous, _, journal): AtWork, told: mpsc::UnboundedSender<S
         let (user, session) = (text(&body["user"]["id"]), ("session", text(&body["token"])));
         journal.answered([(("user", user.clone()), true), (session.clone(), true)]);
         journal.cookie(session, &user, cookie);
-        // Every second one is locked out.
+        // Half of the users are deactivated, at random.
         if rand::random() {
-            let _ = told.send(user);
+            let _ = sender.send(user);
         }
     }
 }
 
-async fn tokens((anonymous, owner, journal): AtWork) {
+async fn tokens((anonymous, owner, journal): WriterContext) {
     let browser = anonymous.with_cookie(&owner.cookie);
     loop {
         journal.asked(None);
         let make = browser.request(Method::POST, "/api/tokens").json(&json!({ "name": "x" }));
         let Some(reply) = answered(make).await else { return };
-        let made = reply.expect(201);
-        let token: Thing = ("token", text(&made["id"]));
+        let created = reply.expect(201);
+        let token: Thing = ("token", text(&created["id"]));
         journal.answered([(token.clone(), true)]);
-        journal.token(token.clone(), &owner.id, text(&made["token"]));
+        journal.token(token.clone(), &owner.id, text(&created["token"]));
         if rand::random() && !remove(&browser, "/api/tokens", token, &journal).await {
             return;
         }
     }
 }
 
-async fn projects((anonymous, owner, journal): AtWork) {
+async fn projects((anonymous, owner, journal): WriterContext) {
     let browser = anonymous.with_cookie(&owner.cookie);
     loop {
         journal.asked(None);
@@ -113,14 +117,14 @@ async fn projects((anonymous, owner, journal): AtWork) {
 
 async fn remove(browser: &Caller, at: &str, thing: Thing, journal: &Writing) -> bool {
     journal.asked(Some(&thing));
-    let place = format!("{at}/{}", thing.1);
-    let Some(reply) = answered(browser.request(Method::DELETE, &place)).await else { return false };
+    let path = format!("{at}/{}", thing.1);
+    let Some(reply) = answered(browser.request(Method::DELETE, &path)).await else { return false };
     reply.expect(204);
     journal.answered([(thing, false)]);
     true
 }
 
-async fn sign_outs((anonymous, owner, journal): AtWork) {
+async fn sign_outs((anonymous, owner, journal): WriterContext) {
     loop {
         let body = json!({ "email": owner.email, "password": PASSWORD });
         journal.asked(None);
@@ -139,23 +143,23 @@ async fn sign_outs((anonymous, owner, journal): AtWork) {
     }
 }
 
-async fn lock_outs(
+async fn deactivations(
     admin: Caller,
     journal: Arc<Writing>,
-    mut come: mpsc::UnboundedReceiver<String>,
+    mut receiver: mpsc::UnboundedReceiver<String>,
 ) {
-    while let Some(user) = come.recv().await {
-        let lock_out: Thing = ("lock-out", user.clone());
-        journal.asked(Some(&lock_out));
-        let place = format!("/api/admin/users/{user}/deactivate");
-        let deactivate = admin.request(Method::POST, &place).json(&json!({}));
+    while let Some(user) = receiver.recv().await {
+        let deactivation: Thing = ("lock-out", user.clone());
+        journal.asked(Some(&deactivation));
+        let path = format!("/api/admin/users/{user}/deactivate");
+        let deactivate = admin.request(Method::POST, &path).json(&json!({}));
         let Some(reply) = answered(deactivate).await else { return };
         reply.expect(200);
-        journal.answered([(lock_out, true)]);
+        journal.answered([(deactivation, true)]);
     }
 }
 
-/// The whole answer, if the server lived to give it.
+/// Returns the whole response, if the server lived to send it.
 async fn answered(request: RequestBuilder) -> Option<Reply> {
     let response = within_timeout(request.send()).await.ok()?;
     let (status, headers) = (response.status(), response.headers().clone());

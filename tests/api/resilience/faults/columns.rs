@@ -1,5 +1,5 @@
-//! Every column of every table of which rows are listed holds what it should not: NULL, nothing, something unknown,
-//! the last moment. Each list shows the row, pages on past it, and grants nothing for it.
+//! Corrupt rows: each column of each table that is listed holds an invalid value: NULL, an empty or unknown
+//! one, or the last moment. Each list shows the row, pages past it, and grants nothing because of it.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::rows::{admin_of, alter, logging, moments};
 use crate::{contract::schema::declared, support::*};
 
-/// The tables of which rows are listed, and what tells a row from those that it is a copy of.
+/// The tables whose rows are listed, and what differs between a row and its copies.
 const TABLES: [(&str, &[(&str, &str)]); 7] = [
     ("users", &[("email", "TEXT")]),
     ("accounts", &[("account_id", "TEXT")]),
@@ -20,11 +20,11 @@ const TABLES: [(&str, &[(&str, &str)]); 7] = [
     ("jobs", &[]),
 ];
 
-/// A row is in nobody's list without these.
+/// Without one of these columns a row is in no list.
 const KEYS: [&str; 4] = ["id", "user_id", "secret_hash", "token_hash"];
 
-/// Rows that are left out of a list because of what they hold: a session that has ended or was revoked, and a user
-/// who was deleted.
+/// Rows that are left out of a list because of their values: a session that has ended or was revoked, and a
+/// deleted user.
 const LEFT_OUT: [&str; 6] = [
     "sessions.expires_at.null",
     "sessions.expires_at.first",
@@ -34,7 +34,8 @@ const LEFT_OUT: [&str; 6] = [
     "users.deleted_at.first",
 ];
 
-/// Copies of each table's newest row, one for each column and value, and what they are called.
+/// Returns SQL that copies each table's newest row, once for each column and value, and the names of the
+/// copies.
 fn copies(backend: Backend) -> (String, BTreeSet<String>) {
     let [last, first, _] = moments(backend);
     let bytes = |text: &str| match backend {
@@ -80,7 +81,7 @@ fn copies(backend: Backend) -> (String, BTreeSet<String>) {
     (statements.join(";\n"), names)
 }
 
-/// Takes away what the tables demand of a row, but for the keys.
+/// Drops the constraints on rows, except for the keys.
 async fn drop_constraints(backend: Backend, url: &str) {
     let tables = TABLES.map(|(table, _)| format!("'{table}'")).join(", ");
     match backend {
@@ -115,19 +116,19 @@ async fn drop_constraints(backend: Backend, url: &str) {
     }
 }
 
-/// All ids of a list, read in pages.
+/// Returns all ids of a list, read in pages.
 async fn ids(caller: &Caller, path: &str) -> Vec<String> {
     let pages = pages(caller, path).await;
     pages.iter().flat_map(|items| each(items, "id")).collect()
 }
 
-/// The rows of a table that a list must show.
+/// Returns the rows of a table that a list must show.
 fn of<'a>(names: &'a BTreeSet<String>, table: &str) -> BTreeSet<&'a str> {
     let shown = names.iter().filter(|name| !LEFT_OUT.contains(&name.as_str()));
     shown.filter(|name| name.starts_with(&format!("{table}."))).map(String::as_str).collect()
 }
 
-/// Those of these ids that are copies.
+/// Returns those of these ids that are copies.
 fn odd(ids: &[String]) -> BTreeSet<&str> {
     ids.iter().map(String::as_str).filter(|id| id.contains('.')).collect()
 }
@@ -142,8 +143,8 @@ async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it
     let (server, url) = logging(backend, home.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];
     let admin = admin_of(home.path(), &server, &settings).await;
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
-    let browser = &witness.browser;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
+    let browser = &probe.browser;
     browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
     let me = browser.get("/api/me").await.expect(200)["user"]["id"].as_str().unwrap().to_owned();
     drop_constraints(backend, &url).await;
@@ -158,7 +159,7 @@ async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it
     for (path, table) in [("/api/projects", "projects"), ("/api/tokens", "api_tokens")] {
         let shown = ids(browser, &format!("{path}?limit=7")).await;
         assert_eq!(odd(&shown), of(&names, table), "{path}");
-        assert!(shown.iter().any(|id| id.starts_with("01")), "{path}: the pages go on");
+        assert!(shown.iter().any(|id| id.starts_with("01")), "{path}: there is a next page");
     }
     for (path, table) in [
         ("/api/admin/users?limit=7".to_owned(), "users"),
@@ -177,7 +178,7 @@ async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it
         let shown = each(list.as_array().unwrap(), "id");
         assert_eq!(odd(&shown), of(&names, table), "{path}");
     }
-    // In one of two states is every user, of whatever role.
+    // Every user, of whatever role, is either active or deactivated.
     let mut by_state = Vec::new();
     for state in ["active", "deactivated"] {
         by_state.extend(ids(&admin, &format!("/api/admin/users?limit=7&state={state}")).await);
@@ -203,7 +204,7 @@ async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it
         assert_eq!(shown.status, 200, "{page}: {}", shown.text);
     }
     for command in
-        [&["user", "list"][..], &["token", "list"], &["session", "list", "--email", &witness.email]]
+        [&["user", "list"][..], &["token", "list"], &["session", "list", "--email", &probe.email]]
     {
         succeeds(run(home.path(), &settings, command, ""));
     }

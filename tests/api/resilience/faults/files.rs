@@ -1,5 +1,5 @@
-//! Who may open the files that the server keeps, which process has them to itself, and what happens when they are
-//! deleted, replaced or somebody else's.
+//! The permissions of the server's files, the lock by which one process owns them, and what happens when they
+//! are deleted, replaced or owned by another user.
 
 use std::{
     fs::{self, File, Permissions},
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// A user other than root, who owns nothing.
+/// The id of a user other than root, who owns nothing.
 const OTHER_USER: u32 = 4711;
 
 fn mode(path: &Path) -> u32 {
@@ -29,7 +29,7 @@ fn make_folder(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// The program under an umask.
+/// Returns the program, to be run under an umask.
 fn under_umask(umask: &str, home: &Path, arguments: &[&str]) -> Command {
     let mut shell = Command::new("sh");
     let script = format!("umask {umask}; exec {} \"$@\"", env!("CARGO_BIN_EXE_portcullis"));
@@ -129,7 +129,7 @@ async fn a_second_server_is_refused_whatever_name_it_knows_the_file_by() {
         home.path(),
         &[("DATABASE_URL", &database(home.path(), "real/app.db"))],
     );
-    let witness = OutageProbe::sign_up(&first.anonymous).await;
+    let probe = OutageProbe::sign_up(&first.anonymous).await;
     symlink("../real/app.db", at("elsewhere/linked.db")).unwrap();
     fs::hard_link(at("real/app.db"), at("elsewhere/hard.db")).unwrap();
     for name in ["real/app.db", "folder-link/app.db", "elsewhere/linked.db", "elsewhere/hard.db"] {
@@ -138,7 +138,7 @@ async fn a_second_server_is_refused_whatever_name_it_knows_the_file_by() {
         assert!(refusal.contains("another server is running on this file"), "{name}: {refusal}");
         assert_eq!(refusal.lines().count(), 1, "{refusal}");
     }
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
@@ -157,11 +157,11 @@ async fn a_database_by_the_name_of_a_lock_keeps_what_is_in_it() {
     let home = TempDir::new().unwrap();
     let url = database(home.path(), "app.lock");
     let server = ServerProcess::start(home.path(), &[("DATABASE_URL", &url)]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     server.signal("TERM");
     assert!(server.wait().success());
     let server = ServerProcess::start(home.path(), &[("DATABASE_URL", &url)]);
-    witness.at(&server.anonymous).assert_recovered().await;
+    probe.at(&server.anonymous).assert_recovered().await;
 }
 
 #[test]
@@ -179,55 +179,52 @@ fn beside_a_server_of_an_older_version_nothing_starts_or_migrates_until_it_stops
         assert_eq!(refusal.lines().count(), 1, "{refusal}");
     }
     assert!(!home.path().join("data/portcullis.db").exists());
-    // Closing is not enough: a child that another test has just forked may hold a copy of it for a moment.
+    // Closing is not enough: a child that another test has just forked may hold a copy of the descriptor for a
+    // moment.
     older.unlock().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     let older = File::create(&lock_file).unwrap();
-    assert!(older.try_lock().is_err(), "and an older one does not start beside a newer one");
+    assert!(older.try_lock().is_err(), "an older version does not start beside a newer one");
     succeeds(run(home.path(), &[], &["user", "list"], ""));
     drop(server);
 }
 
-/// A descriptor of the database that is opened and closed somewhere in the process would drop them.
+/// POSIX locks are dropped when any descriptor of the file is closed anywhere in the process.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn sqlites_own_locks_stay_while_the_server_runs() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     server.anonymous.get("/health/ready").await.expect(200);
     succeeds(run(home.path(), &[], &["backup", "copy"], ""));
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     let inode = fs::metadata(home.path().join("data/portcullis.db")).unwrap().ino();
     let locks = fs::read_to_string("/proc/locks").unwrap();
     let (process, inode) = (format!(" {} ", server.child.id()), format!(":{inode} "));
     for kind in ["FLOCK", "POSIX"] {
-        let held =
+        let is_held =
             |line: &&str| line.contains(kind) && line.contains(&process) && line.contains(&inode);
-        assert!(locks.lines().find(held).is_some(), "{kind}: {locks}");
+        assert!(locks.lines().find(is_held).is_some(), "{kind}: {locks}");
     }
 }
 
-/// Whether the log of a server that was started with one has said this once.
+/// Whether the log of a server has this text exactly once.
 fn logged_once(home: &Path, text: &str) -> bool {
     fs::read_to_string(home.join("log")).unwrap().matches(text).count() == 1
 }
 
 const LOST: &str = "the database file was deleted or replaced";
 
-async fn is_not_served(server: &ServerProcess, witness: &OutageProbe) {
+async fn is_not_served(server: &ServerProcess, probe: &OutageProbe) {
     for _ in 0..3 {
         server.anonymous.get("/health/ready").await.assert_problem(503, "store_unavailable");
         let project = json!({ "name": "x" });
-        witness
-            .script
-            .post("/api/projects", project)
-            .await
-            .assert_problem(503, "store_unavailable");
+        probe.script.post("/api/projects", project).await.assert_problem(503, "store_unavailable");
     }
-    // What is in memory is gone when its lease is over.
+    // Cached credentials are gone when the lease ends.
     within_timeout(async {
-        while witness.browser.get("/api/me").await.status != 503 {
+        while probe.browser.get("/api/me").await.status != 503 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
@@ -238,10 +235,10 @@ async fn is_not_served(server: &ServerProcess, witness: &OutageProbe) {
 async fn when_the_data_folder_is_deleted_nothing_is_acknowledged_and_readiness_says_so() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     server.anonymous.get("/health/ready").await.expect(200);
     fs::remove_dir_all(home.path().join("data")).unwrap();
-    is_not_served(&server, &witness).await;
+    is_not_served(&server, &probe).await;
     assert!(logged_once(home.path(), LOST));
 }
 
@@ -252,19 +249,20 @@ async fn when_the_data_folder_is_deleted_nothing_is_acknowledged_and_readiness_s
 async fn while_another_file_is_in_its_place_nothing_is_acknowledged(#[case] name: &str) {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[]);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     let file = home.path().join("data").join(name);
     let (kept, other) = (file.with_extension("kept"), file.with_extension("other"));
     fs::copy(&file, &other).unwrap();
     fs::rename(&file, &kept).unwrap();
     fs::rename(&other, &file).unwrap();
-    is_not_served(&server, &witness).await;
+    is_not_served(&server, &probe).await;
     fs::rename(&kept, &file).unwrap();
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     assert!(logged_once(home.path(), LOST));
 }
 
-/// The program as another user than the one whose files there are, if this is root, who may change users.
+/// Returns the program, to be run as a user other than the owner of the files, if this process is root and may
+/// change users.
 fn as_other_user(home: &Path) -> Option<Command> {
     if !rustix::process::geteuid().is_root() {
         let _ =
@@ -274,8 +272,8 @@ fn as_other_user(home: &Path) -> Option<Command> {
     fs::set_permissions(home, Permissions::from_mode(0o755)).unwrap();
     let program = home.join("program");
     if !program.exists() {
-        // Copied in this process, it would be open for writing in any child that another test forks meanwhile,
-        // and could not be executed (ETXTBSY).
+        // If this process copied it, the copy would be open for writing in any child that another test forks
+        // meanwhile, and could not be executed (ETXTBSY).
         let copied =
             Command::new("cp").arg(env!("CARGO_BIN_EXE_portcullis")).arg(&program).status();
         assert!(copied.unwrap().success());
@@ -400,13 +398,13 @@ fn a_command_that_root_runs_leaves_the_server_its_files() {
     let mut server = as_other_user(home.path()).unwrap();
     let server = ServerProcess::of(server.spawn().unwrap());
     drop(server);
-    // Killed: what it leaves is opened by root first.
+    // Killed: root is the first to open the files that it leaves.
     let create = ["user", "create", "--name", "Ada", "--email", "ada@example.com"];
     succeeds(run(home.path(), &[], &create, PASSWORD));
     ServerProcess::of(as_other_user(home.path()).unwrap().spawn().unwrap());
 }
 
-/// What the program says to another user, and not for ever where it serves instead.
+/// Returns the program's output when another user runs it, or ends it where it serves instead.
 fn refusal_to_other_user(home: &Path) -> Option<Output> {
     let program = as_other_user(home)?.get_program().to_owned();
     let mut command = Command::new("timeout");

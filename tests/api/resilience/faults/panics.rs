@@ -1,4 +1,4 @@
-//! A panic where the store is worked on.
+//! A panic inside a database operation.
 
 use std::panic::AssertUnwindSafe;
 
@@ -15,13 +15,13 @@ async fn a_panic_in_a_query_poisons_no_connection(backend: Backend) {
     for _ in 0..6 {
         match server.state.store.database() {
             Database::Sqlite(sqlite) => {
-                assert!(sqlite.read::<()>(|_| panic!("as asked")).await.is_err());
-                assert!(sqlite.write::<()>(|_| panic!("as asked")).await.is_err());
+                assert!(sqlite.read::<()>(|_| panic!("planted")).await.is_err());
+                assert!(sqlite.write::<()>(|_| panic!("planted")).await.is_err());
             }
             Database::Postgres(postgres) => {
-                let read = postgres.read::<()>(async |_| panic!("as asked"));
+                let read = postgres.read::<()>(async |_| panic!("planted"));
                 assert!(AssertUnwindSafe(read).catch_unwind().await.is_err());
-                let write = postgres.write::<()>(async |_| panic!("as asked"));
+                let write = postgres.write::<()>(async |_| panic!("planted"));
                 assert!(AssertUnwindSafe(write).catch_unwind().await.is_err());
             }
         }

@@ -1,10 +1,10 @@
-//! A connection pool before PostgreSQL: one that keeps sessions is served from, any other is refused at the start.
+//! A connection pooler in front of PostgreSQL: session pooling works, any other mode is refused at the start.
 
 use tempfile::TempDir;
 
 use crate::support::*;
 
-/// Every command that asks the database, and the server.
+/// The server, and every command that uses the database.
 const COMMANDS: [&[&str]; 8] = [
     &["serve"],
     &["serve", "--no-migrate"],
@@ -74,8 +74,8 @@ async fn behind_a_pool_in_session_mode_servers_and_commands_work_one_after_anoth
 ) {
     let home = TempDir::new().unwrap();
     let direct = Backend::Postgres.database(home.path()).await;
-    // What docs/how-to/run-several-instances.md says that an instance needs: its pool, its workers, and one;
-    // and three for a command.
+    // The connections that an instance needs by docs/how-to/run-several-instances.md: its pool, its workers,
+    // and one; and three for a command.
     let pool = [mode, &["default_pool_size = 10"]].concat();
     let (_pool, url) = PgBouncer::before(&direct, &pool).await;
     let secret = secret();
@@ -84,12 +84,12 @@ async fn behind_a_pool_in_session_mode_servers_and_commands_work_one_after_anoth
     for round in 0..3 {
         let server = ServerProcess::start(home.path(), &settings);
         let email = format!("{round}@example.com");
-        let witness = OutageProbe::sign_up_as(&server.anonymous, &email).await;
-        let asked = (0..60).map(|_| {
-            let script = witness.script.clone();
+        let probe = OutageProbe::sign_up_as(&server.anonymous, &email).await;
+        let requests = (0..60).map(|_| {
+            let script = probe.script.clone();
             tokio::spawn(async move { script.get("/api/projects").await.status })
         });
-        for status in asked.collect::<Vec<_>>() {
+        for status in requests.collect::<Vec<_>>() {
             assert_eq!(status.await.unwrap(), 200);
         }
         for command in &COMMANDS[2..] {

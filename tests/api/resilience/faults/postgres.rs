@@ -1,4 +1,4 @@
-//! Faults of the wire between the server and PostgreSQL.
+//! Network faults between the server and PostgreSQL.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ use crate::support::*;
 
 const PATIENCE: [&str; 2] = ["--database-timeout", "1"];
 
-/// A server whose database is at the other end of a wire.
-struct Wired {
+/// A server that reaches its database through a proxy.
+struct Proxied {
     server: Server,
     proxy: Proxy,
-    witness: OutageProbe,
-    /// The database without the wire.
+    probe: OutageProbe,
+    /// The URL of the database without the proxy.
     url: String,
 }
 
-async fn wired() -> Wired {
+async fn proxied() -> Proxied {
     let folder = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
-    let (proxy, wire) = Proxy::to(&url).await;
-    let server = Server::on(&wire, folder, &PATIENCE).await;
+    let (proxy, proxied_url) = Proxy::to(&url).await;
+    let server = Server::on(&proxied_url, folder, &PATIENCE).await;
     let ada = server.sign_up("ada").await;
-    let witness = OutageProbe::of(&ada, &server.anonymous).await;
-    Wired { server, proxy, witness, url }
+    let probe = OutageProbe::of(&ada, &server.anonymous).await;
+    Proxied { server, proxy, probe, url }
 }
 
 #[rstest]
@@ -38,72 +38,72 @@ async fn wired() -> Wired {
 #[case::swallowed(ProxyMode::BlackHole)]
 #[case::too_slow(ProxyMode::Slow(Duration::from_secs(3)))]
 #[tokio::test]
-async fn an_outage_of_the_wire_is_an_outage_and_passes(#[case] wire: ProxyMode) {
-    let Wired { server: _server, proxy, witness, .. } = wired().await;
-    proxy.set(wire);
-    // Long enough that every connection and every try to make one has met the fault.
+async fn an_outage_of_the_wire_is_an_outage_and_passes(#[case] mode: ProxyMode) {
+    let Proxied { server: _server, proxy, probe, .. } = proxied().await;
+    proxy.set(mode);
+    // Long enough that every connection, and every attempt to open one, has met the fault.
     for _ in 0..3 {
-        witness.assert_outage().await;
+        probe.assert_outage().await;
     }
     proxy.set(ProxyMode::Pass);
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
 async fn a_wire_that_fails_under_requests_in_flight_puts_them_off() {
-    for wire in [ProxyMode::Reset, ProxyMode::BlackHole] {
-        let Wired { server: _server, proxy, witness, .. } = wired().await;
+    for mode in [ProxyMode::Reset, ProxyMode::BlackHole] {
+        let Proxied { server: _server, proxy, probe, .. } = proxied().await;
         proxy.set(ProxyMode::Slow(Duration::from_millis(300)));
-        let asked = tokio::spawn({
-            let script = witness.script.clone();
+        let pending = tokio::spawn({
+            let script = probe.script.clone();
             async move { within_timeout(script.get("/api/me")).await }
         });
         tokio::time::sleep(Duration::from_millis(150)).await;
-        proxy.set(wire);
-        let reply = asked.await.unwrap();
+        proxy.set(mode);
+        let reply = pending.await.unwrap();
         assert_eq!(reply.status, 503, "{}", reply.text);
         assert!(reply.header("retry-after").is_some());
         proxy.set(ProxyMode::Pass);
-        witness.assert_recovered().await;
+        probe.assert_recovered().await;
     }
 }
 
 #[tokio::test]
 async fn a_slow_wire_that_is_fast_enough_is_no_outage() {
-    let Wired { server: _server, proxy, witness, .. } = wired().await;
+    let Proxied { server: _server, proxy, probe, .. } = proxied().await;
     proxy.set(ProxyMode::Slow(Duration::from_millis(20)));
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
 async fn connections_that_are_dead_and_do_not_know_it_are_given_up() {
-    let Wired { server: _server, proxy, witness, .. } = wired().await;
-    // All of the pool's.
+    let Proxied { server: _server, proxy, probe, .. } = proxied().await;
+    // All connections of the pool.
     for _ in 0..3 {
-        witness.assert_recovered().await;
+        probe.assert_recovered().await;
     }
     proxy.set(ProxyMode::HalfOpen);
-    // New connections work: no more requests fail than there were connections.
-    witness.assert_recovered().await;
+    // New connections work: at most as many requests fail as there were connections.
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
-    let Wired { server, proxy: _proxy, witness, url } = wired().await;
+    let Proxied { server, proxy: _proxy, probe, url } = proxied().await;
     let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
         unreachable!()
     };
-    let holder = connect(&url).await;
-    holder.batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let lock_holder = connect(&url).await;
+    lock_holder.batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND wait_event_type = 'Lock'";
-    let waiting = async || holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+    let waiting = async || lock_holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
     for _ in 0..3 {
-        let asked = (0..4).map(|_| {
-            let script = witness.script.clone();
+        let requests = (0..4).map(|_| {
+            let script = probe.script.clone();
             tokio::spawn(async move { within_timeout(script.get("/api/projects")).await })
         });
-        for reply in asked.collect::<Vec<_>>() {
+        for reply in requests.collect::<Vec<_>>() {
             assert_unavailable(&reply.await.unwrap());
         }
     }
@@ -115,13 +115,13 @@ async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
     })
     .await;
     assert!(postgres.read(async |_| Ok(())).await.is_ok());
-    holder.batch_execute("ROLLBACK").await.unwrap();
-    witness.assert_recovered().await;
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
 async fn a_transaction_that_is_cut_off_does_not_hold_its_locks_for_ever() {
-    let Wired { server, proxy, witness, .. } = wired().await;
+    let Proxied { server, proxy, probe, .. } = proxied().await;
     let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
         unreachable!()
     };
@@ -143,7 +143,7 @@ async fn a_transaction_that_is_cut_off_does_not_hold_its_locks_for_ever() {
         }
     })
     .await;
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
@@ -153,14 +153,14 @@ async fn a_start_at_a_database_that_says_nothing_ends_in_a_refusal() {
     proxy.set(ProxyMode::BlackHole);
     let location = Location::parse(&format!("{url}?connect_timeout=1"), None).unwrap();
     let Err(refusal) = within_timeout(Store::migrate(&location)).await else {
-        panic!("it migrated")
+        panic!("the migration succeeded")
     };
     assert!(refusal.to_string().contains("did not answer in time"), "{refusal}");
 }
 
 #[tokio::test]
 async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
-    let Wired { server, proxy: _proxy, witness, url } = wired().await;
+    let Proxied { server, proxy: _proxy, probe, url } = proxied().await;
     let operator = connect(&url).await;
     let name = url::Url::parse(&url).unwrap().path().trim_start_matches('/').to_owned();
     let read_only = async |state: &str| {
@@ -172,27 +172,24 @@ async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
         operator.batch_execute("SET default_transaction_read_only = off").await.unwrap();
         operator.batch_execute(&sql).await.unwrap();
     };
-    // Two minutes on, a use of either key is worth noting.
+    // After two minutes, a use of either credential is noted again.
     server.advance(portcullis::time::seconds(120));
     read_only("on").await;
-    witness.assert_read_only().await;
+    probe.assert_read_only().await;
     let State { last_used, store, .. } = &**server.state;
-    assert!(
-        last_used.flush(store).await.is_err(),
-        "there were uses to write, and they could not be"
-    );
+    assert!(last_used.flush(store).await.is_err(), "there are uses that could not be written");
     let used = async || {
-        let tokens = witness.script.get("/api/tokens").await.expect(200);
+        let tokens = probe.script.get("/api/tokens").await.expect(200);
         tokens["items"][0]["lastUsedAt"].clone()
     };
     assert_eq!(used().await, Value::Null);
     read_only("off").await;
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     last_used.flush(store).await.unwrap();
-    assert!(used().await.is_string(), "what was noted meanwhile is written");
+    assert!(used().await.is_string(), "uses that were noted during the outage are written");
 }
 
-/// What a connection's session has in effect, by the name of each setting.
+/// Selects the settings that are in effect in a session, ordered by name.
 const IN_EFFECT: &str = "(SELECT string_agg(setting, ' ' ORDER BY name DESC) FROM pg_settings WHERE name IN \
      ('synchronous_commit', 'statement_timeout', 'idle_in_transaction_session_timeout'))";
 
@@ -211,7 +208,8 @@ macro_rules! on_each_kind {
     }};
 }
 
-/// Gives the role of this database's owner defaults in it, which go before those of the database.
+/// Gives the database's owner default settings in this database, which take precedence over those of the
+/// database itself.
 async fn set_defaults(url: &str, defaults: &[&str]) {
     let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
     let operator = connect(url).await;
@@ -248,7 +246,7 @@ async fn defaults_of_a_role_or_a_database_weaken_no_session(
     }
 }
 
-/// Nothing keeps a session of PostgreSQL's from being durable, so one that says it is not is made up.
+/// PostgreSQL always allows a session to be durable, so the test fakes a session that says it is not.
 #[tokio::test]
 async fn a_server_whose_sessions_are_not_durable_does_not_start() {
     let home = tempfile::TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! PostgreSQL ends and comes back under load.
+//! PostgreSQL is restarted under load.
 
 use std::{
     sync::{
@@ -12,11 +12,11 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// What one caller was told.
+/// The responses that one caller got.
 #[derive(Default)]
-struct Heard {
+struct Responses {
     projects: Vec<String>,
-    assert_unavailable: usize,
+    unavailable: usize,
 }
 
 #[rstest]
@@ -28,9 +28,9 @@ async fn postgresql_restarts_under_load_and_nobody_is_signed_out(#[case] signal:
     let folder = TempDir::new().unwrap();
     let server = Server::on(cluster.url(), folder, &["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
-    let witness = OutageProbe::of(&ada, &server.anonymous).await;
+    let probe = OutageProbe::of(&ada, &server.anonymous).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let load: Vec<_> = [&witness.browser, &witness.script]
+    let load: Vec<_> = [&probe.browser, &probe.script]
         .into_iter()
         .cycle()
         .take(8)
@@ -39,23 +39,23 @@ async fn postgresql_restarts_under_load_and_nobody_is_signed_out(#[case] signal:
     tokio::time::sleep(Duration::from_millis(300)).await;
     cluster.restart(signal);
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     stop.store(true, Ordering::Relaxed);
-    let (mut acknowledged, mut assert_unavailable) = (Vec::new(), 0);
+    let (mut acknowledged, mut unavailable) = (Vec::new(), 0);
     for caller in load {
-        let heard = caller.await.unwrap();
-        acknowledged.extend(heard.projects);
-        assert_unavailable += heard.assert_unavailable;
+        let responses = caller.await.unwrap();
+        acknowledged.extend(responses.projects);
+        unavailable += responses.unavailable;
     }
-    assert!(assert_unavailable > 0, "the restart was noticed");
+    assert!(unavailable > 0, "the outage was noticed");
     assert!(!acknowledged.is_empty());
     for id in acknowledged {
-        witness.script.get(&format!("/api/projects/{id}")).await.expect(200);
+        probe.script.get(&format!("/api/projects/{id}")).await.expect(200);
     }
 }
 
-async fn call(caller: Caller, stop: Arc<AtomicBool>) -> Heard {
-    let mut heard = Heard::default();
+async fn call(caller: Caller, stop: Arc<AtomicBool>) -> Responses {
+    let mut responses = Responses::default();
     while !stop.load(Ordering::Relaxed) {
         for reply in [
             within_timeout(caller.get("/api/me")).await,
@@ -64,14 +64,14 @@ async fn call(caller: Caller, stop: Arc<AtomicBool>) -> Heard {
             assert_eq!(reply.header("set-cookie"), None);
             match reply.status.as_u16() {
                 200 => {}
-                201 => heard.projects.push(reply.json()["id"].as_str().unwrap().to_owned()),
+                201 => responses.projects.push(reply.json()["id"].as_str().unwrap().to_owned()),
                 503 => {
                     assert!(reply.header("retry-after").is_some());
-                    heard.assert_unavailable += 1;
+                    responses.unavailable += 1;
                 }
                 other => panic!("{other}: {}", reply.text),
             }
         }
     }
-    heard
+    responses
 }

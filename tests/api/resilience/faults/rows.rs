@@ -1,4 +1,5 @@
-//! Rows that this binary cannot read as it wrote them: entered by hand, or by a newer one. Each list shows them.
+//! Rows that this binary cannot read as it wrote them: entered by hand, or by a newer release. Each list shows
+//! them.
 
 use std::{fs, path::Path};
 
@@ -7,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// A server that logs to a file, and forgets what it has read, on this database.
+/// Starts a server on this database that logs to a file and caches nothing.
 pub async fn logging(backend: Backend, home: &Path) -> (ServerProcess, String) {
     let url = backend.database(home).await;
     let secret = portcullis::secrets::SigningKey::generate().reveal();
@@ -19,7 +20,7 @@ pub async fn logging(backend: Backend, home: &Path) -> (ServerProcess, String) {
     (ServerProcess::start_logging(home, &settings), url)
 }
 
-/// Changes a database from outside, past its checks.
+/// Changes a database from outside, past its constraints.
 pub async fn alter(backend: Backend, url: &str, sql: &str) {
     match backend {
         Backend::Sqlite => {
@@ -33,7 +34,7 @@ pub async fn alter(backend: Backend, url: &str, sql: &str) {
     }
 }
 
-/// The last moment, the first, and one in the year 20000, as SQL.
+/// Returns the last moment, the first, and one in the year 20000, as SQL.
 pub fn moments(backend: Backend) -> [String; 3] {
     match backend {
         Backend::Sqlite => [i64::MAX, i64::MIN, 568_971_820_800_000_000].map(|at| at.to_string()),
@@ -55,10 +56,10 @@ async fn a_row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
     let (server, url) = logging(backend, home.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];
     let admin = admin_of(home.path(), &server, &settings).await;
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
     for name in ["first", "second"] {
-        witness.browser.post("/api/projects", json!({ "name": name })).await.expect(201);
-        witness.browser.post("/api/tokens", json!({ "name": name })).await.expect(201);
+        probe.browser.post("/api/projects", json!({ "name": name })).await.expect(201);
+        probe.browser.post("/api/tokens", json!({ "name": name })).await.expect(201);
     }
     let unchecked = match backend {
         Backend::Sqlite => "",
@@ -83,15 +84,15 @@ async fn a_row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
     )
     .await;
 
-    let browser = &witness.browser;
+    let browser = &probe.browser;
     let tokens = browser.get("/api/tokens").await.expect(200);
     let token = &tokens["items"][0];
     assert_eq!(token["scopes"], json!(["read", "projects:write"]));
     assert_eq!(token["state"], "active");
     assert_eq!(token["expiresAt"], "9999-12-30T21:59:59.999Z");
     assert_eq!(token["lastUsedAt"], "0001-01-01T00:00:00.000Z");
-    witness.script.get("/api/projects").await.expect(200);
-    let refused = witness.script.post("/api/projects", json!({ "name": "x" })).await;
+    probe.script.get("/api/projects").await.expect(200);
+    let refused = probe.script.post("/api/projects", json!({ "name": "x" })).await;
     refused.assert_problem(403, "insufficient_scope");
     let users = admin.get("/api/admin/users?search=root").await.expect(200);
     assert_eq!(users["items"][0]["role"], "admin");

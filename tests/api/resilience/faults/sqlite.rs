@@ -1,4 +1,4 @@
-//! Faults of SQLite's file, made from outside the server's process.
+//! Faults of the SQLite file, caused from outside the server's process.
 
 use std::{
     fs::{self, File},
@@ -21,8 +21,8 @@ async fn witnessed(home: &Path) -> (ServerProcess, OutageProbe) {
 
 async fn witnessed_with(home: &Path, settings: &[(&str, &str)]) -> (ServerProcess, OutageProbe) {
     let server = ServerProcess::start(home, settings);
-    let witness = OutageProbe::sign_up(&server.anonymous).await;
-    (server, witness)
+    let probe = OutageProbe::sign_up(&server.anonymous).await;
+    (server, probe)
 }
 
 fn database(home: &Path) -> PathBuf {
@@ -38,67 +38,70 @@ fn beside(home: &Path) -> SqliteConnection {
 #[tokio::test]
 async fn while_another_process_holds_the_lock_reads_go_on_and_writes_are_put_off() {
     let home = TempDir::new().unwrap();
-    let (_server, witness) = witnessed(home.path()).await;
+    let (_server, probe) = witnessed(home.path()).await;
     let mut other = beside(home.path());
     other.batch_execute("BEGIN EXCLUSIVE").unwrap();
-    witness.assert_read_only().await;
+    probe.assert_read_only().await;
     other.batch_execute("COMMIT").unwrap();
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
 }
 
 #[tokio::test]
 async fn a_file_that_cannot_be_written_can_still_be_read() {
     let home = TempDir::new().unwrap();
-    let (server, witness) = witnessed(home.path()).await;
+    let (server, probe) = witnessed(home.path()).await;
     let Some(immutable) = Immutable::make(home.path()) else { return };
-    // The token's first use: there is a last use to write.
-    witness.assert_read_only().await;
+    // The token's first use, so that there is a last use to write.
+    probe.assert_read_only().await;
     tokio::time::sleep(Duration::from_secs(6)).await;
-    witness.assert_read_only().await;
+    probe.assert_read_only().await;
     drop(immutable);
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     server.signal("TERM");
     assert!(server.wait().success());
     let server = ServerProcess::start(home.path(), &[]);
-    let script = server.anonymous.with_token(witness.script.token.as_ref().unwrap());
+    let script = server.anonymous.with_token(probe.script.token.as_ref().unwrap());
     let tokens = script.get("/api/tokens").await.expect(200);
-    assert!(tokens["items"][0]["lastUsedAt"].is_string(), "what was noted meanwhile is written");
+    assert!(
+        tokens["items"][0]["lastUsedAt"].is_string(),
+        "uses that were noted during the outage are written"
+    );
 }
 
 #[tokio::test]
 async fn a_server_starts_on_a_file_that_can_only_be_read() {
     let home = TempDir::new().unwrap();
-    let (server, witness) = witnessed(home.path()).await;
-    // Without an admin it would have to write the link that makes one.
+    let (server, probe) = witnessed(home.path()).await;
+    // Without an admin, the server would have to write the setup link.
     let create = ["user", "create", "--admin", "--name", "Admin", "--email", "admin@example.com"];
     succeeds(run(home.path(), &[], &create, PASSWORD));
     drop(server);
     let Some(immutable) = Immutable::make(home.path()) else { return };
     let server = ServerProcess::start(home.path(), &[PATIENCE]);
-    let witness = witness.at(&server.anonymous);
-    witness.assert_read_only().await;
+    let probe = probe.at(&server.anonymous);
+    probe.assert_read_only().await;
     drop(server);
     drop(immutable);
     let server = ServerProcess::start(home.path(), &[PATIENCE]);
-    witness.at(&server.anonymous).assert_recovered().await;
+    probe.at(&server.anonymous).assert_recovered().await;
 }
 
 #[tokio::test]
 async fn on_a_full_disk_reads_go_on_and_writes_do_again_when_there_is_room() {
     let home = TempDir::new().unwrap();
     let Some(disk) = SmallDisk::mount(&home.path().join("data")) else { return };
-    let (_server, witness) = witnessed(home.path()).await;
+    let (_server, probe) = witnessed(home.path()).await;
     for _ in 0..2 {
         disk.fill();
-        // What room its own files have left is used up by what is written.
+        // Uses up the room that its own files have left.
         let project = json!({ "name": "x", "description": "y".repeat(1000) });
         within_timeout(async {
-            while witness.script.post("/api/projects", project.clone()).await.status == 201 {}
+            while probe.script.post("/api/projects", project.clone()).await.status == 201 {}
         })
         .await;
-        witness.assert_read_only().await;
+        probe.assert_read_only().await;
         disk.make_room();
-        witness.assert_recovered().await;
+        probe.assert_recovered().await;
     }
     let mut beside = beside(home.path());
     assert_eq!(integrity(&mut beside), "ok");
@@ -110,10 +113,10 @@ async fn on_a_full_disk_reads_go_on_and_writes_do_again_when_there_is_room() {
 #[tokio::test]
 async fn a_file_that_is_overwritten_is_an_outage_until_it_is_put_back(#[case] from: usize) {
     let home = TempDir::new().unwrap();
-    // Who remembers the epoch's page, and keys, does not notice at once.
+    // A server that caches the epoch's page, and credentials, does not notice at once.
     let settings = [PATIENCE, ("PORTCULLIS_CACHE_SIZE", "0")];
-    let (_server, witness) = witnessed_with(home.path(), &settings).await;
-    // A write from outside, after which no connection trusts what it remembers of the file.
+    let (_server, probe) = witnessed_with(home.path(), &settings).await;
+    // A write by another process, after which no connection trusts its page cache.
     beside(home.path())
         .batch_execute("UPDATE locks SET name = name; PRAGMA wal_checkpoint(TRUNCATE)")
         .unwrap();
@@ -122,9 +125,9 @@ async fn a_file_that_is_overwritten_is_an_outage_until_it_is_put_back(#[case] fr
     let junk: Vec<u8> =
         kept[..from].iter().copied().chain(kept[from..].iter().map(|_| 0xA5)).collect();
     overwrite(&file, &junk);
-    witness.assert_outage().await;
+    probe.assert_outage().await;
     overwrite(&file, &kept);
-    witness.assert_recovered().await;
+    probe.assert_recovered().await;
     assert_eq!(integrity(&mut beside(home.path())), "ok");
 }
 
@@ -146,7 +149,7 @@ async fn a_start_on_a_file_that_is_no_database_is_refused(#[case] from: usize) {
     assert_eq!(refusal.lines().count(), 1, "{refusal}");
 }
 
-/// In place: the server has the file open.
+/// Overwrites in place: the server has the file open.
 fn overwrite(file: &Path, bytes: &[u8]) {
     let mut open = File::options().write(true).open(file).unwrap();
     open.write_all(bytes).unwrap();
@@ -163,7 +166,7 @@ pub fn integrity(connection: &mut SqliteConnection) -> String {
     rows.iter().map(|row| row.integrity_check.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-/// The database and its log, which nobody may write, not even root.
+/// Makes the database and its log read-only for every user, root included.
 struct Immutable(Vec<PathBuf>);
 
 impl Immutable {
@@ -221,7 +224,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Past the test runner's capture, so that nobody takes it for tested.
+/// Writes past the test runner's output capture, so that a skipped test is not taken for a passed one.
 fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }

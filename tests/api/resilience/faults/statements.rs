@@ -1,4 +1,5 @@
-//! Statements that fail although the database answers: what breaks a constraint, and what can only be a bug.
+//! Statements that fail although the database is available: those that break a constraint, and those that only
+//! a bug can cause.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -17,7 +18,7 @@ use crate::support::*;
 const PROJECTS: &str = "/api/projects";
 const BUG: &str = "a statement failed because of a bug";
 
-/// Has the insertion of a project do this.
+/// Returns SQL for a trigger that runs this statement when a project is inserted.
 fn on_insert(backend: Backend, when: &str, statement: &str) -> String {
     match backend {
         Backend::Sqlite => format!(
@@ -33,7 +34,8 @@ fn on_insert(backend: Backend, when: &str, statement: &str) -> String {
     }
 }
 
-/// The bugs in the log, which is written a little after the answer: when there are so many, or after ten seconds.
+/// Returns the bugs in the log, which are written a little after the response: waits for this many, or ten
+/// seconds.
 async fn bugs(home: &Path, number: usize) -> Vec<String> {
     let read = || {
         let log = fs::read_to_string(home.join("log")).unwrap();
@@ -90,7 +92,7 @@ async fn what_can_only_be_a_bug_is_500_and_logged_once_with_its_operation(backen
     alter(backend, &url, "ALTER TABLE projects RENAME COLUMN description TO details").await;
     ada.get(PROJECTS).await.assert_problem(500, "internal_error");
     assert!(bugs(home.path(), 7).await.last().unwrap().contains("projects::list"));
-    // A missing table is no other than a missing column: the schema does not fit.
+    // A missing table is treated as a missing column: the schema does not fit.
     alter(backend, &url, "ALTER TABLE projects RENAME TO plans").await;
     let reply = ada.get(PROJECTS).await;
     assert_eq!(reply.header("retry-after"), None);
@@ -142,7 +144,7 @@ async fn a_user_who_is_deleted_while_making_a_project_is_signed_out(backend: Bac
     assert!(Error::from(broken).is(Code::Unauthorized));
 }
 
-/// What the table's author has declared, from the statement to the answer.
+/// Follows a constraint that the table's author has declared, from the statement to the response.
 #[apply(on_both_databases)]
 async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_field(
     backend: Backend,
@@ -153,23 +155,23 @@ async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_fie
     let body = json!({ "name": "x", "shortName": "engine" });
     ada.browser.post(PROJECTS, body.clone()).await.expect(201);
     let other = ada.browser.post(PROJECTS, json!({ "name": "y" })).await.expect(201);
-    let place = format!("{PROJECTS}/{}", other["id"].as_str().unwrap());
+    let project_path = format!("{PROJECTS}/{}", other["id"].as_str().unwrap());
     for reply in [
         ada.browser.post(PROJECTS, body.clone()).await,
-        ada.browser.patch(&place, body.clone()).await,
+        ada.browser.patch(&project_path, body.clone()).await,
     ] {
         let problem = reply.assert_problem(409, "conflict");
         assert_eq!(problem["detail"], "You have a project of this short name already.");
         assert_eq!(problem["errors"][0]["field"], "shortName", "{problem}");
         assert_eq!(problem["errors"][0]["code"], "taken", "{problem}");
     }
-    assert_eq!(ada.browser.get(&place).await.expect(200), other, "it stays as it was");
+    assert_eq!(ada.browser.get(&project_path).await.expect(200), other, "the project is unchanged");
     grace.browser.post(PROJECTS, body.clone()).await.expect(201);
-    // None is given twice.
+    // NULL may occur twice.
     ada.browser.post(PROJECTS, json!({ "name": "z" })).await.expect(201);
 }
 
-/// A number that a handler has forgotten to check.
+/// A range that a handler has forgotten to check.
 #[apply(on_both_databases)]
 async fn a_number_that_the_table_does_not_take_is_a_fault_of_that_field(backend: Backend) {
     let server = backend.start().await;

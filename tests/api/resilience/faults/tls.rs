@@ -1,4 +1,4 @@
-//! What is wrong with TLS to PostgreSQL is reported by every command, at once, and not as a timeout.
+//! TLS errors on the way to PostgreSQL are reported by every command, at once, and not as a timeout.
 
 use std::{path::Path, sync::Arc};
 
@@ -22,7 +22,8 @@ use crate::support::*;
 const COMMANDS: [&[&str]; 4] =
     [&["serve"], &["serve", "--no-migrate"], &["migrate"], &["user", "list"]];
 
-/// The beginning of a PostgreSQL server that has TLS with this certificate, or none; and its port.
+/// Starts the handshake of a PostgreSQL server, with TLS and this certificate or without TLS, and returns its
+/// port.
 async fn postgresql(certificate: Option<&(CertificateParams, KeyPair)>) -> u16 {
     let acceptor = certificate.map(|(params, key)| {
         let certificate = params.self_signed(key).unwrap().der().clone();
@@ -63,7 +64,7 @@ fn certificate(host: &str, until: i32) -> (CertificateParams, KeyPair) {
     (params, KeyPair::generate().unwrap())
 }
 
-/// Runs each command against this server, where this certificate is trusted, and expects this refusal.
+/// Runs each command against this server, where this certificate is trusted, and expects this error.
 async fn refuses(
     home: &Path,
     port: u16,

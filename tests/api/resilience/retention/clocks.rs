@@ -7,7 +7,7 @@ use portcullis::{
 };
 use tempfile::TempDir;
 
-use super::until;
+use super::wait_until;
 use crate::{resilience::crash_recovery::database::Database, support::*};
 
 const fn hours(n: u32) -> Span {
@@ -19,14 +19,15 @@ async fn confirm(server: &Server) {
     clock::confirm(&server.state.store, &server.clock, event).await.unwrap();
 }
 
-/// A server whose clock is right, long ago: what it lets pass is in the past of the machine, whose clock triggers read.
+/// Starts a server whose clock is right but long ago: what expires there is in the past of the machine's clock,
+/// which triggers read.
 async fn long_ago(backend: Backend) -> Server {
     let server = backend.start_at(Clock::System.now() - days(600)).await;
     confirm(&server).await;
     server
 }
 
-/// Whether the server has seen the jump.
+/// Whether the server has detected the jump.
 async fn has_seen_a_jump(server: &Server) -> bool {
     let sql = "SELECT 'x' AS value FROM retention_clock WHERE jump IS NOT NULL";
     !select(server, sql).await.is_empty()
@@ -58,28 +59,29 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
     let right = server.now();
     server.clock.step(right + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is seen", async || has_seen_a_jump(&server).await).await;
+    wait_until("the jump is detected", async || has_seen_a_jump(&server).await).await;
     server.state.retention_due.notify_one();
     server.anonymous.get("/health/ready").await.expect(200);
     assert_eq!(counts(&server).await, before);
 
-    // It is put right, and jumps again.
+    // The clock is corrected, and jumps again.
     server.clock.step(right);
     server.state.retention_due.notify_one();
-    until("it is trusted", async || !has_seen_a_jump(&server).await).await;
+    wait_until("the clock is trusted", async || !has_seen_a_jump(&server).await).await;
     assert_eq!(counts(&server).await, before);
     server.clock.step(right + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is seen", async || has_seen_a_jump(&server).await).await;
+    wait_until("the jump is detected", async || has_seen_a_jump(&server).await).await;
 
-    // Nobody puts it right: then it is right, as where the machine was off.
+    // Without a correction the new time is accepted in the end, as after the machine was off.
     server.advance(hours(23));
     server.state.retention_due.notify_one();
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert_eq!(counts(&server).await, before);
     server.advance(hours(2));
     server.state.retention_due.notify_one();
-    until("all is deleted", async || counts(&server).await.iter().sum::<usize>() == 0).await;
+    wait_until("all rows are deleted", async || counts(&server).await.iter().sum::<usize>() == 0)
+        .await;
 }
 
 #[apply(on_both_databases)]
@@ -95,7 +97,7 @@ async fn after_90_days_off_nothing_is_deleted_until_it_is_confirmed(backend: Bac
     let now = server.now();
     assert_eq!(started.look(store, &server.clock).await.unwrap(), ClockStatus::Trusted(now));
     server.state.retention_due.notify_one();
-    until("the session is deleted", async || counts(&server).await[0] == 0).await;
+    wait_until("the session is deleted", async || counts(&server).await[0] == 0).await;
 }
 
 #[apply(on_both_databases)]
@@ -122,11 +124,11 @@ async fn instances_share_the_mark_and_move_it_no_faster_than_time_passes(backend
     clock.step(start + days(400));
     for instance in &mut instances {
         let ClockStatus::Ahead(jump) = instance.look(store, clock).await.unwrap() else {
-            panic!("it is trusted");
+            panic!("the clock is trusted");
         };
         assert_eq!(jump.mark, start + hours(1));
     }
-    // Another one starts, and the clock goes on.
+    // Another server starts, and the clock goes on.
     server.advance(hours(23));
     assert!(is_ahead(instances[0].look(store, clock).await.unwrap()));
     assert!(is_ahead(Watch::default().look(store, clock).await.unwrap()));
@@ -145,7 +147,7 @@ async fn a_clock_that_is_set_back_deletes_by_what_it_says(backend: Backend) {
     clock.step(back);
     assert_eq!(watch.look(store, clock).await.unwrap(), ClockStatus::Trusted(back));
     assert!(clock::status(store, clock).await.unwrap().mark_is_ahead());
-    // An operator may set the mark back, and what was seen before does not raise it again.
+    // An operator may set the mark back, and earlier observations do not raise it again.
     confirm(&server).await;
     server.advance(hours(1));
     watch.look(store, clock).await.unwrap();
@@ -193,7 +195,7 @@ async fn the_operator_is_warned_of_a_jump_and_confirms_the_clock(backend: Backen
     assert!(server.metrics().await.contains("portcullis_retention_paused 0\n"));
     drop(server);
     let _server = ServerProcess::start(home.path(), &settings);
-    until("the old sessions are deleted", async || left().await == 1).await;
+    wait_until("the old sessions are deleted", async || left().await == 1).await;
     let events = "SELECT action AS kind, detail AS id FROM audit_events";
     assert_eq!(database.rows(events).await[0].0, "clock-confirmed");
 }

@@ -6,33 +6,33 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// Longer than a request waits, with the settings below.
+/// Longer than the store's timeout, with the settings below.
 const HELD: Duration = Duration::from_millis(2500);
 
-/// Holds the row that a command needs, for so long.
+/// Locks the row that a command needs, for this long.
 async fn hold(url: &str) -> thread::JoinHandle<()> {
     let hold = "UPDATE locks SET name = name";
     let runtime = tokio::runtime::Handle::current();
     let url = url.to_owned();
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let holding = thread::spawn(move || {
         if let Some(file) = url.strip_prefix("sqlite:") {
             let mut connection = SqliteConnection::establish(file).unwrap();
             connection.batch_execute(&format!("BEGIN IMMEDIATE; {hold}")).unwrap();
-            tell.send(()).unwrap();
+            sender.send(()).unwrap();
             thread::sleep(HELD);
             connection.batch_execute("COMMIT").unwrap();
         } else {
             runtime.block_on(async {
                 let client = connect(&url).await;
                 client.batch_execute(&format!("BEGIN; {hold}")).await.unwrap();
-                tell.send(()).unwrap();
+                sender.send(()).unwrap();
                 tokio::time::sleep(HELD).await;
                 client.batch_execute("COMMIT").await.unwrap();
             });
         }
     });
-    told.await.unwrap();
+    receiver.await.unwrap();
     holding
 }
 
@@ -51,7 +51,7 @@ async fn a_command_waits_for_longer_than_a_request_does(#[case] backend: Backend
     holding.join().unwrap();
 }
 
-/// The limits of a database, in milliseconds.
+/// The timeouts of a database, in milliseconds.
 const LIMIT: u64 = 500;
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_migration_takes_as_long_as_it_needs() {
         let set = format!("ALTER DATABASE {name} SET {limit} = {LIMIT}");
         client.batch_execute(&set).await.unwrap();
     }
-    // What another instance that migrates holds, for longer than the limits.
+    // The lock that another migrating instance holds, for longer than the timeouts.
     let lock = "SELECT pg_advisory_lock(x'706f727463756c6c'::bigint)";
     client.batch_execute(lock).await.unwrap();
     let location = Location::parse(&url, None).unwrap();

@@ -1,13 +1,13 @@
 use portcullis::time::{Clock, Timestamp, days};
 use tempfile::TempDir;
 
-use super::until;
+use super::wait_until;
 use crate::{resilience::crash_recovery::database::Database, support::*};
 
 const ROWS: usize = 30_000;
 const KILLS: usize = 3;
 
-/// The batches are the state: whatever a kill leaves, the next start goes on with.
+/// The remaining rows are the only state: whatever a kill leaves, the next start continues with.
 #[apply(on_both_databases)]
 async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_restarts(
     backend: Backend,
@@ -16,21 +16,21 @@ async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_res
     killed.browser.get("/api/me").await.expect(200);
 }
 
-/// The rows of a revocation are valid in all but their generation, and noted in `revocation_cleanup`.
+/// The rows of a revocation are valid but for their generation, and noted in `revocation_cleanup`.
 #[apply(on_both_databases)]
 async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend) {
     let end_all = ["session", "revoke", "--all"];
     let killed =
         kill_while_rows_are_removed(backend, Clock::System.now() + days(1), &end_all).await;
     killed.browser.get("/api/me").await.expect(401);
-    until("nothing is noted any more", async || {
+    wait_until("the cleanup is done", async || {
         let noted = "SELECT kind, id FROM revocation_cleanup";
         killed.database.rows(noted).await.is_empty()
     })
     .await;
 }
 
-/// A server that has removed all rows after it was killed while it did so.
+/// A server that has removed all rows after it was killed during the removal.
 struct Killed {
     browser: Caller,
     database: Database,
@@ -38,7 +38,8 @@ struct Killed {
     _home: TempDir,
 }
 
-/// Adds sessions that end at this moment, runs a command, and kills the server several times while it removes them.
+/// Adds sessions that end at this moment, runs a command, and kills the server several times while it removes
+/// them.
 async fn kill_while_rows_are_removed(backend: Backend, end: Timestamp, command: &[&str]) -> Killed {
     let home = TempDir::new().unwrap();
     let url = backend.empty_database(home.path()).await;
@@ -64,16 +65,16 @@ async fn kill_while_rows_are_removed(backend: Backend, end: Timestamp, command: 
     let (mut before, mut halfway) = (ROWS, 0);
     for _ in 0..KILLS {
         let mut server = ServerProcess::start(home.path(), &settings);
-        until("a batch is committed", async || left().await < before || before == 0).await;
+        wait_until("a batch is committed", async || left().await < before || before == 0).await;
         server.child.kill().unwrap();
         server.child.wait().unwrap();
         before = left().await;
         halfway += usize::from(before > 0);
         assert_eq!(database.faults().await, Vec::<String>::new());
     }
-    assert!(halfway > 0, "no kill was between two batches");
+    assert!(halfway > 0, "no kill fell between two batches");
     let server = ServerProcess::start(home.path(), &settings);
-    until("all are removed", async || left().await == 0).await;
+    wait_until("all rows are deleted", async || left().await == 0).await;
     let browser = server.anonymous.with_cookie(&cookie);
     Killed { browser, database, _server: server, _home: home }
 }

@@ -9,10 +9,10 @@ use portcullis::{
 };
 use tempfile::TempDir;
 
-use super::{step, until};
+use super::{step, wait_until};
 use crate::{resilience::crash_recovery::database::Database, support::*};
 
-/// A product's own tables: one that belongs to users, and one that belongs to that.
+/// A product's own tables: one that belongs to users, and one that belongs to the first.
 const PRODUCT: &str = "
     CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY,
         owner TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE);
@@ -20,7 +20,7 @@ const PRODUCT: &str = "
     CREATE TABLE \"order\" (note_id INTEGER NOT NULL REFERENCES notes (id) ON DELETE CASCADE,
         line INTEGER NOT NULL, PRIMARY KEY (note_id, line))";
 
-/// SQL that adds so many rows of a product's to a user, beginning with this id.
+/// Returns SQL that adds this many rows of a product to a user, beginning with this id.
 fn add_notes(user_id: &str, from: usize, count: usize) -> String {
     let last = from + count;
     format!(
@@ -35,7 +35,7 @@ async fn count(server: &Server, table: &str) -> usize {
     select(server, &format!("SELECT 'x' AS value FROM {table}")).await.len()
 }
 
-/// Deletes an account, and leaves what is theirs to whoever cleans up.
+/// Deletes an account, and leaves its rows to the background cleanup.
 async fn leave(server: &Server, person: &Person) {
     let (id, now) = (person.id.clone(), server.now());
     let event = Event::new(Some(&id), Action::UserDeleted, &id, &json!({}), now);
@@ -57,19 +57,19 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
     assert_eq!((count(&server, "notes").await, count(&server, "\"order\"").await), (28, 56));
     ada.browser.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
     script.get("/api/me").await.assert_problem(401, "token_invalid");
-    let place = format!("/api/admin/users/{}", ada.id);
+    let user_path = format!("/api/admin/users/{}", ada.id);
     let browser = &admin.browser;
-    browser.get(&place).await.assert_problem(404, "not_found");
-    browser.patch(&place, json!({ "name": "Ada" })).await.assert_problem(404, "not_found");
+    browser.get(&user_path).await.assert_problem(404, "not_found");
+    browser.patch(&user_path, json!({ "name": "Ada" })).await.assert_problem(404, "not_found");
     for action in ["deactivate", "reactivate"] {
-        let path = format!("{place}/{action}");
+        let path = format!("{user_path}/{action}");
         browser.post(&path, json!({})).await.assert_problem(404, "not_found");
     }
     for query in ["", "?search=ada", "?search=deleted", "?state=deactivated"] {
         let list = browser.get(&format!("/api/admin/users{query}")).await.expect(200);
         assert!(!list.to_string().contains(&ada.id), "{query}: {list}");
     }
-    assert_ne!(server.sign_up("ada").await.id, ada.id, "the address is free");
+    assert_ne!(server.sign_up("ada").await.id, ada.id, "the email is available again");
     let personal = "SELECT name || email || coalesce(image, '') AS value FROM users \
                     WHERE deleted_at IS NOT NULL";
     assert_eq!(select(&server, personal).await, [format!("deleted {}", ada.id)]);
@@ -89,7 +89,7 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
     grace.browser.get("/api/me").await.expect(200);
 }
 
-/// Transactions that lock in one order do not deadlock: the user first, then what is theirs.
+/// Transactions that lock in one order do not deadlock: the user first, then the rows that belong to it.
 #[tokio::test]
 async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
     let folder = TempDir::new().unwrap();
@@ -102,27 +102,27 @@ async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
     let user = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
     other.execute(user, &[&ada.id]).await.unwrap();
     let meanwhile = async {
-        until("the deletion waits for the user", async || {
+        wait_until("the deletion waits for the user", async || {
             let waiting = "SELECT 'x' AS value FROM pg_stat_activity \
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
             !select(&server, waiting).await.is_empty()
         })
         .await;
         let account = "SELECT 1 FROM accounts WHERE user_id = $1 FOR UPDATE NOWAIT";
-        other.execute(account, &[&ada.id]).await.expect("nothing of theirs is locked yet");
+        other.execute(account, &[&ada.id]).await.expect("no row of theirs is locked yet");
         other.commit().await.unwrap();
     };
     tokio::join!(leave(&server, &ada), meanwhile);
 }
 
-/// What no clock decides goes on while the clock is not trusted.
+/// Work that depends on no clock goes on while the clock is not trusted.
 #[apply(on_both_databases)]
 async fn accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.clock.step(server.now() + days(400));
     server.state.retention_due.notify_one();
-    until("the jump is seen", async || {
+    wait_until("the jump is detected", async || {
         let sql = "SELECT 'x' AS value FROM retention_clock WHERE jump IS NOT NULL";
         !select(&server, sql).await.is_empty()
     })
@@ -146,7 +146,8 @@ async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start
     let database = Database::at(&url).await;
     database.execute(PRODUCT).await;
     database.execute(&add_notes(&id, 0, 3_000)).await;
-    // Without a cascade, this keeps the last note until it is deleted: however fast the server is, something is left.
+    // Without a cascade, this row keeps the last note until it is deleted: however fast the server is,
+    // something is left.
     database
         .execute(
             "CREATE TABLE pins (note_id INTEGER NOT NULL REFERENCES notes (id));
@@ -159,18 +160,18 @@ async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start
         let sql = format!("SELECT 'left' AS kind, CAST(count(*) AS TEXT) AS id FROM {sql}");
         database.rows(&sql).await[0].1.parse().unwrap()
     };
-    until("a batch is committed", async || left("\"order\"").await < 6_000).await;
+    wait_until("a batch is committed", async || left("\"order\"").await < 6_000).await;
     server.child.kill().unwrap();
     server.child.wait().unwrap();
     assert!(left("notes").await > 0);
     assert_eq!(left("users WHERE deleted_at IS NOT NULL").await, 1);
     database.execute("DROP TABLE pins").await;
     let _server = ServerProcess::start(home.path(), &settings);
-    until("the user is gone", async || left("users").await == 0).await;
+    wait_until("the user's row is deleted", async || left("users").await == 0).await;
     assert_eq!((left("notes").await, left("\"order\"").await), (0, 0));
 }
 
-/// Without one, each batch would read the whole table.
+/// Without an index, each batch would read the whole table.
 #[apply(on_both_databases)]
 async fn every_foreign_key_to_users_has_an_index(backend: Backend) {
     let server = backend.start().await;

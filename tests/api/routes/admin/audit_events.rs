@@ -1,4 +1,4 @@
-//! /api/admin/audit-events, and how long anything is kept
+//! /api/admin/audit-events, and the retention of audit events
 
 use portcullis::{
     store::retention::CERTAIN,
@@ -57,9 +57,9 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    let user = place(&ada);
-    let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "hers" })).await;
+    let user = user_path(&ada);
+    let token = format!("/api/admin/tokens/{}", created["id"].as_str().unwrap());
     let session = format!("/api/admin/sessions/{}", ada.browser.session_id().await);
     let reset = json!({ "about": "reset-password" });
     let new = json!({ "name": "x", "email": "x@example.com" });
@@ -106,7 +106,11 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
     for path in [USERS, &user, "/api/admin/tokens", &format!("{user}/sessions")] {
         admin.browser.get(path).await.expect(200);
     }
-    assert_eq!(events(&admin.browser).await, before, "what was refused or only read leaves none");
+    assert_eq!(
+        events(&admin.browser).await,
+        before,
+        "rejected and read-only requests leave no event"
+    );
 }
 
 #[apply(on_both_databases)]
@@ -114,13 +118,13 @@ async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Ba
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    let user = place(&ada);
+    let created = ada.create_token(json!({ "name": "hers" })).await;
+    let user = user_path(&ada);
     let before = admin.browser.get(&user).await.expect(200);
     let session = format!("/api/admin/sessions/{}", ada.browser.session_id().await);
     server.wait_for_jobs().await;
     server.clear_outbox().await;
-    let token = format!("/api/admin/tokens/{}", made["id"].as_str().unwrap());
+    let token = format!("/api/admin/tokens/{}", created["id"].as_str().unwrap());
     let rename = "ALTER TABLE audit_events RENAME TO audit_events_gone";
     execute(&server, rename).await;
     for (method, path, body) in [
@@ -139,8 +143,8 @@ async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Ba
     assert_eq!(admin.browser.get(&user).await.expect(200), before);
     assert_eq!(count(&server, "users").await, "2");
     assert_eq!(server.outbox().await.len(), 0);
-    for key in [&ada.browser, &server.anonymous.with_token(made["token"].as_str().unwrap())] {
-        key.get("/api/me").await.expect(200);
+    for caller in [&ada.browser, &server.anonymous.with_token(created["token"].as_str().unwrap())] {
+        caller.get("/api/me").await.expect(200);
     }
 }
 
@@ -151,7 +155,7 @@ async fn the_log_is_of_all_or_of_one_user(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     for (person, name) in [(&ada, "1"), (&grace, "2"), (&ada, "3"), (&ada, "4"), (&grace, "5")] {
-        admin.browser.patch(&place(person), json!({ "name": name })).await.expect(200);
+        admin.browser.patch(&user_path(person), json!({ "name": name })).await.expect(200);
     }
     let subjects = async |query: &str| {
         let pages = pages(&admin.browser, &format!("{PATH}?limit=2{query}")).await;
@@ -179,8 +183,8 @@ async fn an_event_of_the_operator_has_no_actor(backend: Backend) {
 async fn an_event_holds_no_address_and_no_secret(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let made = create_user(&admin.browser, "Grace", "grace@example.com").await;
-    let user = format!("{USERS}/{}", made["id"].as_str().unwrap());
+    let created = create_user(&admin.browser, "Grace", "grace@example.com").await;
+    let user = format!("{USERS}/{}", created["id"].as_str().unwrap());
     admin.browser.patch(&user, json!({ "name": "Hopper" })).await.expect(200);
     let log = admin.browser.get(PATH).await.text;
     let link = server.last_mail_to("grace@example.com").await.secret();

@@ -5,14 +5,14 @@ use portcullis::time::{days, seconds};
 use super::*;
 
 fn sessions(person: &Person) -> String {
-    format!("{}/sessions", place(person))
+    format!("{}/sessions", user_path(person))
 }
 
 fn tokens(person: &Person) -> String {
-    format!("{}/tokens", place(person))
+    format!("{}/tokens", user_path(person))
 }
 
-/// What is on a page of a list, and the cursor of the next.
+/// Returns the items on a page of a list, and the cursor of the next page.
 fn page_of(page: &Value) -> (Vec<Value>, Value) {
     (page["items"].as_array().unwrap().clone(), page["nextCursor"].clone())
 }
@@ -75,8 +75,8 @@ async fn an_id_that_is_none_is_nobody(backend: Backend) {
 async fn where_there_is_nothing_nothing_ends(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let made = create_user(&admin.browser, "ada", "ada@example.com").await;
-    let user = format!("{USERS}/{}", made["id"].as_str().unwrap());
+    let created = create_user(&admin.browser, "ada", "ada@example.com").await;
+    let user = format!("{USERS}/{}", created["id"].as_str().unwrap());
     let listed = admin.browser.get(&format!("{user}/sessions")).await.expect(200);
     assert_eq!(listed, json!({ "items": [], "previousCursor": null, "nextCursor": null }));
     for what in ["sessions", "tokens"] {
@@ -179,7 +179,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
         let path = format!("/api/admin/sessions/{gone}");
         admin.browser.delete(&path).await.assert_problem(404, "not_found");
     }
-    // What has expired, and what was revoked with all others, has ended already.
+    // An expired token, and one that was revoked with all others, have ended already.
     let writer = admin.token(&["read", "write", "admin"]).await;
     server.advance(days(1));
     let path = format!("/api/admin/sessions/{}", admin.browser.session_id().await);
@@ -212,7 +212,7 @@ async fn a_users_tokens_end_and_their_sessions_and_other_peoples_tokens_do_not(b
     }
     let list = ada.browser.get("/api/tokens").await.expect(200);
     let dates = each(list["items"].as_array().unwrap(), "revokedAt");
-    assert_eq!(dates, [first, second.clone(), second], "an earlier date stays");
+    assert_eq!(dates, [first, second.clone(), second], "an earlier revocation keeps its time");
     let event = events(&admin.browser).await.remove(0);
     assert_eq!(event["action"], "tokens-revoked");
     assert_eq!(event["actorId"], admin.id.as_str());

@@ -6,9 +6,9 @@ use reqwest::Method;
 use super::*;
 use crate::security::access::operations;
 
-/// Both ways of these people.
-fn ways(person: &Person) -> [String; 2] {
-    ["deactivate", "reactivate"].map(|way| format!("{}/{way}", place(person)))
+/// Returns the paths that deactivate and reactivate a user.
+fn status_paths(person: &Person) -> [String; 2] {
+    ["deactivate", "reactivate"].map(|way| format!("{}/{way}", user_path(person)))
 }
 
 #[apply(on_both_databases)]
@@ -17,7 +17,7 @@ async fn who_is_no_admin_locks_nobody_out_or_in(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let script = ada.token(&["read", "write"]).await;
-    for path in ways(&grace).iter().chain(&ways(&ada)) {
+    for path in status_paths(&grace).iter().chain(&status_paths(&ada)) {
         server.anonymous.post(path, json!({})).await.assert_problem(401, "UNAUTHORIZED");
         ada.browser.post(path, json!({})).await.assert_problem(403, "admin_required");
         script.post(path, json!({})).await.assert_problem(403, "insufficient_scope");
@@ -34,7 +34,7 @@ async fn an_admins_token_needs_both_scopes(backend: Backend) {
     let ada = server.sign_up("ada").await;
     for scopes in [&["read", "admin"] as &[_], &["admin"], &["read", "write"], &["write"]] {
         let script = admin.token(scopes).await;
-        for path in ways(&ada) {
+        for path in status_paths(&ada) {
             let reply = script.post(&path, json!({})).await;
             let challenge = r#"Bearer error="insufficient_scope", scope="write admin""#;
             assert_eq!(reply.header("www-authenticate"), Some(challenge));
@@ -51,11 +51,11 @@ async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backen
     let ada = server.sign_up("ada").await;
     let script = admin.token(&["write", "admin"]).await;
     server.clock.set(server.now() + days(1) - seconds(1));
-    for path in ways(&ada) {
+    for path in status_paths(&ada) {
         admin.browser.post(&path, json!({})).await.expect(200);
     }
     server.advance(seconds(1));
-    for path in ways(&ada) {
+    for path in status_paths(&ada) {
         admin.browser.post(&path, json!({})).await.assert_problem(403, "SESSION_NOT_FRESH");
         script.post(&path, json!({})).await.expect(200);
     }
@@ -80,7 +80,7 @@ async fn a_body_that_does_not_fit_locks_nobody_out(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let [deactivate, _] = ways(&ada);
+    let [deactivate, _] = status_paths(&ada);
     for (field, value) in [
         ("revokeCredentials", json!("true")),
         ("revokeCredentials", json!(1)),
@@ -101,7 +101,7 @@ async fn a_body_may_be_absent(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    for path in ways(&ada) {
+    for path in status_paths(&ada) {
         Reply::of(admin.browser.request(Method::POST, &path)).await.expect(200);
     }
     ada.browser.get("/api/me").await.expect(200);
@@ -112,7 +112,7 @@ async fn to_do_it_again_is_no_error_and_leaves_the_first_date(backend: Backend) 
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let [deactivate, reactivate] = ways(&ada);
+    let [deactivate, reactivate] = status_paths(&ada);
     let never = admin.browser.post(&reactivate, json!({})).await.expect(200);
     assert_eq!(never["deactivatedAt"], Value::Null);
 
@@ -123,7 +123,7 @@ async fn to_do_it_again_is_no_error_and_leaves_the_first_date(backend: Backend) 
     assert_eq!(once["updatedAt"], first);
     server.advance(seconds(1));
     assert_eq!(admin.browser.post(&deactivate, json!({})).await.expect(200), once);
-    assert_eq!(admin.browser.get(&place(&ada)).await.expect(200), once);
+    assert_eq!(admin.browser.get(&user_path(&ada)).await.expect(200), once);
 
     let again = server.now().to_string();
     let back = admin.browser.post(&reactivate, json!({})).await.expect(200);
@@ -138,7 +138,7 @@ async fn each_way_leaves_an_event(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let [deactivate, reactivate] = ways(&ada);
+    let [deactivate, reactivate] = status_paths(&ada);
     for (path, body, action, detail) in [
         (&deactivate, json!({}), "user-deactivated", json!({ "revokeCredentials": false })),
         (&reactivate, json!({}), "user-reactivated", json!({})),
@@ -174,7 +174,7 @@ async fn whoever_is_locked_out_is_anonymous_everywhere_with_every_key(backend: B
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up_admin("ada").await;
-    let [deactivate, reactivate] = ways(&ada);
+    let [deactivate, reactivate] = status_paths(&ada);
     let cookies = [ada.browser.clone(), server.sign_in(&ada).await, server.sign_in(&ada).await];
     let scripts = [
         ada.token(&["read"]).await,
@@ -189,7 +189,7 @@ async fn whoever_is_locked_out_is_anonymous_everywhere_with_every_key(backend: B
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let operations = operations(&document);
     for operation in &operations {
-        // Signing out is for everybody, and would end the very cookie.
+        // Sign-out needs no session, and would end the session of the very cookie.
         if operation.id == "sign_out" {
             continue;
         }
@@ -223,7 +223,7 @@ async fn whoever_is_locked_out_learns_it_from_the_right_password_alone(backend: 
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let [deactivate, reactivate] = ways(&ada);
+    let [deactivate, reactivate] = status_paths(&ada);
     admin.browser.post(&deactivate, json!({})).await.expect(200);
     let sign_in = async |password: &str| {
         let body = json!({ "email": ada.email, "password": password });
@@ -241,23 +241,27 @@ async fn whoever_is_locked_out_learns_it_from_the_right_password_alone(backend: 
 async fn no_other_write_lets_anybody_in_again(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let made = create_user(&admin.browser, "ada", "ada@example.com").await;
+    let created = create_user(&admin.browser, "ada", "ada@example.com").await;
     let link = server.last_mail_to("ada@example.com").await.secret();
     let choice = json!({ "newPassword": PASSWORD, "token": link });
     let ada = Person {
-        id: made["id"].as_str().unwrap().to_owned(),
+        id: created["id"].as_str().unwrap().to_owned(),
         email: "ada@example.com".to_owned(),
         browser: server.anonymous.clone(),
     };
-    let [deactivate, _] = ways(&ada);
+    let [deactivate, _] = status_paths(&ada);
     admin.browser.post(&deactivate, json!({})).await.expect(200);
 
     let reply = server.anonymous.post("/api/auth/reset-password", choice.clone()).await;
     reply.assert_problem(403, "USER_DEACTIVATED");
-    admin.browser.patch(&place(&ada), json!({ "name": "x", "role": "admin" })).await.expect(200);
-    admin.browser.delete(&format!("{}/sessions", place(&ada))).await.expect(200);
-    admin.browser.delete(&format!("{}/tokens", place(&ada))).await.expect(200);
-    let shown = admin.browser.get(&place(&ada)).await.expect(200);
+    admin
+        .browser
+        .patch(&user_path(&ada), json!({ "name": "x", "role": "admin" }))
+        .await
+        .expect(200);
+    admin.browser.delete(&format!("{}/sessions", user_path(&ada))).await.expect(200);
+    admin.browser.delete(&format!("{}/tokens", user_path(&ada))).await.expect(200);
+    let shown = admin.browser.get(&user_path(&ada)).await.expect(200);
     assert!(shown["deactivatedAt"].is_string());
 }
 
@@ -268,8 +272,8 @@ async fn credentials_that_were_revoked_stay_so(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let bystander = grace.token(&["read"]).await;
-    let [deactivate, reactivate] = ways(&ada);
-    let keys = [
+    let [deactivate, reactivate] = status_paths(&ada);
+    let callers = [
         ada.browser.clone(),
         server.sign_in(&ada).await,
         ada.token(&["read"]).await,
@@ -278,8 +282,8 @@ async fn credentials_that_were_revoked_stay_so(backend: Backend) {
     let all = json!({ "revokeCredentials": true });
     admin.browser.post(&deactivate, all).await.expect(200);
     admin.browser.post(&reactivate, json!({})).await.expect(200);
-    for key in &keys {
-        key.get("/api/me").await.expect(401);
+    for caller in &callers {
+        caller.get("/api/me").await.expect(401);
     }
     let back = server.sign_in(&ada).await;
     let list = back.get("/api/tokens").await.expect(200);
@@ -295,13 +299,13 @@ async fn credentials_can_be_revoked_of_somebody_locked_out_before(backend: Backe
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
-    let [deactivate, reactivate] = ways(&ada);
+    let [deactivate, reactivate] = status_paths(&ada);
     admin.browser.post(&deactivate, json!({})).await.expect(200);
     let all = json!({ "revokeCredentials": true });
     admin.browser.post(&deactivate, all).await.expect(200);
     admin.browser.post(&reactivate, json!({})).await.expect(200);
-    for key in [&ada.browser, &script] {
-        key.get("/api/me").await.expect(401);
+    for caller in [&ada.browser, &script] {
+        caller.get("/api/me").await.expect(401);
     }
 }
 
@@ -309,9 +313,9 @@ async fn credentials_can_be_revoked_of_somebody_locked_out_before(backend: Backe
 async fn a_link_that_was_revoked_opens_nothing(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let made = create_user(&admin.browser, "ada", "ada@example.com").await;
+    let created = create_user(&admin.browser, "ada", "ada@example.com").await;
     let link = server.last_mail_to("ada@example.com").await.secret();
-    let path = format!("{USERS}/{}/deactivate", made["id"].as_str().unwrap());
+    let path = format!("{USERS}/{}/deactivate", created["id"].as_str().unwrap());
     admin.browser.post(&path, json!({ "revokeCredentials": true })).await.expect(200);
     let choice = json!({ "newPassword": PASSWORD, "token": link });
     let reply = server.anonymous.post("/api/auth/reset-password", choice).await;
@@ -325,14 +329,15 @@ async fn what_expired_meanwhile_does_not_come_back(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let short = ada.create_token(json!({ "name": "short", "expiresInDays": 7 })).await;
     let long = ada.create_token(json!({ "name": "long", "expiresInDays": 8 })).await;
-    let [deactivate, reactivate] = ways(&ada);
+    let [deactivate, reactivate] = status_paths(&ada);
     admin.browser.post(&deactivate, json!({})).await.expect(200);
     server.advance(days(7));
     server.sign_in(&admin).await.post(&reactivate, json!({})).await.expect(200);
-    let holder = |made: &Value| server.anonymous.with_token(made["token"].as_str().unwrap());
+    let caller_of =
+        |created: &Value| server.anonymous.with_token(created["token"].as_str().unwrap());
     ada.browser.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
-    holder(&short).get("/api/me").await.assert_problem(401, "token_expired");
-    holder(&long).get("/api/me").await.expect(200);
+    caller_of(&short).get("/api/me").await.assert_problem(401, "token_expired");
+    caller_of(&long).get("/api/me").await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -340,7 +345,7 @@ async fn an_admin_with_a_colleague_may_lock_themselves_out(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let colleague = server.sign_up_admin("colleague").await;
-    let [deactivate, reactivate] = ways(&admin);
+    let [deactivate, reactivate] = status_paths(&admin);
     admin.browser.post(&deactivate, json!({})).await.expect(200);
     admin.browser.post(&reactivate, json!({})).await.assert_problem(401, "UNAUTHORIZED");
     colleague.browser.post(&reactivate, json!({})).await.expect(200);

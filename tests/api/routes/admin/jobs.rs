@@ -6,19 +6,21 @@ use portcullis::{
 };
 
 use super::*;
-use crate::resilience::mail::{advance, all_done, failed, jobs, sending_to, write_to};
+use crate::resilience::mail::{
+    advance, jobs, request_mail, start_with_mail, wait_for_all_jobs, wait_for_failures,
+};
 
 const PATH: &str = "/api/admin/jobs";
-/// How a mail server refuses an address for good.
+/// The mail server rejects the recipient for good.
 const NOBODY: SmtpBehavior = SmtpBehavior::Answers("RCPT", "550 5.1.1 no such user");
-/// And for now.
+/// The mail server rejects the recipient for now.
 const LATER: SmtpBehavior = SmtpBehavior::Answers("RCPT", "451 4.3.0 later");
 
 fn at(id: &str) -> String {
     format!("{PATH}/{id}")
 }
 
-/// Adds a job that no binary does, and that waits for ever.
+/// Adds a job of a kind that no binary handles, and that waits for ever.
 async fn add_foreign(server: &Server, kind: &str) -> String {
     let job = NewJob::new(kind, r#"{"about":"something"}"#.to_owned(), None, server.now());
     let id = job.id().to_owned();
@@ -26,24 +28,24 @@ async fn add_foreign(server: &Server, kind: &str) -> String {
     id
 }
 
-/// A server and its mail server, and an admin who has had all mail of their own.
+/// Starts a server and its mail server, with an admin whose own mail has been sent.
 async fn with_an_admin(backend: Backend) -> (Server, MailServer, Person) {
     let mail = MailServer::start(Security::None);
-    let server = sending_to(&mail, backend, &[]).await;
+    let server = start_with_mail(&mail, backend, &[]).await;
     let admin = server.sign_up_admin("admin").await;
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     (server, mail, admin)
 }
 
-/// Somebody who has signed up, and the job of the mail that has failed once.
+/// Signs up a user, and returns the job whose mail has failed once.
 async fn sign_up_in_vain(
     server: &Server,
     mail: &MailServer,
-    mood: SmtpBehavior,
+    behavior: SmtpBehavior,
 ) -> (Person, String) {
-    mail.set(mood);
+    mail.set(behavior);
     let ada = server.sign_up("ada").await;
-    let id = failed(server, &ada.email, 1).await.id;
+    let id = wait_for_failures(server, &ada.email, 1).await.id;
     (ada, id)
 }
 
@@ -52,7 +54,7 @@ async fn list(admin: &Person, query: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().clone()
 }
 
-/// The console's list of jobs, which says how often each was tried.
+/// Returns the console's list of jobs, which shows the number of attempts.
 async fn tries(admin: &Person) -> String {
     admin.browser.navigate("/admin/jobs").await.text
 }
@@ -126,7 +128,7 @@ async fn an_id_that_is_none_is_no_job(backend: Backend) {
 async fn without_jobs_the_list_is_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
     for query in ["", "?state=waiting", "?state=given-up"] {
         assert_eq!(admin.browser.get(&format!("{PATH}{query}")).await.expect(200), empty);
@@ -166,7 +168,7 @@ async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend)
 
     mail.set(NOBODY);
     advance(&server, seconds(30));
-    failed(&server, &ada.email, 2).await;
+    wait_for_failures(&server, &ada.email, 2).await;
     let mut given_up = failed_once;
     given_up["attempts"] = json!(2);
     given_up["lastError"] = json!("permanent error (550): 5.1.1 no such user");
@@ -182,7 +184,7 @@ async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend)
 async fn pages_show_each_job_once_and_the_newest_first(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     for kind in ["1", "2", "3", "4", "5"] {
         add_foreign(&server, kind).await;
         let over = add_foreign(&server, "over").await;
@@ -211,7 +213,7 @@ async fn a_mail_that_was_given_up_is_sent_when_an_admin_says_so(backend: Backend
         (&job["givenUpAt"], &job["nextAttemptAt"]),
         (&Value::Null, &json!(server.now().to_string()))
     );
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     let secret = mail.accepted_for(&ada.email)[0].email().secret();
     server.anonymous.get(&format!("/api/auth/verify-email?token={secret}")).await.expect(200);
 
@@ -221,7 +223,7 @@ async fn a_mail_that_was_given_up_is_sent_when_an_admin_says_so(backend: Backend
     assert_eq!(event["subjectId"], ada.id.as_str());
     assert_eq!(event["detail"], json!({ "jobId": id, "kind": "mail" }));
     retry(&admin.browser, &id).await.assert_problem(404, "not_found");
-    assert_eq!(events(&admin.browser).await[0], event, "a mail that is sent is nothing to retry");
+    assert_eq!(events(&admin.browser).await[0], event, "a sent mail cannot be retried");
 }
 
 #[apply(on_both_databases)]
@@ -230,10 +232,10 @@ async fn a_job_that_is_retried_has_all_its_tries_before_it_again(backend: Backen
     let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
     for (attempts, delay) in [(2, 30), (3, 60)] {
         advance(&server, seconds(delay));
-        failed(&server, &ada.email, attempts).await;
+        wait_for_failures(&server, &ada.email, attempts).await;
     }
     retry(&admin.browser, &id).await.expect(200);
-    let job = failed(&server, &ada.email, 1).await;
+    let job = wait_for_failures(&server, &ada.email, 1).await;
     assert_eq!(job.run_at, server.now() + seconds(30));
 }
 
@@ -252,8 +254,8 @@ async fn what_is_discarded_is_not_sent(backend: Backend) {
 
     mail.set(SmtpBehavior::Takes);
     advance(&server, days(1));
-    write_to(&server, "marker@example.com").await;
-    all_done(&server).await;
+    request_mail(&server, "marker@example.com").await;
+    wait_for_all_jobs(&server).await;
     assert!(mail.accepted_for(&ada.email).is_empty());
     assert_eq!(mail.accepted_for("marker@example.com").len(), 1);
 }
@@ -277,7 +279,7 @@ async fn a_job_of_nobodys_is_its_own_subject(backend: Backend) {
 async fn without_its_event_nothing_is_retried_or_discarded(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    all_done(&server).await;
+    wait_for_all_jobs(&server).await;
     let id = add_foreign(&server, "foreign").await;
     let before = list(&admin, "").await;
     execute(&server, "ALTER TABLE audit_events RENAME TO audit_events_gone").await;

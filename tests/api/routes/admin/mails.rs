@@ -48,8 +48,8 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let email = "grace@example.com";
-    let made = create_user(&admin.browser, "Grace", email).await;
-    let path = mails(made["id"].as_str().unwrap());
+    let created = create_user(&admin.browser, "Grace", email).await;
+    let path = mails(created["id"].as_str().unwrap());
     let missed = server.last_mail_to(email).await.secret();
     let send = async |what: &str| admin.browser.post(&path, about(what)).await;
 
@@ -64,18 +64,18 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
     choose_password(&server, &invited).await.expect(200);
     let server_admin = admin.browser.with_password_entered().await;
     let send = async |path: &str, what: &str| server_admin.post(path, about(what)).await;
-    // She has shown that she reads her mail, and has a password.
+    // She has verified her email, and has a password.
     let log = events(&server_admin).await;
     for what in ["invitation", "verify-email"] {
         let problem = send(&path, what).await.assert_problem(409, "conflict");
         assert!(problem["detail"].as_str().unwrap().contains("already"), "{problem}");
     }
-    assert_eq!(events(&server_admin).await, log, "what is not sent leaves no event");
+    assert_eq!(events(&server_admin).await, log, "a mail that is not sent leaves no event");
     send(&path, "reset-password").await.expect(204);
     let event = events(&server_admin).await.remove(0);
     assert_eq!(event["action"], "mail-sent");
     assert_eq!(event["actorId"], admin.id.as_str());
-    assert_eq!(event["subjectId"], made["id"]);
+    assert_eq!(event["subjectId"], created["id"]);
     assert_eq!(event["detail"], about("reset-password"));
     let reset = server.last_mail_to(email).await.secret();
     choose_password(&server, &reset).await.expect(200);
@@ -87,7 +87,7 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
     confirmed.expect(200);
 
     server.clear_outbox().await;
-    server_admin.post(&format!("{}/deactivate", place(&ada)), json!({})).await.expect(200);
+    server_admin.post(&format!("{}/deactivate", user_path(&ada)), json!({})).await.expect(200);
     for what in ["invitation", "verify-email", "reset-password"] {
         send(&mails(&ada.id), what).await.assert_problem(409, "conflict");
     }
@@ -98,8 +98,8 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
 async fn one_mailbox_gets_only_so_many_and_the_admin_is_told(backend: Backend) {
     let server = backend.start_with(&["--limit-mailbox", "2/1h"]).await;
     let admin = server.sign_up_admin("admin").await;
-    let made = create_user(&admin.browser, "Grace", "grace@example.com").await;
-    let path = mails(made["id"].as_str().unwrap());
+    let created = create_user(&admin.browser, "Grace", "grace@example.com").await;
+    let path = mails(created["id"].as_str().unwrap());
     for _ in 0..2 {
         admin.browser.post(&path, about("invitation")).await.expect(204);
     }
@@ -108,7 +108,11 @@ async fn one_mailbox_gets_only_so_many_and_the_admin_is_told(backend: Backend) {
     assert!(reply.header("retry-after").is_some());
     reply.assert_problem(429, "too_many_requests");
     assert_eq!(events(&admin.browser).await, log);
-    assert_eq!(server.mail_to("grace@example.com").await.len(), 3, "with the first invitation");
+    assert_eq!(
+        server.mail_to("grace@example.com").await.len(),
+        3,
+        "including the first invitation"
+    );
     server.advance(seconds(30 * 60));
     admin.browser.post(&path, about("invitation")).await.expect(204);
 }

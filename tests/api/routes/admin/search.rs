@@ -8,18 +8,19 @@ use portcullis::{
 
 use super::*;
 
-/// What a search finds: the whole answer.
+/// Searches, and returns the whole response.
 async fn search(admin: &Caller, text: &str, more: &str) -> Value {
     let text: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
     admin.get(&format!("{USERS}?search={text}{more}")).await.expect(200)
 }
 
-/// The names of whom a search finds.
+/// Returns the names of the users that a search finds.
 async fn found(admin: &Caller, text: &str) -> Vec<String> {
     each(search(admin, text, "").await["items"].as_array().unwrap(), "name")
 }
 
-/// Adds so many users as SQL beside the server does: `i` is their number, `name` and `email` are expressions.
+/// Adds users with SQL, past the server's own writes: `i` is the number of a user, `name` and `email` are
+/// expressions.
 async fn add_by_sql(server: &Server, numbers: std::ops::Range<usize>, name: &str, email: &str) {
     let (first, last) = (numbers.start, numbers.end - 1);
     let sql = format!(
@@ -31,7 +32,7 @@ async fn add_by_sql(server: &Server, numbers: std::ops::Range<usize>, name: &str
     execute(server, &sql).await;
 }
 
-/// Adds what is not in the search index yet, as the server does every few seconds.
+/// Adds users that are missing from the search index, as the server does every few seconds.
 async fn index_all(server: &Server) {
     while user_search::index_some(&server.state.store).await.unwrap() > 0 {}
 }
@@ -105,7 +106,7 @@ async fn a_pasted_id_or_whole_email_finds_that_user_alone(backend: Backend) {
     }
     assert_eq!(found(&admin.browser, "ada@example.co").await, ["Ada", "longer"]);
     assert_eq!(found(&admin.browser, &portcullis::store::page::new_id()).await, [""; 0]);
-    // A filter goes for one user as well, and so does the end of a page.
+    // A filter applies to an id as well, and so does a page's limit.
     let none = search(&admin.browser, id, "&role=admin").await;
     assert_eq!(none, json!({ "items": [], "previousCursor": null, "nextCursor": null }));
     let after = search(&admin.browser, id, &format!("&cursor={id}")).await;
@@ -119,7 +120,7 @@ async fn a_common_word_is_cut_at_a_thousand_and_says_so(backend: Backend) {
     add_by_sql(&server, 0..1000, "'Li ' || i", "'u' || i || '@example.com'").await;
     index_all(&server).await;
     let all = search(&admin.browser, "li", "&limit=100").await;
-    assert_eq!(all["truncated"], Value::Null, "a thousand are all of them");
+    assert_eq!(all["truncated"], Value::Null, "a thousand results are complete");
     assert_eq!(all["items"][0]["name"], "Li 999");
     let names: Vec<_> =
         pages(&admin.browser, &format!("{USERS}?search=li&limit=100")).await.concat();
@@ -134,12 +135,16 @@ async fn a_common_word_is_cut_at_a_thousand_and_says_so(backend: Backend) {
     assert_eq!(names.len(), 1000);
     let names = each(&names, "name");
     let newest: Vec<String> = (600..1600).rev().map(|number| format!("Li {number}")).collect();
-    assert_eq!(names, newest, "of a whole word the newest are shown");
+    assert_eq!(names, newest, "the newest users with the whole word");
 
-    // Each further word narrows it, and one that few have makes it complete.
+    // Each further word narrows the result, and a rare one makes it complete.
     assert_eq!(found(&admin.browser, "li 1599").await, ["Li 1599"]);
     assert_eq!(search(&admin.browser, "li 1599", "").await["truncated"], Value::Null);
-    assert_eq!(found(&admin.browser, "1 li").await.len(), 20, "a prefix of many, on pages");
+    assert_eq!(
+        found(&admin.browser, "1 li").await.len(),
+        20,
+        "a prefix with many matches, on pages"
+    );
     assert_eq!(search(&admin.browser, "l", "").await["truncated"], true);
 }
 
@@ -159,7 +164,11 @@ async fn a_filter_that_few_users_pass_finds_them_among_a_common_word(backend: Ba
     for (filter, name) in [("&role=admin", "Li Admin"), ("&state=deactivated", "Li Gone")] {
         let list = search(&admin.browser, "li", filter).await;
         assert_eq!(each(list["items"].as_array().unwrap(), "name"), [name], "{filter}");
-        assert_eq!(list["truncated"], Value::Null, "{filter}: all that pass were looked at");
+        assert_eq!(
+            list["truncated"],
+            Value::Null,
+            "{filter}: all users that match the filter were searched"
+        );
     }
     let list = search(&admin.browser, "li", "&role=user&state=active").await;
     assert_eq!(list["truncated"], true);
@@ -169,7 +178,7 @@ async fn a_filter_that_few_users_pass_finds_them_among_a_common_word(backend: Ba
 async fn a_full_name_of_common_words_is_found_whatever_their_order(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    // The oldest, after whom a thousand others have the one word or the other, and none has both.
+    // The oldest, after a thousand others that have one of the words, but never both.
     add_by_sql(&server, 0..1, "'Wei Li'", "'both@example.org'").await;
     add_by_sql(&server, 1..1200, "'Li ' || i", "'one' || i || '@example.com'").await;
     add_by_sql(&server, 1200..2400, "'Wei ' || i", "'other' || i || '@example.com'").await;
@@ -190,7 +199,7 @@ async fn users_added_or_renamed_by_sql_are_found_once_they_are_indexed(backend: 
     add_by_sql(&server, 0..500, "'Seeded ' || i", "'seeded' || i || '@example.com'").await;
     let sql = format!("UPDATE users SET name = 'Augusta' WHERE id = '{}'", ada.id);
     execute(&server, &sql).await;
-    // The server itself may have begun with some of them.
+    // The server itself may have indexed some of them.
     index_all(&server).await;
     assert_eq!(unindexed(&server).await, [""; 0]);
     assert_eq!(found(&admin.browser, "seeded 499").await, ["Seeded 499"]);
@@ -207,7 +216,7 @@ async fn users_added_or_renamed_by_sql_are_found_once_they_are_indexed(backend: 
 async fn a_search_says_while_some_users_are_not_indexed(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    // The server begins with it within seconds, and has more than one transaction to do.
+    // The server starts to index them within seconds, and needs more than one transaction.
     add_by_sql(&server, 0..20_000, "'Seeded ' || i", "'seeded' || i || '@example.com'").await;
     assert_eq!(search(&admin.browser, "admin", "").await["indexing"], true);
     let page = admin.browser.navigate("/admin?search=admin").await.text;
@@ -218,7 +227,7 @@ async fn a_search_says_while_some_users_are_not_indexed(backend: Backend) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("the server indexes what others have added");
+    panic!("the server indexes users that SQL has added");
 }
 
 #[apply(on_both_databases)]
@@ -232,7 +241,7 @@ async fn a_deleted_user_leaves_no_words(backend: Backend) {
     assert_eq!(select(&server, words).await, [""; 0]);
 }
 
-/// A way to write a name or an email, and the words by which its user is found then.
+/// Tries each operation that writes a name or an email, and the words by which it makes the user searchable.
 #[apply(on_both_databases)]
 async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
     let server = backend.start_with(&["--email-verification", "required"]).await;
@@ -247,18 +256,18 @@ async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
     let new =
         json!({ "name": "Registered", "email": "registered@example.com", "password": PASSWORD });
     server.anonymous.post("/api/auth/sign-up/email", new.clone()).await.expect(200);
-    assert_eq!(found(&admin, "registered").await, ["Registered"], "a sign-up to be verified");
+    assert_eq!(found(&admin, "registered").await, ["Registered"], "a sign-up before verification");
     server.anonymous.post("/api/auth/sign-up/email", new).await.expect(200);
-    assert_eq!(found(&admin, "registered").await, ["Registered"], "one that changes nothing");
+    assert_eq!(found(&admin, "registered").await, ["Registered"], "a sign-up that changes nothing");
 
     let invited = create_user(&admin, "Invited", "invited@example.com").await;
     assert_eq!(found(&admin, "invited").await, ["Invited"], "an invitation");
-    let place = format!("{USERS}/{}", invited["id"].as_str().unwrap());
-    admin.patch(&place, json!({ "name": "Renamed" })).await.expect(200);
-    assert_eq!(found(&admin, "renamed").await, ["Renamed"], "a name that an admin changes");
-    admin.patch(&place, json!({ "role": "user" })).await.expect(200);
+    let path = format!("{USERS}/{}", invited["id"].as_str().unwrap());
+    admin.patch(&path, json!({ "name": "Renamed" })).await.expect(200);
+    assert_eq!(found(&admin, "renamed").await, ["Renamed"], "a rename by an admin");
+    admin.patch(&path, json!({ "role": "user" })).await.expect(200);
     admin.post("/api/auth/update-user", json!({ "name": "Second Name" })).await.expect(200);
-    assert_eq!(found(&admin, "second name").await, ["Second Name"], "one's own name");
+    assert_eq!(found(&admin, "second name").await, ["Second Name"], "a rename by the user");
     assert_eq!(found(&admin, "first").await, [""; 0], "the former name");
     admin.post("/api/auth/update-user", json!({ "image": null })).await.expect(200);
 

@@ -18,14 +18,14 @@ async fn make(owner: &Person, name: &str, expires_in_days: Option<u32>) -> Value
 async fn who_is_no_admin_sees_and_revokes_none(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "hers" })).await;
+    let script = server.anonymous.with_token(created["token"].as_str().unwrap());
     server.anonymous.get(PATH).await.assert_problem(401, "UNAUTHORIZED");
     ada.browser.get(PATH).await.assert_problem(403, "admin_required");
     script.get(PATH).await.assert_problem(403, "insufficient_scope");
-    server.anonymous.delete(&at(&made)).await.assert_problem(401, "UNAUTHORIZED");
-    ada.browser.delete(&at(&made)).await.assert_problem(403, "admin_required");
-    script.delete(&at(&made)).await.assert_problem(403, "insufficient_scope");
+    server.anonymous.delete(&at(&created)).await.assert_problem(401, "UNAUTHORIZED");
+    ada.browser.delete(&at(&created)).await.assert_problem(403, "admin_required");
+    script.delete(&at(&created)).await.assert_problem(403, "insufficient_scope");
     script.get("/api/me").await.expect(200);
 }
 
@@ -34,15 +34,15 @@ async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backen
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
+    let created = ada.create_token(json!({ "name": "hers" })).await;
     let writer = admin.token(&["write", "admin"]).await;
     let reader = admin.token(&["read", "admin"]).await;
     server.advance(days(1));
     admin.browser.get(PATH).await.expect(200);
-    admin.browser.delete(&at(&made)).await.assert_problem(403, "SESSION_NOT_FRESH");
-    reader.delete(&at(&made)).await.assert_problem(403, "insufficient_scope");
+    admin.browser.delete(&at(&created)).await.assert_problem(403, "SESSION_NOT_FRESH");
+    reader.delete(&at(&created)).await.assert_problem(403, "insufficient_scope");
     writer.get(PATH).await.assert_problem(403, "insufficient_scope");
-    writer.delete(&at(&made)).await.expect(204);
+    writer.delete(&at(&created)).await.expect(204);
 }
 
 #[apply(on_both_databases)]
@@ -82,9 +82,9 @@ async fn an_admin_sees_whose_a_token_is_and_never_the_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    let token = made["token"].as_str().unwrap();
-    let mut expected = made.clone();
+    let created = ada.create_token(json!({ "name": "hers" })).await;
+    let token = created["token"].as_str().unwrap();
+    let mut expected = created.clone();
     expected.as_object_mut().unwrap().remove("token").unwrap();
     expected["userId"] = json!(ada.id);
     let reply = admin.browser.get(PATH).await;
@@ -160,7 +160,7 @@ async fn pages_of_a_state_show_each_token_once_and_the_latest_expiry_first(backe
         assert_eq!(active, [["5", "2"], ["3", "6"], ["4", "1"]], "{user}");
         assert_eq!(names(&format!("state=expired{user}")).await, [[""; 0]], "{user}");
     }
-    // Two of them end at one instant, between two pages.
+    // Two of them end at the same instant, on either side of a page's end.
     server.advance(days(4));
     admin.browser.get(PATH).await.expect(200);
     assert_eq!(names("state=active").await, [vec!["5", "2"], vec!["3"]]);
@@ -176,11 +176,11 @@ async fn a_revoked_token_stops_and_its_sister_works_on(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "gone" })).await;
-    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "gone" })).await;
+    let script = server.anonymous.with_token(created["token"].as_str().unwrap());
     let sister = ada.token(&["read"]).await;
     script.get("/api/me").await.expect(200);
-    admin.browser.delete(&at(&made)).await.expect(204);
+    admin.browser.delete(&at(&created)).await.expect(204);
     script.get("/api/me").await.assert_problem(401, "token_invalid");
     sister.get("/api/me").await.expect(200);
 
@@ -188,7 +188,7 @@ async fn a_revoked_token_stops_and_its_sister_works_on(backend: Backend) {
     assert_eq!(event["action"], "token-revoked");
     assert_eq!(event["actorId"], admin.id.as_str());
     assert_eq!(event["subjectId"], ada.id.as_str());
-    assert_eq!(event["detail"], json!({ "tokenId": made["id"] }));
+    assert_eq!(event["detail"], json!({ "tokenId": created["id"] }));
 }
 
 #[apply(on_both_databases)]
@@ -196,11 +196,11 @@ async fn to_revoke_a_token_again_is_no_error_and_leaves_the_first_date(backend: 
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "gone" })).await;
+    let created = ada.create_token(json!({ "name": "gone" })).await;
     let first = server.now().to_string();
-    admin.browser.delete(&at(&made)).await.expect(204);
+    admin.browser.delete(&at(&created)).await.expect(204);
     server.advance(seconds(1));
-    admin.browser.delete(&at(&made)).await.expect(204);
+    admin.browser.delete(&at(&created)).await.expect(204);
     let list = admin.browser.get(PATH).await.expect(200);
     assert_eq!(list["items"][0]["revokedAt"], first);
 }

@@ -17,7 +17,7 @@ async fn who_is_no_admin_sees_and_changes_nobody(backend: Backend) {
     let grace = server.sign_up("grace").await;
     let script = ada.token(&["read", "write"]).await;
     let new = json!({ "name": "x", "email": "x@example.com", "role": "admin" });
-    for path in [USERS.to_owned(), place(&grace), place(&ada)] {
+    for path in [USERS.to_owned(), user_path(&grace), user_path(&ada)] {
         server.anonymous.get(&path).await.assert_problem(401, "UNAUTHORIZED");
         ada.browser.get(&path).await.assert_problem(403, "admin_required");
         let reply = script.get(&path).await;
@@ -25,7 +25,7 @@ async fn who_is_no_admin_sees_and_changes_nobody(backend: Backend) {
         assert_eq!(reply.header("www-authenticate"), Some(challenge));
         reply.assert_problem(403, "insufficient_scope");
     }
-    for path in [place(&grace), place(&ada)] {
+    for path in [user_path(&grace), user_path(&ada)] {
         let promotion = json!({ "role": "admin" });
         server.anonymous.patch(&path, promotion.clone()).await.assert_problem(401, "UNAUTHORIZED");
         ada.browser.patch(&path, promotion.clone()).await.assert_problem(403, "admin_required");
@@ -47,10 +47,10 @@ async fn an_admins_token_makes_and_changes_nobody(backend: Backend) {
     let new = json!({ "name": "x", "email": "x@example.com" });
     script.post(USERS, new).await.assert_problem(403, "cookie_required");
     script
-        .patch(&place(&ada), json!({ "role": "admin" }))
+        .patch(&user_path(&ada), json!({ "role": "admin" }))
         .await
         .assert_problem(403, "cookie_required");
-    assert_eq!(script.get(&place(&ada)).await.expect(200)["role"], "user");
+    assert_eq!(script.get(&user_path(&ada)).await.expect(200)["role"], "user");
     assert_eq!(count(&server, "users").await, "2");
 }
 
@@ -62,10 +62,10 @@ async fn a_session_whose_password_is_a_day_old_changes_nothing(backend: Backend)
     server.advance(days(1));
     let new = json!({ "name": "x", "email": "x@example.com" });
     admin.browser.post(USERS, new).await.assert_problem(403, "SESSION_NOT_FRESH");
-    let reply = admin.browser.patch(&place(&ada), json!({ "name": "x" })).await;
+    let reply = admin.browser.patch(&user_path(&ada), json!({ "name": "x" })).await;
     reply.assert_problem(403, "SESSION_NOT_FRESH");
     admin.browser.get(USERS).await.expect(200);
-    assert_eq!(admin.browser.get(&place(&ada)).await.expect(200)["name"], "ada");
+    assert_eq!(admin.browser.get(&user_path(&ada)).await.expect(200)["name"], "ada");
 }
 
 #[apply(on_both_databases)]
@@ -86,12 +86,12 @@ async fn an_id_that_is_none_is_nobody(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let before = events(&admin.browser).await;
     for id in unknown_ids() {
-        let place = format!("{USERS}/{id}");
-        admin.browser.get(&place).await.assert_problem(404, "not_found");
-        admin.browser.patch(&place, json!({ "name": "x" })).await.assert_problem(404, "not_found");
+        let path = format!("{USERS}/{id}");
+        admin.browser.get(&path).await.assert_problem(404, "not_found");
+        admin.browser.patch(&path, json!({ "name": "x" })).await.assert_problem(404, "not_found");
         admin
             .browser
-            .patch(&place, json!({ "role": "user" }))
+            .patch(&path, json!({ "role": "user" }))
             .await
             .assert_problem(404, "not_found");
     }
@@ -121,10 +121,10 @@ async fn an_admin_who_is_alone_sees_themselves(backend: Backend) {
             "nextCursor": null,
         })
     );
-    assert_eq!(admin.browser.get(&place(&admin)).await.expect(200), list["items"][0]);
+    assert_eq!(admin.browser.get(&user_path(&admin)).await.expect(200), list["items"][0]);
     let reader = admin.token(&["read", "admin"]).await;
     assert_eq!(reader.get(USERS).await.expect(200), list);
-    assert_eq!(reader.get(&place(&admin)).await.expect(200), list["items"][0]);
+    assert_eq!(reader.get(&user_path(&admin)).await.expect(200), list["items"][0]);
 }
 
 #[apply(on_both_databases)]
@@ -135,7 +135,11 @@ async fn a_list_is_of_one_role_or_one_state(backend: Backend) {
     server.sign_up("grace").await;
     let gone = server.sign_up_admin("gone").await;
     for person in [&ada, &gone] {
-        admin.browser.post(&format!("{}/deactivate", place(person)), json!({})).await.expect(200);
+        admin
+            .browser
+            .post(&format!("{}/deactivate", user_path(person)), json!({}))
+            .await
+            .expect(200);
     }
     for (query, found) in [
         ("", &["gone", "grace", "ada", "admin"] as &[_]),
@@ -219,7 +223,11 @@ async fn an_address_belongs_to_one_user_whatever_its_case(backend: Backend) {
     }
     assert_eq!(events(&admin.browser).await, before);
     assert_eq!(count(&server, "users").await, "2");
-    assert_eq!(server.mail_to("ada@example.com").await.len(), 1, "her own sign-up's");
+    assert_eq!(
+        server.mail_to("ada@example.com").await.len(),
+        1,
+        "only the mail of her own sign-up"
+    );
 }
 
 #[apply(on_both_databases)]
@@ -246,22 +254,26 @@ async fn a_new_user_chooses_the_password_by_the_link(backend: Backend) {
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("set-cookie"), None);
     let location = reply.header("location").unwrap().to_owned();
-    let made = reply.expect(201);
-    assert_eq!(made["email"], "grace@example.com");
-    assert_eq!(made["role"], "user");
-    assert_eq!(admin.browser.get(&location).await.expect(200), made, "and no link");
+    let created = reply.expect(201);
+    assert_eq!(created["email"], "grace@example.com");
+    assert_eq!(created["role"], "user");
+    assert_eq!(
+        admin.browser.get(&location).await.expect(200),
+        created,
+        "the user without the link"
+    );
 
-    let letter = server.last_mail_to("grace@example.com").await;
-    let url = letter.link();
+    let mail = server.last_mail_to("grace@example.com").await;
+    let url = mail.link();
     let port = server.anonymous.base.rsplit(':').next().unwrap();
     assert!(
         url.as_str().starts_with(&format!("http://localhost:{port}/reset-password#token=")),
-        "the configured address, and the secret in the fragment: {url}"
+        "the configured origin, and the secret in the fragment: {url}"
     );
     let sign_in = json!({ "email": "grace@example.com", "password": PASSWORD });
     let early = server.anonymous.post("/api/auth/sign-in/email", sign_in.clone()).await;
     early.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-    let choice = json!({ "newPassword": PASSWORD, "token": letter.secret() });
+    let choice = json!({ "newPassword": PASSWORD, "token": mail.secret() });
     server.anonymous.post("/api/auth/reset-password", choice.clone()).await.expect(200);
     server.anonymous.post("/api/auth/sign-in/email", sign_in).await.expect(200);
     let again = server.anonymous.post("/api/auth/reset-password", choice).await;
@@ -276,7 +288,7 @@ async fn the_link_of_a_new_user_works_for_three_days(backend: Backend) {
     create_user(&admin.browser, "timely", "timely@example.com").await;
     let late = server.last_mail_to("late@example.com").await;
     let timely = server.last_mail_to("timely@example.com").await;
-    let choice = |letter: &Email| json!({ "newPassword": PASSWORD, "token": letter.secret() });
+    let choice = |mail: &Email| json!({ "newPassword": PASSWORD, "token": mail.secret() });
     server.clock.set(server.now() + days(3) - seconds(1));
     server.anonymous.post("/api/auth/reset-password", choice(&timely)).await.expect(200);
     server.advance(seconds(1));
@@ -289,12 +301,12 @@ async fn a_new_user_may_be_an_admin(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let body = json!({ "name": "Grace", "email": "grace@example.com", "role": "admin" });
-    let made = admin.browser.post(USERS, body).await.expect(201);
-    assert_eq!(made["role"], "admin");
+    let created = admin.browser.post(USERS, body).await.expect(201);
+    assert_eq!(created["role"], "admin");
     let event = events(&admin.browser).await.remove(0);
     assert_eq!(event["action"], "user-created");
     assert_eq!(event["actorId"], admin.id.as_str());
-    assert_eq!(event["subjectId"], made["id"]);
+    assert_eq!(event["subjectId"], created["id"]);
     assert_eq!(event["detail"], json!({ "role": "admin" }));
 }
 
@@ -303,7 +315,7 @@ async fn a_field_of_a_change_that_does_not_fit_is_named(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let before = admin.browser.get(&place(&ada)).await.expect(200);
+    let before = admin.browser.get(&user_path(&ada)).await.expect(200);
     for (field, value) in [
         ("name", json!("")),
         ("name", json!("a".repeat(101))),
@@ -318,11 +330,11 @@ async fn a_field_of_a_change_that_does_not_fit_is_named(backend: Backend) {
         ("id", json!(admin.id)),
     ] {
         let body = json!({ field: value });
-        let reply = admin.browser.patch(&place(&ada), body.clone()).await;
+        let reply = admin.browser.patch(&user_path(&ada), body.clone()).await;
         let problem = reply.assert_problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["field"], field, "{body}: {problem}");
     }
-    assert_eq!(admin.browser.get(&place(&ada)).await.expect(200), before);
+    assert_eq!(admin.browser.get(&user_path(&ada)).await.expect(200), before);
 }
 
 #[apply(on_both_databases)]
@@ -330,7 +342,7 @@ async fn what_is_left_out_of_a_change_stays(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let mut expected = admin.browser.get(&place(&ada)).await.expect(200);
+    let mut expected = admin.browser.get(&user_path(&ada)).await.expect(200);
     server.advance(seconds(1));
     expected["updatedAt"] = json!(server.now().to_string());
     for (body, field, detail) in [
@@ -349,8 +361,8 @@ async fn what_is_left_out_of_a_change_stays(backend: Backend) {
         if let Some((field, value)) = field {
             expected[field] = json!(value);
         }
-        assert_eq!(admin.browser.patch(&place(&ada), body).await.expect(200), expected);
-        assert_eq!(admin.browser.get(&place(&ada)).await.expect(200), expected);
+        assert_eq!(admin.browser.patch(&user_path(&ada), body).await.expect(200), expected);
+        assert_eq!(admin.browser.get(&user_path(&ada)).await.expect(200), expected);
         let event = events(&admin.browser).await.remove(0);
         assert_eq!(event["action"], "user-updated");
         assert_eq!(event["actorId"], admin.id.as_str());
@@ -365,12 +377,16 @@ async fn whoever_is_made_an_admin_signs_in_anew(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
-    admin.browser.patch(&place(&ada), json!({ "name": "Ada", "role": "user" })).await.expect(200);
+    admin
+        .browser
+        .patch(&user_path(&ada), json!({ "name": "Ada", "role": "user" }))
+        .await
+        .expect(200);
     ada.browser.get("/api/me").await.expect(200);
-    admin.browser.patch(&place(&ada), json!({ "role": "admin" })).await.expect(200);
+    admin.browser.patch(&user_path(&ada), json!({ "role": "admin" })).await.expect(200);
     ada.browser.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
     let browser = server.sign_in(&ada).await;
-    admin.browser.patch(&place(&ada), json!({ "role": "admin" })).await.expect(200);
+    admin.browser.patch(&user_path(&ada), json!({ "role": "admin" })).await.expect(200);
     browser.get(USERS).await.expect(200);
     script.get("/api/me").await.expect(200);
 }
@@ -382,19 +398,19 @@ async fn a_role_counts_from_the_very_next_request(backend: Backend) {
     let mut ada = server.sign_up("ada").await;
     ada.browser.get(USERS).await.assert_problem(403, "admin_required");
     for _ in 0..2 {
-        admin.browser.patch(&place(&ada), json!({ "role": "admin" })).await.expect(200);
+        admin.browser.patch(&user_path(&ada), json!({ "role": "admin" })).await.expect(200);
         ada.browser.get(USERS).await.assert_problem(401, "UNAUTHORIZED");
         ada.browser = server.sign_in(&ada).await;
         ada.browser.get(USERS).await.expect(200);
-        ada.browser.patch(&place(&ada), json!({ "name": "Ada" })).await.expect(200);
+        ada.browser.patch(&user_path(&ada), json!({ "name": "Ada" })).await.expect(200);
         let me = ada.browser.get("/api/me").await.expect(200);
         assert_eq!(me["scopes"], json!(["read", "write", "admin"]));
         let script = ada.token(&["read", "admin"]).await;
         script.get(USERS).await.expect(200);
 
-        admin.browser.patch(&place(&ada), json!({ "role": "user" })).await.expect(200);
+        admin.browser.patch(&user_path(&ada), json!({ "role": "user" })).await.expect(200);
         ada.browser.get(USERS).await.assert_problem(403, "admin_required");
-        let promotion = ada.browser.patch(&place(&ada), json!({ "role": "admin" })).await;
+        let promotion = ada.browser.patch(&user_path(&ada), json!({ "role": "admin" })).await;
         promotion.assert_problem(403, "admin_required");
         script.get(USERS).await.assert_problem(403, "admin_required");
         let me = ada.browser.get("/api/me").await.expect(200);
@@ -408,25 +424,25 @@ async fn the_last_active_admin_stays_one(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let gone = server.sign_up_admin("gone").await;
-    let deactivate = |person: &Person| format!("{}/deactivate", place(person));
+    let deactivate = |person: &Person| format!("{}/deactivate", user_path(person));
     admin.browser.post(&deactivate(&gone), json!({})).await.expect(200);
     let before = events(&admin.browser).await;
 
     let demotion = json!({ "name": "nobody", "role": "user" });
-    admin.browser.patch(&place(&admin), demotion).await.assert_problem(409, "last_admin");
+    admin.browser.patch(&user_path(&admin), demotion).await.assert_problem(409, "last_admin");
     let all = json!({ "revokeCredentials": true });
     for body in [json!({}), all] {
         admin.browser.post(&deactivate(&admin), body).await.assert_problem(409, "last_admin");
     }
     let script = admin.token(&["write", "admin"]).await;
     script.post(&deactivate(&admin), json!({})).await.assert_problem(409, "last_admin");
-    assert_eq!(events(&admin.browser).await, before, "what was refused leaves no event");
+    assert_eq!(events(&admin.browser).await, before, "rejected requests leave no event");
     let me = admin.browser.get("/api/me").await.expect(200);
     assert_eq!(me["user"]["name"], "admin");
     assert_eq!(me["user"]["role"], "admin");
 
-    admin.browser.patch(&place(&admin), json!({ "role": "admin" })).await.expect(200);
-    admin.browser.patch(&place(&gone), json!({ "role": "user" })).await.expect(200);
+    admin.browser.patch(&user_path(&admin), json!({ "role": "admin" })).await.expect(200);
+    admin.browser.patch(&user_path(&gone), json!({ "role": "user" })).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -434,11 +450,11 @@ async fn one_of_two_admins_may_go(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up_admin("ada").await;
     let grace = server.sign_up_admin("grace").await;
-    ada.browser.patch(&place(&ada), json!({ "role": "user" })).await.expect(200);
+    ada.browser.patch(&user_path(&ada), json!({ "role": "user" })).await.expect(200);
     ada.browser.get(USERS).await.assert_problem(403, "admin_required");
     grace
         .browser
-        .patch(&place(&grace), json!({ "role": "user" }))
+        .patch(&user_path(&grace), json!({ "role": "user" }))
         .await
         .assert_problem(409, "last_admin");
 }
@@ -448,7 +464,7 @@ async fn two_admins_who_demote_each_other_at_once_leave_one(backend: Backend) {
     let server = backend.start().await;
     let mut ada = server.sign_up_admin("ada").await;
     let mut grace = server.sign_up_admin("grace").await;
-    let (at_ada, at_grace) = (place(&ada), place(&grace));
+    let (at_ada, at_grace) = (user_path(&ada), user_path(&grace));
     for round in 0..rounds(50) {
         let demotion = || json!({ "role": "user" });
         let (one, other) = tokio::join!(
@@ -470,7 +486,8 @@ async fn two_admins_who_deactivate_each_other_at_once_leave_one(backend: Backend
     let ada = server.sign_up_admin("ada").await;
     let grace = server.sign_up_admin("grace").await;
     let now = server.now();
-    let [at_ada, at_grace] = [&ada, &grace].map(|person| format!("{}/deactivate", place(person)));
+    let [at_ada, at_grace] =
+        [&ada, &grace].map(|person| format!("{}/deactivate", user_path(person)));
     for round in 0..rounds(50) {
         let (one, other) = tokio::join!(
             ada.browser.post(&at_grace, json!({})),
@@ -498,7 +515,7 @@ async fn a_demotion_and_a_lock_out_at_once_leave_one_admin(backend: Backend) {
     let ada = server.sign_up_admin("ada").await;
     let mut grace = server.sign_up_admin("grace").await;
     let now = server.now();
-    let (at_ada, at_grace) = (format!("{}/deactivate", place(&ada)), place(&grace));
+    let (at_ada, at_grace) = (format!("{}/deactivate", user_path(&ada)), user_path(&grace));
     for round in 0..rounds(50) {
         let (one, other) = tokio::join!(
             ada.browser.patch(&at_grace, json!({ "role": "user" })),

@@ -2,7 +2,7 @@ use portcullis::time::days;
 
 use super::*;
 
-/// A change, and what becomes of the other sessions.
+/// Returns the body of a change, with or without the revocation of the other sessions.
 fn change(revoke_others: Option<bool>) -> Value {
     let body = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
     match revoke_others {
@@ -11,12 +11,12 @@ fn change(revoke_others: Option<bool>) -> Value {
     }
 }
 
-/// Shows that the old password is still the one, and that nobody was told otherwise.
+/// Asserts that the old password is still valid, and that no mail says otherwise.
 async fn is_unchanged(server: &Server, person: &Person) {
     sign_in_with(server, &person.email, NEW).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in_with(server, &person.email, PASSWORD).await.expect(200);
     let mail = server.mail_to(&person.email).await;
-    assert!(mail.iter().all(|letter| !letter.subject.contains("password")), "{mail:?}");
+    assert!(mail.iter().all(|message| !message.subject.contains("password")), "{mail:?}");
 }
 
 #[apply(on_both_databases)]
@@ -117,7 +117,7 @@ async fn a_new_password_ends_all_sessions_and_begins_one_here(backend: Backend) 
         assert_kept_secret(&reply, &cookie);
         assert_ne!(secret_of(&cookie), secret_of(person.browser.cookie.as_ref().unwrap()));
         let answer = reply.expect(200);
-        assert!(!is_signed_in(&person.browser).await, "the old cookie is dead");
+        assert!(!is_signed_in(&person.browser).await, "the old cookie is rejected");
         for other in &others {
             assert!(!is_signed_in(other).await);
         }
@@ -137,7 +137,7 @@ async fn a_new_password_ends_all_sessions_and_begins_one_here(backend: Backend) 
             .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
         sign_in_with(&server, &person.email, NEW).await.expect(200);
     }
-    assert!(is_signed_in(&bystander.browser).await, "others' are left alone");
+    assert!(is_signed_in(&bystander.browser).await, "the sessions of other users stay valid");
     sign_in_with(&server, &bystander.email, PASSWORD).await.expect(200);
 }
 
@@ -153,14 +153,18 @@ async fn who_says_so_leaves_the_other_sessions_and_freshens_this_one(backend: Ba
     let laptop = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let answer = reply.expect(200);
     assert_eq!(answer, json!({ "token": null, "user": user_of(&laptop).await }));
-    assert!(!is_signed_in(&ada.browser).await, "its session goes on under another cookie");
+    assert!(!is_signed_in(&ada.browser).await, "the session continues with another cookie");
 
     let session = laptop.get(ME).await.expect(200)["session"].clone();
     assert_eq!(session["authenticatedAt"], server.now().to_string());
     for stays in ["id", "createdAt"] {
         assert_eq!(session[stays], before[stays]);
     }
-    assert_eq!(session["expiresAt"], (server.now() + days(7)).to_string(), "it was used");
+    assert_eq!(
+        session["expiresAt"],
+        (server.now() + days(7)).to_string(),
+        "the change counts as a use"
+    );
     create_token(&laptop).await.expect(201);
     assert!(is_signed_in(&phone).await);
     create_token(&phone).await.assert_problem(403, "SESSION_NOT_FRESH");
@@ -182,7 +186,11 @@ async fn a_session_that_is_not_remembered_is_followed_by_another_such(backend: B
     let session = browser.get(ME).await.expect(200)["session"].clone();
     assert_eq!(session["expiresAt"], (server.now() + days(1)).to_string());
     advance_to_the_eve(&server, days(1));
-    assert_eq!(browser.get(GET_SESSION).await.header("set-cookie"), None, "nor is it refreshed");
+    assert_eq!(
+        browser.get(GET_SESSION).await.header("set-cookie"),
+        None,
+        "the session is not extended either"
+    );
     server.advance(seconds(1));
     assert!(!is_signed_in(&browser).await);
 }
@@ -226,7 +234,7 @@ async fn anothers_links_and_ones_own_tokens_live_on(backend: Backend) {
     let link = reset_link(&server, &grace.email).await;
     let script = ada.token(&["read"]).await;
     change_password(&ada.browser, PASSWORD, NEW).await.expect(200);
-    assert!(is_signed_in(&script).await, "tokens are no passwords");
+    assert!(is_signed_in(&script).await, "tokens stay valid");
     choose(&server, &link, NEW).await.expect(200);
 }
 
@@ -243,14 +251,14 @@ async fn its_owner_is_told_by_mail(backend: Backend) {
         server.anonymous.with_cookie(&browser).post(CHANGE_PASSWORD, body).await.expect(200);
         let mail = server.mail_to(&ada.email).await;
         assert_eq!(mail.len(), before + 1);
-        let letter = mail.last().unwrap();
-        assert_eq!(letter.subject, "Your password for Portcullis was changed");
-        for text in [&letter.text, &letter.html] {
+        let message = mail.last().unwrap();
+        assert_eq!(message.subject, "Your password for Portcullis was changed");
+        for text in [&message.text, &message.html] {
             assert!(!text.contains(current) && !text.contains(new), "{text}");
             assert!(!text.contains("token="), "{text}");
         }
     }
-    assert_eq!(server.outbox().await.len(), 3, "and nobody else");
+    assert_eq!(server.outbox().await.len(), 3, "only the user is notified");
 }
 
 #[apply(on_both_databases)]
@@ -258,7 +266,7 @@ async fn of_two_changes_at_once_one_succeeds(backend: Backend) {
     let server = backend.start().await;
     for (round, revoke_others) in [true, false, true, false, true, false].into_iter().enumerate() {
         let ada = server.sign_up(&format!("ada{round}")).await;
-        // In two browsers, and in one.
+        // In two browsers, and then in one.
         let phone = if round < 4 { server.sign_in(&ada).await } else { ada.browser.clone() };
         let passwords = ["the choice of the one", "the choice of the other"];
         let [first, second] = passwords.map(|new| {

@@ -90,7 +90,7 @@ async fn the_password_entered_again_gives_the_session_another_secret(backend: Ba
     let browser = ada.browser.with_password_entered().await;
     let (old, new) = (ada.browser.cookie.as_deref().unwrap(), browser.cookie.as_deref().unwrap());
     assert_ne!(secret_of(old), secret_of(new));
-    assert!(!is_signed_in(&ada.browser).await, "the one before is dead");
+    assert!(!is_signed_in(&ada.browser).await, "the previous cookie is rejected");
     assert!(is_signed_in(&browser).await);
     let list = browser.get(LIST_SESSIONS).await.expect(200);
     assert_eq!(list.as_array().unwrap().len(), 1, "it is the same session");

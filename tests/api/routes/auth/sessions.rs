@@ -8,18 +8,18 @@ mod tabs;
 
 use super::*;
 
-/// The session that a browser is in.
+/// Returns the browser's own session.
 async fn current(browser: &Caller) -> Value {
     browser.get(GET_SESSION).await.expect(200)["session"].clone()
 }
 
-/// Its id.
+/// Returns the id of the browser's own session.
 async fn id_of(browser: &Caller) -> String {
     let look = format!("{GET_SESSION}?disableRefresh=1");
     browser.get(&look).await.expect(200)["session"]["id"].as_str().unwrap().to_owned()
 }
 
-/// The sessions that a browser is shown, by id.
+/// Returns the ids of the sessions that a browser is shown.
 async fn listed(browser: &Caller) -> Vec<String> {
     let sessions = browser.get(LIST_SESSIONS).await.expect(200);
     let ids = sessions.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap());
@@ -30,7 +30,7 @@ async fn revoke(browser: &Caller, id: &str) -> Reply {
     browser.post(REVOKE_SESSION, json!({ "token": id })).await
 }
 
-/// The session that a browser is in, which this look does not extend.
+/// Returns the browser's own session, without extending it.
 async fn seen(browser: &Caller) -> Value {
     browser.get(&format!("{GET_SESSION}?disableRefresh=1")).await.expect(200)["session"].clone()
 }
@@ -104,7 +104,7 @@ async fn a_session_is_shown_with_all_that_it_has(backend: Backend) {
     let browser = server.anonymous.with_cookie(&Reply::of(signed_in).await.cookie().unwrap());
     let reply = browser.get(GET_SESSION).await;
     assert_eq!(reply.header("pragma"), Some("no-cache"));
-    assert_eq!(reply.header("set-cookie"), None, "there is nothing to refresh yet");
+    assert_eq!(reply.header("set-cookie"), None, "the session is not extended yet");
     let answer = reply.expect(200);
     let (session, now) = (&answer["session"], server.now());
     assert_eq!(
@@ -185,7 +185,11 @@ async fn any_request_extends_a_session_when_a_day_of_it_is_over_and_no_second_so
             })
             .await;
             assert!(reply.status.is_success(), "{path}: {}", reply.text);
-            assert_eq!(reply.header("set-cookie"), None, "{path}: the cookie lasts anyway");
+            assert_eq!(
+                reply.header("set-cookie"),
+                None,
+                "{path}: the cookie is persistent all the same"
+            );
             server.write_last_uses().await;
         };
         let begun = seen(&ada.browser).await;
@@ -233,7 +237,7 @@ async fn many_requests_at_once_extend_a_session_by_one_write_and_show_its_end_be
         assert_eq!(one.await.unwrap(), until);
     }
     server.advance(seconds(10));
-    assert_eq!(current(&ada.browser).await["expiresAt"], until, "the first of them counts");
+    assert_eq!(current(&ada.browser).await["expiresAt"], until, "the first use counts");
     server.write_last_uses().await;
     let written = seen(&ada.browser).await;
     assert_eq!(written["expiresAt"], until);
@@ -251,7 +255,7 @@ async fn a_session_that_is_over_is_not_extended(backend: Backend) {
     server.write_last_uses().await;
     assert!(!is_signed_in(&ada.browser).await);
     server.clock.set(server.now() - seconds(1));
-    assert!(is_signed_in(&ada.browser).await, "its row was not touched");
+    assert!(is_signed_in(&ada.browser).await, "the row is unchanged");
 }
 
 #[apply(on_both_databases)]
@@ -270,7 +274,11 @@ async fn a_request_that_asks_not_to_refresh_does_not_extend_the_session(backend:
     }
     ada.browser.get(&format!("{GET_SESSION}?disableRefresh=")).await.expect(200);
     let extended = seen(&ada.browser).await;
-    assert_eq!(extended["expiresAt"], (server.now() + days(7)).to_string(), "no text is no wish");
+    assert_eq!(
+        extended["expiresAt"],
+        (server.now() + days(7)).to_string(),
+        "an empty value is ignored"
+    );
 }
 
 #[apply(on_both_databases)]
@@ -298,7 +306,7 @@ async fn a_session_for_now_is_never_extended_and_ends_after_a_day(backend: Backe
     assert_eq!(reply.header("set-cookie"), None);
     assert_eq!(reply.text, "null");
     assert!(!is_signed_in(&browser).await);
-    assert!(is_signed_in(&ada.browser).await, "the one that is remembered lives");
+    assert!(is_signed_in(&ada.browser).await, "the persistent session is valid");
 }
 
 #[apply(on_both_databases)]
@@ -348,20 +356,20 @@ async fn the_list_has_every_live_session_newest_first(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let old = id_of(&ada.browser).await;
-    assert_eq!(listed(&ada.browser).await, [old.as_str()], "one's own at first");
+    assert_eq!(listed(&ada.browser).await, [old.as_str()], "the user's own session comes first");
 
     server.advance(days(6));
     let short = id_of(&sign_in_for_now(&server, &ada).await).await;
     let phone = server.sign_in(&ada).await;
     let new = id_of(&phone).await;
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
-    assert_eq!(listed(&grace.browser).await.len(), 1, "nobody sees another's");
+    assert_eq!(listed(&grace.browser).await.len(), 1, "other users' sessions are not listed");
 
     advance_to_the_eve(&server, days(1));
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
     server.advance(seconds(1));
-    assert_eq!(listed(&phone).await, [new.as_str()], "what is over is not shown");
-    // That has extended it.
+    assert_eq!(listed(&phone).await, [new.as_str()], "an expired session is not listed");
+    // That request has extended it.
     server.write_last_uses().await;
     let sessions = phone.get(LIST_SESSIONS).await.expect(200);
     assert_eq!(
@@ -374,9 +382,9 @@ async fn the_list_has_every_live_session_newest_first(backend: Backend) {
 async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let mut made = vec![id_of(&ada.browser).await];
+    let mut created = vec![id_of(&ada.browser).await];
     for _ in 0..4 {
-        made.insert(0, id_of(&server.sign_in(&ada).await).await);
+        created.insert(0, id_of(&server.sign_in(&ada).await).await);
     }
     let page_at = async |path: &str| {
         let reply = ada.browser.get(path).await;
@@ -391,7 +399,7 @@ async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
         let ids = page.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap());
         (ids.map(ToOwned::to_owned).collect::<Vec<_>>(), previous, next)
     };
-    let expected: Vec<&[String]> = made.chunks(2).collect();
+    let expected: Vec<&[String]> = created.chunks(2).collect();
     let first = format!("{LIST_SESSIONS}?limit=2");
     let (one, none, next) = page_at(&first).await;
     let (two, previous, next) = page_at(&next.unwrap()).await;
@@ -405,7 +413,7 @@ async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
     let all = ada.browser.get(LIST_SESSIONS).await;
     assert_eq!(all.header("link"), None);
     assert_eq!(all.expect(200).as_array().unwrap().len(), 5);
-    let id = &made[0];
+    let id = &created[0];
     let both = format!("cursor={id}&before={id}");
     for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x", "before=x", &both] {
         let reply = ada.browser.get(&format!("{LIST_SESSIONS}?{wrong}")).await;
@@ -421,7 +429,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
     let phone = server.sign_in(&ada).await;
     let tablet = server.sign_in(&ada).await;
     let reply = revoke(&ada.browser, &id_of(&phone).await).await;
-    assert_eq!(reply.header("set-cookie"), None, "one's own goes on");
+    assert_eq!(reply.header("set-cookie"), None, "the caller's own session continues");
     assert_eq!(reply.expect(200), json!({ "status": true }));
     assert!(!is_signed_in(&phone).await);
     assert!(is_signed_in(&tablet).await);
@@ -451,7 +459,7 @@ async fn nobody_ends_a_strangers_session_or_learns_of_it(backend: Backend) {
     for token in [strangers.as_str(), unknown, "", "' OR 1=1 --", &cookie] {
         let reply = revoke(&eve.browser, token).await;
         assert_eq!(reply.header("set-cookie"), None);
-        assert_eq!(reply.expect(200), json!({ "status": true }), "the same answer for each");
+        assert_eq!(reply.expect(200), json!({ "status": true }), "the same response for each");
     }
     assert!(is_signed_in(&ada.browser).await);
     assert!(is_signed_in(&eve.browser).await);
@@ -469,8 +477,8 @@ async fn all_sessions_end_at_once(backend: Backend) {
     assert_eq!(reply.expect(200), json!({ "status": true }));
     assert!(!is_signed_in(&ada.browser).await);
     assert!(!is_signed_in(&phone).await);
-    assert!(is_signed_in(&script).await, "tokens are no sessions");
-    assert!(is_signed_in(&grace.browser).await, "others' are left alone");
+    assert!(is_signed_in(&script).await, "tokens stay valid");
+    assert!(is_signed_in(&grace.browser).await, "the sessions of other users stay valid");
     ada.browser.post(REVOKE_SESSIONS, json!({})).await.assert_problem(401, "UNAUTHORIZED");
     server.sign_in(&ada).await;
 }
@@ -488,7 +496,7 @@ async fn all_other_sessions_end_and_ones_own_goes_on(backend: Backend) {
         assert!(!is_signed_in(device).await);
     }
     assert!(is_signed_in(&ada.browser).await);
-    assert!(is_signed_in(&grace.browser).await, "others' are left alone");
+    assert!(is_signed_in(&grace.browser).await, "the sessions of other users stay valid");
     assert_eq!(listed(&ada.browser).await.len(), 1);
     ada.browser.post(REVOKE_OTHERS, json!({})).await.expect(200);
 }
@@ -510,44 +518,48 @@ async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
 
     server.advance(seconds(59));
     ada.browser.get(ME).await.expect(200);
-    assert_eq!(seen().await, begun.to_string(), "not within the minute");
+    assert_eq!(seen().await, begun.to_string(), "not again within the minute");
     server.advance(seconds(1));
     ada.browser.get(ME).await.expect(200);
     assert_eq!(seen().await, (begun + seconds(60)).to_string());
     server.advance(seconds(59));
     ada.browser.get(ME).await.expect(200);
-    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "the minute counts from there");
+    assert_eq!(
+        seen().await,
+        (begun + seconds(60)).to_string(),
+        "the minute begins at the last write"
+    );
     server.advance(days(2));
-    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "not while nobody uses it");
+    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "not without a use");
 
     // Another instance, whose clock is behind, notes a use.
     server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Session(id.clone()));
-    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
+    assert_eq!(seen().await, (begun + seconds(60)).to_string(), "the time only moves forward");
 }
 
 #[apply(on_both_databases)]
 async fn when_a_token_was_last_used_is_noted_once_a_minute(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "script" })).await;
-    let id = made["id"].as_str().unwrap();
-    let script = server.anonymous.with_token(made["token"].as_str().unwrap());
+    let created = ada.create_token(json!({ "name": "script" })).await;
+    let id = created["id"].as_str().unwrap();
+    let script = server.anonymous.with_token(created["token"].as_str().unwrap());
     let used = async || {
         server.write_last_uses().await;
         ada.browser.get(&format!("/api/tokens/{id}")).await.expect(200)["lastUsedAt"].clone()
     };
     let begun = server.now();
-    assert_eq!(used().await, Value::Null, "never until now");
+    assert_eq!(used().await, Value::Null, "never used so far");
 
     script.get(ME).await.expect(200);
     assert_eq!(used().await, begun.to_string(), "the first use is noted at once");
     server.advance(seconds(59));
     script.get(ME).await.expect(200);
-    assert_eq!(used().await, begun.to_string(), "not within the minute");
+    assert_eq!(used().await, begun.to_string(), "not again within the minute");
     server.advance(seconds(1));
     script.get(ME).await.expect(200);
     assert_eq!(used().await, (begun + seconds(60)).to_string());
 
     server.state.last_used.note(&LastUsed::at(None), begun, || CredentialId::Token(id.to_owned()));
-    assert_eq!(used().await, (begun + seconds(60)).to_string(), "it only ever moves forward");
+    assert_eq!(used().await, (begun + seconds(60)).to_string(), "the time only moves forward");
 }

@@ -31,7 +31,7 @@ async fn nobody_learns_whether_it_was_the_address_or_the_password(backend: Backe
     ] {
         let hashed = server.state.hashing.made();
         let other = server.anonymous.post(SIGN_IN, attempt(email, password)).await;
-        // Nearly all the time that an answer takes is one hash.
+        // Nearly all the time of a response is one hash, so every failure must take exactly one.
         assert_eq!(server.state.hashing.made() - hashed, 1, "{email} {password:?}");
         assert_eq!(without_its_id(&other), without_its_id(&first), "{email} {password:?}");
         assert_eq!(other.text.len(), first.text.len());
@@ -53,7 +53,7 @@ async fn who_is_locked_out_is_told_so_after_the_right_password(backend: Backend)
     reply.assert_problem(403, "USER_DEACTIVATED");
     let path = format!("/api/admin/users/{}/sessions", ada.id);
     let sessions = admin.browser.get(&path).await.expect(200);
-    assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "no session was begun");
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "no session was created");
     let_in_again(&admin, &ada).await;
     server.anonymous.post(SIGN_IN, body).await.expect(200);
 }
@@ -199,10 +199,10 @@ async fn signing_in_begins_a_session(backend: Backend) {
             "token": current["session"]["id"],
             "user": current["user"],
         }),
-        "and no url"
+        "there is no url"
     );
     assert_eq!(current["user"]["id"], ada.id.as_str());
-    assert!(is_signed_in(&ada.browser).await, "the other device is left alone");
+    assert!(is_signed_in(&ada.browser).await, "the session of the other device stays valid");
 }
 
 #[apply(on_both_databases)]
@@ -234,7 +234,7 @@ async fn every_sign_in_has_a_secret_of_its_own_and_ends_the_one_before(backend: 
         let cookie = reply.cookie().unwrap();
         assert!(!seen.contains(&secret_of(&cookie)));
         seen.push(secret_of(&cookie));
-        assert!(!is_signed_in(&browser).await, "the old cookie is dead");
+        assert!(!is_signed_in(&browser).await, "the old cookie is rejected");
         browser = server.anonymous.with_cookie(&cookie);
         assert!(is_signed_in(&browser).await);
     }
@@ -274,7 +274,7 @@ async fn a_planted_cookie_is_not_adopted(backend: Backend) {
     assert!(!is_signed_in(&eve.browser).await);
 }
 
-/// The password's hash with parameters below today's.
+/// Returns the hash of the password with parameters below the current ones.
 pub(super) fn weak_hash() -> String {
     let params = Params::new(8 * 1024, 1, 1, None).unwrap();
     let weak: phc::PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -296,13 +296,13 @@ async fn a_weaker_hash_is_made_again_when_its_password_is_seen(backend: Backend)
 
     let wrong = attempt(&ada.email, "not the password");
     server.anonymous.post(SIGN_IN, wrong).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-    assert_eq!(stored().await, weak, "not before the password is seen");
+    assert_eq!(stored().await, weak, "the hash is not replaced before a correct password");
     server.anonymous.post(SIGN_IN, attempt(&ada.email, PASSWORD)).await.expect(200);
     let strong = stored().await;
     assert!(strong.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     server.anonymous.post(SIGN_IN, attempt(&ada.email, PASSWORD)).await.expect(200);
-    assert_eq!(stored().await, strong, "and only once");
-    assert!(is_signed_in(&ada.browser).await, "the password is still the same one");
+    assert_eq!(stored().await, strong, "the hash is replaced only once");
+    assert!(is_signed_in(&ada.browser).await, "the password is unchanged");
 }
 
 #[apply(on_both_databases)]

@@ -37,7 +37,7 @@ async fn a_foreign_page_signs_nobody_out(backend: Backend) {
 async fn nobody_at_all_may_sign_out(backend: Backend) {
     let server = backend.start().await;
     let reply = server.anonymous.post(SIGN_OUT, json!({})).await;
-    assert_eq!(reply.header("set-cookie"), None, "there is nothing to remove");
+    assert_eq!(reply.header("set-cookie"), None, "there is no cookie to remove");
     assert_eq!(reply.expect(200), json!({ "success": true }));
     let bare = Reply::of(server.anonymous.request(Method::POST, SIGN_OUT)).await;
     assert_eq!(bare.expect(200), json!({ "success": true }));
@@ -58,14 +58,14 @@ async fn a_cookie_that_was_signed_out_is_dead_wherever_it_is_replayed(backend: B
     ada.browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
     ada.browser.get(LIST_SESSIONS).await.assert_problem(401, "UNAUTHORIZED");
     assert_eq!(ada.browser.get(GET_SESSION).await.expect(200), Value::Null);
-    assert!(is_signed_in(&phone).await, "the other device is left alone");
-    assert!(is_signed_in(&script).await, "and so are tokens");
+    assert!(is_signed_in(&phone).await, "the session of the other device stays valid");
+    assert!(is_signed_in(&script).await, "tokens stay valid");
     let sessions = phone.get(LIST_SESSIONS).await.expect(200);
     assert_eq!(sessions.as_array().unwrap().len(), 1);
     assert_eq!(
         ada.browser.post(SIGN_OUT, json!({})).await.expect(200),
         json!({ "success": true }),
-        "once more is no error"
+        "a second sign-out is no error"
     );
 }
 
@@ -106,7 +106,7 @@ async fn who_is_locked_out_may_still_end_their_session(backend: Backend) {
     assert!(reply.removes_cookie());
     assert_eq!(reply.expect(200), json!({ "success": true }));
     let_in_again(&admin, &ada).await;
-    assert!(!is_signed_in(&ada.browser).await, "it stays ended");
+    assert!(!is_signed_in(&ada.browser).await, "the session stays revoked");
     assert!(is_signed_in(&phone).await);
 }
 

@@ -64,7 +64,7 @@ async fn a_field_that_does_not_fit_is_named_and_nobody_is_signed_up(backend: Bac
     server.sign_up("ada").await;
 }
 
-/// The accounts of an earlier release may have one.
+/// Accounts of an earlier release may have such an email.
 #[apply(on_both_databases)]
 async fn an_email_without_a_dot_is_none_to_sign_up_with_but_one_to_sign_in_with(backend: Backend) {
     let server = backend.start().await;
@@ -125,7 +125,7 @@ async fn an_address_is_taken_in_whatever_letters(backend: Backend) {
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
     }
-    // Nor does asking for a taken address end the session that asks.
+    // Nor does a sign-up with a taken email end the session that sends it.
     ada.browser
         .post(SIGN_UP, newcomer("ada"))
         .await
@@ -406,14 +406,14 @@ async fn a_password_may_be_long_and_of_any_letters(backend: Backend) {
 #[apply(on_both_databases)]
 async fn control_characters_are_refused_and_break_nothing(backend: Backend) {
     let server = backend.start().await;
-    for letter in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}'] {
+    for character in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}'] {
         for field in ["name", "email", "image", "callbackURL"] {
-            let text = format!("https://example.com/{letter}@example.com");
+            let text = format!("https://example.com/{character}@example.com");
             let body = with(newcomer("ada"), field, text);
             let reply = server.anonymous.post(SIGN_UP, body).await;
-            assert!([400, 403].contains(&reply.status.as_u16()), "{letter:?}: {}", reply.text);
+            assert!([400, 403].contains(&reply.status.as_u16()), "{character:?}: {}", reply.text);
         }
-        let body = with(newcomer("ada"), "email", format!("ada{letter}@example.com"));
+        let body = with(newcomer("ada"), "email", format!("ada{character}@example.com"));
         server.anonymous.post(SIGN_IN, body).await.assert_problem(400, "INVALID_EMAIL");
     }
     let name = "Ada \u{202e}\u{200b}🦀 '; DROP TABLE users; --";
@@ -450,7 +450,10 @@ async fn the_cookie_over_https_is_a_host_cookie(backend: Backend) {
         let cookie = reply.cookie().unwrap();
         assert!(is_signed_in(&server.anonymous.with_cookie(&cookie)).await);
         let plain = cookie.trim_start_matches("__Host-");
-        assert!(!is_signed_in(&server.anonymous.with_cookie(plain)).await, "by that name alone");
+        assert!(
+            !is_signed_in(&server.anonymous.with_cookie(plain)).await,
+            "the cookie is accepted only under that name"
+        );
     }
     let body = with(newcomer("grace"), "rememberMe", false);
     let reply = post_with(&server, SIGN_UP, &headers, &body).await;
@@ -489,7 +492,7 @@ async fn the_cookies_secret_is_in_no_body(backend: Backend) {
         server.anonymous.with_cookie(&format!("portcullis={}", id.as_str().unwrap())),
         server.anonymous.with_cookie(&format!("portcullis={}", secret_of(&cookie))),
     ] {
-        assert!(!is_signed_in(&caller).await, "without its signature it opens nothing");
+        assert!(!is_signed_in(&caller).await, "without its signature the cookie is rejected");
     }
     for path in [VERIFY_PASSWORD, SIGN_IN] {
         let reply = browser.post(path, newcomer("ada")).await;
@@ -511,7 +514,7 @@ async fn the_session_that_the_browser_had_ends(backend: Backend) {
     let old = ada.browser.cookie.as_ref().unwrap();
     assert_ne!(secret_of(&new), secret_of(old));
     assert!(!is_signed_in(&ada.browser).await);
-    assert!(is_signed_in(&phone).await, "other devices are left alone");
+    assert!(is_signed_in(&phone).await, "the sessions of other devices stay valid");
     let me = server.anonymous.with_cookie(&new).get(ME).await.expect(200);
     assert_eq!(me["user"]["email"], "grace@example.com");
 }
@@ -530,6 +533,6 @@ async fn a_planted_cookie_is_not_adopted(backend: Backend) {
         let new = reply.cookie().unwrap();
         assert_ne!(&new, planted);
         assert!(is_signed_in(&server.anonymous.with_cookie(&new)).await);
-        assert!(!is_signed_in(&browser).await, "whoever planted it knows nothing");
+        assert!(!is_signed_in(&browser).await, "the planted cookie is not signed in");
     }
 }

@@ -1,4 +1,4 @@
-//! `--trusted-origins` and `--cookie-same-site`: whose pages may act, and where links may lead.
+//! `--trusted-origins` and `--cookie-same-site`: whose pages may send requests, and where links may lead.
 
 use portcullis::{app, time::Clock};
 use reqwest::RequestBuilder;
@@ -9,7 +9,7 @@ use super::*;
 const APP: &str = "https://app.example.com";
 const TRUSTED: [&str; 2] = ["--trusted-origins", APP];
 
-/// Origins that are not the trusted one, though some look like it.
+/// Origins that are not the trusted one, though some resemble it.
 const FOREIGN: [&str; 15] = [
     "null",
     "http://app.example.com",
@@ -28,7 +28,7 @@ const FOREIGN: [&str; 15] = [
     "https://evil.example/https://app.example.com",
 ];
 
-/// What an answer says to browsers of who may read it.
+/// Returns the CORS headers of a response.
 fn cors(reply: &Reply) -> Vec<&str> {
     let names = reply.headers.keys().map(reqwest::header::HeaderName::as_str);
     names.filter(|name| name.starts_with("access-control-")).collect()
@@ -39,7 +39,7 @@ fn varies_by_origin(reply: &Reply) -> bool {
     vary.any(|value| value.to_str().unwrap().to_lowercase().contains("origin"))
 }
 
-/// Shows that pages of this origin may read an answer, and with the cookie.
+/// Asserts that pages of this origin may read a response, and send the cookie.
 #[track_caller]
 fn opened_to(reply: &Reply, origin: &str) {
     assert_eq!(reply.header("access-control-allow-origin"), Some(origin), "{reply:?}");
@@ -51,7 +51,7 @@ fn preflight(server: &Server, path: &str, origin: &str) -> RequestBuilder {
     preflight_of(server, path, origin, "POST", "content-type")
 }
 
-/// A preflight before a request of this method and with these headers.
+/// Returns a preflight for a request of this method with these headers.
 fn preflight_of(
     server: &Server,
     path: &str,
@@ -67,7 +67,7 @@ fn preflight_of(
         .header("Access-Control-Request-Headers", headers)
 }
 
-/// What a browser sends of a page on another site.
+/// Returns a request as a browser sends it for a page on another site.
 fn from_page(caller: &Caller, method: Method, path: &str, origin: &str) -> RequestBuilder {
     let mut request = caller
         .bare(method, path)
@@ -80,8 +80,8 @@ fn from_page(caller: &Caller, method: Method, path: &str, origin: &str) -> Reque
     request
 }
 
-/// Places that are not ours, though some look like it.
-fn foreign_places(server: &Server) -> Vec<String> {
+/// Redirect targets outside our origin, though some resemble it.
+fn foreign_targets(server: &Server) -> Vec<String> {
     let port = server.anonymous.base.rsplit(':').next().unwrap();
     let mut places = [
         "",
@@ -206,23 +206,23 @@ async fn no_operation_leads_to_a_foreign_place(backend: Backend) {
         format!("{RESET_PASSWORD}/{reset}?x=y"),
         format!("{CONFIRM_DELETION}?token={delete}"),
     ];
-    for place in foreign_places(&server) {
+    for target in foreign_targets(&server) {
         for (path, body, field, code) in &operations {
-            let reply = ada.browser.post(path, with(body.clone(), field, place.as_str())).await;
-            assert_eq!(reply.status, 403, "{path} {place:?}: {}", reply.text);
+            let reply = ada.browser.post(path, with(body.clone(), field, target.as_str())).await;
+            assert_eq!(reply.status, 403, "{path} {target:?}: {}", reply.text);
             assert_eq!(reply.header("set-cookie"), None);
             reply.assert_problem(403, code);
         }
-        let place: String = url::form_urlencoded::byte_serialize(place.as_bytes()).collect();
+        let target: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
         for link in &links {
-            let reply = ada.browser.navigate(&format!("{link}&callbackURL={place}")).await;
-            assert_eq!(reply.status, 403, "{link} {place:?}: {:?}", reply.headers);
+            let reply = ada.browser.navigate(&format!("{link}&callbackURL={target}")).await;
+            assert_eq!(reply.status, 403, "{link} {target:?}: {:?}", reply.headers);
             assert_eq!(reply.header("location"), None);
             reply.assert_problem(403, "INVALID_CALLBACK_URL");
         }
     }
-    assert_eq!(server.outbox().await.len(), mails, "nothing was mailed");
-    assert_eq!(ada.browser.get(LIST_SESSIONS).await.expect(200), sessions, "nor anything done");
+    assert_eq!(server.outbox().await.len(), mails, "no mail was sent");
+    assert_eq!(ada.browser.get(LIST_SESSIONS).await.expect(200), sessions, "nothing was changed");
     confirm(&server.anonymous, &verify).await.expect(200);
     ada.browser.post(DELETE_USER, json!({ "token": delete })).await.expect(200);
 }
@@ -233,7 +233,7 @@ async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
     let ours = server.state.site.public_url.clone();
     let base = server.anonymous.base.clone();
     let ada = server.sign_up("ada").await;
-    for (number, (place, leads_to)) in [
+    for (number, (target, leads_to)) in [
         ("/", ours.to_string()),
         (
             "/a/b?c=/d&e=https://evil.example//f#//g",
@@ -250,22 +250,22 @@ async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
     .enumerate()
     {
         let wanted = format!("ada{number}@new.example");
-        let body = json!({ "newEmail": wanted, "callbackURL": place });
+        let body = json!({ "newEmail": wanted, "callbackURL": target });
         ada.browser.post(CHANGE_EMAIL, body).await.expect(200);
         let link = server.last_mail_to(&wanted).await.link();
-        assert_eq!(link.origin(), ours.origin(), "the link itself is ours");
-        assert_eq!(location(&follow(&server.anonymous, &link).await), leads_to, "{place}");
+        assert_eq!(link.origin(), ours.origin(), "the link itself is on our origin");
+        assert_eq!(location(&follow(&server.anonymous, &link).await), leads_to, "{target}");
 
-        if !place.starts_with(APP) && !place.starts_with("https://app.example.com:443") {
+        if !target.starts_with(APP) && !target.starts_with("https://app.example.com:443") {
             continue;
         }
-        let body = json!({ "email": wanted, "redirectTo": place });
+        let body = json!({ "email": wanted, "redirectTo": target });
         server.anonymous.post(REQUEST_RESET, body).await.expect(200);
-        let letter = server.last_mail_to(&wanted).await;
-        let reply = follow(&server.anonymous, &letter.link()).await;
-        let mut told: Url = leads_to.parse().unwrap();
-        told.query_pairs_mut().append_pair("token", &letter.secret());
-        assert_eq!(location(&reply), told.as_str(), "{place}");
+        let mail = server.last_mail_to(&wanted).await;
+        let reply = follow(&server.anonymous, &mail.link()).await;
+        let mut expected: Url = leads_to.parse().unwrap();
+        expected.query_pairs_mut().append_pair("token", &mail.secret());
+        assert_eq!(location(&reply), expected.as_str(), "{target}");
     }
 }
 
@@ -321,7 +321,7 @@ async fn a_page_of_a_trusted_origin_may_send_any_header_and_no_other_page_may(ba
         let reply = ask(APP, headers).await;
         assert_eq!(reply.status, 200, "{headers}: {}", reply.text);
         opened_to(&reply, APP);
-        // Not `*`, which counts for nothing where credentials are sent (Fetch, 3.3.5).
+        // Not `*`, which has no meaning where credentials are sent (Fetch, 3.3.5).
         assert_eq!(reply.header("access-control-allow-headers"), Some(headers));
         for origin in FOREIGN {
             let reply = ask(origin, headers).await;
@@ -349,14 +349,15 @@ async fn a_page_of_a_trusted_origin_acts_for_who_is_signed_in(backend: Backend) 
     }
     assert_eq!(reply.expect(200)["user"]["email"], "ada@example.com");
     let project = json!({ "name": "Analytical Engine" });
-    let made = Reply::of(from_page(&ada, Method::POST, "/api/projects", APP).json(&project)).await;
-    opened_to(&made, APP);
-    let place = made.header("location").unwrap().to_owned();
-    made.expect(201);
+    let created =
+        Reply::of(from_page(&ada, Method::POST, "/api/projects", APP).json(&project)).await;
+    opened_to(&created, APP);
+    let target = created.header("location").unwrap().to_owned();
+    created.expect(201);
     let renamed = json!({ "name": "Difference Engine" });
-    let reply = Reply::of(from_page(&ada, Method::PATCH, &place, APP).json(&renamed)).await;
+    let reply = Reply::of(from_page(&ada, Method::PATCH, &target, APP).json(&renamed)).await;
     opened_to(&reply, APP);
-    let reply = Reply::of(from_page(&ada, Method::DELETE, &place, APP)).await;
+    let reply = Reply::of(from_page(&ada, Method::DELETE, &target, APP)).await;
     opened_to(&reply, APP);
     assert_eq!(reply.status, 204);
     let reply = Reply::of(from_page(&ada, Method::POST, SIGN_OUT, APP)).await;
@@ -389,11 +390,11 @@ async fn a_page_of_a_trusted_origin_may_read_errors_too(backend: Backend) {
         opened_to(&reply, APP);
         reply.assert_problem(status, code);
     }
-    // What a script fetches is no navigation, whatever it accepts.
+    // A request by a script is not a navigation, whatever it accepts.
     let reply = Reply::of(get(&server.anonymous, ME).header("Accept", "text/html")).await;
     opened_to(&reply, APP);
     reply.assert_problem(401, "UNAUTHORIZED");
-    // An older browser does not say what it does.
+    // An older browser sends no Fetch metadata.
     let older = server.anonymous.bare(Method::GET, ME).header("Origin", APP);
     let reply = Reply::of(older.header("Accept", "text/html")).await;
     opened_to(&reply, APP);
@@ -411,7 +412,7 @@ async fn a_page_of_another_origin_reads_nothing_and_does_nothing(backend: Backen
         for caller in [&ada.browser, &server.anonymous] {
             let reply = Reply::of(from_page(caller, Method::GET, "/api/dashboard", origin)).await;
             assert_eq!(reply.header("access-control-allow-origin"), None, "{origin}");
-            assert!(varies_by_origin(&reply), "no cache mixes it up with another's");
+            assert!(varies_by_origin(&reply), "caches must vary by origin");
             reply.expect(200);
         }
         let code = if origin == "null" { "MISSING_OR_NULL_ORIGIN" } else { "INVALID_ORIGIN" };
@@ -444,7 +445,7 @@ async fn a_page_of_another_origin_is_told_nothing_of_cors(backend: Backend) {
         assert_eq!(cors(&reply), [""; 0], "{origin}");
     }
     let reply = Reply::of(server.anonymous.bare(Method::GET, ME)).await;
-    assert_eq!(cors(&reply), [""; 0], "nor who is no page");
+    assert_eq!(cors(&reply), [""; 0], "nor a client that is not a page");
 }
 
 #[apply(on_both_databases)]
@@ -483,7 +484,7 @@ async fn each_of_several_origins_is_named_alone(backend: Backend) {
     }
 }
 
-/// Apps serve their pages from a scheme of their own, which a URL parser knows no origin for.
+/// Apps serve their pages from a scheme of their own, whose origin a URL parser reports as opaque.
 #[apply(on_both_databases)]
 async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
     let apps = ["capacitor://localhost", "tauri://localhost", "ionic://localhost:8100"];
@@ -496,7 +497,7 @@ async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
         let reply = Reply::of(request).await;
         opened_to(&reply, origin);
         reply.expect(200);
-        // Some send no Origin with it, but where the page is.
+        // Some send no Origin with it, but a Referer.
         let request = ada.browser.bare(Method::POST, UPDATE_USER).json(&rename);
         let request = request.header("Cookie", ada.browser.cookie.as_ref().unwrap());
         Reply::of(request.header("Referer", format!("{origin}/index.html"))).await.expect(200);
@@ -522,7 +523,8 @@ async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
     }
 }
 
-/// A browser writes an origin in one way. Whatever is read as the same one is not what a browser has sent.
+/// A browser serialises an origin in exactly one way. Another spelling was not sent by a browser, even if it
+/// parses to the same origin.
 #[apply(on_both_databases)]
 async fn an_origin_is_compared_as_text(backend: Backend) {
     let server = backend.start_with(&["--trusted-origins", "https://Bücher.example:443/"]).await;
@@ -604,7 +606,7 @@ async fn a_cookie_for_pages_of_other_sites_says_so_and_is_secure(backend: Backen
     assert_eq!(attributes(&reply), ["HttpOnly", "Path=/", "SameSite=None", "Secure"]);
     let ada = server.anonymous.with_cookie(&reply.cookie().unwrap());
 
-    // The browser sends it from any page now: who may act is still asked.
+    // With SameSite=None the browser sends the cookie from any page: the origin is still checked.
     let rename = json!({ "name": "Ada" });
     for origin in FOREIGN {
         let request = from_page(&ada, Method::POST, UPDATE_USER, origin).json(&rename);
@@ -627,7 +629,7 @@ async fn a_cookie_for_pages_of_other_sites_is_not_sent_over_http() {
         settings.extend(public_url.iter().flat_map(|url| ["--public-url", url]));
         let config = config(&url, folder.path(), &settings);
         let Err(refusal) = app::Server::start(config, Clock::System, true).await else {
-            panic!("it started")
+            panic!("the server started")
         };
         assert_eq!(
             refusal.to_string(),

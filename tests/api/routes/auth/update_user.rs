@@ -66,7 +66,7 @@ async fn nobody_gives_themselves_a_role(backend: Backend) {
     }
     assert_eq!(user_of(&ada.browser).await, before);
 
-    // What says nothing in JavaScript is dropped, and what comes with it is taken.
+    // Falsy values in JavaScript are dropped, and the other fields are accepted.
     for role in [Value::Null, json!(false), json!(0), json!("")] {
         update(&ada.browser, json!({ "name": "Countess", "role": role })).await.expect(200);
     }
@@ -126,7 +126,7 @@ async fn a_picture_is_set_and_changed_and_taken_away(backend: Backend) {
         update(&ada.browser, json!({ "image": image })).await.expect(200);
         let user = user_of(&ada.browser).await;
         assert_eq!(user["image"], image);
-        assert_eq!(user["name"], "ada", "what is left out stays");
+        assert_eq!(user["name"], "ada", "a field that is left out stays unchanged");
     }
     let both = json!({ "name": "a".repeat(100), "image": "https://example.com/ada.png" });
     update(&ada.browser, both.clone()).await.expect(200);

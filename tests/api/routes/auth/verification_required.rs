@@ -1,9 +1,9 @@
-//! `--email-verification required`: nobody comes in before the address is shown to be theirs.
+//! `--email-verification required`: no user can sign in before their email is verified.
 use super::*;
 
 const REQUIRED: [&str; 2] = ["--email-verification", "required"];
 
-/// An answer to a sign-up, whose ids and address differ, and nothing else may.
+/// Returns a response to a sign-up without ids and email, the only parts that may differ.
 fn without_ids(reply: &Reply, email: &str) -> (u16, Vec<(String, String)>, String) {
     let user = reply.json()["user"].clone();
     let id = user["id"].as_str().unwrap();
@@ -17,7 +17,7 @@ async fn sign_up(server: &Server, name: &str, password: &str) -> Reply {
     server.anonymous.post(SIGN_UP, with(newcomer(name), "password", password)).await
 }
 
-/// Somebody who has signed up and shown that the address is theirs.
+/// Signs up a user who has verified their email.
 async fn confirmed(server: &Server, name: &str) -> Person {
     let user = sign_up(server, name, PASSWORD).await.expect(200)["user"].clone();
     let email = user["email"].as_str().unwrap().to_owned();
@@ -93,9 +93,9 @@ async fn signing_up_answers_the_same_for_any_address(backend: Backend) {
         "updatedAt": now,
     });
     assert_eq!(answer, json!({ "token": null, "user": user }));
-    assert_eq!(rows(&server, "users").await, 5, "nobody came but one");
-    assert_eq!(rows(&server, "sessions").await, sessions, "no session is begun");
-    assert!(is_signed_in(&admin.browser).await, "nor is one ended");
+    assert_eq!(rows(&server, "users").await, 5, "only one user was added");
+    assert_eq!(rows(&server, "sessions").await, sessions, "no session is created");
+    assert!(is_signed_in(&admin.browser).await, "no session is revoked");
 }
 
 #[apply(on_both_databases)]
@@ -134,7 +134,7 @@ async fn nobody_comes_in_before_the_address_is_confirmed(backend: Backend) {
 
     let link = server.last_mail_to(email).await.secret();
     let reply = confirm(&server.anonymous, &link).await;
-    assert_eq!(reply.header("set-cookie"), None, "no session is begun");
+    assert_eq!(reply.header("set-cookie"), None, "no session is created");
     reply.expect(200);
     let answer = sign_in_with(&server, email, PASSWORD).await.expect(200);
     assert_eq!(answer["user"]["id"], user["id"]);
@@ -157,7 +157,7 @@ async fn who_has_lost_the_link_asks_for_another(backend: Backend) {
     assert!(location(&follow(&server.anonymous, &link).await).ends_with("/welcome"));
     sign_in_with(&server, "ada@example.com", PASSWORD).await.expect(200);
 
-    // Or for a new password, which shows the same.
+    // A password reset verifies the email as well.
     let link = reset_link(&server, "grace@example.com").await;
     choose(&server, &link, NEW).await.expect(200);
     let answer = sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
@@ -189,22 +189,22 @@ async fn the_owner_of_a_taken_address_is_told_and_may_choose_a_password(backend:
     server.anonymous.post(SIGN_UP, with(body, "name", "BUY NOW evil.example")).await.expect(200);
     let mail = server.mail_to(&ada.email).await;
     assert_eq!(mail.len(), before + 1);
-    let letter = mail.last().unwrap();
-    assert_eq!(letter.subject, "You have an account at Portcullis");
-    assert!(!letter.text.contains("evil.example") && !letter.html.contains("evil.example"));
-    let link = letter.link();
+    let message = mail.last().unwrap();
+    assert_eq!(message.subject, "You have an account at Portcullis");
+    assert!(!message.text.contains("evil.example") && !message.html.contains("evil.example"));
+    let link = message.link();
     assert_eq!(link.path(), "/reset-password");
     assert_eq!(link.query(), None);
-    assert!(is_signed_in(&ada.browser).await, "until it is used nothing ends");
+    assert!(is_signed_in(&ada.browser).await, "the session is valid until the link is used");
 
-    choose(&server, &letter.secret(), NEW).await.expect(200);
+    choose(&server, &message.secret(), NEW).await.expect(200);
     assert!(!is_signed_in(&ada.browser).await);
     sign_in_with(&server, &ada.email, NEW).await.expect(200);
 
     lock_out(&admin, &ada).await;
     let before = server.outbox().await.len();
     sign_up(&server, "ada", PASSWORD).await.expect(200);
-    assert_eq!(server.outbox().await.len(), before, "who is locked out is not written to");
+    assert_eq!(server.outbox().await.len(), before, "a deactivated user gets no mail");
 }
 
 #[apply(on_both_databases)]
@@ -216,7 +216,7 @@ async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(b
     server.wait_for_jobs().await;
     sign_up(&server, "ada", PASSWORD).await.expect(200);
     let mail = server.mail_to(email).await;
-    let subjects: Vec<&str> = mail.iter().map(|letter| letter.subject.as_str()).collect();
+    let subjects: Vec<&str> = mail.iter().map(|message| message.subject.as_str()).collect();
     let expected = ["Confirm your email for Portcullis", "You have an account at Portcullis"];
     assert_eq!(subjects, expected);
     sign_in_with(&server, email, theirs).await.assert_problem(403, "EMAIL_NOT_VERIFIED");
@@ -230,7 +230,7 @@ async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(b
     }
     let answer = sign_in_with(&server, email, NEW).await.expect(200);
     assert_eq!(answer["user"]["emailVerified"], true);
-    // Nor does the first one's link do anything any more.
+    // Nor is the link of the first sign-up still valid.
     confirm(&server.anonymous, &mail[0].secret()).await.assert_problem(401, "INVALID_TOKEN");
 }
 
@@ -250,7 +250,7 @@ async fn of_two_who_sign_up_with_one_address_at_once_neither_learns_who_was_firs
         assert_eq!(without_ids(&one, &email), without_ids(&other, &email));
         one.expect(200);
         let mut subjects: Vec<String> =
-            server.mail_to(&email).await.into_iter().map(|letter| letter.subject).collect();
+            server.mail_to(&email).await.into_iter().map(|message| message.subject).collect();
         subjects.sort();
         let expected = ["Confirm your email for Portcullis", "You have an account at Portcullis"];
         assert_eq!(subjects, expected);
@@ -267,12 +267,12 @@ async fn who_was_invited_has_confirmed_the_address_by_choosing_a_password(backen
     let body = json!({ "name": "grace", "email": "grace@example.com" });
     admin.browser.post("/api/admin/users", body).await.expect(201);
     let link = server.last_mail_to("grace@example.com").await.secret();
-    // Whoever signs up with an address that was invited changes nothing there.
+    // A sign-up with the email of an invitation changes nothing.
     sign_up(&server, "grace", "the password of somebody else").await.expect(200);
-    let letter = server.last_mail_to("grace@example.com").await;
-    assert_eq!(letter.subject, "You have an account at Portcullis");
-    // Nor does it shorten the invitation.
+    let message = server.last_mail_to("grace@example.com").await;
+    assert_eq!(message.subject, "You have an account at Portcullis");
+    // Nor does it end the invitation early.
     choose(&server, &link, NEW).await.expect(200);
-    choose(&server, &letter.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
+    choose(&server, &message.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
     sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
 }

@@ -1,12 +1,12 @@
-//! Two spellings of an address. What an address is stands beside `src/fields.rs`.
+//! Spellings of an email. Which emails are valid is tested beside `src/fields.rs`.
 
 use proptest::prelude::*;
 
 use super::{holds, runtime};
 use crate::support::*;
 
-/// Invariant: whoever signs up with another spelling of an address that somebody has is refused, and
-/// whoever signs in with one is that somebody.
+/// Invariant: a sign-up with another spelling of an existing email is rejected, and a sign-in with another
+/// spelling signs in that same user.
 #[test]
 fn addresses_that_are_one_in_lower_case_are_one_account() {
     let runtime = runtime();
@@ -23,10 +23,10 @@ fn addresses_that_are_one_in_lower_case_are_one_account() {
         let body = |email: &str| json!({ "name": "x", "email": email, "password": PASSWORD });
         let sign_up =
             async |email: &str| server.anonymous.post("/api/auth/sign-up/email", body(email)).await;
-        let made = sign_up(&other).await;
-        // proptest may have thought of it before.
-        if made.status == 200 {
-            assert_eq!(made.json()["user"]["email"], one);
+        let registered = sign_up(&other).await;
+        // proptest may have generated it before.
+        if registered.status == 200 {
+            assert_eq!(registered.json()["user"]["email"], one);
         }
         for email in [&one, &other] {
             sign_up(email).await.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");

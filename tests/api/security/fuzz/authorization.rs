@@ -6,7 +6,7 @@ use reqwest::{Method, header::HeaderValue};
 use super::{header_bytes, holds, near, runtime};
 use crate::support::*;
 
-/// The header as it might be sent: with any scheme, separator and credentials, or any bytes at all.
+/// Generates headers as they might be sent: with any scheme, separator and credentials, or any bytes at all.
 fn values(real: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let scheme =
         select(vec!["Bearer", "bearer", "BEARER", "bEaReR", "Basic", "Token", "Bearer:", ""]);
@@ -40,8 +40,8 @@ async fn ask(caller: &Caller, values: &[Vec<u8>]) -> Reply {
     Reply::of(request).await
 }
 
-/// Whether these may be of another scheme, and so none of ours: one header that neither names Bearer nor
-/// carries a token's prefix.
+/// Whether these may be of another scheme, which is ignored: one header that neither names Bearer nor has the
+/// prefix of a token.
 fn may_be_foreign(values: &[Vec<u8>]) -> bool {
     let [value] = values else { return false };
     let text = String::from_utf8_lossy(value);
@@ -49,9 +49,9 @@ fn may_be_foreign(values: &[Vec<u8>]) -> bool {
     !scheme.eq_ignore_ascii_case("bearer") && !text.contains("sk_live_")
 }
 
-/// Invariant: a header that holds anything but `Bearer` and a whole token, and any two headers, are
-/// answered 401, also beside a live cookie; nothing is read from the store for it, and no cookie is set.
-/// Only a single header of another scheme is answered as if it had not been sent, to each caller alike.
+/// Invariant: a header that holds anything but `Bearer` and a whole token, and any two headers, are answered
+/// 401, also beside a live cookie; nothing is read from the store for it, and no cookie is set. Only a single
+/// header of another scheme is ignored, for each caller alike.
 #[test]
 fn whatever_the_header_holds_it_is_no_fault_no_session_and_no_read() {
     let runtime = runtime();
@@ -59,7 +59,7 @@ fn whatever_the_header_holds_it_is_no_fault_no_session_and_no_read() {
         let server = Backend::Sqlite.start().await;
         let ada = server.sign_up("ada").await;
         let token = ada.token(&["read"]).await.token.unwrap();
-        // Where each read fails, what is answered as ever has read nothing.
+        // On a server where each read fails, an unchanged response shows that nothing was read.
         let broken = Backend::Sqlite.start().await;
         crate::security::gate::break_store(&broken).await;
         (server, broken, ada, token)
@@ -89,7 +89,7 @@ fn whatever_the_header_holds_it_is_no_fault_no_session_and_no_read() {
     let foreign = foreign.prop_map(|value| vec![value]);
     holds(&runtime, 150, prop_oneof![6 => one, 2 => several, 1 => foreign], async |values| {
         let mut as_if_absent = Vec::new();
-        // The cookie is not one of the broken server's.
+        // The cookie is unknown to the broken server.
         for (server, cookie, status) in [
             (&server, None, 401),
             (&server, Some(&cookie), 200),

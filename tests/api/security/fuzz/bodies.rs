@@ -1,4 +1,4 @@
-//! Bodies, for every operation that takes one.
+//! Request bodies, for every operation that has one.
 
 use std::{cell::RefCell, iter};
 
@@ -10,7 +10,8 @@ use crate::{
     support::*,
 };
 
-/// Any JSON as text, since no value in memory holds half a surrogate pair or a number of 400 digits.
+/// Generates any JSON as text, since no value in memory can hold half a surrogate pair or a number of 400
+/// digits.
 fn json_text() -> impl Strategy<Value = String> {
     let fixed = select(vec![
         "null",
@@ -72,7 +73,8 @@ enum Fate {
     Becomes(String),
 }
 
-/// Bodies for an operation: its example with members changed, left out or added, any JSON, or no JSON.
+/// Generates bodies for an operation: its example with members changed, left out or added, any JSON, or no
+/// JSON.
 fn bodies(document: &Value, operation: &Operation<'_>) -> impl Strategy<Value = Vec<u8>> + use<> {
     let example = operation.example().unwrap().clone();
     let reference =
@@ -108,8 +110,8 @@ fn bodies(document: &Value, operation: &Operation<'_>) -> impl Strategy<Value = 
     ]
 }
 
-/// Invariant: whatever body an admin sends, the answer is one that the operation documents, never a
-/// fault, and a problem as documented where it refuses.
+/// Invariant: whatever body an admin sends, the response is one that the operation documents, never a 500, and
+/// a documented problem where the body is rejected.
 #[rstest]
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
@@ -136,7 +138,7 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             ])
             .collect::<Vec<_>>(),
     );
-    let mut taken = 0;
+    let mut accepted = 0;
     for operation in all.iter().filter(|operation| operation.example().is_some()) {
         let (owner, path) = runtime.block_on(async {
             let (owner, other) = (someone().await, someone().await);
@@ -147,7 +149,7 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             let id = make(&server, of, collection, &all, &other.id).await;
             (owner, format!("{collection}/{id}{rest}"))
         });
-        taken += 1;
+        accepted += 1;
         let caller = RefCell::new(owner.browser.clone());
         holds(
             &runtime,
@@ -155,7 +157,7 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             (media.clone(), bodies(&document, operation)),
             async |(media, body)| {
                 let mut admin = caller.borrow().clone();
-                // Some of what is asked ends the session that asks, or the account.
+                // Some of these requests end the session that sends them, or delete the account.
                 if admin.get("/api/admin/users?limit=1").await.status != 200 {
                     admin = someone().await.browser;
                     caller.replace(admin.clone());
@@ -166,5 +168,5 @@ fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
             },
         );
     }
-    assert!(taken >= 15, "{taken}");
+    assert!(accepted >= 15, "{accepted}");
 }

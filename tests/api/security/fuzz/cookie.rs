@@ -7,8 +7,8 @@ use reqwest::{Method, header::HeaderValue};
 use super::{header_bytes, holds, near, runtime};
 use crate::support::*;
 
-/// Whether a header still carries this very cookie, however its value is escaped, and with or without
-/// the quotes that RFC 6265, 4.1.1 allows around it.
+/// Whether a header still carries this very cookie, however its value is escaped, and with or without the
+/// quotes that RFC 6265, 4.1.1 allows around it.
 fn carries(header: &[u8], real: &str) -> bool {
     let decoded = |pair: &[u8]| {
         let at = pair.iter().position(|byte| *byte == b'=')?;
@@ -21,8 +21,8 @@ fn carries(header: &[u8], real: &str) -> bool {
     header.split(|byte| *byte == b';').any(|pair| decoded(pair) == real)
 }
 
-/// Invariant: a cookie that is not, bit for bit, one that we signed is nobody's, and whatever cookie
-/// the answer sets opens nothing either. Never a fault.
+/// Invariant: a cookie that is not, bit for bit, one that we signed is rejected, and any cookie that the
+/// response sets is not valid either. Never a 500.
 #[test]
 fn a_cookie_that_we_did_not_sign_opens_nothing_and_earns_none_that_does() {
     let runtime = runtime();

@@ -1,4 +1,4 @@
-//! Fields that a body has no business with.
+//! Fields that a client must not be able to set.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ use reqwest::Method;
 use super::{holds, runtime};
 use crate::{security::access::operations, support::*};
 
-/// Names that mean something to us somewhere, or to some language, or nothing at all.
+/// Generates names that mean something to us somewhere, or to some language, or nothing at all.
 fn names() -> impl Strategy<Value = String> {
     let known = select(vec![
         "id",
@@ -45,8 +45,8 @@ fn values() -> impl Strategy<Value = Value> {
     ])
 }
 
-/// Invariant: by our own rules a body with any field that the document does not name is refused, and
-/// the answer names that field.
+/// Invariant: in our own operations a body with any undocumented field is rejected, and the problem names that
+/// field.
 #[test]
 fn our_own_bodies_take_no_field_that_is_not_documented() {
     let runtime = runtime();
@@ -80,8 +80,8 @@ fn our_own_bodies_take_no_field_that_is_not_documented() {
     drop(server);
 }
 
-/// Invariant: whatever else the protocol's bodies carry, nobody becomes what they say of themselves but
-/// in name and picture.
+/// Invariant: whatever other fields the bodies of the protocol have, a user can set only their own name and
+/// picture.
 #[test]
 fn nobody_chooses_their_own_role_id_or_confirmation() {
     let runtime = runtime();

@@ -1,4 +1,4 @@
-//! Methods that a path does not take.
+//! Methods that a path does not support.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ const METHODS: [&str; 14] = [
     "MKCOL", "QUERY", "BREW", "X",
 ];
 
-/// Invariant: a path takes the methods that the document names, and HEAD where it takes GET unless that
-/// does something; any other is 405, and `Allow` names exactly those that are taken.
+/// Invariant: a path accepts the documented methods, and HEAD where it accepts GET unless that has side
+/// effects; any other method is answered 405, and `Allow` names exactly those that are accepted.
 #[tokio::test]
 async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
     let server = Backend::Sqlite.start().await;
@@ -25,22 +25,22 @@ async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
     let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for operation in operations(&document) {
         let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-000000000000");
-        let taken = paths.entry(path.replace("{token}", "x")).or_default();
-        taken.insert(operation.method.to_string());
+        let accepted = paths.entry(path.replace("{token}", "x")).or_default();
+        accepted.insert(operation.method.to_string());
         if operation.method == Method::GET && !once.contains(operation.id) {
-            taken.insert("HEAD".to_owned());
+            accepted.insert("HEAD".to_owned());
         }
     }
-    for (path, taken) in &paths {
+    for (path, accepted) in &paths {
         for method in METHODS {
             let sent = Method::from_bytes(method.as_bytes()).unwrap();
             let reply = Reply::of(server.anonymous.request(sent, path)).await;
-            if taken.contains(method) {
+            if accepted.contains(method) {
                 assert!(reply.status != 405 && reply.status.as_u16() < 500, "{method} {path}");
                 continue;
             }
             let allowed = reply.header("allow").unwrap_or_else(|| panic!("{method} {path}"));
-            assert_eq!(allowed.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), *taken);
+            assert_eq!(allowed.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), *accepted);
             assert_eq!(reply.status, 405, "{method} {path}");
             if method != "HEAD" {
                 reply.assert_problem(405, "method_not_allowed");
@@ -49,7 +49,7 @@ async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
     }
 }
 
-/// Invariant: what is not of the API takes GET and HEAD, and no other method does anything there.
+/// Invariant: paths outside the API accept GET and HEAD, and no other method does anything there.
 #[tokio::test]
 async fn pages_and_documents_take_get_and_head_alone() {
     let server = Backend::Sqlite.start().await;
@@ -81,13 +81,13 @@ async fn pages_and_documents_take_get_and_head_alone() {
     }
 }
 
-/// Invariant: nobody is connected to anything, here or elsewhere. Clients send CONNECT to proxies alone, so
-/// these are the bytes.
+/// Invariant: CONNECT opens no tunnel, to this server or elsewhere. Clients send CONNECT only to proxies, so
+/// the test sends raw bytes.
 #[tokio::test]
 async fn connect_is_a_method_like_any_other_and_opens_no_way() {
     let server = Backend::Sqlite.start().await;
     let ada = server.sign_up("ada").await;
-    let key = format!("Cookie: {}\r\n", ada.browser.cookie.as_deref().unwrap());
+    let cookie_header = format!("Cookie: {}\r\n", ada.browser.cookie.as_deref().unwrap());
     for (target, status) in [
         ("/api/me", "405"),
         ("/api/auth/sign-in/email", "405"),
@@ -99,10 +99,11 @@ async fn connect_is_a_method_like_any_other_and_opens_no_way() {
         ("127.0.0.1:1", "404"),
         ("http://example.com/api/me", "405"),
     ] {
-        for key in ["", &key] {
-            // What would go through, if there were a way.
+        for cookie_header in ["", &cookie_header] {
+            // The request that would go through a tunnel.
             let inner = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-            let head = format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n{key}\r\n{inner}");
+            let head =
+                format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n{cookie_header}\r\n{inner}");
             let seen = crate::contract::http::raw(&server, &head).await;
             assert_eq!(seen.split(' ').nth(1), Some(status), "{target}: {seen}");
             assert!(!seen.contains("HTTP/1.1 200"), "{target}: {seen}");

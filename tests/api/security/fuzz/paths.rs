@@ -8,7 +8,7 @@ use crate::{
     support::*,
 };
 
-/// Spellings that some server, proxy or router takes for the same path.
+/// Returns spellings that some server, proxy or router takes for the same path.
 fn spellings(path: &str) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = [
         format!("/{path}"),
@@ -59,8 +59,8 @@ async fn status(server: &Server, operation: &Operation<'_>, path: &str, cookie: 
         .unwrap_or_else(|| panic!("{seen}"))
 }
 
-/// Invariant: another spelling of a path is refused or answered as the path itself is; nobody gets
-/// further with it, neither the anonymous nor, where admins alone may, somebody else.
+/// Invariant: another spelling of a path is rejected or answered as the path itself is; no caller bypasses
+/// authorization with it, neither an anonymous one nor, on an admin's path, a user.
 #[tokio::test]
 async fn no_spelling_of_a_path_gets_further_than_the_path() {
     let server = Backend::Sqlite.start().await;
@@ -72,12 +72,16 @@ async fn no_spelling_of_a_path_gets_further_than_the_path() {
         let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-00000000000a");
         let path = path.replace("{token}", "x");
         let is_admins = path.starts_with("/api/admin/");
-        let keys = if is_admins { vec!["", &cookie] } else { vec![""] };
-        for key in keys {
-            let canonical = status(&server, &operation, &path, key).await;
-            assert_eq!(is_admins && !key.is_empty(), canonical == 403, "{path}: {canonical}");
+        let cookie_headers = if is_admins { vec!["", &cookie] } else { vec![""] };
+        for cookie_header in cookie_headers {
+            let canonical = status(&server, &operation, &path, cookie_header).await;
+            assert_eq!(
+                is_admins && !cookie_header.is_empty(),
+                canonical == 403,
+                "{path}: {canonical}"
+            );
             for spelling in spellings(&path) {
-                let seen = status(&server, &operation, &spelling, key).await;
+                let seen = status(&server, &operation, &spelling, cookie_header).await;
                 let refused = [400, 404, 405].contains(&seen);
                 assert!(
                     refused || seen == canonical,
@@ -90,5 +94,5 @@ async fn no_spelling_of_a_path_gets_further_than_the_path() {
         }
     }
     assert!(tried > 1000, "{tried}");
-    assert!(same > 50, "some spellings are the path itself: {same}");
+    assert!(same > 50, "some spellings are equivalent to the path: {same}");
 }

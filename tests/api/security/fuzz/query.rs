@@ -6,7 +6,7 @@ use url::form_urlencoded;
 use super::{assert_documented, holds, runtime};
 use crate::{security::access::operations, support::*};
 
-/// A query string of these names, with any values, or of anything.
+/// Generates a query string of these names with any values, or of anything.
 fn queries(names: Vec<String>) -> impl Strategy<Value = String> {
     let value = prop_oneof![
         any::<String>(),
@@ -23,8 +23,8 @@ fn queries(names: Vec<String>) -> impl Strategy<Value = String> {
     prop_oneof![3 => pairs, 1 => soup]
 }
 
-/// Invariant: a list answers 200 or 400 to any query string, and whatever else reads one, what it
-/// documents.
+/// Invariant: a list answers 200 or 400 to any query string, and any other operation with a query gives a
+/// documented response.
 #[rstest]
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]

@@ -1,4 +1,4 @@
-//! Where answers lead. What is accepted as a place stands beside `src/gate/next.rs`.
+//! Redirects. Which targets are accepted is tested beside `src/gate/next.rs`.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use url::{Url, form_urlencoded};
@@ -8,9 +8,9 @@ use crate::support::*;
 
 const TRUSTED: &str = "https://app.example.com";
 
-/// Texts that are nearly places: pieces that some parser reads as the end of one thing and the
-/// beginning of another.
-fn places() -> impl Strategy<Value = String> {
+/// Generates texts that resemble redirect targets: pieces that some parser reads as the end of one component
+/// and the beginning of another.
+fn targets() -> impl Strategy<Value = String> {
     let piece = select(vec![
         "/",
         "//",
@@ -53,7 +53,7 @@ fn places() -> impl Strategy<Value = String> {
     prop_oneof![3 => pieces.clone(), 3 => pieces.prop_map(|rest| format!("/{rest}")), 1 => any::<String>()]
 }
 
-/// What a browser on this page makes of an answer's Location: where it leads.
+/// Resolves a response's Location as a browser on this page does.
 #[track_caller]
 fn leads_to(page: &Url, reply: &Reply) -> Url {
     let location = reply.headers["location"].as_bytes();
@@ -63,8 +63,8 @@ fn leads_to(page: &Url, reply: &Reply) -> Url {
     url
 }
 
-/// Invariant: `next`, `callbackURL` and the place that somebody anonymous was going to lead to our
-/// origin, or where that is said to a trusted one; no Location holds a control character.
+/// Invariant: `next`, `callbackURL` and the page that an anonymous caller requested lead to our origin, or,
+/// where that is documented, to a trusted one; no Location holds a control character. No open redirect.
 #[test]
 fn no_location_leads_to_anybody_elses_origin() {
     let runtime = runtime();
@@ -76,8 +76,8 @@ fn no_location_leads_to_anybody_elses_origin() {
     let ours = Url::parse(&server.anonymous.base).unwrap();
     let public = server.state.site.public_url.origin();
     let trusted = Url::parse(TRUSTED).unwrap().origin();
-    holds(&runtime, 120, places(), async |place| {
-        let encoded: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
+    holds(&runtime, 120, targets(), async |target| {
+        let encoded: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
 
         let reply = ada.browser.navigate(&format!("/login?next={encoded}")).await;
         assert_eq!(reply.status, 302, "{}", reply.text);

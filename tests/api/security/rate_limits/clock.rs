@@ -19,7 +19,7 @@ const LIMITED: [&str; 12] = [
     "10",
 ];
 
-/// One request of each kind that is limited.
+/// Sends one request of each kind that is limited.
 async fn each_kind(server: &Server, person: &Person, name: &str) {
     person.browser.get("/api/me").await.expect(200);
     let right = credentials(&person.email, PASSWORD);
@@ -65,7 +65,7 @@ async fn a_limit_that_was_reached_ends_in_time_whatever_the_clock_is_set_to(back
     }
 }
 
-/// Writes moments into the tables as an instance with a wrong clock would have.
+/// Moves the times in the tables as an instance with a wrong clock would have written them.
 async fn put_into_the_future(server: &Server, by: Span) {
     let columns = [("rate_limits", "counted_at"), ("rate_limits", "empty_at")];
     let attempts = [("login_attempts", "last_at"), ("login_attempts", "begun_at")];
@@ -105,7 +105,7 @@ async fn stored_moments_in_the_future_make_no_wait_longer_than_the_rule(backend:
     assert_eq!(
         waits(&server.anonymous.post(SIGN_IN, right.clone()).await),
         30,
-        "it is not put off"
+        "the wait is not extended"
     );
     server.clock.set(started + seconds(60));
     server.anonymous.post(SIGN_IN, right).await.expect(200);

@@ -1,8 +1,8 @@
-//! Limits that all instances on one database count together.
+//! Limits that all instances on one database share.
 
 use super::*;
 
-/// Two instances on one PostgreSQL.
+/// Starts two instances on one PostgreSQL database.
 async fn two(settings: &[&str]) -> [Server; 2] {
     let folder = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
@@ -69,8 +69,8 @@ async fn limits_that_have_run_out_are_deleted(backend: Backend) {
     let server = backend.start_with(&settings).await;
     let wrong = credentials("nobody@example.com", WRONG);
     for number in 0..5 {
-        let place = format!("192.0.2.{number}");
-        forwarded(&server, &place, SIGN_IN, &wrong).await.expect(401);
+        let ip_address = format!("192.0.2.{number}");
+        forwarded(&server, &ip_address, SIGN_IN, &wrong).await.expect(401);
     }
     let rows = async || {
         let sql = "SELECT CAST(COUNT(*) AS TEXT) AS value FROM rate_limits";

@@ -1,4 +1,4 @@
-//! How many mails one mailbox gets: what is over it is not sent, and nobody is told.
+//! The limit of mails per mailbox: mail over it is not sent, and no response shows that.
 
 use super::*;
 
@@ -11,8 +11,8 @@ fn mailbox_of(email: &str) -> Value {
     json!({ "email": email })
 }
 
-/// An answer without what differs from request to request.
-fn told(reply: &Reply) -> (u16, Vec<String>, String) {
+/// Returns a response without what differs from request to request.
+fn without_request_id(reply: &Reply) -> (u16, Vec<String>, String) {
     let mut names: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
     names.sort();
     (reply.status.as_u16(), names, reply.text.clone())
@@ -27,7 +27,7 @@ async fn over_the_limit_the_answer_is_the_same_and_no_mail_is_sent(backend: Back
         let first = server.anonymous.post(REQUEST_RESET, mailbox_of(email)).await;
         for _ in 0..4 {
             let again = server.anonymous.post(REQUEST_RESET, mailbox_of(email)).await;
-            assert_eq!(told(&again), told(&first));
+            assert_eq!(without_request_id(&again), without_request_id(&first));
         }
         first.expect(200);
         for path in [SEND_VERIFICATION] {
@@ -71,10 +71,10 @@ async fn many_networks_reach_a_total_which_known_networks_are_not_part_of(backen
     server.wait_for_jobs().await;
     let before = server.mail_to(&ada.email).await.len();
     for network in 0..8 {
-        let place = format!("192.0.2.{network}");
-        forwarded(&server, &place, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
+        let ip_address = format!("192.0.2.{network}");
+        forwarded(&server, &ip_address, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
     }
-    // The sign-up's own was one of the five.
+    // The mail of the sign-up was one of the five.
     assert_eq!(server.mail_to(&ada.email).await.len(), before + 4);
     for left in [1, 2, 2] {
         forwarded(&server, HOME, REQUEST_RESET, &mailbox_of(&ada.email)).await.expect(200);
@@ -96,12 +96,12 @@ async fn a_sign_up_is_never_rejected_for_its_mailbox(backend: Backend) {
         assert_eq!(answer["user"]["email"], email);
         assert_eq!(server.outbox().await.len(), 0, "its mail is not sent");
         if verification == "required" {
-            // Nor is an account's owner told, and the answer stays the same.
+            // The account's owner gets no mail either, and the response stays the same.
             let again = server.anonymous.post(SIGN_UP, body).await.expect(200);
             assert_eq!(again["token"], Value::Null);
             assert_eq!(server.outbox().await.len(), 0);
         }
-        // Another link can be asked for later.
+        // Another link can be requested later.
         server.advance(seconds(30 * 60));
         server.anonymous.post(SEND_VERIFICATION, mailbox_of(email)).await.expect(200);
         let link = server.last_mail_to(email).await.secret();

@@ -1,4 +1,4 @@
-//! The login throttle: what ends it, and attempts that run at the same time.
+//! The login throttle: what ends it, and concurrent attempts.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::*;
 
 const NEW: &str = "a password of one's own choice";
 
-/// The owner's network, from which they have signed in before.
+/// The owner's known network, from which they have signed in before.
 const HOME: &str = "198.51.100.1";
-/// Where nobody has signed in.
+/// An unknown network, from which the owner has not signed in.
 const ELSEWHERE: &str = "192.0.2.9";
 
-/// A server with an account, and ten failed sign-ins from each of the two networks.
+/// Starts a server with an account, and ten failed sign-ins from each of the two networks.
 async fn throttled(backend: Backend) -> (Server, Person) {
     let server = backend.start_with(&PROXIED_TEN).await;
     let ada = server.sign_up("ada").await;
@@ -42,8 +42,8 @@ async fn is_let_in(server: &Server, email: &str, password: &str) {
 async fn a_password_reset_by_mail_ends_the_throttle_on_all_networks(backend: Backend) {
     let (server, ada) = throttled(backend).await;
     let reply = forwarded(&server, HOME, SIGN_IN, &credentials(&ada.email, PASSWORD)).await;
-    let told = "Too many failed sign-ins with this email. Try again in 60 seconds, or reset your password: that ends the wait.";
-    assert_eq!(reply.json()["message"], told);
+    let expected = "Too many failed sign-ins with this email. Try again in 60 seconds, or reset your password: that ends the wait.";
+    assert_eq!(reply.json()["message"], expected);
     server.anonymous.post(REQUEST_RESET, json!({ "email": ada.email })).await.expect(200);
     let link = server.last_mail_to(&ada.email).await.secret();
     let body = json!({ "newPassword": NEW, "token": link });
@@ -54,7 +54,7 @@ async fn a_password_reset_by_mail_ends_the_throttle_on_all_networks(backend: Bac
 #[apply(on_both_databases)]
 async fn a_change_of_password_ends_the_throttle_on_all_networks(backend: Backend) {
     let (server, ada) = throttled(backend).await;
-    // In a session, from a network of its own, which a sign-in there made known before.
+    // In a session, from a third network, which a sign-in has made a known one.
     let (wrong, right) = (credentials(&ada.email, WRONG), credentials(&ada.email, PASSWORD));
     server.advance(seconds(60));
     forwarded(&server, "203.0.113.77", SIGN_IN, &right).await.expect(200);
@@ -73,7 +73,7 @@ async fn a_change_of_address_leaves_the_throttle_behind_and_takes_known_networks
 ) {
     let (server, ada) = throttled(backend).await;
     let moved = "ada@new.example";
-    // Somebody has tried the new address before, from an unknown network.
+    // Sign-ins with the new email have failed before, from an unknown network.
     for _ in 0..10 {
         forwarded(&server, ELSEWHERE, SIGN_IN, &credentials(moved, WRONG)).await.expect(401);
     }
@@ -110,12 +110,12 @@ async fn the_operator_ends_the_throttle_on_all_networks(backend: Backend) {
         }
     };
     fill(PASSWORD).await;
-    let said = tool(&["user", "unlock", &ada.email], "");
-    assert!(said.contains("can try to sign in again at once"), "{said}");
+    let output = tool(&["user", "unlock", &ada.email], "");
+    assert!(output.contains("can try to sign in again at once"), "{output}");
     is_let_in(&server, &ada.email, PASSWORD).await;
     assert!(tool(&["user", "unlock", &ada.email], "").contains("had no failed sign-ins"));
 
-    // The networks of those sign-ins are known by now.
+    // The networks of those sign-ins have become known ones.
     server.advance(portcullis::time::days(91));
     fill(PASSWORD).await;
     tool(&["user", "password", &ada.email], NEW);
@@ -125,10 +125,10 @@ async fn the_operator_ends_the_throttle_on_all_networks(backend: Backend) {
     assert!(log.contains("login-unlocked") && log.contains("password-set"), "{log}");
 }
 
-/// Ten may fail. Many requests at once may have to wait for the database where this machine is busy.
+/// Ten may fail. Concurrent requests may have to wait for the database on a busy machine.
 const AT_ONCE: [&str; 4] = ["--wrong-passwords", "10", "--database-timeout", "60"];
 
-/// Sends so many sign-ins at once, and counts the answers by status.
+/// Sends this many concurrent sign-ins, and counts the responses by status.
 async fn at_once(callers: &[&Caller], number: usize, body: &Value) -> (usize, usize, usize) {
     let attempts = (0..number).map(|at| {
         let (caller, body) = (callers[at % callers.len()].clone(), body.clone());
@@ -163,7 +163,7 @@ async fn many_right_attempts_at_once_all_sign_in(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let right = credentials(&ada.email, PASSWORD);
     assert_eq!(at_once(&[&server.anonymous], many, &right).await, (many, 0, 0));
-    // Nothing is left over: ten may fail, and not one fewer.
+    // No attempt stays reserved: ten may fail, and not one fewer.
     for _ in 0..10 {
         server.anonymous.post(SIGN_IN, credentials(&ada.email, WRONG)).await.expect(401);
     }
@@ -177,11 +177,11 @@ async fn many_wrong_attempts_at_once_on_two_instances_are_limited_together() {
     let one = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
     let two = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
     let ada = one.sign_up("ada").await;
-    let made = || one.state.hashing.made() + two.state.hashing.made();
-    let before = made();
+    let hashes = || one.state.hashing.made() + two.state.hashing.made();
+    let before = hashes();
     let wrong = credentials(&ada.email, WRONG);
     assert_eq!(at_once(&[&one.anonymous, &two.anonymous], 60, &wrong).await, (0, 10, 50));
-    assert_eq!(made() - before, 10);
+    assert_eq!(hashes() - before, 10);
 }
 
 #[apply(on_both_databases)]
@@ -191,7 +191,7 @@ async fn an_attempt_waits_for_those_that_run_and_then_is_refused(backend: Backen
     let right = credentials(&ada.email, PASSWORD);
     let (store, origin) = (&server.state.store, origin_of(&ada));
     let begun = login_attempts::reserve(store, origin.clone(), 1, server.now()).await.unwrap();
-    // One runs without an end: a second waits a few seconds, and is refused without a long wait.
+    // One attempt does not end: a second waits a few seconds, and is then rejected with a short Retry-After.
     let reply = server.anonymous.post(SIGN_IN, right.clone()).await;
     assert_eq!(waits(&reply), 1);
     // Another waits, and signs in when the first has ended.
@@ -201,13 +201,13 @@ async fn an_attempt_waits_for_those_that_run_and_then_is_refused(backend: Backen
         login_attempts::resolve(store, begun.unwrap(), outcome, server.now()).await.unwrap();
     });
     waiting.expect(200);
-    // One whose instance died counts as failed after half a minute.
+    // An attempt whose instance died counts as failed after half a minute.
     login_attempts::reserve(store, origin, 1, server.now()).await.unwrap().unwrap();
     server.advance(seconds(30));
     assert_eq!(waits(&server.anonymous.post(SIGN_IN, right).await), 60);
 }
 
-/// What an attempt from the tests' own network is counted for.
+/// Returns the key by which an attempt from the tests' own network is counted.
 fn origin_of(person: &Person) -> Origin {
     Origin::new(&person.email, portcullis::limits::network("127.0.0.1".parse().unwrap()))
 }

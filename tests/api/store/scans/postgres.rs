@@ -1,4 +1,4 @@
-//! PostgreSQL: a server of its own writes the plan of each statement into its log, with the rows that were read.
+//! PostgreSQL: a separate server logs the plan of each statement, with the number of rows that were read.
 
 use tempfile::TempDir;
 use tokio_postgres::Client;
@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::{Costs, SIZES, ask_for_everything, compare, pattern, seed};
 use crate::support::*;
 
-/// Rows that a statement may read more: a page of an index may hold one or two that are dead.
+/// Rows that a statement may read in addition: an index page may hold one or two dead ones.
 const LITTLE: u64 = 10;
 
 #[tokio::test]
@@ -33,9 +33,9 @@ async fn no_statement_reads_more_rows_on_postgresql_when_the_tables_grow() {
     compare(&costs, LITTLE);
 }
 
-/// Has the server explain each statement of sessions that begin from now on.
+/// Makes the server explain each statement of sessions that begin from now on.
 async fn explain_all(client: &Client) {
-    // Without the library in this session, its settings have no name.
+    // Its settings are unknown until this session has loaded the library.
     client.batch_execute("LOAD 'auto_explain'").await.unwrap();
     for setting in [
         "session_preload_libraries = 'auto_explain'",
@@ -68,7 +68,7 @@ async fn log(client: &Client) -> Vec<u8> {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Each statement of a log with the rows that its scans have read.
+/// Returns each statement of a log with the rows that its scans have read.
 fn explained(log: &[u8]) -> Vec<(String, u64)> {
     let log = String::from_utf8_lossy(log);
     let mut explained = Vec::new();
@@ -90,7 +90,7 @@ fn explained(log: &[u8]) -> Vec<(String, u64)> {
     explained
 }
 
-/// The rows that the scans of a plan have read, whether or not they were of use.
+/// Counts the rows that the scans of a plan have read, including those that a filter removed.
 fn rows_read(node: &Value) -> u64 {
     let number = |name: &str| node[name].as_u64().unwrap_or_default();
     let own = if node["Node Type"].as_str().is_some_and(|kind| kind.ends_with("Scan")) {

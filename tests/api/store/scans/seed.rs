@@ -1,15 +1,15 @@
-//! Rows in numbers, by SQL that both databases take but for a few words.
+//! Adds many rows, with SQL that both databases accept but for a few words.
 
 use std::ops::Range;
 
 use crate::support::Backend;
 
-/// The id of the user, session, token, event or job with this number.
+/// Returns the id of the user, session, token, event or job with this number.
 pub fn id(number: usize) -> String {
     format!("01900000-0000-7000-8000-{}", 100_000_000_000_usize + number)
 }
 
-/// The statements that add the rows with these numbers, where no trigger is at work.
+/// Returns the statements that add the rows with these numbers, to be run without triggers.
 pub fn statements(backend: Backend, numbers: Range<usize>) -> Vec<String> {
     let (bytes, day, now) = match backend {
         Backend::Sqlite => ("CAST(TEXT AS BLOB)", "86400000000", "(unixepoch() * 1000000)"),
@@ -31,16 +31,16 @@ pub fn statements(backend: Backend, numbers: Range<usize>) -> Vec<String> {
             "INSERT INTO {into} WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to}) SELECT {select}"
         )
     });
-    // Who was added by requests at the size before is no admin at the next.
+    // Users whom requests have added at the previous size are not admins at the next.
     let demotion = format!("UPDATE users SET role = 'user' WHERE id > '{}'", id(NOBODY));
     std::iter::once(demotion).chain(statements).collect()
 }
 
-/// A number that no row has: the ids of rows that are added by requests are higher.
+/// A number that no row has: rows that requests add have higher ids.
 const NOBODY: usize = 899_999_999_999;
 
-/// A tenth of all first names is Li and a tenth Wei, as is a tenth of all last names. There are 24 admins
-/// and 100 deactivated users, whatever the size. One token in three is revoked, and one expired or will be.
+/// A tenth of all first names is Li and a tenth Wei, and the same holds for last names. There are 24 admins and
+/// 100 deactivated users at every size. One token in three is revoked, and one is expired or will be.
 const STATEMENTS: [&str; 17] = [
     "users (id, name, email, email_verified, role, deactivated_at, created_at, updated_at, search_indexed) SELECT IDS, CASE i % 10 WHEN 0 THEN 'Li' WHEN 1 THEN 'Wei' ELSE 'Ada' END || ' ' || CASE (i / 10) % 10 WHEN 0 THEN 'Wei' WHEN 1 THEN 'Li' ELSE 'Hopper' END || ' ' || i, 'user' || i || '@example.com', TRUE, CASE WHEN i % 100 = 0 AND i < 2400 THEN 'admin' ELSE 'user' END, CASE WHEN i % 97 = 1 AND i < 9700 THEN NOW END, NOW - DAY, NOW - DAY, TRUE FROM n",
     "user_words (word, user_id) SELECT CASE i % 10 WHEN 0 THEN 'li' WHEN 1 THEN 'wei' ELSE 'ada' END, IDS FROM n",

@@ -1,4 +1,4 @@
-//! SQLite: each statement is executed again on a connection that counts its steps, and taken back.
+//! SQLite: each statement is executed again on a connection that counts its steps, and rolled back.
 
 use rusqlite::{Connection, ErrorCode, StatementStatus, types::Value};
 use tempfile::TempDir;
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::{Costs, SIZES, ask_for_everything, compare, pattern, seed};
 use crate::support::*;
 
-/// Steps that a statement may take more without reading more: a step or two of a page that is split.
+/// Steps that a statement may take without reading more: a few when a page is split.
 const LITTLE: u64 = 200;
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn no_statement_takes_more_steps_on_sqlite_when_the_tables_grow() {
     compare(&costs, LITTLE);
 }
 
-/// Adds rows without the triggers, which would note each as a change.
+/// Adds rows without the triggers, which would log each as a change.
 fn add_rows(file: &std::path::Path, numbers: std::ops::Range<usize>) {
     let database = Connection::open(file).unwrap();
     database.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; BEGIN").unwrap();
@@ -57,7 +57,7 @@ fn add_rows(file: &std::path::Path, numbers: std::ops::Range<usize>) {
     database.execute_batch("COMMIT").unwrap();
 }
 
-/// All that a server executes while it is asked for everything, which it has forgotten when it is over.
+/// Returns the distinct statements that a server executes for all requests. The server is stopped afterwards.
 async fn statements_of(url: &str) -> Vec<String> {
     let statements = record(url);
     let server = Server::on(url, TempDir::new().unwrap(), &[]).await;
@@ -69,7 +69,7 @@ async fn statements_of(url: &str) -> Vec<String> {
     seen.into_iter().filter(|statement| distinct.insert(statement.clone())).collect()
 }
 
-/// How many steps a statement takes; none if it is no query. What it changes is taken back.
+/// Counts the steps of a statement; `None` if it is not a query. Its changes are rolled back.
 fn steps(database: &Connection, statement: &str) -> Option<u64> {
     let (sql, values) = statement.split_once(" -- binds: ").unwrap_or((statement, "[]"));
     let is_query =
@@ -87,7 +87,7 @@ fn steps(database: &Connection, statement: &str) -> Option<u64> {
         match rows.next() {
             Ok(Some(_)) => {}
             Ok(None) => break,
-            // A row that is there already: what it took to find out is counted.
+            // The row exists already: the steps until that was found are counted.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 break;
             }
@@ -101,7 +101,7 @@ fn steps(database: &Connection, statement: &str) -> Option<u64> {
     Some(u64::try_from(steps).unwrap())
 }
 
-/// The members of a list as Rust writes it for debugging.
+/// Returns the members of a list in Rust's debug format.
 fn items(list: &str) -> Vec<&str> {
     let inner = list.trim().trim_start_matches('[').strip_suffix(']').unwrap_or_default();
     let (mut depth, mut quoted, mut escaped, mut start) = (0, false, false, 0);
@@ -125,10 +125,10 @@ fn items(list: &str) -> Vec<&str> {
     items
 }
 
-/// A value from how Diesel shows it: as SQLite's own, or as Rust's.
+/// Parses a value from Diesel's debug output, which formats it as SQLite's type or as Rust's.
 fn value(shown: &str) -> Value {
     let text = |shown: &str| {
-        // What JSON writes in another way is in no statement's condition.
+        // Strings that JSON escapes differently occur in no statement's condition.
         Value::Text(serde_json::from_str(shown).unwrap_or_else(|_| shown.to_owned()))
     };
     if let Ok(number) = shown.parse() {
@@ -148,9 +148,10 @@ fn value(shown: &str) -> Value {
         "Binary" | "BorrowedBinary" => {
             Value::Blob(items(inner).into_iter().map(|byte| byte.parse().unwrap()).collect())
         }
-        // A hash shows nothing of itself. It is found by a unique index, or, as this one, not.
+        // The debug output hides a hash. A hash is looked up in a unique index, whether or not it is found, as
+        // this one is not.
         "HashOf" => Value::Blob(vec![7; 32]),
-        _ => panic!("{shown} is a value of no known kind"),
+        _ => panic!("{shown} is a value of an unknown kind"),
     }
 }
 

@@ -1,10 +1,10 @@
-//! Rows whose time is over, by the thousand.
+//! Thousands of expired rows.
 
 use portcullis::time::Timestamp;
 
 use crate::support::Backend;
 
-/// A moment, as SQL writes it.
+/// Formats a moment as SQL.
 pub fn moment(backend: Backend, at: Timestamp) -> String {
     match backend {
         Backend::Sqlite => at.micros().to_string(),
@@ -12,7 +12,7 @@ pub fn moment(backend: Backend, at: Timestamp) -> String {
     }
 }
 
-/// SQL that adds so many sessions of a user which ended at this moment.
+/// Returns SQL that adds this many sessions of a user which ended at this moment.
 pub fn add_sessions(backend: Backend, user_id: &str, count: usize, end: Timestamp) -> String {
     let end = moment(backend, end);
     let (hash, yes) = match backend {

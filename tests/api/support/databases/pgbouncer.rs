@@ -1,4 +1,4 @@
-//! PgBouncer before a test's database.
+//! PgBouncer in front of a test's database.
 
 use std::{
     fs,
@@ -16,14 +16,14 @@ use crate::support::within_timeout;
 /// Runs until its standard input closes, which happens however the test process ends.
 const SCRIPT: &str = r#""$1" -q "$2" & read -r _ || true; kill -INT $!; wait"#;
 
-/// A PgBouncer, ended when dropped.
+/// A PgBouncer process, stopped on drop.
 pub struct PgBouncer {
     child: Child,
     _folder: TempDir,
 }
 
 impl PgBouncer {
-    /// Starts one with these lines of configuration, and gives the database's URL through it.
+    /// Starts PgBouncer with these lines of configuration, and returns the URL of the database through it.
     pub async fn before(url: &str, settings: &[&str]) -> (Self, String) {
         let mut url = url::Url::parse(url).unwrap();
         let folder = TempDir::new().unwrap();
@@ -71,7 +71,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Debian puts it where only root looks.
+/// Returns the path of the program: Debian installs it in a folder that only root's PATH has.
 fn program() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

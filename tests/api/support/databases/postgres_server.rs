@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own, thrown away with the test run; or the one of `TEST_DATABASE_URL`.
+//! A temporary PostgreSQL server for the test run; or the one of `TEST_DATABASE_URL`.
 
 use std::{
     env, fs,
@@ -17,10 +17,10 @@ use portcullis::store::{Location, Store};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-/// Initialises a cluster, runs it, and takes it down when its standard input closes, which happens
-/// however the test process ends. Each line that comes there before is a signal to restart it with.
-/// Nothing here has to outlive a power cut, so nothing is written for that. Nor is anything vacuumed: with a database
-/// for each test there would be no end to it.
+/// Initialises a cluster, runs it, and stops it when standard input closes, which happens however the test
+/// process ends. Each line that arrives there before is a signal to restart it with. No data here has to
+/// survive a power cut, so `fsync` is off. Autovacuum is off as well: with a database for each test it would
+/// never finish.
 const SCRIPT: &str = r#"
 set -eu
 dir=$(mktemp -d)
@@ -44,28 +44,28 @@ kill -QUIT $!
 wait
 "#;
 
-/// A server, and a database on it that every test's own is copied from.
+/// A server, with a template database that every test's own database is copied from.
 struct Cluster {
     url: String,
     authority: PathBuf,
-    // Closing its standard input is what ends the server, so both are kept to the end.
+    // Closing its standard input stops the server, so both are kept to the end.
     keep: Option<(Child, TempDir)>,
 }
 
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// The URL of a new, migrated database.
+/// Returns the URL of a new, migrated database.
 pub async fn database() -> String {
     let cluster = CLUSTER.get_or_init(Cluster::start).await;
     let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    // Through the log of changes, which is the default, it takes twice as long.
+    // The default strategy, through the write-ahead log, takes twice as long.
     let copied = format!("CREATE DATABASE {name} TEMPLATE {} STRATEGY file_copy", template());
     cluster.execute(&copied).await;
     cluster.at(&name)
 }
 
-/// The URL of a new database without a table in it.
+/// Returns the URL of a new database without tables.
 pub async fn empty_database() -> String {
     let cluster = CLUSTER.get_or_init(Cluster::start).await;
     let name = format!("empty_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -73,12 +73,12 @@ pub async fn empty_database() -> String {
     cluster.at(&name)
 }
 
-/// The certificate authority of the server, where it is our own.
+/// Returns the certificate authority of the server, where the server is our own.
 pub async fn authority() -> PathBuf {
     CLUSTER.get_or_init(Cluster::start).await.authority.clone()
 }
 
-/// A server that only one test uses, which may therefore take it down.
+/// A server that only one test uses, which may therefore stop it.
 pub struct Restartable(Cluster);
 
 impl Restartable {
@@ -88,13 +88,13 @@ impl Restartable {
         Self(cluster)
     }
 
-    /// The URL of its one database.
+    /// Returns the URL of its one database.
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// Ends it with a signal, INT for a stop in order or QUIT for a crash, and begins to start it again
-    /// a second later.
+    /// Stops the server with a signal, INT for a fast shutdown or QUIT for a crash, and starts it again a
+    /// second later.
     pub fn restart(&mut self, signal: &str) {
         let (shell, _) = self.0.keep.as_mut().unwrap();
         writeln!(shell.stdin.as_mut().unwrap(), "{signal}").unwrap();
@@ -152,7 +152,7 @@ impl Cluster {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("PostgreSQL did not come up within 30 seconds at {}", self.url);
+        panic!("PostgreSQL did not start within 30 seconds at {}", self.url);
     }
 
     async fn execute(&self, sql: &str) {
@@ -165,19 +165,19 @@ impl Cluster {
     }
 }
 
-/// A connection of a test's own to this database.
+/// Opens a test's own connection to this database.
 pub async fn connect(url: &str) -> tokio_postgres::Client {
     let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(driver);
     client
 }
 
-/// A certificate for this host that vouches for itself, so that TLS is tested with a real check.
+/// Creates a self-signed certificate for this host, so that TLS is tested with real verification.
 pub fn make_certificate(folder: &Path, host: &str) -> (PathBuf, PathBuf) {
-    let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+    let generated = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
-    fs::write(&certificate, made.cert.pem()).unwrap();
-    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::write(&certificate, generated.cert.pem()).unwrap();
+    fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
     #[cfg(unix)]
     for (path, mode) in [(folder, 0o755), (&key, 0o644)] {
         use std::os::unix::fs::PermissionsExt;
@@ -186,7 +186,7 @@ pub fn make_certificate(folder: &Path, host: &str) -> (PathBuf, PathBuf) {
     (certificate, key)
 }
 
-/// PostgreSQL refuses to run as root, so root runs it as the user that Debian's package makes.
+/// Runs PostgreSQL, which refuses to run as root, as the user that Debian's package creates.
 pub fn as_ordinary_user() -> Command {
     let id = Command::new("id").arg("-u").output().expect("`id` runs");
     if id.stdout.trim_ascii() == b"0" {
@@ -198,7 +198,7 @@ pub fn as_ordinary_user() -> Command {
     }
 }
 
-/// Where PostgreSQL's programs are: Debian keeps them off the PATH, in a folder for each version.
+/// Returns the folder of PostgreSQL's programs: Debian keeps them off the PATH, in a folder for each version.
 pub fn binaries() -> PathBuf {
     static FOUND: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut found = FOUND.lock().unwrap();

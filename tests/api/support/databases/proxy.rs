@@ -1,4 +1,4 @@
-//! A wire to PostgreSQL that can be made to fail in the ways that wires do.
+//! A proxy in front of PostgreSQL that fails on demand, in the ways in which networks fail.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,44 +8,45 @@ use tokio::{
     sync::watch,
 };
 
-/// What the wire does. What it did to a connection, it does to that connection for ever.
+/// What the proxy does. A connection that has failed stays failed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ProxyMode {
-    /// It carries.
+    /// Forwards.
     Pass,
-    /// It carries each piece this much later.
+    /// Forwards each piece with this delay.
     Slow(Duration),
-    /// Nobody listens, and who was connected is cut off.
+    /// Refuses new connections, and closes those that are open.
     Refuse,
-    /// Whoever is connected or connects is reset.
+    /// Resets every connection, old and new.
     Reset,
-    /// It accepts, swallows, and never says anything.
+    /// Accepts connections and data, and never responds.
     BlackHole,
-    /// PostgreSQL has closed what was open, and nobody has told the client; new connections are carried.
+    /// PostgreSQL has closed the open connections, but the client has not been notified; new connections are
+    /// forwarded.
     HalfOpen,
 }
 
-/// The wire's end, for as long as the test's runtime runs.
+/// A handle to the proxy, which runs for as long as the test's runtime.
 pub struct Proxy {
-    wire: watch::Sender<ProxyMode>,
+    mode: watch::Sender<ProxyMode>,
 }
 
 impl Proxy {
-    /// A wire to this database, and its URL over the wire.
+    /// Starts a proxy in front of this database, and returns the URL through it.
     pub async fn to(url: &str) -> (Self, String) {
         let mut url = url::Url::parse(url).unwrap();
         let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (wire, told) = watch::channel(ProxyMode::Pass);
-        tokio::spawn(listen(listener, address, target, told));
+        let (mode, receiver) = watch::channel(ProxyMode::Pass);
+        tokio::spawn(listen(listener, address, target, receiver));
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(address.port())).unwrap();
-        (Self { wire }, url.into())
+        (Self { mode }, url.into())
     }
 
-    pub fn set(&self, wire: ProxyMode) {
-        self.wire.send_replace(wire);
+    pub fn set(&self, mode: ProxyMode) {
+        self.mode.send_replace(mode);
     }
 }
 
@@ -53,53 +54,53 @@ async fn listen(
     mut listener: TcpListener,
     address: SocketAddr,
     target: String,
-    mut wire: watch::Receiver<ProxyMode>,
+    mut mode: watch::Receiver<ProxyMode>,
 ) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                tokio::spawn(serve(accepted.unwrap().0, target.clone(), wire.clone()));
+                tokio::spawn(serve(accepted.unwrap().0, target.clone(), mode.clone()));
             }
-            changed = wire.changed() => if changed.is_err() { return },
+            changed = mode.changed() => if changed.is_err() { return },
         }
-        if *wire.borrow() == ProxyMode::Refuse {
+        if *mode.borrow() == ProxyMode::Refuse {
             drop(listener);
-            if wire.wait_for(|wire| *wire != ProxyMode::Refuse).await.is_err() {
+            if mode.wait_for(|mode| *mode != ProxyMode::Refuse).await.is_err() {
                 return;
             }
-            listener = TcpListener::bind(address).await.expect("its own port is still free");
+            listener = TcpListener::bind(address).await.expect("the proxy's port is still free");
         }
     }
 }
 
-async fn serve(client: TcpStream, target: String, wire: watch::Receiver<ProxyMode>) {
-    let now = *wire.borrow();
+async fn serve(client: TcpStream, target: String, mode: watch::Receiver<ProxyMode>) {
+    let now = *mode.borrow();
     match now {
         ProxyMode::Refuse | ProxyMode::Reset => reset(client),
         ProxyMode::BlackHole => swallow(client).await,
         ProxyMode::Pass | ProxyMode::Slow(_) | ProxyMode::HalfOpen => {
             if let Ok(server) = TcpStream::connect(target).await {
-                carry(client, server, wire).await;
+                carry(client, server, mode).await;
             }
         }
     }
 }
 
-/// Carries both ways until either side closes or the wire fails.
-async fn carry(mut client: TcpStream, mut server: TcpStream, mut wire: watch::Receiver<ProxyMode>) {
-    let (mut asked, mut answered) = (vec![0; 65536], vec![0; 65536]);
+/// Forwards in both directions until either side closes or the proxy fails.
+async fn carry(mut client: TcpStream, mut server: TcpStream, mut mode: watch::Receiver<ProxyMode>) {
+    let (mut from_client, mut from_server) = (vec![0; 65536], vec![0; 65536]);
     loop {
         tokio::select! {
-            // What comes while the wire fails is lost with it.
+            // Data that arrives during a failure is lost with it.
             biased;
-            changed = wire.changed() => {
-                let now = *wire.borrow();
+            changed = mode.changed() => {
+                let now = *mode.borrow();
                 match now {
                     _ if changed.is_err() => return,
                     ProxyMode::Pass | ProxyMode::Slow(_) => {}
                     ProxyMode::Refuse | ProxyMode::Reset => return reset(client),
                     ProxyMode::BlackHole => {
-                        // Neither end learns that the other has gone: that is lost too.
+                        // Keeps both sockets open, so that neither end learns that the other has gone.
                         let _server = server;
                         swallow(client).await;
                         return std::future::pending().await;
@@ -110,11 +111,11 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, mut wire: watch::Re
                     }
                 }
             }
-            read = client.read(&mut asked) => {
-                if !pass_on(read, &asked, &mut server, &wire).await { return }
+            read = client.read(&mut from_client) => {
+                if !pass_on(read, &from_client, &mut server, &mode).await { return }
             }
-            read = server.read(&mut answered) => {
-                if !pass_on(read, &answered, &mut client, &wire).await { return }
+            read = server.read(&mut from_server) => {
+                if !pass_on(read, &from_server, &mut client, &mode).await { return }
             }
         }
     }
@@ -124,9 +125,9 @@ async fn pass_on(
     read: std::io::Result<usize>,
     bytes: &[u8],
     to: &mut TcpStream,
-    wire: &watch::Receiver<ProxyMode>,
+    mode: &watch::Receiver<ProxyMode>,
 ) -> bool {
-    let now = *wire.borrow();
+    let now = *mode.borrow();
     if let ProxyMode::Slow(delay) = now {
         tokio::time::sleep(delay).await;
     }

@@ -17,13 +17,13 @@ thread_local! {
     static OWN: RefCell<Option<Statements>> = const { RefCell::new(None) };
 }
 
-/// Notes the statements of the server that is started next on this database.
+/// Records the statements of the server that is started next on this database.
 pub fn record(url: &str) -> Statements {
     set_default_instrumentation(instrumentation).unwrap();
     WATCHED.lock().unwrap().entry(url.to_owned()).or_default().clone()
 }
 
-/// Called on a server's own thread, which opens its connections, before it does.
+/// Called on the server's own thread, before it opens its connections there.
 pub fn adopt(url: &str) {
     let own = WATCHED.lock().unwrap().get(url).cloned();
     OWN.with(|statements| *statements.borrow_mut() = own);

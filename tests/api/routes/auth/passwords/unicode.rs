@@ -1,4 +1,4 @@
-//! A password is the same one however Unicode writes it.
+//! A password is the same whichever Unicode normal form the client sends.
 
 use argon2::{Argon2, PasswordHasher as _, password_hash::phc};
 use portcullis::store::accounts;
@@ -64,7 +64,7 @@ async fn a_hash_of_the_form_that_was_entered_is_renewed_at_the_next_sign_in(back
     sign_in_with(&server, &ada.email, &wrong)
         .await
         .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-    assert_eq!(stored().await, entered, "not before the password is seen");
+    assert_eq!(stored().await, entered, "no hash is replaced before a correct password");
     ada.browser.post(VERIFY_PASSWORD, json!({ "password": DECOMPOSED })).await.expect(200);
     sign_in_with(&server, &ada.email, DECOMPOSED).await.expect(200);
     let renewed = stored().await;
@@ -72,10 +72,11 @@ async fn a_hash_of_the_form_that_was_entered_is_renewed_at_the_next_sign_in(back
     for password in [COMPOSED, DECOMPOSED] {
         sign_in_with(&server, &ada.email, password).await.expect(200);
     }
-    assert_eq!(stored().await, renewed, "and only once");
+    assert_eq!(stored().await, renewed, "the hash is replaced only once");
 }
 
-/// Nearly all the time that an answer takes is hashing, so it must not say who has an account.
+/// Nearly all the time of a response is hashing, so its length must not show which emails have an account
+/// (enumeration).
 #[apply(on_both_databases)]
 async fn a_wrong_password_takes_as_many_hashes_for_every_address(backend: Backend) {
     let server = backend.start().await;
@@ -96,7 +97,7 @@ async fn lengths_are_those_of_the_composed_form(backend: Backend) {
     let sign_up = async |password: &str| {
         server.anonymous.post(SIGN_UP, with(newcomer("ada"), "password", password)).await
     };
-    // Twelve code points as they are sent, seven composed.
+    // Twelve code points as they are sent, seven when composed.
     sign_up("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}78")
         .await
         .assert_problem(400, "PASSWORD_TOO_SHORT");

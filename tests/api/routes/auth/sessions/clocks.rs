@@ -8,7 +8,7 @@ async fn session(browser: &Caller) -> Value {
     browser.get(GET_SESSION).await.expect(200)["session"].clone()
 }
 
-/// Whether the password counts as entered just now.
+/// Whether the session counts as fresh.
 async fn is_fresh(browser: &Caller) -> bool {
     let reply = browser.post("/api/tokens", json!({ "name": "t" })).await;
     let is_fresh = reply.status == 201;
@@ -30,7 +30,7 @@ async fn a_session_from_a_clock_a_year_ahead_is_bounded_and_not_fresh(backend: B
     for (browser, life) in [(&remembered, 30), (&for_now, 1)] {
         let until = (right + days(life)).to_string();
         assert!(!is_fresh(browser).await);
-        assert_eq!(session(browser).await["expiresAt"], until, "before it is written");
+        assert_eq!(session(browser).await["expiresAt"], until, "before the use is written");
         server.write_last_uses().await;
         let written = session(browser).await;
         assert_eq!(written["expiresAt"], until);
@@ -41,7 +41,7 @@ async fn a_session_from_a_clock_a_year_ahead_is_bounded_and_not_fresh(backend: B
         assert!(is_signed_in(&renewed).await);
         server.write_last_uses().await;
         server.advance(seconds(1));
-        assert!(!is_signed_in(&renewed).await, "{life}: however it is used");
+        assert!(!is_signed_in(&renewed).await, "{life}: despite its use");
         server.clock.set(right);
     }
 }

@@ -1,4 +1,4 @@
-//! Several tabs of one browser share a cookie, and their answers come in any order.
+//! Several tabs of one browser share a cookie, and their responses arrive in any order.
 
 use std::sync::{
     Mutex,
@@ -9,7 +9,7 @@ use portcullis::store::lease_settings;
 
 use super::*;
 
-/// A browser, whose cookie is what the last answer said.
+/// A browser that stores the cookie of the last response.
 struct Browser {
     anonymous: Caller,
     cookie: Mutex<String>,
@@ -21,17 +21,17 @@ impl Browser {
     }
 
     fn keep(&self, reply: &Reply) {
-        let cookie = reply.cookie().expect("it sets another cookie");
+        let cookie = reply.cookie().expect("the response sets another cookie");
         *self.cookie.lock().unwrap() = cookie;
     }
 }
 
-/// Asks all the time, as a page that watches its session does, until it is told to stop.
+/// Sends requests all the time, as a page that watches its session does, until it is stopped.
 async fn poll(browser: &Browser, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let tab = browser.tab();
         for reply in [tab.get(GET_SESSION).await, tab.navigate(ME).await, tab.get(ME).await] {
-            assert_eq!(reply.header("set-cookie"), None, "a late answer touches no cookie");
+            assert_eq!(reply.header("set-cookie"), None, "a late response sets no cookie");
         }
     }
 }
@@ -65,7 +65,7 @@ async fn tabs_that_poll_while_another_gets_a_new_cookie_keep_it(backend: Backend
                 };
                 browser.keep(&reply);
                 reply.expect(200);
-                // Answers to what was sent before are still on their way.
+                // Responses to earlier requests are still on their way.
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 stop.store(true, Ordering::Relaxed);
                 how.starts_with("change").then_some(new)
@@ -79,7 +79,7 @@ async fn tabs_that_poll_while_another_gets_a_new_cookie_keep_it(backend: Backend
                 assert!(is_signed_in(&tab).await, "{how}");
                 assert_eq!(tab.get(GET_SESSION).await.expect(200)["user"]["id"], ada.id.as_str());
             }
-            assert!(!is_signed_in(&before).await, "{how}: the old cookie is dead");
+            assert!(!is_signed_in(&before).await, "{how}: the old cookie is rejected");
         }
     }
 }
