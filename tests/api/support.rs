@@ -1,6 +1,7 @@
 //! The application under test, typed callers, databases.
 
 mod caller;
+pub mod contracts;
 mod databases;
 mod declared_responses;
 mod log_secret_scan;
@@ -14,6 +15,10 @@ mod smtp;
 mod sql;
 
 pub use caller::{Caller, Reply};
+pub(crate) use contracts::{
+    mailed_link::{MailedLink, Rejection, mailed_link},
+    user_owned_resource::{InvalidField, UserOwnedResource, user_owned_resource},
+};
 pub use databases::{
     PgBouncer, Proxy, ProxyMode, Restartable, add_sessions, connect, moment, record,
 };
