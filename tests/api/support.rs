@@ -1,6 +1,29 @@
-//! The application under test, typed callers, databases.
+//! The test kit: the server under test, typed callers, mail, time and databases. A product that is built on this one can
+//! use it as it is.
+//!
+//! - **Server and database.** `#[apply(on_both_databases)]` runs a test on SQLite and on PostgreSQL.
+//!   `backend.start()` starts a server with a new database, a clock of its own and a real socket; `start_with` adds
+//!   settings as the command line writes them. PostgreSQL is started once for all tests, or is the one that
+//!   `TEST_DATABASE_URL` names. Dropping the server stops it.
+//! - **Callers.** `server.anonymous` has no credentials. `server.sign_up("ada")` and `sign_up_admin` create a user, whose
+//!   `browser` is signed in by cookie; `ada.token(&["read"])` calls with an API token. Each request is checked against
+//!   the OpenAPI document: a response that is not declared there fails the test, as does one that shows a credential.
+//! - **Responses.** `reply.expect(201)` returns the body of a success, and `reply.assert_problem(404, "not_found")` that of
+//!   an error. `pages` walks through a list, forwards and back.
+//! - **Time** passes only where the test says so: `server.advance(days(1))`, `server.clock.set(…)`.
+//! - **Mail** arrives in `server.outbox()`; `server.last_mail_to(email).await.secret()` is what its link carries.
+//! - **SQL.** `execute` and `select` work on the server's database, beside the API.
+//! - **Outages.** `OutageProbe` holds a cookie and a token, and checks that all requests are unavailable (503) during an
+//!   outage and that both work after it. `Proxy`, `PgBouncer` and `Restartable` make outages.
+//! - **Concurrency.** `rounds(8)` is how often a race is run; `RACE_ROUNDS` sets more. Such a test has `concurrent` in its
+//!   name.
+//! - **Contracts** are the tests of a whole kind in one line: `user_owned_resource!(Tasks)` for a resource, and
+//!   `mailed_link!(Invitation)` for a link in a mail ([`contracts`]).
+//!
+//! `support/sample.rs` is a complete test to copy.
 
 mod caller;
+pub mod contracts;
 mod databases;
 mod declared_responses;
 mod log_secret_scan;
@@ -8,12 +31,17 @@ mod node_package;
 mod outage_probe;
 mod outbox;
 mod pagination;
+mod sample;
 mod server;
 mod server_process;
 mod smtp;
 mod sql;
 
 pub use caller::{Caller, Reply};
+pub(crate) use contracts::{
+    mailed_link::{MailedLink, Rejection, mailed_link},
+    user_owned_resource::{InvalidField, UserOwnedResource, user_owned_resource},
+};
 pub use databases::{
     PgBouncer, Proxy, ProxyMode, Restartable, add_sessions, connect, moment, record,
 };

@@ -1,86 +1,90 @@
 //! /api/projects
 
 mod create;
-mod delete;
-mod list;
-mod show;
-mod update;
 
 use crate::support::*;
 
-/// What is no name: each breaks another rule.
-fn bad_names() -> Vec<Value> {
-    let long = "a".repeat(101);
-    vec![
-        json!(""),
-        json!("   "),
-        json!(long),
-        json!("two\nlines"),
-        json!("a bell \u{7}"),
-        json!("a nul \0"),
-        json!("a C1 control \u{85}"),
-        json!(7),
-        json!(true),
-        json!(["name"]),
-        json!({ "name": "name" }),
-    ]
-}
+struct Projects;
 
-/// What is no description.
-fn bad_descriptions() -> Vec<Value> {
-    vec![json!("a".repeat(2001)), json!("a nul \0"), json!("a bell \u{7}"), json!(7), json!([])]
-}
+impl UserOwnedResource for Projects {
+    const PATH: &'static str = "/api/projects";
+    const LABEL: &'static str = "name";
+    const REQUIRED: &'static [&'static str] = &["name"];
 
-/// What does not fit the other fields, and what is said of it.
-pub fn bad_fields() -> Vec<(&'static str, Value, &'static str)> {
-    const SHORT_NAME: &str = "must be 1 to 30 characters of a-z, 0-9 and, between them, hyphens";
-    const STATUS: &str = "must be one of planned, active, done";
-    const DATE: &str = "must be a date such as 2026-11-28";
-    let mut bad = Vec::new();
-    for name in ["", "Engine", "an engine", "-engine", "engine-", "\u{fc}ber", &"e".repeat(31)] {
-        bad.push(("shortName", json!(name), SHORT_NAME));
+    fn body(label: &str) -> Value {
+        json!({ "name": label, "description": "of brass" })
     }
-    for status in [json!(""), json!("Planned"), json!("archived")] {
-        bad.push(("status", status, STATUS));
+
+    fn valid_bodies() -> Vec<Value> {
+        vec![
+            json!({
+                "name": "Analytical Engine", "shortName": "engine-1", "description": "of brass",
+                "status": "done", "estimatedHours": 10_000, "dueDate": "9999-12-31"
+            }),
+            json!({
+                "name": "1", "shortName": "1", "description": null,
+                "status": "active", "estimatedHours": 1, "dueDate": "0001-01-01"
+            }),
+        ]
     }
-    for hours in [json!(0), json!(-1), json!(10_001), json!(i32::MIN)] {
-        bad.push(("estimatedHours", hours, "must be 1 to 10000"));
+
+    fn valid_changes() -> Vec<Value> {
+        vec![
+            json!({ "name": "renamed" }),
+            json!({ "description": "new" }),
+            json!({ "description": null }),
+            json!({
+                "shortName": "engine", "status": "done", "estimatedHours": 7, "dueDate": "2026-11-28"
+            }),
+            json!({ "shortName": null }),
+            json!({ "estimatedHours": null }),
+            json!({ "dueDate": null }),
+            json!({ "shortName": "other" }),
+            json!({ "status": "active" }),
+            json!({ "estimatedHours": 8 }),
+            json!({ "dueDate": "2024-02-29" }),
+        ]
     }
-    for date in ["", "2026-02-29", "2026-11-28T00:00:00Z", "28.11.2026", "0000-01-01"] {
-        bad.push(("dueDate", json!(date), DATE));
+
+    fn invalid_fields() -> Vec<InvalidField> {
+        const SHORT_NAME: &str =
+            "must be 1 to 30 characters of a-z, 0-9 and, between them, hyphens";
+        const STATUS: &str = "must be one of planned, active, done";
+        const HOURS: &str = "must be 1 to 10000";
+        const DATE: &str = "must be a date such as 2026-11-28";
+        let mut invalid = Vec::new();
+        let mut add = |field, message, values: &[Value]| {
+            invalid.extend(values.iter().map(|value| (field, value.clone(), message)));
+        };
+        let texts =
+            ["", "   ", &"a".repeat(101), "two\nlines", "a bell \u{7}", "a nul \0", "\u{85}"];
+        add("name", "", &texts.map(Value::from));
+        add("name", "", &[json!(7), json!(true), json!(["name"]), json!({ "name": "name" })]);
+        let texts = [&"a".repeat(2001), "a nul \0", "a bell \u{7}"];
+        add("description", "", &texts.map(Value::from));
+        add("description", "", &[json!(7), json!([])]);
+        let texts = ["", "Engine", "an engine", "-engine", "engine-", "\u{fc}ber", &"e".repeat(31)];
+        add("shortName", SHORT_NAME, &texts.map(Value::from));
+        add("status", STATUS, &["", "Planned", "archived"].map(Value::from));
+        add("estimatedHours", HOURS, &[0, -1, 10_001, i32::MIN].map(Value::from));
+        let texts = ["", "2026-02-29", "2026-11-28T00:00:00Z", "28.11.2026", "0000-01-01"];
+        add("dueDate", DATE, &texts.map(Value::from));
+        // Of another type.
+        add("shortName", "", &[json!(7)]);
+        add("status", "", &[json!(1), json!({ "planned": null })]);
+        add("estimatedHours", "", &[json!("7"), json!(1.5), json!(4_294_967_296_u64)]);
+        add("dueDate", "", &[json!(20_261_128)]);
+        invalid
     }
-    for (field, value) in [
-        ("shortName", json!(7)),
-        ("status", json!(1)),
-        ("status", json!({ "planned": null })),
-        ("estimatedHours", json!("7")),
-        ("estimatedHours", json!(1.5)),
-        ("estimatedHours", json!(4_294_967_296_u64)),
-        ("dueDate", json!(20_261_128)),
+
+    fn unknown_fields() -> Vec<(&'static str, Value)> {
         // In the case of a column, and not of a field.
-        ("short_name", json!("engine")),
-        ("estimated_hours", json!(7)),
-        ("due_date", json!("2026-11-28")),
-    ] {
-        bad.push((field, value, ""));
+        vec![
+            ("short_name", json!("engine")),
+            ("estimated_hours", json!(7)),
+            ("due_date", json!("2026-11-28")),
+        ]
     }
-    bad
 }
 
-/// What no project is called by.
-fn unknown_projects() -> Vec<String> {
-    ["none", "1", "%00", "%ff", "null", "..%2f..", &"9".repeat(500)]
-        .iter()
-        .map(|text| format!("/api/projects/{text}"))
-        .chain([format!("/api/projects/{}", portcullis::store::page::new_id())])
-        .collect()
-}
-
-/// Makes a project and says where it is.
-async fn make(owner: &Caller, name: &str) -> String {
-    let body = json!({ "name": name, "description": "as it was" });
-    let made = owner.post("/api/projects", body).await;
-    let place = made.header("location").unwrap().to_owned();
-    made.expect(201);
-    place
-}
+user_owned_resource!(Projects);

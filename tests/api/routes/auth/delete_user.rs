@@ -23,6 +23,30 @@ fn deleted() -> Value {
     json!({ "success": true, "message": "User deleted" })
 }
 
+struct DeleteAccount;
+
+impl MailedLink for DeleteAccount {
+    const LIFETIME: Span = HOUR;
+    const INVALID: Rejection = (404, "INVALID_TOKEN");
+    const DEACTIVATED: Rejection = (401, "UNAUTHORIZED");
+    const USED: Option<&'static [Rejection]> = Some(&[(401, "UNAUTHORIZED"), Self::INVALID]);
+    const NEEDS_SESSION: bool = true;
+
+    async fn issue_newer(server: &Server, user: &Person) -> String {
+        deletion_link(server, user).await
+    }
+
+    async fn redeem(_server: &Server, user: &Person, secret: &str) -> Reply {
+        delete_with(&user.browser, json!({ "token": secret })).await
+    }
+
+    async fn took_effect(_server: &Server, admin: &Person, user: &Person) -> bool {
+        admin.browser.get(&format!("/api/admin/users/{}", user.id)).await.status == 404
+    }
+}
+
+mailed_link!(DeleteAccount);
+
 /// Every table that holds rows of somebody's, with how many are this user's; but for the note of a revocation, which
 /// comes and goes.
 async fn rows_of(server: &Server, id: &str) -> Vec<(String, usize)> {

@@ -9,7 +9,7 @@ use portcullis::{
 
 use super::*;
 
-fn hours(n: u32) -> Span {
+const fn hours(n: u32) -> Span {
     seconds(n * 60 * 60)
 }
 
@@ -45,6 +45,60 @@ async fn leads_on(server: &Server, link: &str) -> bool {
 /// The subjects of all mail to an address, oldest first.
 async fn subjects(server: &Server, email: &str) -> Vec<String> {
     server.mail_to(email).await.into_iter().map(|letter| letter.subject).collect()
+}
+
+struct PasswordReset;
+
+impl MailedLink for PasswordReset {
+    const LIFETIME: Span = hours(1);
+    const INVALID: Rejection = (400, "INVALID_TOKEN");
+
+    async fn issue_newer(server: &Server, user: &Person) -> String {
+        reset_link(server, &user.email).await
+    }
+
+    async fn redeem(server: &Server, _user: &Person, secret: &str) -> Reply {
+        choose(server, secret, NEW).await
+    }
+
+    async fn took_effect(server: &Server, _admin: &Person, user: &Person) -> bool {
+        sign_in_with(server, &user.email, NEW).await.status == 200
+    }
+}
+
+mailed_link!(PasswordReset);
+
+mod invitation {
+    use super::*;
+
+    struct Invitation;
+
+    impl MailedLink for Invitation {
+        const LIFETIME: Span = days(3);
+        const INVALID: Rejection = PasswordReset::INVALID;
+
+        async fn issue(server: &Server, admin: &Person, name: &str) -> (Person, String) {
+            let (created, secret) = invite(server, admin, name).await;
+            let [id, email] =
+                ["id", "email"].map(|field| created[field].as_str().unwrap().to_owned());
+            (Person { id, email, browser: server.anonymous.clone() }, secret)
+        }
+
+        async fn issue_newer(server: &Server, user: &Person) -> String {
+            PasswordReset::issue_newer(server, user).await
+        }
+
+        async fn redeem(server: &Server, user: &Person, secret: &str) -> Reply {
+            PasswordReset::redeem(server, user, secret).await
+        }
+
+        async fn took_effect(server: &Server, admin: &Person, user: &Person) -> bool {
+            PasswordReset::took_effect(server, admin, user).await
+        }
+    }
+
+    // A link to reset the password, which expires sooner, does not supersede it.
+    mailed_link!(Invitation: expiry, single_use, email, deactivated, revoked, malformed, concurrent);
 }
 
 #[apply(on_both_databases)]
@@ -580,40 +634,6 @@ async fn no_sign_in_with_the_old_password_outlives_the_reset(backend: Backend) {
         }
         server.clear_outbox().await;
     }
-}
-
-#[apply(on_both_databases)]
-async fn a_link_lets_nobody_in_who_is_locked_out_and_is_not_spent(backend: Backend) {
-    let server = backend.start().await;
-    let admin = server.sign_up_admin("admin").await;
-    let ada = server.sign_up("ada").await;
-    let link = reset_link(&server, &ada.email).await;
-    lock_out(&admin, &ada).await;
-    for _ in 0..2 {
-        choose(&server, &link, NEW).await.assert_problem(403, "USER_DEACTIVATED");
-    }
-    sign_in_with(&server, &ada.email, PASSWORD).await.assert_problem(403, "USER_DEACTIVATED");
-    let user = shown_to(&admin, &ada.id).await;
-    assert_ne!(user["deactivatedAt"], Value::Null, "{user}");
-    assert_eq!(user["emailVerified"], false);
-    let_in_again(&admin, &ada).await;
-    assert!(is_signed_in(&ada.browser).await);
-    choose(&server, &link, NEW).await.expect(200);
-    sign_in_with(&server, &ada.email, NEW).await.expect(200);
-}
-
-#[apply(on_both_databases)]
-async fn who_is_locked_out_for_good_has_no_link_left(backend: Backend) {
-    let server = backend.start().await;
-    let admin = server.sign_up_admin("admin").await;
-    let ada = server.sign_up("ada").await;
-    let link = reset_link(&server, &ada.email).await;
-    let path = format!("/api/admin/users/{}/deactivate", ada.id);
-    admin.browser.post(&path, json!({ "revokeCredentials": true })).await.expect(200);
-    choose(&server, &link, NEW).await.assert_problem(400, "INVALID_TOKEN");
-    let_in_again(&admin, &ada).await;
-    choose(&server, &link, NEW).await.assert_problem(400, "INVALID_TOKEN");
-    sign_in_with(&server, &ada.email, PASSWORD).await.expect(200);
 }
 
 #[apply(on_both_databases)]

@@ -19,6 +19,34 @@ async fn is_verified(person: &Person) -> bool {
     user_of(&person.browser).await["emailVerified"].as_bool().unwrap()
 }
 
+struct VerifyEmail;
+
+impl MailedLink for VerifyEmail {
+    const LIFETIME: Span = HOUR;
+    const INVALID: Rejection = (401, "INVALID_TOKEN");
+    const EXPIRED: Rejection = (401, "TOKEN_EXPIRED");
+    const USED: Option<&'static [Rejection]> = None;
+
+    async fn issue(server: &Server, _admin: &Person, name: &str) -> (Person, String) {
+        newcomer_with_link(server, name).await
+    }
+
+    async fn issue_newer(server: &Server, user: &Person) -> String {
+        send(&server.anonymous, &user.email).await.expect(200);
+        server.last_mail_to(&user.email).await.secret()
+    }
+
+    async fn redeem(server: &Server, _user: &Person, secret: &str) -> Reply {
+        confirm(&server.anonymous, secret).await
+    }
+
+    async fn took_effect(_server: &Server, admin: &Person, user: &Person) -> bool {
+        shown_to(admin, &user.id).await["emailVerified"] == true
+    }
+}
+
+mailed_link!(VerifyEmail);
+
 #[apply(on_both_databases)]
 async fn a_token_or_a_foreign_page_asks_for_no_link(backend: Backend) {
     let server = backend.start().await;
@@ -190,33 +218,6 @@ async fn an_address_is_confirmed_once(backend: Backend) {
     }
     assert_eq!(server.mail_to(&ada.email).await.len(), 1, "there is nothing more to say");
     assert!(!dump(&server).await.contains(&link), "it was stored hashed");
-}
-
-#[apply(on_both_databases)]
-async fn a_link_used_twice_at_once_confirms_and_shows_no_error(backend: Backend) {
-    let server = backend.start().await;
-    for round in 0..8 {
-        let (ada, link) = newcomer_with_link(&server, &format!("ada{round}")).await;
-        let (one, other) =
-            tokio::join!(confirm(&server.anonymous, &link), confirm(&ada.browser, &link));
-        one.expect(200);
-        other.expect(200);
-        assert!(is_verified(&ada).await);
-    }
-}
-
-#[apply(on_both_databases)]
-async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
-    let server = backend.start().await;
-    let (ada, old) = newcomer_with_link(&server, "ada").await;
-    let (grace, other) = newcomer_with_link(&server, "grace").await;
-    send(&server.anonymous, &ada.email).await.expect(200);
-    let new = server.last_mail_to(&ada.email).await.secret();
-    confirm(&server.anonymous, &old).await.assert_problem(401, "INVALID_TOKEN");
-    assert!(!is_verified(&ada).await);
-    confirm(&server.anonymous, &new).await.expect(200);
-    confirm(&server.anonymous, &other).await.expect(200);
-    assert!(is_verified(&grace).await, "another's takes nobody else's place");
 }
 
 #[apply(on_both_databases)]
@@ -416,21 +417,6 @@ async fn head_spends_no_link(backend: Backend) {
     assert_eq!(reply.header("allow"), Some("GET, POST"));
     assert!(!is_verified(&ada).await);
     confirm(&server.anonymous, &link).await.expect(200);
-}
-
-#[apply(on_both_databases)]
-async fn a_link_confirms_nothing_for_who_is_locked_out_and_is_not_spent(backend: Backend) {
-    let server = backend.start().await;
-    let admin = server.sign_up_admin("admin").await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
-    lock_out(&admin, &ada).await;
-    for _ in 0..2 {
-        confirm(&server.anonymous, &link).await.assert_problem(403, "USER_DEACTIVATED");
-    }
-    assert_eq!(shown_to(&admin, &ada.id).await["emailVerified"], false);
-    let_in_again(&admin, &ada).await;
-    confirm(&server.anonymous, &link).await.expect(200);
-    assert!(is_verified(&ada).await);
 }
 
 #[apply(on_both_databases)]

@@ -7,93 +7,12 @@ use super::*;
 const PATH: &str = "/api/projects";
 
 #[apply(on_both_databases)]
-async fn nobody_makes_a_project(backend: Backend) {
-    let server = backend.start().await;
-    server.anonymous.post(PATH, json!({ "name": "x" })).await.assert_problem(401, "UNAUTHORIZED");
-}
-
-#[apply(on_both_databases)]
-async fn a_token_that_may_only_read_makes_none(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let reader = ada.token(&["read"]).await;
-    reader.post(PATH, json!({ "name": "x" })).await.assert_problem(403, "insufficient_scope");
-    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
-}
-
-#[apply(on_both_databases)]
-async fn a_name_is_one_line_of_1_to_100_characters(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    for name in bad_names().into_iter().chain([Value::Null]) {
-        let reply = ada.browser.post(PATH, json!({ "name": name })).await;
-        let problem = reply.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["field"], "name", "{name}: {problem}");
-        assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{name}: {problem}");
-    }
-    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
-}
-
-#[apply(on_both_databases)]
-async fn a_description_is_text_of_at_most_2000_characters(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    for description in bad_descriptions() {
-        let body = json!({ "name": "x", "description": description });
-        let problem = ada.browser.post(PATH, body).await.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["field"], "description", "{description}: {problem}");
-    }
-    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
-}
-
-#[apply(on_both_databases)]
 async fn all_that_is_wrong_is_said_at_once(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "name": "", "description": "\0" });
     let problem = ada.browser.post(PATH, body).await.assert_problem(422, "validation_failed");
     assert_eq!(each(problem["errors"].as_array().unwrap(), "field"), ["description", "name"]);
-}
-
-#[apply(on_both_databases)]
-async fn what_is_no_field_is_refused(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let grace = server.sign_up("grace").await;
-    for (field, value) in [
-        ("userId", json!(grace.id)),
-        ("user_id", json!(grace.id)),
-        ("id", json!(portcullis::store::page::new_id())),
-        ("createdAt", json!("2000-01-01T00:00:00.000Z")),
-    ] {
-        let body = json!({ "name": "x", field: value });
-        let problem = ada.browser.post(PATH, body).await.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
-    }
-    for person in [ada, grace] {
-        assert_eq!(person.browser.get(PATH).await.expect(200)["items"], json!([]));
-    }
-}
-
-#[apply(on_both_databases)]
-async fn a_body_that_is_absent_or_empty_lacks_its_name(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let absent = ada.browser.request(Method::POST, PATH);
-    let empty = ada.browser.request(Method::POST, PATH).json(&json!({}));
-    for request in [absent, empty] {
-        let problem = Reply::of(request).await.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["field"], "name", "{problem}");
-    }
-}
-
-#[apply(on_both_databases)]
-async fn a_body_that_is_no_object_is_refused(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    for body in [json!(null), json!("name"), json!(7), json!([])] {
-        ada.browser.post(PATH, body).await.assert_problem(422, "validation_failed");
-    }
 }
 
 #[apply(on_both_databases)]
@@ -193,52 +112,6 @@ async fn a_name_of_any_script_is_kept_as_it_is(backend: Backend) {
         assert_eq!(made["description"], Value::Null);
         let place = format!("{PATH}/{}", made["id"].as_str().unwrap());
         assert_eq!(ada.browser.get(&place).await.expect(200), made);
-    }
-}
-
-#[apply(on_both_databases)]
-async fn a_token_that_may_write_makes_a_project_of_its_owner(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let place = make(&ada.token(&["write"]).await, "by script").await;
-    assert_eq!(ada.browser.get(&place).await.expect(200)["name"], "by script");
-}
-
-#[apply(on_both_databases)]
-async fn a_field_that_does_not_fit_is_named(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    for (field, value, message) in bad_fields() {
-        let reply = ada.browser.post(PATH, json!({ "name": "x", field: value })).await;
-        let problem = reply.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{field} {value}: {problem}");
-        assert_eq!(problem["errors"][0]["field"], field, "{value}: {problem}");
-        let said = problem["errors"][0]["message"].as_str().unwrap();
-        assert!(said == message || message.is_empty(), "{field} {value}: {problem}");
-    }
-    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
-}
-
-#[apply(on_both_databases)]
-async fn each_field_is_shown_as_it_was_sent(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    for body in [
-        json!({
-            "name": "Analytical Engine", "shortName": "engine-1", "description": "of brass",
-            "status": "done", "estimatedHours": 10_000, "dueDate": "9999-12-31"
-        }),
-        json!({
-            "name": "1", "shortName": "1", "description": null,
-            "status": "active", "estimatedHours": 1, "dueDate": "0001-01-01"
-        }),
-    ] {
-        let made = ada.browser.post(PATH, body.clone()).await.expect(201);
-        let place = format!("{PATH}/{}", made["id"].as_str().unwrap());
-        assert_eq!(ada.browser.get(&place).await.expect(200), made);
-        for (field, value) in body.as_object().unwrap() {
-            assert_eq!(made[field], *value, "{made}");
-        }
     }
 }
 

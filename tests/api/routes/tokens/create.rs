@@ -8,12 +8,6 @@ use portcullis::{
 use super::*;
 
 #[apply(on_both_databases)]
-async fn nobody_makes_a_token(backend: Backend) {
-    let server = backend.start().await;
-    server.anonymous.post(PATH, json!({ "name": "x" })).await.assert_problem(401, "UNAUTHORIZED");
-}
-
-#[apply(on_both_databases)]
 async fn a_token_cannot_make_a_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
@@ -36,59 +30,6 @@ async fn a_session_whose_password_is_a_day_old_makes_none(backend: Backend) {
     ada.browser.post(PATH, body.clone()).await.assert_problem(403, "SESSION_NOT_FRESH");
 
     ada.browser.with_password_entered().await.post(PATH, body).await.expect(201);
-}
-
-#[apply(on_both_databases)]
-async fn a_field_that_does_not_fit_is_named(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let bodies = [
-        ("name", json!({ "name": "" })),
-        ("name", json!({ "name": " " })),
-        ("name", json!({ "name": "a".repeat(101) })),
-        ("name", json!({ "name": "two\nlines" })),
-        ("name", json!({ "name": "a nul \0" })),
-        ("name", json!({ "name": 7 })),
-        ("name", json!({ "name": null })),
-        ("scopes", json!({ "name": "x", "scopes": [] })),
-        ("scopes", json!({ "name": "x", "scopes": ["read", "write", "read", "write"] })),
-        ("scopes", json!({ "name": "x", "scopes": "read" })),
-        ("scopes[1]", json!({ "name": "x", "scopes": ["read", "root"] })),
-        ("scopes[0]", json!({ "name": "x", "scopes": ["READ"] })),
-        ("expiresInDays", json!({ "name": "x", "expiresInDays": 0 })),
-        ("expiresInDays", json!({ "name": "x", "expiresInDays": 3651 })),
-        ("expiresInDays", json!({ "name": "x", "expiresInDays": -1 })),
-        ("expiresInDays", json!({ "name": "x", "expiresInDays": 1.5 })),
-        ("expiresInDays", json!({ "name": "x", "expiresInDays": "30" })),
-        ("expiresInDays", json!({ "name": "x", "expiresInDays": 4_294_967_297_u64 })),
-    ];
-    for (field, body) in bodies {
-        let reply = ada.browser.post(PATH, body.clone()).await;
-        let problem = reply.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["field"], field, "{body}: {problem}");
-    }
-    assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([]));
-}
-
-#[apply(on_both_databases)]
-async fn what_is_no_field_is_refused(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let grace = server.sign_up("grace").await;
-    for (field, value) in [
-        ("userId", json!(grace.id)),
-        ("user_id", json!(grace.id)),
-        ("expiresAt", json!("2999-01-01T00:00:00.000Z")),
-        ("token", json!(Server::unknown_token())),
-        ("prefix", json!("sk_live_")),
-    ] {
-        let reply = ada.browser.post(PATH, json!({ "name": "x", field: value })).await;
-        let problem = reply.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
-    }
-    for person in [ada, grace] {
-        assert_eq!(person.browser.get(PATH).await.expect(200)["items"], json!([]));
-    }
 }
 
 #[apply(on_both_databases)]

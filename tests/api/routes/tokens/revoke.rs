@@ -29,28 +29,6 @@ async fn a_token_does_not_revoke_its_sister(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_strangers_token_is_not_there_and_works_on(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let grace = server.sign_up("grace").await;
-    let admin = server.sign_up_admin("admin").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    for stranger in [grace, admin] {
-        stranger.browser.delete(&place(&made)).await.assert_problem(404, "not_found");
-    }
-    holder(&server, &made).get("/api/me").await.expect(200);
-}
-
-#[apply(on_both_databases)]
-async fn an_id_that_is_none_is_not_there(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    for place in unknown_tokens() {
-        ada.browser.delete(&place).await.assert_problem(404, "not_found");
-    }
-}
-
-#[apply(on_both_databases)]
 async fn a_cookie_is_no_current_token(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;

@@ -1,0 +1,339 @@
+//! The contract of a user-owned resource: only its owner can list, show, update and delete an item, by the cookie or by
+//! a token that has the scope; lists are paginated, and bodies validated.
+//!
+//! Describe the resource with [`UserOwnedResource`], and add `user_owned_resource!(Tasks);` below. That makes a module
+//! `contract` with the tests that the macro at the end of this file names. For a resource that differs, name the parts
+//! that apply: `user_owned_resource!(ApiTokens: access, list, show);`.
+
+pub mod access;
+pub mod create;
+pub mod delete;
+pub mod list;
+pub mod show;
+pub mod update;
+
+use portcullis::{store::page::new_id, time::seconds};
+use reqwest::{Method, RequestBuilder};
+
+use crate::support::{BAD_PAGES, Backend, Caller, Person, Reply, Value, each, json, pages, rounds};
+
+/// A field, a value that it does not accept, and the message of the error: empty where the JSON parser words it.
+pub type InvalidField = (&'static str, Value, &'static str);
+
+/// A resource whose items belong to the user who created them.
+pub trait UserOwnedResource {
+    /// The path of the list. That of an item is this, a slash and the item's `id`.
+    const PATH: &'static str;
+
+    /// A field of any text, by which the tests tell items apart.
+    const LABEL: &'static str;
+
+    /// The fields that a new item must have.
+    const REQUIRED: &'static [&'static str];
+
+    /// Whether a token with the scope `write` may create, update and delete. Otherwise that needs the cookie.
+    const TOKENS_MAY_WRITE: bool = true;
+
+    /// The body of a new item with this label.
+    fn body(label: &str) -> Value;
+
+    /// Other bodies that are accepted, such as those at the limits of the fields. Each field is shown as it was sent.
+    fn valid_bodies() -> Vec<Value>;
+
+    /// Changes that are accepted, one after the other. Each changes the item.
+    fn valid_changes() -> Vec<Value>;
+
+    /// Fields that are rejected in a new item.
+    fn invalid_fields() -> Vec<InvalidField>;
+
+    /// Fields that are rejected in a change.
+    fn invalid_changes() -> Vec<InvalidField> {
+        Self::invalid_fields()
+    }
+
+    /// Fields that a new item may not have, besides the owner, the id and the dates.
+    fn unknown_fields() -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// Fields that a change may not have, besides the owner, the id and the dates.
+    fn unknown_changes() -> Vec<(&'static str, Value)> {
+        Self::unknown_fields()
+    }
+
+    /// A created item as it is shown later.
+    fn shown(created: Value) -> Value {
+        created
+    }
+}
+
+/// An item of a test.
+struct Item {
+    path: String,
+    id: String,
+    /// As its owner sees it.
+    shown: Value,
+}
+
+async fn create<R: UserOwnedResource>(owner: &Caller, label: &str) -> Item {
+    created::<R>(owner.post(R::PATH, R::body(label)).await)
+}
+
+/// The item of a response to a creation.
+fn created<R: UserOwnedResource>(reply: Reply) -> Item {
+    let path = reply.header("location").expect("the response has a Location").to_owned();
+    let shown = R::shown(reply.expect(201));
+    Item { path, id: shown["id"].as_str().unwrap().to_owned(), shown }
+}
+
+/// A change that is accepted.
+fn change<R: UserOwnedResource>() -> Value {
+    R::valid_changes().swap_remove(0)
+}
+
+/// A body with a field set.
+fn with(mut body: Value, field: &str, value: &Value) -> Value {
+    body[field] = value.clone();
+    body
+}
+
+async fn items<R: UserOwnedResource>(caller: &Caller) -> Vec<Value> {
+    caller.get(R::PATH).await.expect(200)["items"].as_array().unwrap().clone()
+}
+
+/// A request for each operation that reads: list and show.
+fn reads<R: UserOwnedResource>(caller: &Caller, item: &Item) -> Vec<RequestBuilder> {
+    [R::PATH, &item.path].map(|path| caller.request(Method::GET, path)).into()
+}
+
+/// A request for each operation that writes: create, update and delete.
+fn writes<R: UserOwnedResource>(caller: &Caller, item: &Item) -> Vec<RequestBuilder> {
+    vec![
+        caller.request(Method::POST, R::PATH).json(&R::body("unwanted")),
+        caller.request(Method::PATCH, &item.path).json(&change::<R>()),
+        caller.request(Method::DELETE, &item.path),
+    ]
+}
+
+async fn assert_all(requests: Vec<RequestBuilder>, status: u16, code: &str) {
+    for request in requests {
+        Reply::of(request).await.assert_problem(status, code);
+    }
+}
+
+/// Shows that an item is as it was.
+async fn assert_unchanged<R: UserOwnedResource>(owner: &Person, item: &Item) {
+    assert_eq!(owner.browser.get(&item.path).await.expect(200), item.shown);
+}
+
+#[track_caller]
+fn assert_invalid(reply: Reply, (field, value, message): &InvalidField) {
+    let problem = reply.assert_problem(422, "validation_failed");
+    let errors = problem["errors"].as_array().unwrap();
+    assert_eq!(each(errors, "field"), [*field], "{value}: {problem}");
+    let actual = errors[0]["message"].as_str().unwrap();
+    assert!(actual == *message || message.is_empty(), "{field} {value}: {problem}");
+}
+
+/// Fields that a client may set in no resource.
+fn owner_id_and_dates(other: &Person) -> Vec<(&'static str, Value)> {
+    let date = json!("2000-01-01T00:00:00.000Z");
+    vec![
+        ("userId", json!(other.id)),
+        ("user_id", json!(other.id)),
+        ("id", json!(new_id())),
+        ("createdAt", date.clone()),
+        ("updatedAt", date),
+    ]
+}
+
+/// Shows that only the owner's item can be changed so, and that nothing is changed by trying.
+async fn writes_to_another_users_item<R: UserOwnedResource>(
+    backend: Backend,
+    write: impl AsyncFn(&Caller, &str) -> Reply,
+) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    let admin = server.sign_up_admin("admin").await;
+    let item = create::<R>(&ada.browser, "hers").await;
+    server.advance(seconds(1));
+    for caller in [&grace.browser, &admin.browser] {
+        write(caller, &item.path).await.assert_problem(404, "not_found");
+    }
+    let reply = write(&grace.token(&["read", "write"]).await, &item.path).await;
+    if R::TOKENS_MAY_WRITE {
+        reply.assert_problem(404, "not_found");
+    } else {
+        reply.assert_problem(403, "cookie_required");
+    }
+    assert_unchanged::<R>(&ada, &item).await;
+}
+
+/// Adds the tests of a resource: all of them, or those of some parts.
+macro_rules! user_owned_resource {
+    ($resource:ty) => {
+        $crate::support::user_owned_resource!(
+            $resource: access, list, create, show, update, partial_update, delete, removal, token_writes
+        );
+    };
+    ($resource:ty: $($part:ident),+) => {
+        mod contract {
+            use super::*;
+            use $crate::support::contracts::user_owned_resource;
+
+            $($crate::support::user_owned_resource!(@$part $resource);)+
+        }
+    };
+    (@access $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn requests_without_credentials_are_unauthorized(backend: Backend) {
+            user_owned_resource::access::requests_without_credentials_are_unauthorized::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn token_without_read_scope_cannot_list_or_show(backend: Backend) {
+            user_owned_resource::access::token_without_read_scope_cannot_list_or_show::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn token_without_write_scope_cannot_create_update_or_delete(backend: Backend) {
+            user_owned_resource::access::token_without_write_scope_cannot_create_update_or_delete::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn csrf_from_another_origin_is_forbidden(backend: Backend) {
+            user_owned_resource::access::csrf_from_another_origin_is_forbidden::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn unknown_or_malformed_ids_are_not_found(backend: Backend) {
+            user_owned_resource::access::unknown_or_malformed_ids_are_not_found::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn deactivated_user_is_unauthorized_until_reactivated(backend: Backend) {
+            user_owned_resource::access::deactivated_user_is_unauthorized_until_reactivated::<$resource>(backend).await;
+        }
+    };
+    (@list $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn list_of_a_new_user_is_empty(backend: Backend) {
+            user_owned_resource::list::list_of_a_new_user_is_empty::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn list_shows_only_the_callers_own_items(backend: Backend) {
+            user_owned_resource::list::list_shows_only_the_callers_own_items::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn list_pagination_shows_each_item_once_newest_first(backend: Backend) {
+            user_owned_resource::list::list_pagination_shows_each_item_once_newest_first::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn list_page_holds_20_items_by_default(backend: Backend) {
+            user_owned_resource::list::list_page_holds_20_items_by_default::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn list_cursor_of_another_user_shows_nothing(backend: Backend) {
+            user_owned_resource::list::list_cursor_of_another_user_shows_nothing::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn list_with_an_invalid_query_is_rejected(backend: Backend) {
+            user_owned_resource::list::list_with_an_invalid_query_is_rejected::<$resource>(backend).await;
+        }
+    };
+    (@create $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn create_returns_the_item_and_its_location(backend: Backend) {
+            user_owned_resource::create::create_returns_the_item_and_its_location::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn create_with_an_invalid_field_is_rejected(backend: Backend) {
+            user_owned_resource::create::create_with_an_invalid_field_is_rejected::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn create_with_an_unknown_field_is_rejected(backend: Backend) {
+            user_owned_resource::create::create_with_an_unknown_field_is_rejected::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn create_without_a_required_field_is_rejected(backend: Backend) {
+            user_owned_resource::create::create_without_a_required_field_is_rejected::<$resource>(backend).await;
+        }
+    };
+    (@show $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn show_returns_the_callers_item_by_cookie_and_token(backend: Backend) {
+            user_owned_resource::show::show_returns_the_callers_item_by_cookie_and_token::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn show_of_another_users_item_is_not_found(backend: Backend) {
+            user_owned_resource::show::show_of_another_users_item_is_not_found::<$resource>(backend).await;
+        }
+    };
+    (@update $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn update_changes_only_the_given_fields(backend: Backend) {
+            user_owned_resource::update::update_changes_only_the_given_fields::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn update_of_another_users_item_is_not_found(backend: Backend) {
+            user_owned_resource::update::update_of_another_users_item_is_not_found::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn update_with_an_invalid_field_is_rejected(backend: Backend) {
+            user_owned_resource::update::update_with_an_invalid_field_is_rejected::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn update_with_an_unknown_field_is_rejected(backend: Backend) {
+            user_owned_resource::update::update_with_an_unknown_field_is_rejected::<$resource>(backend).await;
+        }
+    };
+    (@partial_update $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn update_with_an_empty_body_changes_nothing(backend: Backend) {
+            user_owned_resource::update::update_with_an_empty_body_changes_nothing::<$resource>(backend).await;
+        }
+    };
+    (@delete $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn delete_of_another_users_item_is_not_found(backend: Backend) {
+            user_owned_resource::delete::delete_of_another_users_item_is_not_found::<$resource>(backend).await;
+        }
+    };
+    (@removal $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn deleted_item_is_not_found_and_others_remain(backend: Backend) {
+            user_owned_resource::delete::deleted_item_is_not_found_and_others_remain::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn concurrent_deletes_of_an_item_succeed_once(backend: Backend) {
+            user_owned_resource::delete::concurrent_deletes_of_an_item_succeed_once::<$resource>(backend).await;
+        }
+
+        #[apply(on_both_databases)]
+        async fn list_pagination_is_stable_while_items_are_created_and_deleted(backend: Backend) {
+            user_owned_resource::list::list_pagination_is_stable_while_items_are_created_and_deleted::<$resource>(backend).await;
+        }
+    };
+    (@token_writes $resource:ty) => {
+        #[apply(on_both_databases)]
+        async fn token_with_write_scope_creates_updates_and_deletes(backend: Backend) {
+            user_owned_resource::access::token_with_write_scope_creates_updates_and_deletes::<$resource>(backend).await;
+        }
+    };
+}
+
+pub(crate) use user_owned_resource;

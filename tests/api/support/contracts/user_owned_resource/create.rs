@@ -1,0 +1,62 @@
+//! `POST` to the list.
+
+use super::*;
+
+pub async fn create_returns_the_item_and_its_location<R: UserOwnedResource>(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for body in R::valid_bodies().into_iter().chain([R::body("hers")]) {
+        let item = created::<R>(ada.browser.post(R::PATH, body.clone()).await);
+        assert_eq!(item.path, format!("{}/{}", R::PATH, item.id));
+        for (field, value) in body.as_object().unwrap() {
+            assert!(item.shown.get(field).is_none_or(|shown| shown == value), "{}", item.shown);
+        }
+        assert_eq!(item.shown["createdAt"], server.now().to_string());
+        assert_unchanged::<R>(&ada, &item).await;
+    }
+}
+
+pub async fn create_with_an_invalid_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for invalid in R::invalid_fields() {
+        let body = with(R::body("x"), invalid.0.split('[').next().unwrap(), &invalid.1);
+        assert_invalid(ada.browser.post(R::PATH, body).await, &invalid);
+    }
+    assert_eq!(items::<R>(&ada.browser).await, [Value::Null; 0]);
+}
+
+pub async fn create_with_an_unknown_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let grace = server.sign_up("grace").await;
+    for (field, value) in owner_id_and_dates(&grace).into_iter().chain(R::unknown_fields()) {
+        let reply = ada.browser.post(R::PATH, with(R::body("x"), field, &value)).await;
+        assert_invalid(reply, &(field, value, ""));
+    }
+    for person in [ada, grace] {
+        assert_eq!(items::<R>(&person.browser).await, [Value::Null; 0]);
+    }
+}
+
+pub async fn create_without_a_required_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for field in R::REQUIRED {
+        let mut without = R::body("x");
+        without.as_object_mut().unwrap().remove(*field).unwrap();
+        for body in [without, with(R::body("x"), field, &Value::Null)] {
+            let reply = ada.browser.post(R::PATH, body).await;
+            assert_invalid(reply, &(field, Value::Null, ""));
+        }
+    }
+    let no_body = Reply::of(ada.browser.request(Method::POST, R::PATH)).await;
+    for reply in [no_body, ada.browser.post(R::PATH, json!({})).await] {
+        let problem = reply.assert_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["field"], R::REQUIRED[0], "{problem}");
+    }
+    for body in [json!(null), json!("name"), json!(7), json!([])] {
+        ada.browser.post(R::PATH, body).await.assert_problem(422, "validation_failed");
+    }
+    assert_eq!(items::<R>(&ada.browser).await, [Value::Null; 0]);
+}
