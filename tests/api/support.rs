@@ -39,6 +39,7 @@ mod sql;
 
 pub use caller::{Caller, Reply};
 pub(crate) use contracts::{
+    contract_tests,
     mailed_link::{MailedLink, Rejection, mailed_link},
     user_owned_resource::{InvalidField, UserOwnedResource, user_owned_resource},
 };

@@ -238,52 +238,52 @@ macro_rules! mailed_link {
         }
     };
     (@expiry $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn link_expires_at_the_end_of_its_lifetime(backend: Backend) {
-            mailed_link::link_expires_at_the_end_of_its_lifetime::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            link_expires_at_the_end_of_its_lifetime,
+        );
     };
     (@single_use $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn used_link_cannot_be_used_again(backend: Backend) {
-            mailed_link::used_link_cannot_be_used_again::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            used_link_cannot_be_used_again,
+        );
     };
     (@superseded $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn newer_link_supersedes_the_older_one(backend: Backend) {
-            mailed_link::newer_link_supersedes_the_older_one::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            newer_link_supersedes_the_older_one,
+        );
     };
     (@email $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn link_is_invalid_once_the_users_email_has_changed(backend: Backend) {
-            mailed_link::link_is_invalid_once_the_users_email_has_changed::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            link_is_invalid_once_the_users_email_has_changed,
+        );
     };
     (@deactivated $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn deactivated_user_cannot_use_a_link_until_reactivated(backend: Backend) {
-            mailed_link::deactivated_user_cannot_use_a_link_until_reactivated::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            deactivated_user_cannot_use_a_link_until_reactivated,
+        );
     };
     (@revoked $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn deactivation_with_revocation_invalidates_the_link(backend: Backend) {
-            mailed_link::deactivation_with_revocation_invalidates_the_link::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            deactivation_with_revocation_invalidates_the_link,
+        );
     };
     (@malformed $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn malformed_or_unknown_link_is_rejected(backend: Backend) {
-            mailed_link::malformed_or_unknown_link_is_rejected::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            malformed_or_unknown_link_is_rejected,
+        );
     };
     (@concurrent $link:ty) => {
-        #[apply(on_both_databases)]
-        async fn concurrent_uses_of_a_link_take_effect_once(backend: Backend) {
-            mailed_link::concurrent_uses_of_a_link_take_effect_once::<$link>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            mailed_link<$link>:
+            concurrent_uses_of_a_link_take_effect_once,
+        );
     };
 }
 

@@ -5,12 +5,14 @@
 //! `contract` with the tests that the macro at the end of this file names. For a resource that differs, name the parts
 //! that apply: `user_owned_resource!(ApiTokens: access, list, show);`.
 
-pub mod access;
-pub mod create;
-pub mod delete;
-pub mod list;
-pub mod show;
-pub mod update;
+mod access;
+mod create;
+mod delete;
+mod list;
+mod show;
+mod update;
+
+pub use {access::*, create::*, delete::*, list::*, show::*, update::*};
 
 use portcullis::{store::page::new_id, time::seconds};
 use reqwest::{Method, RequestBuilder};
@@ -186,153 +188,77 @@ macro_rules! user_owned_resource {
         }
     };
     (@access $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn requests_without_credentials_are_unauthorized(backend: Backend) {
-            user_owned_resource::access::requests_without_credentials_are_unauthorized::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn token_without_read_scope_cannot_list_or_show(backend: Backend) {
-            user_owned_resource::access::token_without_read_scope_cannot_list_or_show::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn token_without_write_scope_cannot_create_update_or_delete(backend: Backend) {
-            user_owned_resource::access::token_without_write_scope_cannot_create_update_or_delete::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn csrf_from_another_origin_is_forbidden(backend: Backend) {
-            user_owned_resource::access::csrf_from_another_origin_is_forbidden::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn unknown_or_malformed_ids_are_not_found(backend: Backend) {
-            user_owned_resource::access::unknown_or_malformed_ids_are_not_found::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn deactivated_user_is_unauthorized_until_reactivated(backend: Backend) {
-            user_owned_resource::access::deactivated_user_is_unauthorized_until_reactivated::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            requests_without_credentials_are_unauthorized,
+            token_without_read_scope_cannot_list_or_show,
+            token_without_write_scope_cannot_create_update_or_delete,
+            csrf_from_another_origin_is_forbidden,
+            unknown_or_malformed_ids_are_not_found,
+            deactivated_user_is_unauthorized_until_reactivated,
+        );
     };
     (@list $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn list_of_a_new_user_is_empty(backend: Backend) {
-            user_owned_resource::list::list_of_a_new_user_is_empty::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn list_shows_only_the_callers_own_items(backend: Backend) {
-            user_owned_resource::list::list_shows_only_the_callers_own_items::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn list_pagination_shows_each_item_once_newest_first(backend: Backend) {
-            user_owned_resource::list::list_pagination_shows_each_item_once_newest_first::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn list_page_holds_20_items_by_default(backend: Backend) {
-            user_owned_resource::list::list_page_holds_20_items_by_default::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn list_cursor_of_another_user_shows_nothing(backend: Backend) {
-            user_owned_resource::list::list_cursor_of_another_user_shows_nothing::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn list_with_an_invalid_query_is_rejected(backend: Backend) {
-            user_owned_resource::list::list_with_an_invalid_query_is_rejected::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            list_of_a_new_user_is_empty,
+            list_shows_only_the_callers_own_items,
+            list_pagination_shows_each_item_once_newest_first,
+            list_page_holds_20_items_by_default,
+            list_cursor_of_another_user_shows_nothing,
+            list_with_an_invalid_query_is_rejected,
+        );
     };
     (@create $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn create_returns_the_item_and_its_location(backend: Backend) {
-            user_owned_resource::create::create_returns_the_item_and_its_location::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn create_with_an_invalid_field_is_rejected(backend: Backend) {
-            user_owned_resource::create::create_with_an_invalid_field_is_rejected::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn create_with_an_unknown_field_is_rejected(backend: Backend) {
-            user_owned_resource::create::create_with_an_unknown_field_is_rejected::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn create_without_a_required_field_is_rejected(backend: Backend) {
-            user_owned_resource::create::create_without_a_required_field_is_rejected::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            create_returns_the_item_and_its_location,
+            create_with_an_invalid_field_is_rejected,
+            create_with_an_unknown_field_is_rejected,
+            create_without_a_required_field_is_rejected,
+        );
     };
     (@show $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn show_returns_the_callers_item_by_cookie_and_token(backend: Backend) {
-            user_owned_resource::show::show_returns_the_callers_item_by_cookie_and_token::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn show_of_another_users_item_is_not_found(backend: Backend) {
-            user_owned_resource::show::show_of_another_users_item_is_not_found::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            show_returns_the_callers_item_by_cookie_and_token,
+            show_of_another_users_item_is_not_found,
+        );
     };
     (@update $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn update_changes_only_the_given_fields(backend: Backend) {
-            user_owned_resource::update::update_changes_only_the_given_fields::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn update_of_another_users_item_is_not_found(backend: Backend) {
-            user_owned_resource::update::update_of_another_users_item_is_not_found::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn update_with_an_invalid_field_is_rejected(backend: Backend) {
-            user_owned_resource::update::update_with_an_invalid_field_is_rejected::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn update_with_an_unknown_field_is_rejected(backend: Backend) {
-            user_owned_resource::update::update_with_an_unknown_field_is_rejected::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            update_changes_only_the_given_fields,
+            update_of_another_users_item_is_not_found,
+            update_with_an_invalid_field_is_rejected,
+            update_with_an_unknown_field_is_rejected,
+        );
     };
     (@partial_update $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn update_with_an_empty_body_changes_nothing(backend: Backend) {
-            user_owned_resource::update::update_with_an_empty_body_changes_nothing::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            update_with_an_empty_body_changes_nothing,
+        );
     };
     (@delete $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn delete_of_another_users_item_is_not_found(backend: Backend) {
-            user_owned_resource::delete::delete_of_another_users_item_is_not_found::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            delete_of_another_users_item_is_not_found,
+        );
     };
     (@removal $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn deleted_item_is_not_found_and_others_remain(backend: Backend) {
-            user_owned_resource::delete::deleted_item_is_not_found_and_others_remain::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn concurrent_deletes_of_an_item_succeed_once(backend: Backend) {
-            user_owned_resource::delete::concurrent_deletes_of_an_item_succeed_once::<$resource>(backend).await;
-        }
-
-        #[apply(on_both_databases)]
-        async fn list_pagination_is_stable_while_items_are_created_and_deleted(backend: Backend) {
-            user_owned_resource::list::list_pagination_is_stable_while_items_are_created_and_deleted::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            deleted_item_is_not_found_and_others_remain,
+            concurrent_deletes_of_an_item_succeed_once,
+            list_pagination_is_stable_while_items_are_created_and_deleted,
+        );
     };
     (@token_writes $resource:ty) => {
-        #[apply(on_both_databases)]
-        async fn token_with_write_scope_creates_updates_and_deletes(backend: Backend) {
-            user_owned_resource::access::token_with_write_scope_creates_updates_and_deletes::<$resource>(backend).await;
-        }
+        $crate::support::contract_tests!(
+            user_owned_resource<$resource>:
+            token_with_write_scope_creates_updates_and_deletes,
+        );
     };
 }
 
