@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_panic_is_a_problem_and_the_next_request_is_served() {
+    async fn panic_is_an_internal_error_and_the_next_request_is_served() {
         for _ in 0..2 {
             let (status, problem) = answer("/panic").await;
             assert_eq!(status, 500);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_session_asked_for_where_the_gate_does_not_stand_is_a_fault_and_not_anonymous() {
+    async fn session_extractor_without_the_gate_is_an_internal_error() {
         for path in ["/ungated/optional", "/ungated/required"] {
             let (status, problem) = answer(path).await;
             assert_eq!(status, 500, "{path}");

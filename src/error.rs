@@ -503,7 +503,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_codes_share_a_name_and_a_status() {
+    fn error_codes_are_unique_by_name_and_status() {
         let names: HashSet<_> =
             Code::VARIANTS.iter().map(|code| (code.name(), code.status())).collect();
         assert_eq!(names.len(), Code::VARIANTS.len());

@@ -241,7 +241,7 @@ mod tests {
     use crate::time::days;
 
     #[test]
-    fn a_job_is_tried_for_about_a_day_and_ever_less_often() {
+    fn failed_job_retry_delays_grow_and_end_after_a_day() {
         let start = Timestamp::from_micros(0);
         let (mut now, mut delays) = (start, Vec::new());
         for attempt in 1.. {
@@ -262,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn what_will_never_work_is_given_up_at_once() {
+    fn permanently_failed_job_is_given_up_at_once() {
         let now = Timestamp::from_micros(0);
         let outcome = outcome(Err(Failure::Permanent("no such address".into())), 1, now);
         assert!(matches!(outcome, Outcome::GivenUp(reason) if reason == "no such address"));
     }
 
     #[test]
-    fn a_lease_outlives_a_try() {
+    fn job_lease_is_longer_than_the_attempt_timeout() {
         let now = Timestamp::from_micros(0);
         assert!(
             now + RESERVATION > now + seconds(u32::try_from(ATTEMPT_TIMEOUT.as_secs()).unwrap())

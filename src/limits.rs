@@ -229,7 +229,7 @@ mod tests {
     use super::network;
 
     #[test]
-    fn whoever_has_an_address_of_ipv6_has_the_network_around_it() {
+    fn rate_limit_network_of_an_ipv6_address_has_64_bits() {
         let same = |one: &str, other: &str| {
             network(one.parse().unwrap()) == network(other.parse().unwrap())
         };

@@ -208,7 +208,7 @@ mod tests {
     use crate::gate::{Declares, Needs, Session};
 
     #[test]
-    fn a_scope_of_an_operations_own_is_in_its_security() {
+    fn openapi_security_includes_the_own_scope_of_an_operation() {
         let access = <(Session, Needs<{ Scope::Admin as u8 }>)>::ACCESS;
         for (is_safe, scopes) in [(true, ["read", "admin"]), (false, ["write", "admin"])] {
             let declared = json!(security(access, is_safe));

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_created_private_and_one_that_exists_keeps_its_mode() {
+    fn folder_is_created_private_and_an_existing_one_keeps_its_mode() {
         let home = tempfile::TempDir::new().unwrap();
         let folder = home.path().join("new/inner");
         create_folder(&folder).unwrap();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_written_private_although_a_public_draft_was_left() {
+    fn file_is_written_private_despite_a_public_draft() {
         let home = tempfile::TempDir::new().unwrap();
         let (file, draft) = (home.path().join("mail.eml"), home.path().join("mail.new"));
         fs::write(&draft, "half").unwrap();

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_plain_characters_is_taken_over() {
+    fn request_id_of_plain_characters_is_accepted() {
         let longest = "a".repeat(MAX_LENGTH);
         for id in
             ["1", "a3f2b1c4d5e6f7a8b9c0d1e2f3a4b5c6", "01JABC-fra", "Root.1_x", longest.as_str()]
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_id_is_replaced() {
+    fn any_other_request_id_is_replaced() {
         let too_long = "a".repeat(MAX_LENGTH + 1);
         let token = crate::secrets::PlainToken::generate("sk_live_");
         for id in [

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_outside_the_calendar_is_shown_as_the_nearest() {
+    fn timestamp_outside_the_calendar_is_shown_as_the_nearest() {
         for (micros, shown) in [
             (i64::MAX, "9999-12-30T21:59:59.999Z"),
             (i64::MIN, "0001-01-01T00:00:00.000Z"),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn one_day_is_in_the_singular() {
+    fn duration_of_one_day_is_singular() {
         assert_eq!([1, 7].map(in_days), ["1 day", "7 days"]);
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_connection_on_which_no_request_begins_ends() {
+    async fn connection_without_a_request_is_closed_after_the_timeout() {
         let (_client, mut ours) = pair().await;
         let mut extensions = Extensions::new();
         watch(&ours, &mut extensions, Duration::from_millis(10));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_connection_that_is_gone_is_watched_no_longer() {
+    async fn closed_connection_is_no_longer_watched() {
         let (_client, ours) = pair().await;
         let mut extensions = Extensions::new();
         watch(&ours, &mut extensions, Duration::from_hours(1));

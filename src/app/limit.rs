@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_is_a_read_of_a_health_path_spelt_as_documented() {
+    fn health_check_is_a_get_or_head_of_a_documented_path() {
         assert!(probe(Method::GET, "/health/live"));
         assert!(probe(Method::HEAD, "/health/ready?x=1"));
         assert!(!probe(Method::POST, "/health/live"));

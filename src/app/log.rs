@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_leads_nowhere_is_logged_without_what_may_be_secret() {
+    fn unmatched_path_is_logged_without_possible_secrets() {
         for (path, logged) in [
             ("/", "/"),
             ("/wp-login.php", "/wp-login.php"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_is_logged_up_to_a_length() {
+    fn long_method_is_logged_truncated() {
         let long = Method::from_bytes("M".repeat(60_000).as_bytes()).unwrap_or_default();
         assert_eq!(short(&long), "M".repeat(32));
         assert_eq!(short(&Method::GET), "GET");

@@ -52,7 +52,7 @@ mod tests {
     };
 
     #[actix_web::test]
-    async fn a_client_who_takes_nothing_has_half_a_minute() {
+    async fn accepted_socket_has_a_user_timeout_of_30_seconds() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (ours, _) = listener.accept().await.unwrap();

@@ -38,7 +38,7 @@ mod tests {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
     #[test]
-    fn a_valid_header_names_its_trace() {
+    fn valid_traceparent_yields_its_trace_id() {
         for text in [
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff",
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_header_names_none() {
+    fn invalid_traceparent_yields_no_trace_id() {
         for text in [
             "",
             "00",

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_known_and_those_of_one_command_too() {
+    fn every_setting_is_known_including_those_of_one_command() {
         let known = known();
         assert!(known.len() > 40, "{known:?}");
         assert!(known.contains("PORTCULLIS_NO_MIGRATE"));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_setting_is_unknown_and_the_closest_one_is_named() {
+    fn misspelt_setting_is_unknown_and_the_closest_is_named() {
         for (name, setting) in [
             ("PORTCULLIS_SIGNUP", "PORTCULLIS_SIGN_UP"),
             ("PORTCULLIS_PUBLIC_URI", "PORTCULLIS_PUBLIC_URL"),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_sets_for_a_service_of_our_name_is_ignored() {
+    fn kubernetes_service_variables_are_ignored() {
         for service in ["PORTCULLIS", "PORTCULLIS_API"] {
             for (rest, value) in [
                 ("SERVICE_HOST", "10.0.0.1"),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_an_answer_that_comes_in_time_counts() {
+    async fn watchdog_check_accepts_only_a_timely_ok_response() {
         assert!(counts(Some("HTTP/1.1 200 OK\r\n\r\n")).await);
         assert!(!counts(Some("HTTP/1.1 503 Service Unavailable\r\n\r\n")).await);
         assert!(!counts(Some("HTTP")).await);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_at_all_addresses_is_asked_at_a_local_one() {
+    fn server_on_all_interfaces_is_checked_at_a_loopback_address() {
         for (bound, asked) in [
             ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:80", "[::1]:80"),

@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn separators_without_a_value_between_them_are_ignored() {
+    fn empty_list_items_are_ignored() {
         for text in ["1,2", "1, 2", "1,2,", " 1 , 2 , ", ",1,,2", "1 2", "1\n2\n", "1,\r\n2,\r\n"] {
             assert_eq!(numbers(text), Some(vec![1, 2]), "{text:?}");
         }
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_value_makes_the_list_wrong() {
+    fn list_with_an_invalid_value_is_rejected() {
         assert_eq!(numbers("1,x"), None);
     }
 }

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_a_name_a_port_and_a_unix_socket_are_told_apart() {
+    fn listen_setting_parses_ip_address_host_name_port_and_unix_socket() {
         for (text, place) in [
             ("127.0.0.1:8080", Listen::default()),
             ("[::1]:0", Listen::Address("[::1]:0".parse().unwrap())),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_is_octal() {
+    fn socket_mode_is_parsed_as_octal() {
         assert_eq!("0660".parse(), Ok(SocketMode(0o660)));
         assert_eq!("777".parse(), Ok(SocketMode(0o777)));
         for text in ["", "0800", "1777", "rw", "-1", "+7"] {

@@ -255,7 +255,7 @@ mod tests {
     use super::{Rate, folder, log_filter};
 
     #[test]
-    fn a_folder_with_a_blank_at_an_end_is_rejected() {
+    fn folder_with_outer_blanks_or_control_characters_is_rejected() {
         for path in ["data", "/var/lib/my data", "ünï"] {
             assert!(folder(path).is_ok(), "{path}");
         }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_no_level_does_not_silence_the_log() {
+    fn log_filter_with_an_unknown_level_is_rejected() {
         for (text, filter) in [
             ("info", "info"),
             ("WARN", "WARN"),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_accepted_only_if_it_can_be_counted() {
+    fn rate_limit_setting_outside_its_bounds_is_rejected() {
         for rate in ["1/1s", "1/24h", "1000000/1s", "4294967295/24h", "6000/1m"] {
             assert!(matches!(rate.parse(), Ok(Rate::Of(..))), "{rate}");
         }

@@ -192,7 +192,7 @@ mod tests {
     use crate::gate::{ByCookie, Needs, Session};
 
     #[test]
-    fn arguments_demand_together_what_any_demands_and_take_what_all_take() {
+    fn combined_access_keeps_all_requirements() {
         let all = Access {
             gated: true,
             required: true,
@@ -216,20 +216,20 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "one limit of its own")]
-    fn two_limits_in_one_signature_do_not_compile() {
+    fn two_rate_limits_in_one_signature_are_rejected() {
         let limited = |limit| Access { limit: Some(limit), ..Access::UNGATED };
         let _ = limited(Limit::SignIn).and(limited(Limit::Mail));
     }
 
     #[test]
     #[should_panic(expected = "one body")]
-    fn two_bodies_in_one_signature_do_not_compile() {
+    fn two_bodies_in_one_signature_are_rejected() {
         let own = Access { body: Body::Own, ..Access::UNGATED };
         let _ = own.and(Access { body: Body::Protocol, ..Access::UNGATED });
     }
 
     #[test]
-    fn an_operation_needs_the_scope_of_its_method_and_those_of_its_own() {
+    fn operation_requires_the_scope_of_its_method_and_its_own() {
         let access = <(Session, Needs<{ Scope::Admin as u8 }>)>::ACCESS;
         assert_eq!(access.needs(Scope::Write).to_text(), "write admin");
         assert_eq!(Session::ACCESS.needs(Scope::Write).to_text(), "write");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_is_found_by_the_gate_and_so_is_anybody() {
+    fn optional_and_required_authentication_are_gated() {
         assert_eq!(Access::OPTIONAL_AUTH, Access { gated: true, ..Access::UNGATED });
         assert_eq!(
             Access::REQUIRES_AUTH,

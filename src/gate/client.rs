@@ -111,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_trusted_proxy_the_connection_says_who_it_is() {
+    fn client_ip_is_the_peer_without_a_trusted_proxy() {
         assert_eq!(client(&[], "192.0.2.1", "203.0.113.9"), "192.0.2.1");
         assert_eq!(client(&["10.0.0.0/8"], "192.0.2.1", "203.0.113.9"), "192.0.2.1");
     }
 
     #[test]
-    fn a_trusted_proxy_is_believed_and_what_the_client_wrote_itself_is_not() {
+    fn client_ip_is_the_last_untrusted_entry_behind_a_trusted_proxy() {
         let proxies = ["10.0.0.0/8"];
         assert_eq!(client(&proxies, "10.0.0.1", "198.51.100.1, 203.0.113.9"), "203.0.113.9");
         assert_eq!(
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_chain_breaks_the_last_known_hop_counts() {
+    fn client_ip_is_the_last_known_hop_of_a_broken_chain() {
         let proxies = ["10.0.0.0/8"];
         assert_eq!(client(&proxies, "10.0.0.1", ""), "10.0.0.1");
         assert_eq!(client(&proxies, "10.0.0.1", "unknown, 10.0.0.2"), "10.0.0.2");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_read_in_every_form_that_proxies_write() {
+    fn forwarded_entry_is_parsed_in_every_form_that_proxies_write() {
         for (entry, ip) in [
             ("203.0.113.7", "203.0.113.7"),
             ("203.0.113.7:51008", "203.0.113.7"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_and_an_empty_element_do_not_break_the_chain() {
+    fn ports_and_empty_entries_do_not_break_the_forwarded_chain() {
         let forwarded = "198.51.100.1, 203.0.113.9:1, , \"10.0.0.3:80\",, ::ffff:10.0.0.2,";
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", forwarded), "203.0.113.9");
     }
@@ -212,7 +212,7 @@ mod tests {
         /// The nearest entry that is not a trusted proxy is the client, whatever the client wrote before it and
         /// whatever forms the proxies use.
         #[test]
-        fn what_a_client_writes_itself_counts_for_nothing(
+        fn forwarded_entries_written_by_the_client_are_ignored(
             written in ".{0,60}",
             client in any::<IpAddr>(),
             hops in vec((any::<[u8; 3]>(), any::<u16>(), any::<Index>(), "[ \t]{0,2},?[ \t]{0,2}"), 0..5),

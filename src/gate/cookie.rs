@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_was_checked_is_known_and_no_other() {
+    fn verified_cookie_header_is_known_and_no_other() {
         assert!(is_known(with("portcullis=x")));
         assert!(!is_known(with("portcullis=y")));
         assert!(!is_known(with("portcullis=x; a=b")));
@@ -304,13 +304,13 @@ mod tests {
     }
 
     #[test]
-    fn anybodys_cookie_is_a_cookie() {
+    fn cookie_of_any_name_counts_as_a_cookie() {
         assert!(has_no_cookie(TestRequest::default().to_srv_request().headers()));
         assert!(!has_no_cookie(with("theirs=x").to_srv_request().headers()));
     }
 
     #[test]
-    fn a_tampered_cookie_is_logged_once_a_minute_of_uptime() {
+    fn tampered_cookie_is_logged_once_a_minute_of_uptime() {
         let (start, mut last) = (Uptime::now(), None);
         for (seconds, logged) in [(0, true), (1, false), (59, false), (60, true), (119, false)] {
             let now = start + Duration::from_secs(seconds);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_headers_none_is_known() {
+    fn duplicate_cookie_headers_are_never_known() {
         assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=x"))));
         assert!(!is_known(with("portcullis=x").append_header((COOKIE, "portcullis=y"))));
     }

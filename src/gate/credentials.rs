@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_a_token68_or_parameters() {
+    fn authorization_with_a_token68_or_parameters_is_well_formed() {
         for text in [
             "Basic c3RhZ2U6Z2VoZWlt",
             "Basic   eDp5  ",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not_well_formed() {
+    fn authorization_in_any_other_form_is_malformed() {
         for text in [
             "",
             "Basic",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_credentials_are_a_user_and_a_password() {
+    fn basic_credentials_decode_to_user_and_password() {
         let parts = |user: &str, password: &str| Some([user.to_owned(), password.to_owned()]);
         assert_eq!(basic("basic", "c3RhZ2U6Z2VoOmVpbQ=="), parts("stage", "geh:eim"));
         assert_eq!(basic("Basic", " c3RhZ2U"), parts("stage", ""));

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_ours_is_kept_as_it_stands() {
+    fn redirect_target_that_is_an_own_path_is_kept() {
         for path in
             ["/", "/settings", "/a/b?c=d&e=/f#g", "/search?q=https://else.example//x", "/ünï"]
         {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_that_leads_elsewhere_is_refused() {
+    fn redirect_target_that_is_no_own_path_is_rejected() {
         for text in [
             "",
             "settings",
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_may_also_be_a_url_on_a_trusted_origin() {
+    fn callback_url_on_a_trusted_origin_is_accepted() {
         assert!(trusted_callback("/welcome", &site()));
         assert!(trusted_callback("https://example.com/welcome", &site()));
         assert!(!trusted_callback("https://example.com.evil.example/welcome", &site()));

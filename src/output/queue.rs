@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_blocks_never_blocks_who_writes_and_what_does_not_fit_is_counted() {
+    fn blocked_stream_never_blocks_writers_and_dropped_lines_are_counted() {
         let (queue, permit, written) = queue(100);
         for _ in 0..30 {
             queue.push(b"123456789\n");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_the_queue_is_dropped_and_the_next_one_is_written() {
+    fn line_longer_than_the_queue_is_dropped_and_the_next_is_written() {
         let (queue, permit, written) = queue(10);
         queue.push(b"longer than ten\n");
         queue.push(b"short\n");
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_drops_its_lines_and_the_next_line_begins_on_its_own() {
+    fn failed_write_drops_its_lines_and_the_next_starts_a_new_line() {
         let (queue, permit, written) = queue(100);
         queue.push(b"torn\n");
         permit.send(Ok(2)).unwrap();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_interrupted_or_not_ready_loses_nothing() {
+    fn interrupted_or_blocked_stream_loses_nothing() {
         let (queue, permit, written) = queue(100);
         queue.push(b"line\n");
         permit.send(Err(ErrorKind::Interrupted)).unwrap();

@@ -51,7 +51,7 @@ mod tests {
     use super::program;
 
     #[test]
-    fn a_browser_is_named_with_its_machine_and_anything_else_by_its_own_words() {
+    fn user_agent_is_shown_as_browser_and_system_or_as_sent() {
         let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
         assert_eq!(program(chrome), "Chrome on Linux");
         assert_eq!(program("backup-script/2"), "backup-script/2");

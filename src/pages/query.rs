@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_links_to_the_pages_beside_the_one_that_is_shown() {
+    fn pagination_links_lead_to_the_first_previous_and_next_page() {
         let filter = [("user", "Ada & Co"), ("state", "")];
         let list = List::of("/x", &filter);
         let page = |previous: Option<&str>, next: Option<&str>| Page::<(), String> {

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_keeps_a_path_from_being_used_is_explained_with_what_to_do() {
+    fn file_error_is_explained_with_cause_and_remedy() {
         let home = tempfile::TempDir::new().unwrap();
         let file = home.path().join("file");
         fs::write(&file, "x").unwrap();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_exposed_when_others_may_read_it_and_enter_its_folder() {
+    fn file_is_exposed_if_others_can_read_it_and_enter_its_folder() {
         let home = tempfile::TempDir::new().unwrap();
         let file = home.path().join("secret");
         fs::write(&file, "x").unwrap();

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_grow_while_they_are_fast_and_shrink_when_they_are_slow() {
+    fn retention_batches_grow_while_fast_and_shrink_when_slow() {
         assert_eq!(after(&[]).0, FIRST);
         assert_eq!(after(&[1, 1]).0, 4 * FIRST);
         assert_eq!(after(&[20, 15]).0, FIRST, "near the target nothing changes");
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_at_least_as_long_as_the_batch_was() {
+    fn retention_pause_is_at_least_as_long_as_the_batch() {
         assert_eq!(after(&[700]).1, Duration::from_millis(700));
         assert_eq!(after(&[0]).1, PAUSE);
     }

@@ -35,7 +35,7 @@ mod tests {
     use crate::secrets::SessionSecret;
 
     #[test]
-    fn a_header_is_found_as_it_was_kept_and_not_otherwise() {
+    fn verified_cookie_header_is_found_only_if_identical() {
         let checked = CheckedCookies::new(10);
         let secret = SessionSecret::generate().hash();
         checked.keep(b"a=1; b=2", secret);
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_no_more() {
+    fn verified_cookie_cache_does_not_exceed_its_size() {
         for (size, most) in [(10, 10), (0, 0)] {
             let checked = CheckedCookies::new(size);
             for number in 0..1000 {

@@ -86,13 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_is_not_shown() {
+    fn debug_output_does_not_show_the_hash() {
         let hash: HashOf<()> = HashOf::of(b"secret");
         assert_eq!(format!("{hash:?}"), "HashOf(…)");
     }
 
     #[test]
-    fn two_secrets_are_told_apart_in_memory_too() {
+    fn hashes_of_different_secrets_differ() {
         let [one, other]: [HashOf<()>; 2] = [HashOf::of(b"one"), HashOf::of(b"other")];
         assert_ne!(one, other);
         let state = RandomState::new();

@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_counted_in_characters() {
+    fn password_length_is_counted_in_characters() {
         assert_eq!(chosen("sévèné7"), Err(PasswordFault::TooShort));
         assert_eq!(chosen("ëight§ch"), Ok(()));
         assert_eq!(chosen(&"🦀".repeat(128)), Ok(()));
@@ -386,33 +386,33 @@ mod tests {
     }
 
     #[test]
-    fn any_character_counts_spaces_included() {
+    fn password_may_contain_any_character_including_spaces() {
         assert_eq!(chosen("   a  b "), Ok(()));
         assert_eq!(chosen("correct horse battery staple"), Ok(()));
     }
 
     #[test]
-    fn what_attackers_try_first_is_refused_in_any_case() {
+    fn common_password_is_rejected_in_any_case() {
         for common in ["password", "PASSWORD", "Password1", "qwertyuiop", "12345678", "iloveyou"] {
             assert_eq!(chosen(common), Err(PasswordFault::TooCommon), "{common}");
         }
     }
 
     #[test]
-    fn what_everybody_knows_is_refused_in_any_case() {
+    fn password_with_personal_info_is_rejected_in_any_case() {
         for known in ["ada@example.com", "ADA-Portcullis", "Portcullis1"] {
             assert_eq!(chosen(known), Err(PasswordFault::ContainsPersonalInfo), "{known}");
         }
     }
 
     #[test]
-    fn a_hash_says_how_it_was_made() {
+    fn password_hash_records_its_argon2id_parameters() {
         let phc = Hasher::default().hash(&Password::new("a perfectly good one".into()));
         assert!(phc.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     }
 
     #[test]
-    fn a_weaker_hash_is_right_but_outdated() {
+    fn password_hash_with_weaker_parameters_is_right_but_outdated() {
         let password = Password::new("a perfectly good one".into());
         for (memory, passes) in [(8 * 1024, 1), (8 * 1024, 3), (32 * 1024, 1)] {
             let weak = Argon2::new(
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_the_same_in_two_unicode_forms() {
+    fn password_matches_in_composed_and_decomposed_unicode() {
         let [composed, decomposed] =
             [COMPOSED, DECOMPOSED].map(|text| Password::new(text.to_owned()));
         for chosen in [&composed, &decomposed] {
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_a_password_as_entered_is_right_but_outdated() {
+    fn password_hash_of_an_unnormalized_password_is_right_but_outdated() {
         let decomposed = Password::new(DECOMPOSED.to_owned());
         let stored = hashed_as_entered(DECOMPOSED);
         assert_eq!(compare(&decomposed, &stored), ("outdated", 2));
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_password_takes_as_many_comparisons_with_a_user_as_without() {
+    async fn constant_time_verification_hashes_as_often_without_a_user_as_with_one() {
         let hashing = Hashing::new(1, HashCost::default());
         let stored = Hasher::default().hash(&Password::new("another".to_owned()));
         for (text, comparisons) in [(COMPOSED, 1), (DECOMPOSED, 2)] {
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_are_about_the_normalized_form() {
+    fn password_rules_apply_to_the_normalized_form() {
         // Eleven code points as entered, seven normalized.
         assert_eq!(chosen("se\u{301}ve\u{301}ne\u{301}7"), Err(PasswordFault::TooShort));
         assert_eq!(chosen(&"e\u{301}".repeat(128)), Ok(()));
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_was_short_enough_as_entered_can_still_be_used() {
+    fn password_within_the_limit_as_entered_can_still_be_used() {
         // Each is one code point as entered and two normalized.
         let longest = "\u{958}".repeat(128);
         assert_eq!(chosen(&longest), Err(PasswordFault::TooLong));
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_hangs_up_does_not_free_a_place_that_is_still_hashing() {
+    async fn cancelled_request_keeps_its_hashing_slot_until_the_hash_ends() {
         let hashing = Hashing::new(1, HashCost::default());
         let (started, has_started) = tokio::sync::oneshot::channel();
         let (finish, may_finish) = std::sync::mpsc::channel::<()>();

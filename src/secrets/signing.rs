@@ -150,7 +150,7 @@ mod tests {
     static_assertions::assert_not_impl_any!(SigningKeys: std::fmt::Debug, std::fmt::Display, serde::Serialize);
 
     #[test]
-    fn the_first_of_several_secrets_signs_however_they_are_separated() {
+    fn first_signing_secret_signs_with_any_separator() {
         let [new, old, oldest] = std::array::from_fn(|_| SigningKey::generate().reveal());
         for text in [
             format!("{new},{old},{oldest}"),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_secret_is_named_by_its_place_and_not_shown() {
+    fn malformed_signing_secret_is_named_by_position_and_not_shown() {
         let good = SigningKey::generate().reveal();
         for (text, place) in [
             (String::new(), "1 of 1"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_differ_have_fingerprints_that_differ() {
+    fn fingerprints_of_different_signing_keys_differ() {
         let [one, other] = std::array::from_fn(|_| SigningKey::generate());
         assert_eq!(one.fingerprint(), one.clone().fingerprint());
         assert_ne!(one.fingerprint(), other.fingerprint());
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_as_text_is_left_as_it_is() {
+    fn secret_file_that_is_not_text_is_rejected_and_left_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
         fs::write(&file, [0xff]).unwrap();

@@ -94,7 +94,7 @@ mod tests {
     const PREFIX: &str = "sk_live_";
 
     #[test]
-    fn a_generated_token_is_read_back() {
+    fn generated_token_is_parsed_back() {
         let token = PlainToken::generate(PREFIX);
         assert_eq!(token.reveal().len(), PREFIX.len() + RANDOM + CHECKSUM);
         assert!(PlainToken::presented(&[PREFIX], token.reveal()).unwrap() == token.hash());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn every_single_change_of_a_character_is_noticed() {
+    fn token_with_any_changed_character_is_rejected() {
         let token = PlainToken::generate(PREFIX);
         let text = token.reveal();
         for at in 0..text.len() {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_cut_short_or_drawn_out_is_noticed() {
+    fn truncated_or_extended_token_is_rejected() {
         let token = PlainToken::generate(PREFIX);
         let text = token.reveal();
         for end in 0..text.len() {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_checksum_does_not_make_a_token_of_something_else() {
+    fn valid_checksum_with_a_wrong_format_is_rejected() {
         let summed = |random: &str| {
             let text = format!("{PREFIX}{random}");
             let checksum = checksum(&text);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_with_any_of_the_prefixes_is_read_and_with_no_other() {
+    fn token_with_any_configured_prefix_is_accepted_and_no_other() {
         for prefix in ["acme_", "sk_", "sk_live_"] {
             let token = PlainToken::generate(prefix);
             let read = |prefixes: &[&str]| PlainToken::presented(prefixes, token.reveal());

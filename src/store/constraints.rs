@@ -232,7 +232,7 @@ mod tests {
     ]];
 
     #[test]
-    fn sqlite_breaks_a_declared_constraint_of_each_kind() {
+    fn sqlite_constraint_violation_finds_its_declaration_for_each_kind() {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         conn.batch_execute(
             "CREATE TABLE tasks (

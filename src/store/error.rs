@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_cannot_answer_is_unavailable() {
+    fn transient_database_error_is_unavailable() {
         for message in [
             "database is locked",
             "database or disk is full",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_always_fails_is_a_bug_and_its_reason_quotes_no_value() {
+    fn permanent_statement_error_is_a_bug_and_quotes_no_value() {
         use DatabaseErrorKind as Kind;
         for (kind, message) in [
             (Kind::Unknown, "no such column: nickname"),
@@ -191,11 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bug_names_the_function_of_its_statement() {
+    fn bug_names_the_function_of_its_statement() {
         let error = of(DatabaseErrorKind::Unknown, "no such column: x").in_operation(operation!());
         assert_eq!(
             error.to_string(),
-            "error::tests::a_bug_names_the_function_of_its_statement: no such column: x"
+            "error::tests::bug_names_the_function_of_its_statement: no such column: x"
         );
     }
 }

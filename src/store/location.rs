@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_url_says_where_the_data_lives() {
+    fn database_url_is_parsed_to_its_location_or_rejected() {
         for (url, place) in [
             ("sqlite:data/app.db", "SQLite in data/app.db"),
             ("sqlite://data/app.db", "SQLite in data/app.db"),

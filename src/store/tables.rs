@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_constraints_share_a_name() {
+    fn constraint_names_are_unique() {
         let mut names: Vec<_> = declared_constraints().map(|declared| declared.name).collect();
         let count = names.len();
         names.sort_unstable();

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_read_in_one_form_only() {
+    fn date_is_parsed_in_one_format_only() {
         for day in ["2026-11-28", "2024-02-29", "0001-01-01", "9999-12-31"] {
             assert_eq!(day.parse::<Date>().unwrap().to_string(), day);
         }

@@ -47,7 +47,7 @@ mod tests {
     };
 
     #[test]
-    fn a_stepped_wall_clock_leaves_the_monotonic_clock_alone() {
+    fn stepped_wall_clock_leaves_the_monotonic_clock_unchanged() {
         let start = Timestamp::from_micros(0) + days(1);
         let clock = Clock::manual(start);
         let up = clock.uptime();

@@ -74,7 +74,7 @@ pub async fn add_link(server: &Server, link: NewVerification) {
 }
 
 #[apply(on_both_databases)]
-async fn two_starters_on_an_empty_database_migrate_it_once(backend: Backend) {
+async fn concurrent_migrations_of_an_empty_database_apply_once(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
     let location = Location::parse(&url, None).unwrap();
@@ -85,7 +85,7 @@ async fn two_starters_on_an_empty_database_migrate_it_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn migrations_can_be_taken_back_and_applied_again(backend: Backend) {
+async fn migrations_can_be_reverted_and_applied_again(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
     let location = Location::parse(&url, None).unwrap();
@@ -110,7 +110,7 @@ async fn migrations_can_be_taken_back_and_applied_again(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
+async fn binary_too_old_for_the_schema_fails_and_names_the_required_version(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     let location = Location::parse(&url, None).unwrap();
@@ -135,7 +135,7 @@ async fn a_binary_too_old_for_the_tables_refuses_and_says_so(backend: Backend) {
 
 /// With SQL, since the code writes lower case.
 #[apply(on_both_databases)]
-async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
+async fn email_in_another_case_is_rejected_by_the_database(backend: Backend) {
     let server = backend.start().await;
     server.sign_up("ada").await;
     let (store, now) = (&server.state.store, server.now());
@@ -157,7 +157,7 @@ async fn the_table_takes_no_second_case_of_an_address(backend: Backend) {
 }
 
 #[tokio::test]
-async fn an_acknowledged_write_is_on_the_disk() {
+async fn sqlite_connection_uses_wal_full_sync_and_foreign_keys() {
     let server = Backend::Sqlite.start().await;
     let Database::Sqlite(sqlite) = server.state.store.database() else { unreachable!() };
     let pragma = |name: &'static str| {
@@ -183,7 +183,7 @@ struct Pragma {
 }
 
 #[tokio::test]
-async fn a_relaxed_default_of_the_server_is_not_ours() {
+async fn synchronous_commit_is_on_despite_a_relaxed_database_default() {
     let server = Backend::Postgres.start().await;
     let name = database_name(&server).await;
     execute(&server, &format!("ALTER DATABASE {name} SET synchronous_commit = off")).await;
@@ -203,7 +203,7 @@ async fn a_relaxed_default_of_the_server_is_not_ours() {
 }
 
 #[tokio::test]
-async fn postgresql_is_reached_with_tls_that_is_checked() {
+async fn postgresql_tls_certificate_is_verified() {
     let folder = tempfile::TempDir::new().unwrap();
     let url = format!("{}?sslmode=require", Backend::Postgres.database(folder.path()).await);
     let authority = authority().await;
@@ -229,7 +229,7 @@ async fn postgresql_is_reached_with_tls_that_is_checked() {
 }
 
 #[tokio::test]
-async fn a_dead_connection_is_replaced_without_an_error() {
+async fn terminated_postgresql_connection_is_replaced_without_an_error() {
     let server = Backend::Postgres.start().await;
     let ada = server.sign_up("ada").await;
     for _ in 0..3 {
@@ -258,7 +258,7 @@ async fn database_name(server: &Server) -> String {
 }
 
 #[apply(on_both_databases)]
-async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
+async fn database_timeout_is_unavailable(backend: Backend) {
     let server = backend.start_with(&["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
     let late = std::time::Duration::from_secs(3);
@@ -294,7 +294,7 @@ async fn a_store_that_answers_too_late_is_unavailable(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn many_at_once_are_all_served(backend: Backend) {
+async fn concurrent_reads_and_writes_all_succeed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
@@ -315,7 +315,7 @@ async fn many_at_once_are_all_served(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Backend) {
+async fn concurrent_last_use_writes_and_revocation_all_succeed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for _ in 0..8 {
@@ -342,7 +342,7 @@ async fn writing_last_uses_never_stands_in_the_way_of_a_revocation(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn a_last_use_is_written_once(backend: Backend) {
+async fn last_use_is_written_once(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let store = &server.state.store;
@@ -363,9 +363,7 @@ async fn a_last_use_is_written_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_two_links_of_one_user_one_is_redeemed_and_neither_waits_for_the_other(
-    backend: Backend,
-) {
+async fn concurrent_redemption_of_two_reset_links_redeems_exactly_one(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let hash = PasswordHash::stored("$argon2id$nobody".to_owned());

@@ -65,48 +65,48 @@ fn breaks(rules: Rules, world: World) {
 }
 
 #[test]
-fn all_rules_together_keep_the_promise() {
+fn all_rules_together_accept_no_revoked_credential() {
     holds(Rules::Kept, TWO);
 }
 
 #[test]
-fn an_entry_outlives_changes_that_concern_others() {
+fn entry_may_survive_changes_of_other_users() {
     holds(Rules::Kept, LOGGED);
 }
 
 #[test]
-fn whoever_is_let_in_again_can_be_locked_out_again() {
+fn reactivated_user_can_be_deactivated_again() {
     holds(Rules::Kept, REACTIVATED);
 }
 
 #[test]
-fn a_restore_brings_no_epoch_back() {
+fn restored_database_brings_no_epoch_back() {
     holds(Rules::Kept, RESTORED);
 }
 
 #[test]
-fn the_cache_can_be_turned_on_and_off() {
+fn cache_can_be_enabled_and_disabled() {
     holds(Rules::Kept, SWITCHED);
 }
 
 #[test]
-fn whoever_is_alone_need_not_wait() {
+fn single_instance_need_not_wait() {
     holds(Rules::Kept, ALONE);
 }
 
 #[test]
-fn a_wait_of_l_is_enough_where_clocks_are_alike() {
+fn wait_of_one_lease_is_enough_with_equal_clocks() {
     holds(Rules::NoMargin, ALIKE);
 }
 
 #[test]
-fn the_order_of_answers_does_not_matter_where_each_counts_whole() {
+fn order_of_responses_does_not_matter_if_each_counts_whole() {
     holds(Rules::TwoReads, ONE);
     holds(Rules::OlderCountsWhole, ONE);
 }
 
 #[test]
-fn the_end_may_be_read_before_the_entry_is_asked() {
+fn lease_end_may_be_read_before_the_entry() {
     holds(Rules::EndFirst, ONE);
     holds(Rules::EndFirst, LOGGED);
     holds(Rules::EndFirst, REACTIVATED);
@@ -114,105 +114,105 @@ fn the_end_may_be_read_before_the_entry_is_asked() {
 }
 
 #[test]
-fn an_answer_that_does_not_wait_is_too_early() {
+fn revocation_response_without_a_wait_is_too_early() {
     breaks(Rules::NoWait, ONE);
 }
 
 #[test]
-fn a_wait_of_l_is_too_short_where_clocks_differ() {
+fn wait_of_one_lease_is_too_short_with_different_clocks() {
     breaks(Rules::NoMargin, ONE);
 }
 
 #[test]
-fn a_wait_from_before_the_commit_is_too_short() {
+fn wait_from_before_the_commit_is_too_short() {
     breaks(Rules::WaitFromBefore, ONE);
 }
 
 #[test]
-fn a_repeated_request_waits_as_well() {
+fn repeated_revocation_must_wait_as_well() {
     breaks(Rules::RepeatAtOnce, TWO);
 }
 
 #[test]
-fn how_long_to_wait_is_not_known_before_the_commit() {
+fn length_of_the_wait_must_be_read_after_the_commit() {
     breaks(Rules::WaitReadBefore, SWITCHED);
 }
 
 #[test]
-fn an_entry_carries_the_epoch_that_its_look_up_saw() {
+fn entry_must_carry_the_epoch_that_its_lookup_saw() {
     breaks(Rules::FillAtArrival, ONE);
 }
 
 #[test]
-fn no_request_takes_a_look_up_that_began_before_it() {
+fn request_must_not_use_a_lookup_that_began_before_it() {
     breaks(Rules::JoinedLookUp, ONE);
 }
 
 #[test]
-fn a_lease_runs_from_before_its_read() {
+fn lease_must_run_from_before_its_read() {
     breaks(Rules::LeaseFromArrival, ONE);
 }
 
 #[test]
-fn a_read_sees_what_is_committed_when_it_begins() {
+fn read_must_see_everything_committed_when_it_begins() {
     breaks(Rules::PinnedSnapshot, ONE);
 }
 
 #[test]
-fn epoch_and_lease_end_are_one_value() {
+fn epoch_and_lease_end_must_be_one_value() {
     breaks(Rules::ReadApart, ONE);
 }
 
 #[test]
-fn an_older_answer_does_not_keep_the_end_of_a_younger() {
+fn older_response_must_not_keep_the_lease_end_of_a_newer() {
     breaks(Rules::OlderKeepsEnd, ONE);
 }
 
 #[test]
-fn the_clock_is_read_after_the_request_has_begun() {
+fn clock_must_be_read_after_the_request_has_begun() {
     breaks(Rules::ClockBeforeHead, ONE);
 }
 
 #[test]
-fn the_clock_does_not_stand_still() {
+fn clock_must_not_stop() {
     breaks(Rules::ClockStandsStill, TWO);
 }
 
 #[test]
-fn the_epoch_changes_with_the_rights() {
+fn epoch_must_change_with_the_rights() {
     breaks(Rules::EpochAhead, ONE);
 }
 
 #[test]
-fn a_counter_alone_is_no_epoch() {
+fn epoch_must_be_more_than_a_counter() {
     breaks(Rules::CounterAlone, RESTORED);
 }
 
 #[test]
-fn what_the_log_does_not_hold_may_concern_anybody() {
+fn gap_in_the_invalidation_log_must_affect_every_user() {
     breaks(Rules::GapIsSilence, World { others: 1, ..LOGGED });
 }
 
 #[test]
-fn to_turn_it_on_the_wait_comes_first() {
+fn enabling_the_cache_must_raise_the_wait_first() {
     breaks(Rules::LeaseOnFirst, SWITCHED);
 }
 
 #[test]
-fn to_turn_it_off_the_wait_goes_last() {
+fn disabling_the_cache_must_lower_the_wait_last() {
     breaks(Rules::WaitOffAtOnce, SWITCHED);
     breaks(Rules::WaitOffWithoutMargin, SWITCHED);
 }
 
 #[test]
-fn whoever_is_alone_gives_up_the_lease_and_what_would_renew_it() {
+fn single_instance_must_give_up_its_lease_and_pending_renewal() {
     breaks(Rules::AloneKeepsLease, ALONE);
     breaks(Rules::AloneKeepsRead, ALONE);
 }
 
 /// The page has a row for each test of a broken rule, and no other.
 #[test]
-fn every_broken_rule_is_on_the_page() {
+fn credential_cache_page_lists_every_broken_rule() {
     let page = include_str!("../../docs/explanation/credential-cache.md").lines();
     let rows = page.filter_map(|line| line.strip_suffix("` |")?.rsplit_once("| `"));
     let source = include_str!("main.rs").split("#[test]\nfn ");

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_peer_that_forwards_and_is_not_trusted_is_an_undeclared_proxy() {
+    fn forwarding_private_peer_without_trust_is_an_undeclared_proxy() {
         for peer in [
             "127.0.0.1",
             "10.1.2.3",

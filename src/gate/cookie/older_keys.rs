@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_of_an_older_key_is_signed_again_and_all_others_stay_as_they_are() {
+    fn cookie_of_an_older_key_is_signed_again_and_others_stay_unchanged() {
         let [new, old, oldest, foreign] = std::array::from_fn(|_| SigningKey::generate());
         let key = |key: &SigningKey| Key::from(key.expose());
         let signatures = Signatures {

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn every_action_is_said_in_words() {
+    fn every_audit_action_is_described_in_words() {
         for action in Action::VARIANTS {
             let name: &str = action.into();
             let said = told(Some("r"), name, "a", &json!({}));
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_particulars_are_part_of_the_sentence() {
+    fn audit_event_details_are_part_of_its_sentence() {
         for (action, detail, said) in [
             ("user-updated", json!({ "renamed": true, "role": null }), "Root renamed Ada"),
             (
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_server_recorded_is_readable_too() {
+    fn audit_event_of_a_newer_version_is_readable() {
         let detail = json!({ "isFinal": true, "newName": "x", "none": null, "parts": [1, 2] });
         let said = told(Some("r"), "users-merged", "gone", &detail);
         assert_eq!(

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learned_in_the_epoch_of_the_lease_speaks() {
+    fn entry_of_the_epoch_of_the_lease_is_valid() {
         let cache = TestCache::in_epoch(1);
         let ada = cache.insert_if_current(&user("ada"), 1);
         assert!(cache.is_valid(ada));
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_in_another_epoch_never_speaks() {
+    fn entry_of_another_epoch_is_never_valid() {
         let cache = TestCache::in_epoch(2);
         let (before, after) =
             (cache.insert_if_current(&user("ada"), 1), cache.insert_if_current(&user("bob"), 3));
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_makes_forgotten_whom_it_concerns_and_nobody_else() {
+    fn change_invalidates_only_the_affected_users() {
         let cache = TestCache::in_epoch(1);
         let (ada, bob) = (user("ada"), user("bob"));
         let (of_ada, of_bob) = (cache.insert_if_current(&ada, 1), cache.insert_if_current(&bob, 1));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_lease_nothing_speaks() {
+    fn entry_is_not_valid_without_a_lease() {
         let cache = TestCache::in_epoch(1);
         let ada = cache.insert_if_current(&user("ada"), 1);
         cache.lease.drop_lease();
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn when_leases_are_turned_off_everything_is_forgotten() {
+    fn disabling_leases_removes_all_entries() {
         let cache = TestCache::in_epoch(1);
         let ada = cache.insert_if_current(&user("ada"), 1);
         cache.lease.end_lease(|| cache.clear());
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_was_given_up_is_not_brought_back_by_a_read_on_its_way() {
+    fn dropped_lease_is_not_restored_by_a_pending_renewal() {
         let cache = TestCache::in_epoch(1);
         let ada = cache.insert_if_current(&user("ada"), 1);
         let renewal = cache.lease.begin_renewal();
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_runs_from_before_its_read() {
+    fn lease_runs_from_before_its_read() {
         let cache = TestCache::in_epoch(1);
         let ada = cache.insert_if_current(&user("ada"), 1);
         let renewal = cache.lease.begin_renewal();
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_nothing_is_not_kept() {
+    fn expired_session_or_deactivated_user_is_not_cached() {
         let cache = TestCache::in_epoch(1);
         let ada = user("ada");
         let hash = SessionSecret::generate().hash();
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learned_without_a_lease_is_not_kept() {
+    fn credential_is_not_cached_without_a_lease() {
         let cache = TestCache::in_epoch(1);
         cache.lease.drop_lease();
         cache.insert_if_current(&user("ada"), 1);
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_whose_time_is_over_is_asked_for_again() {
+    fn expired_session_is_not_found_in_the_cache() {
         let cache = TestCache::in_epoch(1);
         let ada = cache.insert_if_current(&user("ada"), 1);
         let last = NOW + days(1) - seconds(1);
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_whose_time_is_over_is_asked_for_again() {
+    fn expired_or_revoked_token_is_not_found_in_the_cache() {
         let cache = TestCache::in_epoch(1);
         let ada = user("ada");
         let hash = PlainToken::generate("test").hash();
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_that_is_written_already_is_not_noted_again() {
+    fn last_use_is_not_recorded_again_within_a_minute() {
         let cache = TestCache::in_epoch(1);
         let ada = user("ada");
         let by_cookie = SessionSecret::generate().hash();
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_no_more() {
+    fn cache_does_not_exceed_its_size() {
         let cache = TestCache::in_epoch(1);
         for number in 0..1000 {
             cache.insert_if_current(&user(&number.to_string()), 1);

@@ -148,21 +148,21 @@ mod tests {
     }
 
     #[test]
-    fn a_log_without_a_gap_says_whom_it_concerns() {
+    fn invalidation_log_without_a_gap_yields_the_affected_users() {
         let log = vec![change(5, "ada"), change(6, "ada"), change(6, "bob")];
         assert_eq!(users(log).unwrap(), ["ada", "ada", "bob"]);
         assert_eq!(follow_log(vec![], &epoch(4), &epoch(4)).unwrap(), [""; 0]);
     }
 
     #[test]
-    fn a_log_with_a_gap_says_nothing() {
+    fn invalidation_log_with_a_gap_is_not_used() {
         assert!(users(vec![change(6, "bob")]).is_none());
         assert!(users(vec![change(5, "ada")]).is_none());
         assert!(users(vec![]).is_none());
     }
 
     #[test]
-    fn a_log_of_another_history_says_nothing() {
+    fn invalidation_log_of_another_history_is_not_used() {
         let other = |mut change: Change, before: &str, after: &str| {
             change.before = before.to_owned();
             change.after = after.to_owned();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_concerns_everybody_concerns_anybody() {
+    fn change_that_affects_all_users_yields_no_list_of_users() {
         assert!(users(vec![change(5, "ada"), change(6, "")]).is_none());
     }
 }

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_use_is_noted_when_the_one_that_was_written_is_a_minute_old() {
+    fn last_use_is_recorded_if_the_written_one_is_a_minute_old() {
         let now = Timestamp::from_micros(0) + seconds(1_000_000);
         let is_recorded = |written| {
             let uses = LastUsedBuffer::default();

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_session_is_extended_once_a_day_up_to_its_longest_life() {
+    fn remembered_session_is_extended_daily_up_to_its_absolute_timeout() {
         let row = created(NOW, IDLE_TIMEOUT);
         let at = |row: &SessionRow, passed: Span| Change::of(row, NOW + passed);
         assert_eq!(at(&row, seconds(86_399)), None);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_from_a_clock_that_was_ahead_is_bounded_from_now() {
+    fn session_created_by_a_clock_ahead_is_bounded_from_now() {
         let bound = |row: &SessionRow| Change::of(row, NOW);
         let tolerated = created(NOW + CLOCK_TOLERANCE, IDLE_TIMEOUT);
         assert_eq!(bound(&tolerated), None);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_many_uses_decides_and_one_that_is_not_to_extend_notes_nothing() {
+    fn session_is_extended_once_by_the_first_of_many_uses() {
         let ends = SessionEnds::default();
         let row = Arc::new(created(NOW, IDLE_TIMEOUT));
         let first = NOW + days(1);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_over_is_not_extended() {
+    fn expired_session_is_not_extended() {
         let ends = SessionEnds::default();
         let row = Arc::new(created(NOW, IDLE_TIMEOUT));
         assert_eq!(ends.used(&row, row.expires_at, true).expires_at, row.expires_at);

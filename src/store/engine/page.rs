@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_holds_any_id_and_is_safe_in_a_url() {
+    fn cursor_holds_any_id_and_is_safe_in_a_url() {
         let id = "019ac8a0-1111-7222-8333-444455556666";
         assert_eq!(Cursor::of(id).to_string(), id);
         for id in [id, &id.to_uppercase(), "", "7", "a b&c=d", "~", "ünï/cödé", "old-1.5"] {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_list_gives_is_no_cursor() {
+    fn malformed_cursor_is_rejected() {
         for text in ["", "x", "none", "~*", "~YQ==", "~gA", "~AA"] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_knows_its_neighbours() {
+    fn pagination_finds_the_previous_and_next_page() {
         let (after, before) = (|| Start::After("7".into()), || Start::Before("2".into()));
         for (start, read, rows, previous, next) in [
             (Start::First, "9", "9", None, None),

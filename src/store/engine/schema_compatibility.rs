@@ -75,7 +75,7 @@ mod tests {
     use super::allows;
 
     #[test]
-    fn a_binary_runs_on_tables_that_ask_for_it_or_an_older_one() {
+    fn binary_runs_on_a_schema_that_requires_it_or_an_older_one() {
         assert!(allows("0.1.0", "0.1.0"));
         assert!(allows("0.1.0", "0.10.0"));
         assert!(!allows("0.2.0", "0.1.9"));

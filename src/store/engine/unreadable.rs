@@ -81,7 +81,7 @@ mod tests {
     use crate::store::schema::users;
 
     #[test]
-    fn a_column_is_called_as_in_the_database() {
+    fn column_is_named_as_in_the_database() {
         assert_eq!(name_of::<users::name>(), "users.name");
     }
 }

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_begins_with_a_minute_and_doubles_up_to_a_day() {
+    fn login_throttle_starts_at_a_minute_and_doubles_up_to_a_day() {
         let waits: Vec<Span> = [9, 10, 11, 12, 20, 21, 1000].map(|failed| wait(failed, 10)).into();
         let expected = [0, 60, 120, 240, 61_440, MAX_WAIT_SECONDS, MAX_WAIT_SECONDS].map(seconds);
         assert_eq!(waits, expected);
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_attempts_run_than_may_still_fail() {
+    fn concurrent_attempts_never_exceed_the_remaining_failures() {
         let mut counter = failed(7, START);
         for _ in 0..3 {
             counter = counter.reserve(10, START).unwrap_or_else(|_| failed(0, START));
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_wait_one_attempt_runs_at_a_time() {
+    fn login_throttle_allows_one_attempt_at_a_time_after_its_wait() {
         let now = START + seconds(60);
         let counter = failed(10, START);
         assert_eq!(counter.reserve(10, now - seconds(1)), Err(AttemptRejected::Throttled(now)));
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_without_a_result_counts_as_failed_after_a_while() {
+    fn attempt_without_a_result_counts_as_failed_after_a_timeout() {
         let counter = failed(0, START).reserve(1, START).unwrap_or(failed(9, START));
         assert_eq!(counter.at(START + seconds(29)), counter);
         let lost = counter.at(START + LOST_AFTER);
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_in_the_future_counts_as_now() {
+    fn failed_attempt_in_the_future_counts_as_now() {
         for back in [seconds(90), seconds(3600), days(400)] {
             let now = START - back;
             assert!(failed(9, START).at(now).reserve(10, now).is_ok());
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_forgotten_after_two_days() {
+    fn failed_attempts_expire_after_two_days() {
         let counter = failed(9, START);
         assert_eq!(counter.at(START + RETENTION - seconds(1)).failed, 9);
         assert_eq!(counter.at(START + RETENTION).failed, 0);

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_takes_a_burst_and_then_one_for_each_interval() {
+    fn rate_limit_allows_a_burst_and_then_one_request_per_interval() {
         let bucket = full(START);
         assert_eq!(rule().count(bucket, START).1, Count::Full { wait: 20 * SECOND });
         assert_eq!(rule().count(bucket, START + span(19)).1, Count::Full { wait: SECOND });
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_adds_nothing_to_a_wait() {
+    fn clock_set_back_does_not_extend_a_rate_limit_wait() {
         for back in [span(90), span(3600), days(400)] {
             let (bucket, count) = rule().count(full(START), START - back);
             assert_eq!(count, Count::Full { wait: 20 * SECOND });
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn no_stored_moment_makes_a_wait_longer_than_the_rules_own() {
+    fn stored_time_does_not_extend_a_rate_limit_wait() {
         for (counted, empty) in [(START, days(400)), (START + days(400), days(800))] {
             let odd = Bucket { counted_at: counted, empty_at: START + empty };
             let (bucket, count) = rule().count(odd, START);

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_is_accepted_where_each_accepts_what_the_other_signs() {
+    fn instance_is_accepted_if_each_accepts_the_others_signatures() {
         let [old, new, other] = keys();
         for (running, newcomer, compatible) in [
             (&[old][..], &[old][..], true),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_that_does_not_fit_takes_no_other_instance_out_of_service() {
+    fn instance_with_a_different_key_takes_no_other_out_of_service() {
         let [right, wrong, _] = keys();
         let newcomer = instance("a", &[wrong], None);
         let first = instance("b", &[right], Some(60));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_were_accepted_at_once_one_gives_way() {
+    fn one_of_two_mismatched_instances_stays_accepted() {
         let [one, other, _] = keys();
         for (ago, stays) in [(1, true), (2, true), (3, false)] {
             let first = instance("a", &[one], Some(2));

@@ -16,7 +16,7 @@ fn described(server: &Server) -> Value {
 }
 
 #[apply(on_both_databases)]
-async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
+async fn better_auth_client_from_npm_works_unmodified(backend: Backend) {
     let plain = backend.start_with(&["--trusted-origins", APP]).await;
     let admin = plain.sign_up_admin("admin").await;
     let verifying = backend.start_with(&["--email-verification", "required"]).await;
@@ -42,7 +42,7 @@ async fn the_client_from_npm_works_as_it_stands(backend: Backend) {
 
 /// Runs a front end on another origin in Chromium, which applies CORS and SameSite.
 #[tokio::test]
-async fn a_front_end_on_another_origin_works_in_a_browser() {
+async fn cross_origin_front_end_works_in_a_browser_with_cors_and_same_site() {
     let folder = tempfile::TempDir::new().unwrap();
     let hosts = ["api.site.test", "app.site.test", "front.example", "evil.example"];
     let generated = rcgen::generate_simple_self_signed(hosts.map(String::from)).unwrap();

@@ -244,7 +244,7 @@ fn in_this_repository(path: &str) -> Option<String> {
 }
 
 #[test]
-fn every_link_and_every_command_in_the_documentation_leads_to_what_exists() {
+fn documentation_links_and_commands_all_resolve() {
     let file = |path: &str| in_this_repository(path).expect(path);
     let known = Known::of(&file("justfile"), &file(".ci/run"));
     let mut pages: BTreeMap<String, String> = BTreeMap::new();
@@ -282,7 +282,7 @@ fn faults_of(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn links_and_commands_that_exist_are_accepted() {
+fn link_check_accepts_links_and_commands_that_exist() {
     for text in [
         "[a](other.md) [b](../README.md) [c](https://example.com/nothing) [d](../src/)",
         "[a](other.md#one-thing-or-two) [b](other.md#again-1) [c](#here)\n\n# Here",
@@ -297,7 +297,7 @@ fn links_and_commands_that_exist_are_accepted() {
 }
 
 #[test]
-fn links_and_commands_that_do_not_exist_are_found() {
+fn link_check_reports_links_and_commands_that_do_not_exist() {
     for text in [
         "[a](nothing.md)",
         "[a](../other.md)",

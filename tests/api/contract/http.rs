@@ -9,7 +9,7 @@ use tokio::{
 use crate::{security::access::operations, support::*};
 
 #[apply(on_both_databases)]
-async fn what_is_not_there_is_a_problem(backend: Backend) {
+async fn unknown_path_or_malformed_id_is_a_not_found_problem(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for path in
@@ -20,7 +20,7 @@ async fn what_is_not_there_is_a_problem(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_unmatched_path_asks_nobody(backend: Backend) {
+async fn unmatched_path_is_not_found_without_checking_credentials(backend: Backend) {
     let server = backend.start().await;
     let junk = server.anonymous.with_cookie("portcullis=junk").with_token("junk");
     let reply = junk.navigate("/api/nothing").await;
@@ -29,7 +29,7 @@ async fn an_unmatched_path_asks_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn another_spelling_of_a_path_is_the_same_path_or_none(backend: Backend) {
+async fn alternative_path_spelling_is_unauthorized_or_not_found(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for path in [
@@ -53,7 +53,7 @@ async fn another_spelling_of_a_path_is_the_same_path_or_none(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn every_operation_says_which_methods_it_takes(backend: Backend) {
+async fn unsupported_method_is_not_allowed_and_names_the_allowed_methods(backend: Backend) {
     let server = backend.start().await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     for operation in operations(&document) {
@@ -72,7 +72,7 @@ async fn every_operation_says_which_methods_it_takes(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn head_is_guarded_and_answered_as_get_is(backend: Backend) {
+async fn head_request_is_authenticated_and_answered_like_get(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     assert_eq!(Reply::of(server.anonymous.request(Method::HEAD, "/api/me")).await.status, 401);
@@ -88,7 +88,7 @@ async fn head_is_guarded_and_answered_as_get_is(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn every_answer_has_an_id_and_its_headers(backend: Backend) {
+async fn every_response_has_a_request_id_and_security_headers(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let replies = [
@@ -114,7 +114,7 @@ async fn every_answer_has_an_id_and_its_headers(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_request_id_that_is_sent_is_the_answers_where_it_is_plain(backend: Backend) {
+async fn client_request_id_is_echoed_if_plain_and_replaced_otherwise(backend: Backend) {
     let server = backend.start().await;
     let ask = |id: &[u8]| {
         let id = HeaderValue::from_bytes(id).unwrap();
@@ -134,7 +134,7 @@ async fn a_request_id_that_is_sent_is_the_answers_where_it_is_plain(backend: Bac
 }
 
 #[apply(on_both_databases)]
-async fn no_spelling_of_a_path_makes_an_answer_cacheable(backend: Backend) {
+async fn response_is_not_cacheable_for_any_path_spelling(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for path in ["/api/me", "/%61pi/me", "/nothing", "/login"] {
@@ -144,7 +144,7 @@ async fn no_spelling_of_a_path_makes_an_answer_cacheable(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_address_is_plain_text_and_never_a_fault(backend: Backend) {
+async fn malformed_email_is_invalid_at_sign_in_and_sign_up(backend: Backend) {
     let server = backend.start().await;
     for email in [
         "a@\0[1.1.1.1]",
@@ -173,14 +173,14 @@ async fn an_address_is_plain_text_and_never_a_fault(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn over_https_browsers_are_told_to_stay_there(backend: Backend) {
+async fn https_public_url_sends_strict_transport_security(backend: Backend) {
     let server = backend.start_with(&["--public-url", "https://example.com"]).await;
     let reply = server.anonymous.get("/health/live").await;
     assert!(reply.header("strict-transport-security").is_some());
 }
 
 #[apply(on_both_databases)]
-async fn a_browsers_navigation_is_led_to_the_login_page_and_back(backend: Backend) {
+async fn anonymous_browser_navigation_redirects_to_login_with_next(backend: Backend) {
     let server = backend.start().await;
     let next = |path: &'static str| {
         let anonymous = server.anonymous.clone();
@@ -215,7 +215,7 @@ async fn a_browsers_navigation_is_led_to_the_login_page_and_back(backend: Backen
 
 /// Tries every combination of the headers by which a request describes itself.
 #[apply(on_both_databases)]
-async fn only_a_navigation_without_a_token_is_led_to_the_login_page(backend: Backend) {
+async fn login_redirect_requires_a_navigation_without_a_token(backend: Backend) {
     const ID: &str = "/api/projects/019ab000-0000-7000-8000-000000000000";
     let server = backend.start().await;
     let unknown = format!("Bearer {}", Server::unknown_token());
@@ -272,7 +272,7 @@ async fn only_a_navigation_without_a_token_is_led_to_the_login_page(backend: Bac
 }
 
 #[apply(on_both_databases)]
-async fn a_page_is_wanted_where_html_is_named_and_not_refused(backend: Backend) {
+async fn login_redirect_requires_an_accept_header_that_names_html(backend: Backend) {
     let server = backend.start().await;
     let ask = async |accepts: &[&str]| {
         let mut request = server.anonymous.bare(Method::GET, "/api/settings");
@@ -316,7 +316,7 @@ async fn a_page_is_wanted_where_html_is_named_and_not_refused(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn the_login_page_may_be_elsewhere(backend: Backend) {
+async fn login_redirect_goes_to_the_configured_login_url(backend: Backend) {
     let server = backend.start_with(&["--login-url", "https://app.example.com/in?from=api"]).await;
     let reply = server.anonymous.navigate("/api/settings").await;
     assert_eq!(
@@ -326,7 +326,7 @@ async fn the_login_page_may_be_elsewhere(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_absolute_or_doubled_request_target_leads_nowhere_else(backend: Backend) {
+async fn login_redirect_ignores_a_foreign_host_in_the_request_target(backend: Backend) {
     let server = backend.start().await;
     for target in ["http://evil.example/api/settings", "/api/settings?x=//evil.example"] {
         let request = format!(
@@ -339,7 +339,7 @@ async fn an_absolute_or_doubled_request_target_leads_nowhere_else(backend: Backe
 }
 
 #[apply(on_both_databases)]
-async fn junk_on_the_wire_never_kills_the_server(backend: Backend) {
+async fn malformed_http_request_causes_no_server_error(backend: Backend) {
     let server = backend.start().await;
     for junk in [
         "\r\n\r\n".to_owned(),
@@ -356,7 +356,7 @@ async fn junk_on_the_wire_never_kills_the_server(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_credential_in_the_url_opens_nothing(backend: Backend) {
+async fn token_in_the_query_string_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let token = ada.token(&["read"]).await.token.unwrap();
@@ -370,7 +370,7 @@ async fn a_credential_in_the_url_opens_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn health_says_live_without_the_store_and_ready_with_it(backend: Backend) {
+async fn readiness_is_unavailable_while_draining_and_liveness_stays_ok(backend: Backend) {
     let server = backend.start().await;
     server.anonymous.get("/health/live").await.expect(200);
     server.anonymous.get("/health/ready").await.expect(200);
@@ -381,7 +381,7 @@ async fn health_says_live_without_the_store_and_ready_with_it(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn a_body_that_does_not_fit_says_where(backend: Backend) {
+async fn invalid_body_is_a_validation_error_that_names_the_field(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let fields = async |body: Value| {

@@ -26,7 +26,7 @@ fn committed() -> Value {
 }
 
 #[test]
-fn the_committed_document_is_what_the_routes_say() {
+fn committed_openapi_document_matches_the_routes() {
     let text = portcullis::openapi::text(portcullis::gate::cookie::name(false)).unwrap();
     assert!(
         text == document_file(),
@@ -35,7 +35,7 @@ fn the_committed_document_is_what_the_routes_say() {
 }
 
 #[apply(on_both_databases)]
-async fn the_served_document_differs_in_the_cookies_name_alone(backend: Backend) {
+async fn served_openapi_document_differs_only_in_the_cookie_name(backend: Backend) {
     let server = backend.start().await;
     assert_eq!(server.anonymous.get("/openapi.json").await.expect(200), committed());
     let server = backend.start_with(&["--public-url", "https://example.com"]).await;
@@ -47,7 +47,7 @@ async fn the_served_document_differs_in_the_cookies_name_alone(backend: Backend)
 }
 
 #[test]
-fn every_operation_is_described() {
+fn openapi_operations_have_a_unique_id_summary_tag_and_schema() {
     let document = committed();
     assert_eq!(document["openapi"], "3.1.0");
     let tags: BTreeSet<&str> = document["tags"]
@@ -80,7 +80,7 @@ fn every_operation_is_described() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn openapi_references_all_resolve() {
     let document = committed();
     let mut seen = 0;
     for reference in references(&document) {
@@ -127,7 +127,7 @@ fn names_side_by_side(part: &Value) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn no_two_names_differ_only_in_case_or_punctuation() {
+fn openapi_names_never_differ_only_in_case_or_punctuation() {
     let document = committed();
     let mut groups = names_side_by_side(&document);
     groups.push(operations(&document).iter().map(|operation| operation.id).collect());
@@ -137,7 +137,7 @@ fn no_two_names_differ_only_in_case_or_punctuation() {
 }
 
 #[test]
-fn names_that_differ_only_in_case_or_punctuation_are_found() {
+fn name_check_finds_names_that_differ_only_in_case_or_punctuation() {
     let document = json!({
         "schemas": { "Page_User": { "enum": ["LOST", "lost"] }, "PageUser": {} },
         "parameters": [{ "name": "userId" }, { "name": "user_id" }],
@@ -148,7 +148,7 @@ fn names_that_differ_only_in_case_or_punctuation_are_found() {
 }
 
 #[test]
-fn every_renamed_code_has_a_name() {
+fn openapi_error_codes_each_have_a_variant_name() {
     let document = committed();
     let codes = &document["components"]["schemas"]["ErrorCode"];
     let [values, names] = ["enum", "x-enum-varnames"].map(|list| codes[list].as_array().unwrap());
@@ -168,7 +168,7 @@ fn list_items(part: &Value) -> Vec<&Value> {
 }
 
 #[test]
-fn the_items_of_a_list_are_of_a_named_type() {
+fn openapi_list_items_are_strings_or_of_a_named_type() {
     let document = committed();
     let items = list_items(&document);
     assert!(items.len() > 10, "{items:?}");
@@ -179,7 +179,7 @@ fn the_items_of_a_list_are_of_a_named_type() {
 }
 
 #[test]
-fn every_error_shows_what_a_client_gets() {
+fn openapi_error_examples_match_their_status_and_description() {
     let document = committed();
     let mut seen = 0;
     for operation in operations(&document) {
@@ -223,7 +223,7 @@ fn files_of(page: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn swagger_ui_comes_from_the_binary_alone() {
+async fn swagger_ui_loads_nothing_from_other_hosts() {
     let server = Backend::Sqlite.start_with(&["--name", "Analytical <Engines>"]).await;
     let page = server.anonymous.get("/docs/").await;
     assert_eq!(page.status, 200);
@@ -252,7 +252,7 @@ async fn swagger_ui_comes_from_the_binary_alone() {
 }
 
 #[tokio::test]
-async fn a_second_visit_of_swagger_ui_transfers_nothing_and_the_first_little() {
+async fn swagger_ui_is_compressed_and_revalidated_by_etag() {
     let server = Backend::Sqlite.start().await;
     let page = server.anonymous.get("/docs/").await.text;
     let files = files_of(&page);
@@ -293,7 +293,7 @@ async fn a_second_visit_of_swagger_ui_transfers_nothing_and_the_first_little() {
 }
 
 #[tokio::test]
-async fn every_code_is_explained_where_the_type_of_an_error_leads() {
+async fn error_type_url_leads_to_an_explanation_of_every_code() {
     let server = Backend::Sqlite.start_with(&["--docs", "off"]).await;
     let problem = server.anonymous.get("/nothing").await.assert_problem(404, "not_found");
     let (path, code) = problem["type"].as_str().unwrap().split_once('#').unwrap();
@@ -313,7 +313,7 @@ async fn every_code_is_explained_where_the_type_of_an_error_leads() {
 }
 
 #[test]
-fn the_committed_list_of_codes_is_what_the_code_says() {
+fn committed_error_code_reference_matches_the_source() {
     let text = portcullis::docs::error_codes();
     assert!(
         text == file("docs/reference/errors.md"),
@@ -333,7 +333,7 @@ fn routes_in(table: &str, section: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn committed_route_table_lists_each_operation_under_the_credentials_that_it_accepts() {
+fn committed_route_table_lists_operations_by_accepted_credentials() {
     let table = file("docs/reference/routes.md");
     assert!(
         table == portcullis::docs::route_table(),
@@ -361,7 +361,7 @@ fn committed_route_table_lists_each_operation_under_the_credentials_that_it_acce
 }
 
 #[test]
-fn every_type_property_and_parameter_is_described_and_every_name_is_in_camel_case() {
+fn openapi_schemas_are_described_and_named_in_camel_case() {
     let document = committed();
     let mut seen = 0;
     let (mut missing, mut in_another_case) = (Vec::new(), Vec::new());
@@ -404,7 +404,7 @@ fn properties(schema: &Value) -> Vec<(&String, &Value)> {
 }
 
 #[test]
-fn every_success_has_an_example_that_fits_its_schema() {
+fn openapi_success_examples_match_their_schemas() {
     let document = committed();
     let mut seen = 0;
     for operation in operations(&document) {
@@ -525,7 +525,7 @@ fn members_of<'a>(
 }
 
 #[apply(on_both_databases)]
-async fn the_docs_can_be_turned_off(backend: Backend) {
+async fn docs_and_pages_turned_off_are_not_found(backend: Backend) {
     let server = backend.start_with(&["--docs", "off", "--pages", "off"]).await;
     for path in ["/docs", "/docs/", "/openapi.json", "/"] {
         server.anonymous.get(path).await.assert_problem(404, "not_found");

@@ -63,7 +63,7 @@ fn default_of(argument: &clap::Arg) -> Option<String> {
 }
 
 #[test]
-fn every_setting_is_in_the_table() {
+fn every_setting_is_in_the_settings_reference() {
     let command = Cli::command();
     let mut text = String::new();
     for (heading, arguments) in settings(&command) {
@@ -94,7 +94,7 @@ fn commented(text: &str) -> String {
 }
 
 #[test]
-fn every_setting_is_in_the_example_of_an_environment() {
+fn every_setting_is_in_the_env_example() {
     let command = Cli::command();
     let head = "Every setting with its default, to copy to `.env`: `docker compose` reads that file, and \
         a shell does with `set -a; . ./.env; set +a`. Remove the # of a line to set it. Keep secrets out of \
@@ -113,7 +113,7 @@ fn every_setting_is_in_the_example_of_an_environment() {
 }
 
 #[test]
-fn the_gates_table_is_the_gates_own() {
+fn gate_documentation_has_the_table_of_the_source() {
     let source = include_str!("../../../src/gate.rs");
     let rows = source.lines().filter_map(|line| line.strip_prefix("//! |"));
     for row in rows {
@@ -157,7 +157,7 @@ fn described(name: &str, command: &clap::Command, text: &mut String) {
 }
 
 #[test]
-fn every_command_is_in_the_list() {
+fn every_command_is_in_the_commands_reference() {
     let mut command = Cli::command();
     command.build();
     let mut text = String::new();
@@ -169,7 +169,7 @@ fn every_command_is_in_the_list() {
 
 /// The README repeats the commands of the tutorial in short.
 #[test]
-fn the_readmes_tour_is_a_part_of_the_tutorials() {
+fn readme_tour_commands_all_occur_in_the_tutorial() {
     let tour = commands(README, "## Tour", "## Features").concat();
     let taught = commands(TUTORIAL, "# ", "## Next").concat();
     let taught: Vec<&str> = taught.lines().map(str::trim).collect();
@@ -188,7 +188,7 @@ fn emails<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
 /// The tutorial, the page on Better Auth and Swagger UI each have a walkthrough: a reader must be able to
 /// follow all three on one server.
 #[test]
-fn each_tour_makes_users_of_its_own() {
+fn documentation_tours_create_users_with_distinct_emails() {
     let document = portcullis::openapi::text("portcullis").unwrap();
     let document: Value = serde_json::from_str(&document).unwrap();
     let schemas =
@@ -208,7 +208,7 @@ fn each_tour_makes_users_of_its_own() {
 /// Runs the commands of the walkthrough unchanged, except for the server's IP address and port and the path of
 /// the program.
 #[apply(on_both_databases)]
-async fn the_tour_ends_in_the_lock_out(backend: Backend) {
+async fn tutorial_commands_end_with_a_deactivated_user_unauthorized(backend: Backend) {
     let home = tempfile::TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let secret = SigningKey::generate().reveal();

@@ -49,7 +49,7 @@ fn same(declared: &str, found: &str) -> bool {
 }
 
 #[apply(on_both_databases)]
-async fn the_declared_tables_are_the_migrated_ones(backend: Backend) {
+async fn diesel_schema_matches_the_migrated_tables(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
     Store::migrate(&Location::parse(&url, None).unwrap()).await.unwrap();
@@ -118,7 +118,7 @@ async fn postgres_columns(url: &str) -> BTreeSet<Column> {
 }
 
 #[test]
-fn every_migration_records_the_oldest_binary_on_both_sides() {
+fn migration_records_its_oldest_compatible_binary_for_both_databases() {
     let versions = |side: &str| -> BTreeSet<String> {
         let folder = format!("{}/migrations/{side}", env!("CARGO_MANIFEST_DIR"));
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
@@ -136,7 +136,7 @@ fn every_migration_records_the_oldest_binary_on_both_sides() {
 }
 
 #[apply(on_both_databases)]
-async fn every_declared_constraint_is_there(backend: Backend) {
+async fn declared_constraints_all_exist_in_the_migrated_database(backend: Backend) {
     let server = backend.start().await;
     let sql = match backend {
         Backend::Sqlite => "SELECT coalesce(sql, '') AS value FROM sqlite_schema",

@@ -45,7 +45,10 @@ async fn run(command: &mut Command) -> String {
 #[case::postgres_by_cookie(Backend::Postgres, "cookie")]
 #[case::postgres_by_token(Backend::Postgres, "token")]
 #[tokio::test]
-async fn the_server_does_what_its_document_says(#[case] backend: Backend, #[case] key: &str) {
+async fn schemathesis_finds_no_deviation_from_the_openapi_document(
+    #[case] backend: Backend,
+    #[case] key: &str,
+) {
     install().await;
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;

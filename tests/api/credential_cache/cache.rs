@@ -57,7 +57,7 @@ async fn assert_cached_eventually(server: &Server, mut prepare: impl AsyncFnMut(
 }
 
 #[apply(on_both_databases)]
-async fn what_is_known_is_answered_without_asking_the_database(backend: Backend) {
+async fn cached_credential_is_accepted_without_a_database_lookup(backend: Backend) {
     let server = start(backend).await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
@@ -71,7 +71,7 @@ async fn what_is_known_is_answered_without_asking_the_database(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backend) {
+async fn cache_without_size_or_lease_looks_up_every_request(backend: Backend) {
     let none = backend.start_with(&["--cache-size", "0"]).await;
     let off = start(backend).await;
     lease_settings::set(&off.state.store, 0).await.unwrap();
@@ -89,7 +89,7 @@ async fn nothing_is_remembered_where_there_is_no_room_or_no_lease(backend: Backe
 }
 
 #[apply(on_both_databases)]
-async fn whoever_is_unknown_is_looked_up_again_each_time(backend: Backend) {
+async fn unknown_token_is_not_cached_and_is_looked_up_every_time(backend: Backend) {
     let server = start(backend).await;
     let stranger = server.anonymous.with_token(&Server::unknown_token());
     wait_for_lease_end(&server).await;
@@ -102,7 +102,7 @@ async fn whoever_is_unknown_is_looked_up_again_each_time(backend: Backend) {
 
 /// Tries every operation that takes rights away, and whether it takes them from the cookie and from the token.
 #[apply(on_both_databases)]
-async fn no_lock_out_that_was_answered_is_forgotten(backend: Backend) {
+async fn revoked_credential_is_unauthorized_at_once_although_cached(backend: Backend) {
     let server = start(backend).await;
     let admin = server.sign_up_admin("root").await;
     for (name, cookie, token) in [
@@ -158,7 +158,7 @@ async fn no_lock_out_that_was_answered_is_forgotten(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_is_an_admin_any_more_once_that_was_answered(backend: Backend) {
+async fn demoted_admin_is_forbidden_at_once_although_cached(backend: Backend) {
     let server = start(backend).await;
     let (root, other) = (server.sign_up_admin("root").await, server.sign_up_admin("other").await);
     let script = other.token(&["read", "admin"]).await;
@@ -174,7 +174,7 @@ async fn nobody_is_an_admin_any_more_once_that_was_answered(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backend) {
+async fn updated_name_is_shown_at_once_although_the_user_is_cached(backend: Backend) {
     let server = start(backend).await;
     let ada = server.sign_up("ada").await;
     for name in ["Augusta", "Ada again"] {
@@ -185,7 +185,7 @@ async fn what_is_shown_of_oneself_is_never_behind_ones_own_change(backend: Backe
 }
 
 #[apply(on_both_databases)]
-async fn whoever_else_is_remembered_stays_so(backend: Backend) {
+async fn revocation_leaves_other_users_cached(backend: Backend) {
     let server = start(backend).await;
     // The number of epochs so far makes no difference.
     execute(&server, "UPDATE epoch SET number = 1000000").await;
@@ -206,7 +206,7 @@ async fn whoever_else_is_remembered_stays_so(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_changed_by_hand_counts_before_a_lease_and_a_tenth_are_over(backend: Backend) {
+async fn deactivation_or_deletion_by_sql_takes_effect_within_the_lease_wait(backend: Backend) {
     let server = start(backend).await;
     for (name, sql) in [
         ("ada", "UPDATE users SET deactivated_at = created_at WHERE name = 'ada'"),
@@ -226,7 +226,7 @@ async fn what_is_changed_by_hand_counts_before_a_lease_and_a_tenth_are_over(back
 }
 
 #[apply(on_both_databases)]
-async fn a_key_ends_at_its_time_although_it_is_remembered(backend: Backend) {
+async fn cached_token_and_session_expire_on_time(backend: Backend) {
     let server = start(backend).await;
     let ada = server.sign_up("ada").await;
     let created = ada.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
@@ -241,7 +241,7 @@ async fn a_key_ends_at_its_time_although_it_is_remembered(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_that_is_extended_is_remembered_with_its_new_end(backend: Backend) {
+async fn extended_session_is_cached_with_its_new_expiry(backend: Backend) {
     let server = start(backend).await;
     let ada = server.sign_up("ada").await;
     warm_cache(&server, &ada.browser).await;
@@ -260,9 +260,7 @@ async fn a_session_that_is_extended_is_remembered_with_its_new_end(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are_over(
-    backend: Backend,
-) {
+async fn shortened_lease_waits_until_longer_leases_expire(backend: Backend) {
     let server = start(backend).await;
     let store = &server.state.store;
     assert_eq!(lease_settings::set(store, 10_000).await.unwrap().wait_ms, 11_000);
@@ -280,7 +278,7 @@ async fn where_leases_become_shorter_the_long_ones_are_waited_for_until_they_are
 
 /// Asserts a lower bound without measuring: another instance may hold a lease for as long.
 #[tokio::test]
-async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
+async fn deactivation_on_postgresql_responds_after_all_leases_expire() {
     let server = start(Backend::Postgres).await;
     let root = server.sign_up_admin("root").await;
     let ada = server.sign_up("ada").await;
@@ -297,7 +295,7 @@ async fn with_postgresql_a_lock_out_is_answered_when_every_lease_is_over() {
 /// The command does not know that it is alone, so it waits; only the server's own revocations need no wait with
 /// SQLite.
 #[tokio::test]
-async fn a_command_beside_a_server_waits_until_that_has_forgotten() {
+async fn user_command_waits_until_a_running_server_has_invalidated_its_cache() {
     let home = tempfile::TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     let ada = OutageProbe::sign_up(&server.anonymous).await;
@@ -317,7 +315,7 @@ async fn a_command_beside_a_server_waits_until_that_has_forgotten() {
 }
 
 #[apply(on_both_databases)]
-async fn the_operator_turns_it_on_and_off(backend: Backend) {
+async fn cache_command_enables_disables_and_shows_the_cache(backend: Backend) {
     let home = tempfile::TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let secret = portcullis::secrets::SigningKey::generate().reveal();

@@ -211,7 +211,7 @@ const COLUMNS: [(&str, &str, &str, bool); 43] = [
 ];
 
 #[apply(on_both_databases)]
-async fn a_change_of_any_column_begins_an_epoch_unless_it_takes_nothing(backend: Backend) {
+async fn column_change_begins_an_epoch_only_if_cached_rows_must_be_invalidated(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     shell.run("DELETE FROM sessions WHERE id = 's3'").await;
     shell.run("DELETE FROM api_tokens WHERE id = 't2'").await;
@@ -231,7 +231,7 @@ async fn a_change_of_any_column_begins_an_epoch_unless_it_takes_nothing(backend:
 }
 
 #[apply(on_both_databases)]
-async fn of_no_column_is_it_left_open_whether_it_counts(backend: Backend) {
+async fn epoch_test_covers_every_column_of_users_sessions_and_tokens(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     for table in ["users", "sessions", "api_tokens"] {
         let catalog = match backend {
@@ -248,7 +248,7 @@ async fn of_no_column_is_it_left_open_whether_it_counts(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn whose_keys_it_concerns_is_noted_and_nobody_elses(backend: Backend) {
+async fn invalidation_log_records_exactly_the_affected_users(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     let affected_users = [
         ("UPDATE sessions SET remember = FALSE WHERE id = 's3'", vec!["bob"]),
@@ -265,7 +265,7 @@ async fn whose_keys_it_concerns_is_noted_and_nobody_elses(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_has_long_been_over_can_be_deleted_without_an_epoch(backend: Backend) {
+async fn deleting_long_expired_or_revoked_credentials_begins_no_epoch(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     shell.run("UPDATE sessions SET expires_at = LONG_AGO WHERE id = 's1'").await;
     shell.run("UPDATE sessions SET expires_at = PAST WHERE id = 's2'").await;
@@ -292,7 +292,7 @@ async fn revoking_all_of_a_users_credentials_begins_one_epoch(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn revoking_the_credentials_of_all_users_affects_all(backend: Backend) {
+async fn revoking_credentials_of_all_users_affects_every_user(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     for column in ["session_generation", "token_generation"] {
         let sql = format!("UPDATE epoch SET {column} = {column} + 1");
@@ -303,7 +303,7 @@ async fn revoking_the_credentials_of_all_users_affects_all(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn removing_rows_of_an_old_generation_begins_no_epoch(backend: Backend) {
+async fn changing_or_deleting_rows_of_an_old_generation_begins_no_epoch(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     shell.run("UPDATE users SET session_generation = 1, token_generation = 1").await;
     for sql in [
@@ -327,7 +327,7 @@ async fn removing_rows_of_an_old_generation_begins_no_epoch(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_row_of_the_epoch_cannot_be_deleted(backend: Backend) {
+async fn epoch_row_cannot_be_deleted(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     let refused = match (&mut shell.sqlite, &shell.postgres) {
         (Some(sqlite), _) => sqlite.batch_execute("DELETE FROM epoch").is_err(),
@@ -342,7 +342,7 @@ async fn the_row_of_the_epoch_cannot_be_deleted(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_rolled_back_has_begun_no_epoch(backend: Backend) {
+async fn rolled_back_transaction_begins_no_epoch(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     let all = "DELETE FROM sessions; UPDATE users SET deactivated_at = PAST;";
     assert!(shell.affected_users(&format!("BEGIN; {all} ROLLBACK")).await.is_empty());
@@ -353,7 +353,7 @@ async fn what_is_rolled_back_has_begun_no_epoch(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn two_epochs_never_have_one_name(backend: Backend) {
+async fn epoch_names_are_unique(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     for _ in 0..20 {
         shell.run("UPDATE users SET updated_at = updated_at + SECOND").await;
@@ -363,7 +363,7 @@ async fn two_epochs_never_have_one_name(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_wait_is_never_shorter_than_a_lease_and_a_tenth(backend: Backend) {
+async fn revocation_wait_shorter_than_a_lease_and_a_tenth_is_rejected(backend: Backend) {
     let mut shell = Shell::new(backend).await;
     shell.run("UPDATE epoch SET wait_ms = 1100, lease_ms = 1000").await;
     let sql = "UPDATE epoch SET wait_ms = 1099";
@@ -377,7 +377,7 @@ async fn a_wait_is_never_shorter_than_a_lease_and_a_tenth(backend: Backend) {
 
 /// The sqlite3 shell enforces no foreign keys, and has recursive triggers turned off.
 #[tokio::test]
-async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
+async fn sqlite_replace_begins_an_epoch_for_owners_of_replaced_rows() {
     let mut shell = Shell::new(Backend::Sqlite).await;
     shell.run("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF").await;
     let (mut user, mut session, mut token) =
@@ -406,7 +406,7 @@ async fn what_replace_deletes_in_sqlite_begins_an_epoch() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_begins_no_epoch_in_sqlite() {
+async fn sqlite_insert_of_a_taken_email_begins_no_epoch() {
     let mut shell = Shell::new(Backend::Sqlite).await;
     let taken = insert_user("ada").replace("'ada', 'ada'", "'new', 'new'");
     let again = format!("{taken} ON CONFLICT (email) DO NOTHING");
@@ -415,7 +415,7 @@ async fn an_address_that_is_taken_begins_no_epoch_in_sqlite() {
 }
 
 #[tokio::test]
-async fn postgresql_begins_one_epoch_a_transaction_at_its_end() {
+async fn postgresql_transaction_begins_one_epoch_at_commit() {
     let mut shell = Shell::new(Backend::Postgres).await;
     let other = connect(&shell.url).await;
     shell.run("BEGIN; DELETE FROM sessions; UPDATE users SET deactivated_at = PAST").await;
@@ -428,7 +428,7 @@ async fn postgresql_begins_one_epoch_a_transaction_at_its_end() {
 }
 
 #[tokio::test]
-async fn what_postgresql_truncates_concerns_everybody() {
+async fn postgresql_truncate_affects_every_user() {
     let mut shell = Shell::new(Backend::Postgres).await;
     assert_eq!(shell.affected_users("TRUNCATE sessions").await, [""]);
     assert_eq!(shell.affected_users("TRUNCATE api_tokens").await, [""]);
@@ -436,7 +436,7 @@ async fn what_postgresql_truncates_concerns_everybody() {
 }
 
 #[tokio::test]
-async fn what_a_replica_applies_to_postgresql_begins_an_epoch_as_well() {
+async fn postgresql_replica_changes_begin_an_epoch() {
     let mut shell = Shell::new(Backend::Postgres).await;
     shell.run("SET session_replication_role = replica").await;
     for (sql, users) in [
@@ -451,7 +451,7 @@ async fn what_a_replica_applies_to_postgresql_begins_an_epoch_as_well() {
 
 /// The search path of a connection must not redirect the triggers to other tables.
 #[tokio::test]
-async fn in_postgresql_the_search_path_of_whoever_changes_something_does_not_matter() {
+async fn postgresql_epoch_trigger_ignores_the_search_path_of_the_client() {
     let mut shell = Shell::new(Backend::Postgres).await;
     shell.run("CREATE SCHEMA elsewhere; SET search_path = elsewhere").await;
     shell.run("UPDATE public.users SET deactivated_at = PAST").await;
@@ -515,7 +515,7 @@ async fn gate_statements(backend: Backend, url: &str) -> Vec<String> {
 
 /// What instances cache is what this statement has read.
 #[apply(on_both_databases)]
-async fn each_table_that_the_gate_reads_has_triggers_that_begin_an_epoch(backend: Backend) {
+async fn tables_read_by_the_gate_all_have_epoch_triggers(backend: Backend) {
     let folder = TempDir::new().unwrap();
     let cluster = match backend {
         Backend::Sqlite => None,

@@ -152,7 +152,7 @@ impl Deployment {
 #[case::each_key_is_looked_up(&["cache", "disable"])]
 #[case::keys_are_remembered(&["cache", "enable"])]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_locked_out_at_one_is_anonymous_at_all(#[case] lease: &[&str]) {
+async fn deactivated_user_is_unauthorized_at_every_instance(#[case] lease: &[&str]) {
     let all = Deployment::start(lease).await;
     let busy: Vec<_> =
         all.instances.iter().map(|one| Bystanders::at(&all.others, &one.anonymous)).collect();
@@ -230,7 +230,7 @@ async fn share_from_memory(all: &Deployment) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() {
+async fn user_deactivated_by_sql_is_unauthorized_after_the_lease_wait() {
     let all = Deployment::start(&["cache", "enable"]).await;
     let mut seen = Seen::default();
     for round in 0..deactivation_rounds() {
@@ -257,7 +257,7 @@ async fn whoever_is_locked_out_by_hand_is_anonymous_a_lease_and_a_tenth_later() 
 )]
 #[case::where_a_look_up_may_straddle_a_change("ALTER TABLE users DISABLE TRIGGER ALL")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_rule_lets_somebody_in(#[case] sql: &str) {
+async fn broken_invalidation_rule_lets_a_deactivated_user_in(#[case] sql: &str) {
     let all = Deployment::start(&["cache", "enable"]).await;
     all.reactivate().await;
     all.by_hand(sql).await;
@@ -283,7 +283,7 @@ async fn a_broken_rule_lets_somebody_in(#[case] sql: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_locked_out_beside_a_server_is_anonymous_there() {
+async fn user_deactivated_beside_a_running_server_is_unauthorized_there() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     let ada = OutageProbe::sign_up(&server.anonymous).await;

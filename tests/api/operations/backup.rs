@@ -195,7 +195,7 @@ async fn is_restored(
 }
 
 #[tokio::test]
-async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
+async fn sqlite_backup_under_load_is_restored_by_the_documented_steps() {
     let [backup, restore] =
         readme::commands(BACK_UP, "## Back up SQLite", "## Back up PostgreSQL")[..]
     else {
@@ -224,7 +224,7 @@ async fn a_copy_of_sqlite_under_load_is_restored_by_the_readmes_recipe() {
 }
 
 #[tokio::test]
-async fn a_dump_of_postgresql_under_load_is_restored_by_the_readmes_recipe() {
+async fn postgresql_dump_under_load_is_restored_by_the_documented_steps() {
     let [backup, restore] =
         readme::commands(BACK_UP, "## Back up PostgreSQL", "## After a restore")[..]
     else {
@@ -246,7 +246,7 @@ async fn a_dump_of_postgresql_under_load_is_restored_by_the_readmes_recipe() {
 }
 
 #[tokio::test]
-async fn postgresql_is_left_to_its_own_program() {
+async fn backup_command_on_postgresql_fails_and_names_pg_dump() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let refusal = fails(run(home.path(), &[("DATABASE_URL", &url)], &["backup", "copy"], ""));
@@ -275,7 +275,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_copy_says_its_size_and_takes_no_files_place() {
+fn backup_reports_its_size_and_never_overwrites_a_file() {
     let (home, _connection) = with_a_database();
     let said = succeeds(run(home.path(), &[], &["backup", "copy"], ""));
     let written = fs::read(home.path().join("copy")).unwrap();
@@ -288,7 +288,7 @@ fn a_copy_says_its_size_and_takes_no_files_place() {
 }
 
 #[test]
-fn without_a_database_or_a_folder_it_says_so_and_makes_nothing() {
+fn backup_without_a_database_or_folder_fails_and_creates_nothing() {
     let home = TempDir::new().unwrap();
     let refusal = fails(run(home.path(), &[], &["backup", "copy"], ""));
     assert!(refusal.contains("there is no database in data/portcullis.db"), "{refusal}");
@@ -300,7 +300,7 @@ fn without_a_database_or_a_folder_it_says_so_and_makes_nothing() {
 }
 
 #[test]
-fn a_copy_that_is_not_whole_is_no_backup() {
+fn backup_of_a_damaged_database_fails_and_leaves_no_file() {
     let (home, mut connection) = with_a_database();
     let odd = "PRAGMA ignore_check_constraints = ON;
         INSERT INTO users (id, name, email, email_verified, role, created_at, updated_at)
@@ -312,7 +312,7 @@ fn a_copy_that_is_not_whole_is_no_backup() {
 }
 
 #[test]
-fn before_an_upgrade_the_tables_are_copied_as_they_are() {
+fn backup_before_an_upgrade_does_not_migrate_the_tables() {
     let (home, mut connection) = with_a_database();
     let older = "DROP TABLE setup_links;
         DELETE FROM __diesel_schema_migrations WHERE version = '20261125000010';";

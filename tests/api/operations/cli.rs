@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::*;
 
 #[tokio::test]
-async fn without_any_setting_it_makes_its_data_and_serves() {
+async fn server_starts_without_settings_and_keeps_its_data_across_restarts() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     server.anonymous.get("/health/ready").await.expect(200);
@@ -38,7 +38,7 @@ async fn without_any_setting_it_makes_its_data_and_serves() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_file_is_refused() {
+async fn second_server_on_the_same_sqlite_file_fails_to_start() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     let refusal = fails(run(home.path(), &[], &["serve"], ""));
@@ -51,7 +51,7 @@ async fn a_second_server_on_the_same_file_is_refused() {
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
 #[tokio::test]
-async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend: Backend) {
+async fn user_and_token_commands_create_deactivate_reactivate_and_revoke(#[case] backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let secret = portcullis::secrets::SigningKey::generate().reveal();
@@ -163,7 +163,9 @@ async fn the_operator_makes_people_and_tokens_and_locks_them_out(#[case] backend
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
 #[tokio::test]
-async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend: Backend) {
+async fn revoke_commands_end_sessions_links_and_tokens_of_one_or_all_users(
+    #[case] backend: Backend,
+) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let secret = portcullis::secrets::SigningKey::generate().reveal();
@@ -262,7 +264,7 @@ async fn the_operator_ends_everybodys_sessions_links_and_tokens(#[case] backend:
 }
 
 #[tokio::test]
-async fn the_banner_says_how_to_make_an_admin_until_there_is_one() {
+async fn banner_shows_how_to_create_an_admin_until_one_exists() {
     let home = TempDir::new().unwrap();
     let mut first = portcullis(home.path(), &[]).spawn().unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -288,7 +290,7 @@ const LISTEN_EVERYWHERE: (&str, &str) = ("PORTCULLIS_LISTEN", "0.0.0.0:0");
 #[case::http(&[("PORTCULLIS_PUBLIC_URL", "http://example.com")], true)]
 #[case::look_alike(&[("PORTCULLIS_PUBLIC_URL", "http://localhost.example.com")], true)]
 #[tokio::test]
-async fn the_banner_warns_of_a_cookie_that_leaves_this_machine_without_https(
+async fn banner_warns_of_a_session_cookie_over_a_network_without_https(
     #[case] settings: &[(&str, &str)],
     #[case] warns: bool,
 ) {
@@ -309,7 +311,7 @@ const HTTPS: (&str, &str) = ("PORTCULLIS_PUBLIC_URL", "https://example.com");
 #[case::http(&[("PORTCULLIS_PUBLIC_URL", "http://localhost:8080")], false)]
 #[case::nothing_set(&[], false)]
 #[tokio::test]
-async fn the_banner_warns_of_https_without_a_trusted_proxy(
+async fn banner_warns_of_https_without_a_trusted_proxy(
     #[case] settings: &[(&str, &str)],
     #[case] warns: bool,
 ) {
@@ -327,7 +329,7 @@ async fn the_banner_warns_of_https_without_a_trusted_proxy(
 #[case::said_that_there_is_none(&[("PORTCULLIS_TRUSTED_PROXIES", "none")], &["X-Forwarded-For"], 0)]
 #[case::no_proxy(&[], &["X-Real-Ip"], 0)]
 #[tokio::test]
-async fn an_untrusted_proxy_in_a_private_network_is_logged_once(
+async fn untrusted_proxy_in_a_private_network_is_logged_once(
     #[case] settings: &[(&str, &str)],
     #[case] headers: &[&str],
     #[case] lines: usize,
@@ -353,7 +355,7 @@ async fn an_untrusted_proxy_in_a_private_network_is_logged_once(
 #[case::interrupted("INT")]
 #[case::quit("QUIT")]
 #[tokio::test]
-async fn a_signal_lets_running_requests_finish(#[case] signal: &str) {
+async fn graceful_shutdown_on_a_signal_lets_running_requests_finish(#[case] signal: &str) {
     let home = TempDir::new().unwrap();
     // One worker thread, so that a later response shows that earlier bytes have been read.
     let server = ServerProcess::start(home.path(), &[("PORTCULLIS_WORKERS", "1")]);
@@ -381,7 +383,7 @@ async fn a_signal_lets_running_requests_finish(#[case] signal: &str) {
 }
 
 #[tokio::test]
-async fn the_last_use_of_a_key_survives_a_stop() {
+async fn last_use_of_a_token_survives_a_graceful_shutdown() {
     let home = TempDir::new().unwrap();
     succeeds(run(
         home.path(),
@@ -408,7 +410,7 @@ async fn the_last_use_of_a_key_survives_a_stop() {
 }
 
 #[tokio::test]
-async fn the_log_can_be_one_json_object_a_line_and_has_no_query_string() {
+async fn json_log_has_one_object_per_line_without_the_query_string() {
     let home = TempDir::new().unwrap();
     let settings = [("PORTCULLIS_LOG_FORMAT", "json"), ("PORTCULLIS_LOG", "info")];
     let mut server = ServerProcess::start(home.path(), &settings);
@@ -429,7 +431,7 @@ async fn the_log_can_be_one_json_object_a_line_and_has_no_query_string() {
 }
 
 #[tokio::test]
-async fn a_second_signal_stops_at_once() {
+async fn second_signal_stops_a_draining_server_at_once() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[("PORTCULLIS_DRAIN_DELAY", "600")]);
     server.signal("TERM");
@@ -495,7 +497,7 @@ async fn a_second_signal_stops_at_once() {
 #[case(&[("DATABASE_URL", "sqlite:app.db?mode=rwc")], "without options")]
 #[case(&[("PORTCULLIS_PUBLIC_URL", "api.example.com")], "must begin with https://")]
 #[case(&[("PORTCULLIS_TRUSTED_ORIGINS", "app.example.com")], "must begin with https://")]
-fn a_wrong_setting_refuses_to_start_and_says_which(
+fn invalid_setting_prevents_the_start_and_is_named_without_secrets(
     #[case] settings: &[(&str, &str)],
     #[case] says: &str,
 ) {
@@ -507,7 +509,7 @@ fn a_wrong_setting_refuses_to_start_and_says_which(
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_named_without_its_password() {
+async fn unreachable_database_error_does_not_show_the_password() {
     let home = TempDir::new().unwrap();
     let secret = portcullis::secrets::SigningKey::generate().reveal();
     let settings = [
@@ -524,7 +526,7 @@ async fn a_database_that_is_away_is_named_without_its_password() {
 }
 
 #[tokio::test]
-async fn secrets_are_read_from_files_too() {
+async fn database_url_and_secret_are_read_from_files() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let secret = succeeds(run(home.path(), &[], &["secret"], ""));
@@ -542,7 +544,7 @@ async fn secrets_are_read_from_files_too() {
 }
 
 #[tokio::test]
-async fn postgresql_is_reached_over_a_socket_too() {
+async fn postgresql_is_reached_over_a_unix_socket() {
     let home = TempDir::new().unwrap();
     let url = url::Url::parse(&Backend::Postgres.database(home.path()).await).unwrap();
     let client = connect(url.as_str()).await;
@@ -565,7 +567,7 @@ async fn postgresql_is_reached_over_a_socket_too() {
 }
 
 #[test]
-fn serving_without_migrating_says_what_is_missing() {
+fn serve_without_migrations_fails_and_names_the_migrate_command() {
     let home = TempDir::new().unwrap();
     let setting = [("PORTCULLIS_NO_MIGRATE", "true")];
     for (settings, arguments) in
@@ -579,7 +581,7 @@ fn serving_without_migrating_says_what_is_missing() {
 }
 
 #[test]
-fn the_document_is_printed() {
+fn openapi_command_prints_the_committed_document() {
     let home = TempDir::new().unwrap();
     let printed = succeeds(run(home.path(), &[], &["openapi"], ""));
     assert_eq!(printed, include_str!("../../../openapi/openapi.json"));
@@ -589,7 +591,7 @@ fn the_document_is_printed() {
 #[rstest]
 #[case("https://api.example.com", "__Host-portcullis")]
 #[case("http://localhost:8080", "portcullis")]
-fn the_document_names_the_cookie_that_is_set(#[case] url: &str, #[case] name: &str) {
+fn openapi_command_names_the_cookie_of_the_public_url(#[case] url: &str, #[case] name: &str) {
     let home = TempDir::new().unwrap();
     let printed = succeeds(run(home.path(), &[("PORTCULLIS_PUBLIC_URL", url)], &["openapi"], ""));
     let document: Value = serde_json::from_str(&printed).unwrap();
@@ -597,7 +599,7 @@ fn the_document_names_the_cookie_that_is_set(#[case] url: &str, #[case] name: &s
 }
 
 #[test]
-fn help_and_version_are_there() {
+fn help_and_version_are_printed() {
     let home = TempDir::new().unwrap();
     let help = succeeds(run(home.path(), &[], &["--help"], ""));
     for word in [
@@ -624,9 +626,7 @@ fn help_and_version_are_there() {
 #[case::subcommand(&["user", "create", "--help"])]
 #[case::spelt_out(&["help", "token", "revoke"])]
 #[case::short(&["backup", "-h"])]
-fn the_help_of_a_command_says_where_the_settings_are_in_place_of_listing_them(
-    #[case] arguments: &[&str],
-) {
+fn command_help_refers_to_the_settings_without_listing_them(#[case] arguments: &[&str]) {
     let home = TempDir::new().unwrap();
     let help = succeeds(run(home.path(), &[], arguments, ""));
     assert!(help.contains("portcullis --help"), "{help}");
@@ -635,7 +635,7 @@ fn the_help_of_a_command_says_where_the_settings_are_in_place_of_listing_them(
 }
 
 #[test]
-fn the_settings_are_in_the_help_of_the_server_and_every_command_still_takes_them() {
+fn serve_help_lists_the_settings_and_other_commands_accept_them() {
     let home = TempDir::new().unwrap();
     let help = succeeds(run(home.path(), &[], &["serve", "--help"], ""));
     for setting in ["PORTCULLIS_NO_MIGRATE", "PORTCULLIS_SMTP_URL", "DATABASE_URL"] {

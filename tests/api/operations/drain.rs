@@ -141,7 +141,7 @@ async fn sign_up(balancer: Arc<Balancer>) -> Responses {
 }
 
 #[apply(on_both_databases)]
-async fn servers_are_replaced_under_load_and_no_request_breaks(backend: Backend) {
+async fn rolling_restart_under_load_breaks_no_request(backend: Backend) {
     let homes: Vec<TempDir> = match backend {
         // A SQLite file belongs to one server.
         Backend::Sqlite => vec![TempDir::new().unwrap()],

@@ -46,7 +46,7 @@ fn logged() -> Vec<String> {
 }
 
 #[test]
-fn every_line_that_is_logged_is_in_the_catalogue() {
+fn event_reference_lists_every_log_message() {
     let logged = logged();
     assert!(logged.len() > 15 && logged.iter().any(|line| line == "answered"), "{logged:?}");
     for sentence in logged {
@@ -97,7 +97,7 @@ fn parsed(log: &str) -> Vec<Value> {
 }
 
 #[apply(on_both_databases)]
-async fn a_line_says_who_did_what_and_how_it_ended(backend: Backend) {
+async fn log_line_names_the_route_user_credential_and_reason(backend: Backend) {
     let home = TempDir::new().unwrap();
     let (server, _) = talkative(backend, home.path(), "info").await;
     let anonymous = server.anonymous.clone();
@@ -140,7 +140,7 @@ async fn a_line_says_who_did_what_and_how_it_ended(backend: Backend) {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_reached_is_told() {
+async fn exceeded_rate_limit_is_logged_with_its_reason() {
     let home = TempDir::new().unwrap();
     let settings = [
         ("PORTCULLIS_LIMIT_SIGN_IN", "1/1h"),
@@ -160,7 +160,7 @@ async fn a_limit_that_is_reached_is_told() {
 }
 
 #[tokio::test]
-async fn of_many_tampered_cookies_one_is_told() {
+async fn repeated_tampered_cookies_are_logged_once() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[]);
     let tampered = server.anonymous.with_cookie("portcullis=junk");
@@ -172,7 +172,7 @@ async fn of_many_tampered_cookies_one_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lease_that_cannot_be_renewed_is_told_once() {
+async fn lease_renewal_outage_and_recovery_are_each_logged_once() {
     let home = TempDir::new().unwrap();
     let (proxy, url) = Proxy::to(&Backend::Postgres.database(home.path()).await).await;
     let secret = SigningKey::generate().reveal();
@@ -204,7 +204,7 @@ async fn a_lease_that_cannot_be_renewed_is_told_once() {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_measured_is_on_a_listener_of_its_own(backend: Backend) {
+async fn metrics_are_served_only_on_a_separate_listener(backend: Backend) {
     let home = TempDir::new().unwrap();
     let (server, _) = talkative(backend, home.path(), "info").await;
     server.anonymous.get("/metrics").await.assert_problem(404, "not_found");
@@ -286,7 +286,7 @@ impl Markers {
 }
 
 #[apply(on_both_databases)]
-async fn no_secret_is_in_a_log_at_any_level_or_in_the_database(backend: Backend) {
+async fn secrets_are_in_no_log_level_and_not_in_the_database(backend: Backend) {
     let home = TempDir::new().unwrap();
     let (server, url) = talkative(backend, home.path(), "trace,tokio_postgres::query=trace").await;
     let anonymous = server.anonymous.clone();
@@ -379,7 +379,7 @@ async fn write_everywhere(server: &ServerProcess, forged: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_line_is_found_by_the_ids_of_a_proxy_and_of_a_trace() {
+async fn log_line_has_the_request_id_of_a_proxy_and_the_trace_id() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     let home = TempDir::new().unwrap();
     let (server, _) = talkative(Backend::Sqlite, home.path(), "info").await;
@@ -403,7 +403,7 @@ async fn a_line_is_found_by_the_ids_of_a_proxy_and_of_a_trace() {
 }
 
 #[tokio::test]
-async fn nobody_forges_a_line() {
+async fn log_injection_cannot_forge_a_json_line() {
     let home = TempDir::new().unwrap();
     let (server, _) = talkative(Backend::Sqlite, home.path(), "info").await;
     let answers = write_everywhere(&server, "x\"}\r\n{\"message\":\"forged\"}").await;
@@ -415,7 +415,7 @@ async fn nobody_forges_a_line() {
 }
 
 #[tokio::test]
-async fn nobody_forges_a_line_for_people() {
+async fn log_injection_cannot_forge_a_human_readable_line() {
     let home = TempDir::new().unwrap();
     let (server, _) = talkative_in(Backend::Sqlite, home.path(), "info", "human").await;
     let line = "2026-01-01T00:00:00Z  INFO request{id=1 method=GET path=\"/\"}: answered";

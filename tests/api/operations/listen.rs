@@ -37,7 +37,7 @@ fn on_socket(home: &Path) -> (std::path::PathBuf, String) {
 }
 
 #[tokio::test]
-async fn a_unix_socket_has_the_mode_that_is_set_and_is_removed_at_the_end() {
+async fn unix_socket_has_the_configured_mode_and_is_removed_at_shutdown() {
     for (setting, mode) in [(None, 0o660), (Some("0600"), 0o600), (Some("0666"), 0o666)] {
         let home = TempDir::new().unwrap();
         let (socket, listen) = on_socket(home.path());
@@ -56,7 +56,7 @@ async fn a_unix_socket_has_the_mode_that_is_set_and_is_removed_at_the_end() {
 }
 
 #[tokio::test]
-async fn a_socket_that_a_killed_server_left_is_replaced_and_one_in_use_is_not() {
+async fn stale_unix_socket_is_replaced_but_not_one_in_use() {
     let home = TempDir::new().unwrap();
     let (socket, listen) = on_socket(home.path());
     let other = format!("sqlite:{}", home.path().join("other.db").display());
@@ -82,7 +82,7 @@ async fn a_socket_that_a_killed_server_left_is_replaced_and_one_in_use_is_not() 
 }
 
 #[tokio::test]
-async fn who_may_connect_to_a_unix_socket_is_believed_as_a_trusted_proxy_is() {
+async fn unix_socket_client_is_trusted_as_a_proxy_for_rate_limits() {
     let home = TempDir::new().unwrap();
     let (socket, listen) = on_socket(home.path());
     let settings = [("PORTCULLIS_LISTEN", listen.as_str()), ("PORTCULLIS_LIMIT_SIGN_IN", "1/1h")];
@@ -122,7 +122,7 @@ fn port_of(server: &ServerProcess) -> u16 {
 #[case::localhost("localhost:0")]
 #[case::everywhere(":0")]
 #[tokio::test]
-async fn a_name_or_a_bare_port_is_listened_on_by_ipv4_and_ipv6(#[case] listen: &str) {
+async fn host_name_or_bare_port_listens_on_ipv4_and_ipv6(#[case] listen: &str) {
     let home = TempDir::new().unwrap();
     let settings = [("PORTCULLIS_LISTEN", listen), ("PORTCULLIS_METRICS_LISTEN", listen)];
     let server = ServerProcess::start(home.path(), &settings);
@@ -133,7 +133,7 @@ async fn a_name_or_a_bare_port_is_listened_on_by_ipv4_and_ipv6(#[case] listen: &
 }
 
 #[tokio::test]
-async fn a_platforms_port_is_listened_on_unless_there_is_an_address() {
+async fn port_variable_is_used_unless_listen_is_set() {
     let home = TempDir::new().unwrap();
     let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let port = free().to_string();
@@ -155,7 +155,7 @@ async fn a_platforms_port_is_listened_on_unless_there_is_an_address() {
 }
 
 #[tokio::test]
-async fn systemd_learns_when_the_server_is_ready_that_it_answers_and_when_it_stops() {
+async fn systemd_is_notified_of_readiness_watchdog_and_stopping() {
     let home = TempDir::new().unwrap();
     let socket = home.path().join("notify");
     let systemd = UnixDatagram::bind(&socket).unwrap();
@@ -179,7 +179,7 @@ async fn systemd_learns_when_the_server_is_ready_that_it_answers_and_when_it_sto
 }
 
 #[test]
-fn an_address_that_cannot_be_listened_on_is_named_with_what_to_do() {
+fn unusable_listen_setting_fails_and_is_named_with_the_reason() {
     let home = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

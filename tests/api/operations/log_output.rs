@@ -41,7 +41,7 @@ async fn end_of(child: &mut Child) -> ExitStatus {
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_read_holds_up_no_request_no_probe_and_no_signal() {
+async fn unread_log_blocks_no_request_health_check_or_signal() {
     let home = TempDir::new().unwrap();
     // Its standard error is a pipe that this test never reads: the pipe is full after 64 KiB.
     let server = ServerProcess::start(home.path(), &[INFO]);
@@ -54,7 +54,7 @@ async fn a_log_that_is_not_read_holds_up_no_request_no_probe_and_no_signal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn log_lines_that_do_not_fit_are_dropped_counted_and_reported_when_there_is_room() {
+async fn overflowing_log_lines_are_dropped_counted_and_reported() {
     let home = TempDir::new().unwrap();
     let settings = [("PORTCULLIS_LOG", "trace"), ("PORTCULLIS_METRICS_LISTEN", "127.0.0.1:0")];
     let mut server = ServerProcess::start(home.path(), &settings);
@@ -95,7 +95,7 @@ async fn log_lines_that_do_not_fit_are_dropped_counted_and_reported_when_there_i
 /// The part of the next test that runs in a process of its own.
 #[test]
 #[ignore = "it needs a standard error that is not read"]
-fn panics_under_a_log_that_is_not_read() {
+fn child_process_panics_with_an_unread_log() {
     output::start().unwrap();
     log::begin("info", LogFormat::Human, false, || LogLine).unwrap();
     log::log_panics();
@@ -108,8 +108,8 @@ fn panics_under_a_log_that_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_panic_is_not_held_up_by_a_log_that_is_not_read() {
-    let test = "operations::log_output::panics_under_a_log_that_is_not_read";
+async fn panic_with_an_unread_log_does_not_block() {
+    let test = "operations::log_output::child_process_panics_with_an_unread_log";
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "--ignored", test])
         .env_remove("RUST_BACKTRACE")
@@ -141,7 +141,7 @@ fn full_disk() -> Stdio {
 #[case::closed_pipe(closed_pipe)]
 #[case::full_disk(full_disk)]
 #[tokio::test]
-async fn a_server_whose_output_cannot_be_written_serves_and_stops(#[case] output: fn() -> Stdio) {
+async fn server_with_unwritable_output_serves_and_shuts_down(#[case] output: fn() -> Stdio) {
     let home = TempDir::new().unwrap();
     // The banner cannot be read, so the test chooses where the server listens.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -222,7 +222,7 @@ fn commands(home: &Path, output: fn() -> Stdio) -> Vec<(String, Output)> {
 }
 
 #[test]
-fn a_command_whose_reader_has_left_ends_without_a_word() {
+fn command_with_a_closed_output_pipe_ends_silently() {
     let home = TempDir::new().unwrap();
     for (command, output) in commands(home.path(), closed_pipe) {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command}");
@@ -231,7 +231,7 @@ fn a_command_whose_reader_has_left_ends_without_a_word() {
 }
 
 #[test]
-fn a_command_that_cannot_write_its_output_says_so_in_one_line() {
+fn command_with_unwritable_output_fails_with_one_line() {
     let home = TempDir::new().unwrap();
     for (command, output) in commands(home.path(), full_disk) {
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -266,7 +266,7 @@ fn times(log: &str, sentence: &str) -> usize {
 }
 
 #[tokio::test]
-async fn of_many_malformed_requests_one_is_logged_and_the_rest_is_counted() {
+async fn repeated_malformed_requests_are_logged_rarely_and_counted() {
     const MANY: usize = 60;
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[INFO]);
@@ -282,7 +282,7 @@ async fn of_many_malformed_requests_one_is_logged_and_the_rest_is_counted() {
 }
 
 #[tokio::test]
-async fn a_flood_of_long_requests_over_the_limit_leaves_a_bounded_log() {
+async fn rate_limited_flood_of_long_requests_leaves_a_bounded_log() {
     let home = TempDir::new().unwrap();
     let settings = [INFO, ("PORTCULLIS_LIMIT_REQUESTS", "5/1m")];
     let server = ServerProcess::start_logging(home.path(), &settings);
@@ -299,7 +299,7 @@ async fn a_flood_of_long_requests_over_the_limit_leaves_a_bounded_log() {
 }
 
 #[tokio::test]
-async fn a_probe_is_logged_at_debug_and_other_requests_at_info() {
+async fn health_check_is_logged_at_debug_and_other_requests_at_info() {
     for (level, probes) in [("info", 0), ("debug", 3)] {
         let home = TempDir::new().unwrap();
         let server = ServerProcess::start_logging(home.path(), &[("PORTCULLIS_LOG", level)]);
@@ -315,7 +315,7 @@ async fn a_probe_is_logged_at_debug_and_other_requests_at_info() {
 
 /// Tries every spelling of a link's path that may reach a server; most of them are not found.
 #[tokio::test]
-async fn a_links_secret_is_in_no_log_however_its_path_is_spelt() {
+async fn mailed_link_secret_is_not_logged_for_any_path_spelling() {
     let home = TempDir::new().unwrap();
     let settings = [("PORTCULLIS_LOG", "trace"), ("PORTCULLIS_LOG_FORMAT", "json")];
     let server = ServerProcess::start_logging(home.path(), &settings);

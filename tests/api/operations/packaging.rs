@@ -19,7 +19,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 
 /// Cargo stores the output of the build script beside its folder.
 #[test]
-fn cargo_watches_every_folder_that_is_embedded() {
+fn build_script_watches_every_embedded_folder() {
     let printed = fs::read_to_string(Path::new(env!("OUT_DIR")).join("../output")).unwrap();
     let watched: BTreeSet<_> =
         printed.lines().filter_map(|line| line.strip_prefix("cargo::rerun-if-changed=")).collect();
@@ -54,7 +54,7 @@ fn cargo_watches_every_folder_that_is_embedded() {
 }
 
 #[apply(on_both_databases)]
-async fn every_migration_is_embedded(backend: Backend) {
+async fn every_migration_is_embedded_and_applied(backend: Backend) {
     let server = backend.start().await;
     let folder = match backend {
         Backend::Sqlite => "migrations/sqlite",
@@ -71,7 +71,7 @@ async fn every_migration_is_embedded(backend: Backend) {
 
 /// Docker sends a path of the checkout only where `.dockerignore` names it again.
 #[test]
-fn the_build_context_holds_what_the_build_reads_and_nothing_else() {
+fn docker_build_context_holds_only_files_that_the_build_reads() {
     let text = fs::read_to_string(root().join(".dockerignore")).unwrap();
     let mut rules = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     assert_eq!(rules.next(), Some("*"));

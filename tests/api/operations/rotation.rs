@@ -61,7 +61,7 @@ async fn all_are_accepted(users: &[[String; 2]], instances: &[&ServerProcess]) {
 /// Follows docs/how-to/rotate-the-secret.md: first all instances accept the new secret, then all sign with it,
 /// and last the old one is removed.
 #[tokio::test]
-async fn a_rolling_change_of_secret_and_prefix_signs_no_user_out() {
+async fn rolling_rotation_of_secret_and_prefix_keeps_users_signed_in() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let [old, new] = secrets();
@@ -95,7 +95,7 @@ async fn a_rolling_change_of_secret_and_prefix_signs_no_user_out() {
 }
 
 #[apply(on_both_databases)]
-async fn a_restart_with_a_new_secret_before_the_old_one_signs_no_user_out(backend: Backend) {
+async fn restart_with_a_new_secret_before_the_old_one_keeps_users_signed_in(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let [old, new] = secrets();
@@ -113,7 +113,7 @@ async fn a_restart_with_a_new_secret_before_the_old_one_signs_no_user_out(backen
 /// With SQLite, the server keeps the secret that it generated in a file: the new secret is a line above the old
 /// one.
 #[tokio::test]
-async fn a_line_above_the_kept_secret_replaces_it() {
+async fn new_line_above_the_stored_secret_keeps_users_signed_in() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     let ada = sign_up(&server, "ada").await;
@@ -128,7 +128,7 @@ async fn a_line_above_the_kept_secret_replaces_it() {
 /// Sign-out and sign-in read the cookie outside the gate, to end its session, and accept the old secret as
 /// well.
 #[apply(on_both_databases)]
-async fn a_session_of_the_old_secret_is_ended_by_signing_out_or_in(backend: Backend) {
+async fn session_signed_with_the_old_secret_ends_at_sign_out_or_sign_in(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let [old, new, foreign] = secrets();
@@ -167,7 +167,7 @@ async fn a_session_of_the_old_secret_is_ended_by_signing_out_or_in(backend: Back
 const NOT_READY: &str = "PORTCULLIS_SECRET does not fit that of an instance that runs";
 
 #[tokio::test]
-async fn an_instance_whose_secret_does_not_fit_is_not_ready_and_the_others_stay_so() {
+async fn instance_with_a_different_secret_is_not_ready_and_others_stay_ready() {
     let (home, wrong) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let url = Backend::Postgres.database(home.path()).await;
     let [one, other] = secrets();
@@ -206,7 +206,7 @@ async fn an_instance_whose_secret_does_not_fit_is_not_ready_and_the_others_stay_
 }
 
 #[tokio::test]
-async fn an_instance_that_was_killed_counts_as_running_for_a_short_time_only() {
+async fn killed_instance_stops_counting_as_running_after_a_short_time() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let [one, other] = secrets();
@@ -225,7 +225,7 @@ async fn an_instance_that_was_killed_counts_as_running_for_a_short_time_only() {
 
 /// The stored value identifies the secret, but cannot sign.
 #[tokio::test]
-async fn the_database_has_no_signing_secret() {
+async fn signing_secret_is_not_in_the_database() {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;

@@ -25,7 +25,7 @@ fn variables(command: &clap::Command) -> BTreeSet<String> {
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 #[tokio::test]
-async fn an_empty_setting_counts_as_unset() {
+async fn empty_setting_counts_as_unset() {
     let names = variables(&Cli::command());
     assert!(names.len() > 40 && names.contains("PORTCULLIS_NO_MIGRATE"), "{names:?}");
     for empty in ["", " ", " , "] {
@@ -40,7 +40,7 @@ async fn an_empty_setting_counts_as_unset() {
 }
 
 #[test]
-fn an_empty_database_url_or_secret_is_rejected() {
+fn empty_database_url_or_secret_is_rejected() {
     for name in NEVER_EMPTY {
         let home = TempDir::new().unwrap();
         let refusal = fails(run(home.path(), &[(name, "")], &[], ""));
@@ -50,7 +50,7 @@ fn an_empty_database_url_or_secret_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_list_may_end_in_a_comma_and_have_spaces() {
+async fn list_setting_accepts_spaces_and_a_trailing_comma() {
     let home = TempDir::new().unwrap();
     let secret = format!("{}, ", SigningKey::generate().reveal());
     let settings = [
@@ -81,7 +81,7 @@ const COMMANDS: [&[&str]; 13] = [
 ];
 
 #[test]
-fn an_unknown_setting_stops_the_server_and_every_command() {
+fn unknown_setting_fails_the_server_and_every_command() {
     let tried: BTreeSet<&str> =
         COMMANDS.iter().filter_map(|arguments| arguments.first().copied()).collect();
     let command = Cli::command();
@@ -104,7 +104,7 @@ fn an_unknown_setting_stops_the_server_and_every_command() {
 }
 
 #[test]
-fn all_unknown_settings_are_named_and_no_value_is() {
+fn unknown_settings_are_all_named_without_their_values() {
     let home = TempDir::new().unwrap();
     let settings = [
         ("PORTCULLIS_SECRETS", "hunter2"),
@@ -122,7 +122,7 @@ fn all_unknown_settings_are_named_and_no_value_is() {
 }
 
 #[tokio::test]
-async fn what_kubernetes_sets_is_ignored() {
+async fn kubernetes_service_variables_are_ignored() {
     let home = TempDir::new().unwrap();
     let settings = [
         ("PORTCULLIS_SERVICE_HOST", "10.96.0.12"),

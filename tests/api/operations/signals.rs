@@ -56,7 +56,7 @@ async fn signals_within_a_second_count_as_one_and_running_requests_finish(
 }
 
 #[tokio::test]
-async fn a_signal_that_comes_a_second_after_the_first_stops_at_once() {
+async fn signal_a_second_after_the_first_stops_at_once() {
     let home = TempDir::new().unwrap();
     let server =
         ServerProcess::start(home.path(), &[ONE_WORKER, ("PORTCULLIS_DRAIN_DELAY", "600")]);
@@ -69,7 +69,7 @@ async fn a_signal_that_comes_a_second_after_the_first_stops_at_once() {
 }
 
 #[tokio::test]
-async fn signals_that_mean_nothing_to_a_server_interrupt_no_request_and_are_logged() {
+async fn ignored_signals_interrupt_no_request_and_are_logged() {
     let home = TempDir::new().unwrap();
     let settings = [ONE_WORKER, ("PORTCULLIS_LOG", "info")];
     let server = ServerProcess::start_logging(home.path(), &settings);

@@ -178,7 +178,7 @@ async fn drain(server: ServerProcess) {
 }
 
 #[tokio::test]
-async fn a_release_goes_forward_and_back_and_no_request_fails() {
+async fn rolling_upgrade_and_downgrade_under_load_fail_no_request() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let secret = SigningKey::generate().reveal();
@@ -315,7 +315,7 @@ fn newest(backend: Backend) -> (String, String) {
 }
 
 #[apply(on_both_databases)]
-async fn a_migration_that_fails_leaves_the_tables_as_they_were(backend: Backend) {
+async fn failed_migration_leaves_the_tables_unchanged(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let secret = SigningKey::generate().reveal();
@@ -360,7 +360,7 @@ async fn until_it_waits(watcher: &tokio_postgres::Client, process: &mut Child) {
 }
 
 #[tokio::test]
-async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
+async fn killed_migration_leaves_postgresql_unchanged() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let secret = SigningKey::generate().reveal();
@@ -394,7 +394,7 @@ async fn a_migration_that_is_killed_leaves_postgresql_as_it_was() {
 }
 
 #[tokio::test]
-async fn nobody_is_served_before_the_tables_are_up_to_date() {
+async fn server_does_not_listen_until_migrations_are_applied() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let secret = SigningKey::generate().reveal();
@@ -422,7 +422,7 @@ async fn nobody_is_served_before_the_tables_are_up_to_date() {
 }
 
 #[tokio::test]
-async fn a_migration_that_is_killed_leaves_sqlite_as_it_was() {
+async fn killed_migration_leaves_sqlite_empty_or_fully_migrated() {
     let start = |home: &TempDir| {
         let mut command = portcullis(home.path(), &[]);
         command.arg("migrate").stdout(Stdio::null()).spawn().unwrap()

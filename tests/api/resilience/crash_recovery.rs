@@ -73,9 +73,7 @@ impl Site {
 }
 
 #[apply(on_both_databases)]
-async fn nothing_acknowledged_is_lost_and_nothing_is_half_done_when_the_process_is_killed(
-    backend: Backend,
-) {
+async fn killed_process_loses_no_acknowledged_write_and_leaves_no_partial_one(backend: Backend) {
     let site = Site::new(backend).await;
     let writers = site.writers().await;
     let mut journals = Vec::new();
@@ -107,9 +105,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done_when_the_process_
 }
 
 #[apply(on_both_databases)]
-async fn the_comparison_finds_what_is_missing_what_came_back_and_what_is_half_done(
-    backend: Backend,
-) {
+async fn crash_check_finds_lost_reverted_and_partial_writes(backend: Backend) {
     let site = Site::new(backend).await;
     let writers = site.writers().await;
     let mut journal = site.killed_under(&writers).await;
@@ -142,7 +138,7 @@ async fn the_comparison_finds_what_is_missing_what_came_back_and_what_is_half_do
 }
 
 #[apply(on_both_databases)]
-async fn a_start_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over(backend: Backend) {
+async fn server_starts_and_serves_after_killed_starts(backend: Backend) {
     for _ in 0..kills().div_ceil(2) {
         let site = Site::new(backend).await;
         for _ in 0..2 {

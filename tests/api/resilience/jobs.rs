@@ -62,7 +62,7 @@ fn written_to(mail: &MailServer) -> Vec<String> {
 }
 
 #[apply(on_both_databases)]
-async fn a_job_that_no_binary_knows_waits_untouched_and_holds_up_no_other(backend: Backend) {
+async fn unknown_job_kind_waits_untouched_and_blocks_no_other(backend: Backend) {
     let server = backend.start().await;
     let id = add_foreign(&server, server.now()).await;
     advance(&server, days(2));
@@ -77,7 +77,7 @@ async fn a_job_that_no_binary_knows_waits_untouched_and_holds_up_no_other(backen
 }
 
 #[apply(on_both_databases)]
-async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backend) {
+async fn unknown_mail_kind_waits_for_a_newer_version(backend: Backend) {
     let server = backend.start().await;
     let payload = json!({ "about": "something new", "email": "ada@example.com" });
     let job = NewJob::new("mail", payload.to_string(), None, server.now());
@@ -101,7 +101,7 @@ async fn a_mail_about_what_no_binary_knows_waits_for_a_newer_one(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
+async fn jobs_are_claimed_in_the_order_of_their_due_time(backend: Backend) {
     let server = backend.start().await;
     let now = server.now();
     let mut ids = Vec::new();
@@ -117,7 +117,7 @@ async fn what_has_been_due_for_longest_is_done_first(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
+async fn requests_succeed_while_many_jobs_run_on_one_connection(backend: Backend) {
     // A worker that held the only connection would block every request.
     let server = backend.start_with(&["--database-pool-size", "1"]).await;
     let ada = server.sign_up("ada").await;
@@ -139,7 +139,7 @@ async fn while_many_are_done_nobody_is_put_off(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
+async fn job_of_a_dead_worker_is_retried_after_its_lease_expires(backend: Backend) {
     let server = backend.start().await;
     // Its worker has started: a worker corrects a job that, by its clock, waits for too long.
     request_mail(&server, "first@example.com").await;
@@ -168,7 +168,7 @@ async fn a_worker_that_dies_gives_its_job_back(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
+async fn outcome_of_a_worker_with_an_expired_lease_is_ignored(backend: Backend) {
     let server = backend.start().await;
     let (store, now) = (&server.state.store, server.now());
     let id = add_foreign(&server, now).await;
@@ -197,7 +197,7 @@ async fn a_worker_that_comes_back_late_changes_nothing(backend: Backend) {
 
 /// Even the end of the lease does not tell two workers apart, where the clock was set back in between.
 #[apply(on_both_databases)]
-async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: Backend) {
+async fn outcome_of_a_worker_with_an_older_fence_is_ignored(backend: Backend) {
     let server = backend.start().await;
     let (store, now) = (&server.state.store, server.now());
     add_foreign(&server, now).await;
@@ -215,7 +215,7 @@ async fn a_workers_outcome_is_refused_when_another_has_the_same_lease(backend: B
 /// Claims use the shared clock; `created_at`, and with it the first `run_at`, are by the clock of the instance
 /// that adds the job.
 #[apply(on_both_databases)]
-async fn a_job_is_due_at_once_although_its_instances_clock_is_an_hour_off(backend: Backend) {
+async fn job_is_due_at_once_although_the_adding_clock_is_an_hour_off(backend: Backend) {
     let server = backend.start().await;
     let shared = server.now();
     for now in [shared + seconds(3600), shared - seconds(3600)] {
@@ -228,7 +228,7 @@ async fn a_job_is_due_at_once_although_its_instances_clock_is_an_hour_off(backen
 }
 
 #[apply(on_both_databases)]
-async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
+async fn job_wait_left_by_a_clock_ahead_is_shortened(backend: Backend) {
     let server = backend.start().await;
     let (store, now) = (&server.state.store, server.now());
     add_foreign(&server, now).await;
@@ -252,7 +252,7 @@ async fn no_job_waits_for_a_clock_that_was_ahead(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_start_shortens_the_waits_that_a_clock_ahead_has_left(backend: Backend) {
+async fn server_start_shortens_job_waits_left_by_a_clock_ahead(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let mail = MailServer::start(Security::None);
@@ -275,7 +275,7 @@ async fn a_start_shortens_the_waits_that_a_clock_ahead_has_left(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn a_job_that_takes_every_worker_down_is_given_up(backend: Backend) {
+async fn job_that_never_completes_is_given_up_after_40_attempts(backend: Backend) {
     let server = backend.start().await;
     let later = server.now() + seconds(30 * 60);
     for (email, attempts) in [("last@example.com", 39), ("never@example.com", 40)] {
@@ -294,7 +294,7 @@ async fn a_job_that_takes_every_worker_down_is_given_up(backend: Backend) {
 }
 
 #[tokio::test]
-async fn two_instances_share_the_work_and_do_each_job_once() {
+async fn two_instances_share_jobs_and_run_each_once() {
     let folder = TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
     let mail = MailServer::start(Security::None);
@@ -333,7 +333,7 @@ async fn two_instances_share_the_work_and_do_each_job_once() {
 }
 
 #[apply(on_both_databases)]
-async fn the_mails_of_a_deleted_user_go_with_them(backend: Backend) {
+async fn delete_user_discards_their_queued_mail(backend: Backend) {
     let mail = MailServer::start(Security::None);
     let server = start_with_mail(&mail, backend, &[]).await;
     mail.set(SmtpBehavior::Answers("RCPT", "451 4.3.0 later"));
@@ -388,7 +388,7 @@ async fn later(url: &str, mail: &MailServer) -> Server {
 }
 
 #[apply(on_both_databases)]
-async fn what_was_answered_is_mailed_although_the_process_was_killed(backend: Backend) {
+async fn acknowledged_mail_is_sent_after_the_process_was_killed(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let mail = MailServer::start(Security::None);
@@ -416,7 +416,7 @@ async fn what_was_answered_is_mailed_although_the_process_was_killed(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn what_has_been_begun_is_ended_before_a_stop_and_nothing_else_is_begun(backend: Backend) {
+async fn graceful_shutdown_completes_running_jobs_and_starts_no_others(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let mail = MailServer::start(Security::None);

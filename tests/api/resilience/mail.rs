@@ -122,7 +122,10 @@ fn href(html: &str) -> String {
 #[case::over_tls(Security::Tls, true)]
 #[case::in_clear_when_asked_for(Security::None, false)]
 #[tokio::test]
-async fn a_mail_is_sent_with_credentials(#[case] security: Security, #[case] encrypted: bool) {
+async fn mail_is_sent_with_credentials_and_the_configured_encryption(
+    #[case] security: Security,
+    #[case] encrypted: bool,
+) {
     let mail = MailServer::start(security);
     let server = start_with_mail(&mail, Backend::Sqlite, &[]).await;
     let ada = server.sign_up("ada").await;
@@ -141,7 +144,7 @@ async fn a_mail_is_sent_with_credentials(#[case] security: Security, #[case] enc
 }
 
 #[tokio::test]
-async fn a_mail_server_that_offers_no_encryption_gets_nothing() {
+async fn mail_server_without_starttls_receives_no_mail_or_credentials() {
     let mail = MailServer::start(Security::None);
     let url = mail.url().replace("?tls=none", "");
     let settings = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
@@ -160,7 +163,7 @@ async fn a_mail_server_that_offers_no_encryption_gets_nothing() {
 #[case::by_starttls_for_another_host(Security::StartTls, "mail.example", true)]
 #[case::for_another_host(Security::Tls, "mail.example", true)]
 #[tokio::test]
-async fn a_mail_server_with_a_certificate_that_does_not_fit_gets_nothing(
+async fn mail_server_with_an_invalid_certificate_receives_no_mail(
     #[case] security: Security,
     #[case] host: &str,
     #[case] trusted: bool,
@@ -180,7 +183,7 @@ async fn a_mail_server_with_a_certificate_that_does_not_fit_gets_nothing(
 }
 
 #[tokio::test]
-async fn both_parts_hold_the_link_which_begins_with_the_public_url() {
+async fn mailed_link_uses_the_public_url_and_no_host_header_in_text_and_html() {
     let mail = MailServer::start(Security::None);
     let server =
         start_with_mail(&mail, Backend::Sqlite, &["--public-url", "https://portal.example.com"])
@@ -218,7 +221,11 @@ async fn both_parts_hold_the_link_which_begins_with_the_public_url() {
     "hello@example.com"
 )]
 #[tokio::test]
-async fn mail_comes_from(#[case] settings: &[&str], #[case] from: &str, #[case] envelope: &str) {
+async fn mail_sender_comes_from_the_setting_or_the_public_url(
+    #[case] settings: &[&str],
+    #[case] from: &str,
+    #[case] envelope: &str,
+) {
     let mail = MailServer::start(Security::None);
     let server = start_with_mail(&mail, Backend::Sqlite, settings).await;
     request_mail(&server, "ada@example.com").await;
@@ -230,7 +237,7 @@ async fn mail_comes_from(#[case] settings: &[&str], #[case] from: &str, #[case] 
 }
 
 #[tokio::test]
-async fn mail_says_that_a_program_wrote_it() {
+async fn mail_is_marked_as_auto_generated() {
     let mail = MailServer::start(Security::None);
     let server = start_with_mail(&mail, Backend::Sqlite, &[]).await;
     request_mail(&server, "ada@example.com").await;
@@ -257,7 +264,7 @@ async fn mail_says_that_a_program_wrote_it() {
 #[case::cut_off_in_the_mail(SmtpBehavior::CutsMail, "error")]
 #[case::cut_off_before_its_reply(SmtpBehavior::CutsReply, "incomplete response")]
 #[tokio::test]
-async fn a_mail_server_that_does_not_take_a_mail_is_given_it_again(
+async fn mail_that_the_server_does_not_accept_is_retried_after_30_seconds(
     #[case] behavior: SmtpBehavior,
     #[case] says: &str,
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
@@ -287,7 +294,7 @@ async fn a_mail_server_that_does_not_take_a_mail_is_given_it_again(
 }
 
 #[apply(on_both_databases)]
-async fn a_mail_server_that_says_nothing_holds_a_mail_up_for_its_time_only(backend: Backend) {
+async fn silent_mail_server_times_out_and_the_mail_is_retried(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend, &["--smtp-timeout", "2"]).await;
     mail.set(SmtpBehavior::Silent);
     let ada = server.sign_up("ada").await;
@@ -301,7 +308,7 @@ async fn a_mail_server_that_says_nothing_holds_a_mail_up_for_its_time_only(backe
 }
 
 #[apply(on_both_databases)]
-async fn a_mail_server_that_is_away_is_tried_for_a_day_and_no_longer(backend: Backend) {
+async fn mail_retry_to_an_unreachable_server_is_given_up_after_a_day(backend: Backend) {
     let mail = MailServer::closed(Security::None, "127.0.0.1");
     let server = start_with_mail(&mail, backend, &[]).await;
     let admin = server.sign_up_admin("admin").await;
@@ -342,7 +349,7 @@ async fn a_mail_server_that_is_away_is_tried_for_a_day_and_no_longer(backend: Ba
 #[case::as_moved_in_short("551 moved away")]
 #[case::for_its_syntax_in_short("553 no address")]
 #[tokio::test]
-async fn an_address_that_is_refused_for_good_is_given_up_at_once(#[case] reply: &'static str) {
+async fn permanently_rejected_email_is_given_up_without_a_retry(#[case] reply: &'static str) {
     let (server, mail, admin) = with_an_admin(Backend::Sqlite, &[]).await;
     mail.set(SmtpBehavior::Answers("RCPT", reply));
     let ada = server.sign_up("ada").await;
@@ -368,7 +375,9 @@ async fn an_address_that_is_refused_for_good_is_given_up_at_once(#[case] reply: 
 #[case::for_the_sender("MAIL")]
 #[case::for_the_text(".")]
 #[tokio::test]
-async fn a_brief_refusal_of_something_else_is_no_refusal_of_the_address(#[case] at: &'static str) {
+async fn mail_rejected_for_other_reasons_than_the_recipient_is_not_given_up(
+    #[case] at: &'static str,
+) {
     let (server, mail, _) = with_an_admin(Backend::Sqlite, &[]).await;
     mail.set(SmtpBehavior::Answers(at, "550 no"));
     let ada = server.sign_up("ada").await;
@@ -377,7 +386,7 @@ async fn a_brief_refusal_of_something_else_is_no_refusal_of_the_address(#[case] 
 }
 
 #[tokio::test]
-async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
+async fn accepted_mail_is_not_sent_again_if_quit_fails() {
     let mail = MailServer::start(Security::None);
     let server = start_with_mail(&mail, Backend::Sqlite, &["--smtp-timeout", "2"]).await;
     let behaviors = [
@@ -409,7 +418,7 @@ async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
 #[case("smtp://mail.example", false)]
 #[case("smtps://mail.example", false)]
 #[tokio::test]
-async fn who_sends_mail_in_clear_across_a_network_is_warned(
+async fn smtp_without_tls_is_exposed_unless_the_host_is_local(
     #[case] url: &str,
     #[case] warned: bool,
 ) {
@@ -418,7 +427,7 @@ async fn who_sends_mail_in_clear_across_a_network_is_warned(
 }
 
 #[apply(on_both_databases)]
-async fn what_a_mail_server_says_at_length_is_kept_in_part(backend: Backend) {
+async fn long_mail_server_error_is_stored_truncated(backend: Backend) {
     let (server, mail, _) = with_an_admin(backend, &[]).await;
     let long = format!("451 4.3.0 {}", "é".repeat(400)).leak();
     let lines = ["451-4.3.0 no\r\n"; 500].concat();
@@ -438,7 +447,7 @@ async fn what_a_mail_server_says_at_length_is_kept_in_part(backend: Backend) {
 #[case::the_second(1)]
 #[case::the_last(2)]
 #[tokio::test]
-async fn of_a_link_that_was_mailed_thrice_any_works_until_one_is_used(
+async fn reset_link_mailed_three_times_works_once_from_any_mail(
     #[case] used: usize,
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
@@ -475,7 +484,7 @@ async fn of_a_link_that_was_mailed_thrice_any_works_until_one_is_used(
 }
 
 #[apply(on_both_databases)]
-async fn a_mail_waits_without_its_secret(backend: Backend) {
+async fn queued_mail_does_not_store_the_link_secret(backend: Backend) {
     let (server, mail, _) = with_an_admin(backend, &[]).await;
     mail.set(SmtpBehavior::CutsReply);
     let ada = server.sign_up("ada").await;

@@ -40,7 +40,7 @@ fn is_done(reply: &Reply) -> bool {
 }
 
 #[apply(on_both_databases)]
-async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
+async fn last_use_write_concurrent_with_revocation_revives_no_token(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let (store, last_used) = (&server.state.store, &server.state.last_used);
@@ -75,7 +75,7 @@ async fn a_last_use_that_is_written_late_revives_no_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_slips_in_who_is_locked_out_meanwhile(backend: Backend) {
+async fn sign_in_concurrent_with_deactivation_grants_no_access(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -102,7 +102,7 @@ async fn nobody_slips_in_who_is_locked_out_meanwhile(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_request_on_its_way_lets_nobody_in_again_who_is_locked_out(backend: Backend) {
+async fn concurrent_self_reactivation_cannot_undo_a_deactivation(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
@@ -124,7 +124,7 @@ async fn a_request_on_its_way_lets_nobody_in_again_who_is_locked_out(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn a_request_on_its_way_makes_nobody_an_admin_again_who_is_demoted(backend: Backend) {
+async fn concurrent_self_promotion_cannot_undo_a_demotion(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mut mallory = server.sign_up_admin("mallory").await;
@@ -146,9 +146,7 @@ async fn a_request_on_its_way_makes_nobody_an_admin_again_who_is_demoted(backend
 }
 
 #[apply(on_both_databases)]
-async fn of_two_admins_who_lock_each_other_out_one_stays_also_where_there_is_a_third(
-    backend: Backend,
-) {
+async fn concurrent_mutual_deactivation_of_two_admins_leaves_one_active(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up_admin("ada").await;
@@ -169,7 +167,7 @@ async fn of_two_admins_who_lock_each_other_out_one_stays_also_where_there_is_a_t
 }
 
 #[apply(on_both_databases)]
-async fn what_an_admin_does_who_is_locked_out_meanwhile_is_done_or_refused(backend: Backend) {
+async fn admin_write_concurrent_with_own_deactivation_is_done_or_rejected(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
@@ -196,7 +194,7 @@ async fn what_an_admin_does_who_is_locked_out_meanwhile_is_done_or_refused(backe
 
 /// A request that passes the gate while the caller is an admin, and reaches the store when they no longer are.
 #[apply(on_both_databases)]
-async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
+async fn create_user_by_a_former_admin_is_rejected_by_the_store(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
@@ -218,7 +216,7 @@ async fn who_is_no_admin_any_more_makes_nobody(backend: Backend) {
 
 /// Requests that pass the gate while the caller is an admin, and reach the store when they no longer are.
 #[apply(on_both_databases)]
-async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(backend: Backend) {
+async fn revocations_and_job_actions_by_a_former_admin_are_rejected_by_the_store(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
@@ -273,7 +271,7 @@ async fn who_is_no_admin_any_more_ends_revokes_retries_and_discards_nothing(back
 }
 
 #[apply(on_both_databases)]
-async fn what_an_admin_ends_who_is_locked_out_meanwhile_is_ended_or_refused(backend: Backend) {
+async fn admin_revocation_concurrent_with_own_deactivation_is_done_or_rejected(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mallory = server.sign_up_admin("mallory").await;
@@ -298,7 +296,7 @@ async fn what_an_admin_ends_who_is_locked_out_meanwhile_is_ended_or_refused(back
 }
 
 #[apply(on_both_databases)]
-async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend: Backend) {
+async fn create_token_concurrent_with_revoking_all_credentials_grants_no_access(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let store = &server.state.store;
@@ -325,7 +323,7 @@ async fn no_token_is_made_past_the_end_of_everybodys_sessions_and_tokens(backend
 
 /// All operations that write sessions, links and tokens, in whatever order they lock them.
 #[apply(on_both_databases)]
-async fn to_end_everybodys_sessions_and_tokens_stands_in_nobodys_way(backend: Backend) {
+async fn revoking_all_credentials_concurrently_with_writes_fails_no_request(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     let (ada, grace) = (server.sign_up("ada").await, server.sign_up("grace").await);
     let (store, anonymous) = (&server.state.store, &server.anonymous);

@@ -51,7 +51,7 @@ async fn wait_until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
 }
 
 #[apply(on_both_databases)]
-async fn a_batch_deletes_no_more_rows_than_it_may_and_the_next_goes_on(backend: Backend) {
+async fn retention_batch_deletes_at_most_its_limit_and_the_next_continues(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     // Stops the server's own worker, whose first round would delete some of them on a slow machine.
@@ -71,7 +71,7 @@ async fn a_batch_deletes_no_more_rows_than_it_may_and_the_next_goes_on(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn every_step_finds_its_rows_by_an_index(backend: Backend) {
+async fn every_retention_step_finds_its_rows_by_an_index(backend: Backend) {
     let server = backend.start().await;
     let sql = match backend {
         Backend::Sqlite => {
@@ -96,7 +96,7 @@ async fn every_step_finds_its_rows_by_an_index(backend: Backend) {
 
 /// By the database's clock, triggers would begin an epoch for a session that ended less than an hour ago.
 #[apply(on_both_databases)]
-async fn a_session_is_deleted_two_hours_after_its_end_and_begins_no_epoch(backend: Backend) {
+async fn expired_session_is_deleted_after_two_hours_and_begins_no_epoch(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let now = server.now();
@@ -113,7 +113,7 @@ async fn a_session_is_deleted_two_hours_after_its_end_and_begins_no_epoch(backen
 }
 
 #[apply(on_both_databases)]
-async fn each_change_of_an_epoch_counts_as_one_row(backend: Backend) {
+async fn invalidation_log_batch_counts_each_change_as_one_row(backend: Backend) {
     let server = backend.start().await;
     execute(&server, "UPDATE epoch SET number = 20000").await;
     let add = "INSERT INTO changes (number, concerns, before, after) \
@@ -133,7 +133,7 @@ async fn each_change_of_an_epoch_counts_as_one_row(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn old_rows_are_deleted_to_the_last_while_others_write(backend: Backend) {
+async fn expired_rows_are_all_deleted_while_other_writes_succeed(backend: Backend) {
     let (server, ada) = with_old_sessions(backend, 3000).await;
     server.state.retention_due.notify_one();
     let mut writes = 0;
@@ -150,7 +150,7 @@ async fn old_rows_are_deleted_to_the_last_while_others_write(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_step_that_fails_keeps_no_other_from_its_work(backend: Backend) {
+async fn failed_retention_step_does_not_stop_other_steps(backend: Backend) {
     let (server, _) = with_old_sessions(backend, 5).await;
     let old = moment(backend, server.now() - days(2));
     let link = match backend {
@@ -171,7 +171,7 @@ async fn a_step_that_fails_keeps_no_other_from_its_work(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_stop_does_not_wait_for_all_batches(backend: Backend) {
+async fn shutdown_does_not_wait_for_all_retention_batches(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let server = Server::on(&url, TempDir::new().unwrap(), &[]).await;

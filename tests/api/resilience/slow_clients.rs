@@ -43,7 +43,7 @@ const WASTES: [Waste; 5] = [Waste::Nothing, Waste::Head, Waste::Body, Waste::Chu
 const READERS: usize = 10;
 
 #[tokio::test]
-async fn slow_clients_are_shut_out_and_others_do_not_notice() {
+async fn slow_clients_are_disconnected_and_other_requests_stay_fast() {
     let long = count_from_env("SLOW_SOCKETS");
     let sockets = long.unwrap_or(300);
     let home = TempDir::new().unwrap();
@@ -91,7 +91,7 @@ async fn slow_clients_are_shut_out_and_others_do_not_notice() {
 
 /// One client is enough: the system gives up on it after a little more than half a minute.
 #[tokio::test]
-async fn who_takes_no_answer_is_shut_out() {
+async fn client_that_does_not_read_its_response_is_disconnected() {
     let server = Backend::Sqlite.start().await;
     let address = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     within_long_timeout(ask_only(hardly_reading(address).await)).await;
@@ -100,7 +100,7 @@ async fn who_takes_no_answer_is_shut_out() {
 
 /// The timeout of the first head ends with that head.
 #[tokio::test]
-async fn a_client_that_stops_in_its_second_head_is_shut_out() {
+async fn client_stalling_in_its_second_request_head_is_disconnected() {
     let server = Backend::Sqlite.start_with(&["--keep-alive", "10"]).await;
     let address: SocketAddr = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     // Older than the other connection, so that it would be closed first if it were not for its requests.
@@ -235,7 +235,7 @@ const ENDLESS: [&str; 2] = ["Transfer-Encoding: chunked", "Content-Length: 10000
 const TOO_MUCH: usize = 64 * 1024 * 1024;
 
 #[tokio::test]
-async fn an_endless_body_that_no_handler_reads_is_cut_off_after_its_answer() {
+async fn endless_unread_request_body_is_cut_off_after_the_response() {
     let server = Backend::Sqlite.start().await;
     let address: SocketAddr = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     for announced in ENDLESS {
@@ -272,7 +272,7 @@ async fn send_without_end(mut socket: TcpStream, head: &str) -> (usize, String) 
 }
 
 #[tokio::test]
-async fn a_client_that_stops_in_a_body_that_no_handler_reads_is_shut_out() {
+async fn client_stalling_in_an_unread_request_body_is_disconnected() {
     let server = Backend::Sqlite.start().await;
     let address: SocketAddr = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     for announced in ENDLESS {
@@ -286,7 +286,7 @@ async fn a_client_that_stops_in_a_body_that_no_handler_reads_is_shut_out() {
 }
 
 #[tokio::test]
-async fn a_small_body_that_no_handler_reads_leaves_its_connection_open() {
+async fn small_unread_request_body_leaves_the_connection_open() {
     let server = Backend::Sqlite.start().await;
     let address: SocketAddr = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     for (announced, body) in

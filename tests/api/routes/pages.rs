@@ -79,7 +79,7 @@ async fn stale(backend: Backend) -> (Server, Value) {
 }
 
 #[apply(on_both_databases)]
-async fn the_pages_work_in_a_browser(backend: Backend) {
+async fn pages_work_in_a_browser(backend: Backend) {
     let (fresh, site) = (Site::new(backend).await, Site::new(backend).await);
     let (new, running) = (fresh.start(), site.start());
     let (_stale, described) = stale(backend).await;
@@ -114,7 +114,7 @@ fn navigation(page: &str) -> Vec<&'static str> {
 }
 
 #[apply(on_both_databases)]
-async fn an_error_page_has_the_navigation_of_its_user(backend: Backend) {
+async fn error_page_shows_the_navigation_of_its_user(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -138,7 +138,7 @@ async fn an_error_page_has_the_navigation_of_its_user(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_page_over_the_limit_says_when_to_go_on(backend: Backend) {
+async fn rate_limit_page_says_when_to_retry(backend: Backend) {
     let server = backend.start_with(&["--limit-requests", "1/30s"]).await;
     assert_eq!(server.anonymous.navigate("/login").await.status, 200);
     // Nothing is looked up: the page only depends on whether there is a cookie.
@@ -157,7 +157,7 @@ async fn a_page_over_the_limit_says_when_to_go_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(backend: Backend) {
+async fn token_rows_show_the_dates_of_their_state_and_the_owners_name(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -198,7 +198,7 @@ async fn rows_of_tokens_have_the_dates_of_their_state_and_their_owners_name(back
 }
 
 #[apply(on_both_databases)]
-async fn the_root_leads_to_the_start(backend: Backend) {
+async fn root_page_redirects_to_the_dashboard(backend: Backend) {
     let server = backend.start().await;
     let reply = server.anonymous.navigate("/").await;
     assert_eq!(reply.status, 302);
@@ -207,7 +207,7 @@ async fn the_root_leads_to_the_start(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_pages_can_be_turned_off(backend: Backend) {
+async fn pages_can_be_turned_off(backend: Backend) {
     let server = backend.start_with(&["--pages", "off"]).await;
     let reply = server.anonymous.navigate("/").await;
     assert_eq!(reply.status, 302);
@@ -236,9 +236,7 @@ fn words(html: &str) -> String {
 }
 
 #[apply(on_both_databases)]
-async fn filters_take_an_email_a_name_or_an_id_and_say_beside_the_field_what_is_wrong(
-    backend: Backend,
-) {
+async fn admin_filters_take_email_name_or_id_and_show_errors_at_the_field(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -321,7 +319,7 @@ fn link(page: &str, words: &str) -> Option<String> {
 }
 
 #[apply(on_both_databases)]
-async fn lists_lead_forwards_and_backwards(backend: Backend) {
+async fn list_pages_pagination_leads_forwards_and_backwards(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -371,7 +369,7 @@ async fn lists_lead_forwards_and_backwards(backend: Backend) {
 }
 
 #[tokio::test]
-async fn the_form_of_a_token_offers_the_scopes_that_its_user_may_give_and_no_others() {
+async fn create_token_form_offers_only_scopes_the_user_may_grant() {
     let server = Backend::Sqlite.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -391,7 +389,7 @@ async fn the_form_of_a_token_offers_the_scopes_that_its_user_may_give_and_no_oth
 }
 
 #[apply(on_both_databases)]
-async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
+async fn audit_log_page_describes_events_in_words(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("Root").await;
     let ada = server.sign_up("ada").await;
@@ -444,7 +442,7 @@ async fn the_audit_log_says_in_words_who_did_what_to_whom(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_users_page_says_what_deactivation_stops_and_offers_what_is_of_use(backend: Backend) {
+async fn user_page_explains_deactivation_and_offers_applicable_actions(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("Root").await;
     let ada = server.sign_up("ada").await;

@@ -30,7 +30,7 @@ async fn claim(server: &Server, token: &str) -> Reply {
 }
 
 #[apply(on_both_databases)]
-async fn who_holds_the_link_becomes_the_admin_and_is_signed_in(backend: Backend) {
+async fn setup_link_creates_the_first_admin_and_signs_them_in(backend: Backend) {
     let server = backend.start().await;
     let token = issue(&server).await;
     let reply = claim(&server, &token).await;
@@ -53,7 +53,7 @@ async fn who_holds_the_link_becomes_the_admin_and_is_signed_in(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn the_session_that_the_browser_had_ends(backend: Backend) {
+async fn setup_ends_the_browsers_previous_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let token = issue(&server).await;
@@ -62,7 +62,7 @@ async fn the_session_that_the_browser_had_ends(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_link_works_for_half_an_hour_and_no_longer(backend: Backend) {
+async fn setup_link_expires_after_half_an_hour(backend: Backend) {
     let server = backend.start().await;
     let token = issue(&server).await;
     server.advance(HALF_AN_HOUR);
@@ -74,7 +74,7 @@ async fn the_link_works_for_half_an_hour_and_no_longer(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_that_nobody_printed_is_refused(backend: Backend) {
+async fn setup_with_invalid_link_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let token = issue(&server).await;
     for wrong in ["", "x", &token[1..], &token.to_lowercase(), LinkSecret::generate().reveal()] {
@@ -86,7 +86,7 @@ async fn a_link_that_nobody_printed_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn every_other_link_dies_with_it(backend: Backend) {
+async fn setup_revokes_every_setup_link(backend: Backend) {
     let server = backend.start().await;
     let (first, second) = (issue(&server).await, issue(&server).await);
     claim(&server, &first).await.expect(201);
@@ -98,7 +98,7 @@ async fn every_other_link_dies_with_it(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn where_there_is_an_admin_no_link_works_and_none_is_made(backend: Backend) {
+async fn setup_when_an_admin_exists_is_conflict_and_issues_no_link(backend: Backend) {
     let server = backend.start().await;
     let token = issue(&server).await;
     server.sign_up_admin("admin").await;
@@ -111,7 +111,7 @@ async fn where_there_is_an_admin_no_link_works_and_none_is_made(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn a_taken_address_does_not_spend_the_link(backend: Backend) {
+async fn setup_with_taken_email_is_conflict_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let token = issue(&server).await;
@@ -123,7 +123,7 @@ async fn a_taken_address_does_not_spend_the_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_body_that_is_unfit_does_not_spend_the_link(backend: Backend) {
+async fn setup_with_invalid_field_is_rejected_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let token = issue(&server).await;
     for (field, value) in [
@@ -156,7 +156,7 @@ async fn a_body_that_is_unfit_does_not_spend_the_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn it_is_done_neither_by_token_nor_by_a_foreign_page(backend: Backend) {
+async fn setup_rejects_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let token = issue(&server).await;
     let ada = server.sign_up("ada").await;
@@ -178,7 +178,7 @@ async fn it_is_done_neither_by_token_nor_by_a_foreign_page(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_claim_at_once_one_becomes_the_admin(backend: Backend) {
+async fn concurrent_setups_create_one_admin(backend: Backend) {
     for round in 0..5 {
         let server = backend.start().await;
         let links = [issue(&server).await, issue(&server).await];

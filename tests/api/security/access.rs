@@ -176,7 +176,7 @@ fn document() -> Value {
 }
 
 #[apply(on_both_databases)]
-async fn what_the_document_declares_is_what_is_enforced(backend: Backend) {
+async fn openapi_security_is_enforced_for_every_operation_and_credential(backend: Backend) {
     assert_security_is_enforced(backend, &operations(&document())).await;
 }
 
@@ -449,7 +449,7 @@ async fn deactivate(server: &Server, person: &Person) {
 }
 
 #[apply(on_both_databases)]
-async fn every_example_succeeds_as_it_stands(backend: Backend) {
+async fn openapi_request_examples_succeed_unmodified(backend: Backend) {
     let document = document();
     let tried = assert_examples_succeed(backend, &operations(&document)).await;
     assert!(tried.len() >= 10, "{tried:?}");

@@ -26,7 +26,7 @@ const REQUIRES_AUTH: &str = "/api/me";
 const OPTIONAL_AUTH: &str = "/api/dashboard";
 
 #[apply(on_both_databases)]
-async fn nothing_is_anonymous(backend: Backend) {
+async fn request_without_credentials_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let reply = server.anonymous.get(REQUIRES_AUTH).await;
     assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
@@ -35,7 +35,7 @@ async fn nothing_is_anonymous(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_live_cookie_is_a_session_with_its_row(backend: Backend) {
+async fn valid_cookie_authenticates_with_a_session_row(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let me = ada.browser.get(REQUIRES_AUTH).await.expect(200);
@@ -46,7 +46,7 @@ async fn a_live_cookie_is_a_session_with_its_row(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_live_token_is_a_session_without_a_row(backend: Backend) {
+async fn valid_token_authenticates_without_a_session_row(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
@@ -57,7 +57,7 @@ async fn a_live_token_is_a_session_without_a_row(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
+async fn tampered_cookie_is_unauthorized_and_is_not_removed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.clone().unwrap();
@@ -87,7 +87,7 @@ async fn a_tampered_cookie_is_anonymous_and_ignored(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_signed_with_another_key_is_anonymous(backend: Backend) {
+async fn cookie_signed_with_another_key_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let other = backend.start().await;
     let ada = other.sign_up("ada").await;
@@ -96,7 +96,7 @@ async fn a_cookie_signed_with_another_key_is_anonymous(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_ended_cookie_is_anonymous_and_removed_by_signing_out_alone(backend: Backend) {
+async fn cookie_of_an_ended_session_is_unauthorized_and_removed_only_by_sign_out(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     ada.browser.post("/api/auth/sign-out", json!({})).await.expect(200);
@@ -119,7 +119,7 @@ async fn an_ended_cookie_is_anonymous_and_removed_by_signing_out_alone(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_ends_at_the_very_instant_of_its_expiry(backend: Backend) {
+async fn session_expires_exactly_at_its_idle_timeout(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.advance(days(7));
@@ -132,7 +132,7 @@ async fn a_cookie_ends_at_the_very_instant_of_its_expiry(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_bad_token_says_what_is_wrong_with_it(backend: Backend) {
+async fn malformed_unknown_or_expired_token_is_unauthorized_with_its_reason(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let created = ada.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
@@ -162,7 +162,7 @@ async fn a_bad_token_says_what_is_wrong_with_it(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_revoked_token_is_anonymous(backend: Backend) {
+async fn revoked_token_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let created = ada.create_token(json!({ "name": "gone" })).await;
@@ -175,7 +175,7 @@ async fn a_revoked_token_is_anonymous(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_broken_header_or_a_misplaced_token_is_anonymous(backend: Backend) {
+async fn malformed_authorization_header_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let created = ada.create_token(json!({ "name": "test" })).await;
@@ -237,7 +237,7 @@ const FOREIGN: [&str; 4] = [
 ];
 
 #[apply(on_both_databases)]
-async fn another_scheme_is_as_if_there_were_no_header(backend: Backend) {
+async fn authorization_header_of_another_scheme_is_ignored(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let bare = |method: Method, path: &str, header: &str| {
@@ -276,7 +276,7 @@ async fn another_scheme_is_as_if_there_were_no_header(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn beside_another_scheme_signing_in_and_out_act_on_the_cookie(backend: Backend) {
+async fn sign_in_and_sign_out_beside_another_scheme_act_on_the_cookie(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for header in FOREIGN {
@@ -299,7 +299,7 @@ async fn beside_another_scheme_signing_in_and_out_act_on_the_cookie(backend: Bac
 }
 
 #[apply(on_both_databases)]
-async fn a_deactivated_user_is_anonymous_with_both_keys_at_once(backend: Backend) {
+async fn deactivated_user_is_unauthorized_with_cookie_and_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -332,7 +332,7 @@ async fn a_deactivated_user_is_anonymous_with_both_keys_at_once(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn where_both_keys_are_sent_authorization_decides(backend: Backend) {
+async fn token_takes_precedence_over_the_cookie_even_if_invalid(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -353,7 +353,7 @@ async fn where_both_keys_are_sent_authorization_decides(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn beside_a_bad_authorization_the_cookie_is_not_acted_on(backend: Backend) {
+async fn sign_in_and_sign_out_beside_an_invalid_token_ignore_the_cookie(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.as_ref().unwrap();
@@ -379,7 +379,7 @@ async fn beside_a_bad_authorization_the_cookie_is_not_acted_on(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn the_cookies_value_opens_nothing_as_a_token(backend: Backend) {
+async fn cookie_value_sent_as_a_token_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.clone().unwrap();
@@ -393,7 +393,7 @@ async fn the_cookies_value_opens_nothing_as_a_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend) {
+async fn csrf_write_from_a_foreign_origin_with_the_cookie_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let token = ada.token(&["write"]).await.token.unwrap();
@@ -464,7 +464,7 @@ async fn a_foreign_page_cannot_change_anything_with_the_cookie(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn a_trusted_origins_page_may_act_and_the_public_url_replaces_localhost(backend: Backend) {
+async fn csrf_check_accepts_only_trusted_origins_and_the_public_url(backend: Backend) {
     let settings = [
         "--public-url",
         "https://api.example.com",
@@ -500,7 +500,7 @@ async fn a_trusted_origins_page_may_act_and_the_public_url_replaces_localhost(ba
 }
 
 #[apply(on_both_databases)]
-async fn a_token_without_the_scope_is_forbidden_and_not_anonymous(backend: Backend) {
+async fn token_without_the_scope_is_forbidden_and_not_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let reader = ada.token(&["read"]).await;
@@ -527,7 +527,7 @@ async fn read_with_a_scope_of_its_own(
 }
 
 #[apply(on_both_databases)]
-async fn an_operation_may_need_a_scope_of_its_own(backend: Backend) {
+async fn token_needs_the_additional_scope_of_an_operation(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let state = server.state.clone();
@@ -554,7 +554,7 @@ async fn an_operation_may_need_a_scope_of_its_own(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn authentication_speaks_before_the_body_is_read(backend: Backend) {
+async fn malformed_body_without_credentials_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let junk = server
         .anonymous
@@ -565,7 +565,7 @@ async fn authentication_speaks_before_the_body_is_read(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_store_that_cannot_answer_is_neither_a_session_nor_nobody(backend: Backend) {
+async fn database_outage_is_unavailable_and_not_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
@@ -616,7 +616,7 @@ pub async fn break_store(server: &Server) {
 }
 
 #[apply(on_both_databases)]
-async fn a_clock_that_jumps_back_signs_nobody_out_and_lets_nobody_in(backend: Backend) {
+async fn clock_set_back_neither_ends_nor_revives_a_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;

@@ -28,7 +28,7 @@ fn peak(process: u32) -> usize {
 }
 
 #[tokio::test]
-async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
+async fn concurrent_sign_ins_over_the_hashing_capacity_are_unavailable() {
     let home = TempDir::new().unwrap();
     let settings = [("PORTCULLIS_HASH_CONCURRENCY", "2")];
     let server = ServerProcess::start(home.path(), &settings);
@@ -73,7 +73,7 @@ async fn of_many_passwords_at_once_some_are_put_off_and_nothing_else_is() {
 }
 
 #[apply(on_both_databases)]
-async fn a_try_that_was_put_off_is_not_counted(backend: Backend) {
+async fn sign_in_rejected_as_busy_does_not_count_as_failed(backend: Backend) {
     let settings = ["--wrong-passwords", "30"];
     let server = backend.start_with_slow_hashing(&settings).await;
     let ada = server.sign_up("ada").await;

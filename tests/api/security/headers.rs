@@ -68,7 +68,7 @@ async fn admin_over_https(server: &Server, name: usize) -> Caller {
 }
 
 #[tokio::test]
-async fn every_answer_is_guarded() {
+async fn every_response_has_security_headers() {
     let server = Backend::Sqlite.start_with(&["--public-url", SITE]).await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let operations = operations(&document);
@@ -116,7 +116,7 @@ async fn every_answer_is_guarded() {
 }
 
 #[tokio::test]
-async fn a_pages_policy_allows_what_is_ours_and_nothing_inline() {
+async fn content_security_policy_allows_own_resources_and_nothing_inline() {
     let server = Backend::Sqlite.start().await;
     let admin = server.sign_up_admin("admin").await;
     for path in PAGES {
@@ -136,7 +136,7 @@ async fn a_pages_policy_allows_what_is_ours_and_nothing_inline() {
 }
 
 #[tokio::test]
-async fn over_http_nobody_is_told_to_stay_on_https() {
+async fn http_response_has_no_strict_transport_security() {
     let server = Backend::Sqlite.start().await;
     for path in ["/login", "/api/dashboard", "/nothing", "/assets/app.css"] {
         let reply = server.anonymous.navigate(path).await;
@@ -145,7 +145,7 @@ async fn over_http_nobody_is_told_to_stay_on_https() {
 }
 
 #[tokio::test]
-async fn an_asset_is_kept_for_ever_under_its_hash_and_not_at_all_otherwise() {
+async fn asset_is_cached_forever_under_its_hash_and_not_otherwise() {
     let server = Backend::Sqlite.start().await;
     let page = server.anonymous.navigate("/login").await.text;
     let mut assets: Vec<&str> =
@@ -185,7 +185,7 @@ async fn assert_same_error(caller: &Caller, path: &str, status: u16, code: &str)
 }
 
 #[apply(on_both_databases)]
-async fn an_error_is_a_page_to_a_browser_and_a_problem_to_a_program(backend: Backend) {
+async fn error_is_a_page_for_a_browser_and_a_problem_for_a_client(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     assert_same_error(&server.anonymous, "/nothing", 404, "not_found").await;
@@ -199,7 +199,7 @@ async fn an_error_is_a_page_to_a_browser_and_a_problem_to_a_program(backend: Bac
 }
 
 #[tokio::test]
-async fn an_outage_is_a_page_that_comes_back_and_a_problem_with_the_same_delay() {
+async fn database_outage_is_a_retrying_page_or_a_problem_with_retry_after() {
     let server = Backend::Sqlite.start_with(&["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;
     server.wait_for_jobs().await;

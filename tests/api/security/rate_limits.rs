@@ -45,7 +45,7 @@ async fn forwarded_by(caller: &Caller, client: &str, path: &str, body: &Value) -
 }
 
 #[apply(on_both_databases)]
-async fn an_address_may_try_so_many_passwords_whosever_they_are(backend: Backend) {
+async fn sign_in_rate_limit_counts_per_ip_address_across_accounts(backend: Backend) {
     let server = backend.start_with(&["--limit-sign-in", "3/1m"]).await;
     let ada = server.sign_up("ada").await;
     for (email, left) in [("one@example.com", 2), ("two@example.com", 1)] {
@@ -69,7 +69,7 @@ async fn an_address_may_try_so_many_passwords_whosever_they_are(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn what_is_counted_apart_is_limited_apart(backend: Backend) {
+async fn rate_limits_of_sign_up_mail_and_tokens_are_independent(backend: Backend) {
     let limits = ["--limit-sign-up", "2/1h", "--limit-mail", "2/1h", "--limit-tokens", "2/1h"];
     let server = backend.start_with(&limits).await;
     let ada = server.sign_up("ada").await;
@@ -91,7 +91,7 @@ async fn what_is_counted_apart_is_limited_apart(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_account_makes_so_many_requests_whichever_key_it_uses(backend: Backend) {
+async fn request_rate_limit_counts_per_user_across_cookie_and_token(backend: Backend) {
     let server = backend.start_with(&["--limit-requests", "20/1m"]).await;
     let proxied = &["--trusted-proxies", "127.0.0.1", "--limit-requests", "20/1m"];
     let behind = backend.start_with(proxied).await;
@@ -117,7 +117,7 @@ async fn an_account_makes_so_many_requests_whichever_key_it_uses(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn whom_a_proxy_speaks_for_is_believed_of_a_trusted_one_only(backend: Backend) {
+async fn forwarded_ip_address_is_used_only_from_a_trusted_proxy(backend: Backend) {
     let limit = ["--limit-sign-in", "1/1h"];
     let body = credentials("nobody@example.com", WRONG);
     let open = backend.start_with(&limit).await;
@@ -143,7 +143,9 @@ async fn whom_a_proxy_speaks_for_is_believed_of_a_trusted_one_only(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn an_account_bears_so_many_wrong_passwords_and_then_is_waited_for(backend: Backend) {
+async fn login_throttle_delays_sign_ins_after_failures_except_from_known_networks(
+    backend: Backend,
+) {
     let settings = ["--wrong-passwords", "3", "--trusted-proxies", "127.0.0.1"];
     let server = backend.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
@@ -185,7 +187,7 @@ async fn an_account_bears_so_many_wrong_passwords_and_then_is_waited_for(backend
 }
 
 #[apply(on_both_databases)]
-async fn whoever_has_a_cookie_cannot_guess_its_password_either(backend: Backend) {
+async fn login_throttle_counts_wrong_passwords_within_a_session(backend: Backend) {
     let server = backend.start_with(&["--wrong-passwords", "2"]).await;
     let ada = server.sign_up("ada").await;
     for (path, body) in [
@@ -205,7 +207,7 @@ async fn whoever_has_a_cookie_cannot_guess_its_password_either(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn a_restart_forgets_no_wrong_password(backend: Backend) {
+async fn login_throttle_survives_a_restart(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     let settings = ["--wrong-passwords", "1"];
@@ -235,7 +237,7 @@ const COUNTED: [(&str, &str, u16); 13] = [
 ];
 
 #[tokio::test]
-async fn every_request_but_a_probe_is_counted_once_for_its_address() {
+async fn request_rate_limit_counts_every_request_but_health_checks_once() {
     let trusted = ["--trusted-origins", "https://app.example.com"];
     let limits = ["--limit-requests", "3/1m", "--trusted-proxies", "127.0.0.1"];
     let server = Backend::Sqlite.start_with(&[&trusted[..], &limits].concat()).await;
@@ -273,7 +275,7 @@ async fn every_request_but_a_probe_is_counted_once_for_its_address() {
 
 /// Includes operations outside the gate. Only a supervisor's probes must never be rejected.
 #[tokio::test]
-async fn each_operation_but_the_probes_is_limited_by_its_address_and_the_document_says_so() {
+async fn rate_limit_is_enforced_and_documented_for_all_but_health_checks() {
     let server = Backend::Sqlite.start_with(&["--limit-requests", "1/1h"]).await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     for operation in crate::security::access::operations(&document) {

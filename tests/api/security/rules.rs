@@ -163,7 +163,7 @@ fn faults(
 }
 
 #[test]
-fn every_rule_has_a_row_and_all_that_it_names_is_there() {
+fn security_page_has_every_rule_and_names_existing_tests() {
     let rows = rows(DOCS);
     let stars = rows.iter().filter(|row| row.starred).count();
     let tests = rows.iter().map(|row| names(row.evidence).len()).sum::<usize>();
@@ -205,7 +205,7 @@ fn faults_of(id: &str, evidence: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_there_is_found() {
+fn rule_check_accepts_names_that_exist() {
     for evidence in [
         "`gate::it_stands`",
         "`gate::next::it_leads` and `cli::it_runs`",
@@ -219,7 +219,7 @@ fn what_is_there_is_found() {
 }
 
 #[test]
-fn what_is_not_there_is_found_out() {
+fn rule_check_reports_names_that_do_not_exist() {
     for evidence in [
         "`gate::it_stand`",
         "`gate::it_stands_firm`",
@@ -238,7 +238,7 @@ fn what_is_not_there_is_found_out() {
 }
 
 #[test]
-fn a_rule_that_is_missing_doubled_made_up_or_not_tested_is_found_out() {
+fn rule_check_reports_missing_duplicate_unknown_and_untested_rules() {
     let [a1, a2, b1] = ["A1", "A2", "B1"].map(|id| rule(id, "a type"));
     let faults_of_rules = |rules: &[&str]| faults(&page(rules), &[('A', 2)], &small);
     assert_eq!(faults_of_rules(&[&a2]), ["A1 has 0 rows"]);

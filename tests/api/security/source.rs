@@ -30,7 +30,7 @@ fn named(source: &str) -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn nobody_but_the_gate_reads_what_opens_it() {
+fn credentials_are_read_only_in_the_gate_and_listed_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut at_the_gate, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
     for file in sources(&root.join("src")) {
@@ -87,7 +87,7 @@ fn queries_of_all_users(source: &str) -> usize {
 
 /// Deleted accounts stay as rows until all that belongs to them is deleted, and no response may show them.
 #[test]
-fn every_query_of_users_leaves_out_deleted_ones() {
+fn queries_of_users_exclude_deleted_ones_unless_listed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = BTreeSet::new();
     for file in sources(&root.join("src/store")) {
@@ -101,7 +101,7 @@ fn every_query_of_users_leaves_out_deleted_ones() {
 }
 
 #[test]
-fn a_query_of_all_users_is_found() {
+fn source_check_finds_queries_that_include_deleted_users() {
     for (code, count) in [
         ("users::table.find(&id)", 1),
         ("users::table\n    .filter(users::email.eq(email)).filter(present())", 1),
@@ -117,7 +117,7 @@ fn a_query_of_all_users_is_found() {
 }
 
 #[test]
-fn whoever_reads_what_opens_the_gate_is_found() {
+fn source_check_finds_code_that_reads_credentials() {
     for code in [
         "use actix_web::http::header::{ACCEPT, AUTHORIZATION};",
         "request.headers().get(header::COOKIE)",

@@ -110,7 +110,7 @@ impl Known {
 }
 
 #[tokio::test]
-async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
+async fn concurrent_lookups_share_a_statement_and_get_their_own_result() {
     let known = Known::some().await;
     known.count_statements().await;
     let unknown = (0..PEOPLE).map(|_| (None, PlainToken::generate("sk_live_").hash()));
@@ -125,7 +125,7 @@ async fn those_who_ask_at_once_share_a_statement_and_get_their_own() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
+async fn cancelled_lookup_does_not_affect_others_in_its_statement() {
     let known = Known::some().await;
     let (first, second) = (&known.tokens[0], &known.tokens[1]);
     for _ in 0..5 {
@@ -148,7 +148,7 @@ async fn whoever_leaves_takes_nothing_from_those_who_share_the_statement() {
 
 /// PostgreSQL prefers to read a small table whole, until it has grown.
 #[tokio::test]
-async fn keys_are_found_by_their_index_however_few_there_are() {
+async fn token_lookup_uses_the_index_of_a_small_table() {
     let known = Known::some().await;
     let watcher = connect(&known.url).await;
     watcher.batch_execute("VACUUM ANALYZE").await.unwrap();
@@ -171,7 +171,7 @@ async fn keys_are_found_by_their_index_however_few_there_are() {
 
 /// Otherwise lookups without a caller would make a slow database slower.
 #[tokio::test]
-async fn what_nobody_waits_for_any_more_is_not_asked() {
+async fn cancelled_lookup_is_not_sent_to_the_database() {
     let known = Known::some().await;
     known.count_statements().await;
     let [first, second, third] = [0, 1, 2].map(|number| known.tokens[number].1);
@@ -200,7 +200,7 @@ async fn what_nobody_waits_for_any_more_is_not_asked() {
 }
 
 #[tokio::test]
-async fn nobody_waits_in_line_and_for_an_answer_longer_than_for_an_answer() {
+async fn queued_lookup_times_out_within_one_database_timeout() {
     let known = Known::with(&["--database-timeout", "2"]).await;
     let ask = async |position: u32| {
         sleep(position * MOMENT).await;
@@ -217,7 +217,7 @@ async fn nobody_waits_in_line_and_for_an_answer_longer_than_for_an_answer() {
 }
 
 #[tokio::test]
-async fn what_fails_fails_for_all_who_share_it_and_for_nobody_after_them() {
+async fn failed_statement_fails_all_its_lookups_and_no_later_one() {
     let known = Known::some().await;
     known.alter(OUT_OF_MEMORY).await;
     known.do_first("out_of_memory()").await;
@@ -230,7 +230,7 @@ async fn what_fails_fails_for_all_who_share_it_and_for_nobody_after_them() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_a_fault_of_its_own_key_and_of_no_other() {
+async fn unreadable_row_fails_only_its_own_lookup() {
     let known = Known::some().await;
     let (strange, _) = &known.tokens[3];
     known
@@ -252,7 +252,7 @@ async fn a_row_that_cannot_be_read_is_a_fault_of_its_own_key_and_of_no_other() {
 
 /// Otherwise a credential could be accepted because of what was true before the request.
 #[tokio::test]
-async fn nobody_is_told_what_a_statement_saw_that_began_before_they_asked() {
+async fn lookup_does_not_use_a_statement_that_began_before_it() {
     let known = Known::some().await;
     known.do_first("pg_sleep(0.3)").await;
     let (_, hash) = known.tokens[0];
@@ -270,7 +270,7 @@ async fn nobody_is_told_what_a_statement_saw_that_began_before_they_asked() {
 }
 
 #[tokio::test]
-async fn keys_are_looked_up_though_the_thread_that_served_them_is_gone() {
+async fn lookup_works_after_the_thread_of_an_earlier_lookup_has_ended() {
     let known = Known::some().await;
     let (owner, hash) = &known.tokens[0];
     let elsewhere = || {

@@ -84,7 +84,7 @@ fn go(release: Sender<()>) -> impl Future<Output = ()> {
 }
 
 #[tokio::test]
-async fn of_a_group_one_that_fails_is_told_so_and_the_others_are_done() {
+async fn failed_write_in_a_group_commit_does_not_affect_the_others() {
     let mut numbers = Numbers::new().await;
     let (release, hold) = numbers.hold();
     let (hold_result, one, failed, other, ()) = tokio::join!(
@@ -100,7 +100,7 @@ async fn of_a_group_one_that_fails_is_told_so_and_the_others_are_done() {
 }
 
 #[tokio::test]
-async fn of_a_group_one_that_panics_takes_back_what_it_did_and_no_more() {
+async fn panicking_write_in_a_group_commit_rolls_back_only_itself() {
     let mut numbers = Numbers::new().await;
     let (release, hold) = numbers.hold();
     let panics = numbers.write::<()>(|connection| {
@@ -115,7 +115,7 @@ async fn of_a_group_one_that_panics_takes_back_what_it_did_and_no_more() {
 }
 
 #[tokio::test]
-async fn an_answer_comes_after_the_commit_and_not_before() {
+async fn group_commit_acknowledges_writes_only_after_the_commit() {
     let mut numbers = Numbers::new().await;
     let (release, hold) = numbers.hold();
     let (release_later, hold_later) = numbers.hold();
@@ -142,9 +142,7 @@ async fn an_answer_comes_after_the_commit_and_not_before() {
 #[case::in_the_midst_of_it("ROLLBACK")]
 #[case::but_for_a_savepoint("RELEASE diesel_savepoint_1")]
 #[tokio::test]
-async fn a_group_whose_transaction_is_lost_is_told_so_and_none_is_half_done(
-    #[case] sql: &'static str,
-) {
+async fn group_commit_that_loses_its_transaction_fails_all_its_writes(#[case] sql: &'static str) {
     let mut numbers = Numbers::new().await;
     let leaves = "CREATE TABLE leaves (number INTEGER REFERENCES numbers)";
     super::execute(&numbers.server, leaves).await;
@@ -160,7 +158,7 @@ async fn a_group_whose_transaction_is_lost_is_told_so_and_none_is_half_done(
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_any_more_is_not_begun() {
+async fn cancelled_write_in_the_queue_is_not_executed() {
     let mut numbers = Numbers::new().await;
     let (release, hold) = numbers.hold();
     let mut hold = Box::pin(hold);

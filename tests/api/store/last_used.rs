@@ -29,7 +29,7 @@ fn counting(backend: Backend) -> String {
 
 /// Under load, and on PostgreSQL at two instances that both see the token.
 #[apply(on_both_databases)]
-async fn a_key_that_is_used_all_the_time_costs_one_write_a_minute(backend: Backend) {
+async fn last_use_is_written_once_a_minute_under_load(backend: Backend) {
     let folder = TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     let mut instances = vec![Server::on(&url, folder, &[]).await];
@@ -69,7 +69,7 @@ async fn a_key_that_is_used_all_the_time_costs_one_write_a_minute(backend: Backe
 /// A user who revokes many credentials at once locks their rows: the uses of other credentials are written, and
 /// no request waits.
 #[tokio::test]
-async fn what_is_locked_just_now_is_written_next_time() {
+async fn last_use_of_a_locked_row_is_written_next_time() {
     let folder = TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
     let server = Server::on(&url, folder, &[]).await;
@@ -94,7 +94,7 @@ async fn what_is_locked_just_now_is_written_next_time() {
 }
 
 #[apply(on_both_databases)]
-async fn more_keys_than_one_statement_takes_are_all_written(backend: Backend) {
+async fn last_uses_beyond_one_statement_are_all_written(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let (numbers, hash, now) = match backend {

@@ -14,7 +14,7 @@ use super::isolated_store;
 use crate::support::*;
 
 #[tokio::test]
-async fn what_waits_for_any_of_sqlites_threads_is_counted() {
+async fn sqlite_queue_length_counts_waiting_tasks_of_all_threads() {
     let (store, _folder) = isolated_store(Backend::Sqlite, &[]).await;
     let Database::Sqlite(sqlite) = store.database() else { unreachable!() };
     assert_eq!(store.stats().queue, 0);
@@ -48,7 +48,7 @@ async fn what_waits_for_any_of_sqlites_threads_is_counted() {
 }
 
 #[tokio::test]
-async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
+async fn postgresql_connections_waits_and_timeouts_are_counted() {
     let settings = ["--database-pool-size", "1", "--database-timeout", "1"];
     let (store, _folder) = isolated_store(Backend::Postgres, &settings).await;
     let Database::Postgres(postgres) = store.database() else { unreachable!() };
@@ -72,7 +72,7 @@ async fn connections_to_postgresql_and_the_waits_for_one_are_counted() {
 }
 
 #[apply(on_both_databases)]
-async fn lists_that_take_long_hold_up_no_short_read(backend: Backend) {
+async fn long_list_queries_do_not_block_short_reads(backend: Backend) {
     let (store, _folder) = isolated_store(backend, &[]).await;
     let lists = (0..8).map(|_| long_list(&store));
     let lists = pin!(select_all(lists.map(Box::pin)));

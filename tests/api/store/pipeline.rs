@@ -27,7 +27,7 @@ async fn process(store: &Store, seconds: f32) -> Result<i32, Error> {
 }
 
 #[tokio::test]
-async fn statements_share_a_connection() {
+async fn concurrent_statements_share_a_connection() {
     let (store, _folder) = isolated_store(Backend::Postgres, &[]).await;
     let pid = process(&store, 0.0).await.unwrap();
     for other in join_all((0..100).map(|_| process(&store, 0.0))).await {
@@ -36,7 +36,7 @@ async fn statements_share_a_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_that_answers_is_kept_for_longer_than_anybody_waits() {
+async fn idle_connection_is_kept_beyond_the_database_timeout() {
     let (store, _folder) = isolated_store(Backend::Postgres, &["--database-timeout", "2"]).await;
     let pid = process(&store, 0.0).await.unwrap();
     tokio::time::sleep(Duration::from_millis(2100)).await;
@@ -44,7 +44,7 @@ async fn a_connection_that_answers_is_kept_for_longer_than_anybody_waits() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_early_spoils_it_for_nobody() {
+async fn cancelled_statement_does_not_affect_others_on_its_connection() {
     let (store, _folder) = isolated_store(Backend::Postgres, &[]).await;
     let pid = process(&store, 0.0).await.unwrap();
     for _ in 0..5 {
@@ -56,7 +56,7 @@ async fn whoever_leaves_early_spoils_it_for_nobody() {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_for_too_long_is_given_up_though_nobody_stays_to_see_it() {
+async fn unresponsive_connection_is_replaced_after_cancelled_statements() {
     let (store, _folder) = isolated_store(Backend::Postgres, &["--database-timeout", "1"]).await;
     let pid = process(&store, 0.0).await.unwrap();
     let moment = Duration::from_millis(300);

@@ -14,7 +14,7 @@ async fn lock(connection: &mut AsyncPgConnection, number: i32) -> QueryResult<us
 }
 
 #[tokio::test]
-async fn the_victim_of_a_deadlock_runs_again() {
+async fn deadlock_victim_is_retried() {
     let server = Backend::Postgres.start().await;
     let Database::Postgres(postgres) = server.state.store.database() else { unreachable!() };
     let runs = AtomicUsize::new(0);
@@ -38,7 +38,7 @@ async fn the_victim_of_a_deadlock_runs_again() {
 }
 
 #[tokio::test]
-async fn what_would_fail_again_runs_once() {
+async fn permanent_statement_error_is_not_retried() {
     let server = Backend::Postgres.start().await;
     let Database::Postgres(postgres) = server.state.store.database() else { unreachable!() };
     let runs = AtomicUsize::new(0);

@@ -74,7 +74,7 @@ async fn clean_up(server: &Server) {
 }
 
 #[apply(on_both_databases)]
-async fn reactivation_restores_no_credential_whose_row_is_still_to_be_removed(backend: Backend) {
+async fn reactivation_does_not_restore_revoked_credentials_awaiting_cleanup(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("root").await;
     let ada = server.sign_up("ada").await;
@@ -99,7 +99,7 @@ async fn reactivation_restores_no_credential_whose_row_is_still_to_be_removed(ba
 }
 
 #[apply(on_both_databases)]
-async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(backend: Backend) {
+async fn revoking_all_sessions_and_tokens_of_the_site_changes_no_rows(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
@@ -132,7 +132,7 @@ async fn ending_all_sessions_and_tokens_of_the_site_touches_none_of_their_rows(b
 }
 
 #[apply(on_both_databases)]
-async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Backend) {
+async fn revoke_other_sessions_keeps_the_current_one_and_revives_none(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let revoked = ada.browser.session_id().await;
@@ -155,9 +155,7 @@ async fn ending_all_other_sessions_keeps_ones_own_and_revives_none(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn a_changed_password_and_a_new_role_end_sessions_that_are_more_than_a_batch(
-    backend: Backend,
-) {
+async fn change_password_or_role_ends_more_sessions_than_a_batch(backend: Backend) {
     let server = backend.start().await;
     for name in ["password", "role"] {
         let ada = server.sign_up(name).await;
@@ -180,7 +178,7 @@ async fn a_changed_password_and_a_new_role_end_sessions_that_are_more_than_a_bat
 }
 
 #[apply(on_both_databases)]
-async fn a_user_who_signs_in_once_too_often_loses_the_oldest_session(backend: Backend) {
+async fn sign_in_over_the_session_limit_ends_the_oldest_session(backend: Backend) {
     let server = backend.start_with(&["--max-sessions", "3"]).await;
     let ada = server.sign_up("ada").await;
     let bob = server.sign_up("bob").await;
@@ -199,7 +197,7 @@ async fn a_user_who_signs_in_once_too_often_loses_the_oldest_session(backend: Ba
 }
 
 #[tokio::test]
-async fn a_server_does_not_start_beside_an_older_one_that_is_connected() {
+async fn server_does_not_start_beside_a_connected_older_instance() {
     let folder = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
     let older = connect(&url).await;

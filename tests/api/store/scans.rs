@@ -149,7 +149,7 @@ fn pattern(statement: &str) -> String {
 }
 
 #[test]
-fn a_statement_that_touches_more_rows_in_a_larger_table_is_noticed() {
+fn scan_check_finds_statements_whose_cost_grows_with_the_tables() {
     let costs = |number| Costs::from([("SELECT".to_owned(), number)]);
     assert!(grown(&costs(1000), &costs(1100), 0).is_empty());
     assert_eq!(grown(&costs(1000), &costs(1101), 0).len(), 1);

@@ -200,7 +200,7 @@ impl Reply {
 
 #[tokio::test]
 #[should_panic(expected = "a credential is in the body")]
-async fn an_answer_that_shows_its_key_is_noticed() {
+async fn response_that_contains_the_sent_credential_panics() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

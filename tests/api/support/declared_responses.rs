@@ -61,7 +61,7 @@ pub fn undeclared(method: &Method, path: &str, status: u16, code: Option<&str>) 
 }
 
 #[test]
-fn an_answer_that_is_not_declared_is_noticed() {
+fn undeclared_response_is_reported() {
     let cases = [
         ("GET", "/api/projects/x", 200, None, true),
         ("GET", "/api/projects/x", 404, Some("not_found"), true),

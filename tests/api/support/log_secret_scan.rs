@@ -84,7 +84,7 @@ impl io::Write for Line {
 }
 
 #[test]
-fn a_line_that_holds_a_secret_is_noticed() {
+fn log_line_that_contains_a_secret_is_reported() {
     let secret = "x".repeat(SHORTEST_SECRET);
     assert!(!is_bad(&format!("begun {secret}.")));
     let cookie = format!("portcullis=%22{secret}%22");
@@ -95,7 +95,7 @@ fn a_line_that_holds_a_secret_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_servers_log_is_searched() {
+async fn log_lines_of_test_servers_are_scanned() {
     let server = Backend::Sqlite.start().await;
     let before = ANSWERED.load(Ordering::Relaxed);
     server.anonymous.get("/health/live").await.expect(200);

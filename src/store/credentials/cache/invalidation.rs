@@ -61,7 +61,7 @@ mod tests {
     use super::UserFlags;
 
     #[test]
-    fn what_is_kept_of_a_user_is_forgotten_together_and_nothing_else_is() {
+    fn invalidating_a_user_affects_all_their_entries_and_no_others() {
         let mut users = UserFlags::default();
         let (one, other, bob) = (users.flag_of("ada"), users.flag_of("ada"), users.flag_of("bob"));
         users.invalidate_user("ada");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn users_of_whom_nothing_is_kept_take_no_room() {
+    fn users_without_entries_take_no_room() {
         let mut users = UserFlags::default();
         let flag = users.flag_of("ada");
         for number in 0..10_000 {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_users_there_are_the_less_often_it_is_looked_who_is_gone() {
+    fn sweep_threshold_grows_with_the_number_of_users() {
         let mut users = UserFlags::default();
         let flags: Vec<_> = (0..3000).map(|number| users.flag_of(&number.to_string())).collect();
         assert!(users.sweep_threshold > flags.len() + 1000, "{}", users.sweep_threshold);

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_reads_may_be_lost_before_a_lease_ends() {
+    fn two_failed_renewals_fit_into_a_lease() {
         let lease = Duration::from_millis(300);
         let delay = delay_after(&Ok(lease));
         assert!(delay > Duration::ZERO && delay * 3 <= lease, "{delay:?}");

@@ -133,7 +133,7 @@ mod tests {
     use super::names_of;
 
     #[test]
-    fn the_settings_in_options_are_found_in_both_forms() {
+    fn url_options_yield_their_setting_names_in_both_forms() {
         for (options, names) in [
             ("", &[][..]),
             ("endpoint=ep-cool-1", &[]),

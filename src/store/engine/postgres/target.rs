@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_crosses_a_network_in_clear_is_exposed() {
+    fn connection_without_tls_is_exposed_unless_the_host_is_local() {
         for own in [
             "postgres://u:secret@localhost/app",
             "postgres://u:secret@127.0.0.1/app",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_names_host_and_database_and_no_more() {
+    fn description_names_only_host_and_database() {
         let described = target("postgres://u:secret@db.example.com:5433/app").describe();
         assert_eq!(described, "PostgreSQL app at db.example.com");
         assert_eq!(target("postgres:///?user=u").describe(), "PostgreSQL (default) at localhost");

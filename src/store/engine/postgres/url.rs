@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_on_for_every_mode_that_demands_it_and_off_for_the_others() {
+    fn tls_is_used_only_for_an_sslmode_that_requires_it() {
         for (options, mode) in [
             ("sslmode=require", SslMode::Require),
             ("sslmode=verify-ca", SslMode::Require),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_other_clients_that_need_nothing_are_accepted_and_further_ones_are_named() {
+    fn harmless_url_options_are_accepted_and_unsupported_ones_are_named() {
         for harmless in [
             "pgbouncer=true",
             "connection_limit=1&pool_timeout=0",
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_not_encoded_is_read_whole_or_rejected_and_never_repeated() {
+    fn unencoded_password_is_parsed_whole_or_rejected_without_being_shown() {
         for (url, password) in [
             ("postgres://app:p/s?s#w&rd@host/app", "p/s?s#w&rd"),
             ("postgres://app:s%40cret:word@host/app", "s@cret:word"),

@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_an_id_or_an_id_and_an_expiry_and_nothing_else() {
+    fn token_cursor_is_an_id_with_an_optional_expiry() {
         let id = "019ac8a0-1111-7222-8333-444455556666";
         let at = |micros: i64| format!("{id}.{micros}");
         for text in [id.to_owned(), at(1_732_800_000_000_000), at(-5), at(i64::MAX), at(i64::MIN)] {

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_scope_is_shown_and_grants_nothing() {
+    fn unknown_scope_is_shown_and_grants_nothing() {
         let scopes = StoredScopes::from("read Admin projects:write");
         assert_eq!(scopes.known, [Scope::Read].into_iter().collect());
         assert_eq!(scopes.names(), ["read", "Admin", "projects:write"]);

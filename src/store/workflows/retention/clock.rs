@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_is_trusted() {
+    fn running_clock_is_trusted() {
         let mut site = site();
         let mut now = START;
         for _ in 0..100 {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_runs_no_faster_than_time_passes() {
+    fn clock_mark_advances_no_faster_than_time_passes() {
         let mut site = site();
         let now = START + days(1);
         assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(START + MINUTE));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_ahead_is_trusted_after_a_day_without_another_jump() {
+    fn clock_set_ahead_is_trusted_after_a_day_without_another_jump() {
         for start in [false, true] {
             let mut site = site();
             if start {
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_put_right_is_trusted_at_once() {
+    fn corrected_clock_is_trusted_at_once() {
         let mut site = site();
         assert!(is_ahead(site.look(MINUTE, START + days(400))));
         let now = START + MINUTE + MINUTE;
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_stop_does_not_begin_the_day_again_and_a_long_one_does() {
+    fn short_stop_does_not_restart_the_waiting_day_but_a_long_one_does() {
         for (stop, again) in [(seconds(3600), false), (days(2), true)] {
             let mut site = site();
             let mut now = START + days(90);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_deletes_by_what_it_says_and_leaves_the_mark() {
+    fn clock_set_back_is_trusted_and_leaves_the_mark() {
         let mut site = site();
         let now = START + MINUTE - days(90);
         assert_eq!(site.look(MINUTE, now), ClockStatus::Trusted(now));
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn many_processes_move_the_mark_no_faster_than_one() {
+    fn many_processes_advance_the_clock_mark_no_faster_than_one() {
         let mut mark = site().mark;
         for _ in 0..10 {
             mark = mark.advanced(START + MINUTE, false, START + days(400));

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_go_before_those_that_they_refer_to_and_a_circle_is_left() {
+    fn dependent_rows_are_deleted_first_and_cycles_are_skipped() {
         let references = [
             reference("folders", "users"),
             reference("folders", "folders"),

@@ -95,7 +95,7 @@ async fn serves(home: &Path, url: &str, settings: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn a_server_starts_and_serves_with_the_least_and_the_most_of_each_number() {
+async fn server_serves_with_the_minimum_and_maximum_of_each_number() {
     let numbers = numbers();
     assert!(numbers.len() > 10, "{numbers:?}");
     for (name, flag) in numbers {
@@ -109,7 +109,7 @@ async fn a_server_starts_and_serves_with_the_least_and_the_most_of_each_number()
 }
 
 #[tokio::test]
-async fn a_server_on_postgresql_starts_and_serves_with_the_least_and_the_most_of_all_numbers() {
+async fn postgresql_server_serves_with_all_numbers_at_minimum_or_maximum() {
     for bound in [0, 1] {
         let home = TempDir::new().unwrap();
         let url = Backend::Postgres.database(home.path()).await;

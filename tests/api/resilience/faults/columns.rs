@@ -138,7 +138,7 @@ fn log_of(home: &Path) -> String {
 }
 
 #[apply(on_both_databases)]
-async fn whatever_one_column_holds_each_list_shows_the_row_and_the_rows_after_it(backend: Backend) {
+async fn lists_show_rows_with_unexpected_values_and_pagination_goes_on(backend: Backend) {
     let home = TempDir::new().unwrap();
     let (server, url) = logging(backend, home.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];

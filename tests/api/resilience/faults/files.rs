@@ -41,7 +41,7 @@ fn under_umask(umask: &str, home: &Path, arguments: &[&str]) -> Command {
 #[case::that_takes_nothing("000")]
 #[case::that_takes_everything("777")]
 #[tokio::test]
-async fn files_are_created_private_in_a_public_folder_under_an_umask(#[case] umask: &str) {
+async fn files_are_created_private_in_a_public_folder_under_any_umask(#[case] umask: &str) {
     let home = TempDir::new().unwrap();
     let data = home.path().join("data");
     make_folder(&data, 0o755);
@@ -71,7 +71,7 @@ fn is_mail(file: &Path) -> bool {
 }
 
 #[test]
-fn a_command_creates_a_private_database_also_behind_a_link() {
+fn migrate_command_creates_a_private_database_behind_a_symlink() {
     let home = TempDir::new().unwrap();
     for folder in ["data", "volume"] {
         make_folder(&home.path().join(folder), 0o755);
@@ -84,7 +84,7 @@ fn a_command_creates_a_private_database_also_behind_a_link() {
 }
 
 #[tokio::test]
-async fn the_banner_names_files_that_other_users_can_read_and_the_remedy() {
+async fn banner_names_files_that_other_users_can_read_and_the_remedy() {
     let home = TempDir::new().unwrap();
     drop(ServerProcess::start(home.path(), &[]));
     let data = home.path().join("data");
@@ -119,7 +119,7 @@ fn database(home: &Path, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_second_server_is_refused_whatever_name_it_knows_the_file_by() {
+async fn second_server_on_a_linked_path_of_the_same_file_fails_to_start() {
     let home = TempDir::new().unwrap();
     let at = |name: &str| home.path().join(name);
     make_folder(&at("real"), 0o700);
@@ -142,7 +142,7 @@ async fn a_second_server_is_refused_whatever_name_it_knows_the_file_by() {
 }
 
 #[tokio::test]
-async fn servers_on_databases_of_one_stem_do_not_block_each_other() {
+async fn servers_on_files_that_differ_in_extension_do_not_block_each_other() {
     let home = TempDir::new().unwrap();
     let servers = ["app.test", "app.prod", "app.lock"].map(|name| {
         ServerProcess::start(home.path(), &[("DATABASE_URL", &database(home.path(), name))])
@@ -153,7 +153,7 @@ async fn servers_on_databases_of_one_stem_do_not_block_each_other() {
 }
 
 #[tokio::test]
-async fn a_database_by_the_name_of_a_lock_keeps_what_is_in_it() {
+async fn database_named_like_a_lock_file_keeps_its_data() {
     let home = TempDir::new().unwrap();
     let url = database(home.path(), "app.lock");
     let server = ServerProcess::start(home.path(), &[("DATABASE_URL", &url)]);
@@ -165,7 +165,7 @@ async fn a_database_by_the_name_of_a_lock_keeps_what_is_in_it() {
 }
 
 #[test]
-fn beside_a_server_of_an_older_version_nothing_starts_or_migrates_until_it_stops() {
+fn server_and_commands_do_not_start_beside_an_older_version() {
     let home = TempDir::new().unwrap();
     make_folder(&home.path().join("data"), 0o700);
     let lock_file = home.path().join("data/portcullis.lock");
@@ -192,7 +192,7 @@ fn beside_a_server_of_an_older_version_nothing_starts_or_migrates_until_it_stops
 /// POSIX locks are dropped when any descriptor of the file is closed anywhere in the process.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn sqlites_own_locks_stay_while_the_server_runs() {
+async fn sqlite_file_locks_are_held_while_the_server_runs() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start(home.path(), &[]);
     let probe = OutageProbe::sign_up(&server.anonymous).await;
@@ -232,7 +232,7 @@ async fn is_not_served(server: &ServerProcess, probe: &OutageProbe) {
 }
 
 #[tokio::test]
-async fn when_the_data_folder_is_deleted_nothing_is_acknowledged_and_readiness_says_so() {
+async fn deleted_data_folder_acknowledges_nothing_and_fails_readiness() {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[]);
     let probe = OutageProbe::sign_up(&server.anonymous).await;
@@ -246,7 +246,7 @@ async fn when_the_data_folder_is_deleted_nothing_is_acknowledged_and_readiness_s
 #[case::the_database("portcullis.db")]
 #[case::its_log("portcullis.db-wal")]
 #[tokio::test]
-async fn while_another_file_is_in_its_place_nothing_is_acknowledged(#[case] name: &str) {
+async fn replaced_database_file_acknowledges_nothing_until_it_is_restored(#[case] name: &str) {
     let home = TempDir::new().unwrap();
     let server = ServerProcess::start_logging(home.path(), &[]);
     let probe = OutageProbe::sign_up(&server.anonymous).await;
@@ -303,7 +303,7 @@ fn names_owner_and_remedy(output: Output, path: &str, owner: u32, mode: &str) {
 #[case::the_signing_secret("secret", "0600")]
 #[case::the_outbox("outbox", "0700")]
 #[test]
-fn a_start_on_files_of_another_user_names_file_owner_mode_and_remedy(
+fn start_with_a_file_of_another_user_fails_with_owner_mode_and_remedy(
     #[case] name: &str,
     #[case] mode: &str,
 ) {
@@ -325,7 +325,7 @@ fn a_start_on_files_of_another_user_names_file_owner_mode_and_remedy(
 }
 
 #[test]
-fn a_start_in_a_folder_of_another_user_names_it() {
+fn start_in_a_folder_of_another_user_fails_and_names_it() {
     let home = TempDir::new().unwrap();
     let Some(output) = refusal_to_other_user(home.path()) else { return };
     names_owner_and_remedy(output, ".", 0, "0755");
@@ -339,7 +339,7 @@ fn a_start_in_a_folder_of_another_user_names_it() {
 #[case::the_database_url("DATABASE_URL_FILE")]
 #[case::the_mail_servers_url("PORTCULLIS_SMTP_URL_FILE")]
 #[test]
-fn a_file_that_a_setting_names_is_reported_with_owner_mode_and_remedy(#[case] setting: &str) {
+fn unreadable_file_of_a_setting_fails_with_owner_mode_and_remedy(#[case] setting: &str) {
     let home = TempDir::new().unwrap();
     let _ = as_other_user(home.path());
     fs::write(home.path().join("file"), "x").unwrap();
@@ -357,7 +357,7 @@ fn a_file_that_a_setting_names_is_reported_with_owner_mode_and_remedy(#[case] se
 }
 
 #[test]
-fn a_port_that_needs_a_privilege_is_named_with_the_user_and_remedy() {
+fn privileged_port_without_permission_fails_with_user_and_remedy() {
     let home = TempDir::new().unwrap();
     make_folder(&home.path().join("data"), 0o777);
     let Some(mut command) = as_other_user(home.path()) else { return };
@@ -369,7 +369,7 @@ fn a_port_that_needs_a_privilege_is_named_with_the_user_and_remedy() {
 }
 
 #[test]
-fn a_file_in_the_place_of_a_folder_and_the_reverse_is_named_with_owner_mode_and_remedy() {
+fn file_in_place_of_a_folder_or_the_reverse_fails_with_owner_and_mode() {
     let home = TempDir::new().unwrap();
     fs::write(home.path().join("data"), "x").unwrap();
     fs::set_permissions(home.path().join("data"), Permissions::from_mode(0o644)).unwrap();
@@ -388,7 +388,7 @@ fn a_file_in_the_place_of_a_folder_and_the_reverse_is_named_with_owner_mode_and_
 }
 
 #[test]
-fn a_command_that_root_runs_leaves_the_server_its_files() {
+fn command_run_by_root_leaves_files_usable_by_the_server() {
     let home = TempDir::new().unwrap();
     let Some(mut migrate) = as_other_user(home.path()) else { return };
     let data = home.path().join("data");

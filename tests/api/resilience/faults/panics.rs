@@ -8,7 +8,7 @@ use portcullis::store::Database;
 use crate::support::*;
 
 #[apply(on_both_databases)]
-async fn a_panic_in_a_query_poisons_no_connection(backend: Backend) {
+async fn panic_in_a_query_leaves_connections_usable(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     // More often than there are connections.

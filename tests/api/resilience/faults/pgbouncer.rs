@@ -31,9 +31,7 @@ fn secret() -> String {
 #[case::always_reset(&["pool_mode = transaction", "server_reset_query_always = 1"])]
 #[case::a_statement_each(&["pool_mode = statement"])]
 #[tokio::test]
-async fn a_pool_that_keeps_no_sessions_is_refused_by_the_server_and_by_every_command(
-    #[case] mode: &[&str],
-) {
+async fn pgbouncer_without_session_mode_is_rejected_by_every_command(#[case] mode: &[&str]) {
     let home = TempDir::new().unwrap();
     let direct = Backend::Postgres.database(home.path()).await;
     let (_pool, url) = PgBouncer::before(&direct, mode).await;
@@ -46,7 +44,7 @@ async fn a_pool_that_keeps_no_sessions_is_refused_by_the_server_and_by_every_com
 }
 
 #[tokio::test]
-async fn a_pool_that_keeps_no_sessions_is_noticed_under_the_traffic_of_others() {
+async fn pgbouncer_in_transaction_mode_is_detected_under_load_of_others() {
     let home = TempDir::new().unwrap();
     let direct = Backend::Postgres.database(home.path()).await;
     let (_pool, url) = PgBouncer::before(&direct, &["pool_mode = transaction"]).await;
@@ -69,9 +67,7 @@ async fn a_pool_that_keeps_no_sessions_is_noticed_under_the_traffic_of_others() 
 #[case::that_resets_its_sessions(&["pool_mode = session"])]
 #[case::that_hands_on_what_was_left(&["pool_mode = session", "server_reset_query ="])]
 #[tokio::test]
-async fn behind_a_pool_in_session_mode_servers_and_commands_work_one_after_another(
-    #[case] mode: &[&str],
-) {
+async fn pgbouncer_in_session_mode_works_for_servers_and_commands(#[case] mode: &[&str]) {
     let home = TempDir::new().unwrap();
     let direct = Backend::Postgres.database(home.path()).await;
     // The connections that an instance needs by docs/how-to/run-several-instances.md: its pool, its workers,
@@ -103,7 +99,7 @@ async fn behind_a_pool_in_session_mode_servers_and_commands_work_one_after_anoth
 }
 
 #[tokio::test]
-async fn settings_in_the_url_that_a_pool_drops_stop_the_start_and_are_named() {
+async fn database_url_options_dropped_by_pgbouncer_fail_and_are_named() {
     let home = TempDir::new().unwrap();
     let direct = Backend::Postgres.database(home.path()).await;
     let mode = ["pool_mode = session", "ignore_startup_parameters = options"];

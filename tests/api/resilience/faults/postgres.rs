@@ -38,7 +38,7 @@ async fn proxied() -> Proxied {
 #[case::swallowed(ProxyMode::BlackHole)]
 #[case::too_slow(ProxyMode::Slow(Duration::from_secs(3)))]
 #[tokio::test]
-async fn an_outage_of_the_wire_is_an_outage_and_passes(#[case] mode: ProxyMode) {
+async fn network_outage_makes_requests_unavailable_until_it_ends(#[case] mode: ProxyMode) {
     let Proxied { server: _server, proxy, probe, .. } = proxied().await;
     proxy.set(mode);
     // Long enough that every connection, and every attempt to open one, has met the fault.
@@ -50,7 +50,7 @@ async fn an_outage_of_the_wire_is_an_outage_and_passes(#[case] mode: ProxyMode) 
 }
 
 #[tokio::test]
-async fn a_wire_that_fails_under_requests_in_flight_puts_them_off() {
+async fn network_failure_during_a_request_is_unavailable_with_retry_after() {
     for mode in [ProxyMode::Reset, ProxyMode::BlackHole] {
         let Proxied { server: _server, proxy, probe, .. } = proxied().await;
         proxy.set(ProxyMode::Slow(Duration::from_millis(300)));
@@ -69,14 +69,14 @@ async fn a_wire_that_fails_under_requests_in_flight_puts_them_off() {
 }
 
 #[tokio::test]
-async fn a_slow_wire_that_is_fast_enough_is_no_outage() {
+async fn slow_network_within_the_timeout_is_no_outage() {
     let Proxied { server: _server, proxy, probe, .. } = proxied().await;
     proxy.set(ProxyMode::Slow(Duration::from_millis(20)));
     probe.assert_recovered().await;
 }
 
 #[tokio::test]
-async fn connections_that_are_dead_and_do_not_know_it_are_given_up() {
+async fn half_open_connections_are_discarded_and_replaced() {
     let Proxied { server: _server, proxy, probe, .. } = proxied().await;
     // All connections of the pool.
     for _ in 0..3 {
@@ -88,7 +88,7 @@ async fn connections_that_are_dead_and_do_not_know_it_are_given_up() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
+async fn timed_out_queries_do_not_pile_up_in_postgresql() {
     let Proxied { server, proxy: _proxy, probe, url } = proxied().await;
     let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
         unreachable!()
@@ -120,7 +120,7 @@ async fn what_nobody_waits_for_any_more_does_not_pile_up_at_the_server() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_cut_off_does_not_hold_its_locks_for_ever() {
+async fn interrupted_transaction_releases_its_locks() {
     let Proxied { server, proxy, probe, .. } = proxied().await;
     let portcullis::store::Database::Postgres(postgres) = server.state.store.database() else {
         unreachable!()
@@ -147,7 +147,7 @@ async fn a_transaction_that_is_cut_off_does_not_hold_its_locks_for_ever() {
 }
 
 #[tokio::test]
-async fn a_start_at_a_database_that_says_nothing_ends_in_a_refusal() {
+async fn migration_on_an_unresponsive_database_fails_with_a_timeout() {
     let folder = tempfile::TempDir::new().unwrap();
     let (proxy, url) = Proxy::to(&Backend::Postgres.database(folder.path()).await).await;
     proxy.set(ProxyMode::BlackHole);
@@ -159,7 +159,7 @@ async fn a_start_at_a_database_that_says_nothing_ends_in_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_database_that_may_only_be_read_still_lets_cookies_and_tokens_in() {
+async fn read_only_database_still_authenticates_cookies_and_tokens() {
     let Proxied { server, proxy: _proxy, probe, url } = proxied().await;
     let operator = connect(&url).await;
     let name = url::Url::parse(&url).unwrap().path().trim_start_matches('/').to_owned();
@@ -227,7 +227,7 @@ async fn set_defaults(url: &str, defaults: &[&str]) {
 #[case::each_by_itself(["remote_write", "4999", "0"], "on 4999 5000")]
 #[case::stricter(["remote_apply", "1000", "2000"], "remote_apply 1000 2000")]
 #[tokio::test]
-async fn defaults_of_a_role_or_a_database_weaken_no_session(
+async fn role_or_database_defaults_do_not_weaken_connection_settings(
     #[case] defaults: [&str; 3],
     #[case] in_effect: &str,
 ) {
@@ -248,7 +248,7 @@ async fn defaults_of_a_role_or_a_database_weaken_no_session(
 
 /// PostgreSQL always allows a session to be durable, so the test fakes a session that says it is not.
 #[tokio::test]
-async fn a_server_whose_sessions_are_not_durable_does_not_start() {
+async fn server_does_not_start_if_synchronous_commit_is_off() {
     let home = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(home.path()).await;
     let made_up = "CREATE SCHEMA made_up; CREATE VIEW made_up.pg_settings AS
@@ -263,7 +263,7 @@ async fn a_server_whose_sessions_are_not_durable_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_role_that_was_granted_it_has_messages_in_english_and_another_is_left_alone() {
+async fn postgresql_messages_are_english_if_the_role_may_set_the_language() {
     let folder = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
     let role = format!("ordinary_{}", std::process::id());

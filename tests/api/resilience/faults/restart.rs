@@ -23,7 +23,7 @@ struct Responses {
 #[case::in_order("INT")]
 #[case::by_a_crash("QUIT")]
 #[tokio::test]
-async fn postgresql_restarts_under_load_and_nobody_is_signed_out(#[case] signal: &str) {
+async fn postgresql_restart_under_load_signs_out_no_user_and_loses_no_write(#[case] signal: &str) {
     let mut cluster = Restartable::start().await;
     let folder = TempDir::new().unwrap();
     let server = Server::on(cluster.url(), folder, &["--database-timeout", "1"]).await;

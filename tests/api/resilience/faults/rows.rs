@@ -51,7 +51,7 @@ pub async fn admin_of(home: &Path, server: &ServerProcess, settings: &[(&str, &s
 }
 
 #[apply(on_both_databases)]
-async fn a_row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
+async fn row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
     let home = TempDir::new().unwrap();
     let (server, url) = logging(backend, home.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];

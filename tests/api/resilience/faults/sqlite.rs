@@ -36,7 +36,7 @@ fn beside(home: &Path) -> SqliteConnection {
 }
 
 #[tokio::test]
-async fn while_another_process_holds_the_lock_reads_go_on_and_writes_are_put_off() {
+async fn locked_sqlite_file_allows_reads_and_makes_writes_unavailable() {
     let home = TempDir::new().unwrap();
     let (_server, probe) = witnessed(home.path()).await;
     let mut other = beside(home.path());
@@ -47,7 +47,7 @@ async fn while_another_process_holds_the_lock_reads_go_on_and_writes_are_put_off
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_can_still_be_read() {
+async fn read_only_sqlite_file_allows_reads_and_makes_writes_unavailable() {
     let home = TempDir::new().unwrap();
     let (server, probe) = witnessed(home.path()).await;
     let Some(immutable) = Immutable::make(home.path()) else { return };
@@ -69,7 +69,7 @@ async fn a_file_that_cannot_be_written_can_still_be_read() {
 }
 
 #[tokio::test]
-async fn a_server_starts_on_a_file_that_can_only_be_read() {
+async fn server_starts_on_a_read_only_sqlite_file() {
     let home = TempDir::new().unwrap();
     let (server, probe) = witnessed(home.path()).await;
     // Without an admin, the server would have to write the setup link.
@@ -87,7 +87,7 @@ async fn a_server_starts_on_a_file_that_can_only_be_read() {
 }
 
 #[tokio::test]
-async fn on_a_full_disk_reads_go_on_and_writes_do_again_when_there_is_room() {
+async fn full_disk_allows_reads_and_writes_resume_when_there_is_room() {
     let home = TempDir::new().unwrap();
     let Some(disk) = SmallDisk::mount(&home.path().join("data")) else { return };
     let (_server, probe) = witnessed(home.path()).await;
@@ -111,7 +111,7 @@ async fn on_a_full_disk_reads_go_on_and_writes_do_again_when_there_is_room() {
 #[case::all_of_it(0)]
 #[case::all_but_its_head(4096)]
 #[tokio::test]
-async fn a_file_that_is_overwritten_is_an_outage_until_it_is_put_back(#[case] from: usize) {
+async fn overwritten_sqlite_file_is_an_outage_until_it_is_restored(#[case] from: usize) {
     let home = TempDir::new().unwrap();
     // A server that caches the epoch's page, and credentials, does not notice at once.
     let settings = [PATIENCE, ("PORTCULLIS_CACHE_SIZE", "0")];
@@ -135,7 +135,7 @@ async fn a_file_that_is_overwritten_is_an_outage_until_it_is_put_back(#[case] fr
 #[case::all_of_it(0)]
 #[case::all_but_its_head(4096)]
 #[tokio::test]
-async fn a_start_on_a_file_that_is_no_database_is_refused(#[case] from: usize) {
+async fn start_on_a_corrupt_sqlite_file_fails(#[case] from: usize) {
     let home = TempDir::new().unwrap();
     let (server, _) = witnessed(home.path()).await;
     server.signal("TERM");

@@ -51,7 +51,7 @@ async fn bugs(home: &Path, number: usize) -> Vec<String> {
 }
 
 #[apply(on_both_databases)]
-async fn what_can_only_be_a_bug_is_500_and_logged_once_with_its_operation(backend: Backend) {
+async fn unexpected_statement_error_is_500_and_logged_once_with_its_operation(backend: Backend) {
     let home = TempDir::new().unwrap();
     let (server, url) = logging(backend, home.path()).await;
     let ada = OutageProbe::sign_up(&server.anonymous).await.browser;
@@ -101,7 +101,7 @@ async fn what_can_only_be_a_bug_is_500_and_logged_once_with_its_operation(backen
 }
 
 #[tokio::test]
-async fn what_postgresql_says_passes_is_put_off() {
+async fn transient_postgresql_error_is_unavailable_with_retry_after() {
     let server = Backend::Postgres.start().await;
     let ada = server.sign_up("ada").await;
     for (code, message) in [
@@ -137,7 +137,7 @@ fn project(server: &Server, user_id: String) -> ProjectRow {
 }
 
 #[apply(on_both_databases)]
-async fn a_user_who_is_deleted_while_making_a_project_is_signed_out(backend: Backend) {
+async fn create_project_for_a_deleted_user_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let project = project(&server, new_id());
     let broken = projects::create(&server.state.store, project).await.unwrap_err();
@@ -146,9 +146,7 @@ async fn a_user_who_is_deleted_while_making_a_project_is_signed_out(backend: Bac
 
 /// Follows a constraint that the table's author has declared, from the statement to the response.
 #[apply(on_both_databases)]
-async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_field(
-    backend: Backend,
-) {
+async fn duplicate_project_short_name_of_one_user_is_a_conflict(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -173,7 +171,7 @@ async fn a_short_name_that_its_owner_has_given_already_is_a_conflict_in_that_fie
 
 /// A range that a handler has forgotten to check.
 #[apply(on_both_databases)]
-async fn a_number_that_the_table_does_not_take_is_a_fault_of_that_field(backend: Backend) {
+async fn number_outside_a_check_constraint_is_a_validation_error(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let project = ProjectRow { estimated_hours: Some(0), ..project(&server, ada.id.clone()) };
@@ -182,7 +180,7 @@ async fn a_number_that_the_table_does_not_take_is_a_fault_of_that_field(backend:
 }
 
 #[apply(on_both_databases)]
-async fn an_email_that_is_taken_is_a_conflict_in_that_field(backend: Backend) {
+async fn create_user_or_sign_up_with_a_taken_email_names_the_field(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;

@@ -100,7 +100,7 @@ async fn refuses(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_that_is_not_accepted_is_reported_by_the_server_and_by_every_command() {
+async fn invalid_tls_certificate_is_reported_by_the_server_and_every_command() {
     let home = TempDir::new().unwrap();
     let (good, other) = (certificate("127.0.0.1", 2090), certificate("db.example.com", 2090));
     let old = certificate("127.0.0.1", 2021);

@@ -46,9 +46,7 @@ fn is_ahead(standing: ClockStatus) -> bool {
 }
 
 #[apply(on_both_databases)]
-async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a_day(
-    backend: Backend,
-) {
+async fn clock_jump_ahead_pauses_retention_until_steady_for_a_day(backend: Backend) {
     let server = long_ago(backend).await;
     let admin = server.sign_up_admin("admin").await;
     admin.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
@@ -85,7 +83,7 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_until_it_has_been_steady_for_a
 }
 
 #[apply(on_both_databases)]
-async fn after_90_days_off_nothing_is_deleted_until_it_is_confirmed(backend: Backend) {
+async fn start_after_90_days_off_pauses_retention_until_confirmed(backend: Backend) {
     let server = long_ago(backend).await;
     let store = &server.state.store;
     server.sign_up("ada").await;
@@ -101,7 +99,7 @@ async fn after_90_days_off_nothing_is_deleted_until_it_is_confirmed(backend: Bac
 }
 
 #[apply(on_both_databases)]
-async fn a_stop_of_less_than_a_day_is_no_jump(backend: Backend) {
+async fn stop_of_less_than_a_day_is_no_clock_jump(backend: Backend) {
     let server = long_ago(backend).await;
     let store = &server.state.store;
     for _ in 0..3 {
@@ -112,7 +110,7 @@ async fn a_stop_of_less_than_a_day_is_no_jump(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn instances_share_the_mark_and_move_it_no_faster_than_time_passes(backend: Backend) {
+async fn instances_share_the_clock_mark_and_advance_it_in_real_time(backend: Backend) {
     let server = long_ago(backend).await;
     let (store, clock) = (&server.state.store, &server.clock);
     let start = server.now();
@@ -138,7 +136,7 @@ async fn instances_share_the_mark_and_move_it_no_faster_than_time_passes(backend
 }
 
 #[apply(on_both_databases)]
-async fn a_clock_that_is_set_back_deletes_by_what_it_says(backend: Backend) {
+async fn clock_set_back_is_trusted_by_retention(backend: Backend) {
     let server = long_ago(backend).await;
     let (store, clock) = (&server.state.store, &server.clock);
     let mut watch = Watch::default();
@@ -156,7 +154,7 @@ async fn a_clock_that_is_set_back_deletes_by_what_it_says(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_operator_is_warned_of_a_jump_and_confirms_the_clock(backend: Backend) {
+async fn operator_is_warned_of_a_clock_jump_and_confirms_the_clock(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.empty_database(home.path()).await;
     let secret = portcullis::secrets::SigningKey::generate().reveal();
@@ -202,7 +200,7 @@ async fn the_operator_is_warned_of_a_jump_and_confirms_the_clock(backend: Backen
 
 /// The first start of this version on a database in use: its clock may be wrong just then.
 #[apply(on_both_databases)]
-async fn the_first_mark_of_a_database_in_use_is_the_time_of_its_newest_row(backend: Backend) {
+async fn first_clock_mark_of_a_used_database_is_its_newest_row(backend: Backend) {
     let server = backend.start().await;
     server.sign_up("ada").await;
     let up = match backend {

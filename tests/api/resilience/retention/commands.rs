@@ -40,7 +40,7 @@ async fn hold(url: &str) -> thread::JoinHandle<()> {
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_waits_for_longer_than_a_request_does(#[case] backend: Backend) {
+async fn command_waits_for_the_database_beyond_the_request_timeout(#[case] backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.database(home.path()).await;
     let settings = [("DATABASE_URL", url.as_str()), ("PORTCULLIS_DATABASE_TIMEOUT", "1")];
@@ -55,7 +55,7 @@ async fn a_command_waits_for_longer_than_a_request_does(#[case] backend: Backend
 const LIMIT: u64 = 500;
 
 #[tokio::test]
-async fn a_migration_takes_as_long_as_it_needs() {
+async fn migration_is_not_limited_by_database_timeouts() {
     let home = TempDir::new().unwrap();
     let url = Backend::Postgres.empty_database(home.path()).await;
     let client = connect(&url).await;

@@ -9,16 +9,14 @@ const KILLS: usize = 3;
 
 /// The remaining rows are the only state: whatever a kill leaves, the next start continues with.
 #[apply(on_both_databases)]
-async fn a_kill_during_batches_loses_nothing_and_the_work_is_completed_after_restarts(
-    backend: Backend,
-) {
+async fn killed_retention_loses_nothing_and_completes_after_restart(backend: Backend) {
     let killed = kill_while_rows_are_removed(backend, Clock::System.now() - days(1), &[]).await;
     killed.browser.get("/api/me").await.expect(200);
 }
 
 /// The rows of a revocation are valid but for their generation, and noted in `revocation_cleanup`.
 #[apply(on_both_databases)]
-async fn a_kill_while_revoked_sessions_are_removed_revives_none(backend: Backend) {
+async fn killed_cleanup_of_revoked_sessions_revives_none(backend: Backend) {
     let end_all = ["session", "revoke", "--all"];
     let killed =
         kill_while_rows_are_removed(backend, Clock::System.now() + days(1), &end_all).await;

@@ -44,7 +44,7 @@ async fn leave(server: &Server, person: &Person) {
 }
 
 #[apply(on_both_databases)]
-async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend: Backend) {
+async fn deleted_account_is_gone_at_once_and_its_rows_in_batches(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let (ada, grace) = (server.sign_up("ada").await, server.sign_up("grace").await);
@@ -91,7 +91,7 @@ async fn a_deleted_account_is_gone_at_once_and_what_it_owned_in_batches(backend:
 
 /// Transactions that lock in one order do not deadlock: the user first, then the rows that belong to it.
 #[tokio::test]
-async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
+async fn delete_user_locks_the_user_row_before_dependent_rows() {
     let folder = TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
     let server = Server::on(&url, TempDir::new().unwrap(), &[]).await;
@@ -117,7 +117,7 @@ async fn a_deletion_locks_the_user_before_what_belongs_to_them() {
 
 /// Work that depends on no clock goes on while the clock is not trusted.
 #[apply(on_both_databases)]
-async fn accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend) {
+async fn deleted_accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.clock.step(server.now() + days(400));
@@ -133,7 +133,7 @@ async fn accounts_are_cleaned_up_while_the_clock_is_not_trusted(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn a_kill_while_an_account_is_cleaned_up_leaves_the_rest_to_the_next_start(backend: Backend) {
+async fn killed_account_cleanup_completes_after_restart(backend: Backend) {
     let home = TempDir::new().unwrap();
     let url = backend.empty_database(home.path()).await;
     let secret = SigningKey::generate().reveal();

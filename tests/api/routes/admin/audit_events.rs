@@ -11,7 +11,7 @@ use super::*;
 const PATH: &str = "/api/admin/audit-events";
 
 #[apply(on_both_databases)]
-async fn who_is_no_admin_sees_none(backend: Backend) {
+async fn list_audit_events_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.anonymous.get(PATH).await.assert_problem(401, "UNAUTHORIZED");
@@ -20,7 +20,7 @@ async fn who_is_no_admin_sees_none(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
+async fn list_audit_events_with_invalid_query_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     for query in BAD_PAGES.iter().chain(&["subjectId=ada", "subjectId=", "subject_id=x"]) {
@@ -30,7 +30,7 @@ async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_changes_the_log(backend: Backend) {
+async fn audit_events_cannot_be_created_updated_or_deleted_over_the_api(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let path = format!("{PATH}/{}", events(&admin.browser).await[0]["id"].as_str().unwrap());
@@ -43,7 +43,7 @@ async fn nobody_changes_the_log(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_somebody_whom_nothing_befell_there_are_none(backend: Backend) {
+async fn list_audit_events_of_user_without_events_is_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -53,7 +53,7 @@ async fn of_somebody_whom_nothing_befell_there_are_none(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
+async fn each_admin_write_creates_one_audit_event_and_rejected_writes_none(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -114,7 +114,7 @@ async fn every_write_of_an_admin_leaves_exactly_one_event(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Backend) {
+async fn admin_write_is_rolled_back_when_its_audit_event_cannot_be_stored(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -149,7 +149,7 @@ async fn an_event_and_what_it_tells_of_happen_together_or_not_at_all(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn the_log_is_of_all_or_of_one_user(backend: Backend) {
+async fn list_audit_events_filters_by_subject_with_pagination(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -171,7 +171,7 @@ async fn the_log_is_of_all_or_of_one_user(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_event_of_the_operator_has_no_actor(backend: Backend) {
+async fn audit_event_by_operator_has_no_actor(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let event = events(&admin.browser).await.remove(0);
@@ -180,7 +180,7 @@ async fn an_event_of_the_operator_has_no_actor(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_event_holds_no_address_and_no_secret(backend: Backend) {
+async fn audit_events_contain_no_email_name_or_link_secret(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let created = create_user(&admin.browser, "Grace", "grace@example.com").await;
@@ -194,7 +194,7 @@ async fn an_event_holds_no_address_and_no_secret(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_purge_takes_what_is_over_and_nothing_else(backend: Backend) {
+async fn retention_deletes_expired_sessions_links_and_events_and_keeps_the_rest(backend: Backend) {
     let server = backend.start().await;
     server.clock.set(server.now() - days(30));
     let admin = server.sign_up_admin("admin").await;
@@ -227,7 +227,7 @@ async fn a_purge_takes_what_is_over_and_nothing_else(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_event_is_kept_to_its_last_instant(backend: Backend) {
+async fn audit_event_is_kept_until_the_end_of_its_retention(backend: Backend) {
     let server = backend.start().await;
     server.clock.set(server.now() - days(400));
     let admin = server.sign_up_admin("admin").await;
@@ -241,7 +241,7 @@ async fn an_event_is_kept_to_its_last_instant(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_dead_token_stays_in_the_list_for_30_days(backend: Backend) {
+async fn expired_or_revoked_token_is_listed_for_30_days(backend: Backend) {
     let server = backend.start().await;
     server.clock.set(server.now() - days(500));
     let ada = server.sign_up("ada").await;

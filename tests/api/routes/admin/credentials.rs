@@ -18,7 +18,7 @@ fn page_of(page: &Value) -> (Vec<Value>, Value) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_no_admin_sees_and_ends_nothing(backend: Backend) {
+async fn list_or_revoke_credentials_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -39,7 +39,7 @@ async fn who_is_no_admin_sees_and_ends_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backend) {
+async fn revoke_credentials_requires_fresh_session_or_write_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -58,7 +58,7 @@ async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn an_id_that_is_none_is_nobody(backend: Backend) {
+async fn list_or_revoke_credentials_with_unknown_or_malformed_id_is_not_found(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let before = events(&admin.browser).await;
@@ -72,7 +72,7 @@ async fn an_id_that_is_none_is_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn where_there_is_nothing_nothing_ends(backend: Backend) {
+async fn user_without_credentials_lists_none_and_revokes_zero(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let created = create_user(&admin.browser, "ada", "ada@example.com").await;
@@ -86,7 +86,7 @@ async fn where_there_is_nothing_nothing_ends(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_admin_sees_a_users_live_sessions_and_no_secret(backend: Backend) {
+async fn list_user_sessions_shows_unexpired_ones_with_pagination_and_no_secret(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -126,7 +126,7 @@ async fn an_admin_sees_a_users_live_sessions_and_no_secret(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_users_sessions_end_and_their_tokens_and_other_peoples_sessions_do_not(backend: Backend) {
+async fn revoke_user_sessions_leaves_tokens_and_other_users_sessions(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -151,7 +151,7 @@ async fn a_users_sessions_end_and_their_tokens_and_other_peoples_sessions_do_not
 }
 
 #[apply(on_both_databases)]
-async fn one_session_is_ended_and_no_other(backend: Backend) {
+async fn revoke_session_ends_only_that_session(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -190,7 +190,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_users_tokens_end_and_their_sessions_and_other_peoples_tokens_do_not(backend: Backend) {
+async fn revoke_user_tokens_leaves_sessions_and_other_users_tokens(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -221,7 +221,7 @@ async fn a_users_tokens_end_and_their_sessions_and_other_peoples_tokens_do_not(b
 }
 
 #[apply(on_both_databases)]
-async fn an_admin_may_end_their_own(backend: Backend) {
+async fn admin_can_revoke_their_own_sessions_and_tokens(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let script = admin.token(&["write", "admin"]).await;
@@ -232,7 +232,7 @@ async fn an_admin_may_end_their_own(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_had_ended_by_itself_is_not_counted_and_keeps_its_history(backend: Backend) {
+async fn revoke_credentials_does_not_count_or_change_expired_ones(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let script = admin.token(&["read", "write", "admin"]).await;

@@ -12,7 +12,7 @@ fn status_paths(person: &Person) -> [String; 2] {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_no_admin_locks_nobody_out_or_in(backend: Backend) {
+async fn deactivate_or_reactivate_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -28,7 +28,7 @@ async fn who_is_no_admin_locks_nobody_out_or_in(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_admins_token_needs_both_scopes(backend: Backend) {
+async fn deactivate_or_reactivate_with_token_requires_write_and_admin_scopes(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -45,7 +45,7 @@ async fn an_admins_token_needs_both_scopes(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backend) {
+async fn deactivate_or_reactivate_requires_fresh_session_or_write_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -62,7 +62,7 @@ async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn an_id_that_is_none_is_nobody(backend: Backend) {
+async fn deactivate_or_reactivate_with_unknown_or_malformed_id_is_not_found(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let before = events(&admin.browser).await;
@@ -76,7 +76,7 @@ async fn an_id_that_is_none_is_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_body_that_does_not_fit_locks_nobody_out(backend: Backend) {
+async fn deactivate_with_invalid_body_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -97,7 +97,7 @@ async fn a_body_that_does_not_fit_locks_nobody_out(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_body_may_be_absent(backend: Backend) {
+async fn deactivate_or_reactivate_without_a_body_succeeds(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -108,7 +108,7 @@ async fn a_body_may_be_absent(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn to_do_it_again_is_no_error_and_leaves_the_first_date(backend: Backend) {
+async fn deactivate_and_reactivate_are_idempotent_and_keep_the_first_date(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -134,7 +134,7 @@ async fn to_do_it_again_is_no_error_and_leaves_the_first_date(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn each_way_leaves_an_event(backend: Backend) {
+async fn deactivate_and_reactivate_create_one_audit_event_each(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -170,7 +170,7 @@ async fn each_way_leaves_an_event(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn whoever_is_locked_out_is_anonymous_everywhere_with_every_key(backend: Backend) {
+async fn deactivated_user_is_anonymous_with_every_credential_until_reactivated(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up_admin("ada").await;
@@ -219,7 +219,7 @@ async fn whoever_is_locked_out_is_anonymous_everywhere_with_every_key(backend: B
 }
 
 #[apply(on_both_databases)]
-async fn whoever_is_locked_out_learns_it_from_the_right_password_alone(backend: Backend) {
+async fn sign_in_by_deactivated_user_is_forbidden_only_with_right_password(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -238,7 +238,7 @@ async fn whoever_is_locked_out_learns_it_from_the_right_password_alone(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn no_other_write_lets_anybody_in_again(backend: Backend) {
+async fn deactivated_user_is_not_reactivated_by_password_reset_or_other_writes(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let created = create_user(&admin.browser, "ada", "ada@example.com").await;
@@ -266,7 +266,7 @@ async fn no_other_write_lets_anybody_in_again(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn credentials_that_were_revoked_stay_so(backend: Backend) {
+async fn credentials_revoked_at_deactivation_stay_revoked_after_reactivation(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -294,7 +294,7 @@ async fn credentials_that_were_revoked_stay_so(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn credentials_can_be_revoked_of_somebody_locked_out_before(backend: Backend) {
+async fn repeated_deactivate_can_revoke_credentials_of_deactivated_user(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -310,7 +310,7 @@ async fn credentials_can_be_revoked_of_somebody_locked_out_before(backend: Backe
 }
 
 #[apply(on_both_databases)]
-async fn a_link_that_was_revoked_opens_nothing(backend: Backend) {
+async fn deactivate_with_revoke_credentials_revokes_the_invitation_link(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let created = create_user(&admin.browser, "ada", "ada@example.com").await;
@@ -323,7 +323,7 @@ async fn a_link_that_was_revoked_opens_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_expired_meanwhile_does_not_come_back(backend: Backend) {
+async fn credentials_expired_during_deactivation_stay_expired_after_reactivation(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -341,7 +341,7 @@ async fn what_expired_meanwhile_does_not_come_back(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_admin_with_a_colleague_may_lock_themselves_out(backend: Backend) {
+async fn admin_can_deactivate_themselves_while_another_admin_remains(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let colleague = server.sign_up_admin("colleague").await;

@@ -64,7 +64,7 @@ async fn retry(caller: &Caller, id: &str) -> Reply {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_no_admin_sees_retries_and_discards_none(backend: Backend) {
+async fn list_retry_or_discard_jobs_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let id = add_foreign(&server, "foreign").await;
@@ -83,7 +83,7 @@ async fn who_is_no_admin_sees_retries_and_discards_none(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_needs_a_password_of_today_and_a_token_its_scopes(backend: Backend) {
+async fn retry_or_discard_job_requires_fresh_session_or_write_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let id = add_foreign(&server, "foreign").await;
@@ -102,7 +102,7 @@ async fn a_cookie_needs_a_password_of_today_and_a_token_its_scopes(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
+async fn list_jobs_with_invalid_query_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let more = ["state=", "state=done", "state=WAITING", "state=givenUp", "kind=mail"];
@@ -113,7 +113,7 @@ async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_id_that_is_none_is_no_job(backend: Backend) {
+async fn retry_or_discard_job_with_unknown_or_malformed_id_is_not_found(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let before = events(&admin.browser).await;
@@ -125,7 +125,7 @@ async fn an_id_that_is_none_is_no_job(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn without_jobs_the_list_is_empty(backend: Backend) {
+async fn list_jobs_without_jobs_is_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     wait_for_all_jobs(&server).await;
@@ -136,7 +136,7 @@ async fn without_jobs_the_list_is_empty(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend) {
+async fn list_jobs_shows_payload_attempts_last_error_and_next_attempt(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend).await;
     let (start, foreign) = (server.now(), add_foreign(&server, "foreign").await);
     let untried = json!({
@@ -181,7 +181,7 @@ async fn a_job_is_shown_with_what_it_is_about_and_how_it_fares(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn pages_show_each_job_once_and_the_newest_first(backend: Backend) {
+async fn list_jobs_pagination_shows_each_job_once_newest_first(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     wait_for_all_jobs(&server).await;
@@ -202,7 +202,7 @@ async fn pages_show_each_job_once_and_the_newest_first(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_mail_that_was_given_up_is_sent_when_an_admin_says_so(backend: Backend) {
+async fn retry_given_up_job_sends_its_email(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend).await;
     let (ada, id) = sign_up_in_vain(&server, &mail, NOBODY).await;
     mail.set(SmtpBehavior::Takes);
@@ -227,7 +227,7 @@ async fn a_mail_that_was_given_up_is_sent_when_an_admin_says_so(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn a_job_that_is_retried_has_all_its_tries_before_it_again(backend: Backend) {
+async fn retry_job_resets_its_attempts_and_backoff(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend).await;
     let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
     for (attempts, delay) in [(2, 30), (3, 60)] {
@@ -240,7 +240,7 @@ async fn a_job_that_is_retried_has_all_its_tries_before_it_again(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn what_is_discarded_is_not_sent(backend: Backend) {
+async fn discard_job_stops_its_email_from_being_sent(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend).await;
     let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
     admin.browser.delete(&at(&id)).await.expect(204);
@@ -261,7 +261,7 @@ async fn what_is_discarded_is_not_sent(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_job_of_nobodys_is_its_own_subject(backend: Backend) {
+async fn job_without_a_user_is_the_subject_of_its_own_audit_events(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let id = add_foreign(&server, "foreign").await;
@@ -276,7 +276,7 @@ async fn a_job_of_nobodys_is_its_own_subject(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn without_its_event_nothing_is_retried_or_discarded(backend: Backend) {
+async fn retry_or_discard_job_is_rolled_back_when_audit_event_cannot_be_stored(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     wait_for_all_jobs(&server).await;

@@ -18,7 +18,7 @@ async fn choose_password(server: &Server, secret: &str) -> Reply {
 }
 
 #[apply(on_both_databases)]
-async fn only_an_admin_who_entered_the_password_lately_sends_mails(backend: Backend) {
+async fn send_email_to_user_requires_admin_with_fresh_session_or_write_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -44,7 +44,7 @@ async fn only_an_admin_who_entered_the_password_lately_sends_mails(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
+async fn send_email_to_user_is_conflict_unless_its_kind_applies(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let email = "grace@example.com";
@@ -95,7 +95,7 @@ async fn each_mail_is_sent_to_whom_it_is_of_use(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn one_mailbox_gets_only_so_many_and_the_admin_is_told(backend: Backend) {
+async fn send_email_over_mailbox_rate_limit_is_too_many_requests(backend: Backend) {
     let server = backend.start_with(&["--limit-mailbox", "2/1h"]).await;
     let admin = server.sign_up_admin("admin").await;
     let created = create_user(&admin.browser, "Grace", "grace@example.com").await;

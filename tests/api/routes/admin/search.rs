@@ -46,7 +46,7 @@ async fn unindexed(server: &Server) -> Vec<String> {
 }
 
 #[apply(on_both_databases)]
-async fn words_match_from_their_beginning_in_any_order_case_and_accent(backend: Backend) {
+async fn search_users_matches_word_prefixes_in_any_order_case_or_accent(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     for (name, email) in [
@@ -93,7 +93,7 @@ async fn words_match_from_their_beginning_in_any_order_case_and_accent(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn a_pasted_id_or_whole_email_finds_that_user_alone(backend: Backend) {
+async fn search_users_by_id_or_full_email_finds_only_that_user(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     create_user(&admin.browser, "longer", "ada@example.com.au").await;
@@ -114,7 +114,7 @@ async fn a_pasted_id_or_whole_email_finds_that_user_alone(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_common_word_is_cut_at_a_thousand_and_says_so(backend: Backend) {
+async fn search_users_by_common_word_is_truncated_at_1000_results(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     add_by_sql(&server, 0..1000, "'Li ' || i", "'u' || i || '@example.com'").await;
@@ -149,7 +149,7 @@ async fn a_common_word_is_cut_at_a_thousand_and_says_so(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_filter_that_few_users_pass_finds_them_among_a_common_word(backend: Backend) {
+async fn search_users_with_selective_filter_finds_users_beyond_the_newest_1000(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     // Older than all others: not among the thousand newest.
@@ -175,7 +175,7 @@ async fn a_filter_that_few_users_pass_finds_them_among_a_common_word(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn a_full_name_of_common_words_is_found_whatever_their_order(backend: Backend) {
+async fn search_users_by_two_common_words_finds_the_user_with_both(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     // The oldest, after a thousand others that have one of the words, but never both.
@@ -191,7 +191,7 @@ async fn a_full_name_of_common_words_is_found_whatever_their_order(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn users_added_or_renamed_by_sql_are_found_once_they_are_indexed(backend: Backend) {
+async fn search_users_finds_users_added_or_changed_by_sql_once_indexed(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -213,7 +213,7 @@ async fn users_added_or_renamed_by_sql_are_found_once_they_are_indexed(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn a_search_says_while_some_users_are_not_indexed(backend: Backend) {
+async fn search_users_reports_indexing_while_some_users_are_not_indexed(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     // The server starts to index them within seconds, and needs more than one transaction.
@@ -231,7 +231,7 @@ async fn a_search_says_while_some_users_are_not_indexed(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_deleted_user_leaves_no_words(backend: Backend) {
+async fn deleted_user_is_removed_from_the_search_index(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -243,7 +243,7 @@ async fn a_deleted_user_leaves_no_words(backend: Backend) {
 
 /// Tries each operation that writes a name or an email, and the words by which it makes the user searchable.
 #[apply(on_both_databases)]
-async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
+async fn every_write_of_a_name_or_email_updates_the_search_index(backend: Backend) {
     let server = backend.start_with(&["--email-verification", "required"]).await;
     let link = LinkSecret::generate();
     let until = server.now() + seconds(60);
@@ -281,7 +281,7 @@ async fn every_way_to_write_a_name_or_an_email_indexes_it(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_sign_up_and_the_operators_users_are_found(backend: Backend) {
+async fn sign_up_adds_the_user_to_the_search_index(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     server.sign_up("ada").await;
@@ -290,7 +290,7 @@ async fn a_sign_up_and_the_operators_users_are_found(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_page_says_that_a_search_is_cut_or_finds_nothing(backend: Backend) {
+async fn search_page_says_when_results_are_truncated_or_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     add_by_sql(&server, 0..1200, "'Li ' || i", "'u' || i || '@example.com'").await;

@@ -15,7 +15,7 @@ async fn make(owner: &Person, name: &str, expires_in_days: Option<u32>) -> Value
 }
 
 #[apply(on_both_databases)]
-async fn who_is_no_admin_sees_and_revokes_none(backend: Backend) {
+async fn list_or_revoke_tokens_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let created = ada.create_token(json!({ "name": "hers" })).await;
@@ -30,7 +30,7 @@ async fn who_is_no_admin_sees_and_revokes_none(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backend) {
+async fn revoke_token_requires_fresh_session_or_write_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -46,7 +46,7 @@ async fn a_cookie_needs_a_password_of_today_and_a_token_does_not(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
+async fn list_tokens_with_invalid_query_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let more = ["userId=ada", "userId=", "user_id=x", "state=gone", "state=ACTIVE"];
@@ -57,7 +57,7 @@ async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_id_that_is_none_is_no_token(backend: Backend) {
+async fn revoke_token_with_unknown_or_malformed_id_is_not_found(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let before = events(&admin.browser).await;
@@ -68,7 +68,7 @@ async fn an_id_that_is_none_is_no_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn without_tokens_the_list_is_empty(backend: Backend) {
+async fn list_tokens_without_tokens_is_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
@@ -78,7 +78,7 @@ async fn without_tokens_the_list_is_empty(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_admin_sees_whose_a_token_is_and_never_the_token(backend: Backend) {
+async fn list_tokens_shows_the_owner_and_never_the_token(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -93,7 +93,7 @@ async fn an_admin_sees_whose_a_token_is_and_never_the_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_list_is_of_one_user_or_one_state(backend: Backend) {
+async fn list_tokens_filters_by_user_and_state(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -127,7 +127,7 @@ async fn a_list_is_of_one_user_or_one_state(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn pages_show_each_token_once_and_the_newest_first(backend: Backend) {
+async fn list_tokens_pagination_shows_each_token_once_newest_first(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -142,7 +142,7 @@ async fn pages_show_each_token_once_and_the_newest_first(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn pages_of_a_state_show_each_token_once_and_the_latest_expiry_first(backend: Backend) {
+async fn list_tokens_pagination_by_state_shows_each_once_latest_expiry_first(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -172,7 +172,7 @@ async fn pages_of_a_state_show_each_token_once_and_the_latest_expiry_first(backe
 }
 
 #[apply(on_both_databases)]
-async fn a_revoked_token_stops_and_its_sister_works_on(backend: Backend) {
+async fn revoked_token_is_unauthorized_and_other_tokens_still_work(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -192,7 +192,7 @@ async fn a_revoked_token_stops_and_its_sister_works_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn to_revoke_a_token_again_is_no_error_and_leaves_the_first_date(backend: Backend) {
+async fn revoke_token_is_idempotent_and_keeps_the_first_date(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;

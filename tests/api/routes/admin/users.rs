@@ -11,7 +11,7 @@ use portcullis::{
 use super::*;
 
 #[apply(on_both_databases)]
-async fn who_is_no_admin_sees_and_changes_nobody(backend: Backend) {
+async fn list_create_or_update_users_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -39,7 +39,7 @@ async fn who_is_no_admin_sees_and_changes_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_admins_token_makes_and_changes_nobody(backend: Backend) {
+async fn create_or_update_user_with_admin_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -55,7 +55,7 @@ async fn an_admins_token_makes_and_changes_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_whose_password_is_a_day_old_changes_nothing(backend: Backend) {
+async fn create_or_update_user_with_stale_session_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -69,7 +69,7 @@ async fn a_session_whose_password_is_a_day_old_changes_nothing(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
+async fn list_users_with_invalid_query_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let long = format!("search={}", "a".repeat(101));
@@ -81,7 +81,7 @@ async fn a_query_that_is_not_understood_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_id_that_is_none_is_nobody(backend: Backend) {
+async fn show_or_update_user_with_unknown_or_malformed_id_is_not_found(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let before = events(&admin.browser).await;
@@ -99,7 +99,7 @@ async fn an_id_that_is_none_is_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_admin_who_is_alone_sees_themselves(backend: Backend) {
+async fn list_users_with_a_single_admin_shows_that_admin(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let list = admin.browser.get(USERS).await.expect(200);
@@ -128,7 +128,7 @@ async fn an_admin_who_is_alone_sees_themselves(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_list_is_of_one_role_or_one_state(backend: Backend) {
+async fn list_users_filters_by_role_and_state(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -157,7 +157,7 @@ async fn a_list_is_of_one_role_or_one_state(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn pages_show_each_user_once_and_the_newest_first(backend: Backend) {
+async fn list_users_pagination_shows_each_user_once_newest_first(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     for name in ["1", "2", "3", "4", "5"] {
@@ -172,7 +172,7 @@ async fn pages_show_each_user_once_and_the_newest_first(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_field_of_a_new_user_that_does_not_fit_is_named(backend: Backend) {
+async fn create_user_with_invalid_field_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let good = json!({ "name": "x", "email": "x@example.com" });
@@ -212,7 +212,7 @@ async fn a_field_of_a_new_user_that_does_not_fit_is_named(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_address_belongs_to_one_user_whatever_its_case(backend: Backend) {
+async fn create_user_with_taken_email_in_any_case_is_conflict(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     server.sign_up("ada").await;
@@ -231,7 +231,7 @@ async fn an_address_belongs_to_one_user_whatever_its_case(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_give_one_address_at_once_one_does(backend: Backend) {
+async fn concurrent_create_user_with_the_same_email_succeeds_once(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     for round in 0..rounds(10) {
@@ -246,7 +246,7 @@ async fn of_two_who_give_one_address_at_once_one_does(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_new_user_chooses_the_password_by_the_link(backend: Backend) {
+async fn invited_user_sets_a_password_with_the_mailed_link_once(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let body = json!({ "name": "Grace", "email": "Grace@Example.com" });
@@ -281,7 +281,7 @@ async fn a_new_user_chooses_the_password_by_the_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_link_of_a_new_user_works_for_three_days(backend: Backend) {
+async fn invitation_link_expires_after_three_days(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     create_user(&admin.browser, "late", "late@example.com").await;
@@ -297,7 +297,7 @@ async fn the_link_of_a_new_user_works_for_three_days(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_new_user_may_be_an_admin(backend: Backend) {
+async fn create_user_with_admin_role_creates_an_admin(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let body = json!({ "name": "Grace", "email": "grace@example.com", "role": "admin" });
@@ -311,7 +311,7 @@ async fn a_new_user_may_be_an_admin(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_field_of_a_change_that_does_not_fit_is_named(backend: Backend) {
+async fn update_user_with_invalid_field_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -338,7 +338,7 @@ async fn a_field_of_a_change_that_does_not_fit_is_named(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_left_out_of_a_change_stays(backend: Backend) {
+async fn update_user_leaves_omitted_fields_unchanged(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -372,7 +372,7 @@ async fn what_is_left_out_of_a_change_stays(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn whoever_is_made_an_admin_signs_in_anew(backend: Backend) {
+async fn promotion_to_admin_revokes_sessions_but_not_tokens(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -392,7 +392,7 @@ async fn whoever_is_made_an_admin_signs_in_anew(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_role_counts_from_the_very_next_request(backend: Backend) {
+async fn role_change_takes_effect_on_the_next_request(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mut ada = server.sign_up("ada").await;
@@ -420,7 +420,7 @@ async fn a_role_counts_from_the_very_next_request(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_last_active_admin_stays_one(backend: Backend) {
+async fn last_active_admin_cannot_be_demoted_or_deactivated(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let gone = server.sign_up_admin("gone").await;
@@ -446,7 +446,7 @@ async fn the_last_active_admin_stays_one(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn one_of_two_admins_may_go(backend: Backend) {
+async fn admin_can_demote_themselves_while_another_admin_remains(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up_admin("ada").await;
     let grace = server.sign_up_admin("grace").await;
@@ -460,7 +460,7 @@ async fn one_of_two_admins_may_go(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn two_admins_who_demote_each_other_at_once_leave_one(backend: Backend) {
+async fn concurrent_demotions_of_two_admins_leave_one_admin(backend: Backend) {
     let server = backend.start().await;
     let mut ada = server.sign_up_admin("ada").await;
     let mut grace = server.sign_up_admin("grace").await;
@@ -481,7 +481,7 @@ async fn two_admins_who_demote_each_other_at_once_leave_one(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn two_admins_who_deactivate_each_other_at_once_leave_one(backend: Backend) {
+async fn concurrent_deactivations_of_two_admins_leave_one_admin(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up_admin("ada").await;
     let grace = server.sign_up_admin("grace").await;
@@ -510,7 +510,7 @@ async fn two_admins_who_deactivate_each_other_at_once_leave_one(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn a_demotion_and_a_lock_out_at_once_leave_one_admin(backend: Backend) {
+async fn concurrent_demotion_and_deactivation_leave_one_admin(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up_admin("ada").await;
     let mut grace = server.sign_up_admin("grace").await;

@@ -43,7 +43,7 @@ impl MailedLink for ChangeEmail {
 mailed_link!(ChangeEmail: expiry, single_use, superseded, deactivated, revoked, malformed, concurrent);
 
 #[apply(on_both_databases)]
-async fn nobody_changes_anothers_address(backend: Backend) {
+async fn change_email_rejects_anonymous_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "newEmail": WANTED });
@@ -53,7 +53,7 @@ async fn nobody_changes_anothers_address(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_no_address_is_refused(backend: Backend) {
+async fn change_email_with_invalid_email_or_callback_url_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "newEmail": WANTED });
@@ -81,7 +81,7 @@ async fn what_is_no_address_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn it_takes_a_password_of_today(backend: Backend) {
+async fn change_email_with_stale_session_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     advance_to_the_eve(&server, days(1));
@@ -96,7 +96,7 @@ async fn it_takes_a_password_of_today(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn ones_own_address_is_no_new_one(backend: Backend) {
+async fn change_email_to_the_current_email_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for email in ["ada@example.com", "ADA@Example.COM"] {
@@ -106,7 +106,7 @@ async fn ones_own_address_is_no_new_one(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_learns_whether_an_address_is_taken(backend: Backend) {
+async fn change_email_prevents_enumeration_of_taken_emails(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -128,7 +128,7 @@ async fn nobody_learns_whether_an_address_is_taken(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_work_that_is_asked_for_is_the_same_for_a_taken_address(backend: Backend) {
+async fn change_email_queues_the_same_work_for_free_and_taken_emails(backend: Backend) {
     let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
     let before = queue(&server).await.len();
     for email in [WANTED, &people[1].email] {
@@ -153,7 +153,7 @@ async fn cancel(browser: &Caller) {
 }
 
 #[apply(on_both_databases)]
-async fn a_pending_change_is_shown_until_it_is_cancelled_also_to_a_taken_email(backend: Backend) {
+async fn pending_email_change_is_shown_until_cancelled_even_to_a_taken_email(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -181,7 +181,7 @@ async fn a_pending_change_is_shown_until_it_is_cancelled_also_to_a_taken_email(b
 }
 
 #[apply(on_both_databases)]
-async fn a_pending_change_ends_with_its_link(backend: Backend) {
+async fn pending_email_change_ends_when_its_session_ends_or_link_expires(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -194,7 +194,7 @@ async fn a_pending_change_ends_with_its_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_change_that_waits_to_be_mailed_is_shown_and_cancelled(backend: Backend) {
+async fn queued_email_change_is_shown_as_pending_and_can_be_cancelled(backend: Backend) {
     let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
     let before = queue(&server).await.len();
     let ada = &people[4].browser;
@@ -209,7 +209,7 @@ async fn a_change_that_waits_to_be_mailed_is_shown_and_cancelled(backend: Backen
 
 /// A worker that has taken the job makes its link only now.
 #[apply(on_both_databases)]
-async fn no_link_is_made_for_a_job_that_was_cancelled(backend: Backend) {
+async fn cancelled_email_change_job_cannot_issue_a_link(backend: Backend) {
     let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
     let ada = &people[4];
     request(&ada.browser, WANTED).await.expect(200);
@@ -231,7 +231,7 @@ async fn no_link_is_made_for_a_job_that_was_cancelled(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nothing_changes_until_the_link_is_followed(backend: Backend) {
+async fn change_email_changes_nothing_until_the_link_is_followed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -247,7 +247,7 @@ async fn nothing_changes_until_the_link_is_followed(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_mail_goes_to_the_new_address_and_its_link_leads_on(backend: Backend) {
+async fn change_email_link_goes_to_the_new_email_and_redirects_to_callback(backend: Backend) {
     let server = backend.start().await;
     let ours = server.state.site.public_url.clone();
     let ada = server.sign_up("ada").await;
@@ -276,7 +276,7 @@ async fn the_mail_goes_to_the_new_address_and_its_link_leads_on(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn the_address_is_another_from_then_on(backend: Backend) {
+async fn confirmed_email_change_replaces_the_sign_in_email(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -303,7 +303,7 @@ async fn the_address_is_another_from_then_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_old_address_is_told_and_is_free_for_others(backend: Backend) {
+async fn confirmed_email_change_notifies_and_frees_the_old_email(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = new_address_link(&server, &ada.browser, WANTED).await;
@@ -326,7 +326,7 @@ async fn the_old_address_is_told_and_is_free_for_others(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn other_sessions_end_and_the_one_that_asked_lives_on(backend: Backend) {
+async fn confirmed_email_change_revokes_all_but_the_requesting_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -345,7 +345,7 @@ async fn other_sessions_end_and_the_one_that_asked_lives_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn where_the_session_that_asked_is_over_nothing_changes(backend: Backend) {
+async fn change_email_link_is_invalid_once_the_requesting_session_ended(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -357,7 +357,7 @@ async fn where_the_session_that_asked_is_over_nothing_changes(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn every_other_link_is_dead(backend: Backend) {
+async fn confirmed_email_change_revokes_every_other_link(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let verify = server.last_mail_to(&ada.email).await.secret();
@@ -374,7 +374,7 @@ async fn every_other_link_is_dead(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_newer_wish_takes_an_older_ones_place(backend: Backend) {
+async fn newer_change_email_link_supersedes_the_older_one(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let first = new_address_link(&server, &ada.browser, "first@new.example").await;
@@ -386,7 +386,7 @@ async fn a_newer_wish_takes_an_older_ones_place(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_want_one_address_the_first_to_follow_the_link_gets_it(backend: Backend) {
+async fn change_email_links_to_the_same_email_give_it_to_the_first_to_confirm(backend: Backend) {
     let server = backend.start().await;
     let ours = server.state.site.public_url.clone();
     let ada = server.sign_up("ada").await;
@@ -414,7 +414,7 @@ async fn of_two_who_want_one_address_the_first_to_follow_the_link_gets_it(backen
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_follow_at_once_one_gets_the_address(backend: Backend) {
+async fn concurrent_change_email_links_to_the_same_email_succeed_once(backend: Backend) {
     let server = backend.start().await;
     for round in 0..8 {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -434,7 +434,7 @@ async fn of_two_who_follow_at_once_one_gets_the_address(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_address_that_somebody_signs_up_with_meanwhile_is_theirs(backend: Backend) {
+async fn change_email_link_fails_while_the_email_is_taken_by_a_sign_up(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let wanted = "grace@example.com";
@@ -451,7 +451,7 @@ async fn an_address_that_somebody_signs_up_with_meanwhile_is_theirs(backend: Bac
 }
 
 #[apply(on_both_databases)]
-async fn a_move_and_a_sign_up_to_one_address_at_once_leave_it_to_one(backend: Backend) {
+async fn concurrent_change_email_and_sign_up_with_the_same_email_succeed_once(backend: Backend) {
     let server = backend.start().await;
     for round in 0..8 {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -473,7 +473,7 @@ async fn a_move_and_a_sign_up_to_one_address_at_once_leave_it_to_one(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn an_address_that_is_taken_before_the_mail_leaves_gets_none(backend: Backend) {
+async fn queued_change_email_sends_no_link_to_an_email_taken_meanwhile(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.wait_for_jobs().await;
@@ -490,7 +490,7 @@ async fn an_address_that_is_taken_before_the_mail_leaves_gets_none(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn a_wish_whose_mail_has_not_left_ends_with_the_password(backend: Backend) {
+async fn queued_change_email_is_revoked_by_a_password_change_or_reset(backend: Backend) {
     let server = backend.start().await;
     for name in ["ada", "eva"] {
         let person = server.sign_up(name).await;

@@ -20,7 +20,7 @@ async fn is_unchanged(server: &Server, person: &Person) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_changes_anothers_password(backend: Backend) {
+async fn change_password_rejects_anonymous_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     only_in_ones_own_browser(&server, &ada, CHANGE_PASSWORD, change(None)).await;
@@ -29,7 +29,7 @@ async fn nobody_changes_anothers_password(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_field_that_does_not_fit_is_named(backend: Backend) {
+async fn change_password_with_invalid_field_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let unfit = [
@@ -49,7 +49,7 @@ async fn a_field_that_does_not_fit_is_named(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_new_password_that_is_short_long_common_or_obvious_is_refused(backend: Backend) {
+async fn change_password_to_short_long_common_or_obvious_one_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for (new, code) in [
@@ -70,7 +70,7 @@ async fn a_new_password_that_is_short_long_common_or_obvious_is_refused(backend:
 }
 
 #[apply(on_both_databases)]
-async fn who_does_not_know_the_present_password_changes_nothing(backend: Backend) {
+async fn change_password_with_wrong_current_password_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -89,7 +89,7 @@ async fn who_does_not_know_the_present_password_changes_nothing(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn where_there_is_no_password_there_is_none_to_change(backend: Backend) {
+async fn change_password_of_user_without_password_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let sql = format!("UPDATE accounts SET password_hash = NULL WHERE user_id = '{}'", ada.id);
@@ -103,7 +103,7 @@ async fn where_there_is_no_password_there_is_none_to_change(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_new_password_ends_all_sessions_and_begins_one_here(backend: Backend) {
+async fn change_password_revokes_all_sessions_and_starts_a_new_one(backend: Backend) {
     let server = backend.start().await;
     let bystander = server.sign_up("grace").await;
     for (name, revoke_others) in [("ada", None), ("eva", Some(true))] {
@@ -142,7 +142,7 @@ async fn a_new_password_ends_all_sessions_and_begins_one_here(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn who_says_so_leaves_the_other_sessions_and_freshens_this_one(backend: Backend) {
+async fn change_password_can_keep_other_sessions_and_makes_this_one_fresh(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -175,7 +175,7 @@ async fn who_says_so_leaves_the_other_sessions_and_freshens_this_one(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn a_session_that_is_not_remembered_is_followed_by_another_such(backend: Backend) {
+async fn change_password_without_remember_me_starts_a_one_day_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let browser = sign_in_for_now(&server, &ada).await;
@@ -196,7 +196,7 @@ async fn a_session_that_is_not_remembered_is_followed_by_another_such(backend: B
 }
 
 #[apply(on_both_databases)]
-async fn links_mailed_earlier_are_dead(backend: Backend) {
+async fn change_password_revokes_links_mailed_earlier(backend: Backend) {
     let server = backend.start().await;
     for (name, revoke_others) in [("ada", true), ("eva", false)] {
         let person = server.sign_up(name).await;
@@ -227,7 +227,7 @@ async fn links_mailed_earlier_are_dead(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn anothers_links_and_ones_own_tokens_live_on(backend: Backend) {
+async fn change_password_keeps_own_api_tokens_and_links_of_other_users(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -239,7 +239,7 @@ async fn anothers_links_and_ones_own_tokens_live_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn its_owner_is_told_by_mail(backend: Backend) {
+async fn change_password_notifies_the_user_by_email(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for (current, new, revoke_others) in [(PASSWORD, NEW, true), (NEW, PASSWORD, false)] {
@@ -262,7 +262,7 @@ async fn its_owner_is_told_by_mail(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_two_changes_at_once_one_succeeds(backend: Backend) {
+async fn concurrent_password_changes_succeed_once(backend: Backend) {
     let server = backend.start().await;
     for (round, revoke_others) in [true, false, true, false, true, false].into_iter().enumerate() {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -302,7 +302,7 @@ async fn of_two_changes_at_once_one_succeeds(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_change_and_a_reset_at_once_are_one_change(backend: Backend) {
+async fn concurrent_password_change_and_reset_succeed_once(backend: Backend) {
     let server = backend.start().await;
     for round in 0..6 {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -328,7 +328,7 @@ async fn a_change_and_a_reset_at_once_are_one_change(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn no_sign_in_with_the_old_password_outlives_the_change(backend: Backend) {
+async fn concurrent_sign_in_with_old_password_does_not_survive_password_change(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -353,7 +353,7 @@ async fn no_sign_in_with_the_old_password_outlives_the_change(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn who_is_locked_out_changes_nothing(backend: Backend) {
+async fn change_password_by_deactivated_user_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -367,7 +367,7 @@ async fn who_is_locked_out_changes_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_locked_out_meanwhile_gets_no_new_session(backend: Backend) {
+async fn concurrent_deactivation_and_password_change_leave_no_valid_session(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     let admin = server.sign_up_admin("admin").await;
     for round in 0..rounds(6) {
@@ -391,7 +391,7 @@ async fn who_is_locked_out_meanwhile_gets_no_new_session(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_sign_in_that_hashes_anew_does_not_hinder_a_change(backend: Backend) {
+async fn concurrent_sign_in_that_rehashes_does_not_prevent_password_change(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..4 {
         let ada = server.sign_up(&format!("ada{round}")).await;

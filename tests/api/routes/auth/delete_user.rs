@@ -72,7 +72,7 @@ async fn rows_of(server: &Server, id: &str) -> Vec<(String, usize)> {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_deletes_another(backend: Backend) {
+async fn delete_user_rejects_anonymous_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = deletion_link(&server, &ada).await;
@@ -88,7 +88,7 @@ async fn nobody_deletes_another(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_field_that_does_not_fit_is_named(backend: Backend) {
+async fn delete_user_with_invalid_field_or_callback_url_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let unfit = [
@@ -114,7 +114,7 @@ async fn a_field_that_does_not_fit_is_named(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_password_that_is_not_the_one_deletes_nobody(backend: Backend) {
+async fn delete_user_with_wrong_password_is_rejected_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = with(newcomer("grace"), "password", NEW);
@@ -137,7 +137,7 @@ async fn a_password_that_is_not_the_one_deletes_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_that_is_none_deletes_nobody(backend: Backend) {
+async fn delete_user_with_invalid_link_is_not_found(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = deletion_link(&server, &ada).await;
@@ -161,7 +161,7 @@ async fn a_link_that_is_none_deletes_nobody(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_locked_out_deletes_nothing(backend: Backend) {
+async fn delete_user_by_deactivated_user_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -176,7 +176,7 @@ async fn who_is_locked_out_deletes_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn with_the_password_it_is_done_at_once(backend: Backend) {
+async fn delete_user_with_password_succeeds_at_once_even_in_a_stale_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -193,7 +193,7 @@ async fn with_the_password_it_is_done_at_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn without_a_password_it_takes_a_mailed_link_and_a_password_of_today(backend: Backend) {
+async fn delete_user_without_password_sends_a_link_and_needs_a_fresh_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     advance_to_the_eve(&server, days(1));
@@ -214,7 +214,7 @@ async fn without_a_password_it_takes_a_mailed_link_and_a_password_of_today(backe
 }
 
 #[apply(on_both_databases)]
-async fn the_link_in_the_mail_deletes_and_leads_on(backend: Backend) {
+async fn delete_user_link_deletes_the_user_and_redirects_to_callback(backend: Backend) {
     let server = backend.start().await;
     let ours = server.state.site.public_url.clone();
     for (name, callback, leads_to) in [
@@ -245,7 +245,7 @@ async fn the_link_in_the_mail_deletes_and_leads_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_links_secret_deletes_from_a_page_too(backend: Backend) {
+async fn delete_user_with_link_secret_in_the_body_deletes_the_user(backend: Backend) {
     let server = backend.start().await;
     for both in [false, true] {
         let ada = server.sign_up("ada").await;
@@ -262,7 +262,7 @@ async fn the_links_secret_deletes_from_a_page_too(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn in_anothers_browser_a_link_deletes_nobody_and_is_not_spent(backend: Backend) {
+async fn delete_user_link_of_another_user_is_not_found_and_not_consumed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let eve = server.sign_up("eve").await;
@@ -277,7 +277,7 @@ async fn in_anothers_browser_a_link_deletes_nobody_and_is_not_spent(backend: Bac
 }
 
 #[apply(on_both_databases)]
-async fn who_is_signed_out_signs_in_first(backend: Backend) {
+async fn delete_user_link_without_session_redirects_to_sign_in_and_back(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     delete_with(&ada.browser, json!({})).await.expect(200);
@@ -298,7 +298,7 @@ async fn who_is_signed_out_signs_in_first(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_works_for_an_hour_and_no_second_longer(backend: Backend) {
+async fn delete_user_link_expires_after_one_hour(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -316,7 +316,7 @@ async fn a_link_works_for_an_hour_and_no_second_longer(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
+async fn newer_delete_user_link_supersedes_the_older_one(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let old = deletion_link(&server, &ada).await;
@@ -326,7 +326,7 @@ async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nothing_is_left_of_who_is_gone(backend: Backend) {
+async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let grace = server.sign_up("grace").await;
@@ -401,7 +401,7 @@ async fn nothing_is_left_of_who_is_gone(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_changes_an_account_that_is_just_leaving_is_done_or_refused(backend: Backend) {
+async fn concurrent_updates_of_a_user_being_deleted_leave_no_rows(backend: Backend) {
     let server = backend.start().await;
     for round in 0..6 {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -424,7 +424,7 @@ async fn what_changes_an_account_that_is_just_leaving_is_done_or_refused(backend
 }
 
 #[apply(on_both_databases)]
-async fn what_is_made_while_its_owner_leaves_is_made_or_refused(backend: Backend) {
+async fn concurrent_creates_by_a_user_being_deleted_leave_no_rows(backend: Backend) {
     let server = backend.start().await;
     for round in 0..6 {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -447,7 +447,7 @@ async fn what_is_made_while_its_owner_leaves_is_made_or_refused(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn of_leaving_and_choosing_a_password_at_once_one_is_done(backend: Backend) {
+async fn concurrent_deletion_and_password_reset_succeed_once(backend: Backend) {
     let server = backend.start().await;
     for round in 0..6 {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -468,7 +468,7 @@ async fn of_leaving_and_choosing_a_password_at_once_one_is_done(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn the_last_active_admin_stays_and_the_link_is_not_spent(backend: Backend) {
+async fn delete_last_active_admin_is_conflict_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let gone = server.sign_up_admin("gone").await;
@@ -498,7 +498,7 @@ async fn the_last_active_admin_stays_and_the_link_is_not_spent(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn two_admins_who_leave_at_once_leave_one(backend: Backend) {
+async fn concurrent_deletions_of_two_admins_leave_one_admin(backend: Backend) {
     let server = backend.start().await;
     let mut stays = server.sign_up_admin("ada").await;
     for round in 0..20 {
@@ -531,7 +531,7 @@ async fn two_admins_who_leave_at_once_leave_one(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_admin_who_leaves_while_the_other_steps_down_leaves_one(backend: Backend) {
+async fn concurrent_deletion_and_demotion_of_two_admins_leave_one_admin(backend: Backend) {
     let server = backend.start().await;
     for round in 0..8 {
         let ada = server.sign_up_admin(&format!("ada{round}")).await;

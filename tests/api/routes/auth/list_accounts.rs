@@ -1,7 +1,7 @@
 use super::*;
 
 #[apply(on_both_databases)]
-async fn nobody_sees_anothers_ways_in(backend: Backend) {
+async fn list_accounts_without_session_cookie_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.anonymous.get(LIST_ACCOUNTS).await.assert_problem(401, "UNAUTHORIZED");
@@ -14,7 +14,7 @@ async fn nobody_sees_anothers_ways_in(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_has_no_way_in_any_more_sees_none(backend: Backend) {
+async fn list_accounts_of_user_without_accounts_is_empty(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.sign_up("grace").await;
@@ -24,7 +24,7 @@ async fn who_has_no_way_in_any_more_sees_none(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_password_is_a_way_in_and_its_hash_is_not_shown(backend: Backend) {
+async fn list_accounts_shows_the_password_account_without_its_hash(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.sign_up("grace").await;

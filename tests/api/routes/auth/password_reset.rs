@@ -102,7 +102,7 @@ mod invitation {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_or_a_foreign_page_asks_for_no_link(backend: Backend) {
+async fn request_password_reset_rejects_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email });
@@ -111,7 +111,7 @@ async fn a_token_or_a_foreign_page_asks_for_no_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_no_address_is_refused(backend: Backend) {
+async fn request_password_reset_with_invalid_email_or_redirect_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let body = json!({ "email": "ada@example.com" });
     let unfit = [
@@ -140,7 +140,7 @@ async fn what_is_no_address_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_answer_is_the_same_for_any_address(backend: Backend) {
+async fn request_password_reset_prevents_enumeration_of_users(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -173,7 +173,7 @@ async fn the_answer_is_the_same_for_any_address(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_work_that_is_asked_for_is_the_same_for_any_address(backend: Backend) {
+async fn request_password_reset_queues_the_same_work_for_any_email(backend: Backend) {
     let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
     lock_out(&people[0], &people[2]).await;
     let emails = ["known@example.com", "locked@example.com", "nobody@example.com"];
@@ -191,7 +191,7 @@ async fn the_work_that_is_asked_for_is_the_same_for_any_address(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn a_link_leads_to_our_own_page_with_its_secret_in_the_fragment(backend: Backend) {
+async fn reset_link_carries_its_secret_in_the_url_fragment(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     request(&server.anonymous, "ADA@Example.com").await.expect(200);
@@ -209,7 +209,7 @@ async fn a_link_leads_to_our_own_page_with_its_secret_in_the_fragment(backend: B
 }
 
 #[apply(on_both_databases)]
-async fn a_link_leads_on_to_the_page_that_was_asked_for(backend: Backend) {
+async fn reset_link_redirects_to_the_requested_page(backend: Backend) {
     let server = backend.start_with(&["--trusted-origins", "https://app.example.com"]).await;
     let ada = server.sign_up("ada").await;
     let place = "https://app.example.com/choose?from=mail#form";
@@ -237,7 +237,7 @@ async fn a_link_leads_on_to_the_page_that_was_asked_for(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_redirect_leads_only_to_a_page_that_takes_the_link(backend: Backend) {
+async fn request_password_reset_redirect_to_page_without_reset_is_forbidden(backend: Backend) {
     let settings = ["--trusted-origins", "https://app.example.com", "--limit-mailbox", "3/1h"];
     let server = backend.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
@@ -270,7 +270,7 @@ async fn a_redirect_leads_only_to_a_page_that_takes_the_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_is_followed_to_a_page_that_is_named_and_ours(backend: Backend) {
+async fn reset_link_with_missing_or_foreign_callback_url_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = reset_link(&server, &ada.email).await;
@@ -305,7 +305,7 @@ async fn a_link_is_followed_to_a_page_that_is_named_and_ours(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn whatever_a_request_says_of_its_host_a_link_leads_to_the_public_url(backend: Backend) {
+async fn reset_link_ignores_forged_host_headers(backend: Backend) {
     let server = backend.start_with(&["--pages", "off"]).await;
     let ada = server.sign_up("ada").await;
     let request = server
@@ -331,7 +331,7 @@ async fn whatever_a_request_says_of_its_host_a_link_leads_to_the_public_url(back
 }
 
 #[apply(on_both_databases)]
-async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
+async fn newer_reset_link_supersedes_the_older_one(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -347,7 +347,7 @@ async fn a_newer_link_takes_an_older_ones_place(backend: Backend) {
 
 /// Neither the ids nor the ends of two links say which is newer: both are of a clock.
 #[apply(on_both_databases)]
-async fn of_two_links_the_newer_works_although_the_clock_was_set_back_in_between(backend: Backend) {
+async fn newer_reset_link_supersedes_even_if_the_clock_was_set_back(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let old = reset_link(&server, &ada.email).await;
@@ -361,7 +361,7 @@ async fn of_two_links_the_newer_works_although_the_clock_was_set_back_in_between
 }
 
 #[apply(on_both_databases)]
-async fn of_links_asked_for_at_once_one_works(backend: Backend) {
+async fn concurrent_reset_requests_leave_one_valid_link(backend: Backend) {
     let server = backend.start().await;
     for round in 0..4 {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -385,7 +385,7 @@ async fn of_links_asked_for_at_once_one_works(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_works_for_an_hour_and_no_second_longer(backend: Backend) {
+async fn reset_link_expires_after_one_hour(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -403,7 +403,7 @@ async fn a_link_works_for_an_hour_and_no_second_longer(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_hour_begins_when_the_mail_leaves(backend: Backend) {
+async fn reset_link_expiry_counts_from_when_the_email_is_sent(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -424,7 +424,7 @@ async fn the_hour_begins_when_the_mail_leaves(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_is_dead_once_the_address_it_went_to_is_another(backend: Backend) {
+async fn reset_link_is_invalid_once_the_email_has_changed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let eva = server.sign_up("eva").await;
@@ -446,7 +446,7 @@ async fn a_link_is_dead_once_the_address_it_went_to_is_another(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn who_has_moved_meanwhile_is_not_written_to_at_the_old_address(backend: Backend) {
+async fn queued_reset_link_is_not_sent_to_an_email_changed_meanwhile(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let moving = new_address_link(&server, &ada.browser, "ada@new.example").await;
@@ -464,7 +464,7 @@ async fn who_has_moved_meanwhile_is_not_written_to_at_the_old_address(backend: B
 }
 
 #[apply(on_both_databases)]
-async fn a_token_or_a_foreign_page_chooses_no_password(backend: Backend) {
+async fn reset_password_rejects_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = reset_link(&server, &ada.email).await;
@@ -474,7 +474,7 @@ async fn a_token_or_a_foreign_page_chooses_no_password(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_that_is_none_is_refused(backend: Backend) {
+async fn reset_password_with_invalid_link_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = secret_of(ada.browser.cookie.as_ref().unwrap());
@@ -497,7 +497,7 @@ async fn a_link_that_is_none_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_password_that_is_refused_does_not_spend_the_link(backend: Backend) {
+async fn reset_password_with_rejected_password_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = reset_link(&server, &ada.email).await;
@@ -510,7 +510,7 @@ async fn a_password_that_is_refused_does_not_spend_the_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_new_password_ends_every_session_and_every_other_link(backend: Backend) {
+async fn reset_password_revokes_all_sessions_tokens_and_other_links(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -543,7 +543,7 @@ async fn a_new_password_ends_every_session_and_every_other_link(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn it_confirms_the_address_and_ends_the_tokens_of_whoever_came_before(backend: Backend) {
+async fn reset_password_verifies_the_email_and_revokes_earlier_tokens(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     // Whoever signed up with this address has never shown that it is theirs.
@@ -570,7 +570,7 @@ async fn it_confirms_the_address_and_ends_the_tokens_of_whoever_came_before(back
 }
 
 #[apply(on_both_databases)]
-async fn its_owner_is_told_by_mail(backend: Backend) {
+async fn reset_password_notifies_the_user_by_email(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.sign_up("grace").await;
@@ -587,7 +587,7 @@ async fn its_owner_is_told_by_mail(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_use_a_link_at_once_one_succeeds(backend: Backend) {
+async fn concurrent_uses_of_a_reset_link_succeed_once(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(8) {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -613,7 +613,7 @@ async fn of_two_who_use_a_link_at_once_one_succeeds(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn no_sign_in_with_the_old_password_outlives_the_reset(backend: Backend) {
+async fn concurrent_sign_in_with_old_password_does_not_survive_password_reset(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
@@ -637,7 +637,7 @@ async fn no_sign_in_with_the_old_password_outlives_the_reset(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_was_invited_chooses_a_password_once_and_signs_in(backend: Backend) {
+async fn invited_user_sets_a_password_once_and_can_sign_in(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let (made, link) = invite(&server, &admin, "grace").await;
@@ -658,7 +658,7 @@ async fn who_was_invited_chooses_a_password_once_and_signs_in(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn a_first_password_changes_none_and_needs_no_notice(backend: Backend) {
+async fn first_password_of_invited_user_sends_no_change_notification(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let (_, link) = invite(&server, &admin, "grace").await;
@@ -674,7 +674,7 @@ async fn a_first_password_changes_none_and_needs_no_notice(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_invitation_works_for_three_days_and_no_second_longer(backend: Backend) {
+async fn invitation_link_expires_after_three_days(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let (_, link) = invite(&server, &admin, "ada").await;
@@ -696,7 +696,7 @@ async fn an_invitation_works_for_three_days_and_no_second_longer(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn a_password_that_the_operator_sets_ends_the_links_and_lets_nobody_in(backend: Backend) {
+async fn password_set_by_operator_revokes_links_and_keeps_user_deactivated(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;

@@ -9,7 +9,7 @@ async fn verify(browser: &Caller, password: &str) -> Reply {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_verifies_a_password(backend: Backend) {
+async fn verify_password_without_session_cookie_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     verify(&server.anonymous, PASSWORD).await.assert_problem(401, "UNAUTHORIZED");
@@ -18,7 +18,7 @@ async fn nobody_verifies_a_password(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_not_the_password_is_not_verified(backend: Backend) {
+async fn verify_password_with_wrong_password_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = with(newcomer("grace"), "password", NEW);
@@ -39,7 +39,7 @@ async fn what_is_not_the_password_is_not_verified(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_wrong_password_makes_no_session_fresh(backend: Backend) {
+async fn verify_password_with_wrong_password_leaves_the_session_stale(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.advance(days(1));
@@ -48,7 +48,7 @@ async fn a_wrong_password_makes_no_session_fresh(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_is_fresh_for_a_day_and_no_second_longer(backend: Backend) {
+async fn session_is_fresh_for_one_day_after_sign_up(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     advance_to_the_eve(&server, days(1));
@@ -62,7 +62,7 @@ async fn a_session_is_fresh_for_a_day_and_no_second_longer(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_password_entered_again_makes_the_session_fresh(backend: Backend) {
+async fn verify_password_makes_the_session_fresh(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -84,7 +84,7 @@ async fn the_password_entered_again_makes_the_session_fresh(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_password_entered_again_gives_the_session_another_secret(backend: Backend) {
+async fn verify_password_rotates_the_session_cookie(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let browser = ada.browser.with_password_entered().await;
@@ -97,7 +97,7 @@ async fn the_password_entered_again_gives_the_session_another_secret(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_enter_it_at_once_one_has_the_cookie(backend: Backend) {
+async fn concurrent_verify_password_sets_one_new_cookie(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     let ada = server.sign_up("ada").await;
     let mut browser = ada.browser;

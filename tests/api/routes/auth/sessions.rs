@@ -36,7 +36,7 @@ async fn seen(browser: &Caller) -> Value {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_has_sessions_to_see_or_end(backend: Backend) {
+async fn list_or_revoke_sessions_without_credentials_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     server.anonymous.get(LIST_SESSIONS).await.assert_problem(401, "UNAUTHORIZED");
     for path in [REVOKE_SESSION, REVOKE_SESSIONS, REVOKE_OTHERS] {
@@ -49,7 +49,7 @@ async fn nobody_has_sessions_to_see_or_end(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_neither_sees_nor_ends_sessions(backend: Backend) {
+async fn list_or_revoke_sessions_with_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up_admin("ada").await;
     let script = ada.token(&["read", "write", "admin"]).await;
@@ -62,7 +62,7 @@ async fn a_token_neither_sees_nor_ends_sessions(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_cannot_be_a_sessions_id_is_refused(backend: Backend) {
+async fn revoke_session_with_invalid_id_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for token in [json!("x".repeat(101)), json!("x\0"), json!(1), Value::Null] {
@@ -75,7 +75,7 @@ async fn what_cannot_be_a_sessions_id_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_not_signed_in_has_the_session_null(backend: Backend) {
+async fn get_session_without_valid_credentials_is_null(backend: Backend) {
     let server = backend.start().await;
     let junk = server.anonymous.with_cookie("portcullis=junk");
     let unknown = server.anonymous.with_token(&Server::unknown_token());
@@ -91,7 +91,7 @@ async fn who_is_not_signed_in_has_the_session_null(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_is_shown_with_all_that_it_has(backend: Backend) {
+async fn get_session_shows_every_field(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let signed_in = server
@@ -127,7 +127,7 @@ async fn a_session_is_shown_with_all_that_it_has(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn every_date_has_milliseconds_and_ends_in_z(backend: Backend) {
+async fn get_session_timestamps_have_milliseconds_and_end_in_z(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     // 2026-11-23T12:48:00.000789Z
@@ -148,7 +148,7 @@ async fn every_date_has_milliseconds_and_ends_in_z(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_has_a_user_and_the_session_null(backend: Backend) {
+async fn get_session_with_token_has_a_user_and_a_null_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
@@ -160,9 +160,7 @@ async fn a_token_has_a_user_and_the_session_null(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn any_request_extends_a_session_when_a_day_of_it_is_over_and_no_second_sooner(
-    backend: Backend,
-) {
+async fn session_idle_timeout_is_extended_by_any_request_once_a_day(backend: Backend) {
     let server = backend.start().await;
     for (at, (method, path)) in [
         (Method::GET, GET_SESSION),
@@ -220,9 +218,7 @@ async fn any_request_extends_a_session_when_a_day_of_it_is_over_and_no_second_so
 }
 
 #[apply(on_both_databases)]
-async fn many_requests_at_once_extend_a_session_by_one_write_and_show_its_end_before(
-    backend: Backend,
-) {
+async fn concurrent_requests_extend_a_session_with_one_write(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.advance(days(1));
@@ -245,7 +241,7 @@ async fn many_requests_at_once_extend_a_session_by_one_write_and_show_its_end_be
 }
 
 #[apply(on_both_databases)]
-async fn a_session_that_is_over_is_not_extended(backend: Backend) {
+async fn expired_session_is_not_extended(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.advance(days(7));
@@ -259,7 +255,7 @@ async fn a_session_that_is_over_is_not_extended(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_request_that_asks_not_to_refresh_does_not_extend_the_session(backend: Backend) {
+async fn get_session_with_disable_refresh_does_not_extend_the_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let begun = current(&ada.browser).await;
@@ -282,7 +278,7 @@ async fn a_request_that_asks_not_to_refresh_does_not_extend_the_session(backend:
 }
 
 #[apply(on_both_databases)]
-async fn an_unknown_wish_in_the_query_is_dropped(backend: Backend) {
+async fn get_session_ignores_unknown_query_parameters(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let path = format!("{GET_SESSION}?disableCookieCache=true");
@@ -290,7 +286,7 @@ async fn an_unknown_wish_in_the_query_is_dropped(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_for_now_is_never_extended_and_ends_after_a_day(backend: Backend) {
+async fn session_without_remember_me_expires_after_one_day_despite_use(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let browser = sign_in_for_now(&server, &ada).await;
@@ -310,7 +306,7 @@ async fn a_session_for_now_is_never_extended_and_ends_after_a_day(backend: Backe
 }
 
 #[apply(on_both_databases)]
-async fn however_often_it_is_used_a_session_ends_after_thirty_days(backend: Backend) {
+async fn session_absolute_timeout_is_thirty_days_despite_use(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let begun = server.now();
@@ -333,7 +329,7 @@ async fn however_often_it_is_used_a_session_ends_after_thirty_days(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn a_session_that_is_revoked_while_it_is_extended_is_not_revived(backend: Backend) {
+async fn concurrent_revocation_and_extension_leave_the_session_revoked(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for _ in 0..rounds(8) {
@@ -351,7 +347,7 @@ async fn a_session_that_is_revoked_while_it_is_extended_is_not_revived(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn the_list_has_every_live_session_newest_first(backend: Backend) {
+async fn list_sessions_shows_unexpired_ones_newest_first(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -379,7 +375,7 @@ async fn the_list_has_every_live_session_newest_first(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
+async fn list_sessions_pagination_uses_link_headers(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let mut created = vec![id_of(&ada.browser).await];
@@ -423,7 +419,7 @@ async fn the_list_comes_in_pages_that_a_header_links(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn one_session_is_ended_and_no_other(backend: Backend) {
+async fn revoke_session_ends_only_that_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -437,7 +433,7 @@ async fn one_session_is_ended_and_no_other(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_ends_their_own_session_loses_the_cookie_too(backend: Backend) {
+async fn revoke_current_session_removes_the_cookie(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -449,7 +445,7 @@ async fn who_ends_their_own_session_loses_the_cookie_too(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_ends_a_strangers_session_or_learns_of_it(backend: Backend) {
+async fn revoke_session_of_another_user_does_nothing_and_reveals_nothing(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let eve = server.sign_up_admin("eve").await;
@@ -466,7 +462,7 @@ async fn nobody_ends_a_strangers_session_or_learns_of_it(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn all_sessions_end_at_once(backend: Backend) {
+async fn revoke_sessions_ends_all_sessions_and_keeps_tokens(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -484,7 +480,7 @@ async fn all_sessions_end_at_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn all_other_sessions_end_and_ones_own_goes_on(backend: Backend) {
+async fn revoke_other_sessions_keeps_the_current_one(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -502,7 +498,7 @@ async fn all_other_sessions_end_and_ones_own_goes_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
+async fn session_last_seen_is_updated_at_most_once_a_minute(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let id = id_of(&ada.browser).await;
@@ -538,7 +534,7 @@ async fn when_a_session_was_last_used_is_noted_once_a_minute(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn when_a_token_was_last_used_is_noted_once_a_minute(backend: Backend) {
+async fn token_last_used_is_updated_at_most_once_a_minute(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let created = ada.create_token(json!({ "name": "script" })).await;

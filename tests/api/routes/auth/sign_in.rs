@@ -8,7 +8,7 @@ fn attempt(email: &str, password: &str) -> Value {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_learns_whether_it_was_the_address_or_the_password(backend: Backend) {
+async fn failed_sign_in_is_unauthorized_in_constant_time_without_enumeration(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     server.sign_up("ada").await;
@@ -42,7 +42,7 @@ async fn nobody_learns_whether_it_was_the_address_or_the_password(backend: Backe
 }
 
 #[apply(on_both_databases)]
-async fn who_is_locked_out_is_told_so_after_the_right_password(backend: Backend) {
+async fn sign_in_by_deactivated_user_is_forbidden_and_starts_no_session(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -59,7 +59,7 @@ async fn who_is_locked_out_is_told_so_after_the_right_password(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn what_cannot_be_an_address_or_a_password_is_refused(backend: Backend) {
+async fn sign_in_with_invalid_field_fails_validation(backend: Backend) {
     let server = backend.start().await;
     for email in ["", "ada", "ada@", "ada@example.com\0", "ada@exämple.com", "' OR 1=1 --"] {
         server
@@ -91,7 +91,7 @@ async fn what_cannot_be_an_address_or_a_password_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_form_signs_nobody_in(backend: Backend) {
+async fn sign_in_with_form_encoding_is_unsupported_media_type(backend: Backend) {
     let server = backend.start().await;
     server.sign_up("ada").await;
     let form = server
@@ -103,7 +103,7 @@ async fn a_form_signs_nobody_in(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_signs_nobody_in(backend: Backend) {
+async fn sign_in_with_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
@@ -114,7 +114,7 @@ async fn a_token_signs_nobody_in(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_callback_that_leads_elsewhere_is_refused(backend: Backend) {
+async fn sign_in_with_foreign_callback_url_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let port = server.anonymous.base.rsplit(':').next().unwrap();
@@ -138,7 +138,7 @@ async fn a_callback_that_leads_elsewhere_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_password_that_was_changed_is_refused(backend: Backend) {
+async fn sign_in_with_former_password_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let new = "a better one than before";
@@ -153,7 +153,7 @@ async fn a_password_that_was_changed_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_has_no_password_cannot_sign_in(backend: Backend) {
+async fn sign_in_by_user_without_password_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let sql = format!("UPDATE accounts SET password_hash = NULL WHERE user_id = '{}'", ada.id);
@@ -174,7 +174,7 @@ async fn who_has_no_password_cannot_sign_in(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn no_body_at_all_is_one_without_its_fields(backend: Backend) {
+async fn sign_in_without_body_fails_validation(backend: Backend) {
     let server = backend.start().await;
     Reply::of(server.anonymous.request(Method::POST, SIGN_IN))
         .await
@@ -185,7 +185,7 @@ async fn no_body_at_all_is_one_without_its_fields(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn signing_in_begins_a_session(backend: Backend) {
+async fn sign_in_starts_a_session_and_keeps_other_devices_signed_in(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let reply = server.anonymous.post(SIGN_IN, attempt("ADA@example.com", PASSWORD)).await;
@@ -206,7 +206,7 @@ async fn signing_in_begins_a_session(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn where_to_go_on_to_is_answered_only_where_it_was_asked(backend: Backend) {
+async fn sign_in_returns_the_callback_url_only_if_requested(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let base = &server.anonymous.base;
@@ -224,7 +224,7 @@ async fn where_to_go_on_to_is_answered_only_where_it_was_asked(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn every_sign_in_has_a_secret_of_its_own_and_ends_the_one_before(backend: Backend) {
+async fn sign_in_rotates_the_cookie_and_ends_the_browsers_previous_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let mut browser = ada.browser.clone();
@@ -243,7 +243,7 @@ async fn every_sign_in_has_a_secret_of_its_own_and_ends_the_one_before(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn two_devices_may_sign_in_at_once(backend: Backend) {
+async fn concurrent_sign_ins_on_two_devices_both_succeed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for _ in 0..4 {
@@ -254,7 +254,7 @@ async fn two_devices_may_sign_in_at_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_refused_sign_in_leaves_the_browsers_session_alone(backend: Backend) {
+async fn failed_sign_in_keeps_the_browsers_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let reply = ada.browser.post(SIGN_IN, attempt(&ada.email, "not the password")).await;
@@ -264,7 +264,7 @@ async fn a_refused_sign_in_leaves_the_browsers_session_alone(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_planted_cookie_is_not_adopted(backend: Backend) {
+async fn sign_in_does_not_adopt_a_planted_session_cookie(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let eve = server.sign_up("eve").await;
@@ -284,7 +284,7 @@ pub(super) fn weak_hash() -> String {
 }
 
 #[apply(on_both_databases)]
-async fn a_weaker_hash_is_made_again_when_its_password_is_seen(backend: Backend) {
+async fn sign_in_rehashes_a_weaker_password_hash_once(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     let ada = server.sign_up("ada").await;
     let weak = weak_hash();
@@ -306,7 +306,7 @@ async fn a_weaker_hash_is_made_again_when_its_password_is_seen(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn two_sign_ins_that_both_make_a_hash_again_both_succeed(backend: Backend) {
+async fn concurrent_sign_ins_that_rehash_both_succeed(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     let ada = server.sign_up("ada").await;
     let weak = weak_hash();

@@ -1,7 +1,7 @@
 use super::*;
 
 #[apply(on_both_databases)]
-async fn a_token_signs_nobody_out(backend: Backend) {
+async fn sign_out_with_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
@@ -15,7 +15,7 @@ async fn a_token_signs_nobody_out(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_foreign_page_signs_nobody_out(backend: Backend) {
+async fn csrf_sign_out_from_foreign_origin_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = ada.browser.cookie.clone().unwrap();
@@ -34,7 +34,7 @@ async fn a_foreign_page_signs_nobody_out(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_at_all_may_sign_out(backend: Backend) {
+async fn sign_out_without_session_succeeds(backend: Backend) {
     let server = backend.start().await;
     let reply = server.anonymous.post(SIGN_OUT, json!({})).await;
     assert_eq!(reply.header("set-cookie"), None, "there is no cookie to remove");
@@ -46,7 +46,7 @@ async fn nobody_at_all_may_sign_out(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_that_was_signed_out_is_dead_wherever_it_is_replayed(backend: Backend) {
+async fn sign_out_revokes_the_session_and_is_idempotent(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -70,7 +70,7 @@ async fn a_cookie_that_was_signed_out_is_dead_wherever_it_is_replayed(backend: B
 }
 
 #[apply(on_both_databases)]
-async fn the_cookie_is_removed_as_it_was_set(backend: Backend) {
+async fn sign_out_removes_the_cookie_with_its_original_attributes(backend: Backend) {
     let https: &[&str] = &["--public-url", "https://example.com"];
     for settings in [&[], https] {
         let server = backend.start_with(settings).await;
@@ -96,7 +96,7 @@ async fn the_cookie_is_removed_as_it_was_set(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_locked_out_may_still_end_their_session(backend: Backend) {
+async fn sign_out_by_deactivated_user_ends_the_session(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -111,7 +111,7 @@ async fn who_is_locked_out_may_still_end_their_session(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn another_tabs_late_answer_does_not_revive_the_session(backend: Backend) {
+async fn concurrent_requests_do_not_revive_a_signed_out_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for _ in 0..rounds(8) {

@@ -3,7 +3,7 @@ use portcullis::store::users;
 use super::*;
 
 #[apply(on_both_databases)]
-async fn fields_that_do_not_fit_are_all_named_at_once(backend: Backend) {
+async fn sign_up_reports_all_invalid_fields_at_once(backend: Backend) {
     let server = backend.start().await;
     let body =
         json!({ "name": " ", "email": "nobody", "image": "javascript:x", "password": PASSWORD });
@@ -22,7 +22,7 @@ async fn fields_that_do_not_fit_are_all_named_at_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_field_that_does_not_fit_is_named_and_nobody_is_signed_up(backend: Backend) {
+async fn sign_up_with_invalid_field_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let long = format!("{}@example.com", "a".repeat(243));
     let unfit = [
@@ -66,7 +66,7 @@ async fn a_field_that_does_not_fit_is_named_and_nobody_is_signed_up(backend: Bac
 
 /// Accounts of an earlier release may have such an email.
 #[apply(on_both_databases)]
-async fn an_email_without_a_dot_is_none_to_sign_up_with_but_one_to_sign_in_with(backend: Backend) {
+async fn sign_in_accepts_email_without_a_dot_and_sign_up_accepts_localhost(backend: Backend) {
     let server = backend.start().await;
     let dotless = json!({ "email": "ada@example" });
     let sign_in = with(dotless.clone(), "password", PASSWORD);
@@ -82,7 +82,7 @@ async fn an_email_without_a_dot_is_none_to_sign_up_with_but_one_to_sign_in_with(
 }
 
 #[apply(on_both_databases)]
-async fn a_password_that_is_short_long_or_common_is_refused(backend: Backend) {
+async fn sign_up_with_short_long_or_common_password_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let refused = [
         (String::new(), "PASSWORD_TOO_SHORT"),
@@ -103,7 +103,7 @@ async fn a_password_that_is_short_long_or_common_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_password_that_everybody_knows_is_refused(backend: Backend) {
+async fn sign_up_with_password_from_name_email_or_site_is_rejected(backend: Backend) {
     let server = backend.start_with(&["--name", "Analytical Engines"]).await;
     for password in ["ada@example.com", "ADA-example1", "Analytical Engines", "enginesAda2024"] {
         let reply =
@@ -116,7 +116,7 @@ async fn a_password_that_everybody_knows_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_address_is_taken_in_whatever_letters(backend: Backend) {
+async fn sign_up_with_taken_email_in_any_case_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for email in ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@example.Com"] {
@@ -135,7 +135,7 @@ async fn an_address_is_taken_in_whatever_letters(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_no_json_is_a_bad_request(backend: Backend) {
+async fn sign_up_with_malformed_json_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let whole = newcomer("ada").to_string();
     let broken: [&[u8]; 7] = [
@@ -153,7 +153,7 @@ async fn what_is_no_json_is_a_bad_request(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_nested_deep_breaks_nothing(backend: Backend) {
+async fn sign_up_with_deeply_nested_json_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
     for field in ["name", "password", "rememberMe", "unknown"] {
@@ -163,7 +163,7 @@ async fn what_is_nested_deep_breaks_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_form_is_not_taken(backend: Backend) {
+async fn sign_up_without_json_content_type_is_unsupported_media_type(backend: Backend) {
     let server = backend.start().await;
     let form = "name=ada&email=ada%40example.com&password=correct+horse+battery+staple";
     let json = newcomer("ada").to_string();
@@ -189,7 +189,7 @@ async fn a_form_is_not_taken(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_body_over_64_kib_is_not_read(backend: Backend) {
+async fn sign_up_with_body_over_64_kib_is_payload_too_large(backend: Backend) {
     let server = backend.start().await;
     let around = with(newcomer("ada"), "padding", "").to_string().len();
     let of_size = |size: usize| with(newcomer("ada"), "padding", "x".repeat(size - around));
@@ -200,7 +200,7 @@ async fn a_body_over_64_kib_is_not_read(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn where_sign_up_is_closed_nobody_signs_up(backend: Backend) {
+async fn sign_up_when_closed_is_rejected(backend: Backend) {
     let server = backend.start_with(&["--sign-up", "closed"]).await;
     let reply = server.anonymous.post(SIGN_UP, newcomer("ada")).await;
     assert_eq!(reply.header("set-cookie"), None);
@@ -213,7 +213,7 @@ async fn where_sign_up_is_closed_nobody_signs_up(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_callback_that_leads_elsewhere_is_refused(backend: Backend) {
+async fn sign_up_with_foreign_callback_url_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
         let body = with(newcomer("ada"), "callbackURL", url);
@@ -224,7 +224,7 @@ async fn a_callback_that_leads_elsewhere_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_signs_nobody_up(backend: Backend) {
+async fn sign_up_with_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let script = server.sign_up("ada").await.token(&["read", "write"]).await;
     script.post(SIGN_UP, newcomer("eve")).await.assert_problem(403, "cookie_required");
@@ -232,7 +232,7 @@ async fn a_token_signs_nobody_up(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_foreign_page_signs_nobody_up(backend: Backend) {
+async fn csrf_sign_up_or_sign_in_from_foreign_origin_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let refused: [(&[(&str, &str)], &str); 8] = [
         (&[("Origin", "http://evil.example")], "INVALID_ORIGIN"),
@@ -264,14 +264,14 @@ async fn a_foreign_page_signs_nobody_up(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_no_browser_needs_no_origin(backend: Backend) {
+async fn sign_up_and_sign_in_without_browser_headers_need_no_origin(backend: Backend) {
     let server = backend.start().await;
     post_with(&server, SIGN_UP, &[], &newcomer("ada")).await.expect(200);
     post_with(&server, SIGN_IN, &[], &newcomer("ada")).await.expect(200);
 }
 
 #[apply(on_both_databases)]
-async fn no_body_at_all_is_one_without_its_fields(backend: Backend) {
+async fn sign_up_without_body_or_required_field_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let bare = Reply::of(server.anonymous.request(Method::POST, SIGN_UP)).await;
     bare.assert_problem(400, "VALIDATION_ERROR");
@@ -286,7 +286,7 @@ async fn no_body_at_all_is_one_without_its_fields(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn signing_up_makes_an_account_and_its_first_session(backend: Backend) {
+async fn sign_up_creates_a_user_and_starts_a_session(backend: Backend) {
     let server = backend.start().await;
     let body = with(newcomer("ada"), "image", "https://example.com/ada.png");
     let reply = server.anonymous.post(SIGN_UP, body).await;
@@ -312,7 +312,7 @@ async fn signing_up_makes_an_account_and_its_first_session(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_a_newcomer_is_not_asked_is_dropped(backend: Backend) {
+async fn sign_up_ignores_fields_a_user_may_not_set(backend: Backend) {
     let server = backend.start().await;
     let mut body = newcomer("eve");
     let dropped = json!({
@@ -341,7 +341,7 @@ async fn what_a_newcomer_is_not_asked_is_dropped(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_address_is_kept_in_lower_case(backend: Backend) {
+async fn sign_up_stores_the_email_in_lower_case(backend: Backend) {
     let server = backend.start().await;
     let body = with(newcomer("ada"), "email", "Ada.LOVELACE@Example.COM");
     let answer = server.anonymous.post(SIGN_UP, body).await.expect(200);
@@ -354,7 +354,7 @@ async fn an_address_is_kept_in_lower_case(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_want_one_address_at_once_one_gets_it(backend: Backend) {
+async fn concurrent_sign_ups_with_the_same_email_succeed_once(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(8) {
         let name = format!("twin{round}");
@@ -374,7 +374,7 @@ async fn of_two_who_want_one_address_at_once_one_gets_it(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_password_may_be_long_and_of_any_letters(backend: Backend) {
+async fn sign_up_accepts_long_unicode_passwords_which_must_match_exactly(backend: Backend) {
     let server = backend.start().await;
     let passwords = [
         "пароль, длинный и хороший".to_owned(),
@@ -404,7 +404,7 @@ async fn a_password_may_be_long_and_of_any_letters(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn control_characters_are_refused_and_break_nothing(backend: Backend) {
+async fn sign_up_with_control_characters_is_rejected(backend: Backend) {
     let server = backend.start().await;
     for character in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}'] {
         for field in ["name", "email", "image", "callbackURL"] {
@@ -423,7 +423,7 @@ async fn control_characters_are_refused_and_break_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_cookie_over_http_is_for_this_host_and_thirty_days(backend: Backend) {
+async fn session_cookie_over_http_is_http_only_and_lasts_thirty_days(backend: Backend) {
     let server = backend.start().await;
     for path in [SIGN_UP, SIGN_IN] {
         let reply = server.anonymous.post(path, newcomer("ada")).await;
@@ -436,7 +436,7 @@ async fn the_cookie_over_http_is_for_this_host_and_thirty_days(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn the_cookie_over_https_is_a_host_cookie(backend: Backend) {
+async fn session_cookie_over_https_is_secure_with_host_prefix(backend: Backend) {
     let server = backend.start_with(&["--public-url", "https://example.com"]).await;
     let headers = [("Origin", "https://example.com")];
     server.anonymous.post(SIGN_UP, newcomer("ada")).await.assert_problem(403, "INVALID_ORIGIN");
@@ -461,7 +461,7 @@ async fn the_cookie_over_https_is_a_host_cookie(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_that_is_not_to_be_remembered_ends_with_the_browser(backend: Backend) {
+async fn session_cookie_without_remember_me_ends_with_the_browser(backend: Backend) {
     let server = backend.start().await;
     let body = with(newcomer("ada"), "rememberMe", false);
     for path in [SIGN_UP, SIGN_IN] {
@@ -473,7 +473,7 @@ async fn a_session_that_is_not_to_be_remembered_ends_with_the_browser(backend: B
 }
 
 #[apply(on_both_databases)]
-async fn the_cookies_secret_is_in_no_body(backend: Backend) {
+async fn session_cookie_secret_is_in_no_response_body(backend: Backend) {
     let server = backend.start().await;
     let reply = server.anonymous.post(SIGN_UP, newcomer("ada")).await;
     let cookie = reply.cookie().unwrap();
@@ -505,7 +505,7 @@ async fn the_cookies_secret_is_in_no_body(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_session_that_the_browser_had_ends(backend: Backend) {
+async fn sign_up_ends_the_browsers_previous_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
@@ -520,7 +520,7 @@ async fn the_session_that_the_browser_had_ends(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_planted_cookie_is_not_adopted(backend: Backend) {
+async fn sign_up_does_not_adopt_a_planted_session_cookie(backend: Backend) {
     let server = backend.start().await;
     let eve = server.sign_up("eve").await;
     let ended = server.sign_in(&eve).await;

@@ -178,7 +178,7 @@ fn foreign_targets(server: &Server) -> Vec<String> {
 }
 
 #[apply(on_both_databases)]
-async fn no_operation_leads_to_a_foreign_place(backend: Backend) {
+async fn callback_url_to_foreign_origin_is_forbidden_in_every_operation(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ada = server.sign_up("ada").await;
     let verify = server.last_mail_to(&ada.email).await.secret();
@@ -228,7 +228,7 @@ async fn no_operation_leads_to_a_foreign_place(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
+async fn callback_url_to_own_or_trusted_origin_is_followed(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ours = server.state.site.public_url.clone();
     let base = server.anonymous.base.clone();
@@ -270,7 +270,7 @@ async fn links_lead_on_to_ours_and_to_the_trusted(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_page_of_a_trusted_origin_asks_first_and_is_let(backend: Backend) {
+async fn cors_preflight_from_trusted_origin_is_allowed(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     for path in [SIGN_IN, "/api/projects", "/api/nothing"] {
         let reply = Reply::of(preflight(&server, path, APP)).await;
@@ -292,7 +292,7 @@ async fn a_page_of_a_trusted_origin_asks_first_and_is_let(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_method_that_no_operation_has_is_not_let(backend: Backend) {
+async fn cors_preflight_for_unsupported_method_is_rejected(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ask = |method: &str, headers: &str| {
         Reply::of(preflight_of(&server, SIGN_IN, APP, method, headers))
@@ -308,7 +308,7 @@ async fn a_method_that_no_operation_has_is_not_let(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_page_of_a_trusted_origin_may_send_any_header_and_no_other_page_may(backend: Backend) {
+async fn cors_preflight_allows_any_header_from_trusted_origins_only(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ask =
         |origin: &str, headers: &str| Reply::of(preflight_of(&server, ME, origin, "GET", headers));
@@ -332,7 +332,7 @@ async fn a_page_of_a_trusted_origin_may_send_any_header_and_no_other_page_may(ba
 }
 
 #[apply(on_both_databases)]
-async fn a_page_of_a_trusted_origin_acts_for_who_is_signed_in(backend: Backend) {
+async fn cors_request_from_trusted_origin_acts_with_the_session_cookie(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let body = newcomer("ada");
     let reply =
@@ -366,7 +366,7 @@ async fn a_page_of_a_trusted_origin_acts_for_who_is_signed_in(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn a_page_of_a_trusted_origin_may_read_errors_too(backend: Backend) {
+async fn cors_error_responses_are_readable_by_trusted_origins(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ada = server.sign_up("ada").await;
     let large = json!({ "name": "x".repeat(70_000) });
@@ -402,7 +402,7 @@ async fn a_page_of_a_trusted_origin_may_read_errors_too(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_page_of_another_origin_reads_nothing_and_does_nothing(backend: Backend) {
+async fn csrf_requests_from_foreign_origins_are_forbidden_and_unreadable(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ada = server.sign_up("ada").await;
     let change = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
@@ -436,7 +436,7 @@ async fn a_page_of_another_origin_reads_nothing_and_does_nothing(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn a_page_of_another_origin_is_told_nothing_of_cors(backend: Backend) {
+async fn cors_headers_are_absent_for_foreign_origins(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     for origin in FOREIGN {
         let reply = Reply::of(from_page(&server.anonymous, Method::GET, ME, origin)).await;
@@ -449,7 +449,7 @@ async fn a_page_of_another_origin_is_told_nothing_of_cors(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_preflight_that_is_refused_is_a_problem_like_any_refusal(backend: Backend) {
+async fn cors_preflight_that_is_rejected_returns_a_problem(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let foreign = preflight(&server, SIGN_IN, "https://evil.example");
     let method = server
@@ -466,7 +466,7 @@ async fn a_preflight_that_is_refused_is_a_problem_like_any_refusal(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn each_of_several_origins_is_named_alone(backend: Backend) {
+async fn cors_response_names_only_the_requesting_trusted_origin(backend: Backend) {
     let origins = "https://APP.example.com:443/, http://localhost:5173";
     let server = backend.start_with(&["--trusted-origins", origins]).await;
     let ada = server.sign_up("ada").await;
@@ -486,7 +486,7 @@ async fn each_of_several_origins_is_named_alone(backend: Backend) {
 
 /// Apps serve their pages from a scheme of their own, whose origin a URL parser reports as opaque.
 #[apply(on_both_databases)]
-async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
+async fn trusted_origin_with_an_app_scheme_is_allowed(backend: Backend) {
     let apps = ["capacitor://localhost", "tauri://localhost", "ionic://localhost:8100"];
     let server = backend.start_with(&["--trusted-origins", &apps.join(",")]).await;
     let ada = server.sign_up("ada").await;
@@ -526,7 +526,7 @@ async fn a_page_of_an_app_acts_if_its_origin_is_trusted(backend: Backend) {
 /// A browser serialises an origin in exactly one way. Another spelling was not sent by a browser, even if it
 /// parses to the same origin.
 #[apply(on_both_databases)]
-async fn an_origin_is_compared_as_text(backend: Backend) {
+async fn trusted_origin_is_compared_as_exact_text(backend: Backend) {
     let server = backend.start_with(&["--trusted-origins", "https://Bücher.example:443/"]).await;
     let ada = server.sign_up("ada").await;
     let rename = json!({ "name": "Ada" });
@@ -549,7 +549,7 @@ async fn an_origin_is_compared_as_text(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn our_own_pages_need_no_leave(backend: Backend) {
+async fn own_origin_needs_no_trusted_origins_entry(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ada = server.sign_up("ada").await;
     for origin in [&server.anonymous.base, &server.anonymous.base.replace("127.0.0.1", "localhost")]
@@ -560,7 +560,7 @@ async fn our_own_pages_need_no_leave(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn where_no_origin_is_trusted_nothing_is_said_of_cors(backend: Backend) {
+async fn cors_headers_are_absent_without_trusted_origins(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let own = server.anonymous.base.clone();
@@ -584,7 +584,7 @@ async fn where_no_origin_is_trusted_nothing_is_said_of_cors(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_for_pages_of_other_sites_says_so_and_is_secure(backend: Backend) {
+async fn cookie_same_site_none_is_secure_and_still_prevents_csrf(backend: Backend) {
     let https = ["--public-url", "https://api.example.com"];
     let settings = [&https[..], &TRUSTED, &["--cookie-same-site", "none"]].concat();
     let server = backend.start_with(&settings).await;
@@ -621,7 +621,7 @@ async fn a_cookie_for_pages_of_other_sites_says_so_and_is_secure(backend: Backen
 }
 
 #[tokio::test]
-async fn a_cookie_for_pages_of_other_sites_is_not_sent_over_http() {
+async fn cookie_same_site_none_without_https_public_url_fails_to_start() {
     for public_url in [None, Some("http://api.example.com")] {
         let folder = TempDir::new().unwrap();
         let url = Backend::Sqlite.database(folder.path()).await;

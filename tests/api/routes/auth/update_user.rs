@@ -5,7 +5,7 @@ async fn update(browser: &Caller, body: Value) -> Reply {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_changes_anothers_profile(backend: Backend) {
+async fn update_user_rejects_anonymous_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "name": "eve", "image": "https://evil.example/" });
@@ -15,7 +15,7 @@ async fn nobody_changes_anothers_profile(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_no_name_or_picture_is_refused(backend: Backend) {
+async fn update_user_with_invalid_name_or_image_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let before = user_of(&ada.browser).await;
@@ -43,7 +43,7 @@ async fn what_is_no_name_or_picture_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn an_address_is_not_changed_here(backend: Backend) {
+async fn update_user_with_email_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let before = user_of(&ada.browser).await;
@@ -55,7 +55,7 @@ async fn an_address_is_not_changed_here(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nobody_gives_themselves_a_role(backend: Backend) {
+async fn update_user_with_role_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let before = user_of(&ada.browser).await;
@@ -76,7 +76,7 @@ async fn nobody_gives_themselves_a_role(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn nothing_to_change_is_refused(backend: Backend) {
+async fn update_user_without_fields_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let before = user_of(&ada.browser).await;
@@ -96,7 +96,7 @@ async fn nothing_to_change_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_name_is_changed_and_nothing_else(backend: Backend) {
+async fn update_user_changes_the_name_and_nothing_else(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -118,7 +118,7 @@ async fn a_name_is_changed_and_nothing_else(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_picture_is_set_and_changed_and_taken_away(backend: Backend) {
+async fn update_user_sets_changes_and_clears_the_image(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let longest = format!("https://example.com/{}", "x".repeat(2048 - 20));
@@ -136,7 +136,7 @@ async fn a_picture_is_set_and_changed_and_taken_away(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_nobody_may_say_of_themselves_is_dropped(backend: Backend) {
+async fn update_user_ignores_fields_a_user_may_not_set(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;

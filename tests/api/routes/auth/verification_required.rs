@@ -35,7 +35,7 @@ async fn rows(server: &Server, table: &str) -> usize {
 }
 
 #[apply(on_both_databases)]
-async fn what_does_not_fit_is_refused_for_any_address(backend: Backend) {
+async fn sign_up_with_invalid_field_is_rejected_for_new_and_taken_emails(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     confirmed(&server, "ada").await;
     for name in ["ada", "new"] {
@@ -51,7 +51,7 @@ async fn what_does_not_fit_is_refused_for_any_address(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn signing_up_answers_the_same_for_any_address(backend: Backend) {
+async fn sign_up_prevents_enumeration_of_taken_emails(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let admin = server.make_admin(confirmed(&server, "admin").await).await;
     confirmed(&server, "taken").await;
@@ -99,7 +99,7 @@ async fn signing_up_answers_the_same_for_any_address(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_signs_up_with_a_taken_address_changes_nothing_there(backend: Backend) {
+async fn sign_up_with_taken_email_changes_nothing(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let ada = confirmed(&server, "ada").await;
     let before = user_of(&ada.browser).await;
@@ -115,7 +115,7 @@ async fn who_signs_up_with_a_taken_address_changes_nothing_there(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn nobody_comes_in_before_the_address_is_confirmed(backend: Backend) {
+async fn sign_in_before_email_verification_is_forbidden(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let user = sign_up(&server, "ada", PASSWORD).await.expect(200)["user"].clone();
     let email = "ada@example.com";
@@ -142,7 +142,7 @@ async fn nobody_comes_in_before_the_address_is_confirmed(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_has_lost_the_link_asks_for_another(backend: Backend) {
+async fn unverified_user_can_verify_with_a_new_link_or_password_reset(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     for name in ["ada", "grace"] {
         sign_up(&server, name, PASSWORD).await.expect(200);
@@ -165,7 +165,7 @@ async fn who_has_lost_the_link_asks_for_another(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_locked_out_is_told_that_and_not_to_confirm(backend: Backend) {
+async fn sign_in_by_deactivated_unverified_user_reports_deactivation(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let id = sign_up(&server, "ada", PASSWORD).await.expect(200)["user"]["id"].clone();
@@ -180,7 +180,7 @@ async fn who_is_locked_out_is_told_that_and_not_to_confirm(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_owner_of_a_taken_address_is_told_and_may_choose_a_password(backend: Backend) {
+async fn sign_up_with_taken_email_sends_its_owner_a_reset_link(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let ada = confirmed(&server, "ada").await;
@@ -208,7 +208,7 @@ async fn the_owner_of_a_taken_address_is_told_and_may_choose_a_password(backend:
 }
 
 #[apply(on_both_databases)]
-async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(backend: Backend) {
+async fn unverified_password_and_link_stop_once_the_email_owner_resets(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let theirs = "the password of the one who was first";
     let email = "ada@example.com";
@@ -235,9 +235,7 @@ async fn who_signed_up_first_with_anothers_address_is_out_once_its_owner_comes(b
 }
 
 #[apply(on_both_databases)]
-async fn of_two_who_sign_up_with_one_address_at_once_neither_learns_who_was_first(
-    backend: Backend,
-) {
+async fn concurrent_sign_ups_with_the_same_email_get_identical_responses(backend: Backend) {
     let server = backend.start_with_slow_hashing(&REQUIRED).await;
     for round in 0..rounds(6) {
         let name = format!("twin{round}");
@@ -261,7 +259,7 @@ async fn of_two_who_sign_up_with_one_address_at_once_neither_learns_who_was_firs
 }
 
 #[apply(on_both_databases)]
-async fn who_was_invited_has_confirmed_the_address_by_choosing_a_password(backend: Backend) {
+async fn invited_user_verifies_the_email_by_setting_a_password(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let body = json!({ "name": "grace", "email": "grace@example.com" });

@@ -48,7 +48,7 @@ impl MailedLink for VerifyEmail {
 mailed_link!(VerifyEmail);
 
 #[apply(on_both_databases)]
-async fn a_token_or_a_foreign_page_asks_for_no_link(backend: Backend) {
+async fn send_verification_email_rejects_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email });
@@ -57,7 +57,7 @@ async fn a_token_or_a_foreign_page_asks_for_no_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_no_address_is_refused(backend: Backend) {
+async fn send_verification_email_with_invalid_email_or_callback_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let body = json!({ "email": "ada@example.com" });
     let unfit = [
@@ -82,7 +82,7 @@ async fn what_is_no_address_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_not_signed_in_gets_the_same_answer_for_any_address(backend: Backend) {
+async fn send_verification_email_without_session_prevents_enumeration(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let (ada, _) = newcomer_with_link(&server, "ada").await;
@@ -108,7 +108,7 @@ async fn who_is_not_signed_in_gets_the_same_answer_for_any_address(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn the_work_that_is_asked_for_is_the_same_for_any_address(backend: Backend) {
+async fn send_verification_email_queues_the_same_work_for_any_email(backend: Backend) {
     let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
     lock_out(&people[0], &people[2]).await;
     let set =
@@ -130,7 +130,7 @@ async fn the_work_that_is_asked_for_is_the_same_for_any_address(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn who_is_signed_in_asks_for_their_own_address_only(backend: Backend) {
+async fn send_verification_email_in_a_session_is_only_for_the_own_email(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
@@ -150,7 +150,7 @@ async fn who_is_signed_in_asks_for_their_own_address_only(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_carries_no_link_confirms_nothing(backend: Backend) {
+async fn verify_email_with_invalid_link_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     for query in ["", "?", "?token", "?callbackURL=/", "?token=a&token=b"] {
@@ -169,7 +169,7 @@ async fn what_carries_no_link_confirms_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_confirms_nothing_and_spends_nothing(backend: Backend) {
+async fn verify_email_with_token_is_forbidden_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     for scopes in [&["read"][..], &["read", "write"]] {
@@ -179,7 +179,7 @@ async fn a_token_confirms_nothing_and_spends_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_does_not_lead_elsewhere_and_is_not_spent_by_trying(backend: Backend) {
+async fn verify_email_with_foreign_callback_url_is_forbidden_and_keeps_link(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     for url in ["https://evil.example", "%2F%2Fevil.example", "/%5Cevil.example", ""] {
@@ -193,7 +193,7 @@ async fn a_link_does_not_lead_elsewhere_and_is_not_spent_by_trying(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn an_address_is_confirmed_once(backend: Backend) {
+async fn verify_email_is_idempotent_and_keeps_sessions(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     let (grace, _) = newcomer_with_link(&server, "grace").await;
@@ -221,7 +221,7 @@ async fn an_address_is_confirmed_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_works_for_an_hour_and_is_remembered_for_a_day(backend: Backend) {
+async fn verification_link_expires_after_one_hour_and_is_deleted_a_day_later(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     let (grace, late) = newcomer_with_link(&server, "grace").await;
@@ -245,9 +245,7 @@ async fn a_link_works_for_an_hour_and_is_remembered_for_a_day(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn the_link_in_the_mail_leads_to_a_page_of_ours_which_does_nothing_by_itself(
-    backend: Backend,
-) {
+async fn verification_link_opens_a_page_which_verifies_nothing_by_itself(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let letter = server.last_mail_to(&ada.email).await;
@@ -273,7 +271,7 @@ async fn the_link_in_the_mail_leads_to_a_page_of_ours_which_does_nothing_by_itse
 }
 
 #[apply(on_both_databases)]
-async fn the_page_of_a_link_leads_on_to_where_a_link_may_lead_and_nowhere_else(backend: Backend) {
+async fn verification_page_continues_only_to_own_or_trusted_origins(backend: Backend) {
     let server = backend.start_with(&["--trusted-origins", "https://app.example.com"]).await;
     for place in ["/welcome?a=b", "https://app.example.com/in"] {
         let email = format!("ada{}@example.com", place.len());
@@ -301,7 +299,7 @@ async fn the_page_of_a_link_leads_on_to_where_a_link_may_lead_and_nowhere_else(b
 }
 
 #[apply(on_both_databases)]
-async fn without_our_pages_the_link_in_the_mail_is_the_protocols(backend: Backend) {
+async fn verification_link_with_pages_off_points_to_the_api(backend: Backend) {
     let server = backend.start_with(&["--pages", "off"]).await;
     let ours = server.state.site.public_url.clone();
     let body = with(newcomer("ada"), "callbackURL", "/welcome");
@@ -317,7 +315,7 @@ async fn without_our_pages_the_link_in_the_mail_is_the_protocols(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn a_get_in_the_users_own_browser_confirms_and_ends_nothing(backend: Backend) {
+async fn verify_email_by_get_in_own_session_revokes_nothing(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     let phone = server.sign_in(&ada).await;
@@ -331,7 +329,7 @@ async fn a_get_in_the_users_own_browser_confirms_and_ends_nothing(backend: Backe
 }
 
 #[apply(on_both_databases)]
-async fn a_get_from_elsewhere_confirms_and_ends_what_an_attacker_may_hold(backend: Backend) {
+async fn verify_email_by_get_without_own_session_revokes_sessions_and_tokens(backend: Backend) {
     let server = backend.start().await;
     let (grace, _) = newcomer_with_link(&server, "grace").await;
     for (name, follower) in [("ada", &server.anonymous), ("eva", &grace.browser)] {
@@ -353,7 +351,7 @@ async fn a_get_from_elsewhere_confirms_and_ends_what_an_attacker_may_hold(backen
 }
 
 #[apply(on_both_databases)]
-async fn a_used_link_shows_no_error_for_as_long_as_it_would_have_worked(backend: Backend) {
+async fn used_verification_link_succeeds_again_until_it_expires(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     let until = server.now() + HOUR;
@@ -378,7 +376,7 @@ async fn a_used_link_shows_no_error_for_as_long_as_it_would_have_worked(backend:
 }
 
 #[apply(on_both_databases)]
-async fn a_link_leads_on_to_the_page_that_was_asked_for(backend: Backend) {
+async fn verification_link_redirects_to_the_requested_page(backend: Backend) {
     let server = backend.start().await;
     let ours = server.state.site.public_url.join("/welcome").unwrap();
     let page = "/welcome?first=1&x=%C3%BC#top";
@@ -408,7 +406,7 @@ async fn a_link_leads_on_to_the_page_that_was_asked_for(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn head_spends_no_link(backend: Backend) {
+async fn verify_email_with_head_is_method_not_allowed_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     let path = format!("{VERIFY_EMAIL}?token={link}");
@@ -420,7 +418,7 @@ async fn head_spends_no_link(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_is_dead_once_the_address_it_went_to_is_another(backend: Backend) {
+async fn verification_link_is_invalid_once_the_email_has_changed(backend: Backend) {
     let server = backend.start().await;
     let (ada, link) = newcomer_with_link(&server, "ada").await;
     let sql = format!("UPDATE users SET email = 'ada@new.example' WHERE id = '{}'", ada.id);
@@ -500,7 +498,7 @@ impl Way {
 }
 
 #[apply(on_both_databases)]
-async fn a_link_for_one_purpose_serves_no_other_and_is_not_spent_by_trying(backend: Backend) {
+async fn mailed_link_for_another_purpose_is_rejected_and_not_consumed(backend: Backend) {
     let server = backend.start().await;
     let mut tried = 0;
     for purpose in For::ALL {

@@ -7,7 +7,7 @@ use super::*;
 const PATH: &str = "/api/projects";
 
 #[apply(on_both_databases)]
-async fn all_that_is_wrong_is_said_at_once(backend: Backend) {
+async fn create_project_reports_all_invalid_fields_at_once(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "name": "", "description": "\0" });
@@ -16,7 +16,7 @@ async fn all_that_is_wrong_is_said_at_once(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn broken_json_says_where_it_breaks(backend: Backend) {
+async fn create_project_with_malformed_json_reports_line_and_column(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let broken: [(&[u8], &str); 6] = [
@@ -40,7 +40,7 @@ async fn broken_json_says_where_it_breaks(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn what_is_not_sent_as_json_is_refused(backend: Backend) {
+async fn create_project_without_json_content_type_is_unsupported_media_type(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json"] {
@@ -59,7 +59,7 @@ async fn what_is_not_sent_as_json_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_body_over_64_kib_is_refused(backend: Backend) {
+async fn create_project_with_body_over_64_kib_is_payload_too_large(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let of = |length: usize| {
@@ -75,7 +75,7 @@ async fn a_body_over_64_kib_is_refused(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_project_is_where_its_location_says(backend: Backend) {
+async fn create_project_returns_its_location(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "name": "Analytical Engine", "description": "It\n\tweaves.\r\n" });
@@ -102,7 +102,7 @@ async fn a_project_is_where_its_location_says(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_name_of_any_script_is_kept_as_it_is(backend: Backend) {
+async fn create_project_keeps_a_name_in_any_script(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for name in ["x", " Ada's ", "Ünïcödé", "機関", "'; DROP TABLE projects; --", &"🦀".repeat(100)]
@@ -117,7 +117,7 @@ async fn a_name_of_any_script_is_kept_as_it_is(backend: Backend) {
 
 /// A newer version may know another; `faults::rows` has the same for roles and scopes.
 #[apply(on_both_databases)]
-async fn a_status_that_is_not_known_here_is_shown_as_it_is(backend: Backend) {
+async fn unknown_project_status_is_shown_unchanged(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.browser.post(PATH, json!({ "name": "x" })).await.expect(201);

@@ -8,7 +8,7 @@ use portcullis::{
 use super::*;
 
 #[apply(on_both_databases)]
-async fn a_token_cannot_make_a_token(backend: Backend) {
+async fn create_token_with_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     for scopes in [&["read"] as &[_], &["write"], &["read", "write", "admin"]] {
@@ -20,7 +20,7 @@ async fn a_token_cannot_make_a_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_whose_password_is_a_day_old_makes_none(backend: Backend) {
+async fn create_token_with_stale_session_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "name": "x" });
@@ -33,7 +33,7 @@ async fn a_session_whose_password_is_a_day_old_makes_none(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn who_is_no_admin_makes_no_admins_token(backend: Backend) {
+async fn create_token_with_admin_scope_by_non_admin_fails_validation(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for scopes in [json!(["admin"]), json!(["read", "write", "admin"])] {
@@ -45,7 +45,7 @@ async fn who_is_no_admin_makes_no_admins_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_reads_and_writes_for_ever_when_nobody_says(backend: Backend) {
+async fn create_token_defaults_to_read_and_write_without_expiry(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let reply = ada.browser.post(PATH, json!({ "name": "deploy script" })).await;
@@ -80,7 +80,7 @@ async fn a_token_reads_and_writes_for_ever_when_nobody_says(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_may_what_it_was_made_for_and_nothing_else(backend: Backend) {
+async fn token_may_do_only_what_its_scopes_allow(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     for (asked, held) in [
@@ -104,7 +104,7 @@ async fn a_token_may_what_it_was_made_for_and_nothing_else(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_stops_at_the_very_instant_of_its_expiry(backend: Backend) {
+async fn token_expires_exactly_at_its_expiry_time(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for number in [1, 3650] {
@@ -121,7 +121,7 @@ async fn a_token_stops_at_the_very_instant_of_its_expiry(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_site_decides_how_long_a_token_may_live(backend: Backend) {
+async fn create_token_expiry_is_limited_by_max_token_days(backend: Backend) {
     let server = backend.start_with(&["--max-token-days", "30"]).await;
     let ada = server.sign_up("ada").await;
     for number in [31, 3650] {
@@ -139,7 +139,7 @@ async fn the_site_decides_how_long_a_token_may_live(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn the_site_decides_what_a_token_begins_with(backend: Backend) {
+async fn create_token_uses_the_configured_prefix(backend: Backend) {
     let server = backend.start_with(&["--token-prefix", "acme_"]).await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "x" })).await;
@@ -152,7 +152,7 @@ async fn the_site_decides_what_a_token_begins_with(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_is_shown_once_and_stored_nowhere(backend: Backend) {
+async fn create_token_shows_the_token_once_and_never_stores_it(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let admin = server.sign_up_admin("admin").await;
@@ -193,7 +193,7 @@ async fn a_token_is_shown_once_and_stored_nowhere(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn no_two_tokens_are_alike(backend: Backend) {
+async fn create_token_returns_a_unique_token_each_time(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let mut seen = std::collections::HashSet::new();
@@ -205,7 +205,7 @@ async fn no_two_tokens_are_alike(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_lock_out_and_a_new_token_do_not_slip_past_each_other(backend: Backend) {
+async fn concurrent_deactivation_invalidates_a_token_created_meanwhile(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -237,7 +237,7 @@ async fn a_lock_out_and_a_new_token_do_not_slip_past_each_other(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn an_admins_token_that_is_made_during_a_demotion_opens_no_admins_route(backend: Backend) {
+async fn concurrent_demotion_leaves_a_new_admin_token_without_admin_access(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let mut ada = server.sign_up_admin("ada").await;
@@ -260,7 +260,7 @@ async fn an_admins_token_that_is_made_during_a_demotion_opens_no_admins_route(ba
 }
 
 #[apply(on_both_databases)]
-async fn the_token_of_an_admin_who_is_none_any_more_is_an_ordinary_one(backend: Backend) {
+async fn demoted_admins_token_loses_admin_access_and_keeps_other_scopes(backend: Backend) {
     let server = backend.start().await;
     server.sign_up_admin("admin").await;
     let ada = server.sign_up_admin("ada").await;

@@ -5,7 +5,7 @@ use portcullis::time::{days, seconds};
 use super::*;
 
 #[apply(on_both_databases)]
-async fn a_token_is_active_then_expired_or_revoked(backend: Backend) {
+async fn list_tokens_shows_active_expired_and_revoked_states(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let revoked = ada.create_token(json!({ "name": "revoked", "expiresInDays": 1 })).await;
@@ -31,7 +31,7 @@ async fn a_token_is_active_then_expired_or_revoked(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_says_to_the_minute_when_it_was_last_used(backend: Backend) {
+async fn token_last_used_is_updated_at_most_once_a_minute(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "x" })).await;
@@ -54,7 +54,7 @@ async fn a_token_says_to_the_minute_when_it_was_last_used(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_use_that_is_refused_is_none(backend: Backend) {
+async fn expired_token_use_does_not_update_last_used(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "x", "expiresInDays": 1 })).await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[apply(on_both_databases)]
-async fn a_token_renames_neither_itself_nor_its_sister(backend: Backend) {
+async fn rename_token_with_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let all = json!({ "name": "all", "scopes": ["read", "write", "admin"] });
@@ -18,7 +18,7 @@ async fn a_token_renames_neither_itself_nor_its_sister(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_gets_another_name_and_works_on(backend: Backend) {
+async fn rename_token_changes_the_name_and_the_token_still_works(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "before" })).await;

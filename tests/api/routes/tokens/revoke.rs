@@ -7,7 +7,7 @@ use super::*;
 const CURRENT: &str = "/api/tokens/current";
 
 #[apply(on_both_databases)]
-async fn nobody_revokes_a_token(backend: Backend) {
+async fn revoke_token_without_credentials_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "hers" })).await;
@@ -17,7 +17,7 @@ async fn nobody_revokes_a_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_token_does_not_revoke_its_sister(backend: Backend) {
+async fn revoke_token_with_another_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let sister = admin.create_token(json!({ "name": "sister" })).await;
@@ -29,7 +29,7 @@ async fn a_token_does_not_revoke_its_sister(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_cookie_is_no_current_token(backend: Backend) {
+async fn revoke_current_token_with_cookie_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read"]).await;
@@ -39,7 +39,7 @@ async fn a_cookie_is_no_current_token(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_dead_token_revokes_nothing(backend: Backend) {
+async fn revoke_token_with_expired_or_revoked_token_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let revoked = ada.create_token(json!({ "name": "revoked" })).await;
@@ -58,7 +58,7 @@ async fn a_dead_token_revokes_nothing(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_revoked_token_stops_and_its_sister_works_on(backend: Backend) {
+async fn revoked_token_is_unauthorized_and_other_tokens_still_work(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "gone" })).await;
@@ -74,7 +74,7 @@ async fn a_revoked_token_stops_and_its_sister_works_on(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn to_revoke_a_token_again_is_no_error_and_leaves_the_first_date(backend: Backend) {
+async fn revoke_token_is_idempotent_and_keeps_the_first_date(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "gone" })).await;
@@ -87,7 +87,7 @@ async fn to_revoke_a_token_again_is_no_error_and_leaves_the_first_date(backend: 
 }
 
 #[apply(on_both_databases)]
-async fn a_token_revokes_itself_whatever_its_scopes(backend: Backend) {
+async fn revoke_current_token_works_with_any_scope(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let sister = admin.token(&["read"]).await;
@@ -104,7 +104,7 @@ async fn a_token_revokes_itself_whatever_its_scopes(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn where_both_keys_are_sent_the_token_is_the_current_one(backend: Backend) {
+async fn revoke_current_token_with_cookie_and_token_revokes_the_token(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[apply(on_both_databases)]
-async fn its_owner_sees_all_of_it_but_the_token(backend: Backend) {
+async fn show_token_to_its_owner_returns_everything_but_the_token(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let made = ada.create_token(json!({ "name": "hers" })).await;

@@ -12,7 +12,7 @@ async fn actors(server: &Server) -> Vec<String> {
 }
 
 #[apply(on_both_databases)]
-async fn each_write_of_an_admin_leaves_one_event_and_a_refused_one_none(backend: Backend) {
+async fn admin_write_records_one_audit_event_and_a_rejected_one_none(backend: Backend) {
     let writes = assert_writes_are_audited(backend, &operations(&document())).await;
     assert!(writes >= 9, "only {writes} operations were found");
 }

@@ -68,7 +68,7 @@ impl Operation<'_> {
 }
 
 #[apply(on_both_databases)]
-async fn what_belongs_to_one_user_is_not_there_for_another_and_stays_as_it_is(backend: Backend) {
+async fn resource_of_another_user_is_not_accessible_and_stays_unchanged(backend: Backend) {
     let covered = assert_items_are_not_found_for_others(backend, &operations(&document())).await;
     assert!(covered >= 6, "only {covered} operations were found");
 }
@@ -120,7 +120,7 @@ async fn assert_items_are_not_found_for_others(
 }
 
 #[apply(on_both_databases)]
-async fn what_belongs_to_one_user_is_in_no_list_of_another(backend: Backend) {
+async fn list_contains_no_resource_of_another_user(backend: Backend) {
     assert_lists_show_no_items_of_others(backend, &operations(&document())).await;
 }
 

@@ -8,7 +8,7 @@ use crate::support::*;
 /// Invariant: a sign-up with another spelling of an existing email is rejected, and a sign-in with another
 /// spelling signs in that same user.
 #[test]
-fn addresses_that_are_one_in_lower_case_are_one_account() {
+fn emails_that_differ_only_in_case_are_one_account() {
     let runtime = runtime();
     let server = runtime.block_on(Backend::Sqlite.start());
     let pairs = ("[a-z0-9+_-]{1,20}@[a-z]{2,10}[.](test|example)", any::<u64>());

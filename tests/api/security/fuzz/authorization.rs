@@ -53,7 +53,7 @@ fn may_be_foreign(values: &[Vec<u8>]) -> bool {
 /// 401, also beside a live cookie; nothing is read from the store for it, and no cookie is set. Only a single
 /// header of another scheme is ignored, for each caller alike.
 #[test]
-fn whatever_the_header_holds_it_is_no_fault_no_session_and_no_read() {
+fn invalid_authorization_header_never_authenticates_or_reads_the_database() {
     let runtime = runtime();
     let (server, broken, ada, token) = runtime.block_on(async {
         let server = Backend::Sqlite.start().await;

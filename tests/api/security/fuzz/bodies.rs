@@ -115,7 +115,7 @@ fn bodies(document: &Value, operation: &Operation<'_>) -> impl Strategy<Value = 
 #[rstest]
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
-fn any_body_is_taken_or_refused_as_documented(#[case] backend: Backend) {
+fn any_request_body_gets_a_documented_response(#[case] backend: Backend) {
     let runtime = runtime();
     let (server, document) = runtime.block_on(async {
         let server = backend.start().await;

@@ -24,7 +24,7 @@ fn carries(header: &[u8], real: &str) -> bool {
 /// Invariant: a cookie that is not, bit for bit, one that we signed is rejected, and any cookie that the
 /// response sets is not valid either. Never a 500.
 #[test]
-fn a_cookie_that_we_did_not_sign_opens_nothing_and_earns_none_that_does() {
+fn tampered_cookie_is_unauthorized_and_is_given_no_valid_cookie() {
     let runtime = runtime();
     let (server, ada) = runtime.block_on(async {
         let server = Backend::Sqlite.start().await;

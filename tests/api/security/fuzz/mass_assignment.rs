@@ -48,7 +48,7 @@ fn values() -> impl Strategy<Value = Value> {
 /// Invariant: in our own operations a body with any undocumented field is rejected, and the problem names that
 /// field.
 #[test]
-fn our_own_bodies_take_no_field_that_is_not_documented() {
+fn undocumented_body_field_is_a_validation_error_that_names_it() {
     let runtime = runtime();
     let (server, admin, document) = runtime.block_on(async {
         let server = Backend::Sqlite.start().await;
@@ -83,7 +83,7 @@ fn our_own_bodies_take_no_field_that_is_not_documented() {
 /// Invariant: whatever other fields the bodies of the protocol have, a user can set only their own name and
 /// picture.
 #[test]
-fn nobody_chooses_their_own_role_id_or_confirmation() {
+fn sign_up_and_update_user_cannot_set_role_id_or_email_verified() {
     let runtime = runtime();
     let (server, ada, before) = runtime.block_on(async {
         let server = Backend::Sqlite.start().await;

@@ -14,7 +14,7 @@ const METHODS: [&str; 14] = [
 /// Invariant: a path accepts the documented methods, and HEAD where it accepts GET unless that has side
 /// effects; any other method is answered 405, and `Allow` names exactly those that are accepted.
 #[tokio::test]
-async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
+async fn path_allows_exactly_the_documented_methods() {
     let server = Backend::Sqlite.start().await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let once: BTreeSet<&str> = portcullis::routes::operations()
@@ -51,7 +51,7 @@ async fn a_path_takes_the_methods_that_are_documented_and_says_so() {
 
 /// Invariant: paths outside the API accept GET and HEAD, and no other method does anything there.
 #[tokio::test]
-async fn pages_and_documents_take_get_and_head_alone() {
+async fn pages_and_documents_allow_only_get_and_head() {
     let server = Backend::Sqlite.start().await;
     let admin = server.sign_up_admin("admin").await;
     let paths = [
@@ -84,7 +84,7 @@ async fn pages_and_documents_take_get_and_head_alone() {
 /// Invariant: CONNECT opens no tunnel, to this server or elsewhere. Clients send CONNECT only to proxies, so
 /// the test sends raw bytes.
 #[tokio::test]
-async fn connect_is_a_method_like_any_other_and_opens_no_way() {
+async fn connect_method_opens_no_tunnel() {
     let server = Backend::Sqlite.start().await;
     let ada = server.sign_up("ada").await;
     let cookie_header = format!("Cookie: {}\r\n", ada.browser.cookie.as_deref().unwrap());

@@ -62,7 +62,7 @@ async fn status(server: &Server, operation: &Operation<'_>, path: &str, cookie: 
 /// Invariant: another spelling of a path is rejected or answered as the path itself is; no caller bypasses
 /// authorization with it, neither an anonymous one nor, on an admin's path, a user.
 #[tokio::test]
-async fn no_spelling_of_a_path_gets_further_than_the_path() {
+async fn alternative_path_spelling_grants_no_more_access_than_the_path() {
     let server = Backend::Sqlite.start().await;
     let ada = server.sign_up("ada").await;
     let cookie = format!("Cookie: {}\r\n", ada.browser.cookie.as_ref().unwrap());

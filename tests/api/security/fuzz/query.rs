@@ -28,7 +28,7 @@ fn queries(names: Vec<String>) -> impl Strategy<Value = String> {
 #[rstest]
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
-fn any_query_string_is_taken_or_refused_and_never_a_fault(#[case] backend: Backend) {
+fn any_query_string_gets_a_documented_response(#[case] backend: Backend) {
     let runtime = runtime();
     let (server, admin, document) = runtime.block_on(async {
         let server = backend.start().await;
@@ -61,7 +61,7 @@ fn any_query_string_is_taken_or_refused_and_never_a_fault(#[case] backend: Backe
 
 /// Invariant: no query string makes a page fail.
 #[test]
-fn any_query_string_leaves_the_pages_standing() {
+fn any_query_string_on_a_page_causes_no_server_error() {
     let runtime = runtime();
     let (_server, admin) = runtime.block_on(async {
         let server = Backend::Sqlite.start().await;

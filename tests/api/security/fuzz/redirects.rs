@@ -66,7 +66,7 @@ fn leads_to(page: &Url, reply: &Reply) -> Url {
 /// Invariant: `next`, `callbackURL` and the page that an anonymous caller requested lead to our origin, or,
 /// where that is documented, to a trusted one; no Location holds a control character. No open redirect.
 #[test]
-fn no_location_leads_to_anybody_elses_origin() {
+fn redirect_never_leads_to_an_untrusted_origin() {
     let runtime = runtime();
     let (server, ada) = runtime.block_on(async {
         let server = Backend::Sqlite.start_with(&["--trusted-origins", TRUSTED]).await;

@@ -30,7 +30,7 @@ async fn each_kind(server: &Server, person: &Person, name: &str) {
 }
 
 #[apply(on_both_databases)]
-async fn a_clock_that_is_set_back_or_ahead_rejects_no_client(backend: Backend) {
+async fn rate_limits_reject_no_request_after_a_clock_change(backend: Backend) {
     let server = backend.start_with(&LIMITED).await;
     let ada = server.sign_up("ada").await;
     let start = server.now();
@@ -49,7 +49,7 @@ async fn a_clock_that_is_set_back_or_ahead_rejects_no_client(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_limit_that_was_reached_ends_in_time_whatever_the_clock_is_set_to(backend: Backend) {
+async fn reached_rate_limit_expires_on_time_despite_clock_changes(backend: Backend) {
     for back in [seconds(90), seconds(3600)] {
         let server = backend.start_with(&["--limit-sign-in", "3/1m"]).await;
         let wrong = credentials("nobody@example.com", WRONG);
@@ -84,7 +84,7 @@ async fn put_into_the_future(server: &Server, by: Span) {
 }
 
 #[apply(on_both_databases)]
-async fn stored_moments_in_the_future_make_no_wait_longer_than_the_rule(backend: Backend) {
+async fn stored_future_times_do_not_extend_rate_limit_or_throttle_waits(backend: Backend) {
     let settings = ["--wrong-passwords", "3", "--limit-sign-in", "12/1m"];
     let server = backend.start_with(&settings).await;
     let ada = server.sign_up("ada").await;

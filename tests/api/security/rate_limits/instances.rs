@@ -11,7 +11,7 @@ async fn two(settings: &[&str]) -> [Server; 2] {
 }
 
 #[tokio::test]
-async fn sign_ins_sign_ups_and_mails_are_limited_on_all_instances_together() {
+async fn sign_in_sign_up_and_mail_rate_limits_are_shared_across_instances() {
     let limits = ["--limit-sign-in", "4/1h", "--limit-sign-up", "4/1h", "--limit-mail", "4/1h"];
     let [one, two] = two(&limits).await;
     let sign_in = |_| (SIGN_IN, credentials("nobody@example.com", WRONG), 401);
@@ -38,7 +38,7 @@ async fn sign_ins_sign_ups_and_mails_are_limited_on_all_instances_together() {
 }
 
 #[tokio::test]
-async fn a_mailbox_is_limited_on_all_instances_together() {
+async fn mailbox_rate_limit_is_shared_across_instances() {
     let [one, two] = two(&["--limit-mailbox", "3/1h"]).await;
     // Each instance writes into an outbox of its own, and either may do a job.
     let ada = one.sign_up("ada").await;
@@ -51,7 +51,7 @@ async fn a_mailbox_is_limited_on_all_instances_together() {
 }
 
 #[apply(on_both_databases)]
-async fn a_restart_forgets_no_limit(backend: Backend) {
+async fn rate_limit_survives_a_restart(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     let settings = ["--limit-sign-in", "1/1h"];
@@ -64,7 +64,7 @@ async fn a_restart_forgets_no_limit(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn limits_that_have_run_out_are_deleted(backend: Backend) {
+async fn expired_rate_limits_are_deleted(backend: Backend) {
     let settings = ["--trusted-proxies", "127.0.0.1", "--limit-sign-in", "2/1m"];
     let server = backend.start_with(&settings).await;
     let wrong = credentials("nobody@example.com", WRONG);

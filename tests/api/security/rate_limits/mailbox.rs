@@ -19,7 +19,7 @@ fn without_request_id(reply: &Reply) -> (u16, Vec<String>, String) {
 }
 
 #[apply(on_both_databases)]
-async fn over_the_limit_the_answer_is_the_same_and_no_mail_is_sent(backend: Backend) {
+async fn exceeded_mailbox_rate_limit_sends_no_mail_with_the_same_response(backend: Backend) {
     let server = backend.start_with(&["--limit-mailbox", "3/1h"]).await;
     // The mail of the sign-up is the first.
     let ada = server.sign_up("ada").await;
@@ -44,7 +44,7 @@ async fn over_the_limit_the_answer_is_the_same_and_no_mail_is_sent(backend: Back
 }
 
 #[apply(on_both_databases)]
-async fn one_network_uses_up_no_other_networks_mails(backend: Backend) {
+async fn mailbox_rate_limit_of_one_network_does_not_affect_another(backend: Backend) {
     let limits = ["--limit-mailbox", "10/1h", "--limit-mailbox-total", "50/1h"];
     let server = backend.start_with(&[&PROXIED[..], &limits].concat()).await;
     let ada = server.sign_up("ada").await;
@@ -62,7 +62,7 @@ async fn one_network_uses_up_no_other_networks_mails(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn many_networks_reach_a_total_which_known_networks_are_not_part_of(backend: Backend) {
+async fn mailbox_total_rate_limit_excludes_known_networks(backend: Backend) {
     let limits = ["--limit-mailbox", "2/1h", "--limit-mailbox-total", "5/1h"];
     let throttle = ["--wrong-passwords", "10"];
     let server = backend.start_with(&[&PROXIED[..], &limits, &throttle].concat()).await;
@@ -83,7 +83,7 @@ async fn many_networks_reach_a_total_which_known_networks_are_not_part_of(backen
 }
 
 #[apply(on_both_databases)]
-async fn a_sign_up_is_never_rejected_for_its_mailbox(backend: Backend) {
+async fn sign_up_over_the_mailbox_rate_limit_succeeds_without_mail(backend: Backend) {
     for verification in ["optional", "required"] {
         let settings = ["--limit-mailbox", "2/1h", "--email-verification", verification];
         let server = backend.start_with(&settings).await;

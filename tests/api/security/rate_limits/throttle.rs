@@ -39,7 +39,7 @@ async fn is_let_in(server: &Server, email: &str, password: &str) {
 }
 
 #[apply(on_both_databases)]
-async fn a_password_reset_by_mail_ends_the_throttle_on_all_networks(backend: Backend) {
+async fn reset_password_ends_the_login_throttle_on_all_networks(backend: Backend) {
     let (server, ada) = throttled(backend).await;
     let reply = forwarded(&server, HOME, SIGN_IN, &credentials(&ada.email, PASSWORD)).await;
     let expected = "Too many failed sign-ins with this email. Try again in 60 seconds, or reset your password: that ends the wait.";
@@ -52,7 +52,7 @@ async fn a_password_reset_by_mail_ends_the_throttle_on_all_networks(backend: Bac
 }
 
 #[apply(on_both_databases)]
-async fn a_change_of_password_ends_the_throttle_on_all_networks(backend: Backend) {
+async fn change_password_ends_the_login_throttle_on_all_networks(backend: Backend) {
     let (server, ada) = throttled(backend).await;
     // In a session, from a third network, which a sign-in has made a known one.
     let (wrong, right) = (credentials(&ada.email, WRONG), credentials(&ada.email, PASSWORD));
@@ -68,9 +68,7 @@ async fn a_change_of_password_ends_the_throttle_on_all_networks(backend: Backend
 }
 
 #[apply(on_both_databases)]
-async fn a_change_of_address_leaves_the_throttle_behind_and_takes_known_networks_along(
-    backend: Backend,
-) {
+async fn change_email_drops_the_login_throttle_and_keeps_known_networks(backend: Backend) {
     let (server, ada) = throttled(backend).await;
     let moved = "ada@new.example";
     // Sign-ins with the new email have failed before, from an unknown network.
@@ -90,7 +88,7 @@ async fn a_change_of_address_leaves_the_throttle_behind_and_takes_known_networks
 }
 
 #[apply(on_both_databases)]
-async fn the_operator_ends_the_throttle_on_all_networks(backend: Backend) {
+async fn unlock_and_password_commands_end_the_login_throttle(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     let settings = [("DATABASE_URL", url.as_str())];
@@ -145,7 +143,7 @@ async fn at_once(callers: &[&Caller], number: usize, body: &Value) -> (usize, us
 }
 
 #[apply(on_both_databases)]
-async fn many_wrong_attempts_at_once_verify_no_more_passwords_than_may_fail(backend: Backend) {
+async fn concurrent_failed_sign_ins_verify_at_most_the_allowed_passwords(backend: Backend) {
     let many = count_from_env("SIGN_INS").unwrap_or(120);
     let server = backend.start_with(&AT_ONCE).await;
     let ada = server.sign_up("ada").await;
@@ -157,7 +155,7 @@ async fn many_wrong_attempts_at_once_verify_no_more_passwords_than_may_fail(back
 }
 
 #[apply(on_both_databases)]
-async fn many_right_attempts_at_once_all_sign_in(backend: Backend) {
+async fn concurrent_successful_sign_ins_are_not_throttled(backend: Backend) {
     let many = count_from_env("SIGN_INS").unwrap_or(16);
     let server = backend.start_with(&AT_ONCE).await;
     let ada = server.sign_up("ada").await;
@@ -171,7 +169,7 @@ async fn many_right_attempts_at_once_all_sign_in(backend: Backend) {
 }
 
 #[tokio::test]
-async fn many_wrong_attempts_at_once_on_two_instances_are_limited_together() {
+async fn concurrent_failed_sign_ins_are_throttled_across_instances() {
     let folder = tempfile::TempDir::new().unwrap();
     let url = Backend::Postgres.database(folder.path()).await;
     let one = Server::on(&url, tempfile::TempDir::new().unwrap(), &AT_ONCE).await;
@@ -185,7 +183,7 @@ async fn many_wrong_attempts_at_once_on_two_instances_are_limited_together() {
 }
 
 #[apply(on_both_databases)]
-async fn an_attempt_waits_for_those_that_run_and_then_is_refused(backend: Backend) {
+async fn sign_in_waits_for_running_attempts_and_is_then_throttled(backend: Backend) {
     let server = backend.start_with(&["--wrong-passwords", "1"]).await;
     let ada = server.sign_up("ada").await;
     let right = credentials(&ada.email, PASSWORD);

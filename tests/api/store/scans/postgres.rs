@@ -10,7 +10,7 @@ use crate::support::*;
 const LITTLE: u64 = 10;
 
 #[tokio::test]
-async fn no_statement_reads_more_rows_on_postgresql_when_the_tables_grow() {
+async fn postgresql_statements_read_no_more_rows_when_the_tables_grow() {
     let cluster = Restartable::start().await;
     let url = cluster.url();
     Backend::Postgres.migrate(url).await;
@@ -106,7 +106,7 @@ fn rows_read(node: &Value) -> u64 {
 }
 
 #[test]
-fn the_rows_that_a_plan_has_read_are_counted_also_those_of_no_use() {
+fn rows_read_by_a_plan_include_filtered_rows() {
     let plan = json!({ "Node Type": "Limit", "Actual Rows": 20, "Actual Loops": 1, "Plans": [{
         "Node Type": "Index Scan", "Actual Rows": 20, "Rows Removed by Filter": 70, "Actual Loops": 2
     }]});

@@ -10,7 +10,7 @@ use crate::support::*;
 const LITTLE: u64 = 200;
 
 #[tokio::test]
-async fn no_statement_takes_more_steps_on_sqlite_when_the_tables_grow() {
+async fn sqlite_statements_take_no_more_steps_when_the_tables_grow() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("portcullis.db");
     let url = format!("sqlite:{}", file.display());
@@ -156,7 +156,7 @@ fn value(shown: &str) -> Value {
 }
 
 #[test]
-fn values_are_read_from_how_they_are_shown() {
+fn bound_values_are_parsed_from_their_debug_output() {
     let shown =
         r#"[String("a, \"b"), I64(-5), Null, Binary([1, 2]), BorrowedString("c]"), I32(1), 7]"#;
     let values: Vec<Value> = items(shown).into_iter().map(value).collect();

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_with_few_matches_are_intersected_whatever_the_others_match() {
+    fn conditions_with_few_matches_are_intersected_despite_common_ones() {
         let found = Candidates::among(
             vec![
                 Matches::of_word("rare", ids([3, 1, 2, 2])),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_row_under_the_bound_is_complete_and_one_more_is_not() {
+    fn candidates_up_to_the_bound_are_complete_and_truncated_beyond_it() {
         let at =
             |number| Candidates::among(vec![Matches::of_word("word", ids(0..number))], Vec::new());
         assert!(!at(MOST).truncated);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn of_common_words_alone_the_whole_name_comes_first_and_is_compared_with_all() {
+    fn search_of_common_words_puts_the_whole_name_first() {
         let common =
             || vec![Matches::of_word("wei", ids(0..=MOST)), Matches::of_word("li", ids(0..=MOST))];
         let found = Candidates::among(common(), ids([70_000]));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_matches_many_is_no_source_of_candidates() {
+    fn filter_with_many_matches_is_no_source_of_candidates() {
         let conditions = vec![
             Matches::of_filter(ids(5000..=5000 + MOST)),
             Matches::of_word("common", ids(0..=MOST)),

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn case_accents_and_compatibility_forms_are_folded() {
+    fn search_folds_case_accents_and_compatibility_forms() {
         for (text, folded) in [
             ("Zürich", "zurich"),
             ("ZU\u{308}RICH", "zurich"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_the_words_of_the_name_and_of_the_email_and_either_as_a_whole() {
+    fn user_is_indexed_by_words_of_name_and_email_and_each_as_a_whole() {
         let words = words_of("Grace O'Brien-Hopper", "G.Hopper@Navy.Example");
         let expected = [
             " brien grace hopper o",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_bounded_in_number_and_in_length() {
+    fn search_words_are_bounded_in_number_and_length() {
         let many: Vec<String> = (0..500).map(|number| format!("w{number}")).collect();
         let many = many.join(" ");
         assert!(words_of(&many, "a@b.c").len() <= MAX_WORDS);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_an_id_or_words_in_any_order() {
+    fn search_query_is_an_id_or_words_in_any_order() {
         let id = "019ac8a0-1111-7222-8333-444455556666";
         assert_eq!(Query::parse(&format!("  {} ", id.to_uppercase())), Query::Id(id.to_owned()));
         assert_eq!(parsed("Wei LI").all, ["wei", "li"]);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_without_a_letter_or_a_digit_has_no_words() {
+    fn search_query_without_letters_or_digits_has_no_words() {
         for text in ["", "%", "_", "' --", "\\", "🚀"] {
             assert_eq!(parsed(text), Words::default(), "{text}");
         }

@@ -19,7 +19,7 @@ async fn ada(server: &Server, password: &str) -> Person {
 }
 
 #[apply(on_both_databases)]
-async fn each_operation_takes_either_form(backend: Backend) {
+async fn password_in_composed_or_decomposed_unicode_works_in_every_operation(backend: Backend) {
     let server = backend.start().await;
     let ada = ada(&server, COMPOSED).await;
     for password in [COMPOSED, DECOMPOSED] {
@@ -48,7 +48,7 @@ async fn each_operation_takes_either_form(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn a_hash_of_the_form_that_was_entered_is_renewed_at_the_next_sign_in(backend: Backend) {
+async fn sign_in_rehashes_a_password_hashed_in_decomposed_unicode_once(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let entered: phc::PasswordHash =
@@ -78,7 +78,7 @@ async fn a_hash_of_the_form_that_was_entered_is_renewed_at_the_next_sign_in(back
 /// Nearly all the time of a response is hashing, so its length must not show which emails have an account
 /// (enumeration).
 #[apply(on_both_databases)]
-async fn a_wrong_password_takes_as_many_hashes_for_every_address(backend: Backend) {
+async fn sign_in_with_wrong_password_hashes_in_constant_time_for_any_email(backend: Backend) {
     let server = backend.start().await;
     let ada = ada(&server, COMPOSED).await;
     for (password, hashes) in [(NEW_COMPOSED, 1), (NEW_DECOMPOSED, 2)] {
@@ -92,7 +92,7 @@ async fn a_wrong_password_takes_as_many_hashes_for_every_address(backend: Backen
 }
 
 #[apply(on_both_databases)]
-async fn lengths_are_those_of_the_composed_form(backend: Backend) {
+async fn password_length_limits_count_the_composed_unicode_form(backend: Backend) {
     let server = backend.start().await;
     let sign_up = async |password: &str| {
         server.anonymous.post(SIGN_UP, with(newcomer("ada"), "password", password)).await

@@ -19,7 +19,7 @@ async fn is_fresh(browser: &Caller) -> bool {
 }
 
 #[apply(on_both_databases)]
-async fn a_session_from_a_clock_a_year_ahead_is_bounded_and_not_fresh(backend: Backend) {
+async fn session_from_a_clock_a_year_ahead_is_bounded_and_not_fresh(backend: Backend) {
     let server = backend.start().await;
     lease_settings::set(&server.state.store, 300).await.unwrap();
     let ada = server.sign_up("ada").await;
@@ -47,7 +47,7 @@ async fn a_session_from_a_clock_a_year_ahead_is_bounded_and_not_fresh(backend: B
 }
 
 #[apply(on_both_databases)]
-async fn a_session_from_a_clock_a_little_ahead_stays_as_it_is(backend: Backend) {
+async fn session_from_a_clock_five_minutes_ahead_is_fresh_and_unchanged(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let right = server.now();
@@ -65,9 +65,7 @@ async fn a_session_from_a_clock_a_little_ahead_stays_as_it_is(backend: Backend) 
 }
 
 #[apply(on_both_databases)]
-async fn a_session_that_would_end_after_the_longest_life_is_bounded_when_it_is_used(
-    backend: Backend,
-) {
+async fn session_expiry_beyond_the_absolute_timeout_is_bounded_on_use(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let end = match backend {

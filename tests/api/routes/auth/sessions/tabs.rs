@@ -37,7 +37,7 @@ async fn poll(browser: &Browser, stop: &AtomicBool) {
 }
 
 #[apply(on_both_databases)]
-async fn tabs_that_poll_while_another_gets_a_new_cookie_keep_it(backend: Backend) {
+async fn concurrent_tabs_keep_the_new_cookie_while_another_tab_rotates_it(backend: Backend) {
     let server = backend.start().await;
     lease_settings::set(&server.state.store, 300).await.unwrap();
     let ada = server.sign_up("ada").await;
