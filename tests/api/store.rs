@@ -206,7 +206,7 @@ async fn synchronous_commit_is_on_despite_a_relaxed_database_default() {
 async fn postgresql_tls_certificate_is_verified() {
     let folder = tempfile::TempDir::new().unwrap();
     let url = format!("{}?sslmode=require", Backend::Postgres.database(folder.path()).await);
-    let authority = authority().await;
+    let authority = certificate_authority().await;
     if authority.as_os_str().is_empty() {
         return; // an external server has a certificate of its own
     }

@@ -22,7 +22,7 @@ pub const LEASE: Span = seconds(5 * 60);
 /// Starts a server that sends its mail through this mail server.
 pub async fn start_with_mail(mail: &MailServer, backend: Backend, settings: &[&str]) -> Server {
     let url = mail.url();
-    let own = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
+    let own = ["--smtp-url", &url, "--smtp-ca-file", mail.certificate_authority()];
     backend.start_with(&[&own, settings].concat()).await
 }
 
@@ -89,7 +89,7 @@ async fn wait_until_sent(server: &Server, mail: &MailServer) {
 }
 
 /// Returns the only job, as the API shows it to an admin.
-async fn show_job(admin: &Person, query: &str) -> Value {
+async fn show_job(admin: &TestUser, query: &str) -> Value {
     let list = admin.browser.get(&format!("{JOBS}{query}")).await.expect(200);
     let items = list["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "{list}");
@@ -97,7 +97,7 @@ async fn show_job(admin: &Person, query: &str) -> Value {
 }
 
 /// Starts a server and its mail server, with an admin whose own mail has been sent.
-async fn with_an_admin(backend: Backend, settings: &[&str]) -> (Server, MailServer, Person) {
+async fn with_an_admin(backend: Backend, settings: &[&str]) -> (Server, MailServer, TestUser) {
     let mail = MailServer::start(Security::None);
     let server = start_with_mail(&mail, backend, settings).await;
     let admin = server.sign_up_admin("admin").await;
@@ -147,7 +147,7 @@ async fn mail_is_sent_with_credentials_and_the_configured_encryption(
 async fn mail_server_without_starttls_receives_no_mail_or_credentials() {
     let mail = MailServer::start(Security::None);
     let url = mail.url().replace("?tls=none", "");
-    let settings = ["--smtp-url", &url, "--smtp-ca-file", mail.authority()];
+    let settings = ["--smtp-url", &url, "--smtp-ca-file", mail.certificate_authority()];
     let server = Backend::Sqlite.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
     let job = wait_for_failures(&server, &ada.email, 1).await;
@@ -172,7 +172,7 @@ async fn mail_server_with_an_invalid_certificate_receives_no_mail(
     let url = mail.url();
     let mut settings = vec!["--smtp-url", &url];
     if trusted {
-        settings.extend(["--smtp-ca-file", mail.authority()]);
+        settings.extend(["--smtp-ca-file", mail.certificate_authority()]);
     }
     let server = Backend::Sqlite.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
@@ -468,13 +468,13 @@ async fn reset_link_mailed_three_times_works_once_from_any_mail(
     assert_eq!(mails.len(), 3, "{mails:?}");
     let mut ids: Vec<_> = mails.iter().map(|mail| mail.header("Message-ID")).collect();
     let mut secrets: Vec<_> = mails.iter().map(|mail| mail.email().secret()).collect();
-    let choose = async |secret: &str| {
+    let reset_password = async |secret: &str| {
         let body = json!({ "newPassword": "a password of one's own choice", "token": secret });
         server.anonymous.post("/api/auth/reset-password", body).await
     };
-    choose(&secrets[used]).await.expect(200);
+    reset_password(&secrets[used]).await.expect(200);
     for secret in &secrets {
-        choose(secret).await.assert_problem(400, "INVALID_TOKEN");
+        reset_password(secret).await.assert_problem(400, "INVALID_TOKEN");
     }
     for distinct in [&mut ids, &mut secrets] {
         distinct.sort();

@@ -23,11 +23,11 @@ use crate::support::*;
 
 const ME: &str = "/api/me";
 
-fn path(person: &Person, what: &str) -> String {
+fn path(person: &TestUser, what: &str) -> String {
     format!("/api/admin/users/{}{what}", person.id)
 }
 
-async fn reactivate(admin: &Person, person: &Person) {
+async fn reactivate(admin: &TestUser, person: &TestUser) {
     admin.browser.post(&path(person, "/reactivate"), json!({})).await.expect(200);
 }
 

@@ -27,14 +27,14 @@ async fn sessions(server: &Server) -> usize {
 }
 
 /// Starts a server with a user who has this many sessions that ended at this moment.
-async fn with_old_sessions(backend: Backend, count: usize) -> (Server, Person) {
+async fn with_old_sessions(backend: Backend, count: usize) -> (Server, TestUser) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     add_old_sessions(backend, &server, &ada, count).await;
     (server, ada)
 }
 
-async fn add_old_sessions(backend: Backend, server: &Server, user: &Person, count: usize) {
+async fn add_old_sessions(backend: Backend, server: &Server, user: &TestUser, count: usize) {
     let sql = add_sessions(backend, &user.id, count, server.now() - days(1));
     execute(server, &sql).await;
 }

@@ -14,7 +14,7 @@ use crate::support::*;
 const USERS: &str = "/api/admin/users";
 
 /// Returns the path of a user.
-fn user_path(person: &Person) -> String {
+fn user_path(person: &TestUser) -> String {
     format!("{USERS}/{}", person.id)
 }
 

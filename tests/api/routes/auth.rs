@@ -55,7 +55,7 @@ const ME: &str = "/api/me";
 const NEW: &str = "a password of one's own choice";
 
 /// Returns the body with which a user of this name signs up.
-fn newcomer(name: &str) -> Value {
+fn sign_up_body(name: &str) -> Value {
     json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD })
 }
 
@@ -66,7 +66,7 @@ fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
 }
 
 /// Advances the clock to a second before the end of this span.
-fn advance_to_the_eve(server: &Server, span: Span) {
+fn advance_to_just_before(server: &Server, span: Span) {
     server.clock.set(server.now() + span - seconds(1));
 }
 
@@ -132,18 +132,18 @@ async fn post_with(server: &Server, path: &str, headers: &[(&str, &str)], body: 
     Reply::of(request).await
 }
 
-async fn lock_out(admin: &Person, person: &Person) {
+async fn deactivate(admin: &TestUser, person: &TestUser) {
     let path = format!("/api/admin/users/{}/deactivate", person.id);
     admin.browser.post(&path, json!({})).await.expect(200);
 }
 
-async fn let_in_again(admin: &Person, person: &Person) {
+async fn reactivate(admin: &TestUser, person: &TestUser) {
     let path = format!("/api/admin/users/{}/reactivate", person.id);
     admin.browser.post(&path, json!({})).await.expect(200);
 }
 
 /// Replaces a user's password hash.
-async fn put_password_hash(server: &Server, person: &Person, hash: &str) {
+async fn put_password_hash(server: &Server, person: &TestUser, hash: &str) {
     let sql =
         format!("UPDATE accounts SET password_hash = '{hash}' WHERE account_id = '{}'", person.id);
     execute(server, &sql).await;
@@ -155,7 +155,7 @@ async fn user_of(browser: &Caller) -> Value {
 }
 
 /// Returns the user as an admin sees it.
-async fn shown_to(admin: &Person, id: &str) -> Value {
+async fn user_seen_by(admin: &TestUser, id: &str) -> Value {
     admin.browser.get(&format!("/api/admin/users/{id}")).await.expect(200)
 }
 
@@ -164,7 +164,7 @@ async fn sign_in_with(server: &Server, email: &str, password: &str) -> Reply {
 }
 
 /// Signs in without "remember me": the cookie ends with the browser.
-async fn sign_in_for_now(server: &Server, person: &Person) -> Caller {
+async fn sign_in_for_now(server: &Server, person: &TestUser) -> Caller {
     let body = json!({ "email": person.email, "password": PASSWORD, "rememberMe": false });
     let reply = server.anonymous.post(SIGN_IN, body).await;
     server.anonymous.with_cookie(&reply.cookie().unwrap())
@@ -186,7 +186,7 @@ async fn reset_link(server: &Server, email: &str) -> String {
 }
 
 /// Resets a password with the secret of a link.
-async fn choose(server: &Server, link: &str, password: &str) -> Reply {
+async fn reset_password(server: &Server, link: &str, password: &str) -> Reply {
     server.anonymous.post(RESET_PASSWORD, json!({ "newPassword": password, "token": link })).await
 }
 
@@ -207,7 +207,7 @@ async fn new_address_link(server: &Server, browser: &Caller, email: &str) -> Str
 }
 
 /// Requests the deletion of an account without a password, and returns the secret that is mailed.
-async fn deletion_link(server: &Server, person: &Person) -> String {
+async fn deletion_link(server: &Server, person: &TestUser) -> String {
     let answer = person.browser.post(DELETE_USER, json!({})).await.expect(200);
     assert_eq!(answer["message"], "Verification email sent");
     server.last_mail_to(&person.email).await.secret()
@@ -234,7 +234,7 @@ fn location(reply: &Reply) -> &str {
 }
 
 /// Returns a response without what differs from request to request.
-fn without_its_id(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
+fn without_request_id(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
     let mut headers: Vec<(String, String)> = reply
         .headers
         .iter()
@@ -264,7 +264,7 @@ async fn post_from(caller: &Caller, origin: Option<&str>, path: &str, body: &Val
 }
 
 /// Asserts that a page of another origin can do nothing with this caller's cookie, or without one (CSRF).
-async fn refuses_foreign_pages(caller: &Caller, path: &str, body: &Value) {
+async fn assert_csrf_rejected(caller: &Caller, path: &str, body: &Value) {
     let other_port = format!("{}0", caller.base);
     let other_scheme = caller.base.replace("http://", "https://");
     let inside = format!("{}.evil.example", caller.base);
@@ -287,7 +287,7 @@ async fn refuses_foreign_pages(caller: &Caller, path: &str, body: &Value) {
 
 /// Asserts that only a signed-in browser can do this, on a page of ours: not an anonymous caller, a token, or
 /// another origin.
-async fn only_in_ones_own_browser(server: &Server, person: &Person, path: &str, body: Value) {
+async fn assert_cookie_required(server: &Server, person: &TestUser, path: &str, body: Value) {
     let unknown = server.anonymous.with_token(&Server::unknown_token());
     unknown.post(path, body.clone()).await.assert_problem(401, "token_invalid");
     for anonymous in [server.anonymous.clone(), server.anonymous.with_cookie("portcullis=junk")] {
@@ -297,22 +297,27 @@ async fn only_in_ones_own_browser(server: &Server, person: &Person, path: &str, 
         let script = person.token(scopes).await;
         script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
     }
-    refuses_foreign_pages(&person.browser, path, &body).await;
+    assert_csrf_rejected(&person.browser, path, &body).await;
 }
 
 /// Asserts that neither a token nor a page of another origin can do this.
-async fn neither_by_token_nor_by_foreign_pages(server: &Server, path: &str, body: Value) {
+async fn assert_no_token_or_foreign_origin(server: &Server, path: &str, body: Value) {
     let user = server.sign_up("somebody").await;
     let script = user.token(&["read", "write"]).await;
     script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
     let reader = user.token(&["read"]).await;
     reader.post(path, body.clone()).await.assert_problem(403, "cookie_required");
-    refuses_foreign_pages(&user.browser, path, &body).await;
-    refuses_foreign_pages(&server.anonymous, path, &body).await;
+    assert_csrf_rejected(&user.browser, path, &body).await;
+    assert_csrf_rejected(&server.anonymous, path, &body).await;
 }
 
 /// Asserts that each of these values is rejected with the name of its field.
-async fn refuses_unfit(caller: &Caller, path: &str, body: &Value, unfit: &[(&str, Value)]) {
+async fn assert_fields_rejected(
+    caller: &Caller,
+    path: &str,
+    body: &Value,
+    unfit: &[(&str, Value)],
+) {
     for (field, value) in unfit {
         let reply = caller.post(path, with(body.clone(), field, value.clone())).await;
         assert_eq!(reply.header("set-cookie"), None);
@@ -333,7 +338,7 @@ async fn refuses_unfit(caller: &Caller, path: &str, body: &Value, unfit: &[(&str
 }
 
 /// Asserts that these fields are required.
-async fn refuses_without(caller: &Caller, path: &str, body: &Value, fields: &[&str]) {
+async fn assert_fields_required(caller: &Caller, path: &str, body: &Value, fields: &[&str]) {
     Reply::of(caller.request(Method::POST, path)).await.assert_problem(400, "VALIDATION_ERROR");
     caller.post(path, json!({})).await.assert_problem(400, "VALIDATION_ERROR");
     for field in fields {
@@ -349,7 +354,7 @@ async fn refuses_without(caller: &Caller, path: &str, body: &Value, fields: &[&s
 async fn with_a_silent_mail_server(
     backend: Backend,
     settings: &[&str],
-) -> (Server, TcpListener, Vec<Person>) {
+) -> (Server, TcpListener, Vec<TestUser>) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}?tls=none", silent.local_addr().unwrap());
     let mail = ["--smtp-url", &url, "--smtp-timeout", "60"];

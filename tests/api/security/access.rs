@@ -255,7 +255,7 @@ async fn prepare(
     operation: &Operation<'_>,
     all: &[Operation<'_>],
     case: Case,
-) -> (Person, RequestBuilder) {
+) -> (TestUser, RequestBuilder) {
     let name = format!("u{}", portcullis::store::page::new_id().replace('-', ""));
     let subject = if case.is_admins() {
         server.sign_up_admin(&name).await
@@ -287,7 +287,7 @@ async fn prepare(
 /// Makes a thing of a collection by its own POST, or by that of the collection of the same name.
 pub async fn make(
     server: &Server,
-    owner: &Person,
+    owner: &TestUser,
     collection: &str,
     all: &[Operation<'_>],
     name: &str,
@@ -331,7 +331,7 @@ async fn follow(
     server: &Server,
     operation: &Operation<'_>,
     path: String,
-    [subject, other]: [&Person; 2],
+    [subject, other]: [&TestUser; 2],
     name: &str,
 ) -> String {
     let (purpose, owner, query) = match operation.id {
@@ -351,7 +351,7 @@ async fn fit(
     server: &Server,
     mut body: Value,
     operation: &Operation<'_>,
-    [subject, other]: [&Person; 2],
+    [subject, other]: [&TestUser; 2],
     name: &str,
 ) -> Value {
     match operation.id {
@@ -390,7 +390,7 @@ async fn plant_setup_link(server: &Server, secret: &str) {
 }
 
 /// Makes a link with this very secret work for somebody.
-async fn plant_link(server: &Server, purpose: Purpose, owner: &Person, secret: &str) {
+async fn plant_link(server: &Server, purpose: Purpose, owner: &TestUser, secret: &str) {
     let hash = LinkSecret::presented(secret.to_owned()).hash();
     let now = server.now();
     let link = NewVerification::new(purpose, &owner.id, &owner.email, hash, days(1), now);
@@ -398,7 +398,7 @@ async fn plant_link(server: &Server, purpose: Purpose, owner: &Person, secret: &
 }
 
 /// The caller with the key of this case.
-async fn present(server: &Server, subject: &Person, case: Case) -> Caller {
+async fn present(server: &Server, subject: &TestUser, case: Case) -> Caller {
     let cookie = subject.browser.cookie.clone().unwrap();
     match case {
         Case::Anonymous | Case::ProxysBasic => server.anonymous.clone(),
@@ -439,7 +439,7 @@ async fn present(server: &Server, subject: &Person, case: Case) -> Caller {
     }
 }
 
-async fn deactivate(server: &Server, person: &Person) {
+async fn deactivate(server: &Server, person: &TestUser) {
     let now = server.now();
     let event = Event::new(None, Action::UserDeactivated, &person.id, &json!({}), now);
     user_administration::deactivate(&server.state.store, person.id.clone(), false, now, event)
@@ -476,7 +476,7 @@ async fn assert_examples_succeed<'a>(
             caller = server.anonymous.with_cookie(&reply.cookie().unwrap());
             let id = reply.expect(200)["user"]["id"].as_str().unwrap().to_owned();
             let email = sign_up.example().unwrap()["email"].as_str().unwrap().to_owned();
-            let ada = Person { id, email, browser: caller.clone() };
+            let ada = TestUser { id, email, browser: caller.clone() };
             let ada = server.make_admin(ada).await;
             caller = ada.browser.clone();
             // One of them may leave.

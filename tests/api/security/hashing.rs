@@ -85,7 +85,7 @@ async fn sign_in_rejected_as_busy_does_not_count_as_failed(backend: Backend) {
             let state = server.state.clone();
             tokio::spawn(async move {
                 loop {
-                    if state.hashing.hash(chosen("whatever else")).await.is_err() {
+                    if state.hashing.hash(new_password("whatever else")).await.is_err() {
                         sleep(Duration::from_millis(1)).await;
                     }
                 }

@@ -123,7 +123,7 @@ async fn revoking_all_sessions_and_tokens_of_the_site_changes_no_rows(backend: B
     assert!(listed["items"].as_array().unwrap().iter().all(|token| token["state"] == "revoked"));
     let sessions = browser.get("/api/auth/list-sessions").await.expect(200);
     assert_eq!(sessions.as_array().unwrap().len(), 1);
-    let token = Person { browser: browser.clone(), ..ada }.token(&["read"]).await;
+    let token = TestUser { browser: browser.clone(), ..ada }.token(&["read"]).await;
     clean_up(&server).await;
     browser.get("/api/me").await.expect(200);
     token.get("/api/me").await.expect(200);

@@ -45,7 +45,7 @@ async fn ask_for_everything(server: &Server) {
 }
 
 /// Returns every list with every filter, searches, pages far down, and the HTML pages.
-async fn lists(admin: &Person) -> Vec<String> {
+async fn lists(admin: &TestUser) -> Vec<String> {
     let users = "/api/admin/users?limit=20";
     let middle = seed::id(5_000);
     let mut paths = vec![

@@ -3,7 +3,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Caller, PASSWORD, Person, Reply};
+use super::{Caller, PASSWORD, Reply, TestUser};
 
 /// Waits for work that must end, whatever state the store is in: tells slow from never.
 pub async fn within_timeout<T>(work: impl Future<Output = T>) -> T {
@@ -19,7 +19,7 @@ pub struct OutageProbe {
 }
 
 impl OutageProbe {
-    pub async fn of(person: &Person, anonymous: &Caller) -> Self {
+    pub async fn of(person: &TestUser, anonymous: &Caller) -> Self {
         let script = person.token(&["read", "write"]).await;
         Self {
             anonymous: anonymous.clone(),
@@ -39,7 +39,7 @@ impl OutageProbe {
         let reply = anonymous.post("/api/auth/sign-up/email", body).await;
         let browser = anonymous.with_cookie(&reply.cookie().expect("sign-up sets the cookie"));
         let person =
-            Person { id: String::new(), email: email.to_owned(), browser: browser.clone() };
+            TestUser { id: String::new(), email: email.to_owned(), browser: browser.clone() };
         Self::of(&person, anonymous).await
     }
 

@@ -26,7 +26,7 @@ use super::{Caller, Reply, databases::postgres_server, log_secret_scan};
 pub const PASSWORD: &str = "correct horse battery staple";
 
 /// Returns a password that a user may choose.
-pub fn chosen(text: &str) -> NewPassword {
+pub fn new_password(text: &str) -> NewPassword {
     let nothing_known = PasswordContext::new("", "", "");
     Password::new(text.to_owned()).choose(&nothing_known).expect("the password passes the rules")
 }
@@ -50,7 +50,7 @@ pub struct Server {
 }
 
 /// A user with an account.
-pub struct Person {
+pub struct TestUser {
     pub id: String,
     pub email: String,
     /// The user's browser, signed in by cookie.
@@ -126,8 +126,8 @@ impl Backend {
 }
 
 /// Returns the certificate authority of PostgreSQL's server.
-pub async fn authority() -> PathBuf {
-    postgres_server::authority().await
+pub async fn certificate_authority() -> PathBuf {
+    postgres_server::certificate_authority().await
 }
 
 /// Returns a PATH on which the programs of the PostgreSQL server's own version come first; for an external
@@ -261,13 +261,13 @@ impl Server {
     }
 
     /// Signs up a user of this name.
-    pub async fn sign_up(&self, name: &str) -> Person {
+    pub async fn sign_up(&self, name: &str) -> TestUser {
         let email = format!("{name}@example.com");
         let body = json!({ "name": name, "email": email, "password": PASSWORD });
         let reply = self.set_up("/api/auth/sign-up/email", body).await;
         let cookie = reply.cookie().expect("sign-up sets the cookie");
         let user = reply.expect(200)["user"].clone();
-        Person {
+        TestUser {
             id: user["id"].as_str().unwrap().to_owned(),
             email,
             browser: self.anonymous.with_cookie(&cookie),
@@ -287,19 +287,19 @@ impl Server {
     }
 
     /// Signs up a user, and makes them a site admin.
-    pub async fn sign_up_admin(&self, name: &str) -> Person {
+    pub async fn sign_up_admin(&self, name: &str) -> TestUser {
         let person = self.sign_up(name).await;
         self.make_admin(person).await
     }
 
     /// Makes a user an admin, who then signs in again.
-    pub async fn make_admin(&self, person: Person) -> Person {
+    pub async fn make_admin(&self, person: TestUser) -> TestUser {
         self.set_role(&person, Role::Admin).await;
         let browser = self.sign_in(&person).await;
-        Person { browser, ..person }
+        TestUser { browser, ..person }
     }
 
-    pub async fn set_role(&self, person: &Person, role: Role) {
+    pub async fn set_role(&self, person: &TestUser, role: Role) {
         let event = Event::new(None, Action::UserUpdated, &person.id, &json!({}), self.now());
         let changes = Changes { name: None, role: Some(role), updated_at: self.now() };
         user_administration::update(&self.state.store, person.id.clone(), changes, event)
@@ -309,7 +309,7 @@ impl Server {
     }
 
     /// Signs a user in on another device.
-    pub async fn sign_in(&self, person: &Person) -> Caller {
+    pub async fn sign_in(&self, person: &TestUser) -> Caller {
         let body = json!({ "email": person.email, "password": PASSWORD });
         let reply = self.set_up("/api/auth/sign-in/email", body).await;
         let cookie =
@@ -332,7 +332,7 @@ impl Drop for Server {
     }
 }
 
-impl Person {
+impl TestUser {
     /// Creates a token with these scopes.
     pub async fn token(&self, scopes: &[&str]) -> Caller {
         let created = self.create_token(json!({ "name": "test", "scopes": scopes })).await;

@@ -188,7 +188,7 @@ impl MailServer {
     }
 
     /// Returns the certificate by which it is trusted.
-    pub fn authority(&self) -> &str {
+    pub fn certificate_authority(&self) -> &str {
         self.authority.to_str().unwrap()
     }
 

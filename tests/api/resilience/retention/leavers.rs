@@ -36,7 +36,7 @@ async fn count(server: &Server, table: &str) -> usize {
 }
 
 /// Deletes an account, and leaves its rows to the background cleanup.
-async fn leave(server: &Server, person: &Person) {
+async fn leave(server: &Server, person: &TestUser) {
     let (id, now) = (person.id.clone(), server.now());
     let event = Event::new(Some(&id), Action::UserDeleted, &id, &json!({}), now);
     let left = account_deletion::delete(&server.state.store, id, None, event, now).await.unwrap();

@@ -4,11 +4,11 @@ use portcullis::time::{days, seconds};
 
 use super::*;
 
-fn sessions(person: &Person) -> String {
+fn sessions(person: &TestUser) -> String {
     format!("{}/sessions", user_path(person))
 }
 
-fn tokens(person: &Person) -> String {
+fn tokens(person: &TestUser) -> String {
     format!("{}/tokens", user_path(person))
 }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::security::access::operations;
 
 /// Returns the paths that deactivate and reactivate a user.
-fn status_paths(person: &Person) -> [String; 2] {
+fn status_paths(person: &TestUser) -> [String; 2] {
     ["deactivate", "reactivate"].map(|way| format!("{}/{way}", user_path(person)))
 }
 
@@ -244,7 +244,7 @@ async fn deactivated_user_is_not_reactivated_by_password_reset_or_other_writes(b
     let created = create_user(&admin.browser, "ada", "ada@example.com").await;
     let link = server.last_mail_to("ada@example.com").await.secret();
     let choice = json!({ "newPassword": PASSWORD, "token": link });
-    let ada = Person {
+    let ada = TestUser {
         id: created["id"].as_str().unwrap().to_owned(),
         email: "ada@example.com".to_owned(),
         browser: server.anonymous.clone(),

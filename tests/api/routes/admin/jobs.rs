@@ -29,7 +29,7 @@ async fn add_foreign(server: &Server, kind: &str) -> String {
 }
 
 /// Starts a server and its mail server, with an admin whose own mail has been sent.
-async fn with_an_admin(backend: Backend) -> (Server, MailServer, Person) {
+async fn with_an_admin(backend: Backend) -> (Server, MailServer, TestUser) {
     let mail = MailServer::start(Security::None);
     let server = start_with_mail(&mail, backend, &[]).await;
     let admin = server.sign_up_admin("admin").await;
@@ -42,20 +42,20 @@ async fn sign_up_in_vain(
     server: &Server,
     mail: &MailServer,
     behavior: SmtpBehavior,
-) -> (Person, String) {
+) -> (TestUser, String) {
     mail.set(behavior);
     let ada = server.sign_up("ada").await;
     let id = wait_for_failures(server, &ada.email, 1).await.id;
     (ada, id)
 }
 
-async fn list(admin: &Person, query: &str) -> Vec<Value> {
+async fn list(admin: &TestUser, query: &str) -> Vec<Value> {
     let list = admin.browser.get(&format!("{PATH}{query}")).await.expect(200);
     list["items"].as_array().unwrap().clone()
 }
 
 /// Returns the console's list of jobs, which shows the number of attempts.
-async fn tries(admin: &Person) -> String {
+async fn tries(admin: &TestUser) -> String {
     admin.browser.navigate("/admin/jobs").await.text
 }
 

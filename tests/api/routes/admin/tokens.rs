@@ -10,7 +10,7 @@ fn at(token: &Value) -> String {
     format!("{PATH}/{}", token["id"].as_str().unwrap())
 }
 
-async fn make(owner: &Person, name: &str, expires_in_days: Option<u32>) -> Value {
+async fn make(owner: &TestUser, name: &str, expires_in_days: Option<u32>) -> Value {
     owner.create_token(json!({ "name": name, "expiresInDays": expires_in_days })).await
 }
 

@@ -424,7 +424,7 @@ async fn last_active_admin_cannot_be_demoted_or_deactivated(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let gone = server.sign_up_admin("gone").await;
-    let deactivate = |person: &Person| format!("{}/deactivate", user_path(person));
+    let deactivate = |person: &TestUser| format!("{}/deactivate", user_path(person));
     admin.browser.post(&deactivate(&gone), json!({})).await.expect(200);
     let before = events(&admin.browser).await;
 

@@ -26,16 +26,16 @@ impl MailedLink for ChangeEmail {
     const EXPIRED: Rejection = (401, "TOKEN_EXPIRED");
     const USED: Option<&'static [Rejection]> = None;
 
-    async fn issue_newer(server: &Server, user: &Person) -> String {
+    async fn issue_newer(server: &Server, user: &TestUser) -> String {
         new_address_link(server, &user.browser, &format!("new-{}", user.email)).await
     }
 
-    async fn redeem(server: &Server, _user: &Person, secret: &str) -> Reply {
+    async fn redeem(server: &Server, _user: &TestUser, secret: &str) -> Reply {
         confirm(&server.anonymous, secret).await
     }
 
-    async fn took_effect(_server: &Server, admin: &Person, user: &Person) -> bool {
-        shown_to(admin, &user.id).await["email"] != user.email.as_str()
+    async fn took_effect(_server: &Server, admin: &TestUser, user: &TestUser) -> bool {
+        user_seen_by(admin, &user.id).await["email"] != user.email.as_str()
     }
 }
 
@@ -47,7 +47,7 @@ async fn change_email_rejects_anonymous_token_and_csrf_requests(backend: Backend
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "newEmail": WANTED });
-    only_in_ones_own_browser(&server, &ada, CHANGE_EMAIL, body).await;
+    assert_cookie_required(&server, &ada, CHANGE_EMAIL, body).await;
     assert_eq!(server.outbox().await.len(), 1, "the one of the sign-up");
     assert_eq!(email_of(&ada.browser).await, ada.email);
 }
@@ -71,8 +71,8 @@ async fn change_email_with_invalid_email_or_callback_url_is_rejected(backend: Ba
         ("newEmail", Value::Null),
         ("callbackURL", json!(1)),
     ];
-    refuses_unfit(&ada.browser, CHANGE_EMAIL, &body, &unfit).await;
-    refuses_without(&ada.browser, CHANGE_EMAIL, &body, &["newEmail"]).await;
+    assert_fields_rejected(&ada.browser, CHANGE_EMAIL, &body, &unfit).await;
+    assert_fields_required(&ada.browser, CHANGE_EMAIL, &body, &["newEmail"]).await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
         let body = with(body.clone(), "callbackURL", url);
         ada.browser.post(CHANGE_EMAIL, body).await.assert_problem(403, "INVALID_CALLBACK_URL");
@@ -84,7 +84,7 @@ async fn change_email_with_invalid_email_or_callback_url_is_rejected(backend: Ba
 async fn change_email_with_stale_session_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    advance_to_the_eve(&server, days(1));
+    advance_to_just_before(&server, days(1));
     request(&ada.browser, "one@new.example").await.expect(200);
     server.advance(seconds(1));
     request(&ada.browser, "two@new.example").await.assert_problem(403, "SESSION_NOT_FRESH");
@@ -112,13 +112,13 @@ async fn change_email_prevents_enumeration_of_taken_emails(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let locked = server.sign_up("locked").await;
-    lock_out(&admin, &locked).await;
+    deactivate(&admin, &locked).await;
     let before = server.outbox().await.len();
     let free = request(&ada.browser, WANTED).await;
     assert_eq!(free.header("set-cookie"), None);
     for email in [&grace.email, "GRACE@example.com", &locked.email] {
         let taken = request(&ada.browser, email).await;
-        assert_eq!(without_its_id(&taken), without_its_id(&free), "{email}");
+        assert_eq!(without_request_id(&taken), without_request_id(&free), "{email}");
     }
     assert_eq!(free.expect(200), json!({ "status": true }));
     let mail = server.outbox().await;
@@ -315,9 +315,9 @@ async fn confirmed_email_change_notifies_and_frees_the_old_email(backend: Backen
     assert!(!mail[1].text.contains("token="));
     assert_eq!(server.mail_to(WANTED).await.len(), 1);
 
-    let newcomer = server.sign_up("ada").await;
-    assert_ne!(newcomer.id, ada.id);
-    assert_eq!(user_of(&newcomer.browser).await["emailVerified"], false);
+    let new_user = server.sign_up("ada").await;
+    assert_ne!(new_user.id, ada.id);
+    assert_eq!(user_of(&new_user.browser).await["emailVerified"], false);
     assert_eq!(email_of(&ada.browser).await, WANTED);
     // And the first may not simply have it back.
     request(&ada.browser, &ada.email).await.expect(200);
@@ -365,12 +365,12 @@ async fn confirmed_email_change_revokes_every_other_link(backend: Backend) {
     let delete = deletion_link(&server, &ada).await;
     let link = new_address_link(&server, &ada.browser, WANTED).await;
     confirm(&server.anonymous, &link).await.expect(200);
-    choose(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
     confirm(&server.anonymous, &verify).await.assert_problem(401, "INVALID_TOKEN");
     let body = json!({ "token": delete });
     ada.browser.post(DELETE_USER, body).await.assert_problem(404, "INVALID_TOKEN");
     // A new one goes to the new address.
-    choose(&server, &reset_link(&server, WANTED).await, NEW).await.expect(200);
+    reset_password(&server, &reset_link(&server, WANTED).await, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -457,7 +457,7 @@ async fn concurrent_change_email_and_sign_up_with_the_same_email_succeed_once(ba
         let ada = server.sign_up(&format!("ada{round}")).await;
         let wanted = format!("grace{round}@example.com");
         let link = new_address_link(&server, &ada.browser, &wanted).await;
-        let body = newcomer(&format!("grace{round}"));
+        let body = sign_up_body(&format!("grace{round}"));
         let (moved, signed_up) =
             tokio::join!(confirm(&server.anonymous, &link), server.anonymous.post(SIGN_UP, body));
         let taken = "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL";
@@ -503,7 +503,7 @@ async fn queued_change_email_is_revoked_by_a_password_change_or_reset(backend: B
         if name == "ada" {
             change_password(&person.browser, PASSWORD, NEW).await.expect(200);
         } else {
-            choose(&server, &reset, NEW).await.expect(200);
+            reset_password(&server, &reset, NEW).await.expect(200);
         }
         assert!(!is_signed_in(&thief).await);
         server.wait_for_jobs().await;

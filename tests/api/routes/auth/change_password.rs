@@ -12,7 +12,7 @@ fn change(revoke_others: Option<bool>) -> Value {
 }
 
 /// Asserts that the old password is still valid, and that no mail says otherwise.
-async fn is_unchanged(server: &Server, person: &Person) {
+async fn is_unchanged(server: &Server, person: &TestUser) {
     sign_in_with(server, &person.email, NEW).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in_with(server, &person.email, PASSWORD).await.expect(200);
     let mail = server.mail_to(&person.email).await;
@@ -23,7 +23,7 @@ async fn is_unchanged(server: &Server, person: &Person) {
 async fn change_password_rejects_anonymous_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    only_in_ones_own_browser(&server, &ada, CHANGE_PASSWORD, change(None)).await;
+    assert_cookie_required(&server, &ada, CHANGE_PASSWORD, change(None)).await;
     assert!(is_signed_in(&ada.browser).await);
     is_unchanged(&server, &ada).await;
 }
@@ -41,9 +41,9 @@ async fn change_password_with_invalid_field_fails_validation(backend: Backend) {
         ("revokeOtherSessions", json!(0)),
         ("revokeOtherSessions", Value::Null),
     ];
-    refuses_unfit(&ada.browser, CHANGE_PASSWORD, &change(None), &unfit).await;
+    assert_fields_rejected(&ada.browser, CHANGE_PASSWORD, &change(None), &unfit).await;
     let fields = ["currentPassword", "newPassword"];
-    refuses_without(&ada.browser, CHANGE_PASSWORD, &change(None), &fields).await;
+    assert_fields_required(&ada.browser, CHANGE_PASSWORD, &change(None), &fields).await;
     assert!(is_signed_in(&ada.browser).await);
     is_unchanged(&server, &ada).await;
 }
@@ -74,7 +74,7 @@ async fn change_password_with_wrong_current_password_is_rejected(backend: Backen
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
-    let grace = with(newcomer("grace"), "password", "the password of somebody else");
+    let grace = with(sign_up_body("grace"), "password", "the password of somebody else");
     server.anonymous.post(SIGN_UP, grace).await.expect(200);
     let link = reset_link(&server, &ada.email).await;
     for wrong in ["", "not the password", NEW, "the password of somebody else", &"x".repeat(60_000)]
@@ -85,7 +85,7 @@ async fn change_password_with_wrong_current_password_is_rejected(backend: Backen
     }
     assert!(is_signed_in(&ada.browser).await && is_signed_in(&phone).await);
     sign_in_with(&server, &ada.email, PASSWORD).await.expect(200);
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -98,7 +98,7 @@ async fn change_password_of_user_without_password_is_rejected(backend: Backend) 
         let reply = change_password(&ada.browser, current, NEW).await;
         reply.assert_problem(400, "CREDENTIAL_ACCOUNT_NOT_FOUND");
     }
-    choose(&server, &reset_link(&server, &ada.email).await, NEW).await.expect(200);
+    reset_password(&server, &reset_link(&server, &ada.email).await, NEW).await.expect(200);
     sign_in_with(&server, &ada.email, NEW).await.expect(200);
 }
 
@@ -185,7 +185,7 @@ async fn change_password_without_remember_me_starts_a_one_day_session(backend: B
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let session = browser.get(ME).await.expect(200)["session"].clone();
     assert_eq!(session["expiresAt"], (server.now() + days(1)).to_string());
-    advance_to_the_eve(&server, days(1));
+    advance_to_just_before(&server, days(1));
     assert_eq!(
         browser.get(GET_SESSION).await.header("set-cookie"),
         None,
@@ -209,7 +209,7 @@ async fn change_password_revokes_links_mailed_earlier(backend: Backend) {
         let cookie = reply.cookie().or(person.browser.cookie).unwrap();
         reply.expect(200);
 
-        choose(&server, &reset, "another choice entirely")
+        reset_password(&server, &reset, "another choice entirely")
             .await
             .assert_problem(400, "INVALID_TOKEN");
         let page = server.anonymous.get(&format!("{RESET_PASSWORD}/{reset}?callbackURL=/")).await;
@@ -235,7 +235,7 @@ async fn change_password_keeps_own_api_tokens_and_links_of_other_users(backend: 
     let script = ada.token(&["read"]).await;
     change_password(&ada.browser, PASSWORD, NEW).await.expect(200);
     assert!(is_signed_in(&script).await, "tokens stay valid");
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -309,7 +309,7 @@ async fn concurrent_password_change_and_reset_succeed_once(backend: Backend) {
         let link = reset_link(&server, &ada.email).await;
         let (changed, reset) = tokio::join!(
             change_password(&ada.browser, PASSWORD, "the choice by change"),
-            choose(&server, &link, "the choice by reset"),
+            reset_password(&server, &link, "the choice by reset"),
         );
         let (kept, dropped) = if changed.status == 200 {
             reset.assert_problem(400, "INVALID_TOKEN");
@@ -357,11 +357,11 @@ async fn change_password_by_deactivated_user_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    lock_out(&admin, &ada).await;
+    deactivate(&admin, &ada).await;
     let reply = change_password(&ada.browser, PASSWORD, NEW).await;
     assert_eq!(reply.header("set-cookie"), None);
     reply.assert_problem(401, "UNAUTHORIZED");
-    let_in_again(&admin, &ada).await;
+    reactivate(&admin, &ada).await;
     assert!(is_signed_in(&ada.browser).await);
     is_unchanged(&server, &ada).await;
 }
@@ -373,7 +373,7 @@ async fn concurrent_deactivation_and_password_change_leave_no_valid_session(back
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let (changed, ()) =
-            tokio::join!(change_password(&ada.browser, PASSWORD, NEW), lock_out(&admin, &ada),);
+            tokio::join!(change_password(&ada.browser, PASSWORD, NEW), deactivate(&admin, &ada),);
         let password = if changed.status == 200 { NEW } else { PASSWORD };
         if let Some(cookie) = changed.cookie() {
             assert!(!is_signed_in(&server.anonymous.with_cookie(&cookie)).await);
@@ -383,9 +383,9 @@ async fn concurrent_deactivation_and_password_change_leave_no_valid_session(back
         }
         assert!(!is_signed_in(&ada.browser).await);
         sign_in_with(&server, &ada.email, password).await.assert_problem(403, "USER_DEACTIVATED");
-        let user = shown_to(&admin, &ada.id).await;
+        let user = user_seen_by(&admin, &ada.id).await;
         assert_ne!(user["deactivatedAt"], Value::Null, "{user}");
-        let_in_again(&admin, &ada).await;
+        reactivate(&admin, &ada).await;
         sign_in_with(&server, &ada.email, password).await.expect(200);
     }
 }

@@ -32,15 +32,15 @@ impl MailedLink for DeleteAccount {
     const USED: Option<&'static [Rejection]> = Some(&[(401, "UNAUTHORIZED"), Self::INVALID]);
     const NEEDS_SESSION: bool = true;
 
-    async fn issue_newer(server: &Server, user: &Person) -> String {
+    async fn issue_newer(server: &Server, user: &TestUser) -> String {
         deletion_link(server, user).await
     }
 
-    async fn redeem(_server: &Server, user: &Person, secret: &str) -> Reply {
+    async fn redeem(_server: &Server, user: &TestUser, secret: &str) -> Reply {
         delete_with(&user.browser, json!({ "token": secret })).await
     }
 
-    async fn took_effect(_server: &Server, admin: &Person, user: &Person) -> bool {
+    async fn took_effect(_server: &Server, admin: &TestUser, user: &TestUser) -> bool {
         admin.browser.get(&format!("/api/admin/users/{}", user.id)).await.status == 404
     }
 }
@@ -77,7 +77,7 @@ async fn delete_user_rejects_anonymous_token_and_csrf_requests(backend: Backend)
     let ada = server.sign_up("ada").await;
     let link = deletion_link(&server, &ada).await;
     for body in [by_password(), json!({ "token": link }), json!({})] {
-        only_in_ones_own_browser(&server, &ada, DELETE_USER, body).await;
+        assert_cookie_required(&server, &ada, DELETE_USER, body).await;
     }
     for scopes in [&["read"][..], &["read", "write"]] {
         let script = ada.token(scopes).await;
@@ -98,7 +98,7 @@ async fn delete_user_with_invalid_field_or_callback_url_is_rejected(backend: Bac
         ("token", json!({})),
         ("callbackURL", json!(false)),
     ];
-    refuses_unfit(&ada.browser, DELETE_USER, &json!({}), &unfit).await;
+    assert_fields_rejected(&ada.browser, DELETE_USER, &json!({}), &unfit).await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
         for body in [json!({}), by_password()] {
             let reply = delete_with(&ada.browser, with(body, "callbackURL", url)).await;
@@ -117,7 +117,7 @@ async fn delete_user_with_invalid_field_or_callback_url_is_rejected(backend: Bac
 async fn delete_user_with_wrong_password_is_rejected_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let grace = with(newcomer("grace"), "password", NEW);
+    let grace = with(sign_up_body("grace"), "password", NEW);
     server.anonymous.post(SIGN_UP, grace).await.expect(200);
     let link = deletion_link(&server, &ada).await;
     for password in ["", "not the password", NEW, &"x".repeat(129), &"x".repeat(60_000)] {
@@ -166,12 +166,12 @@ async fn delete_user_by_deactivated_user_is_unauthorized(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let link = deletion_link(&server, &ada).await;
-    lock_out(&admin, &ada).await;
+    deactivate(&admin, &ada).await;
     for body in [by_password(), json!({ "token": link }), json!({})] {
         delete_with(&ada.browser, body).await.assert_problem(401, "UNAUTHORIZED");
     }
     delete_by_link(&ada.browser, &link).await.assert_problem(401, "UNAUTHORIZED");
-    let_in_again(&admin, &ada).await;
+    reactivate(&admin, &ada).await;
     delete_by_link(&ada.browser, &link).await.expect(200);
 }
 
@@ -196,7 +196,7 @@ async fn delete_user_with_password_succeeds_at_once_even_in_a_stale_session(back
 async fn delete_user_without_password_sends_a_link_and_needs_a_fresh_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    advance_to_the_eve(&server, days(1));
+    advance_to_just_before(&server, days(1));
     for body in [json!({}), json!({ "password": null, "token": null }), json!({ "sure": true })] {
         let reply = delete_with(&ada.browser, body).await;
         assert_eq!(reply.header("set-cookie"), None);
@@ -372,7 +372,7 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
         assert!(!is_signed_in(key).await);
     }
     script.get(ME).await.assert_problem(401, "token_invalid");
-    choose(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
     let path = format!("/api/admin/users/{}", ada.id);
     admin.browser.get(&path).await.assert_problem(404, "not_found");
 
@@ -389,14 +389,14 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
     assert_eq!(server.mail_to(&ada.email).await.len(), 3, "sign-up, reset, deletion");
 
     // The address is free, and whoever has it now is somebody else.
-    let newcomer = server.sign_up("ada").await;
-    assert_ne!(newcomer.id, ada.id);
+    let new_user = server.sign_up("ada").await;
+    assert_ne!(new_user.id, ada.id);
     for key in [&ada.browser, &phone, &script] {
         assert!(!is_signed_in(key).await, "old keys open no new account");
     }
-    choose(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
-    delete_by_link(&newcomer.browser, &delete).await.assert_problem(404, "INVALID_TOKEN");
-    let projects = newcomer.browser.get("/api/projects").await.expect(200);
+    reset_password(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    delete_by_link(&new_user.browser, &delete).await.assert_problem(404, "INVALID_TOKEN");
+    let projects = new_user.browser.get("/api/projects").await.expect(200);
     assert_eq!(projects["items"], json!([]));
 }
 
@@ -453,8 +453,10 @@ async fn concurrent_deletion_and_password_reset_succeed_once(backend: Backend) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let reset = reset_link(&server, &ada.email).await;
         let delete = deletion_link(&server, &ada).await;
-        let (left, chosen) =
-            tokio::join!(delete_by_link(&ada.browser, &delete), choose(&server, &reset, NEW),);
+        let (left, chosen) = tokio::join!(
+            delete_by_link(&ada.browser, &delete),
+            reset_password(&server, &reset, NEW),
+        );
         if left.status == 200 {
             chosen.assert_problem(400, "INVALID_TOKEN");
             let reply = sign_in_with(&server, &ada.email, NEW).await;
@@ -472,7 +474,7 @@ async fn delete_last_active_admin_is_conflict_and_keeps_the_link(backend: Backen
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let gone = server.sign_up_admin("gone").await;
-    lock_out(&admin, &gone).await;
+    deactivate(&admin, &gone).await;
     let grace = server.sign_up("grace").await;
     let link = deletion_link(&server, &admin).await;
     let before = rows_of(&server, &admin.id).await;

@@ -18,7 +18,7 @@ async fn request(caller: &Caller, email: &str) -> Reply {
 }
 
 /// Somebody whom an admin made, and the secret of the link by which they choose a password.
-async fn invite(server: &Server, admin: &Person, name: &str) -> (Value, String) {
+async fn invite(server: &Server, admin: &TestUser, name: &str) -> (Value, String) {
     let body = json!({ "name": name, "email": format!("{name}@example.com") });
     let made = admin.browser.post("/api/admin/users", body).await.expect(201);
     let letter = server.last_mail_to(&format!("{name}@example.com")).await;
@@ -53,15 +53,15 @@ impl MailedLink for PasswordReset {
     const LIFETIME: Span = hours(1);
     const INVALID: Rejection = (400, "INVALID_TOKEN");
 
-    async fn issue_newer(server: &Server, user: &Person) -> String {
+    async fn issue_newer(server: &Server, user: &TestUser) -> String {
         reset_link(server, &user.email).await
     }
 
-    async fn redeem(server: &Server, _user: &Person, secret: &str) -> Reply {
-        choose(server, secret, NEW).await
+    async fn redeem(server: &Server, _user: &TestUser, secret: &str) -> Reply {
+        reset_password(server, secret, NEW).await
     }
 
-    async fn took_effect(server: &Server, _admin: &Person, user: &Person) -> bool {
+    async fn took_effect(server: &Server, _admin: &TestUser, user: &TestUser) -> bool {
         sign_in_with(server, &user.email, NEW).await.status == 200
     }
 }
@@ -77,22 +77,22 @@ mod invitation {
         const LIFETIME: Span = days(3);
         const INVALID: Rejection = PasswordReset::INVALID;
 
-        async fn issue(server: &Server, admin: &Person, name: &str) -> (Person, String) {
+        async fn issue(server: &Server, admin: &TestUser, name: &str) -> (TestUser, String) {
             let (created, secret) = invite(server, admin, name).await;
             let [id, email] =
                 ["id", "email"].map(|field| created[field].as_str().unwrap().to_owned());
-            (Person { id, email, browser: server.anonymous.clone() }, secret)
+            (TestUser { id, email, browser: server.anonymous.clone() }, secret)
         }
 
-        async fn issue_newer(server: &Server, user: &Person) -> String {
+        async fn issue_newer(server: &Server, user: &TestUser) -> String {
             PasswordReset::issue_newer(server, user).await
         }
 
-        async fn redeem(server: &Server, user: &Person, secret: &str) -> Reply {
+        async fn redeem(server: &Server, user: &TestUser, secret: &str) -> Reply {
             PasswordReset::redeem(server, user, secret).await
         }
 
-        async fn took_effect(server: &Server, admin: &Person, user: &Person) -> bool {
+        async fn took_effect(server: &Server, admin: &TestUser, user: &TestUser) -> bool {
             PasswordReset::took_effect(server, admin, user).await
         }
     }
@@ -106,7 +106,7 @@ async fn request_password_reset_rejects_token_and_csrf_requests(backend: Backend
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email });
-    neither_by_token_nor_by_foreign_pages(&server, REQUEST_RESET, body).await;
+    assert_no_token_or_foreign_origin(&server, REQUEST_RESET, body).await;
     assert_eq!(server.mail_to(&ada.email).await.len(), 1, "the one of the sign-up");
 }
 
@@ -126,8 +126,8 @@ async fn request_password_reset_with_invalid_email_or_redirect_is_rejected(backe
         ("redirectTo", json!(1)),
         ("redirectTo", json!(["/"])),
     ];
-    refuses_unfit(&server.anonymous, REQUEST_RESET, &body, &unfit).await;
-    refuses_without(&server.anonymous, REQUEST_RESET, &body, &["email"]).await;
+    assert_fields_rejected(&server.anonymous, REQUEST_RESET, &body, &unfit).await;
+    assert_fields_required(&server.anonymous, REQUEST_RESET, &body, &["email"]).await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
         let body = with(body.clone(), "redirectTo", url);
         server
@@ -149,7 +149,7 @@ async fn request_password_reset_prevents_enumeration_of_users(backend: Backend) 
     admin.browser.post("/api/admin/users", invited).await.expect(201);
     // Who is locked out before that is not even asked to confirm the address.
     server.wait_for_jobs().await;
-    lock_out(&admin, &locked).await;
+    deactivate(&admin, &locked).await;
     let verify = server.last_mail_to(&admin.email).await.secret();
     confirm(&server.anonymous, &verify).await.expect(200);
     let before = server.outbox().await.len();
@@ -159,7 +159,7 @@ async fn request_password_reset_prevents_enumeration_of_users(backend: Backend) 
     for email in [&ada.email, &admin.email, "locked@example.com", "invited@example.com"] {
         for caller in [&server.anonymous, &admin.browser, &locked.browser] {
             let other = request(caller, email).await;
-            assert_eq!(without_its_id(&other), without_its_id(&first), "{email}");
+            assert_eq!(without_request_id(&other), without_request_id(&first), "{email}");
             assert_eq!(other.text, first.text);
         }
     }
@@ -175,7 +175,7 @@ async fn request_password_reset_prevents_enumeration_of_users(backend: Backend) 
 #[apply(on_both_databases)]
 async fn request_password_reset_queues_the_same_work_for_any_email(backend: Backend) {
     let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
-    lock_out(&people[0], &people[2]).await;
+    deactivate(&people[0], &people[2]).await;
     let emails = ["known@example.com", "locked@example.com", "nobody@example.com"];
     for email in emails {
         request(&server.anonymous, &email.to_uppercase()).await.expect(200);
@@ -231,7 +231,7 @@ async fn reset_link_redirects_to_the_requested_page(backend: Backend) {
         assert_eq!(reply.header("set-cookie"), None);
         assert_eq!(reply.text, "");
     }
-    choose(&server, &secret, NEW).await.expect(200);
+    reset_password(&server, &secret, NEW).await.expect(200);
     let reply = follow(&server.anonymous, &link).await;
     assert_eq!(location(&reply), format!("{theirs}?from=mail&error=INVALID_TOKEN#form"));
 }
@@ -340,9 +340,9 @@ async fn newer_reset_link_supersedes_the_older_one(backend: Backend) {
     reset_link(&server, &grace.email).await;
     assert!(!leads_on(&server, &old).await);
     assert!(leads_on(&server, &new).await, "another's takes nobody else's place");
-    choose(&server, &old, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &old, NEW).await.assert_problem(400, "INVALID_TOKEN");
     assert!(is_signed_in(&ada.browser).await);
-    choose(&server, &new, NEW).await.expect(200);
+    reset_password(&server, &new, NEW).await.expect(200);
 }
 
 /// Neither the ids nor the ends of two links say which is newer: both are of a clock.
@@ -356,8 +356,8 @@ async fn newer_reset_link_supersedes_even_if_the_clock_was_set_back(backend: Bac
     server.clock.step(server.now() - seconds(90 * 60));
     let new = reset_link(&server, &ada.email).await;
     assert!(!leads_on(&server, &old).await);
-    choose(&server, &old, NEW).await.assert_problem(400, "INVALID_TOKEN");
-    choose(&server, &new, NEW).await.expect(200);
+    reset_password(&server, &old, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &new, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -380,7 +380,7 @@ async fn concurrent_reset_requests_leave_one_valid_link(backend: Backend) {
             }
         }
         assert_eq!(live.len(), 1);
-        choose(&server, &live[0], NEW).await.expect(200);
+        reset_password(&server, &live[0], NEW).await.expect(200);
     }
 }
 
@@ -394,10 +394,10 @@ async fn reset_link_expires_after_one_hour(backend: Backend) {
     let until = server.now() + hours(1);
     server.clock.set(until - seconds(1));
     assert!(leads_on(&server, &late).await);
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
     server.clock.set(until);
     assert!(!leads_on(&server, &late).await);
-    choose(&server, &late, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &late, NEW).await.assert_problem(400, "INVALID_TOKEN");
     assert!(is_signed_in(&grace.browser).await);
     sign_in_with(&server, &grace.email, PASSWORD).await.expect(200);
 }
@@ -417,10 +417,10 @@ async fn reset_link_expiry_counts_from_when_the_email_is_sent(backend: Backend) 
     reopen_outbox(&server).await;
     let link = server.last_mail_to(&ada.email).await.secret();
     let late = server.last_mail_to(&grace.email).await.secret();
-    advance_to_the_eve(&server, hours(1));
-    choose(&server, &link, NEW).await.expect(200);
+    advance_to_just_before(&server, hours(1));
+    reset_password(&server, &link, NEW).await.expect(200);
     server.advance(seconds(1));
-    choose(&server, &late, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &late, NEW).await.assert_problem(400, "INVALID_TOKEN");
 }
 
 #[apply(on_both_databases)]
@@ -438,7 +438,7 @@ async fn reset_link_is_invalid_once_the_email_has_changed(backend: Backend) {
     execute(&server, &sql).await;
     for link in [&adas, &evas] {
         assert!(!leads_on(&server, link).await);
-        choose(&server, link, NEW).await.assert_problem(400, "INVALID_TOKEN");
+        reset_password(&server, link, NEW).await.assert_problem(400, "INVALID_TOKEN");
     }
     for email in ["ada@new.example", "eva@new.example"] {
         sign_in_with(&server, email, PASSWORD).await.expect(200);
@@ -469,8 +469,8 @@ async fn reset_password_rejects_token_and_csrf_requests(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let link = reset_link(&server, &ada.email).await;
     let body = json!({ "newPassword": NEW, "token": link });
-    neither_by_token_nor_by_foreign_pages(&server, RESET_PASSWORD, body).await;
-    choose(&server, &link, NEW).await.expect(200);
+    assert_no_token_or_foreign_origin(&server, RESET_PASSWORD, body).await;
+    reset_password(&server, &link, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -480,12 +480,12 @@ async fn reset_password_with_invalid_link_is_rejected(backend: Backend) {
     let cookie = secret_of(ada.browser.cookie.as_ref().unwrap());
     let link = reset_link(&server, &ada.email).await;
     for token in ["", "x", "x\0", &"x".repeat(60_000), &cookie, &link[..42], &format!("{link}x")] {
-        choose(&server, token, NEW).await.assert_problem(400, "INVALID_TOKEN");
+        reset_password(&server, token, NEW).await.assert_problem(400, "INVALID_TOKEN");
     }
     let body = json!({ "newPassword": NEW, "token": link });
     let unfit = [("newPassword", json!(1)), ("token", json!([link])), ("token", Value::Null)];
-    refuses_unfit(&server.anonymous, RESET_PASSWORD, &body, &unfit).await;
-    refuses_without(&server.anonymous, RESET_PASSWORD, &body, &["newPassword"]).await;
+    assert_fields_rejected(&server.anonymous, RESET_PASSWORD, &body, &unfit).await;
+    assert_fields_required(&server.anonymous, RESET_PASSWORD, &body, &["newPassword"]).await;
     // As in the protocol, that is no field which does not fit, and it is told before a password's faults.
     for password in [NEW, "short"] {
         let without = json!({ "newPassword": password });
@@ -493,7 +493,7 @@ async fn reset_password_with_invalid_link_is_rejected(backend: Backend) {
         server.anonymous.post(&path, without).await.assert_problem(400, "INVALID_TOKEN");
     }
     assert!(is_signed_in(&ada.browser).await);
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -501,12 +501,12 @@ async fn reset_password_with_rejected_password_keeps_the_link(backend: Backend) 
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = reset_link(&server, &ada.email).await;
-    choose(&server, &link, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
-    choose(&server, &link, &"x".repeat(129)).await.assert_problem(400, "PASSWORD_TOO_LONG");
-    choose(&server, &link, "iloveyou").await.assert_problem(400, "PASSWORD_TOO_COMMON");
-    choose(&server, &link, "ada@example").await.assert_problem(400, "PASSWORD_TOO_OBVIOUS");
+    reset_password(&server, &link, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
+    reset_password(&server, &link, &"x".repeat(129)).await.assert_problem(400, "PASSWORD_TOO_LONG");
+    reset_password(&server, &link, "iloveyou").await.assert_problem(400, "PASSWORD_TOO_COMMON");
+    reset_password(&server, &link, "ada@example").await.assert_problem(400, "PASSWORD_TOO_OBVIOUS");
     assert!(is_signed_in(&ada.browser).await, "nor end a session");
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -539,7 +539,7 @@ async fn reset_password_revokes_all_sessions_tokens_and_other_links(backend: Bac
         .post(DELETE_USER, json!({ "token": delete }))
         .await
         .assert_problem(404, "INVALID_TOKEN");
-    choose(&server, &strangers, NEW).await.expect(200);
+    reset_password(&server, &strangers, NEW).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -553,14 +553,14 @@ async fn reset_password_verifies_the_email_and_revokes_earlier_tokens(backend: B
     let bystander = admin.token(&["read"]).await;
     let link = reset_link(&server, &eve.email).await;
     assert!(is_signed_in(&script).await, "not before it is used");
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
     for key in [&eve.browser, &script] {
         assert!(!is_signed_in(key).await);
     }
     script.get(ME).await.assert_problem(401, "token_invalid");
     assert!(is_signed_in(&bystander).await, "others' are left alone");
     confirm(&server.anonymous, &verify).await.assert_problem(401, "INVALID_TOKEN");
-    let user = shown_to(&admin, &eve.id).await;
+    let user = user_seen_by(&admin, &eve.id).await;
     assert_eq!(user["emailVerified"], true);
     assert_eq!(user["updatedAt"], server.now().to_string());
 
@@ -575,10 +575,10 @@ async fn reset_password_notifies_the_user_by_email(backend: Backend) {
     let ada = server.sign_up("ada").await;
     server.sign_up("grace").await;
     let link = reset_link(&server, &ada.email).await;
-    choose(&server, "no link", NEW).await.assert_problem(400, "INVALID_TOKEN");
-    choose(&server, &link, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
+    reset_password(&server, "no link", NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &link, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
     assert_eq!(server.mail_to(&ada.email).await.len(), 2);
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
     let mail = server.mail_to(&ada.email).await;
     assert_eq!(mail.len(), 3);
     assert_eq!(mail[2].subject, "Your password for Portcullis was changed");
@@ -594,8 +594,8 @@ async fn concurrent_uses_of_a_reset_link_succeed_once(backend: Backend) {
         let link = reset_link(&server, &ada.email).await;
         let passwords = ["the choice of the one", "the choice of the other"];
         let (one, other) = tokio::join!(
-            choose(&server, &link, passwords[0]),
-            choose(&server, &link, passwords[1]),
+            reset_password(&server, &link, passwords[0]),
+            reset_password(&server, &link, passwords[1]),
         );
         let ([won, lost], [kept, dropped]) = if one.status == 200 {
             ([one, other], passwords)
@@ -619,7 +619,7 @@ async fn concurrent_sign_in_with_old_password_does_not_survive_password_reset(ba
         let ada = server.sign_up(&format!("ada{round}")).await;
         let link = reset_link(&server, &ada.email).await;
         let (reset, one, other) = tokio::join!(
-            choose(&server, &link, NEW),
+            reset_password(&server, &link, NEW),
             sign_in_with(&server, &ada.email, PASSWORD),
             sign_in_with(&server, &ada.email, PASSWORD),
         );
@@ -645,10 +645,12 @@ async fn invited_user_sets_a_password_once_and_can_sign_in(backend: Backend) {
         .await
         .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
 
-    let reply = choose(&server, &link, NEW).await;
+    let reply = reset_password(&server, &link, NEW).await;
     assert_eq!(reply.header("set-cookie"), None, "no session is begun");
     assert_eq!(reply.expect(200), json!({ "status": true }));
-    choose(&server, &link, "another choice entirely").await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &link, "another choice entirely")
+        .await
+        .assert_problem(400, "INVALID_TOKEN");
     let answer = sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
     assert_eq!(answer["user"]["id"], made["id"]);
     assert_eq!(answer["user"]["role"], "user");
@@ -663,10 +665,10 @@ async fn first_password_of_invited_user_sends_no_change_notification(backend: Ba
     let admin = server.sign_up_admin("admin").await;
     let (_, link) = invite(&server, &admin, "grace").await;
     let email = "grace@example.com";
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
     assert_eq!(subjects(&server, email).await, ["Your account at Portcullis"]);
     let link = reset_link(&server, email).await;
-    choose(&server, &link, PASSWORD).await.expect(200);
+    reset_password(&server, &link, PASSWORD).await.expect(200);
     assert_eq!(
         subjects(&server, email).await[1..],
         ["Choose a new password for Portcullis", "Your password for Portcullis was changed"]
@@ -681,17 +683,17 @@ async fn invitation_link_expires_after_three_days(backend: Backend) {
     let (_, other) = invite(&server, &admin, "grace").await;
     let until = server.now() + days(3);
     server.clock.set(until - seconds(1));
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
     server.clock.set(until);
-    choose(&server, &other, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &other, NEW).await.assert_problem(400, "INVALID_TOKEN");
     sign_in_with(&server, "grace@example.com", NEW)
         .await
         .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
 
     // Whoever missed it asks for another.
     let again = reset_link(&server, "grace@example.com").await;
-    choose(&server, &other, NEW).await.assert_problem(400, "INVALID_TOKEN");
-    choose(&server, &again, NEW).await.expect(200);
+    reset_password(&server, &other, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &again, NEW).await.expect(200);
     sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
 }
 
@@ -701,15 +703,17 @@ async fn password_set_by_operator_revokes_links_and_keeps_user_deactivated(backe
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let link = reset_link(&server, &ada.email).await;
-    lock_out(&admin, &ada).await;
+    deactivate(&admin, &ada).await;
     let (store, now) = (&server.state.store, server.now());
-    let hash = server.state.hashing.hash(chosen(NEW)).await.unwrap();
+    let hash = server.state.hashing.hash(new_password(NEW)).await.unwrap();
     let event = Event::new(None, Action::PasswordSet, &ada.id, &json!({}), now);
     let account = NewAccount::password(&ada.id, &hash, now);
     passwords::set(store, account, event).await.unwrap();
     sign_in_with(&server, &ada.email, NEW).await.assert_problem(403, "USER_DEACTIVATED");
-    let_in_again(&admin, &ada).await;
+    reactivate(&admin, &ada).await;
     assert!(!is_signed_in(&ada.browser).await);
-    choose(&server, &link, "another choice entirely").await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &link, "another choice entirely")
+        .await
+        .assert_problem(400, "INVALID_TOKEN");
     sign_in_with(&server, &ada.email, NEW).await.expect(200);
 }

@@ -21,7 +21,7 @@ async fn verify_password_without_session_cookie_is_unauthorized_or_forbidden(bac
 async fn verify_password_with_wrong_password_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let grace = with(newcomer("grace"), "password", NEW);
+    let grace = with(sign_up_body("grace"), "password", NEW);
     server.anonymous.post(SIGN_UP, grace).await.expect(200);
     for password in ["", "not the password", NEW, &"x".repeat(129), &"x".repeat(60_000)] {
         let reply = verify(&ada.browser, password).await;
@@ -51,7 +51,7 @@ async fn verify_password_with_wrong_password_leaves_the_session_stale(backend: B
 async fn session_is_fresh_for_one_day_after_sign_up(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    advance_to_the_eve(&server, days(1));
+    advance_to_just_before(&server, days(1));
     create_token(&ada.browser).await.expect(201);
     server.advance(seconds(1));
     create_token(&ada.browser).await.assert_problem(403, "SESSION_NOT_FRESH");
@@ -75,7 +75,7 @@ async fn verify_password_makes_the_session_fresh(backend: Backend) {
     let session = laptop.get(ME).await.expect(200)["session"].clone();
     assert_eq!(session["authenticatedAt"], server.now().to_string());
 
-    advance_to_the_eve(&server, days(1));
+    advance_to_just_before(&server, days(1));
     create_token(&laptop).await.expect(201);
     server.advance(seconds(1));
     create_token(&laptop).await.assert_problem(403, "SESSION_NOT_FRESH");

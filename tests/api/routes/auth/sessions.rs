@@ -100,7 +100,7 @@ async fn get_session_shows_every_field(backend: Backend) {
         .header("User-Agent", format!("Browser/1.0 {}", "x".repeat(600)))
         .header("X-Forwarded-For", "203.0.113.7")
         .header("Forwarded", "for=203.0.113.7")
-        .json(&newcomer("ada"));
+        .json(&sign_up_body("ada"));
     let browser = server.anonymous.with_cookie(&Reply::of(signed_in).await.cookie().unwrap());
     let reply = browser.get(GET_SESSION).await;
     assert_eq!(reply.header("pragma"), Some("no-cache"));
@@ -191,7 +191,7 @@ async fn session_idle_timeout_is_extended_by_any_request_once_a_day(backend: Bac
             server.write_last_uses().await;
         };
         let begun = seen(&ada.browser).await;
-        advance_to_the_eve(&server, days(1));
+        advance_to_just_before(&server, days(1));
         use_it().await;
         assert_eq!(seen(&ada.browser).await["expiresAt"], begun["expiresAt"], "{path}");
 
@@ -205,7 +205,7 @@ async fn session_idle_timeout_is_extended_by_any_request_once_a_day(backend: Bac
             assert_eq!(extended[stays], begun[stays], "{path}");
         }
 
-        advance_to_the_eve(&server, days(1));
+        advance_to_just_before(&server, days(1));
         ada.browser.get(ME).await.expect(200);
         server.write_last_uses().await;
         assert_eq!(seen(&ada.browser).await["updatedAt"], extended["updatedAt"], "once a day");
@@ -292,7 +292,7 @@ async fn session_without_remember_me_expires_after_one_day_despite_use(backend: 
     let browser = sign_in_for_now(&server, &ada).await;
     let end = (server.now() + days(1)).to_string();
     assert_eq!(current(&browser).await["expiresAt"], end);
-    advance_to_the_eve(&server, days(1));
+    advance_to_just_before(&server, days(1));
     let reply = browser.get(GET_SESSION).await;
     assert_eq!(reply.header("set-cookie"), None);
     assert_eq!(reply.expect(200)["session"]["expiresAt"], end);
@@ -361,7 +361,7 @@ async fn list_sessions_shows_unexpired_ones_newest_first(backend: Backend) {
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
     assert_eq!(listed(&grace.browser).await.len(), 1, "other users' sessions are not listed");
 
-    advance_to_the_eve(&server, days(1));
+    advance_to_just_before(&server, days(1));
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
     server.advance(seconds(1));
     assert_eq!(listed(&phone).await, [new.as_str()], "an expired session is not listed");

@@ -13,7 +13,7 @@ async fn failed_sign_in_is_unauthorized_in_constant_time_without_enumeration(bac
     let admin = server.sign_up_admin("admin").await;
     server.sign_up("ada").await;
     let locked = server.sign_up("locked").await;
-    lock_out(&admin, &locked).await;
+    deactivate(&admin, &locked).await;
     let body = json!({ "name": "grace", "email": "grace@example.com" });
     admin.browser.post("/api/admin/users", body).await.expect(201);
 
@@ -33,7 +33,7 @@ async fn failed_sign_in_is_unauthorized_in_constant_time_without_enumeration(bac
         let other = server.anonymous.post(SIGN_IN, attempt(email, password)).await;
         // Nearly all the time of a response is one hash, so every failure must take exactly one.
         assert_eq!(server.state.hashing.made() - hashed, 1, "{email} {password:?}");
-        assert_eq!(without_its_id(&other), without_its_id(&first), "{email} {password:?}");
+        assert_eq!(without_request_id(&other), without_request_id(&first), "{email} {password:?}");
         assert_eq!(other.text.len(), first.text.len());
     }
     assert_eq!(first.header("set-cookie"), None);
@@ -46,7 +46,7 @@ async fn sign_in_by_deactivated_user_is_forbidden_and_starts_no_session(backend:
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    lock_out(&admin, &ada).await;
+    deactivate(&admin, &ada).await;
     let body = attempt(&ada.email, PASSWORD);
     let reply = server.anonymous.post(SIGN_IN, body.clone()).await;
     assert_eq!(reply.header("set-cookie"), None);
@@ -54,7 +54,7 @@ async fn sign_in_by_deactivated_user_is_forbidden_and_starts_no_session(backend:
     let path = format!("/api/admin/users/{}/sessions", ada.id);
     let sessions = admin.browser.get(&path).await.expect(200);
     assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "no session was created");
-    let_in_again(&admin, &ada).await;
+    reactivate(&admin, &ada).await;
     server.anonymous.post(SIGN_IN, body).await.expect(200);
 }
 
@@ -142,7 +142,7 @@ async fn sign_in_with_former_password_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let new = "a better one than before";
-    let hash = server.state.hashing.hash(chosen(new)).await.unwrap();
+    let hash = server.state.hashing.hash(new_password(new)).await.unwrap();
     put_password_hash(&server, &ada, hash.as_str()).await;
     server
         .anonymous

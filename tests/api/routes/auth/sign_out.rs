@@ -76,7 +76,8 @@ async fn sign_out_removes_the_cookie_with_its_original_attributes(backend: Backe
         let server = backend.start_with(settings).await;
         let base = server.anonymous.base.clone();
         let origin = if settings.is_empty() { base.as_str() } else { "https://example.com" };
-        let signed_up = post_with(&server, SIGN_UP, &[("Origin", origin)], &newcomer("ada")).await;
+        let signed_up =
+            post_with(&server, SIGN_UP, &[("Origin", origin)], &sign_up_body("ada")).await;
         let cookie = signed_up.cookie().unwrap();
         let headers = [("Origin", origin), ("Cookie", cookie.as_str())];
         let signed_out = post_with(&server, SIGN_OUT, &headers, &json!({})).await;
@@ -101,11 +102,11 @@ async fn sign_out_by_deactivated_user_ends_the_session(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
-    lock_out(&admin, &ada).await;
+    deactivate(&admin, &ada).await;
     let reply = ada.browser.post(SIGN_OUT, json!({})).await;
     assert!(reply.removes_cookie());
     assert_eq!(reply.expect(200), json!({ "success": true }));
-    let_in_again(&admin, &ada).await;
+    reactivate(&admin, &ada).await;
     assert!(!is_signed_in(&ada.browser).await, "the session stays revoked");
     assert!(is_signed_in(&phone).await);
 }

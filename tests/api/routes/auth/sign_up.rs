@@ -53,7 +53,7 @@ async fn sign_up_with_invalid_field_fails_validation(backend: Backend) {
         ("rememberMe", json!("false")),
     ];
     for (field, value) in unfit {
-        let body = with(newcomer("ada"), field, value);
+        let body = with(sign_up_body("ada"), field, value);
         let reply = server.anonymous.post(SIGN_UP, body.clone()).await;
         assert_eq!(reply.header("set-cookie"), None, "{body}");
         let problem = reply.assert_problem(400, "VALIDATION_ERROR");
@@ -76,7 +76,7 @@ async fn sign_in_accepts_email_without_a_dot_and_sign_up_accepts_localhost(backe
         server.anonymous.post(path, dotless.clone()).await.expect(200);
     }
     for local in ["ada@localhost", "ada@LOCALHOST.example"] {
-        let body = with(newcomer("ada"), "email", local);
+        let body = with(sign_up_body("ada"), "email", local);
         server.anonymous.post(SIGN_UP, body).await.expect(200);
     }
 }
@@ -96,7 +96,7 @@ async fn sign_up_with_short_long_or_common_password_is_rejected(backend: Backend
     ];
     for (password, code) in refused {
         let reply =
-            server.anonymous.post(SIGN_UP, with(newcomer("ada"), "password", password)).await;
+            server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(400, code);
     }
@@ -107,11 +107,11 @@ async fn sign_up_with_password_from_name_email_or_site_is_rejected(backend: Back
     let server = backend.start_with(&["--name", "Analytical Engines"]).await;
     for password in ["ada@example.com", "ADA-example1", "Analytical Engines", "enginesAda2024"] {
         let reply =
-            server.anonymous.post(SIGN_UP, with(newcomer("ada"), "password", password)).await;
+            server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(400, "PASSWORD_TOO_OBVIOUS");
     }
-    let body = with(newcomer("ada"), "password", "analytical battery");
+    let body = with(sign_up_body("ada"), "password", "analytical battery");
     server.anonymous.post(SIGN_UP, body).await.expect(200);
 }
 
@@ -120,14 +120,14 @@ async fn sign_up_with_taken_email_in_any_case_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for email in ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@example.Com"] {
-        let body = with(newcomer("eve"), "email", email);
+        let body = with(sign_up_body("eve"), "email", email);
         let reply = server.anonymous.post(SIGN_UP, body).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
     }
     // Nor does a sign-up with a taken email end the session that sends it.
     ada.browser
-        .post(SIGN_UP, newcomer("ada"))
+        .post(SIGN_UP, sign_up_body("ada"))
         .await
         .assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
     let me = ada.browser.get(ME).await.expect(200);
@@ -137,7 +137,7 @@ async fn sign_up_with_taken_email_in_any_case_is_rejected(backend: Backend) {
 #[apply(on_both_databases)]
 async fn sign_up_with_malformed_json_is_bad_request(backend: Backend) {
     let server = backend.start().await;
-    let whole = newcomer("ada").to_string();
+    let whole = sign_up_body("ada").to_string();
     let broken: [&[u8]; 7] = [
         b"{not json",
         b"\"",
@@ -166,7 +166,7 @@ async fn sign_up_with_deeply_nested_json_fails_validation(backend: Backend) {
 async fn sign_up_without_json_content_type_is_unsupported_media_type(backend: Backend) {
     let server = backend.start().await;
     let form = "name=ada&email=ada%40example.com&password=correct+horse+battery+staple";
-    let json = newcomer("ada").to_string();
+    let json = sign_up_body("ada").to_string();
     let unfit = [
         (Some("application/x-www-form-urlencoded"), form),
         (Some("multipart/form-data; boundary=x"), form),
@@ -191,8 +191,8 @@ async fn sign_up_without_json_content_type_is_unsupported_media_type(backend: Ba
 #[apply(on_both_databases)]
 async fn sign_up_with_body_over_64_kib_is_payload_too_large(backend: Backend) {
     let server = backend.start().await;
-    let around = with(newcomer("ada"), "padding", "").to_string().len();
-    let of_size = |size: usize| with(newcomer("ada"), "padding", "x".repeat(size - around));
+    let around = with(sign_up_body("ada"), "padding", "").to_string().len();
+    let of_size = |size: usize| with(sign_up_body("ada"), "padding", "x".repeat(size - around));
     let over = of_size(64 * 1024 + 1).to_string();
     assert_eq!(over.len(), 65_537);
     post_raw(&server.anonymous, SIGN_UP, over).await.assert_problem(413, "payload_too_large");
@@ -202,12 +202,12 @@ async fn sign_up_with_body_over_64_kib_is_payload_too_large(backend: Backend) {
 #[apply(on_both_databases)]
 async fn sign_up_when_closed_is_rejected(backend: Backend) {
     let server = backend.start_with(&["--sign-up", "closed"]).await;
-    let reply = server.anonymous.post(SIGN_UP, newcomer("ada")).await;
+    let reply = server.anonymous.post(SIGN_UP, sign_up_body("ada")).await;
     assert_eq!(reply.header("set-cookie"), None);
     reply.assert_problem(400, "EMAIL_PASSWORD_SIGN_UP_DISABLED");
     server
         .anonymous
-        .post(SIGN_IN, newcomer("ada"))
+        .post(SIGN_IN, sign_up_body("ada"))
         .await
         .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
 }
@@ -216,10 +216,10 @@ async fn sign_up_when_closed_is_rejected(backend: Backend) {
 async fn sign_up_with_foreign_callback_url_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
-        let body = with(newcomer("ada"), "callbackURL", url);
+        let body = with(sign_up_body("ada"), "callbackURL", url);
         server.anonymous.post(SIGN_UP, body).await.assert_problem(403, "INVALID_CALLBACK_URL");
     }
-    let body = with(newcomer("ada"), "callbackURL", "/welcome?first=1");
+    let body = with(sign_up_body("ada"), "callbackURL", "/welcome?first=1");
     server.anonymous.post(SIGN_UP, body).await.expect(200);
 }
 
@@ -227,7 +227,7 @@ async fn sign_up_with_foreign_callback_url_is_forbidden(backend: Backend) {
 async fn sign_up_with_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let script = server.sign_up("ada").await.token(&["read", "write"]).await;
-    script.post(SIGN_UP, newcomer("eve")).await.assert_problem(403, "cookie_required");
+    script.post(SIGN_UP, sign_up_body("eve")).await.assert_problem(403, "cookie_required");
     server.sign_up("eve").await;
 }
 
@@ -256,7 +256,7 @@ async fn csrf_sign_up_or_sign_in_from_foreign_origin_is_forbidden(backend: Backe
     ];
     for path in [SIGN_UP, SIGN_IN] {
         for (headers, code) in refused {
-            let reply = post_with(&server, path, headers, &newcomer("ada")).await;
+            let reply = post_with(&server, path, headers, &sign_up_body("ada")).await;
             assert_eq!(reply.header("set-cookie"), None, "{headers:?}");
             reply.assert_problem(403, code);
         }
@@ -266,8 +266,8 @@ async fn csrf_sign_up_or_sign_in_from_foreign_origin_is_forbidden(backend: Backe
 #[apply(on_both_databases)]
 async fn sign_up_and_sign_in_without_browser_headers_need_no_origin(backend: Backend) {
     let server = backend.start().await;
-    post_with(&server, SIGN_UP, &[], &newcomer("ada")).await.expect(200);
-    post_with(&server, SIGN_IN, &[], &newcomer("ada")).await.expect(200);
+    post_with(&server, SIGN_UP, &[], &sign_up_body("ada")).await.expect(200);
+    post_with(&server, SIGN_IN, &[], &sign_up_body("ada")).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -277,7 +277,7 @@ async fn sign_up_without_body_or_required_field_fails_validation(backend: Backen
     bare.assert_problem(400, "VALIDATION_ERROR");
     server.anonymous.post(SIGN_UP, json!({})).await.assert_problem(400, "VALIDATION_ERROR");
     for field in ["name", "email", "password"] {
-        let mut body = newcomer("ada");
+        let mut body = sign_up_body("ada");
         body.as_object_mut().unwrap().remove(field);
         let problem =
             server.anonymous.post(SIGN_UP, body).await.assert_problem(400, "VALIDATION_ERROR");
@@ -288,7 +288,7 @@ async fn sign_up_without_body_or_required_field_fails_validation(backend: Backen
 #[apply(on_both_databases)]
 async fn sign_up_creates_a_user_and_starts_a_session(backend: Backend) {
     let server = backend.start().await;
-    let body = with(newcomer("ada"), "image", "https://example.com/ada.png");
+    let body = with(sign_up_body("ada"), "image", "https://example.com/ada.png");
     let reply = server.anonymous.post(SIGN_UP, body).await;
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let answer = reply.expect(200);
@@ -314,7 +314,7 @@ async fn sign_up_creates_a_user_and_starts_a_session(backend: Backend) {
 #[apply(on_both_databases)]
 async fn sign_up_ignores_fields_a_user_may_not_set(backend: Backend) {
     let server = backend.start().await;
-    let mut body = newcomer("eve");
+    let mut body = sign_up_body("eve");
     let dropped = json!({
         "id": "00000000-0000-7000-8000-000000000000",
         "userId": "00000000-0000-7000-8000-000000000000",
@@ -343,7 +343,7 @@ async fn sign_up_ignores_fields_a_user_may_not_set(backend: Backend) {
 #[apply(on_both_databases)]
 async fn sign_up_stores_the_email_in_lower_case(backend: Backend) {
     let server = backend.start().await;
-    let body = with(newcomer("ada"), "email", "Ada.LOVELACE@Example.COM");
+    let body = with(sign_up_body("ada"), "email", "Ada.LOVELACE@Example.COM");
     let answer = server.anonymous.post(SIGN_UP, body).await.expect(200);
     assert_eq!(answer["user"]["email"], "ada.lovelace@example.com");
     for email in ["ada.lovelace@example.com", "ADA.Lovelace@example.com"] {
@@ -358,9 +358,10 @@ async fn concurrent_sign_ups_with_the_same_email_succeed_once(backend: Backend) 
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(8) {
         let name = format!("twin{round}");
-        let upper = with(newcomer(&name), "email", format!("{}@EXAMPLE.COM", name.to_uppercase()));
+        let upper =
+            with(sign_up_body(&name), "email", format!("{}@EXAMPLE.COM", name.to_uppercase()));
         let (one, other) = tokio::join!(
-            server.anonymous.post(SIGN_UP, newcomer(&name)),
+            server.anonymous.post(SIGN_UP, sign_up_body(&name)),
             server.anonymous.post(SIGN_UP, upper),
         );
         let (won, lost) = if one.status == 200 { (one, other) } else { (other, one) };
@@ -385,7 +386,7 @@ async fn sign_up_accepts_long_unicode_passwords_which_must_match_exactly(backend
         "nul\0 and bell\u{7} and \u{1b}[31m".to_owned(),
     ];
     for (number, password) in passwords.iter().enumerate() {
-        let body = with(newcomer(&format!("ada{number}")), "password", password.as_str());
+        let body = with(sign_up_body(&format!("ada{number}")), "password", password.as_str());
         server.anonymous.post(SIGN_UP, body.clone()).await.expect(200);
         server.anonymous.post(SIGN_IN, body.clone()).await.expect(200);
         let mut cut = password.clone();
@@ -409,16 +410,16 @@ async fn sign_up_with_control_characters_is_rejected(backend: Backend) {
     for character in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}'] {
         for field in ["name", "email", "image", "callbackURL"] {
             let text = format!("https://example.com/{character}@example.com");
-            let body = with(newcomer("ada"), field, text);
+            let body = with(sign_up_body("ada"), field, text);
             let reply = server.anonymous.post(SIGN_UP, body).await;
             assert!([400, 403].contains(&reply.status.as_u16()), "{character:?}: {}", reply.text);
         }
-        let body = with(newcomer("ada"), "email", format!("ada{character}@example.com"));
+        let body = with(sign_up_body("ada"), "email", format!("ada{character}@example.com"));
         server.anonymous.post(SIGN_IN, body).await.assert_problem(400, "INVALID_EMAIL");
     }
     let name = "Ada \u{202e}\u{200b}🦀 '; DROP TABLE users; --";
     let answer =
-        server.anonymous.post(SIGN_UP, with(newcomer("ada"), "name", name)).await.expect(200);
+        server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "name", name)).await.expect(200);
     assert_eq!(answer["user"]["name"], name);
 }
 
@@ -426,7 +427,7 @@ async fn sign_up_with_control_characters_is_rejected(backend: Backend) {
 async fn session_cookie_over_http_is_http_only_and_lasts_thirty_days(backend: Backend) {
     let server = backend.start().await;
     for path in [SIGN_UP, SIGN_IN] {
-        let reply = server.anonymous.post(path, newcomer("ada")).await;
+        let reply = server.anonymous.post(path, sign_up_body("ada")).await;
         assert_eq!(set_cookie(&reply).0, "portcullis");
         assert_eq!(attributes(&reply), ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"]);
         let (name, value, _) = set_cookie(&reply);
@@ -439,9 +440,9 @@ async fn session_cookie_over_http_is_http_only_and_lasts_thirty_days(backend: Ba
 async fn session_cookie_over_https_is_secure_with_host_prefix(backend: Backend) {
     let server = backend.start_with(&["--public-url", "https://example.com"]).await;
     let headers = [("Origin", "https://example.com")];
-    server.anonymous.post(SIGN_UP, newcomer("ada")).await.assert_problem(403, "INVALID_ORIGIN");
+    server.anonymous.post(SIGN_UP, sign_up_body("ada")).await.assert_problem(403, "INVALID_ORIGIN");
     for path in [SIGN_UP, SIGN_IN] {
-        let reply = post_with(&server, path, &headers, &newcomer("ada")).await;
+        let reply = post_with(&server, path, &headers, &sign_up_body("ada")).await;
         assert_eq!(set_cookie(&reply).0, "__Host-portcullis");
         assert_eq!(
             attributes(&reply),
@@ -455,7 +456,7 @@ async fn session_cookie_over_https_is_secure_with_host_prefix(backend: Backend) 
             "the cookie is accepted only under that name"
         );
     }
-    let body = with(newcomer("grace"), "rememberMe", false);
+    let body = with(sign_up_body("grace"), "rememberMe", false);
     let reply = post_with(&server, SIGN_UP, &headers, &body).await;
     assert_eq!(attributes(&reply), ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
 }
@@ -463,7 +464,7 @@ async fn session_cookie_over_https_is_secure_with_host_prefix(backend: Backend) 
 #[apply(on_both_databases)]
 async fn session_cookie_without_remember_me_ends_with_the_browser(backend: Backend) {
     let server = backend.start().await;
-    let body = with(newcomer("ada"), "rememberMe", false);
+    let body = with(sign_up_body("ada"), "rememberMe", false);
     for path in [SIGN_UP, SIGN_IN] {
         let reply = server.anonymous.post(path, body.clone()).await;
         assert_eq!(set_cookie(&reply).0, "portcullis");
@@ -475,7 +476,7 @@ async fn session_cookie_without_remember_me_ends_with_the_browser(backend: Backe
 #[apply(on_both_databases)]
 async fn session_cookie_secret_is_in_no_response_body(backend: Backend) {
     let server = backend.start().await;
-    let reply = server.anonymous.post(SIGN_UP, newcomer("ada")).await;
+    let reply = server.anonymous.post(SIGN_UP, sign_up_body("ada")).await;
     let cookie = reply.cookie().unwrap();
     assert_kept_secret(&reply, &cookie);
     assert_ne!(reply.expect(200)["token"], secret_of(&cookie));
@@ -495,7 +496,7 @@ async fn session_cookie_secret_is_in_no_response_body(backend: Backend) {
         assert!(!is_signed_in(&caller).await, "without its signature the cookie is rejected");
     }
     for path in [VERIFY_PASSWORD, SIGN_IN] {
-        let reply = browser.post(path, newcomer("ada")).await;
+        let reply = browser.post(path, sign_up_body("ada")).await;
         assert_kept_secret(&reply, &cookie);
         if let Some(new) = reply.cookie() {
             assert_kept_secret(&reply, &new);
@@ -509,7 +510,7 @@ async fn sign_up_ends_the_browsers_previous_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
-    let reply = ada.browser.post(SIGN_UP, newcomer("grace")).await;
+    let reply = ada.browser.post(SIGN_UP, sign_up_body("grace")).await;
     let new = reply.cookie().unwrap();
     let old = ada.browser.cookie.as_ref().unwrap();
     assert_ne!(secret_of(&new), secret_of(old));
@@ -529,7 +530,7 @@ async fn sign_up_does_not_adopt_a_planted_session_cookie(backend: Backend) {
     let planted = [own, ended.cookie.unwrap(), "portcullis=planted".to_owned()];
     for (number, planted) in planted.iter().enumerate() {
         let browser = server.anonymous.with_cookie(planted);
-        let reply = browser.post(SIGN_UP, newcomer(&format!("ada{number}"))).await;
+        let reply = browser.post(SIGN_UP, sign_up_body(&format!("ada{number}"))).await;
         let new = reply.cookie().unwrap();
         assert_ne!(&new, planted);
         assert!(is_signed_in(&server.anonymous.with_cookie(&new)).await);

@@ -186,11 +186,11 @@ async fn callback_url_to_foreign_origin_is_forbidden_in_every_operation(backend:
     let delete = deletion_link(&server, &ada).await;
     let mails = server.outbox().await.len();
     let sessions = ada.browser.get(LIST_SESSIONS).await.expect(200);
-    let eve = newcomer("eve");
+    let eve = sign_up_body("eve");
     let own = json!({ "email": ada.email });
     let operations = [
         (SIGN_UP, eve, "callbackURL", "INVALID_CALLBACK_URL"),
-        (SIGN_IN, newcomer("ada"), "callbackURL", "INVALID_CALLBACK_URL"),
+        (SIGN_IN, sign_up_body("ada"), "callbackURL", "INVALID_CALLBACK_URL"),
         (REQUEST_RESET, own.clone(), "redirectTo", "INVALID_REDIRECT_URL"),
         (SEND_VERIFICATION, own, "callbackURL", "INVALID_CALLBACK_URL"),
         (
@@ -334,7 +334,7 @@ async fn cors_preflight_allows_any_header_from_trusted_origins_only(backend: Bac
 #[apply(on_both_databases)]
 async fn cors_request_from_trusted_origin_acts_with_the_session_cookie(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
-    let body = newcomer("ada");
+    let body = sign_up_body("ada");
     let reply =
         Reply::of(from_page(&server.anonymous, Method::POST, SIGN_UP, APP).json(&body)).await;
     opened_to(&reply, APP);
@@ -420,8 +420,8 @@ async fn csrf_requests_from_foreign_origins_are_forbidden_and_unreadable(backend
             (&ada.browser, CHANGE_PASSWORD, &change),
             (&ada.browser, SIGN_OUT, &json!({})),
             (&ada.browser, "/api/projects", &json!({ "name": "theirs" })),
-            (&server.anonymous, SIGN_IN, &newcomer("ada")),
-            (&server.anonymous, SIGN_UP, &newcomer("eve")),
+            (&server.anonymous, SIGN_IN, &sign_up_body("ada")),
+            (&server.anonymous, SIGN_UP, &sign_up_body("eve")),
         ] {
             let reply = Reply::of(from_page(caller, Method::POST, path, origin).json(body)).await;
             assert_eq!(reply.header("access-control-allow-origin"), None, "{origin} {path}");
@@ -588,7 +588,7 @@ async fn cookie_same_site_none_is_secure_and_still_prevents_csrf(backend: Backen
     let https = ["--public-url", "https://api.example.com"];
     let settings = [&https[..], &TRUSTED, &["--cookie-same-site", "none"]].concat();
     let server = backend.start_with(&settings).await;
-    let body = newcomer("ada");
+    let body = sign_up_body("ada");
     for path in [SIGN_UP, SIGN_IN] {
         let reply =
             Reply::of(from_page(&server.anonymous, Method::POST, path, APP).json(&body)).await;

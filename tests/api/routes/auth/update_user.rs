@@ -9,7 +9,7 @@ async fn update_user_rejects_anonymous_token_and_csrf_requests(backend: Backend)
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "name": "eve", "image": "https://evil.example/" });
-    only_in_ones_own_browser(&server, &ada, UPDATE_USER, body).await;
+    assert_cookie_required(&server, &ada, UPDATE_USER, body).await;
     let user = user_of(&ada.browser).await;
     assert_eq!((&user["name"], &user["image"]), (&json!("ada"), &Value::Null));
 }
@@ -38,7 +38,7 @@ async fn update_user_with_invalid_name_or_image_fails_validation(backend: Backen
         ("image", json!(false)),
     ];
     server.advance(seconds(1));
-    refuses_unfit(&ada.browser, UPDATE_USER, &body, &unfit).await;
+    assert_fields_rejected(&ada.browser, UPDATE_USER, &body, &unfit).await;
     assert_eq!(user_of(&ada.browser).await, before);
 }
 

@@ -9,16 +9,16 @@ fn without_ids(reply: &Reply, email: &str) -> (u16, Vec<(String, String)>, Strin
     let id = user["id"].as_str().unwrap();
     assert_eq!(id.len(), 36, "{id}");
     assert_eq!(user["email"], email);
-    let (status, headers, _) = without_its_id(reply);
+    let (status, headers, _) = without_request_id(reply);
     (status, headers, reply.text.replace(id, "ID").replace(email, "EMAIL"))
 }
 
 async fn sign_up(server: &Server, name: &str, password: &str) -> Reply {
-    server.anonymous.post(SIGN_UP, with(newcomer(name), "password", password)).await
+    server.anonymous.post(SIGN_UP, with(sign_up_body(name), "password", password)).await
 }
 
 /// Signs up a user who has verified their email.
-async fn confirmed(server: &Server, name: &str) -> Person {
+async fn confirmed(server: &Server, name: &str) -> TestUser {
     let user = sign_up(server, name, PASSWORD).await.expect(200)["user"].clone();
     let email = user["email"].as_str().unwrap().to_owned();
     let link = server.last_mail_to(&email).await.secret();
@@ -27,7 +27,7 @@ async fn confirmed(server: &Server, name: &str) -> Person {
     let browser = server.anonymous.with_cookie(&signed_in.cookie().unwrap());
     let id = signed_in.expect(200)["user"]["id"].as_str().unwrap().to_owned();
     assert_eq!(user["id"], id.as_str(), "the one that was shown");
-    Person { id, email, browser }
+    TestUser { id, email, browser }
 }
 
 async fn rows(server: &Server, table: &str) -> usize {
@@ -41,9 +41,9 @@ async fn sign_up_with_invalid_field_is_rejected_for_new_and_taken_emails(backend
     for name in ["ada", "new"] {
         sign_up(&server, name, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
         sign_up(&server, name, "iloveyou").await.assert_problem(400, "PASSWORD_TOO_COMMON");
-        let body = with(newcomer(name), "callbackURL", "https://evil.example");
+        let body = with(sign_up_body(name), "callbackURL", "https://evil.example");
         server.anonymous.post(SIGN_UP, body).await.assert_problem(403, "INVALID_CALLBACK_URL");
-        let body = with(newcomer(name), "role", "admin");
+        let body = with(sign_up_body(name), "role", "admin");
         server.anonymous.post(SIGN_UP, body).await.assert_problem(400, "FIELD_NOT_ALLOWED");
     }
     assert_eq!(rows(&server, "users").await, 1);
@@ -57,7 +57,7 @@ async fn sign_up_prevents_enumeration_of_taken_emails(backend: Backend) {
     confirmed(&server, "taken").await;
     sign_up(&server, "early", PASSWORD).await.expect(200);
     let locked = confirmed(&server, "cover").await;
-    lock_out(&admin, &locked).await;
+    deactivate(&admin, &locked).await;
     let sessions = rows(&server, "sessions").await;
 
     let body = |email: &str| {
@@ -122,7 +122,7 @@ async fn sign_in_before_email_verification_is_forbidden(backend: Backend) {
     let unknown = sign_in_with(&server, "unknown@example.com", "not the password").await;
     for wrong in ["not the password", ""] {
         let reply = sign_in_with(&server, email, wrong).await;
-        assert_eq!(without_its_id(&reply), without_its_id(&unknown));
+        assert_eq!(without_request_id(&reply), without_request_id(&unknown));
         reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     }
     for _ in 0..2 {
@@ -159,7 +159,7 @@ async fn unverified_user_can_verify_with_a_new_link_or_password_reset(backend: B
 
     // A password reset verifies the email as well.
     let link = reset_link(&server, "grace@example.com").await;
-    choose(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW).await.expect(200);
     let answer = sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
     assert_eq!(answer["user"]["emailVerified"], true);
 }
@@ -185,7 +185,7 @@ async fn sign_up_with_taken_email_sends_its_owner_a_reset_link(backend: Backend)
     let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let ada = confirmed(&server, "ada").await;
     let before = server.mail_to(&ada.email).await.len();
-    let body = with(newcomer("ada"), "callbackURL", "/welcome");
+    let body = with(sign_up_body("ada"), "callbackURL", "/welcome");
     server.anonymous.post(SIGN_UP, with(body, "name", "BUY NOW evil.example")).await.expect(200);
     let mail = server.mail_to(&ada.email).await;
     assert_eq!(mail.len(), before + 1);
@@ -197,11 +197,11 @@ async fn sign_up_with_taken_email_sends_its_owner_a_reset_link(backend: Backend)
     assert_eq!(link.query(), None);
     assert!(is_signed_in(&ada.browser).await, "the session is valid until the link is used");
 
-    choose(&server, &message.secret(), NEW).await.expect(200);
+    reset_password(&server, &message.secret(), NEW).await.expect(200);
     assert!(!is_signed_in(&ada.browser).await);
     sign_in_with(&server, &ada.email, NEW).await.expect(200);
 
-    lock_out(&admin, &ada).await;
+    deactivate(&admin, &ada).await;
     let before = server.outbox().await.len();
     sign_up(&server, "ada", PASSWORD).await.expect(200);
     assert_eq!(server.outbox().await.len(), before, "a deactivated user gets no mail");
@@ -223,7 +223,7 @@ async fn unverified_password_and_link_stop_once_the_email_owner_resets(backend: 
     let reply = sign_in_with(&server, email, PASSWORD).await;
     reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
 
-    choose(&server, &mail[1].secret(), NEW).await.expect(200);
+    reset_password(&server, &mail[1].secret(), NEW).await.expect(200);
     for wrong in [theirs, PASSWORD] {
         let reply = sign_in_with(&server, email, wrong).await;
         reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
@@ -270,7 +270,7 @@ async fn invited_user_verifies_the_email_by_setting_a_password(backend: Backend)
     let message = server.last_mail_to("grace@example.com").await;
     assert_eq!(message.subject, "You have an account at Portcullis");
     // Nor does it end the invitation early.
-    choose(&server, &link, NEW).await.expect(200);
-    choose(&server, &message.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &message.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
     sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
 }

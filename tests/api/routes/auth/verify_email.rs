@@ -9,13 +9,13 @@ async fn send(caller: &Caller, email: &str) -> Reply {
 }
 
 /// Somebody who has signed up, and the secret of the link that they were mailed.
-async fn newcomer_with_link(server: &Server, name: &str) -> (Person, String) {
+async fn sign_up_with_link(server: &Server, name: &str) -> (TestUser, String) {
     let person = server.sign_up(name).await;
     let link = server.last_mail_to(&person.email).await.secret();
     (person, link)
 }
 
-async fn is_verified(person: &Person) -> bool {
+async fn is_verified(person: &TestUser) -> bool {
     user_of(&person.browser).await["emailVerified"].as_bool().unwrap()
 }
 
@@ -27,21 +27,21 @@ impl MailedLink for VerifyEmail {
     const EXPIRED: Rejection = (401, "TOKEN_EXPIRED");
     const USED: Option<&'static [Rejection]> = None;
 
-    async fn issue(server: &Server, _admin: &Person, name: &str) -> (Person, String) {
-        newcomer_with_link(server, name).await
+    async fn issue(server: &Server, _admin: &TestUser, name: &str) -> (TestUser, String) {
+        sign_up_with_link(server, name).await
     }
 
-    async fn issue_newer(server: &Server, user: &Person) -> String {
+    async fn issue_newer(server: &Server, user: &TestUser) -> String {
         send(&server.anonymous, &user.email).await.expect(200);
         server.last_mail_to(&user.email).await.secret()
     }
 
-    async fn redeem(server: &Server, _user: &Person, secret: &str) -> Reply {
+    async fn redeem(server: &Server, _user: &TestUser, secret: &str) -> Reply {
         confirm(&server.anonymous, secret).await
     }
 
-    async fn took_effect(_server: &Server, admin: &Person, user: &Person) -> bool {
-        shown_to(admin, &user.id).await["emailVerified"] == true
+    async fn took_effect(_server: &Server, admin: &TestUser, user: &TestUser) -> bool {
+        user_seen_by(admin, &user.id).await["emailVerified"] == true
     }
 }
 
@@ -52,7 +52,7 @@ async fn send_verification_email_rejects_token_and_csrf_requests(backend: Backen
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email });
-    neither_by_token_nor_by_foreign_pages(&server, SEND_VERIFICATION, body).await;
+    assert_no_token_or_foreign_origin(&server, SEND_VERIFICATION, body).await;
     assert_eq!(server.mail_to(&ada.email).await.len(), 1, "the one of the sign-up");
 }
 
@@ -68,8 +68,8 @@ async fn send_verification_email_with_invalid_email_or_callback_is_rejected(back
         ("email", Value::Null),
         ("callbackURL", json!(1)),
     ];
-    refuses_unfit(&server.anonymous, SEND_VERIFICATION, &body, &unfit).await;
-    refuses_without(&server.anonymous, SEND_VERIFICATION, &body, &["email"]).await;
+    assert_fields_rejected(&server.anonymous, SEND_VERIFICATION, &body, &unfit).await;
+    assert_fields_required(&server.anonymous, SEND_VERIFICATION, &body, &["email"]).await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
         let body = with(body.clone(), "callbackURL", url);
         server
@@ -85,11 +85,11 @@ async fn send_verification_email_with_invalid_email_or_callback_is_rejected(back
 async fn send_verification_email_without_session_prevents_enumeration(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let (ada, _) = newcomer_with_link(&server, "ada").await;
-    let (verified, link) = newcomer_with_link(&server, "verified").await;
+    let (ada, _) = sign_up_with_link(&server, "ada").await;
+    let (verified, link) = sign_up_with_link(&server, "verified").await;
     confirm(&server.anonymous, &link).await.expect(200);
     let locked = server.sign_up("locked").await;
-    lock_out(&admin, &locked).await;
+    deactivate(&admin, &locked).await;
     let before = server.outbox().await.len();
 
     let first = send(&server.anonymous, "unknown@example.com").await;
@@ -98,7 +98,7 @@ async fn send_verification_email_without_session_prevents_enumeration(backend: B
         // The cookie of somebody who is locked out is none.
         for caller in [&server.anonymous, &locked.browser] {
             let other = send(caller, email).await;
-            assert_eq!(without_its_id(&other), without_its_id(&first), "{email}");
+            assert_eq!(without_request_id(&other), without_request_id(&first), "{email}");
         }
     }
     assert_eq!(first.expect(200), json!({ "status": true }));
@@ -110,7 +110,7 @@ async fn send_verification_email_without_session_prevents_enumeration(backend: B
 #[apply(on_both_databases)]
 async fn send_verification_email_queues_the_same_work_for_any_email(backend: Backend) {
     let (server, _silent, people) = with_a_silent_mail_server(backend, &[]).await;
-    lock_out(&people[0], &people[2]).await;
+    deactivate(&people[0], &people[2]).await;
     let set =
         |email: &str| format!("UPDATE users SET email_verified = TRUE WHERE email = '{email}'");
     execute(&server, &set(&people[3].email)).await;
@@ -152,7 +152,7 @@ async fn send_verification_email_in_a_session_is_only_for_the_own_email(backend:
 #[apply(on_both_databases)]
 async fn verify_email_with_invalid_link_is_rejected(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
     for query in ["", "?", "?token", "?callbackURL=/", "?token=a&token=b"] {
         let reply = ada.browser.get(&format!("{VERIFY_EMAIL}{query}")).await;
         if query == "?token" {
@@ -171,7 +171,7 @@ async fn verify_email_with_invalid_link_is_rejected(backend: Backend) {
 #[apply(on_both_databases)]
 async fn verify_email_with_token_is_forbidden_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
     for scopes in [&["read"][..], &["read", "write"]] {
         confirm(&ada.token(scopes).await, &link).await.assert_problem(403, "cookie_required");
     }
@@ -181,7 +181,7 @@ async fn verify_email_with_token_is_forbidden_and_keeps_the_link(backend: Backen
 #[apply(on_both_databases)]
 async fn verify_email_with_foreign_callback_url_is_forbidden_and_keeps_link(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
     for url in ["https://evil.example", "%2F%2Fevil.example", "/%5Cevil.example", ""] {
         let path = format!("{VERIFY_EMAIL}?token={link}&callbackURL={url}");
         let reply = server.anonymous.get(&path).await;
@@ -195,8 +195,8 @@ async fn verify_email_with_foreign_callback_url_is_forbidden_and_keeps_link(back
 #[apply(on_both_databases)]
 async fn verify_email_is_idempotent_and_keeps_sessions(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
-    let (grace, _) = newcomer_with_link(&server, "grace").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
+    let (grace, _) = sign_up_with_link(&server, "grace").await;
     let phone = server.sign_in(&ada).await;
     let script = ada.token(&["read"]).await;
     let before = user_of(&ada.browser).await;
@@ -223,8 +223,8 @@ async fn verify_email_is_idempotent_and_keeps_sessions(backend: Backend) {
 #[apply(on_both_databases)]
 async fn verification_link_expires_after_one_hour_and_is_deleted_a_day_later(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
-    let (grace, late) = newcomer_with_link(&server, "grace").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
+    let (grace, late) = sign_up_with_link(&server, "grace").await;
     let until = server.now() + HOUR;
     server.clock.set(until - seconds(1));
     confirm(&server.anonymous, &link).await.expect(200);
@@ -302,7 +302,7 @@ async fn verification_page_continues_only_to_own_or_trusted_origins(backend: Bac
 async fn verification_link_with_pages_off_points_to_the_api(backend: Backend) {
     let server = backend.start_with(&["--pages", "off"]).await;
     let ours = server.state.site.public_url.clone();
-    let body = with(newcomer("ada"), "callbackURL", "/welcome");
+    let body = with(sign_up_body("ada"), "callbackURL", "/welcome");
     let reply = server.anonymous.post(SIGN_UP, body).await;
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let link = server.last_mail_to("ada@example.com").await.link();
@@ -317,7 +317,7 @@ async fn verification_link_with_pages_off_points_to_the_api(backend: Backend) {
 #[apply(on_both_databases)]
 async fn verify_email_by_get_in_own_session_revokes_nothing(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
     let phone = server.sign_in(&ada).await;
     let script = ada.token(&["read"]).await;
     let reply = confirm_by_get(&phone, &link).await;
@@ -331,10 +331,10 @@ async fn verify_email_by_get_in_own_session_revokes_nothing(backend: Backend) {
 #[apply(on_both_databases)]
 async fn verify_email_by_get_without_own_session_revokes_sessions_and_tokens(backend: Backend) {
     let server = backend.start().await;
-    let (grace, _) = newcomer_with_link(&server, "grace").await;
+    let (grace, _) = sign_up_with_link(&server, "grace").await;
     for (name, follower) in [("ada", &server.anonymous), ("eva", &grace.browser)] {
         // Eve has signed up with another's address, and a scanner reads the owner's mail.
-        let (eve, link) = newcomer_with_link(&server, name).await;
+        let (eve, link) = sign_up_with_link(&server, name).await;
         let others = [server.sign_in(&eve).await, eve.token(&["read", "write"]).await];
         confirm_by_get(follower, &link).await.expect(200);
         for held in [&eve.browser, &others[0], &others[1]] {
@@ -353,7 +353,7 @@ async fn verify_email_by_get_without_own_session_revokes_sessions_and_tokens(bac
 #[apply(on_both_databases)]
 async fn used_verification_link_succeeds_again_until_it_expires(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
     let until = server.now() + HOUR;
     confirm(&server.anonymous, &link).await.expect(200);
     server.clock.set(until - seconds(1));
@@ -380,7 +380,7 @@ async fn verification_link_redirects_to_the_requested_page(backend: Backend) {
     let server = backend.start().await;
     let ours = server.state.site.public_url.join("/welcome").unwrap();
     let page = "/welcome?first=1&x=%C3%BC#top";
-    let body = with(newcomer("ada"), "callbackURL", page);
+    let body = with(sign_up_body("ada"), "callbackURL", page);
     server.anonymous.post(SIGN_UP, body).await.expect(200);
     let link = server.last_mail_to("ada@example.com").await.link();
     let reply = follow(&server.anonymous, &link).await;
@@ -394,9 +394,9 @@ async fn verification_link_redirects_to_the_requested_page(backend: Backend) {
     server.anonymous.post(SEND_VERIFICATION, body).await.expect(200);
     let link = server.last_mail_to(&grace.email).await.link();
     let told = |code| format!("{ours}?first=1&x=%C3%BC&error={code}#top");
-    lock_out(&admin, &grace).await;
+    deactivate(&admin, &grace).await;
     assert_eq!(location(&follow(&server.anonymous, &link).await), told("USER_DEACTIVATED"));
-    let_in_again(&admin, &grace).await;
+    reactivate(&admin, &grace).await;
     server.advance(HOUR);
     assert_eq!(location(&follow(&server.anonymous, &link).await), told("TOKEN_EXPIRED"));
     send(&grace.browser, &grace.email).await.expect(200);
@@ -408,7 +408,7 @@ async fn verification_link_redirects_to_the_requested_page(backend: Backend) {
 #[apply(on_both_databases)]
 async fn verify_email_with_head_is_method_not_allowed_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
     let path = format!("{VERIFY_EMAIL}?token={link}");
     let reply = Reply::of(server.anonymous.request(Method::HEAD, &path)).await;
     assert_eq!(reply.status, 405);
@@ -420,7 +420,7 @@ async fn verify_email_with_head_is_method_not_allowed_and_keeps_the_link(backend
 #[apply(on_both_databases)]
 async fn verification_link_is_invalid_once_the_email_has_changed(backend: Backend) {
     let server = backend.start().await;
-    let (ada, link) = newcomer_with_link(&server, "ada").await;
+    let (ada, link) = sign_up_with_link(&server, "ada").await;
     let sql = format!("UPDATE users SET email = 'ada@new.example' WHERE id = '{}'", ada.id);
     execute(&server, &sql).await;
     confirm(&server.anonymous, &link).await.assert_problem(401, "INVALID_TOKEN");
@@ -452,7 +452,7 @@ impl For {
         [Self::SettingAPassword, Self::ConfirmingAnAddress, Self::ChangingIt, Self::Leaving];
 
     /// Gets somebody such a link.
-    async fn link(self, server: &Server, person: &Person) -> String {
+    async fn link(self, server: &Server, person: &TestUser) -> String {
         match self {
             Self::SettingAPassword => reset_link(server, &person.email).await,
             Self::ConfirmingAnAddress => server.last_mail_to(&person.email).await.secret(),

@@ -20,7 +20,7 @@ const LIMITED: [&str; 12] = [
 ];
 
 /// Sends one request of each kind that is limited.
-async fn each_kind(server: &Server, person: &Person, name: &str) {
+async fn each_kind(server: &Server, person: &TestUser, name: &str) {
     person.browser.get("/api/me").await.expect(200);
     let right = credentials(&person.email, PASSWORD);
     server.anonymous.post(SIGN_IN, right).await.expect(200);

@@ -14,7 +14,7 @@ const HOME: &str = "198.51.100.1";
 const ELSEWHERE: &str = "192.0.2.9";
 
 /// Starts a server with an account, and ten failed sign-ins from each of the two networks.
-async fn throttled(backend: Backend) -> (Server, Person) {
+async fn throttled(backend: Backend) -> (Server, TestUser) {
     let server = backend.start_with(&PROXIED_TEN).await;
     let ada = server.sign_up("ada").await;
     let right = credentials(&ada.email, PASSWORD);
@@ -206,6 +206,6 @@ async fn sign_in_waits_for_running_attempts_and_is_then_throttled(backend: Backe
 }
 
 /// Returns the key by which an attempt from the tests' own network is counted.
-fn origin_of(person: &Person) -> Origin {
+fn origin_of(person: &TestUser) -> Origin {
     Origin::new(&person.email, portcullis::limits::network("127.0.0.1".parse().unwrap()))
 }

@@ -9,7 +9,7 @@ use portcullis::{
     time::{Span, seconds},
 };
 
-use crate::support::{Backend, Person, Reply, Server, Value, execute, json, rounds};
+use crate::support::{Backend, Reply, Server, TestUser, Value, execute, json, rounds};
 
 /// The status and the code of a problem.
 pub type Rejection = (u16, &'static str);
@@ -36,27 +36,27 @@ pub trait MailedLink {
     const NEEDS_SESSION: bool = false;
 
     /// Creates a user of this name and mails them a link, whose secret is returned.
-    async fn issue(server: &Server, _admin: &Person, name: &str) -> (Person, String) {
+    async fn issue(server: &Server, _admin: &TestUser, name: &str) -> (TestUser, String) {
         let user = server.sign_up(name).await;
         let secret = Self::issue_newer(server, &user).await;
         (user, secret)
     }
 
     /// Mails a user another link, and returns its secret.
-    async fn issue_newer(server: &Server, user: &Person) -> String;
+    async fn issue_newer(server: &Server, user: &TestUser) -> String;
 
     /// Uses a link.
-    async fn redeem(server: &Server, user: &Person, secret: &str) -> Reply;
+    async fn redeem(server: &Server, user: &TestUser, secret: &str) -> Reply;
 
     /// Whether a link has had its effect on this user.
-    async fn took_effect(server: &Server, admin: &Person, user: &Person) -> bool;
+    async fn took_effect(server: &Server, admin: &TestUser, user: &TestUser) -> bool;
 }
 
 /// A server with an admin and a user who was mailed a link.
 struct Scene {
     server: Server,
-    admin: Person,
-    user: Person,
+    admin: TestUser,
+    user: TestUser,
     secret: String,
 }
 

@@ -17,7 +17,9 @@ pub use {access::*, create::*, delete::*, list::*, show::*, update::*};
 use portcullis::{store::page::new_id, time::seconds};
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{BAD_PAGES, Backend, Caller, Person, Reply, Value, each, json, pages, rounds};
+use crate::support::{
+    BAD_PAGES, Backend, Caller, Reply, TestUser, Value, each, json, pages, rounds,
+};
 
 /// A field, a value that it does not accept, and the message of the error: empty where the JSON parser words it.
 pub type InvalidField = (&'static str, Value, &'static str);
@@ -124,7 +126,7 @@ async fn assert_all(requests: Vec<RequestBuilder>, status: u16, code: &str) {
 }
 
 /// Shows that an item is as it was.
-async fn assert_unchanged<R: UserOwnedResource>(owner: &Person, item: &Item) {
+async fn assert_unchanged<R: UserOwnedResource>(owner: &TestUser, item: &Item) {
     assert_eq!(owner.browser.get(&item.path).await.expect(200), item.shown);
 }
 
@@ -138,7 +140,7 @@ fn assert_invalid(reply: Reply, (field, value, message): &InvalidField) {
 }
 
 /// Fields that a client may set in no resource.
-fn owner_id_and_dates(other: &Person) -> Vec<(&'static str, Value)> {
+fn owner_id_and_dates(other: &TestUser) -> Vec<(&'static str, Value)> {
     let date = json!("2000-01-01T00:00:00.000Z");
     vec![
         ("userId", json!(other.id)),

@@ -74,7 +74,7 @@ pub async fn empty_database() -> String {
 }
 
 /// Returns the certificate authority of the server, where the server is our own.
-pub async fn authority() -> PathBuf {
+pub async fn certificate_authority() -> PathBuf {
     CLUSTER.get_or_init(Cluster::start).await.authority.clone()
 }
 

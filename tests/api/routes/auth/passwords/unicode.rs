@@ -10,12 +10,13 @@ const DECOMPOSED: &str = "Zu\u{308}rich cafe\u{301} a\u{300} neuf";
 const NEW_COMPOSED: &str = "cr\u{e8}me br\u{fb}l\u{e9}e";
 const NEW_DECOMPOSED: &str = "cre\u{300}me bru\u{302}le\u{301}e";
 
-async fn ada(server: &Server, password: &str) -> Person {
-    let reply = server.anonymous.post(SIGN_UP, with(newcomer("ada"), "password", password)).await;
+async fn ada(server: &Server, password: &str) -> TestUser {
+    let reply =
+        server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await;
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let user = reply.expect(200)["user"].clone();
     let [id, email] = ["id", "email"].map(|field| user[field].as_str().unwrap().to_owned());
-    Person { id, email, browser }
+    TestUser { id, email, browser }
 }
 
 #[apply(on_both_databases)]
@@ -37,7 +38,7 @@ async fn password_in_composed_or_decomposed_unicode_works_in_every_operation(bac
         .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
 
     let link = reset_link(&server, &ada.email).await;
-    choose(&server, &link, DECOMPOSED).await.expect(200);
+    reset_password(&server, &link, DECOMPOSED).await.expect(200);
     let reply = sign_in_with(&server, &ada.email, COMPOSED).await;
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     reply.expect(200);
@@ -95,7 +96,7 @@ async fn sign_in_with_wrong_password_hashes_in_constant_time_for_any_email(backe
 async fn password_length_limits_count_the_composed_unicode_form(backend: Backend) {
     let server = backend.start().await;
     let sign_up = async |password: &str| {
-        server.anonymous.post(SIGN_UP, with(newcomer("ada"), "password", password)).await
+        server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await
     };
     // Twelve code points as they are sent, seven when composed.
     sign_up("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}78")
