@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod panics;
 mod request_context;
+mod security_headers;
 mod sockets;
 mod trace_context;
 mod unread_body;
@@ -92,19 +93,19 @@ impl Server {
     pub async fn start(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
         // Before any file is opened: the database opens files for each worker.
         sockets::allow_many();
-        let location = config.location()?;
+        let location = config.data.location()?;
         // The file lock first: of two servers that start at the same time, one must not sign with a key that
         // the other has replaced.
         let lock = location.lock()?;
         let keys = config.signing_keys(&location)?;
         let store = Store::open_locked(&location, config.store_options(migrate), lock).await?;
-        let mode = config.socket_mode;
-        let listeners = Listeners::bind(&config.listen(), mode, "PORTCULLIS_LISTEN")
+        let mode = config.server.socket_mode;
+        let listeners = Listeners::bind(&config.server.listen(), mode, "PORTCULLIS_LISTEN")
             .map_err(StartError::Listen)?;
         let address = listeners.bound.clone();
-        let workers = config.workers();
-        let shutdown_timeout = config.shutdown_timeout;
-        let keep_alive = Duration::from_secs(config.keep_alive);
+        let workers = config.server.workers();
+        let shutdown_timeout = config.server.shutdown_timeout;
+        let keep_alive = Duration::from_secs(config.server.keep_alive);
         let site = Site::new(&config, address.port())?;
         let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
@@ -117,9 +118,12 @@ impl Server {
             job_added: Notify::new(),
             retention_due: Notify::new(),
             waiting_sign_ins: Semaphore::new(MAX_WAITING_SIGN_INS),
-            hashing: Hashing::new(config.hash_concurrency(), config.hash_cost.clone()),
+            hashing: Hashing::new(
+                config.accounts.hash_concurrency(),
+                config.accounts.hash_cost.clone(),
+            ),
             key_check,
-            checked_cookies: CheckedCookies::new(config.cache_size()),
+            checked_cookies: CheckedCookies::new(config.data.cache_size()),
             last_used: LastUsedBuffer::default(),
             session_ends: SessionEnds::default(),
             draining: CancellationToken::new(),
@@ -148,7 +152,7 @@ impl Server {
             server.run()
         };
         let (mut metrics_address, mut metrics_server, mut metrics_file) = (None, None, None);
-        if let Some(place) = &state.config.metrics_listen {
+        if let Some(place) = &state.config.server.metrics_listen {
             let mut listeners = Listeners::bind(place, mode, "PORTCULLIS_METRICS_LISTEN")
                 .map_err(StartError::Listen)?;
             metrics_address = Some(listeners.bound.clone());
@@ -223,7 +227,7 @@ impl Handle {
     /// connections and lets running requests finish.
     pub async fn drain(&self) {
         self.state.draining.cancel();
-        tokio::time::sleep(Duration::from_secs(self.state.config.drain_delay)).await;
+        tokio::time::sleep(Duration::from_secs(self.state.config.server.drain_delay)).await;
         self.server.stop(true).await;
     }
 }

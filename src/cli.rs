@@ -161,7 +161,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve { no_migrate: false }) {
         Command::Serve { no_migrate } => Box::pin(serve::serve(config, !no_migrate)).await,
         Command::Migrate => {
-            let applied = Store::migrate(&config.location()?).await?;
+            let applied = Store::migrate(&config.data.location()?).await?;
             match applied.len() {
                 0 => print("The database is up to date."),
                 _ => print(format_args!("Applied {}.", applied.join(", "))),
@@ -187,7 +187,7 @@ const DATABASE_TIMEOUT: Duration = Duration::from_mins(10);
 /// is migrated, so that the first admin can be created before the first start of the server; a PostgreSQL
 /// database, which others share, is not.
 async fn open(config: &Config) -> Result<Store, Failure> {
-    let location = config.location()?;
+    let location = config.data.location()?;
     let mut options = config.store_options(matches!(location, Location::Sqlite(_)));
     options.workers = 1;
     options.pool_size = 1;

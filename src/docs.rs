@@ -41,14 +41,14 @@ const MARK: &str = include_str!("pages/mark.svg");
 /// The list of error codes is served whatever the settings: each error response links to it.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
     config.service(page(CODES, errors::Page::of(state)));
-    if state.config.docs == Switch::Off {
+    if state.config.site.docs == Switch::Off {
         return;
     }
     config.service(routes::read_only("/openapi.json", web::to(show_document)));
     config.service(routes::read_only("/docs", web::to(to_docs)));
     config.service(page("/docs/", ui::Page::of(state)));
     config.service(routes::read_only("/docs/{file}", web::to(ui::show_file)));
-    if state.config.pages == Switch::Off {
+    if state.config.site.pages == Switch::Off {
         config.service(routes::read_only("/", web::to(to_docs)));
     }
 }

@@ -101,26 +101,27 @@ async fn resolve(
     access: Access,
     request: &ServiceRequest,
 ) -> Result<Finding, Error> {
-    let finding = match bearer::presented(request.headers(), state.config.token_prefix.all()) {
-        Authorization::Absent => {
-            let cookie = cookie::presented(request, state);
-            let sent = !matches!(cookie, Cookie::Absent);
-            // Without a cookie, a route that requires a session rejects the request anyway, with a more helpful
-            // error.
-            if sent || !access.required {
-                origin::check(request.head(), &state.site, sent)?;
+    let finding =
+        match bearer::presented(request.headers(), state.config.accounts.token_prefix.all()) {
+            Authorization::Absent => {
+                let cookie = cookie::presented(request, state);
+                let sent = !matches!(cookie, Cookie::Absent);
+                // Without a cookie, a route that requires a session rejects the request anyway, with a more helpful
+                // error.
+                if sent || !access.required {
+                    origin::check(request.head(), &state.site, sent)?;
+                }
+                by_cookie(state, cookie, extends(request.query_string())).await?
             }
-            by_cookie(state, cookie, extends(request.query_string())).await?
-        }
-        presented => {
-            let finding = by_token(state, presented).await?;
-            // Where tokens are not accepted, an invalid one must not bypass the origin check for browsers.
-            if !access.token && !finding.is_known() {
-                origin::check(request.head(), &state.site, false)?;
+            presented => {
+                let finding = by_token(state, presented).await?;
+                // Where tokens are not accepted, an invalid one must not bypass the origin check for browsers.
+                if !access.token && !finding.is_known() {
+                    origin::check(request.head(), &state.site, false)?;
+                }
+                finding
             }
-            finding
-        }
-    };
+        };
     match finding.lacks(access, Scope::of_method(request.method().is_safe())) {
         Some(needed) => Err(Error::lacks(needed)),
         None => Ok(finding),

@@ -136,7 +136,7 @@ pub async fn run(state: &State) {
     }
     let ending = async { while running.next().await.is_some() {} };
     // An interrupted job is retried after its reservation, by any running instance.
-    let timeout = Duration::from_secs(state.config.shutdown_timeout);
+    let timeout = Duration::from_secs(state.config.server.shutdown_timeout);
     let _ = tokio::time::timeout(timeout, ending).await;
 }
 

@@ -48,13 +48,13 @@ pub enum Limit {
 impl Limit {
     const fn rate(self, config: &Config) -> Rate {
         match self {
-            Self::Requests => config.limit_requests,
-            Self::SignIn => config.limit_sign_in,
-            Self::SignUp => config.limit_sign_up,
-            Self::Mail => config.limit_mail,
-            Self::Mailbox => config.limit_mailbox,
-            Self::MailboxTotal => config.limit_mailbox_total,
-            Self::Tokens => config.limit_tokens,
+            Self::Requests => config.limits.limit_requests,
+            Self::SignIn => config.limits.limit_sign_in,
+            Self::SignUp => config.limits.limit_sign_up,
+            Self::Mail => config.limits.limit_mail,
+            Self::Mailbox => config.limits.limit_mailbox,
+            Self::MailboxTotal => config.limits.limit_mailbox_total,
+            Self::Tokens => config.limits.limit_tokens,
         }
     }
 

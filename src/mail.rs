@@ -47,11 +47,11 @@ impl Mailer {
     /// # Errors
     /// When the mail server's URL or certificate, or the outbox, cannot be used.
     pub fn new(config: &Config, site: &Site) -> Result<Self, ConfigError> {
-        let transport = match config.smtp()? {
+        let transport = match config.email.smtp()? {
             Some(url) => Transport::Smtp(Box::new(Smtp::new(url.expose(), config)?)),
             None => Transport::Outbox(Outbox::new(config)?),
         };
-        let from = config.mail_from.clone().unwrap_or_else(|| no_reply(site));
+        let from = config.email.mail_from.clone().unwrap_or_else(|| no_reply(site));
         Ok(Self { from, transport })
     }
 

@@ -68,7 +68,7 @@ pages! {
 
 /// Adds the pages to an application.
 pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
-    if state.config.pages == Switch::Off {
+    if state.config.site.pages == Switch::Off {
         return;
     }
     serve_pages(config, state, keys);

@@ -29,17 +29,17 @@ impl Site {
     pub fn new(config: &Config, port: Option<u16>) -> Result<Self, ConfigError> {
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         let local = |host| Url::parse(&format!("http://{host}{port}"));
-        let ours = match &config.public_url {
+        let ours = match &config.site.public_url {
             Some(url) => vec![url.clone()],
             None => vec![local("localhost")?, local("127.0.0.1")?],
         };
-        let trusted = config.trusted_origins().to_vec();
+        let trusted = config.site.trusted_origins().to_vec();
         let site = Self {
             public_url: ours[0].clone(),
             origins: ours.iter().filter_map(origin_of).chain(trusted.clone()).collect(),
             trusted,
-            name: config.name.clone(),
-            same_site: config.cookie_same_site,
+            name: config.site.name.clone(),
+            same_site: config.site.cookie_same_site,
         };
         if site.same_site == SameSite::None && !site.is_secure() {
             return Err(ConfigError::InsecureCookie);

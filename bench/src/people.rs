@@ -60,7 +60,7 @@ impl People {
             let email = format!("{number}@example.com");
             let user = User::new("Ada".to_owned(), email, Role::User, now);
             let secret = SessionSecret::generate();
-            let token = PlainToken::generate(state.config.token_prefix.of_new());
+            let token = PlainToken::generate(state.config.accounts.token_prefix.of_new());
             let device = Device::default();
             let name = "bench".to_owned();
             let person = Person {

@@ -193,14 +193,14 @@ pub async fn create_token(
     if scopes.contains(Scope::Admin) && !session.allows(Scope::Admin) {
         return Err(only("scopes", ADMINS_ONLY));
     }
-    let longest = state.config.max_token_days;
+    let longest = state.config.accounts.max_token_days;
     if let (Some(asked), Some(longest)) = (body.expires_in_days, longest)
         && asked > longest
     {
         return Err(only("expiresInDays", format!("may be at most {longest} on this server")));
     }
     let now = state.clock.now();
-    let token = PlainToken::generate(state.config.token_prefix.of_new());
+    let token = PlainToken::generate(state.config.accounts.token_prefix.of_new());
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
     // What the gate has read may have changed in the meantime.

@@ -16,7 +16,7 @@ const NOT_HERE: &str = "PostgreSQL makes its own backups, with pg_dump: \
 
 /// Writes a copy of the database to a new file.
 pub(super) fn run(config: &Config, file: &Path) -> Result<(), Failure> {
-    let Location::Sqlite(database) = config.location()? else { return Err(NOT_HERE.into()) };
+    let Location::Sqlite(database) = config.data.location()? else { return Err(NOT_HERE.into()) };
     let bytes = write(&database, file).map_err(|error| format!("{}: {error}", file.display()))?;
     print(format_args!("Wrote and verified {bytes} bytes: {}.", file.display()))
 }

@@ -26,7 +26,7 @@ const SETUP_MINUTES: u32 = 30;
 pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
     output::start()?;
     let ansi = std::io::stderr().is_terminal();
-    log::begin(&config.log, config.log_format, ansi, || LogLine)?;
+    log::begin(&config.log.log, config.log.log_format, ansi, || LogLine)?;
     log::log_panics();
     signals::ignore_others()?;
     let server = Server::start(config, Clock::System, migrate).await?;
@@ -63,7 +63,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         format!("Portcullis {}", env!("CARGO_PKG_VERSION")),
         format!("  address   {url} (listening on {})", server.address),
     ];
-    if state.config.docs == Switch::On {
+    if state.config.site.docs == Switch::On {
         lines.push(format!("  docs      {url}/docs/"));
     }
     lines.push(format!("  database  {}", server.location.describe()));
@@ -89,7 +89,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         lines.push(format!("  warning   {warning}"));
     }
     if let Some(secret) = setup_link(state).await? {
-        if state.config.pages == Switch::On {
+        if state.config.site.pages == Switch::On {
             let secret = secret.reveal();
             lines.push(format!(
                 "  no admin  create one within {SETUP_MINUTES} minutes: {url}/setup#token={secret}"
@@ -129,7 +129,7 @@ fn exposed(server: &Server) -> Option<String> {
 
 /// Warns of files that other users can read, such as those that an older version created.
 fn readable_files(server: &Server) -> Vec<String> {
-    let data = &server.state.config.data_dir;
+    let data = &server.state.config.data.data_dir;
     let mut files = vec![data.join("secret"), data.join("outbox")];
     if let Location::Sqlite(database) = &server.location {
         files.extend(files_of(database));
@@ -167,7 +167,7 @@ fn insecure(server: &Server) -> Option<String> {
 fn undeclared_proxy(server: &Server) -> Option<String> {
     let state = &server.state;
     let is_over_tcp = matches!(server.address, Bound::Tcp(_));
-    let is_undeclared = is_over_tcp && state.config.trusted_proxies.is_none();
+    let is_undeclared = is_over_tcp && state.config.server.trusted_proxies.is_none();
     (state.site.is_secure() && is_undeclared).then(|| {
         "PORTCULLIS_PUBLIC_URL begins with https, so there is a proxy, and to the limits all clients have its \
          IP address: set PORTCULLIS_TRUSTED_PROXIES to its address or network, or to none"
@@ -176,5 +176,5 @@ fn undeclared_proxy(server: &Server) -> Option<String> {
 }
 
 fn public_host(server: &Server) -> Option<String> {
-    server.state.config.public_url.as_ref()?.host_str().map(str::to_owned)
+    server.state.config.site.public_url.as_ref()?.host_str().map(str::to_owned)
 }

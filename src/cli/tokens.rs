@@ -112,7 +112,7 @@ async fn create(
     scopes: Vec<Scope>,
     expires_in_days: Option<u32>,
 ) -> Result<(), Failure> {
-    if let (Some(asked), Some(longest)) = (expires_in_days, config.max_token_days)
+    if let (Some(asked), Some(longest)) = (expires_in_days, config.accounts.max_token_days)
         && asked > longest
     {
         let longest = in_days(longest);
@@ -124,8 +124,8 @@ async fn create(
         asked => asked.iter().copied().collect(),
     };
     let now = now();
-    let token = PlainToken::generate(config.token_prefix.of_new());
-    let life = expires_in_days.or(config.max_token_days);
+    let token = PlainToken::generate(config.accounts.token_prefix.of_new());
+    let life = expires_in_days.or(config.accounts.max_token_days);
     let row = NewToken::new(&owner.id, &token, name, scopes, life, now);
     let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });
     let event = event(Action::TokenCreated, &owner.id, detail);

@@ -124,9 +124,10 @@ pub(super) async fn run(
         }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;
-            let context = PasswordContext::new(&config.name, &user.email, &user.name);
-            let hash =
-                Hashing::new(1, config.hash_cost.clone()).hash(read_password(&context)?).await?;
+            let context = PasswordContext::new(&config.site.name, &user.email, &user.name);
+            let hash = Hashing::new(1, config.accounts.hash_cost.clone())
+                .hash(read_password(&context)?)
+                .await?;
             let account = NewAccount::password(&user.id, &hash, now());
             let event = event(Action::PasswordSet, &user.id, json!({}));
             passwords::set(store, account, event).await?;
@@ -157,9 +158,10 @@ async fn create(
     name: String,
     role: Role,
 ) -> Result<(), Failure> {
-    let password = read_password(&PasswordContext::new(&config.name, &email, &name))?;
-    let hash =
-        Hashing::new(config.hash_concurrency(), config.hash_cost.clone()).hash(password).await?;
+    let password = read_password(&PasswordContext::new(&config.site.name, &email, &name))?;
+    let hash = Hashing::new(config.accounts.hash_concurrency(), config.accounts.hash_cost.clone())
+        .hash(password)
+        .await?;
     let now = now();
     // The operator vouches for the email: there may be no mail server yet.
     let user = User { email_verified: true, ..User::new(name, email, role, now) };

@@ -59,8 +59,8 @@ impl Page {
         Self {
             site: state.site.name.clone(),
             mark: MARK,
-            has_docs: state.config.docs == Switch::On,
-            has_pages: state.config.pages == Switch::On,
+            has_docs: state.config.site.docs == Switch::On,
+            has_pages: state.config.site.pages == Switch::On,
             entries: entries(),
         }
     }

@@ -60,7 +60,7 @@ impl Page {
         Self {
             site: state.site.name.clone(),
             mark: MARK,
-            has_pages: state.config.pages == Switch::On,
+            has_pages: state.config.site.pages == Switch::On,
         }
     }
 }

@@ -28,7 +28,7 @@ const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 pub fn address(request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(NO_ADDRESS, |peer| peer.ip());
     let Ok(state) = State::of(request) else { return peer.to_canonical() };
-    let proxies = state.config.trusted_proxies();
+    let proxies = state.config.server.trusted_proxies();
     let is_unix = request.conn_data::<UnixPeer>().is_some();
     if !is_unix {
         untrusted::warn_once(&state.config, peer.to_canonical(), request.headers());

@@ -165,7 +165,7 @@ pub fn is_presented(head: &RequestHead, state: &State) -> bool {
     let values = head.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
     let mut names =
         values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split('=').next());
-    bearer::is_absent(head.headers(), state.config.token_prefix.all())
+    bearer::is_absent(head.headers(), state.config.accounts.token_prefix.all())
         && names.any(|found| found.trim() == name)
 }
 
@@ -231,7 +231,7 @@ impl SessionCookie {
     /// Authorization header decides, the cookie is ignored, as at the gate.
     #[must_use]
     pub fn presented(&self) -> Option<SessionHash> {
-        let prefixes = State::of(&self.request).ok()?.config.token_prefix.all();
+        let prefixes = State::of(&self.request).ok()?.config.accounts.token_prefix.all();
         let counts = bearer::is_absent(self.request.headers(), prefixes);
         if counts { read(&self.carried) } else { None }
     }
@@ -275,7 +275,7 @@ impl Declares for SessionCookie {
 /// Returns the cookie's name under these settings.
 #[must_use]
 pub fn name_for(config: &Config) -> &'static str {
-    name(config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"))
+    name(config.site.public_url.as_ref().is_some_and(|url| url.scheme() == "https"))
 }
 
 #[cfg(test)]

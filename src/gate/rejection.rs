@@ -58,8 +58,9 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 /// Accept; `*/*` is what curl and most libraries send.
 #[must_use]
 pub fn is_navigation(request: &HttpRequest) -> bool {
-    let presents_nothing = State::of(request)
-        .is_ok_and(|state| bearer::is_absent(request.headers(), state.config.token_prefix.all()));
+    let presents_nothing = State::of(request).is_ok_and(|state| {
+        bearer::is_absent(request.headers(), state.config.accounts.token_prefix.all())
+    });
     let mut modes = request.headers().get_all(FETCH_MODE).peekable();
     let navigates = match modes.peek() {
         Some(_) => modes.all(|mode| mode == "navigate"),
@@ -96,7 +97,7 @@ pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Rejection {
 }
 
 fn login_url(request: &HttpRequest, state: &State) -> String {
-    let login = &state.config.login_url;
+    let login = &state.config.site.login_url;
     let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
     match own_path(here, &state.site) {
         Some(path) => {

@@ -174,7 +174,7 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, callback: Option<&s
         url.set_fragment(Some(&format!("token={secret}")));
         url
     };
-    if state.config.pages == Switch::On && purpose != Purpose::SetPassword {
+    if state.config.site.pages == Switch::On && purpose != Purpose::SetPassword {
         let query = callback.map(|callback| ("callbackURL", callback));
         return page(own_page(purpose), query.as_slice());
     }

@@ -14,7 +14,7 @@ pub(super) struct Outbox(PathBuf);
 
 impl Outbox {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let folder = config.data_dir.join("outbox");
+        let folder = config.data.data_dir.join("outbox");
         private_files::create_folder(&folder)
             .and_then(|()| private_files::check_access(&folder))
             .map_err(|source| ConfigError::File {

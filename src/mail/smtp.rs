@@ -75,7 +75,7 @@ impl Smtp {
             host,
             encryption,
             credentials,
-            timeout: Duration::from_secs(config.smtp_timeout),
+            timeout: Duration::from_secs(config.email.smtp_timeout),
         })
     }
 
@@ -158,7 +158,7 @@ fn host(url: &Url) -> Option<(String, bool)> {
 
 fn tls(host: &str, config: &Config) -> Result<TlsParameters, ConfigError> {
     let mut builder = TlsParameters::builder(host.to_owned());
-    if let Some(path) = &config.smtp_ca_file {
+    if let Some(path) = &config.email.smtp_ca_file {
         let file = |source| ConfigError::File {
             name: "PORTCULLIS_SMTP_CA_FILE",
             path: path.clone(),

@@ -122,7 +122,7 @@ pub(super) async fn login(
 }
 
 fn is_open(state: &State) -> bool {
-    state.config.sign_up == SignUp::Open
+    state.config.accounts.sign_up == SignUp::Open
 }
 
 #[derive(Template)]
@@ -265,6 +265,6 @@ pub(super) async fn dashboard(
     html(&Dashboard {
         frame: Frame::of(&state, session.as_ref(), "dashboard"),
         open: is_open(&state),
-        docs: state.config.docs == Switch::On,
+        docs: state.config.site.docs == Switch::On,
     })
 }

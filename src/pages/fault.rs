@@ -48,7 +48,7 @@ pub async fn render_error_pages<B: MessageBody + 'static>(
     let state = State::of(response.request()).ok();
     match (code, state) {
         (Some(code), Some(state))
-            if state.config.pages == Switch::On
+            if state.config.site.pages == Switch::On
                 && is_navigation(response.request())
                 && !response.request().path().starts_with(API) =>
         {

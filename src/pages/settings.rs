@@ -127,8 +127,8 @@ pub(super) async fn tokens(
         tokens: shown(tokens, now),
         pager,
         scopes: scopes.map(Choosable::from).collect(),
-        token_prefix: state.config.token_prefix.of_new(),
-        lives: lives(state.config.max_token_days),
+        token_prefix: state.config.accounts.token_prefix.of_new(),
+        lives: lives(state.config.accounts.max_token_days),
         me: state.site.link("/api/me", &[]).into(),
     })
 }

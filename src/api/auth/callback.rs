@@ -70,7 +70,7 @@ pub(super) fn reset_page(
         return Ok(None);
     };
     let whole = absolute(&page, &state.site);
-    if state.config.pages == Switch::Off || state.site.is_elsewhere(&whole) {
+    if state.config.site.pages == Switch::Off || state.site.is_elsewhere(&whole) {
         return Ok(Some(page));
     }
     match whole.path() {

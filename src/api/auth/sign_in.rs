@@ -142,7 +142,7 @@ async fn attempt(
     };
     let now = state.clock.now();
     let session = NewSession::begin(&user.id, secret.hash(), body.remember_me, device, now);
-    let verified_only = state.config.email_verification == EmailVerification::Required;
+    let verified_only = state.config.accounts.email_verification == EmailVerification::Required;
     let with = SigningIn { rehashed, session, replaced, verified_only };
     Ok(sign_in::sign_in(&state.store, credential, with).await?)
 }

@@ -89,7 +89,7 @@ pub async fn sign_up_email(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SignUp>,
 ) -> Result<Json<SignedUp>, Error> {
-    if state.config.sign_up == Policy::Closed {
+    if state.config.accounts.sign_up == Policy::Closed {
         return Err(Code::SignUpClosed.into());
     }
     let password =
@@ -106,7 +106,7 @@ pub async fn sign_up_email(
     let account = NewAccount::password(&user.id, &hash, now);
     let welcome = Mail::new(About::VerifyEmail, &user.email).leading_to(callback);
     let welcome = Job::from(welcome).row(Some(&user.id), now);
-    let signed_up = if state.config.email_verification == EmailVerification::Required {
+    let signed_up = if state.config.accounts.email_verification == EmailVerification::Required {
         let already_here = Job::from(Mail::new(About::AlreadyHere, &user.email)).row(None, now);
         let mails = mails.then_some((welcome, already_here));
         registration::register(&state.store, user.clone(), account, mails).await?;

@@ -37,7 +37,7 @@ impl Attempt {
         email: &str,
         request: &HttpRequest,
     ) -> Result<Self, Error> {
-        let allowed = state.config.wrong_passwords;
+        let allowed = state.config.limits.max_failed_logins;
         if allowed == 0 {
             return Ok(Self(None));
         }

@@ -26,10 +26,10 @@ pub(super) fn warn_once(config: &Config, peer: IpAddr, headers: &HeaderMap) {
 
 fn is_undeclared(config: &Config, peer: IpAddr, headers: &HeaderMap) -> bool {
     // `none` declares that the operator knows of no proxy.
-    let is_none = config.trusted_proxies.as_deref().is_some_and(<[_]>::is_empty);
+    let is_none = config.server.trusted_proxies.as_deref().is_some_and(<[_]>::is_empty);
     is_private(peer)
         && !is_none
-        && !contain(config.trusted_proxies(), &peer)
+        && !contain(config.server.trusted_proxies(), &peer)
         && (headers.contains_key(FORWARDED_FOR) || headers.contains_key(FORWARDED))
 }
 

@@ -10,7 +10,7 @@ use crate::store::tables::{
 pub enum AdminCheckFailed {
     /// The admin was deactivated in the meantime, or has deleted their account.
     #[error("the admin is deactivated")]
-    LockedOut,
+    Deactivated,
     /// The caller is no longer an admin.
     #[error("only an admin may do this")]
     NotAnAdmin,
@@ -79,6 +79,6 @@ pub(in crate::store) fn may_act(actor: Option<&User>) -> Result<(), AdminCheckFa
     match actor {
         Some(actor) if actor.is_active() && actor.role == Role::Admin => Ok(()),
         Some(actor) if actor.is_active() => Err(AdminCheckFailed::NotAnAdmin),
-        _ => Err(AdminCheckFailed::LockedOut),
+        _ => Err(AdminCheckFailed::Deactivated),
     }
 }

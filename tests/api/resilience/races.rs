@@ -209,7 +209,7 @@ async fn create_user_by_a_former_admin_is_rejected_by_the_store(backend: Backend
     server.set_role(&mallory, Role::User).await;
     assert_eq!(make("2@example.com").await.err(), Some(AdminCheckFailed::NotAnAdmin));
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
-    assert_eq!(make("3@example.com").await.err(), Some(AdminCheckFailed::LockedOut));
+    assert_eq!(make("3@example.com").await.err(), Some(AdminCheckFailed::Deactivated));
     let created = admin.browser.get("/api/admin/users?search=@example.com").await.expect(200);
     assert_eq!(created["items"].as_array().unwrap().len(), 3, "{created}");
 }
@@ -260,7 +260,7 @@ async fn revocations_and_job_actions_by_a_former_admin_are_rejected_by_the_store
     assert_eq!(late().await, [Some(AdminCheckFailed::NotAnAdmin); 5]);
     assert_eq!(audited().await, before);
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
-    assert_eq!(late().await, [Some(AdminCheckFailed::LockedOut); 5]);
+    assert_eq!(late().await, [Some(AdminCheckFailed::Deactivated); 5]);
     assert_eq!(audited().await, before + 1, "the revocation itself");
     ada.browser.get(ME).await.expect(200);
     script.get(ME).await.expect(200);

@@ -74,7 +74,7 @@ async fn concurrent_sign_ins_over_the_hashing_capacity_are_unavailable() {
 
 #[apply(on_both_databases)]
 async fn sign_in_rejected_as_busy_does_not_count_as_failed(backend: Backend) {
-    let settings = ["--wrong-passwords", "30"];
+    let settings = ["--max-failed-logins", "30"];
     let server = backend.start_with_slow_hashing(&settings).await;
     let ada = server.sign_up("ada").await;
     let body = json!({ "email": ada.email, "password": "not the password" });

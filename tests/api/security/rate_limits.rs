@@ -146,7 +146,7 @@ async fn forwarded_ip_address_is_used_only_from_a_trusted_proxy(backend: Backend
 async fn login_throttle_delays_sign_ins_after_failures_except_from_known_networks(
     backend: Backend,
 ) {
-    let settings = ["--wrong-passwords", "3", "--trusted-proxies", "127.0.0.1"];
+    let settings = ["--max-failed-logins", "3", "--trusted-proxies", "127.0.0.1"];
     let server = backend.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
     let home = "198.51.100.1";
@@ -188,7 +188,7 @@ async fn login_throttle_delays_sign_ins_after_failures_except_from_known_network
 
 #[apply(on_both_databases)]
 async fn login_throttle_counts_wrong_passwords_within_a_session(backend: Backend) {
-    let server = backend.start_with(&["--wrong-passwords", "2"]).await;
+    let server = backend.start_with(&["--max-failed-logins", "2"]).await;
     let ada = server.sign_up("ada").await;
     for (path, body) in [
         ("/api/auth/verify-password", json!({ "password": WRONG })),
@@ -210,7 +210,7 @@ async fn login_throttle_counts_wrong_passwords_within_a_session(backend: Backend
 async fn login_throttle_survives_a_restart(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
-    let settings = ["--wrong-passwords", "1"];
+    let settings = ["--max-failed-logins", "1"];
     let wrong = credentials("nobody@example.com", WRONG);
     let first = Server::on(&url, tempfile::TempDir::new().unwrap(), &settings).await;
     first.anonymous.post(SIGN_IN, wrong.clone()).await.expect(401);

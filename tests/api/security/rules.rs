@@ -112,9 +112,14 @@ fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
     }
 }
 
-/// Whether a source file has a function of this name under a test attribute.
+/// Whether a source file has a function of this name under a test attribute, or a contract that lists it as a test.
 fn has_test(source: &str, test: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let listed = format!("{test},");
+    let lists = source.split("contract_tests!(").skip(1).filter_map(|list| list.split(')').next());
+    if lists.flat_map(str::lines).any(|line| line.trim() == listed) {
+        return true;
+    }
     let head = format!("fn {test}(");
     lines.iter().enumerate().any(|(at, line)| {
         let is_it = [&head, &format!("async {head}")].iter().any(|head| line.starts_with(*head));
@@ -180,6 +185,9 @@ fn small(path: &str) -> Option<String> {
         }
         "src/gate/next.rs" => "mod tests {\n    #[test]\n    fn it_leads() {}\n}\n",
         "tests/api/cli.rs" => "#[rstest]\n#[case(\"test]\")]\n#[tokio::test]\nasync fn it_runs(\n",
+        "tests/api/link.rs" => {
+            "contract_tests!(\n    link<$link>:\n    it_expires,\n);\nit_helps,\n"
+        }
         "tests/pages/door.test.mjs" => {
             "test('it opens', () => {})\ntest(`to ${place}`, () => {})\n"
         }
@@ -209,6 +217,7 @@ fn rule_check_accepts_names_that_exist() {
     for evidence in [
         "`gate::it_stands`",
         "`gate::next::it_leads` and `cli::it_runs`",
+        "`link::it_expires`",
         "`tests/pages/door.test.mjs: it opens`",
         "`tests/pages/door.test.mjs: to ${place}`",
         "`gate::it_stands`, `src/gate/next.rs`, `PORTCULLIS_DOCS=off`, `Session`",
@@ -224,6 +233,7 @@ fn rule_check_reports_names_that_do_not_exist() {
         "`gate::it_stand`",
         "`gate::it_stands_firm`",
         "`gate::it_helps`",
+        "`link::it_helps`",
         "`gate::it_leads`",
         "`wall::it_stands`",
         "`tests/pages/door.test.mjs: it`",

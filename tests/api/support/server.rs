@@ -66,7 +66,7 @@ pub const UNLIMITED: [(&str, &str, &str); 8] = [
     ("--limit-mailbox", "PORTCULLIS_LIMIT_MAILBOX", "off"),
     ("--limit-mailbox-total", "PORTCULLIS_LIMIT_MAILBOX_TOTAL", "off"),
     ("--limit-tokens", "PORTCULLIS_LIMIT_TOKENS", "off"),
-    ("--wrong-passwords", "PORTCULLIS_WRONG_PASSWORDS", "0"),
+    ("--max-failed-logins", "PORTCULLIS_MAX_FAILED_LOGINS", "0"),
 ];
 
 #[derive(Parser)]
@@ -112,8 +112,8 @@ impl Backend {
     pub async fn start_with_slow_hashing(self, settings: &[&str]) -> Server {
         let folder = TempDir::new().unwrap();
         let url = self.database(folder.path()).await;
-        let config =
-            Config { hash_cost: HashCost::default(), ..config(&url, folder.path(), settings) };
+        let mut config = config(&url, folder.path(), settings);
+        config.accounts.hash_cost = HashCost::default();
         Server::configured(config, &url, folder, Clock::manual(Clock::System.now())).await
     }
 
@@ -168,7 +168,9 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
     let settings = settings.iter().copied();
     let arguments = fixed.into_iter().chain(unlimited).chain(pool).chain(settings);
     // At full cost, hashing would take most of the tests' time.
-    Config { hash_cost: HashCost::minimal(), ..Settings::parse_from(arguments).config }
+    let mut config = Settings::parse_from(arguments).config;
+    config.accounts.hash_cost = HashCost::minimal();
+    config
 }
 
 impl Server {

@@ -107,7 +107,7 @@ async fn timed_out_queries_do_not_pile_up_in_postgresql() {
             assert_unavailable(&reply.await.unwrap());
         }
     }
-    let most = i64::from(server.state.config.database_pool_size);
+    let most = i64::from(server.state.config.data.database_pool_size);
     within_timeout(async {
         while waiting().await > most {
             tokio::time::sleep(Duration::from_millis(50)).await;

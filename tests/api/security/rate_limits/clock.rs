@@ -15,7 +15,7 @@ const LIMITED: [&str; 12] = [
     "20/1m",
     "--limit-mailbox",
     "20/1m",
-    "--wrong-passwords",
+    "--max-failed-logins",
     "10",
 ];
 
@@ -85,7 +85,7 @@ async fn put_into_the_future(server: &Server, by: Span) {
 
 #[apply(on_both_databases)]
 async fn stored_future_times_do_not_extend_rate_limit_or_throttle_waits(backend: Backend) {
-    let settings = ["--wrong-passwords", "3", "--limit-sign-in", "12/1m"];
+    let settings = ["--max-failed-logins", "3", "--limit-sign-in", "12/1m"];
     let server = backend.start_with(&settings).await;
     let ada = server.sign_up("ada").await;
     let (wrong, right) = (credentials(&ada.email, WRONG), credentials(&ada.email, PASSWORD));

@@ -64,7 +64,7 @@ async fn mailbox_rate_limit_of_one_network_does_not_affect_another(backend: Back
 #[apply(on_both_databases)]
 async fn mailbox_total_rate_limit_excludes_known_networks(backend: Backend) {
     let limits = ["--limit-mailbox", "2/1h", "--limit-mailbox-total", "5/1h"];
-    let throttle = ["--wrong-passwords", "10"];
+    let throttle = ["--max-failed-logins", "10"];
     let server = backend.start_with(&[&PROXIED[..], &limits, &throttle].concat()).await;
     let ada = server.sign_up("ada").await;
     forwarded(&server, HOME, SIGN_IN, &credentials(&ada.email, PASSWORD)).await.expect(200);

@@ -29,7 +29,7 @@ async fn throttled(backend: Backend) -> (Server, TestUser) {
     (server, ada)
 }
 
-const PROXIED_TEN: [&str; 4] = ["--trusted-proxies", "127.0.0.1", "--wrong-passwords", "10"];
+const PROXIED_TEN: [&str; 4] = ["--trusted-proxies", "127.0.0.1", "--max-failed-logins", "10"];
 
 async fn is_let_in(server: &Server, email: &str, password: &str) {
     for network in [HOME, ELSEWHERE, "203.0.113.5"] {
@@ -124,7 +124,7 @@ async fn unlock_and_password_commands_end_the_login_throttle(backend: Backend) {
 }
 
 /// Ten may fail. Concurrent requests may have to wait for the database on a busy machine.
-const AT_ONCE: [&str; 4] = ["--wrong-passwords", "10", "--database-timeout", "60"];
+const AT_ONCE: [&str; 4] = ["--max-failed-logins", "10", "--database-timeout", "60"];
 
 /// Sends this many concurrent sign-ins, and counts the responses by status.
 async fn at_once(callers: &[&Caller], number: usize, body: &Value) -> (usize, usize, usize) {
@@ -184,7 +184,7 @@ async fn concurrent_failed_sign_ins_are_throttled_across_instances() {
 
 #[apply(on_both_databases)]
 async fn sign_in_waits_for_running_attempts_and_is_then_throttled(backend: Backend) {
-    let server = backend.start_with(&["--wrong-passwords", "1"]).await;
+    let server = backend.start_with(&["--max-failed-logins", "1"]).await;
     let ada = server.sign_up("ada").await;
     let right = credentials(&ada.email, PASSWORD);
     let (store, origin) = (&server.state.store, origin_of(&ada));

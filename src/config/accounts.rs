@@ -1,0 +1,105 @@
+//! Who may sign up, and the rules for sessions, tokens and passwords.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Secret, TokenPrefixes, cores, parse};
+use crate::secrets::HashCost;
+
+/// The settings of this group.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Accounts and credentials")]
+#[group(skip)]
+pub struct AccountSettings {
+    /// The secret that signs cookies: 64 random bytes in base64, the same for all instances.
+    /// `portcullis secret` generates one. With SQLite it is generated in the data folder if not set;
+    /// PostgreSQL requires it. Of several, separated by commas, the first signs and all verify, for
+    /// rotation
+    #[arg(
+        long,
+        env = "PORTCULLIS_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        global = true
+    )]
+    pub secret: Option<Secret>,
+
+    /// A file that holds the signing secret, or several, one a line
+    #[arg(
+        long,
+        env = "PORTCULLIS_SECRET_FILE",
+        value_name = "FILE",
+        conflicts_with = "secret",
+        global = true
+    )]
+    pub secret_file: Option<PathBuf>,
+
+    /// Whether visitors may sign up
+    #[arg(
+        long,
+        env = "PORTCULLIS_SIGN_UP",
+        default_value = "open",
+        value_name = "WHO",
+        global = true
+    )]
+    pub sign_up: SignUp,
+
+    /// Whether users must confirm their email before they can sign in
+    #[arg(
+        long,
+        env = "PORTCULLIS_EMAIL_VERIFICATION",
+        default_value = "optional",
+        value_name = "WHEN",
+        global = true
+    )]
+    pub email_verification: EmailVerification,
+
+    /// The prefix of API tokens. Of several, separated by commas, new tokens have the first and all are
+    /// accepted, for rotation
+    #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse::token_prefixes, global = true)]
+    pub token_prefix: TokenPrefixes,
+
+    /// The maximum lifetime of new tokens, in days; by default, a token need not expire
+    #[arg(long, env = "PORTCULLIS_MAX_TOKEN_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
+    pub max_token_days: Option<u32>,
+
+    /// The maximum number of sessions per user; another one ends the oldest
+    #[arg(long, env = "PORTCULLIS_MAX_SESSIONS", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), global = true)]
+    pub max_sessions: u32,
+
+    /// How many passwords are hashed concurrently (19 MiB each); by default, one per core
+    #[arg(long, env = "PORTCULLIS_HASH_CONCURRENCY", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    pub hash_concurrency: Option<u16>,
+
+    /// The cost of a password hash. Not a setting: no operator should go below the minimum that OWASP
+    /// recommends.
+    #[arg(skip)]
+    pub hash_cost: HashCost,
+}
+
+/// Who may create an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignUp {
+    /// Everyone.
+    Open,
+    /// Only admins make accounts for people.
+    Closed,
+}
+
+/// When a user must confirm the email.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmailVerification {
+    /// Any time, or never.
+    Optional,
+    /// Before the first session.
+    Required,
+}
+
+impl AccountSettings {
+    /// Returns how many passwords are hashed at the same time.
+    #[must_use]
+    pub fn hash_concurrency(&self) -> usize {
+        self.hash_concurrency.map_or_else(cores, usize::from)
+    }
+}

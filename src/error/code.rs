@@ -1,0 +1,311 @@
+//! The list of error codes: of each, its status, its name, a sentence for people, and an explanation for authors of
+//! clients. The reference and the page at `/docs/errors` are derived from it.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use actix_web::http::StatusCode;
+use serde::{Serialize, Serializer};
+use strum::{IntoStaticStr, VariantArray};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, extensions::Extensions, schema::Type},
+};
+
+use super::{Error, FieldError};
+
+/// The path of the list of error codes.
+pub const CODES: &str = "/docs/errors";
+
+/// Declares the codes, one entry each: `Variant: STATUS, name, message, explanation;`.
+macro_rules! codes {
+    ($($variant:ident: $status:ident, $name:literal, $message:literal, $explanation:literal;)+) => {
+        /// The stable code of an error, for programs. Names in capitals are those of the Better Auth protocol, which
+        /// its clients compare; names in lower case are this API's own.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+        #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+        pub enum Code {
+            $(#[doc = $message] $variant,)+
+        }
+
+        impl Code {
+            /// Returns the HTTP status of the response.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            /// Returns the stable name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Returns a sentence for people.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$variant => $message,)+ }
+            }
+
+            /// Returns when the error occurs and what to do about it, for authors of clients.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => $explanation,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    BadRequest: BAD_REQUEST, "BAD_REQUEST",
+        "The body is not valid JSON.",
+        "`detail` names the line and column where it stops being JSON, or says that the body ended early.";
+    InvalidQuery: BAD_REQUEST, "invalid_query",
+        "The query string is not valid.",
+        "`detail` names the parameter that is unknown, missing or out of its range; the document lists those of each operation.";
+    ProtocolValidation: BAD_REQUEST, "VALIDATION_ERROR",
+        "The body is not valid.",
+        "A field is missing, unknown or of another type. `errors` lists them, and `message` repeats them as text, for clients of the protocol.";
+    InvalidEmail: BAD_REQUEST, "INVALID_EMAIL",
+        "This is not a valid email.",
+        "Sign-in takes a whole email, such as ada@example.com.";
+    PasswordTooShort: BAD_REQUEST, "PASSWORD_TOO_SHORT",
+        "A password has at least 8 characters.",
+        "Characters are counted, not bytes.";
+    PasswordTooLong: BAD_REQUEST, "PASSWORD_TOO_LONG",
+        "A password has at most 128 characters.",
+        "Characters are counted, not bytes.";
+    PasswordTooCommon: BAD_REQUEST, "PASSWORD_TOO_COMMON",
+        "This password is too common. Choose another.",
+        "Ask the user for another one.";
+    PasswordTooObvious: BAD_REQUEST, "PASSWORD_TOO_OBVIOUS",
+        "This password contains little more than your name, your email or the name of this site. Choose another.",
+        "Ask the user for another one.";
+    InvalidPassword: BAD_REQUEST, "INVALID_PASSWORD",
+        "The password is wrong.",
+        "The password in the body is not that of the signed-in user. Wrong passwords count toward the login throttle.";
+    NoPassword: BAD_REQUEST, "CREDENTIAL_ACCOUNT_NOT_FOUND",
+        "This account has no password. Request a link to choose one.",
+        "A user who was created by an admin has no password before they choose one. `POST /api/auth/request-password-reset` mails a link for that.";
+    InvalidLink: BAD_REQUEST, "INVALID_TOKEN",
+        "This link has been used or has expired. Request a new one.",
+        "A link works once and for a limited time, and a newer one takes its place. Request another.";
+    SignUpClosed: BAD_REQUEST, "EMAIL_PASSWORD_SIGN_UP_DISABLED",
+        "Sign-up is closed here. Ask an admin for an account.",
+        "The setting PORTCULLIS_SIGN_UP is `closed`: an admin creates the accounts.";
+    EmailCannotBeUpdated: BAD_REQUEST, "EMAIL_CAN_NOT_BE_UPDATED",
+        "Change the email with change-email.",
+        "Leave `email` out here; `POST /api/auth/change-email` mails a link to the new one.";
+    EmailUnchanged: BAD_REQUEST, "email_unchanged",
+        "This is already your email.",
+        "There is nothing to change.";
+    EmailMismatch: BAD_REQUEST, "EMAIL_MISMATCH",
+        "This is not your email.",
+        "A signed-in user can only ask to confirm their own email.";
+    EmailAlreadyVerified: BAD_REQUEST, "EMAIL_ALREADY_VERIFIED",
+        "This email is already confirmed.",
+        "There is nothing to confirm.";
+    FieldNotAllowed: BAD_REQUEST, "FIELD_NOT_ALLOWED",
+        "role is not allowed to be set.",
+        "Users cannot choose their own role. Leave the field out.";
+    NoFieldsToUpdate: BAD_REQUEST, "no_fields_to_update",
+        "No fields to update.",
+        "Send `name`, `image` or both.";
+    SessionTooOld: BAD_REQUEST, "SESSION_EXPIRED",
+        "Send your password, or sign in again, to do this.",
+        "To delete an account by a mailed link, the session's password must have been entered within a day. Send `password`, or enter it again with `POST /api/auth/verify-password`.";
+    Unauthorized: UNAUTHORIZED, "UNAUTHORIZED",
+        "Sign in, or send an API token.",
+        "No credential was sent, or the session of the cookie has ended. In a browser, lead to the sign-in page; a script needs `Authorization: Bearer` with an API token.";
+    InvalidEmailOrPassword: UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD",
+        "The email or the password is wrong.",
+        "It does not say which of the two, so that no list of accounts can be made by trying. Failed sign-ins count toward the login throttle.";
+    InvalidEmailLink: UNAUTHORIZED, "INVALID_TOKEN",
+        "This link is invalid or has been used. Request a new one.",
+        "A link that confirms an email works once, and a newer one takes its place. Request another.";
+    EmailLinkExpired: UNAUTHORIZED, "TOKEN_EXPIRED",
+        "This link has expired. Request a new one.",
+        "A link that confirms an email works for an hour. Request another.";
+    TokenMalformed: UNAUTHORIZED, "token_malformed",
+        "This token is malformed: its checksum does not match. Check that it was copied completely.",
+        "The token was cut off or changed on its way. The database was not asked.";
+    TokenExpired: UNAUTHORIZED, "token_expired",
+        "This token has expired.",
+        "Create a new token; an expired one is not extended.";
+    TokenInvalid: UNAUTHORIZED, "token_invalid",
+        "This token is invalid.",
+        "It was revoked, is unknown on this server, or its user is deactivated. Create a new token.";
+    InsufficientScope: FORBIDDEN, "insufficient_scope",
+        "This token lacks a scope that the operation needs.",
+        "`detail` and the header `WWW-Authenticate` name the scopes that are needed. Scopes of a token do not change: create another.";
+    CookieRequired: FORBIDDEN, "cookie_required",
+        "This operation takes the session cookie, not a token.",
+        "Creating, renaming and revoking tokens, and what concerns the account itself, is not open to tokens. Sign in with a browser.";
+    TokenRequired: FORBIDDEN, "token_required",
+        "This operation takes an API token, not the session cookie.",
+        "It acts on the token that is presented: send it as `Authorization: Bearer`.";
+    AdminRequired: FORBIDDEN, "admin_required",
+        "This operation is for site admins.",
+        "The signed-in user does not have the role `admin`, or the token lacks the scope of that name.";
+    SessionNotFresh: FORBIDDEN, "SESSION_NOT_FRESH",
+        "Enter your password again (verify-password) to do this.",
+        "The password of this session was entered more than a day ago. After `POST /api/auth/verify-password` the same request succeeds.";
+    UserDeactivated: FORBIDDEN, "USER_DEACTIVATED",
+        "This account is deactivated.",
+        "Only an admin can reactivate an account.";
+    EmailNotVerified: FORBIDDEN, "EMAIL_NOT_VERIFIED",
+        "Confirm your email first, with the link that was sent to you.",
+        "The setting PORTCULLIS_EMAIL_VERIFICATION is `required`. `POST /api/auth/send-verification-email` mails another link.";
+    InvalidOrigin: FORBIDDEN, "INVALID_ORIGIN",
+        "This page may not act for a signed-in user here.",
+        "The header `Origin` is neither this site nor one of PORTCULLIS_TRUSTED_ORIGINS. This protects signed-in users against forged requests (CSRF).";
+    MissingOrNullOrigin: FORBIDDEN, "MISSING_OR_NULL_ORIGIN",
+        "A request that changes something with a cookie must say its Origin.",
+        "Browsers send the header by themselves. A script that is not a browser should send a token, which needs no Origin.";
+    CrossSiteNavigation: FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
+        "Another site may not sign you in here.",
+        "Signing in or up by a form on another site is refused (login CSRF).";
+    InvalidCallbackUrl: FORBIDDEN, "INVALID_CALLBACK_URL",
+        "callbackURL must be a path here or on a trusted origin.",
+        "Send a path that begins with a single `/`, or a URL whose origin is in PORTCULLIS_TRUSTED_ORIGINS.";
+    InvalidRedirectUrl: FORBIDDEN, "INVALID_REDIRECT_URL",
+        "redirectTo must be a page that takes the link: /reset-password, or one on a trusted origin.",
+        "A page that does not know what to do with the link would leave its reader without a way on.";
+    NotFound: NOT_FOUND, "not_found",
+        "Not found.",
+        "The path is unknown, or the resource does not exist or belongs to another user: the answer does not tell these apart.";
+    InvalidDeletionLink: NOT_FOUND, "INVALID_TOKEN",
+        "This link has been used, has expired or is not yours. Request a new one.",
+        "A link that deletes an account works once, in a browser that is signed in to that account. Request another.";
+    MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed",
+        "This path does not support that method.",
+        "The header `Allow` lists the methods that the path takes.";
+    RequestTimeout: REQUEST_TIMEOUT, "request_timeout",
+        "The body took too long to arrive.",
+        "A body must be complete within ten seconds. Send the request again.";
+    EmailTaken: CONFLICT, "email_taken",
+        "This email is already in use.",
+        "Another account has this email. Find it in the list of users.";
+    AdminExists: CONFLICT, "admin_exists",
+        "This site already has an admin. Sign in, or ask an admin.",
+        "The setup page works only while there is no active admin.";
+    Conflict: CONFLICT, "conflict",
+        "This value is already in use.",
+        "Another row has this value, or the row is still in use: `errors` names the field where it is known.";
+    LastAdmin: CONFLICT, "last_admin",
+        "This would leave the site without an active admin.",
+        "Give another user the role `admin` first.";
+    PayloadTooLarge: PAYLOAD_TOO_LARGE, "payload_too_large",
+        "The body is too large.",
+        "A body may have 64 KiB.";
+    UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE",
+        "Send the body as application/json.",
+        "Set `Content-Type: application/json`.";
+    ValidationFailed: UNPROCESSABLE_ENTITY, "validation_failed",
+        "Some fields are not valid.",
+        "`errors` lists the fields, each with a `code` and a `message` to show beside it.";
+    UserAlreadyExists: UNPROCESSABLE_ENTITY, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+        "This email is already in use. Use another, or sign in.",
+        "The account with this email can sign in, or request a link to choose a new password.";
+    TooManyRequests: TOO_MANY_REQUESTS, "too_many_requests",
+        "Too many requests. Please try again later.",
+        "The header `Retry-After` says after how many seconds to try again. The limits are those of the IP address, of the account, and of failed sign-ins.";
+    Internal: INTERNAL_SERVER_ERROR, "internal_error",
+        "Something went wrong on our side.",
+        "It is logged. Report it with its `requestId`.";
+    StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable",
+        "The database is temporarily unavailable. Try again soon.",
+        "The session is not ended by it. The header `Retry-After` says after how many seconds to try again.";
+    Busy: SERVICE_UNAVAILABLE, "busy",
+        "The server is busy checking passwords. Try again soon.",
+        "The header `Retry-After` says after how many seconds to try again.";
+}
+
+impl Code {
+    /// The codes with which a new password can be rejected: by the rules, or because too many passwords are
+    /// being hashed.
+    pub const NEW_PASSWORD: [Self; 5] = [
+        Self::PasswordTooShort,
+        Self::PasswordTooLong,
+        Self::PasswordTooCommon,
+        Self::PasswordTooObvious,
+        Self::Busy,
+    ];
+
+    /// The codes with which a mailed link to confirm an email can be rejected.
+    pub const EMAIL_LINK: [Self; 4] = [
+        Self::InvalidEmailLink,
+        Self::EmailLinkExpired,
+        Self::UserDeactivated,
+        Self::UserAlreadyExists,
+    ];
+
+    /// Returns the code with this name; the first, if several have it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::VARIANTS.iter().copied().find(|code| code.name() == name)
+    }
+
+    /// Returns a name for generated code. Unlike [`Self::name`] it is unique even regardless of case: code
+    /// generators treat `TOKEN_EXPIRED` and `token_expired` as the same.
+    #[must_use]
+    pub fn constant(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns the URL of the explanation: the `type` of a problem (RFC 9457, 3.1.1).
+    #[must_use]
+    pub fn link(self) -> String {
+        format!("{CODES}#{}", self.name())
+    }
+
+    /// Returns this error with a more specific detail.
+    #[must_use]
+    pub fn because(self, detail: impl Into<Cow<'static, str>>) -> Error {
+        Error { detail: Some(detail.into()), ..self.into() }
+    }
+
+    /// Returns this error with errors on these fields.
+    #[must_use]
+    pub fn on(self, fields: Vec<FieldError>) -> Error {
+        Error { fields, ..self.into() }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let mut codes = Self::VARIANTS.to_vec();
+        let mut seen = HashSet::new();
+        codes.retain(|code| seen.insert(code.name()));
+        let constants: Vec<_> = codes.iter().map(|code| code.constant()).collect();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("What went wrong, for programs. It does not change."))
+            .enum_values(Some(codes.into_iter().map(Self::name)))
+            .extensions(Some(Extensions::from_iter([("x-enum-varnames", constants)])))
+            .into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("ErrorCode")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_codes_are_unique_by_name_and_status() {
+        let names: HashSet<_> =
+            Code::VARIANTS.iter().map(|code| (code.name(), code.status())).collect();
+        assert_eq!(names.len(), Code::VARIANTS.len());
+    }
+}
