@@ -78,7 +78,7 @@ pub enum ConfigError {
     /// On PostgreSQL the instances must share a secret, so none of them may generate one.
     #[error(
         "PostgreSQL needs PORTCULLIS_SECRET (or PORTCULLIS_SECRET_FILE), the same for every instance; \
-         `portcullis secret` makes one"
+         `portcullis secret` generates one"
     )]
     SecretMissing,
     /// The public URL cannot be constructed.

@@ -51,10 +51,10 @@ use crate::{
 
 pub use access::{Access, Body, Declares, Query};
 pub use extract::{ByCookie, ByToken, Fresh, Needs, NotByToken, SiteAdmin, is_fresh};
-pub(crate) use rate_limit::show_standing;
+pub(crate) use rate_limit::add_rate_limit_headers;
 pub use rejection::{fail_closed_without_gate, is_navigation};
 
-pub use log_identity::{LogIdentity, session_of, told};
+pub use log_identity::{LogIdentity, log_identity, session_of};
 pub use session::Session;
 
 use bearer::Authorization;

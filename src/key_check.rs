@@ -38,11 +38,11 @@ impl Agreement {
         match self {
             Self::Agreed => None,
             Self::OtherRejected => Some(
-                "another instance on this database has a PORTCULLIS_SECRET that does not fit the one here: \
+                "another instance on this database has a PORTCULLIS_SECRET that differs from the one here: \
                  that instance is not ready",
             ),
             Self::Rejected => Some(
-                "PORTCULLIS_SECRET does not fit that of an instance that runs on this database already: \
+                "PORTCULLIS_SECRET differs from that of an instance that already runs on this database: \
                  this one is not ready until both accept each other's cookies, or the other one has stopped",
             ),
         }

@@ -2,10 +2,10 @@
 //!
 //! [`crate::jobs`] decides what is sent when; this module formats and delivers it.
 
-mod letter;
-pub(crate) mod letters;
+mod content;
 mod outbox;
 mod smtp;
+pub(crate) mod templates;
 
 use lettre::{Address, message::Mailbox};
 
@@ -14,7 +14,7 @@ use crate::{
     site::Site,
 };
 
-pub use letter::{Action, Letter};
+pub use content::{Action, MailContent};
 
 use outbox::Outbox;
 use smtp::Smtp;
@@ -65,11 +65,11 @@ impl Mailer {
     pub async fn send(
         &self,
         to: &str,
-        letter: &Letter,
+        content: &MailContent,
         job_id: &str,
         attempt: i32,
     ) -> Result<(), Error> {
-        let message = letter.message(&self.from, to, &format!("{job_id}.{attempt}"))?;
+        let message = content.message(&self.from, to, &format!("{job_id}.{attempt}"))?;
         match &self.transport {
             Transport::Smtp(smtp) => smtp.send(message).await,
             Transport::Outbox(outbox) => outbox.keep(job_id, message.formatted()).await,

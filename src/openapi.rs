@@ -53,7 +53,7 @@ const TAGS: [(&str, &str); 6] = [
     (tag::ACCOUNT, "Who you are"),
     (tag::PROJECTS, "A resource that belongs to a user: the example to copy"),
     (tag::TOKENS, "API tokens for scripts"),
-    (tag::AUTH, "An account's whole life, in the Better Auth protocol"),
+    (tag::AUTH, "Sign-up, sign-in and accounts, in the Better Auth protocol"),
     (tag::ADMIN, "For site admins"),
     (tag::HEALTH, "For load balancers"),
 ];
@@ -156,7 +156,7 @@ fn describe(
 fn sign_in() -> Response {
     let header = HeaderBuilder::new().description(Some("The login page, with `next`")).build();
     ResponseBuilder::new()
-        .description("A browser's navigation that is not signed in: sign in there first")
+        .description("Browser navigation without a session: a redirect to sign in")
         .header("Location", header)
         .build()
 }

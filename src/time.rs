@@ -135,7 +135,7 @@ impl PartialSchema for Timestamp {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-            .description(Some("A moment, in UTC and to the millisecond (RFC 3339)."))
+            .description(Some("A timestamp, in UTC and to the millisecond (RFC 3339)."))
             .examples(["2026-11-23T12:48:00.000Z"])
             .into()
     }

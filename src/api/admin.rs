@@ -43,7 +43,7 @@ pub struct AdminUser {
     image: Option<String>,
     /// `user` or `admin`. A newer server may have given them another, which grants nothing here.
     role: String,
-    /// Since when they are deactivated; null if they are not.
+    /// When they were deactivated; null if they are active.
     #[schema(required)]
     deactivated_at: Option<Timestamp>,
     /// When they signed up or were created.

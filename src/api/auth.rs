@@ -36,7 +36,7 @@ pub(super) fn device(request: &HttpRequest) -> Device {
     }
 }
 
-/// It is done.
+/// The operation succeeded.
 #[derive(Serialize, ToSchema)]
 pub struct StatusResponse {
     /// Always true.

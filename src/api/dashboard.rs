@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{api::tag, gate::Session};
 
-/// What the front page needs to know.
+/// The data of the front page.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
@@ -22,7 +22,12 @@ pub struct Dashboard {
 /// See the dashboard
 ///
 /// Works for anonymous clients too, and shows the user who is signed in.
-#[utoipa::path(get, path = "/api/dashboard", tag = tag::ACCOUNT, responses((status = 200, description = "The dashboard", body = Dashboard)))]
+#[utoipa::path(
+    get,
+    path = "/api/dashboard",
+    tag = tag::ACCOUNT,
+    responses((status = 200, description = "The dashboard", body = Dashboard))
+)]
 pub async fn show_dashboard(session: Option<Session>) -> Json<Dashboard> {
     let email = session.map(|session| session.user.email.clone());
     Json(Dashboard { signed_in: email.is_some(), email })

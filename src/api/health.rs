@@ -20,10 +20,9 @@ pub const PATHS: [&str; 2] = ["/health/live", "/health/ready"];
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why an instance is not ready although everything else works.
-const SECRETS_DIFFER: &str =
-    "The signing secret of this instance does not fit that of another one on the same database.";
+const SECRETS_DIFFER: &str = "The signing secret of this instance differs from that of another instance on the same database.";
 
-/// How it is.
+/// The status.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     /// Always `ok`.
@@ -37,7 +36,12 @@ const OK: Health = Health { status: "ok" };
 ///
 /// Whether the process runs. It does not read the database, since an outage of the database is no reason to restart
 /// the server.
-#[utoipa::path(get, path = "/health/live", tag = tag::HEALTH, responses((status = 200, description = "The process runs", body = Health)))]
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = tag::HEALTH,
+    responses((status = 200, description = "The process runs", body = Health))
+)]
 pub async fn live() -> Json<Health> {
     Json(OK)
 }

@@ -25,7 +25,12 @@ pub struct Me {
 /// See who you are
 ///
 /// The user, the session if you came with the cookie, and what your credential allows.
-#[utoipa::path(get, path = "/api/me", tag = tag::ACCOUNT, responses((status = 200, description = "You", body = Me)))]
+#[utoipa::path(
+    get,
+    path = "/api/me",
+    tag = tag::ACCOUNT,
+    responses((status = 200, description = "You", body = Me))
+)]
 pub async fn show_me(session: Session) -> Json<Me> {
     let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope)).collect();
     Json(Me { user: session.user.into(), session: session.session.map(SessionView::from), scopes })

@@ -29,7 +29,7 @@ use crate::{
     time::{Date, Timestamp},
 };
 
-/// Something that you work on.
+/// A project, which belongs to one user.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({
@@ -55,7 +55,7 @@ pub struct Project {
     /// What it is about; null for nothing.
     #[schema(required)]
     description: Option<String>,
-    /// How far it is. A newer server may have given it a status that is not known here.
+    /// The project's status. A newer server may have given it a status that is not known here.
     #[schema(value_type = ProjectStatus)]
     status: Stored<ProjectStatus>,
     /// How many hours it will take.
@@ -89,7 +89,15 @@ impl From<ProjectRow> for Project {
 /// List your projects
 ///
 /// Newest first; `nextCursor` leads to the next page.
-#[utoipa::path(get, path = "/api/projects", tag = tag::PROJECTS, params(Paging), responses((status = 200, description = "A page of your projects, newest first", body = Page<Project>)))]
+#[utoipa::path(
+    get,
+    path = "/api/projects",
+    tag = tag::PROJECTS,
+    params(Paging),
+    responses(
+        (status = 200, description = "A page of your projects, newest first", body = Page<Project>)
+    )
+)]
 pub async fn list_projects(
     session: Session,
     state: Data<State>,
@@ -169,7 +177,13 @@ pub async fn create_project(
 /// See a project
 ///
 /// A project of another user is 404, like one that does not exist.
-#[utoipa::path(get, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 200, description = "The project", body = Project)))]
+#[utoipa::path(
+    get,
+    path = "/api/projects/{id}",
+    tag = tag::PROJECTS,
+    params(("id" = Uuid, Path, description = "The project's id")),
+    responses((status = 200, description = "The project", body = Project))
+)]
 pub async fn show_project(
     session: Session,
     state: Data<State>,
@@ -179,7 +193,7 @@ pub async fn show_project(
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
-/// What to change of a project. What is left out stays.
+/// The changes to a project. Omitted fields stay as they are.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"name": "Difference Engine", "status": "done", "dueDate": null}))]
@@ -192,24 +206,29 @@ pub struct UpdateProject {
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// Null empties it.
+    /// Null clears it.
     #[serde(default, deserialize_with = "given")]
     #[validate(custom(function = "fields::text"))]
     #[schema(value_type = Option<String>, max_length = 2000)]
     description: Option<Option<String>>,
-    /// Null takes it away.
+    /// Null removes it.
     #[serde(default, deserialize_with = "given")]
     #[validate(custom(function = "fields::short_name"))]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 30, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    #[schema(
+        value_type = Option<String>,
+        min_length = 1,
+        max_length = 30,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+    )]
     short_name: Option<Option<String>>,
-    /// How far it is.
+    /// The project's status.
     status: Option<ProjectStatus>,
-    /// Null takes it away.
+    /// Null removes it.
     #[serde(default, deserialize_with = "given")]
     #[validate(range(min = 1, max = 10000, message = "must be 1 to 10000"))]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 10000)]
     estimated_hours: Option<Option<i32>>,
-    /// Null takes it away.
+    /// Null removes it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Date>)]
     due_date: Option<Option<Date>>,
@@ -247,7 +266,13 @@ pub async fn update_project(
 /// Delete a project
 ///
 /// This cannot be undone.
-#[utoipa::path(delete, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), responses((status = 204, description = "The project was deleted")))]
+#[utoipa::path(
+    delete,
+    path = "/api/projects/{id}",
+    tag = tag::PROJECTS,
+    params(("id" = Uuid, Path, description = "The project's id")),
+    responses((status = 204, description = "The project was deleted"))
+)]
 pub async fn delete_project(
     session: Session,
     state: Data<State>,

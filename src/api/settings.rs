@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{api::tag, gate::Session};
 
-/// What the settings page begins with.
+/// The data of the settings page.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
@@ -26,7 +26,12 @@ pub struct Settings {
 /// See your settings
 ///
 /// Your name and email, and whether the email is confirmed.
-#[utoipa::path(get, path = "/api/settings", tag = tag::ACCOUNT, responses((status = 200, description = "Your settings", body = Settings)))]
+#[utoipa::path(
+    get,
+    path = "/api/settings",
+    tag = tag::ACCOUNT,
+    responses((status = 200, description = "Your settings", body = Settings))
+)]
 pub async fn show_settings(session: Session) -> Json<Settings> {
     let user = Arc::unwrap_or_clone(session.user);
     Json(Settings { name: user.name, email: user.email, email_verified: user.email_verified })

@@ -29,7 +29,9 @@ use crate::{
 /// The first admin to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"token": "the part of the link after token=", "name": "Katherine", "email": "katherine@example.com", "password": "correct horse battery staple"}))]
+#[schema(
+    example = json!({"token": "the part of the link after token=", "name": "Katherine", "email": "katherine@example.com", "password": "correct horse battery staple"})
+)]
 pub struct SetUp {
     /// The secret of the link that the server printed when it started.
     token: String,

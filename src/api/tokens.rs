@@ -58,7 +58,7 @@ pub struct TokenView {
     scopes: Vec<String>,
     /// Whether it works; an expired or revoked one does not.
     state: TokenState,
-    /// When it stops; null for never.
+    /// When it expires; null for never.
     #[schema(required)]
     expires_at: Option<Timestamp>,
     /// When it was last used, to the minute or so.
@@ -124,7 +124,15 @@ impl TokenView {
 /// List your tokens
 ///
 /// Also those that have expired or were revoked; these are forgotten after 30 days.
-#[utoipa::path(get, path = "/api/tokens", tag = tag::TOKENS, params(Paging), responses((status = 200, description = "A page of your tokens, newest first", body = Page<TokenView>)))]
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    tag = tag::TOKENS,
+    params(Paging),
+    responses(
+        (status = 200, description = "A page of your tokens, newest first", body = Page<TokenView>)
+    )
+)]
 pub async fn list_tokens(
     session: Session,
     state: Data<State>,
@@ -144,7 +152,9 @@ const SCOPES: u64 = Scope::VARIANTS.len() as u64;
 /// A token to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"name": "deploy script", "scopes": ["read", "write"], "expiresInDays": 90}))]
+#[schema(
+    example = json!({"name": "deploy script", "scopes": ["read", "write"], "expiresInDays": 90})
+)]
 pub struct CreateToken {
     /// Its name.
     #[validate(custom(function = "fields::name"))]
@@ -226,7 +236,13 @@ fn only(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Erro
 /// See a token
 ///
 /// What is known of it. The token itself was shown once, when it was made.
-#[utoipa::path(get, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 200, description = "The token", body = TokenView)))]
+#[utoipa::path(
+    get,
+    path = "/api/tokens/{id}",
+    tag = tag::TOKENS,
+    params(("id" = Uuid, Path, description = "The token's id")),
+    responses((status = 200, description = "The token", body = TokenView))
+)]
 pub async fn show_token(
     session: Session,
     state: Data<State>,
@@ -268,7 +284,13 @@ pub async fn rename_token(
 /// Revoke a token
 ///
 /// It stops working with the next request. Idempotent.
-#[utoipa::path(delete, path = "/api/tokens/{id}", tag = tag::TOKENS, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
+#[utoipa::path(
+    delete,
+    path = "/api/tokens/{id}",
+    tag = tag::TOKENS,
+    params(("id" = Uuid, Path, description = "The token's id")),
+    responses((status = 204, description = "The token is revoked"))
+)]
 pub async fn revoke_token(
     session: Session,
     _: ByCookie,
@@ -286,7 +308,12 @@ pub async fn revoke_token(
 /// Revoke the token that you present
 ///
 /// Whatever its scopes: for a script that has finished, or for a person who found a leaked token.
-#[utoipa::path(delete, path = "/api/tokens/current", tag = tag::TOKENS, responses((status = 204, description = "It works no more")))]
+#[utoipa::path(
+    delete,
+    path = "/api/tokens/current",
+    tag = tag::TOKENS,
+    responses((status = 204, description = "The token is revoked"))
+)]
 pub async fn revoke_current_token(
     session: Session,
     ByToken(id): ByToken,

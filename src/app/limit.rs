@@ -12,7 +12,7 @@ use actix_web::{
 use crate::{
     api::health,
     error::Error,
-    gate::{client, show_standing},
+    gate::{add_rate_limit_headers, client},
     limits::{Exceeded, Limit, RateLimitKey},
     state::State,
 };
@@ -60,7 +60,7 @@ pub(super) async fn refuse<B: MessageBody + 'static>(
 
 fn refusal(request: ServiceRequest, exceeded: Exceeded) -> ServiceResponse {
     let mut response = Error::from(exceeded).error_response();
-    show_standing(response.headers_mut(), &exceeded.0);
+    add_rate_limit_headers(response.headers_mut(), &exceeded.0);
     request.into_response(response)
 }
 

@@ -14,7 +14,7 @@ use actix_web::{
 use super::limit::{OverLimit, is_probe};
 use crate::{
     error::Code,
-    gate::{LogIdentity, told},
+    gate::{LogIdentity, log_identity},
     output,
     pages::ANY_PATH,
     state::State,
@@ -39,7 +39,7 @@ pub(super) fn answered<B>(
         Ok(answer) => (answer.status(), answer.response().extensions().get::<Code>().copied()),
         Err(answer) => (answer.status(), answer.extensions().get::<Code>().copied()),
     };
-    let LogIdentity { outcome, user } = request.map_or_else(LogIdentity::default, told);
+    let LogIdentity { outcome, user } = request.map_or_else(LogIdentity::default, log_identity);
     let route = request.and_then(HttpRequest::match_pattern).filter(|route| route != ANY_PATH);
     let reason = code.map(Code::name);
     let is_over_limit = request.is_some_and(|request| request.extensions().contains::<OverLimit>());

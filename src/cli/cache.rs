@@ -16,7 +16,12 @@ pub enum CacheCommand {
     /// version or newer: older ones do not wait
     Enable {
         /// The duration of a lease
-        #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(i32).range(20..=10_000))]
+        #[arg(
+            long,
+            value_name = "N",
+            default_value_t = 300,
+            value_parser = clap::value_parser!(i32).range(20..=10_000)
+        )]
         milliseconds: i32,
     },
     /// Look up the credential in the database for every request

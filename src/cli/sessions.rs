@@ -25,7 +25,7 @@ pub enum SessionCommand {
     Revoke(Whose),
 }
 
-/// One user's, or everybody's.
+/// Those of one user, or of all users.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Whose {

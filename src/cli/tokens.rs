@@ -52,7 +52,7 @@ fn scope() -> impl TypedValueParser<Value = Scope> {
     PossibleValuesParser::new(Scopes::all().names()).try_map(|name| name.parse::<Scope>())
 }
 
-/// One token, one user's, or everybody's.
+/// One token, those of one user, or those of all users.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Which {

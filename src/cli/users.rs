@@ -115,12 +115,12 @@ pub(super) async fn run(
             let user = find(store, &email).await?;
             let event = event(Action::LoginUnlocked, &user.id, json!({}));
             let was_throttled = login_attempts::unlock(store, user.email.clone(), event).await?;
-            let told = if was_throttled {
+            let outcome = if was_throttled {
                 "can try to sign in again at once"
             } else {
                 "had no failed sign-ins"
             };
-            print(format_args!("{} {told}.", user.email))
+            print(format_args!("{} {outcome}.", user.email))
         }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;

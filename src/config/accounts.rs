@@ -57,19 +57,45 @@ pub struct AccountSettings {
 
     /// The prefix of API tokens. Of several, separated by commas, new tokens have the first and all are
     /// accepted, for rotation
-    #[arg(long, env = "PORTCULLIS_TOKEN_PREFIX", default_value = "sk_live_", value_name = "PREFIX", value_parser = parse::token_prefixes, global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_TOKEN_PREFIX",
+        default_value = "sk_live_",
+        value_name = "PREFIX",
+        value_parser = parse::token_prefixes,
+        global = true
+    )]
     pub token_prefix: TokenPrefixes,
 
     /// The maximum lifetime of new tokens, in days; by default, a token need not expire
-    #[arg(long, env = "PORTCULLIS_MAX_TOKEN_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_MAX_TOKEN_DAYS",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(1..=3650),
+        global = true
+    )]
     pub max_token_days: Option<u32>,
 
     /// The maximum number of sessions per user; another one ends the oldest
-    #[arg(long, env = "PORTCULLIS_MAX_SESSIONS", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_MAX_SESSIONS",
+        default_value_t = 100,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=10_000),
+        global = true
+    )]
     pub max_sessions: u32,
 
     /// How many passwords are hashed concurrently (19 MiB each); by default, one per core
-    #[arg(long, env = "PORTCULLIS_HASH_CONCURRENCY", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_HASH_CONCURRENCY",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1024),
+        global = true
+    )]
     pub hash_concurrency: Option<u16>,
 
     /// The cost of a password hash. Not a setting: no operator should go below the minimum that OWASP

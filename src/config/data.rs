@@ -47,11 +47,25 @@ pub struct DataSettings {
 
     /// The size of the connection pool to PostgreSQL, besides one connection per worker. A quarter of it,
     /// and at least one connection, is reserved for lists and searches
-    #[arg(long, env = "PORTCULLIS_DATABASE_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_DATABASE_POOL_SIZE",
+        default_value_t = 16,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        global = true
+    )]
     pub database_pool_size: u32,
 
     /// The timeout of the database, in seconds: a request that waits longer is answered 503
-    #[arg(long, env = "PORTCULLIS_DATABASE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_DATABASE_TIMEOUT",
+        default_value_t = 5,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=300),
+        global = true
+    )]
     pub database_timeout: u64,
 
     /// How many sessions and how many tokens an instance caches while caching is enabled (`portcullis
@@ -67,7 +81,14 @@ pub struct DataSettings {
     pub cache_size: u32,
 
     /// The retention period of audit events, in days
-    #[arg(long, env = "PORTCULLIS_AUDIT_DAYS", default_value_t = 365, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_AUDIT_DAYS",
+        default_value_t = 365,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(1..=36500),
+        global = true
+    )]
     pub audit_days: u32,
 }
 

@@ -38,12 +38,25 @@ pub struct EmailSettings {
     pub smtp_ca_file: Option<PathBuf>,
 
     /// The timeout for sending an email, in seconds. After it, the email is retried later
-    #[arg(long, env = "PORTCULLIS_SMTP_TIMEOUT", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=120), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_SMTP_TIMEOUT",
+        default_value_t = 60,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=120),
+        global = true
+    )]
     pub smtp_timeout: u64,
 
     /// The sender of emails, such as `Example <hello@example.com>`; by default, no-reply at the host of the
     /// public URL
-    #[arg(long, env = "PORTCULLIS_MAIL_FROM", value_name = "ADDRESS", value_parser = parse::mailbox, global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_MAIL_FROM",
+        value_name = "ADDRESS",
+        value_parser = parse::mailbox,
+        global = true
+    )]
     pub mail_from: Option<Mailbox>,
 }
 

@@ -34,7 +34,7 @@ pub struct LogSettings {
 /// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For eyes.
+    /// Text for people, one event a line.
     Human,
     /// One JSON object a line.
     Json,

@@ -46,20 +46,47 @@ pub struct ServerSettings {
 
     /// The keep-alive timeout, in seconds. It must be longer than that of a proxy or load balancer in
     /// front, which could otherwise send a request on a connection that is being closed
-    #[arg(long, env = "PORTCULLIS_KEEP_ALIVE", default_value_t = 75, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_KEEP_ALIVE",
+        default_value_t = 75,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        global = true
+    )]
     pub keep_alive: u64,
 
     /// The number of threads that serve requests; by default, one per core
-    #[arg(long, env = "PORTCULLIS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_WORKERS",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=512),
+        global = true
+    )]
     pub workers: Option<u16>,
 
     /// After SIGTERM, how long to keep serving while /health/ready answers 503, so that a load balancer
     /// stops sending requests, in seconds
-    #[arg(long, env = "PORTCULLIS_DRAIN_DELAY", default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=600), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_DRAIN_DELAY",
+        default_value_t = 0,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(0..=600),
+        global = true
+    )]
     pub drain_delay: u64,
 
     /// After that, how long requests in progress may take to finish, in seconds
-    #[arg(long, env = "PORTCULLIS_SHUTDOWN_TIMEOUT", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=600), global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_SHUTDOWN_TIMEOUT",
+        default_value_t = 30,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(0..=600),
+        global = true
+    )]
     pub shutdown_timeout: u64,
 
     /// A separate IP address and port for Prometheus metrics at /metrics, in the form of PORTCULLIS_LISTEN,

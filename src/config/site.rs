@@ -13,17 +13,36 @@ pub struct SiteSettings {
     /// The public URL of this server, such as https://api.example.com, without a path. It determines the
     /// cookie's attributes, the origin that may send it, and every link; request headers never do. By
     /// default, http on localhost and 127.0.0.1
-    #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url, global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_PUBLIC_URL",
+        value_name = "URL",
+        value_parser = parse::public_url,
+        global = true
+    )]
     pub public_url: Option<Url>,
 
     /// The name of this site in emails and on pages
-    #[arg(long, env = "PORTCULLIS_NAME", default_value = "Portcullis", value_name = "NAME", value_parser = parse::site_name, global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_NAME",
+        default_value = "Portcullis",
+        value_name = "NAME",
+        value_parser = parse::site_name,
+        global = true
+    )]
     pub name: String,
 
     /// Other origins, separated by commas, whose pages may act for a signed-in user (CORS with credentials)
     /// and to which links in emails may redirect: https://app.example.com, or an app's own scheme, such as
     /// capacitor://localhost
-    #[arg(long, env = "PORTCULLIS_TRUSTED_ORIGINS", value_name = "ORIGINS", value_parser = parse::origins, global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_TRUSTED_ORIGINS",
+        value_name = "ORIGINS",
+        value_parser = parse::origins,
+        global = true
+    )]
     pub trusted_origins: Option<List<String>>,
 
     /// The SameSite attribute of the cookie: `lax` for pages of the same site (all of example.com, if the
@@ -39,7 +58,14 @@ pub struct SiteSettings {
     pub cookie_same_site: SameSite,
 
     /// The page to which a browser is redirected to sign in: a path, or a URL of a front end
-    #[arg(long, env = "PORTCULLIS_LOGIN_URL", default_value = "/login", value_name = "URL", value_parser = parse::login_url, global = true)]
+    #[arg(
+        long,
+        env = "PORTCULLIS_LOGIN_URL",
+        default_value = "/login",
+        value_name = "URL",
+        value_parser = parse::login_url,
+        global = true
+    )]
     pub login_url: String,
 
     /// Whether the HTML pages are served: sign-in, settings, administration

@@ -159,7 +159,7 @@ codes! {
         "This page may not act for a signed-in user here.",
         "The header `Origin` is neither this site nor one of PORTCULLIS_TRUSTED_ORIGINS. This protects signed-in users against forged requests (CSRF).";
     MissingOrNullOrigin: FORBIDDEN, "MISSING_OR_NULL_ORIGIN",
-        "A request that changes something with a cookie must say its Origin.",
+        "A request that changes data with a cookie must send its Origin.",
         "Browsers send the header by themselves. A script that is not a browser should send a token, which needs no Origin.";
     CrossSiteNavigation: FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
         "Another site may not sign you in here.",

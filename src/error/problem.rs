@@ -43,7 +43,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub(super) errors: Vec<FieldError>,
-    /// By which the log knows this request; also in the header X-Request-Id.
+    /// The id of this request in the log; also in the header X-Request-Id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) request_id: Option<String>,
 }

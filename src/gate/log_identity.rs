@@ -26,7 +26,7 @@ pub fn session_of(request: &HttpRequest) -> Option<Session> {
 
 /// Returns the identity to log for a request that has been answered.
 #[must_use]
-pub fn told(request: &HttpRequest) -> LogIdentity {
+pub fn log_identity(request: &HttpRequest) -> LogIdentity {
     let extensions = request.extensions();
     let actor = extensions.get::<Actor>().map(|actor| actor.0.clone());
     match extensions.get::<Finding>() {

@@ -79,13 +79,13 @@ impl RateLimitCheck {
     /// Shows the status in the response.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
         if let Some(status) = &self.status {
-            show_standing(headers, status);
+            add_rate_limit_headers(headers, status);
         }
     }
 }
 
 /// Shows in a response how much of a limit is left.
-pub(crate) fn show_standing(headers: &mut HeaderMap, status: &RateLimitStatus) {
+pub(crate) fn add_rate_limit_headers(headers: &mut HeaderMap, status: &RateLimitStatus) {
     for (name, value) in [(RATE_LIMIT, status.now()), (RATE_LIMIT_POLICY, status.policy())] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

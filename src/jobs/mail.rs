@@ -11,7 +11,7 @@ use url::Url;
 use super::{Failure, Job};
 use crate::{
     config::Switch,
-    mail::{Letter, letters},
+    mail::{MailContent, templates},
     secrets::LinkSecret,
     state::State,
     store::{
@@ -96,22 +96,22 @@ const THREE_DAYS: Life = (days(3), "three days");
 
 /// An email with a link, or one without.
 enum Kind {
-    Link(Purpose, Life, fn(&str, Url, &str) -> Letter),
-    Notice(fn(&str, &Url) -> Letter),
+    Link(Purpose, Life, fn(&str, Url, &str) -> MailContent),
+    Notice(fn(&str, &Url) -> MailContent),
 }
 
 impl About {
     const fn kind(self) -> Kind {
         use Purpose::{ChangeEmail, DeleteAccount, SetPassword, VerifyEmail};
         match self {
-            Self::VerifyEmail => Kind::Link(VerifyEmail, HOUR, letters::verify_email),
-            Self::AlreadyHere => Kind::Link(SetPassword, HOUR, letters::already_here),
-            Self::ResetPassword => Kind::Link(SetPassword, HOUR, letters::reset_password),
-            Self::Invitation => Kind::Link(SetPassword, THREE_DAYS, letters::invitation),
-            Self::ChangeEmail => Kind::Link(ChangeEmail, HOUR, letters::change_email),
-            Self::DeleteAccount => Kind::Link(DeleteAccount, HOUR, letters::delete_account),
-            Self::PasswordChanged => Kind::Notice(letters::password_changed),
-            Self::EmailChanged => Kind::Notice(letters::email_changed),
+            Self::VerifyEmail => Kind::Link(VerifyEmail, HOUR, templates::verify_email),
+            Self::AlreadyHere => Kind::Link(SetPassword, HOUR, templates::already_here),
+            Self::ResetPassword => Kind::Link(SetPassword, HOUR, templates::reset_password),
+            Self::Invitation => Kind::Link(SetPassword, THREE_DAYS, templates::invitation),
+            Self::ChangeEmail => Kind::Link(ChangeEmail, HOUR, templates::change_email),
+            Self::DeleteAccount => Kind::Link(DeleteAccount, HOUR, templates::delete_account),
+            Self::PasswordChanged => Kind::Notice(templates::password_changed),
+            Self::EmailChanged => Kind::Notice(templates::email_changed),
         }
     }
 }
@@ -119,7 +119,7 @@ impl About {
 /// Sends an email, unless it is no longer of use.
 pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(), Failure> {
     let site = &state.site;
-    let letter = match mail.about.kind() {
+    let content = match mail.about.kind() {
         Kind::Notice(write) => write(&site.name, &site.public_url),
         Kind::Link(purpose, (life, lasts), write) => {
             let Some(secret) = make_link(state, row, &mail, purpose, life).await? else {
@@ -133,7 +133,7 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
             write(&site.name, url(state, purpose, &secret, mail.callback.as_deref()), lasts)
         }
     };
-    state.mailer.send(&mail.email, &letter, &row.id, row.attempts).await?;
+    state.mailer.send(&mail.email, &content, &row.id, row.attempts).await?;
     Ok(verifications::supersede(&state.store, row.id.clone()).await?)
 }
 

@@ -202,5 +202,5 @@ fn refusal(error: &smtp::Error, named: bool) -> Error {
 /// Returns the error as one line that any database can store.
 fn described(error: &smtp::Error) -> String {
     let text = error.to_string();
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(500).collect()
+    text.chars().map(|content| if content.is_control() { ' ' } else { content }).take(500).collect()
 }

@@ -7,7 +7,7 @@
 //                    data-answer a part of the answer, whose paragraph is shown if there is one
 //   data-said        what to say when it is done
 //   data-confirm     what to ask first, data-yes being the answer that goes on
-//   data-anonymous   nobody need be signed in: 401 is about what was entered
+//   data-anonymous   works without a session: 401 is about the input
 //   data-needs       the field that the page's link must bring
 //   data-token       what to show a new token in
 
@@ -216,7 +216,7 @@ const passed = (milliseconds) => new Promise((done) => setTimeout(done, millisec
 /**
  * Another tab may just have entered the password, changed it or signed in again. Then the session has another
  * cookie, and what was sent with the old one, or before the new one arrived, is refused: so it is asked once more.
- * Null where nobody is signed in, and undefined where the server cannot say.
+ * Null if no user is signed in, and undefined if the server cannot say.
  */
 async function signedInUser() {
   let user
@@ -283,7 +283,7 @@ async function send(form, { askPassword = true, checkAgain = true } = {}) {
     if (problem.status === 401 && problem.code === 'UNAUTHORIZED' && !anonymous) {
       const user = checkAgain ? await signedInUser() : null
       if (user === undefined) return show(form, new Problem(503, OUTAGE))
-      // Only for whom the page was made: another tab may have signed in somebody else.
+      // Only for the user for whom the page was rendered: another tab may have signed in as another user.
       if (user && user.email === $('#fresh [name=username]')?.value) return send(form, { askPassword, checkAgain: false })
       return signIn()
     }
@@ -373,7 +373,7 @@ for (const form of all('[data-needs]')) {
   const { needs } = form.dataset
   const given = new URLSearchParams(location.hash.slice(1)).get(needs) ?? new URLSearchParams(location.search).get(needs)
   if (given) {
-    // Out of the address, lest it be read over a shoulder or kept in the history.
+    // Removed from the URL, so that it is neither read over a shoulder nor kept in the history.
     form.elements.namedItem(needs).value = given
     history.replaceState(null, '', location.pathname)
   } else {

@@ -16,7 +16,7 @@ use super::frame::{self, Frame};
 use crate::{
     config::Switch,
     error::{Code, Error, spelled_out},
-    gate::{cookie, is_navigation, session_of, told},
+    gate::{cookie, is_navigation, log_identity, session_of},
     request_id,
     state::State,
 };
@@ -79,7 +79,7 @@ fn fault<B>(
     let fault = Fault {
         frame: Frame {
             // If the gate did not resolve the caller, all that is known is whether there is a cookie.
-            has_cookie: match told(request).outcome {
+            has_cookie: match log_identity(request).outcome {
                 Some(_) => session.is_some(),
                 None => cookie::is_presented(request.head(), state),
             },

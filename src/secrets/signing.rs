@@ -25,7 +25,7 @@ pub struct SigningKey(SecretSlice<u8>);
 pub enum SigningKeyError {
     /// A secret is not 64 bytes in base64.
     #[error(
-        "secret {number} of {of} is not 64 random bytes in base64; `portcullis secret` makes one"
+        "secret {number} of {of} is not 64 random bytes in base64; `portcullis secret` generates one"
     )]
     Malformed {
         /// The secret's position, from 1.

@@ -78,7 +78,7 @@ impl PartialSchema for Date {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
-            .description(Some("A day of the calendar (RFC 3339)."))
+            .description(Some("A calendar date (RFC 3339)."))
             .examples(["2026-11-28"])
             .into()
     }

@@ -47,7 +47,7 @@ pub struct AuditEvent {
     action: String,
     /// The id of the user whom it concerns, or of a job that concerns no user; or `everybody`.
     subject_id: String,
-    /// The particulars, which depend on the action. Of the operator: `osUser`, and `sudoUser` if it was done with
+    /// Details, which depend on the action. Of the operator: `osUser`, and `sudoUser` if it was done with
     /// sudo.
     #[schema(value_type = Object)]
     detail: Value,
@@ -91,7 +91,15 @@ pub struct Listing {
 /// List audit events
 ///
 /// What admins and the operator did, newest first.
-#[utoipa::path(get, path = "/api/admin/audit-events", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of events, newest first", body = Page<AuditEvent>)))]
+#[utoipa::path(
+    get,
+    path = "/api/admin/audit-events",
+    tag = tag::ADMIN,
+    params(Listing),
+    responses(
+        (status = 200, description = "A page of events, newest first", body = Page<AuditEvent>)
+    )
+)]
 pub async fn list_audit_events(
     _: SiteAdmin,
     state: Data<State>,

@@ -27,10 +27,10 @@ use crate::{
     },
 };
 
-/// How many were ended.
+/// The number of sessions or tokens that were revoked.
 #[derive(Serialize, ToSchema)]
 pub struct EndedCount {
-    /// How many there were until now.
+    /// How many were valid until now.
     #[schema(example = 2)]
     ended: usize,
 }
@@ -38,7 +38,19 @@ pub struct EndedCount {
 /// List a user's sessions
 ///
 /// The browsers in which the user is signed in, newest first.
-#[utoipa::path(get, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id"), Paging), responses((status = 200, description = "A page of their sessions, newest first", body = Page<SessionView>)))]
+#[utoipa::path(
+    get,
+    path = "/api/admin/users/{id}/sessions",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The user's id"), Paging),
+    responses(
+        (
+            status = 200,
+            description = "A page of their sessions, newest first",
+            body = Page<SessionView>
+        )
+    )
+)]
 pub async fn list_user_sessions(
     _: SiteAdmin,
     state: Data<State>,
@@ -54,7 +66,13 @@ pub async fn list_user_sessions(
 /// End a user's sessions
 ///
 /// All their browsers are signed out with the next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/sessions", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The sessions ended", body = EndedCount)))]
+#[utoipa::path(
+    delete,
+    path = "/api/admin/users/{id}/sessions",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The user's id")),
+    responses((status = 200, description = "The sessions ended", body = EndedCount))
+)]
 pub async fn end_user_sessions(
     admin: SiteAdmin,
     _: Fresh,
@@ -70,7 +88,13 @@ pub async fn end_user_sessions(
 /// Revoke a user's tokens
 ///
 /// All their tokens stop working with the next request.
-#[utoipa::path(delete, path = "/api/admin/users/{id}/tokens", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The tokens are revoked", body = EndedCount)))]
+#[utoipa::path(
+    delete,
+    path = "/api/admin/users/{id}/tokens",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The user's id")),
+    responses((status = 200, description = "The tokens are revoked", body = EndedCount))
+)]
 pub async fn revoke_user_tokens(
     admin: SiteAdmin,
     _: Fresh,
@@ -86,7 +110,13 @@ pub async fn revoke_user_tokens(
 /// End a session
 ///
 /// That browser is signed out with its next request.
-#[utoipa::path(delete, path = "/api/admin/sessions/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The session's id")), responses((status = 204, description = "Session ended")))]
+#[utoipa::path(
+    delete,
+    path = "/api/admin/sessions/{id}",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The session's id")),
+    responses((status = 204, description = "Session ended"))
+)]
 pub async fn end_any_session(
     admin: SiteAdmin,
     _: Fresh,

@@ -58,7 +58,13 @@ pub async fn deactivate_user(
 /// Reactivate a user
 ///
 /// Sessions and tokens that have not expired or been revoked work again. Idempotent.
-#[utoipa::path(post, path = "/api/admin/users/{id}/reactivate", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The active user", body = AdminUser)))]
+#[utoipa::path(
+    post,
+    path = "/api/admin/users/{id}/reactivate",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The user's id")),
+    responses((status = 200, description = "The active user", body = AdminUser))
+)]
 pub async fn reactivate_user(
     admin: SiteAdmin,
     _: Fresh,

@@ -29,7 +29,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A piece of work that is not done yet.
+/// A job that has not been completed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Job, example = json!({
@@ -47,7 +47,7 @@ pub struct JobView {
     /// A UUID.
     #[schema(format = Uuid)]
     id: String,
-    /// What kind of work.
+    /// The kind of job.
     kind: String,
     /// What it is about.
     #[schema(value_type = Object)]
@@ -55,15 +55,15 @@ pub struct JobView {
     /// The user whom it concerns; null where that is unknown.
     #[schema(required, format = Uuid)]
     user_id: Option<String>,
-    /// How often it was tried.
+    /// The number of attempts so far.
     attempts: i32,
-    /// Why the last try failed; null before that.
+    /// Why the last attempt failed; null before the first failure.
     #[schema(required)]
     last_error: Option<String>,
-    /// When it is tried next; null once it was given up.
+    /// When the next attempt is due; null once the job was given up.
     #[schema(required)]
     next_attempt_at: Option<Timestamp>,
-    /// Since when it is not tried any more; null while it is.
+    /// When the job was given up; null while it is still retried.
     #[schema(required)]
     given_up_at: Option<Timestamp>,
     /// When it was created.
@@ -87,7 +87,7 @@ impl From<JobRow> for JobView {
     }
 }
 
-/// Whether a job is still tried.
+/// Whether a job is still retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, ToSchema)]
 #[schema(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -124,7 +124,13 @@ pub struct Listing {
 /// List jobs
 ///
 /// Emails that are waiting to be sent, and those given up after a day. Sent emails are not listed.
-#[utoipa::path(get, path = "/api/admin/jobs", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of jobs, newest first", body = Page<JobView>)))]
+#[utoipa::path(
+    get,
+    path = "/api/admin/jobs",
+    tag = tag::ADMIN,
+    params(Listing),
+    responses((status = 200, description = "A page of jobs, newest first", body = Page<JobView>))
+)]
 pub async fn list_jobs(
     _: SiteAdmin,
     state: Data<State>,
@@ -137,7 +143,13 @@ pub async fn list_jobs(
 }
 
 /// Try a job again now
-#[utoipa::path(post, path = "/api/admin/jobs/{id}/retry", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The job's id")), responses((status = 200, description = "The job, due now", body = JobView)))]
+#[utoipa::path(
+    post,
+    path = "/api/admin/jobs/{id}/retry",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses((status = 200, description = "The job, due now", body = JobView))
+)]
 pub async fn retry_job(
     admin: SiteAdmin,
     _: Fresh,
@@ -153,7 +165,13 @@ pub async fn retry_job(
 /// Discard a job
 ///
 /// For an email that is not to be sent. One that is being sent at that moment may still arrive.
-#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The job's id")), responses((status = 204, description = "The job was discarded")))]
+#[utoipa::path(
+    delete,
+    path = "/api/admin/jobs/{id}",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses((status = 204, description = "The job was discarded"))
+)]
 pub async fn discard_job(
     admin: SiteAdmin,
     _: Fresh,

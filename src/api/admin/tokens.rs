@@ -64,7 +64,19 @@ pub struct Listing {
 /// List anyone's tokens
 ///
 /// Of all users, or of one: their metadata, never the tokens themselves.
-#[utoipa::path(get, path = "/api/admin/tokens", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of tokens, newest first unless a state is asked for", body = Page<AdminToken>)))]
+#[utoipa::path(
+    get,
+    path = "/api/admin/tokens",
+    tag = tag::ADMIN,
+    params(Listing),
+    responses(
+        (
+            status = 200,
+            description = "A page of tokens, newest first unless a state is asked for",
+            body = Page<AdminToken>
+        )
+    )
+)]
 pub async fn list_all_tokens(
     _: SiteAdmin,
     state: Data<State>,
@@ -86,7 +98,13 @@ pub async fn list_all_tokens(
 /// Revoke anyone's token
 ///
 /// It stops working with the next request. Idempotent.
-#[utoipa::path(delete, path = "/api/admin/tokens/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The token's id")), responses((status = 204, description = "It works no more")))]
+#[utoipa::path(
+    delete,
+    path = "/api/admin/tokens/{id}",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The token's id")),
+    responses((status = 204, description = "The token is revoked"))
+)]
 pub async fn revoke_any_token(
     admin: SiteAdmin,
     _: Fresh,

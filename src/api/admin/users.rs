@@ -108,7 +108,13 @@ impl From<users::UserPage> for UserPage {
 /// List users
 ///
 /// A search for words that very many users have shows some of them, and says so.
-#[utoipa::path(get, path = "/api/admin/users", tag = tag::ADMIN, params(Listing), responses((status = 200, description = "A page of users, newest first", body = UserPage)))]
+#[utoipa::path(
+    get,
+    path = "/api/admin/users",
+    tag = tag::ADMIN,
+    params(Listing),
+    responses((status = 200, description = "A page of users, newest first", body = UserPage))
+)]
 pub async fn list_users(
     _: SiteAdmin,
     state: Data<State>,
@@ -179,7 +185,13 @@ pub async fn create_user(
 /// See a user
 ///
 /// As admins see them: with their role, and since when they are deactivated.
-#[utoipa::path(get, path = "/api/admin/users/{id}", tag = tag::ADMIN, params(("id" = Uuid, Path, description = "The user's id")), responses((status = 200, description = "The user", body = AdminUser)))]
+#[utoipa::path(
+    get,
+    path = "/api/admin/users/{id}",
+    tag = tag::ADMIN,
+    params(("id" = Uuid, Path, description = "The user's id")),
+    responses((status = 200, description = "The user", body = AdminUser))
+)]
 pub async fn show_user(
     _: SiteAdmin,
     state: Data<State>,
@@ -189,7 +201,7 @@ pub async fn show_user(
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
-/// What to change of a user. What is left out stays.
+/// The changes to a user. Omitted fields stay as they are.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"role": "admin"}))]

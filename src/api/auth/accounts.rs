@@ -60,7 +60,12 @@ impl From<accounts::Account> for Account {
 }
 
 /// List your sign-in methods
-#[utoipa::path(get, path = "/api/auth/list-accounts", tag = tag::AUTH, responses((status = 200, description = "Your sign-in methods", body = Vec<Account>)))]
+#[utoipa::path(
+    get,
+    path = "/api/auth/list-accounts",
+    tag = tag::AUTH,
+    responses((status = 200, description = "Your sign-in methods", body = Vec<Account>))
+)]
 pub async fn list_accounts(
     session: Session,
     _: ByCookie,

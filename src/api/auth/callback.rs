@@ -85,9 +85,13 @@ pub(super) fn absolute(callback: &str, site: &Site) -> Url {
 }
 
 /// Redirects to a validated callback, with a query parameter for its page.
-pub(super) fn redirect(callback: &str, site: &Site, told: Option<(&str, &str)>) -> HttpResponse {
+pub(super) fn redirect(
+    callback: &str,
+    site: &Site,
+    parameter: Option<(&str, &str)>,
+) -> HttpResponse {
     let mut url = absolute(callback, site);
-    if let Some((name, value)) = told {
+    if let Some((name, value)) = parameter {
         let ours = |(name, _): &(String, String)| name == "token" || name == "error";
         let mut chosen: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         // The caller who requested the link chose the query, and must not be able to forge these parameters.

@@ -222,7 +222,12 @@ pub(crate) fn wanted_by(row: &JobRow) -> Option<String> {
 /// Cancel the change of your email
 ///
 /// The link that was sent to the new email stops working. Without a pending change, nothing happens.
-#[utoipa::path(delete, path = "/api/auth/change-email", tag = tag::AUTH, responses((status = 204, description = "No change is pending")))]
+#[utoipa::path(
+    delete,
+    path = "/api/auth/change-email",
+    tag = tag::AUTH,
+    responses((status = 204, description = "No change is pending"))
+)]
 pub async fn cancel_email_change(
     session: Session,
     _: ByCookie,

@@ -17,7 +17,12 @@ pub struct AuthOk {
 /// Check the protocol
 ///
 /// For clients and monitoring. It needs no session and does not read the database.
-#[utoipa::path(get, path = "/api/auth/ok", tag = tag::AUTH, responses((status = 200, description = "It is", body = AuthOk)))]
+#[utoipa::path(
+    get,
+    path = "/api/auth/ok",
+    tag = tag::AUTH,
+    responses((status = 200, description = "The server supports the protocol", body = AuthOk))
+)]
 pub async fn auth_ok() -> Json<AuthOk> {
     Json(AuthOk { ok: true })
 }

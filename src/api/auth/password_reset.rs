@@ -115,14 +115,17 @@ pub async fn follow_reset_link(
     let now = state.clock.now();
     let live =
         verifications::is_live(&state.store, secret.hash(), Purpose::SetPassword, now).await?;
-    let told = if live { ("token", secret.reveal()) } else { ("error", Code::InvalidLink.name()) };
-    Ok(redirect(&page, &state.site, Some(told)))
+    let parameter =
+        if live { ("token", secret.reveal()) } else { ("error", Code::InvalidLink.name()) };
+    Ok(redirect(&page, &state.site, Some(parameter)))
 }
 
 /// A new password, and the secret of a link.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({"newPassword": "correct horse battery staple", "token": "the part of the link after token="}))]
+#[schema(
+    example = json!({"newPassword": "correct horse battery staple", "token": "the part of the link after token="})
+)]
 pub struct ResetPassword {
     /// 8 to 128 characters of any kind. Common passwords, and those made of your name, your email or the name of
     /// this site, are rejected.

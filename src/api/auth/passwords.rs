@@ -94,9 +94,11 @@ pub(super) async fn verify(
 /// The new password.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({"currentPassword": "correct horse battery staple", "newPassword": "another correct horse battery"}))]
+#[schema(
+    example = json!({"currentPassword": "correct horse battery staple", "newPassword": "another correct horse battery"})
+)]
 pub struct ChangePassword {
-    /// The password that you have now.
+    /// Your current password.
     #[schema(value_type = String, format = Password)]
     current_password: Password,
     /// 8 to 128 characters of any kind. Common passwords, and those made of your name, your email or the name of
@@ -112,7 +114,7 @@ pub struct ChangePassword {
 /// The password is changed.
 #[derive(Serialize, ToSchema)]
 pub struct PasswordChanged {
-    /// The id of the session that took the place of all others; null where they live on.
+    /// The id of the session that took the place of all others; null if the other sessions were kept.
     #[schema(required, format = Uuid, example = "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20")]
     token: Option<String>,
     /// The user whose password it is.

@@ -19,7 +19,7 @@ use crate::{
     store::users::{self, Profile},
 };
 
-/// What to change. What is left out stays.
+/// The changes. Omitted fields stay as they are.
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"name": "Ada Lovelace"}))]
 #[expect(clippy::option_option, reason = "absent, null and given are three things")]
@@ -27,7 +27,7 @@ pub struct UpdateProfile {
     /// Your name.
     #[validate(custom(function = "fields::name"))]
     name: Option<String>,
-    /// Where a picture of you is; null for none.
+    /// The URL of your picture; null for none.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     #[validate(custom(function = "fields::image"))]

@@ -155,7 +155,12 @@ pub async fn revoke_session(
 /// End all your sessions
 ///
 /// This includes the current one, whose cookie is removed.
-#[utoipa::path(post, path = "/api/auth/revoke-sessions", tag = tag::AUTH, responses((status = 200, description = "The sessions ended", body = StatusResponse)))]
+#[utoipa::path(
+    post,
+    path = "/api/auth/revoke-sessions",
+    tag = tag::AUTH,
+    responses((status = 200, description = "The sessions ended", body = StatusResponse))
+)]
 pub async fn revoke_sessions(
     session: Session,
     _: ByCookie,
@@ -168,7 +173,12 @@ pub async fn revoke_sessions(
 }
 
 /// End all your other sessions
-#[utoipa::path(post, path = "/api/auth/revoke-other-sessions", tag = tag::AUTH, responses((status = 200, description = "The sessions ended", body = StatusResponse)))]
+#[utoipa::path(
+    post,
+    path = "/api/auth/revoke-other-sessions",
+    tag = tag::AUTH,
+    responses((status = 200, description = "The sessions ended", body = StatusResponse))
+)]
 pub async fn revoke_other_sessions(
     session: Session,
     ByCookie(own): ByCookie,

@@ -23,7 +23,12 @@ pub struct SignedOut {
 /// Sign out
 ///
 /// Ends the session on the server and removes the cookie. Other devices stay signed in.
-#[utoipa::path(post, path = "/api/auth/sign-out", tag = tag::AUTH, responses((status = 200, description = "Signed out", body = SignedOut)))]
+#[utoipa::path(
+    post,
+    path = "/api/auth/sign-out",
+    tag = tag::AUTH,
+    responses((status = 200, description = "Signed out", body = SignedOut))
+)]
 pub async fn sign_out(
     _: NotByToken,
     cookie: SessionCookie,

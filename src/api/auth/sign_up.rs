@@ -30,7 +30,9 @@ use crate::{
 /// The account to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({"name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"}))]
+#[schema(
+    example = json!({"name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"})
+)]
 pub struct SignUp {
     /// Your name.
     #[validate(custom(function = "fields::name"))]

@@ -49,7 +49,7 @@ pub struct JobRow {
     pub payload: String,
     /// The user with whom it is deleted, if it belongs to one.
     pub user_id: Option<String>,
-    /// How often it was tried.
+    /// The number of attempts so far.
     #[diesel(deserialize_as = OrEmpty<i32, jobs::attempts>)]
     pub attempts: i32,
     /// When it is next due.

@@ -35,7 +35,7 @@ pub(in crate::store) const CONSTRAINTS: &[Constraint] = &[
     Constraint::check("projects_estimated_hours_check", "estimatedHours", "must be 1 to 10000"),
 ];
 
-/// How far a project is.
+/// The status of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, ToSchema)]
 #[strum(serialize_all = "lowercase")]
 #[schema(rename_all = "lowercase")]

@@ -164,7 +164,7 @@ async fn session_signed_with_the_old_secret_ends_at_sign_out_or_sign_in(backend:
         .assert_problem(401, "UNAUTHORIZED");
 }
 
-const NOT_READY: &str = "PORTCULLIS_SECRET does not fit that of an instance that runs";
+const NOT_READY: &str = "PORTCULLIS_SECRET differs from that of an instance that already runs";
 
 #[tokio::test]
 async fn instance_with_a_different_secret_is_not_ready_and_others_stay_ready() {

@@ -12,7 +12,7 @@ use crate::resilience::mail::{
 
 const PATH: &str = "/api/admin/jobs";
 /// The mail server rejects the recipient for good.
-const NOBODY: SmtpBehavior = SmtpBehavior::Answers("RCPT", "550 5.1.1 no such user");
+const NO_SUCH_USER: SmtpBehavior = SmtpBehavior::Answers("RCPT", "550 5.1.1 no such user");
 /// The mail server rejects the recipient for now.
 const LATER: SmtpBehavior = SmtpBehavior::Answers("RCPT", "451 4.3.0 later");
 
@@ -38,7 +38,7 @@ async fn with_an_admin(backend: Backend) -> (Server, MailServer, TestUser) {
 }
 
 /// Signs up a user, and returns the job whose mail has failed once.
-async fn sign_up_in_vain(
+async fn sign_up_with_failing_mail(
     server: &Server,
     mail: &MailServer,
     behavior: SmtpBehavior,
@@ -151,7 +151,7 @@ async fn list_jobs_shows_payload_attempts_last_error_and_next_attempt(backend: B
         "createdAt": start.to_string(),
     });
     assert!(tries(&admin).await.contains("· not tried yet ·"));
-    let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
+    let (ada, id) = sign_up_with_failing_mail(&server, &mail, LATER).await;
     let failed_once = json!({
         "id": id,
         "kind": "mail",
@@ -166,7 +166,7 @@ async fn list_jobs_shows_payload_attempts_last_error_and_next_attempt(backend: B
     assert_eq!(list(&admin, "").await, [failed_once.clone(), untried.clone()]);
     assert!(tries(&admin).await.contains("· tried once ·"));
 
-    mail.set(NOBODY);
+    mail.set(NO_SUCH_USER);
     advance(&server, seconds(30));
     wait_for_failures(&server, &ada.email, 2).await;
     let mut given_up = failed_once;
@@ -204,7 +204,7 @@ async fn list_jobs_pagination_shows_each_job_once_newest_first(backend: Backend)
 #[apply(on_both_databases)]
 async fn retry_given_up_job_sends_its_email(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend).await;
-    let (ada, id) = sign_up_in_vain(&server, &mail, NOBODY).await;
+    let (ada, id) = sign_up_with_failing_mail(&server, &mail, NO_SUCH_USER).await;
     mail.set(SmtpBehavior::Takes);
     server.advance(seconds(60));
     let job = retry(&admin.browser, &id).await.expect(200);
@@ -229,7 +229,7 @@ async fn retry_given_up_job_sends_its_email(backend: Backend) {
 #[apply(on_both_databases)]
 async fn retry_job_resets_its_attempts_and_backoff(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend).await;
-    let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
+    let (ada, id) = sign_up_with_failing_mail(&server, &mail, LATER).await;
     for (attempts, delay) in [(2, 30), (3, 60)] {
         advance(&server, seconds(delay));
         wait_for_failures(&server, &ada.email, attempts).await;
@@ -242,7 +242,7 @@ async fn retry_job_resets_its_attempts_and_backoff(backend: Backend) {
 #[apply(on_both_databases)]
 async fn discard_job_stops_its_email_from_being_sent(backend: Backend) {
     let (server, mail, admin) = with_an_admin(backend).await;
-    let (ada, id) = sign_up_in_vain(&server, &mail, LATER).await;
+    let (ada, id) = sign_up_with_failing_mail(&server, &mail, LATER).await;
     admin.browser.delete(&at(&id)).await.expect(204);
     let event = events(&admin.browser).await.remove(0);
     assert_eq!(event["action"], "job-discarded");

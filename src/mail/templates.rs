@@ -2,12 +2,17 @@
 
 use url::Url;
 
-use super::{Action, Letter};
+use super::{Action, MailContent};
 
 const NOT_YOU: &str = "If this was not you, ignore this email: nothing happens without the link.";
 
-fn letter(subject: String, lines: Vec<String>, label: &'static str, url: Url) -> Letter {
-    Letter { subject, lines, action: Some(Action { label, url }), closing: vec![NOT_YOU.into()] }
+fn content(subject: String, lines: Vec<String>, label: &'static str, url: Url) -> MailContent {
+    MailContent {
+        subject,
+        lines,
+        action: Some(Action { label, url }),
+        closing: vec![NOT_YOU.into()],
+    }
 }
 
 fn once(lasts: &str) -> String {
@@ -15,8 +20,8 @@ fn once(lasts: &str) -> String {
 }
 
 /// Asks a new user to confirm the email.
-pub fn verify_email(site: &str, url: Url, lasts: &str) -> Letter {
-    letter(
+pub fn verify_email(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
         format!("Confirm your email for {site}"),
         vec![
             format!("This email was used to sign up at {site}. Is it yours?"),
@@ -29,8 +34,8 @@ pub fn verify_email(site: &str, url: Url, lasts: &str) -> Letter {
 }
 
 /// Tells the owner of an account that its email was used for another sign-up.
-pub fn already_here(site: &str, url: Url, lasts: &str) -> Letter {
-    letter(
+pub fn already_here(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
         format!("You have an account at {site}"),
         vec![
             format!(
@@ -46,8 +51,8 @@ pub fn already_here(site: &str, url: Url, lasts: &str) -> Letter {
 }
 
 /// Sends a link to a user who has forgotten the password.
-pub fn reset_password(site: &str, url: Url, lasts: &str) -> Letter {
-    letter(
+pub fn reset_password(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
         format!("Choose a new password for {site}"),
         vec![format!("A new password was requested for your account at {site}."), once(lasts)],
         "Choose a new password",
@@ -56,8 +61,8 @@ pub fn reset_password(site: &str, url: Url, lasts: &str) -> Letter {
 }
 
 /// Invites a user for whom an admin has created an account.
-pub fn invitation(site: &str, url: Url, lasts: &str) -> Letter {
-    letter(
+pub fn invitation(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
         format!("Your account at {site}"),
         vec![
             format!("An account at {site} was created for you. Choose a password to sign in."),
@@ -69,8 +74,8 @@ pub fn invitation(site: &str, url: Url, lasts: &str) -> Letter {
 }
 
 /// Asks for confirmation of an account's new email; sent to the new one.
-pub fn change_email(site: &str, url: Url, lasts: &str) -> Letter {
-    letter(
+pub fn change_email(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
         format!("Confirm your new email for {site}"),
         vec![
             format!("A user of {site} asked to use this email for their account. Was that you?"),
@@ -83,8 +88,8 @@ pub fn change_email(site: &str, url: Url, lasts: &str) -> Letter {
 }
 
 /// Asks a user to confirm the deletion of the account.
-pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
-    letter(
+pub fn delete_account(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
         format!("Delete your account at {site}?"),
         vec![
             format!("The deletion of your account at {site} was requested while signed in to it."),
@@ -97,7 +102,7 @@ pub fn delete_account(site: &str, url: Url, lasts: &str) -> Letter {
 }
 
 /// Tells a user that the password was changed.
-pub fn password_changed(site: &str, url: &Url) -> Letter {
+pub fn password_changed(site: &str, url: &Url) -> MailContent {
     notice(
         format!("Your password for {site} was changed"),
         format!("The password of your account at {site} was just changed."),
@@ -108,7 +113,7 @@ pub fn password_changed(site: &str, url: &Url) -> Letter {
 }
 
 /// Tells a user that the email was changed; sent to the old one.
-pub fn email_changed(site: &str, url: &Url) -> Letter {
+pub fn email_changed(site: &str, url: &Url) -> MailContent {
     notice(
         format!("Your email for {site} was changed"),
         format!("The email of your account at {site} was just changed to another one."),
@@ -116,7 +121,7 @@ pub fn email_changed(site: &str, url: &Url) -> Letter {
     )
 }
 
-fn notice(subject: String, line: String, otherwise: String) -> Letter {
+fn notice(subject: String, line: String, otherwise: String) -> MailContent {
     let lines = vec![line, "If this was you, you need not do anything.".into()];
-    Letter { subject, lines, action: None, closing: vec![otherwise] }
+    MailContent { subject, lines, action: None, closing: vec![otherwise] }
 }

@@ -14,7 +14,7 @@ use super::Error;
 ///
 /// No line may contain user input: a name chosen at sign-up would be sent to whatever email was entered with
 /// it.
-pub struct Letter {
+pub struct MailContent {
     /// The subject.
     pub subject: String,
     /// The lines before the link.
@@ -34,18 +34,18 @@ pub struct Action {
 }
 
 #[derive(Template)]
-#[template(path = "mail/letter.txt")]
+#[template(path = "mail/content.txt")]
 struct Text<'a> {
-    letter: &'a Letter,
+    content: &'a MailContent,
 }
 
 #[derive(Template)]
-#[template(path = "mail/letter.html")]
+#[template(path = "mail/content.html")]
 struct Html<'a> {
-    letter: &'a Letter,
+    content: &'a MailContent,
 }
 
-impl Letter {
+impl MailContent {
     /// Returns the email as a message, in text and in HTML.
     ///
     /// # Errors
@@ -53,8 +53,8 @@ impl Letter {
     pub(super) fn message(&self, from: &Mailbox, to: &str, id: &str) -> Result<Message, Error> {
         let to = to.parse().map_err(|error| Error::Permanent(format!("the address: {error}")))?;
         let render = |error: askama::Error| Error::Permanent(error.to_string());
-        let text = Text { letter: self }.render().map_err(render)?;
-        let html = Html { letter: self }.render().map_err(render)?;
+        let text = Text { content: self }.render().map_err(render)?;
+        let html = Html { content: self }.render().map_err(render)?;
         Message::builder()
             .from(from.clone())
             .to(Mailbox::new(None, to))
