@@ -1,6 +1,6 @@
 //! The API's handlers, one file per resource: its types, its handlers, their documentation.
 //!
-//! A handler's arguments declare who may call it ([`crate::gate::Declares`]); its doc comment is its summary in
+//! A handler's arguments declare who may call it ([`crate::gate::DeclaresAccess`]); its doc comment is its summary in
 //! Swagger UI.
 
 pub mod admin;

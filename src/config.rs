@@ -128,7 +128,7 @@ impl Config {
     pub fn store_options(&self, migrate: bool) -> Options {
         Options {
             timeout: Duration::from_secs(self.data.database_timeout),
-            connecting: Duration::from_secs(self.data.database_timeout),
+            connect_timeout: Duration::from_secs(self.data.database_timeout),
             pool_size: self.data.database_pool_size,
             workers: self.server.workers(),
             migrate,

@@ -49,7 +49,7 @@ use crate::{
     store::{api_tokens, last_used::CredentialId},
 };
 
-pub use access::{Access, Body, Declares, Query};
+pub use access::{Access, Body, DeclaresAccess, Query};
 pub use extract::{ByCookie, ByToken, Fresh, Needs, NotByToken, SiteAdmin, is_fresh};
 pub(crate) use rate_limit::add_rate_limit_headers;
 pub use rejection::{fail_closed_without_gate, is_navigation};
@@ -136,7 +136,7 @@ fn extends(query: &str) -> bool {
 
 async fn by_cookie(state: &State, cookie: Cookie, extends: bool) -> Result<Finding, Error> {
     let hash = match cookie {
-        Cookie::Absent | Cookie::Tampered => return Ok(Anonymous::Unknown.into()),
+        Cookie::Absent | Cookie::Tampered => return Ok(Anonymous::Unauthenticated.into()),
         Cookie::Secret(hash) => hash,
     };
     let now = state.clock.now();
@@ -149,7 +149,7 @@ async fn by_cookie(state: &State, cookie: Cookie, extends: bool) -> Result<Findi
         return Ok(Anonymous::StaleCookie.into());
     }
     if !active {
-        return Ok(Anonymous::Unknown.into());
+        return Ok(Anonymous::Unauthenticated.into());
     }
     state.last_used.note(&found.used, now, || CredentialId::Session(session.id.clone()));
     Ok(Finding::cookie(found.user.clone(), session))

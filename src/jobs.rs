@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use strum::VariantNames;
 
 pub use failure::Failure;
-pub use mail::{About, Mail};
+pub use mail::{Mail, MailKind};
 
 /// A kind of job, with its parameters. It is stored in plain text: it must not contain a secret.
 #[derive(Debug, Clone, Serialize, Deserialize, VariantNames)]
@@ -57,7 +57,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(150);
 /// A job that was started this often and never finished crashes the process.
 const MAX_STARTS: i32 = 40;
 /// How long a job is reserved for the instance that has claimed it; longer than an attempt.
-const RESERVATION: Span = seconds(5 * 60);
+const JOB_LEASE: Span = seconds(5 * 60);
 /// How often to poll for jobs without a notification: those of other instances, and retries.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -90,7 +90,7 @@ impl Job {
 
     /// Returns the recipient of a row's email, if the email is about this.
     #[must_use]
-    pub fn mailed_about(about: About, row: &JobRow) -> Option<String> {
+    pub fn mailed_about(about: MailKind, row: &JobRow) -> Option<String> {
         let Some(Self::Mail(mail)) = Self::of(row) else { return None };
         mail.email_about(about)
     }
@@ -143,13 +143,13 @@ pub async fn run(state: &State) {
 /// Claims a job, by the clock that all instances share.
 async fn claim(state: &State) -> Result<Claim, store::Error> {
     let now = shared_clock::now(&state.store, &state.clock).await?;
-    jobs::claim(&state.store, Job::VARIANTS, RESERVATION, now).await
+    jobs::claim(&state.store, Job::VARIANTS, JOB_LEASE, now).await
 }
 
 async fn shorten_waits(state: &State) {
     let shortened = async {
         let now = shared_clock::now(&state.store, &state.clock).await?;
-        jobs::shorten_waits(&state.store, RESERVATION, MAX_DELAY, now).await
+        jobs::shorten_waits(&state.store, JOB_LEASE, MAX_DELAY, now).await
     };
     match shortened.await {
         Ok(0) => {}
@@ -221,7 +221,7 @@ fn outcome(result: Result<(), Failure>, attempts: i32, now: Timestamp) -> Outcom
         Ok(()) => Outcome::Done,
         Err(Failure::Permanent(reason)) => Outcome::GivenUp(reason),
         Err(Failure::Unknown) => {
-            Outcome::Again(now + RESERVATION, "a newer Portcullis must do this".to_owned())
+            Outcome::Again(now + JOB_LEASE, "a newer Portcullis must do this".to_owned())
         }
         Err(Failure::Transient(reason)) => {
             let before = usize::try_from(attempts - 1).unwrap_or_default();
@@ -271,8 +271,6 @@ mod tests {
     #[test]
     fn job_lease_is_longer_than_the_attempt_timeout() {
         let now = Timestamp::from_micros(0);
-        assert!(
-            now + RESERVATION > now + seconds(u32::try_from(ATTEMPT_TIMEOUT.as_secs()).unwrap())
-        );
+        assert!(now + JOB_LEASE > now + seconds(u32::try_from(ATTEMPT_TIMEOUT.as_secs()).unwrap()));
     }
 }

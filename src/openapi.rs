@@ -142,7 +142,8 @@ fn describe(
 ) {
     let (access, is_safe) = (row.access, is_safe(method));
     operation.security = Some(security(access, is_safe));
-    let said = operation.description.take().into_iter().chain(demands(access).map(str::to_owned));
+    let said =
+        operation.description.take().into_iter().chain(requirements(access).map(str::to_owned));
     operation.description =
         Some(said.collect::<Vec<_>>().join("\n\n")).filter(|text| !text.is_empty());
     let responses = &mut operation.responses.responses;
@@ -183,7 +184,7 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
 }
 
 /// Returns the requirements that `security` cannot express.
-fn demands(access: Access) -> impl Iterator<Item = &'static str> {
+fn requirements(access: Access) -> impl Iterator<Item = &'static str> {
     [
         (!access.token && access.required).then_some("Takes the session cookie, not a token."),
         (!access.token && !access.required).then_some("Call it without an API token."),
@@ -205,7 +206,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::gate::{Declares, Needs, Session};
+    use crate::gate::{DeclaresAccess, Needs, Session};
 
     #[test]
     fn openapi_security_includes_the_own_scope_of_an_operation() {

@@ -20,7 +20,7 @@ use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Document
 use crate::{
     api::{admin, auth, dashboard, health, me, projects, settings, setup, tokens},
     error::{Code, Error},
-    gate::{self, Access, Declares, cookie},
+    gate::{self, Access, DeclaresAccess, cookie},
     secrets::SigningKeys,
     state::State,
 };
@@ -148,7 +148,7 @@ impl Operation {
     fn open<F, Args>(path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
-        Args: FromRequest + Declares + 'static,
+        Args: FromRequest + DeclaresAccess + 'static,
         F::Output: Responder + 'static,
     {
         const {
@@ -164,7 +164,7 @@ impl Operation {
     fn gated<F, Args>(path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
-        Args: FromRequest + Declares + 'static,
+        Args: FromRequest + DeclaresAccess + 'static,
         F::Output: Responder + 'static,
     {
         const { assert!(Args::ACCESS.gated, "this handler takes no session") }
@@ -250,7 +250,7 @@ pub(crate) fn read_only(path: &str, route: Route) -> Resource {
 pub fn page<F, Args>(path: &str, handler: F, state: &Data<State>, keys: &SigningKeys) -> Resource
 where
     F: Handler<Args>,
-    Args: FromRequest + Declares + 'static,
+    Args: FromRequest + DeclaresAccess + 'static,
     F::Output: Responder + 'static,
 {
     let row = Operation::gated("", handler);
@@ -262,7 +262,7 @@ where
 pub(crate) fn access<F, Args>(_: &F) -> Access
 where
     F: Handler<Args>,
-    Args: FromRequest + Declares + 'static,
+    Args: FromRequest + DeclaresAccess + 'static,
 {
     Args::ACCESS
 }

@@ -2,9 +2,10 @@
 //! HTTP.
 //!
 //! Every query is written once, in the file of its table. `query!` and `transaction!` expand it for each backend, so
-//! that Diesel checks it against both. A body awaits nothing but Diesel.
+//! that Diesel checks it against both. The closure that they take may await only Diesel.
 //!
-//! Four modules, and imports go one way, from the first to the last:
+//! Four layers, whose imports go one way, from the first to the last (`database` has the macros, `checks` the assertions
+//! of debug builds):
 //!
 //! - `workflows`: transactions over several tables, such as a sign-in or the deletion of an account;
 //! - `credentials`: the gate's lookup and its leased cache;
@@ -58,13 +59,13 @@ use database::{
 use engine::{file_lock, migrate, postgres, schema_compatibility, sqlite};
 use error::operation;
 
-/// How the store is opened.
+/// The options with which the store is opened.
 #[derive(Clone, Copy)]
 pub struct Options {
-    /// The timeout for a result, both in requests and in commands.
+    /// The query timeout, for requests and for commands.
     pub timeout: Duration,
     /// The timeout for a connection to PostgreSQL.
-    pub connecting: Duration,
+    pub connect_timeout: Duration,
     /// The size of the connection pool to PostgreSQL.
     pub pool_size: u32,
     /// The number of worker threads, which serve requests.
@@ -148,7 +149,10 @@ impl Store {
                     target.as_ref().clone(),
                     options.pool_size,
                     options.workers,
-                    postgres::Timeouts { answer: options.timeout, connection: options.connecting },
+                    postgres::Timeouts {
+                        answer: options.timeout,
+                        connection: options.connect_timeout,
+                    },
                 )
                 .await?,
             ),

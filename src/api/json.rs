@@ -11,7 +11,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
     error::{Code, Error, FieldError},
-    gate::{Access, Declares},
+    gate::{Access, DeclaresAccess},
 };
 
 /// The largest body that is read, in bytes. Valid bodies are small; a larger one is a mistake or an attack.
@@ -26,11 +26,11 @@ pub struct ValidJson<T>(pub T);
 /// A valid body by the Better Auth protocol's rules: invalid fields result in 400 `VALIDATION_ERROR`.
 pub struct ProtocolJson<T>(pub T);
 
-impl<T> Declares for ValidJson<T> {
+impl<T> DeclaresAccess for ValidJson<T> {
     const ACCESS: Access = Access { body: crate::gate::Body::Own, ..Access::UNGATED };
 }
 
-impl<T> Declares for ProtocolJson<T> {
+impl<T> DeclaresAccess for ProtocolJson<T> {
     const ACCESS: Access = Access { body: crate::gate::Body::Protocol, ..Access::UNGATED };
 }
 

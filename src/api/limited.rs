@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use crate::{
     error::Error,
-    gate::{Access, Declares},
+    gate::{Access, DeclaresAccess},
     limits::Limit,
 };
 
@@ -15,7 +15,7 @@ macro_rules! limited {
         $(#[$doc])*
         pub struct $name;
 
-        impl Declares for $name {
+        impl DeclaresAccess for $name {
             const ACCESS: Access = Access { limit: Some(Limit::$name), ..Access::UNGATED };
         }
 

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::json::flatten;
 use crate::{
     error::{Code, Error},
-    gate::{Access, Declares, Query},
+    gate::{Access, DeclaresAccess, Query},
 };
 
 /// A valid query string. An invalid one results in 400: a misspelled filter must not return everything.
@@ -19,11 +19,11 @@ pub struct ValidQuery<T>(pub T);
 /// result in 400 `VALIDATION_ERROR`.
 pub struct ProtocolQuery<T>(pub T);
 
-impl<T> Declares for ValidQuery<T> {
+impl<T> DeclaresAccess for ValidQuery<T> {
     const ACCESS: Access = Access { query: Query::Own, ..Access::UNGATED };
 }
 
-impl<T> Declares for ProtocolQuery<T> {
+impl<T> DeclaresAccess for ProtocolQuery<T> {
     const ACCESS: Access = Access { query: Query::Protocol, ..Access::UNGATED };
 }
 

@@ -16,7 +16,7 @@ use super::{Error, FieldError};
 /// The path of the list of error codes.
 pub const CODES: &str = "/docs/errors";
 
-/// Declares the codes, one entry each: `Variant: STATUS, name, message, explanation;`.
+/// DeclaresAccess the codes, one entry each: `Variant: STATUS, name, message, explanation;`.
 macro_rules! codes {
     ($($variant:ident: $status:ident, $name:literal, $message:literal, $explanation:literal;)+) => {
         /// The stable code of an error, for programs. Names in capitals are those of the Better Auth protocol, which

@@ -144,35 +144,35 @@ impl Access {
 
 /// A type of handler argument that declares its access requirements. There is no default: a new type does not
 /// compile until its author has decided.
-pub trait Declares {
+pub trait DeclaresAccess {
     /// The access requirements of this argument.
     const ACCESS: Access;
 }
 
-impl<T> Declares for Data<T> {
+impl<T> DeclaresAccess for Data<T> {
     const ACCESS: Access = Access::UNGATED;
 }
 
 /// An unparsable id results in 404.
-impl Declares for Path<Uuid> {
+impl DeclaresAccess for Path<Uuid> {
     const ACCESS: Access = Access { id: true, ..Access::UNGATED };
 }
 
-impl Declares for Path<String> {
+impl DeclaresAccess for Path<String> {
     const ACCESS: Access = Access::UNGATED;
 }
 
-impl Declares for actix_web::HttpRequest {
+impl DeclaresAccess for actix_web::HttpRequest {
     const ACCESS: Access = Access::UNGATED;
 }
 
-impl Declares for () {
+impl DeclaresAccess for () {
     const ACCESS: Access = Access::UNGATED;
 }
 
 macro_rules! arguments {
     ($($argument:ident)+) => {
-        impl<$($argument: Declares),+> Declares for ($($argument,)+) {
+        impl<$($argument: DeclaresAccess),+> DeclaresAccess for ($($argument,)+) {
             const ACCESS: Access = Access::UNGATED$(.and($argument::ACCESS))+;
         }
     };

@@ -24,7 +24,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Access, Declares, bearer, log_identity::Actor};
+use super::{Access, DeclaresAccess, bearer, log_identity::Actor};
 use crate::{
     config::{self, Config},
     error::{Code, Error},
@@ -268,7 +268,7 @@ impl FromRequest for SessionCookie {
     }
 }
 
-impl Declares for SessionCookie {
+impl DeclaresAccess for SessionCookie {
     const ACCESS: Access = Access { sets_cookie: true, ..Access::OPTIONAL_AUTH };
 }
 

@@ -12,7 +12,7 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use super::{
-    Access, Declares, Session,
+    Access, DeclaresAccess, Session,
     rejection::{self, Rejection},
     session::{FRESH, Finding},
 };
@@ -37,7 +37,7 @@ macro_rules! extractor {
             }
         }
 
-        impl Declares for $type {
+        impl DeclaresAccess for $type {
             const ACCESS: Access = $access;
         }
     };
@@ -45,7 +45,7 @@ macro_rules! extractor {
 
 extractor!(Session, Access::REQUIRES_AUTH, |request| known(request).map(|(session, _)| session));
 
-impl Declares for Option<Session> {
+impl DeclaresAccess for Option<Session> {
     const ACCESS: Access = Access::OPTIONAL_AUTH;
 }
 
@@ -87,7 +87,7 @@ impl<const SCOPE: u8> FromRequest for Needs<SCOPE> {
     }
 }
 
-impl<const SCOPE: u8> Declares for Needs<SCOPE> {
+impl<const SCOPE: u8> DeclaresAccess for Needs<SCOPE> {
     const ACCESS: Access = Access { scopes: Scopes::numbered(SCOPE), ..Access::REQUIRES_AUTH };
 }
 

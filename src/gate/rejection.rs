@@ -87,7 +87,7 @@ pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Rejection {
         };
     }
     match why {
-        Anonymous::Unknown | Anonymous::StaleCookie => Code::Unauthorized.into(),
+        Anonymous::Unauthenticated | Anonymous::StaleCookie => Code::Unauthorized.into(),
         Anonymous::TokenMalformed => Code::TokenMalformed.into(),
         Anonymous::TokenInvalid => Code::TokenInvalid.into(),
         Anonymous::TokenExpired(end) => {

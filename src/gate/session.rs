@@ -55,7 +55,7 @@ pub(super) enum Finding {
 pub(super) enum Anonymous {
     /// No credential that needs a response of its own.
     #[strum(serialize = "anonymous")]
-    Unknown,
+    Unauthenticated,
     /// A cookie whose session has ended, or continues with another cookie.
     StaleCookie,
     /// Not a well-formed token.

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mail {
-    about: About,
+    about: MailKind,
     email: String,
     /// The page to which its link leads.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,11 +39,12 @@ pub struct Mail {
 /// The subject of an email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum About {
+pub enum MailKind {
     /// Confirm email of a new account.
     VerifyEmail,
     /// A sign-up with this email was rejected, because an account already has it.
-    AlreadyHere,
+    #[serde(rename = "already-here")]
+    SignUpAttempt,
     /// Choose a new password.
     ResetPassword,
     /// An admin has created an account for you.
@@ -61,24 +62,24 @@ pub enum About {
 impl Mail {
     /// Creates an email about this, to this recipient.
     #[must_use]
-    pub fn new(about: About, email: &str) -> Self {
+    pub fn new(about: MailKind, email: &str) -> Self {
         Self { about, email: email.to_owned(), callback: None, session_id: None }
     }
 
     /// Returns the recipient, if the email is about this.
-    pub(super) fn email_about(self, about: About) -> Option<String> {
+    pub(super) fn email_about(self, about: MailKind) -> Option<String> {
         (self.about == about).then_some(self.email)
     }
 
     /// Sets the page to which its link leads.
     #[must_use]
-    pub fn leading_to(self, callback: Option<String>) -> Self {
+    pub fn with_callback(self, callback: Option<String>) -> Self {
         Self { callback, ..self }
     }
 
     /// Sets the session that requested it.
     #[must_use]
-    pub fn asked_for_in(self, session_id: &str) -> Self {
+    pub fn requested_by_session(self, session_id: &str) -> Self {
         Self { session_id: Some(session_id.to_owned()), ..self }
     }
 }
@@ -100,12 +101,12 @@ enum Kind {
     Notice(fn(&str, &Url) -> MailContent),
 }
 
-impl About {
+impl MailKind {
     const fn kind(self) -> Kind {
         use Purpose::{ChangeEmail, DeleteAccount, SetPassword, VerifyEmail};
         match self {
             Self::VerifyEmail => Kind::Link(VerifyEmail, HOUR, templates::verify_email),
-            Self::AlreadyHere => Kind::Link(SetPassword, HOUR, templates::already_here),
+            Self::SignUpAttempt => Kind::Link(SetPassword, HOUR, templates::sign_up_attempt),
             Self::ResetPassword => Kind::Link(SetPassword, HOUR, templates::reset_password),
             Self::Invitation => Kind::Link(SetPassword, THREE_DAYS, templates::invitation),
             Self::ChangeEmail => Kind::Link(ChangeEmail, HOUR, templates::change_email),

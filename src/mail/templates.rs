@@ -34,12 +34,12 @@ pub fn verify_email(site: &str, url: Url, lasts: &str) -> MailContent {
 }
 
 /// Tells the owner of an account that its email was used for another sign-up.
-pub fn already_here(site: &str, url: Url, lasts: &str) -> MailContent {
+pub fn sign_up_attempt(site: &str, url: Url, lasts: &str) -> MailContent {
     content(
         format!("You have an account at {site}"),
         vec![
             format!(
-                "someone tried to sign up at {site} with this email, which already has an account."
+                "Someone tried to sign up at {site} with this email, which already has an account."
             ),
             "If that was you, sign in with your password, or choose a new one with this link."
                 .into(),

@@ -49,7 +49,7 @@ fn frame(state: &State, admin: &SiteAdmin) -> Frame {
 #[template(path = "pages/admin-users.html")]
 struct UserList {
     frame: Frame,
-    room: &'static str,
+    nav_section: &'static str,
     search: String,
     search_error: String,
     role: Choice<Role>,
@@ -94,7 +94,7 @@ pub(super) async fn users(
     let pager = list.pager(&window, &found.page);
     html(&UserList {
         frame: frame(&state, &admin),
-        room: "users",
+        nav_section: "users",
         search,
         search_error,
         role,
@@ -131,7 +131,7 @@ struct Stops {
 #[template(path = "pages/admin-user.html")]
 struct OneUser {
     frame: Frame,
-    room: &'static str,
+    nav_section: &'static str,
     user: User,
     /// Whether the admin views their own account.
     is_self: bool,
@@ -167,7 +167,7 @@ pub(super) async fn user(
     let pager = list.pager(&window, &sessions);
     html(&OneUser {
         frame: frame(&state, &admin),
-        room: "users",
+        nav_section: "users",
         is_self: user.id == admin.user.id,
         stops: Stops {
             sessions: counted(&all_sessions, "session", "signed out in every browser"),
@@ -198,7 +198,7 @@ fn mails(user: &User, has_password: bool) -> Vec<(&'static str, &'static str)> {
 #[template(path = "pages/admin-tokens.html")]
 struct TokenList {
     frame: Frame,
-    room: &'static str,
+    nav_section: &'static str,
     user: UserField,
     /// The filter without the user, for links to one of several users.
     others: String,
@@ -236,7 +236,7 @@ pub(super) async fn tokens(
     };
     html(&TokenList {
         frame: frame(&state, &admin),
-        room: "tokens",
+        nav_section: "tokens",
         user,
         others,
         state: chosen,
@@ -250,7 +250,7 @@ pub(super) async fn tokens(
 #[template(path = "pages/admin-audit-events.html")]
 struct EventList {
     frame: Frame,
-    room: &'static str,
+    nav_section: &'static str,
     user: UserField,
     events: Page<Entry>,
     pager: Pager,
@@ -274,7 +274,7 @@ pub(super) async fn audit_events(
     let pager = list.pager(&window, &found);
     html(&EventList {
         frame: frame(&state, &admin),
-        room: "audit",
+        nav_section: "audit",
         user,
         events: in_words(&state.store, found).await?,
         pager,
@@ -285,7 +285,7 @@ pub(super) async fn audit_events(
 #[template(path = "pages/admin-jobs.html")]
 struct JobList {
     frame: Frame,
-    room: &'static str,
+    nav_section: &'static str,
     state: Choice<JobState>,
     jobs: Page<Job>,
     pager: Pager,
@@ -327,7 +327,7 @@ pub(super) async fn jobs(
     let pager = list.pager(&window, &found);
     html(&JobList {
         frame: frame(&state, &admin),
-        room: "jobs",
+        nav_section: "jobs",
         state: chosen,
         jobs: found.map(Job::from),
         pager,

@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use crate::{
     api::page::default_limit,
-    gate::{Access, Declares, Query},
+    gate::{Access, DeclaresAccess, Query},
     store::page::{Page, Start, Window},
 };
 
@@ -32,7 +32,7 @@ where
 /// error next to itself, on the same page.
 pub(super) struct FilterQuery(Vec<(String, String)>);
 
-impl Declares for FilterQuery {
+impl DeclaresAccess for FilterQuery {
     const ACCESS: Access = Access { query: Query::Own, ..Access::UNGATED };
 }
 

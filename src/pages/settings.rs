@@ -28,7 +28,7 @@ use crate::{
 #[template(path = "pages/settings.html")]
 struct Settings {
     frame: Frame,
-    room: &'static str,
+    nav_section: &'static str,
     /// The new email of a pending email change.
     pending_email: Option<String>,
     sessions: Page<Device>,
@@ -52,7 +52,7 @@ pub(super) async fn settings(
     let sessions = devices(sessions, &own.id);
     html(&Settings {
         frame: Frame::of(&state, Some(&session), "settings"),
-        room: "account",
+        nav_section: "account",
         pending_email: email_change::pending_change(&state.store, user_id.clone(), wanted_by, now)
             .await?,
         others: pager.previous.is_some()
@@ -67,25 +67,25 @@ pub(super) async fn settings(
 #[template(path = "pages/settings-tokens.html")]
 struct TokenSettings<'a> {
     frame: Frame,
-    room: &'static str,
+    nav_section: &'static str,
     state: &'static str,
     tokens: Page<Token, api_tokens::Cursor>,
     pager: Pager,
     token_prefix: &'a str,
-    scopes: Vec<Choosable>,
+    scopes: Vec<ScopeOption>,
     lives: Vec<Life>,
     /// The URL for a sample request with a new token.
     me: String,
 }
 
 /// A scope that can be chosen for a token.
-struct Choosable {
+struct ScopeOption {
     name: &'static str,
     meaning: &'static str,
     usual: bool,
 }
 
-impl From<Scope> for Choosable {
+impl From<Scope> for ScopeOption {
     fn from(scope: Scope) -> Self {
         let meaning = match scope {
             Scope::Read => "see, and change nothing",
@@ -122,11 +122,11 @@ pub(super) async fn tokens(
     let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope));
     html(&TokenSettings {
         frame: Frame::of(&state, Some(&session), "settings"),
-        room: "tokens",
+        nav_section: "tokens",
         state: shown_state.into(),
         tokens: shown(tokens, now),
         pager,
-        scopes: scopes.map(Choosable::from).collect(),
+        scopes: scopes.map(ScopeOption::from).collect(),
         token_prefix: state.config.accounts.token_prefix.of_new(),
         lives: lives(state.config.accounts.max_token_days),
         me: state.site.link("/api/me", &[]).into(),

@@ -101,7 +101,7 @@ mod tests {
         let location = Location::Sqlite(folder.path().join("test.db"));
         let options = Options {
             timeout: Duration::from_secs(30),
-            connecting: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(30),
             pool_size: 1,
             workers: 1,
             migrate: true,

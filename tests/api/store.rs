@@ -13,7 +13,7 @@ use std::path::Path;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use portcullis::{
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     secrets::{LinkSecret, PasswordHash},
     store::{
         Database, Location, Store,
@@ -146,7 +146,7 @@ async fn email_in_another_case_is_rejected_by_the_database(backend: Backend) {
     assert!(opened.as_ref().is_err_and(|error| error.is_taken("email")), "{opened:?}");
 
     let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
-    let mail = || Job::from(Mail::new(About::AlreadyHere, "ada@example.com")).row(None, now);
+    let mail = || Job::from(Mail::new(MailKind::SignUpAttempt, "ada@example.com")).row(None, now);
     registration::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
     let all = users::list(store, Filter::default(), Window::first(9)).await;
     assert_eq!(
@@ -378,7 +378,8 @@ async fn concurrent_redemption_of_two_reset_links_redeems_exactly_one(backend: B
         let redeem = |secret: &LinkSecret| {
             let now = server.now();
             let notice = move |user: &users::User| {
-                Job::from(Mail::new(About::PasswordChanged, &user.email)).row(Some(&user.id), now)
+                Job::from(Mail::new(MailKind::PasswordChanged, &user.email))
+                    .row(Some(&user.id), now)
             };
             passwords::reset(&server.state.store, secret.hash(), hash.clone(), notice, now)
         };

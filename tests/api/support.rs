@@ -2,22 +2,22 @@
 //! use it as it is.
 //!
 //! - **Server and database.** `#[apply(on_both_databases)]` runs a test on SQLite and on PostgreSQL.
-//!   `backend.start()` starts a server with a new database, a clock of its own and a real socket; `start_with` adds
+//!   `backend.start()` starts a server with a new, migrated database (a copy of a template database), a clock of its own and a real socket; `start_with` adds
 //!   settings as the command line writes them. PostgreSQL is started once for all tests, or is the one that
 //!   `TEST_DATABASE_URL` names. Dropping the server stops it.
 //! - **Callers.** `server.anonymous` has no credentials. `server.sign_up("ada")` and `sign_up_admin` create a user, whose
 //!   `browser` is signed in by cookie; `ada.token(&["read"])` calls with an API token. Each request is checked against
-//!   the OpenAPI document: a response that is not declared there fails the test, as does one that shows a credential.
+//!   the OpenAPI document: a response that is not declared there fails the test, as does one that leaks a secret.
 //! - **Responses.** `reply.expect(201)` returns the body of a success, and `reply.assert_problem(404, "not_found")` that of
 //!   an error. `pages` walks through a list, forwards and back.
 //! - **Time** passes only where the test says so: `server.advance(days(1))`, `server.clock.set(…)`.
 //! - **Mail** arrives in `server.outbox()`; `server.last_mail_to(email).await.secret()` is what its link carries.
 //! - **SQL.** `execute` and `select` work on the server's database, beside the API.
 //! - **Outages.** `OutageProbe` holds a cookie and a token, and checks that all requests are unavailable (503) during an
-//!   outage and that both work after it. `Proxy`, `PgBouncer` and `Restartable` make outages.
-//! - **Concurrency.** `rounds(8)` is how often a race is run; `RACE_ROUNDS` sets more. Such a test has `concurrent` in its
-//!   name.
-//! - **Contracts** are the tests of a whole kind in one line: `user_owned_resource!(Tasks)` for a resource, and
+//!   outage and that both work after it. `Proxy`, `PgBouncer` and `Restartable` simulate outages.
+//! - **Concurrency.** `rounds(8)` is the number of iterations of a race; `RACE_ROUNDS` overrides it. Such a test has
+//!   `concurrent` in its name.
+//! - **Contracts** are shared test suites, each instantiated by one macro call: `user_owned_resource!(Tasks)` for a resource, and
 //!   `mailed_link!(Invitation)` for a link in a mail ([`contracts`]).
 //!
 //! `support/sample.rs` is a complete test to copy.
@@ -62,12 +62,12 @@ pub use server_process::{ServerProcess, fails, portcullis, run, succeeds, with_c
 pub use smtp::{MailServer, Security, SmtpBehavior};
 pub use sql::{dump, dump_of, execute, select, wait_for_lease_end};
 
-/// How often a race is run: a few times, or as often as `RACE_ROUNDS` says.
+/// The number of iterations of a race: a few, or as many as `RACE_ROUNDS` says.
 pub fn rounds(few: usize) -> usize {
     count_from_env("RACE_ROUNDS").unwrap_or(few)
 }
 
-/// The number of a test's long form, where this variable asks for it.
+/// The iteration count from this environment variable, if it is set.
 pub fn count_from_env<T: std::str::FromStr>(variable: &str) -> Option<T> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().ok().unwrap_or_else(|| panic!("{variable} is a number")))

@@ -15,7 +15,7 @@ use crate::{
     api::{json::ValidJson, limited, tag},
     error::{Code, Error},
     gate::{Fresh, SiteAdmin, client},
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     limits::{Limit, RateLimitKey, network},
     scope::by_name,
     state::State,
@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for UserMail {
     }
 }
 
-impl From<UserMail> for About {
+impl From<UserMail> for MailKind {
     fn from(mail: UserMail) -> Self {
         match mail {
             UserMail::Invitation => Self::Invitation,

@@ -24,7 +24,7 @@ use crate::{
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{ByCookie, Fresh, SiteAdmin},
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     state::State,
     store::{
         audit_events::{Action, Event},
@@ -166,7 +166,7 @@ pub async fn create_user(
     let role = body.role.unwrap_or(Role::User);
     let user = users::User::new(body.name, normal_email(&body.email), role.into(), now);
     let detail = json!({ "role": role });
-    let invitation = Job::from(Mail::new(About::Invitation, &user.email));
+    let invitation = Job::from(Mail::new(MailKind::Invitation, &user.email));
     let with = CreateUserOptions {
         account: None,
         mail: Some(invitation.row(Some(&user.id), now)),

@@ -11,7 +11,7 @@ use validator::Validate;
 use crate::{
     config::Switch,
     error::{Code, Error},
-    gate::{Access, Declares, next::trusted_callback},
+    gate::{Access, DeclaresAccess, next::trusted_callback},
     site::Site,
     state::State,
 };
@@ -30,7 +30,7 @@ pub struct Following {
     pub callback_url: Option<String>,
 }
 
-/// Declares that following the link has a one-time effect.
+/// DeclaresAccess that following the link has a one-time effect.
 pub struct Once;
 
 impl FromRequest for Once {
@@ -42,7 +42,7 @@ impl FromRequest for Once {
     }
 }
 
-impl Declares for Once {
+impl DeclaresAccess for Once {
     const ACCESS: Access = Access { once: true, ..Access::UNGATED };
 }
 

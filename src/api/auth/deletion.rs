@@ -17,7 +17,7 @@ use crate::{
     api::{json::ProtocolJson, limited, query::ProtocolQuery, tag},
     error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie, is_fresh},
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     secrets::{LinkHash, LinkSecret, Password},
     state::State,
     store::{
@@ -82,7 +82,7 @@ pub async fn delete_account(
         if !is_fresh(&own, state.clock.now()) {
             return Err(Code::SessionTooOld.into());
         }
-        let mail = Mail::new(About::DeleteAccount, &user.email).leading_to(callback);
+        let mail = Mail::new(MailKind::DeleteAccount, &user.email).with_callback(callback);
         Job::from(mail).add(&state, Some(&user.id)).await?;
         return Ok(Json(MAILED));
     }

@@ -18,7 +18,7 @@ use crate::{
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{ByCookie, Fresh, NotByToken, Session},
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     secrets::LinkSecret,
     state::State,
     store::{
@@ -69,7 +69,7 @@ pub async fn send_verification_email(
         }
     }
     if takes_mail(&state, &request, &email).await? {
-        let mail = Mail::new(About::VerifyEmail, &email).leading_to(callback);
+        let mail = Mail::new(MailKind::VerifyEmail, &email).with_callback(callback);
         Job::from(mail).add(&state, None).await?;
     }
     Ok(Json(DONE))
@@ -155,7 +155,7 @@ async fn confirm(
     let link = LinkSecret::presented(token).hash();
     let now = state.clock.now();
     let notice = move |user: &UserRow| {
-        Job::from(Mail::new(About::EmailChanged, &user.email)).row(Some(&user.id), now)
+        Job::from(Mail::new(MailKind::EmailChanged, &user.email)).row(Some(&user.id), now)
     };
     let verified = match email_change::verify(&state.store, link, followed, notice, now).await {
         Err(error) if error.is_taken("email") => return Ok(Err(Code::UserAlreadyExists)),
@@ -208,7 +208,9 @@ pub async fn change_email(
         return Err(Code::EmailUnchanged.into());
     }
     if takes_mail(&state, &request, &email).await? {
-        let mail = Mail::new(About::ChangeEmail, &email).leading_to(callback).asked_for_in(&own.id);
+        let mail = Mail::new(MailKind::ChangeEmail, &email)
+            .with_callback(callback)
+            .requested_by_session(&own.id);
         Job::from(mail).add(&state, Some(&session.user.id)).await?;
     }
     Ok(Json(DONE))
@@ -216,7 +218,7 @@ pub async fn change_email(
 
 /// Returns the email that a job is to confirm, if the job is for an email change.
 pub(crate) fn wanted_by(row: &JobRow) -> Option<String> {
-    Job::mailed_about(About::ChangeEmail, row)
+    Job::mailed_about(MailKind::ChangeEmail, row)
 }
 
 /// Cancel the change of your email

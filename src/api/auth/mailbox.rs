@@ -8,7 +8,7 @@ use crate::{
     limits::{Limit, RateLimitKey, network},
     state::State,
     store::{
-        login_attempts::{self, Origin},
+        login_attempts::{self, AttemptSource},
         shared_clock,
     },
 };
@@ -30,7 +30,7 @@ pub(super) async fn takes_mail(
     let mut within = count(Limit::Mailbox, own).await?.is_ok();
     if within {
         let now = shared_clock::now(&state.store, &state.clock).await?;
-        let origin = Origin::new(email, network);
+        let origin = AttemptSource::new(email, network);
         if !login_attempts::is_known(&state.store, origin, now).await? {
             let all = RateLimitKey::Mailbox(email.to_owned());
             within = count(Limit::MailboxTotal, all).await?.is_ok();

@@ -18,7 +18,7 @@ use crate::{
     error::{Code, Error},
     fields::{self, normal_email},
     gate::NotByToken,
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     secrets::{LinkSecret, Password, PasswordContext},
     state::State,
     store::{
@@ -77,7 +77,7 @@ pub async fn request_password_reset(
     let page = reset_page(body.redirect_to, &state)?;
     let email = normal_email(&body.email);
     if takes_mail(&state, &request, &email).await? {
-        let mail = Mail::new(About::ResetPassword, &email).leading_to(page);
+        let mail = Mail::new(MailKind::ResetPassword, &email).with_callback(page);
         // The job looks up whether there is an account, so that nothing in this response depends on it (no user
         // enumeration).
         Job::from(mail).add(&state, None).await?;
@@ -163,7 +163,7 @@ pub async fn reset_password(
     let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
     let notice = move |user: &User| {
-        Job::from(Mail::new(About::PasswordChanged, &user.email)).row(Some(&user.id), now)
+        Job::from(Mail::new(MailKind::PasswordChanged, &user.email)).row(Some(&user.id), now)
     };
     match passwords::reset(&state.store, link, hash, notice, now).await? {
         Ok(()) => {

@@ -13,7 +13,7 @@ use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie},
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     secrets::{Password, PasswordContext, SessionSecret, Verdict},
     state::State,
     store::{
@@ -157,7 +157,7 @@ pub async fn change_password(
             hash,
             renewal: renewal(&cookie, &own, &secret)?,
             sole_session,
-            notice: Job::from(Mail::new(About::PasswordChanged, &user.email))
+            notice: Job::from(Mail::new(MailKind::PasswordChanged, &user.email))
                 .row(Some(&user.id), now),
         };
         match passwords::change(&state.store, user.id.clone(), change, now).await? {

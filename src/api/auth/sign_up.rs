@@ -16,7 +16,7 @@ use crate::{
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     secrets::{Password, PasswordContext, SessionSecret},
     state::State,
     store::{
@@ -106,11 +106,12 @@ pub async fn sign_up_email(
     let user =
         users::User { image: body.image, ..users::User::new(body.name, email, Role::User, now) };
     let account = NewAccount::password(&user.id, &hash, now);
-    let welcome = Mail::new(About::VerifyEmail, &user.email).leading_to(callback);
+    let welcome = Mail::new(MailKind::VerifyEmail, &user.email).with_callback(callback);
     let welcome = Job::from(welcome).row(Some(&user.id), now);
     let signed_up = if state.config.accounts.email_verification == EmailVerification::Required {
-        let already_here = Job::from(Mail::new(About::AlreadyHere, &user.email)).row(None, now);
-        let mails = mails.then_some((welcome, already_here));
+        let sign_up_attempt =
+            Job::from(Mail::new(MailKind::SignUpAttempt, &user.email)).row(None, now);
+        let mails = mails.then_some((welcome, sign_up_attempt));
         registration::register(&state.store, user.clone(), account, mails).await?;
         SignedUp { token: None, user: user.into() }
     } else {

@@ -11,7 +11,7 @@ use crate::{
     limits::network,
     state::State,
     store::{
-        login_attempts::{self, AttemptRejected, Origin, Outcome, Reservation},
+        login_attempts::{self, AttemptRejected, AttemptSource, Outcome, Reservation},
         shared_clock,
     },
 };
@@ -41,7 +41,7 @@ impl Attempt {
         if allowed == 0 {
             return Ok(Self(None));
         }
-        let origin = Origin::new(email, network(client::address(request)));
+        let origin = AttemptSource::new(email, network(client::address(request)));
         let mut waiting = None;
         loop {
             let now = shared_clock::now(&state.store, &state.clock).await?;
@@ -109,7 +109,7 @@ impl<'a> Waiting<'a> {
     async fn until_vacant(
         &mut self,
         state: &State,
-        origin: &Origin,
+        origin: &AttemptSource,
         allowed: u16,
     ) -> Result<(), Error> {
         loop {

@@ -105,16 +105,16 @@ impl Postgres {
         target: Target,
         size: u32,
         workers: usize,
-        Timeouts { answer: timeout, connection: connecting }: Timeouts,
+        Timeouts { answer: timeout, connection: connect_timeout }: Timeouts,
     ) -> Result<Self, Error> {
         let lists = (size / LIST_DIVISOR).max(1);
         let target = Arc::new(target);
         let limits = limits(timeout);
         let rest = size.saturating_sub(lists).max(1);
         let check = ineffective_settings(timeout);
-        let pool = open_pool(&target, rest, connecting, [&limits, &check]).await?;
+        let pool = open_pool(&target, rest, connect_timeout, [&limits, &check]).await?;
         let for_lists = format!("{limits}; {FOR_LISTS}");
-        let lists = open_pool(&target, lists, connecting, [&for_lists, &check]).await?;
+        let lists = open_pool(&target, lists, connect_timeout, [&for_lists, &check]).await?;
         // Reports what is wrong, where the pool would retry and end with "timed out".
         drop(fresh(&pool).await?);
         let pipeline = || Arc::new(Pipeline::new(pool.clone(), timeout, BY_INDEX));
@@ -240,7 +240,7 @@ impl Postgres {
 async fn open_pool(
     target: &Arc<Target>,
     size: u32,
-    connecting: Duration,
+    connect_timeout: Duration,
     [settings, check]: [&str; 2],
 ) -> Result<Pool, Error> {
     let target = target.clone();
@@ -276,7 +276,7 @@ async fn open_pool(
     bb8::Pool::builder()
         .max_size(size)
         .test_on_check_out(false)
-        .connection_timeout(connecting)
+        .connection_timeout(connect_timeout)
         .error_sink(Box::new(LogConnectionErrors))
         .build(manager)
         .await

@@ -36,12 +36,12 @@ const MAX_WAIT_SECONDS: u32 = 24 * 60 * 60;
 
 /// The account whose password is tried, and the network that the attempt comes from, as hashes.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct AttemptSource {
     account: Vec<u8>,
     network: Vec<u8>,
 }
 
-impl Origin {
+impl AttemptSource {
     /// An attempt at the account with this email, whether or not it exists.
     #[must_use]
     pub fn new(email: &str, network: IpNet) -> Self {
@@ -59,7 +59,7 @@ pub(in crate::store) fn account(email: &str) -> Vec<u8> {
 /// An attempt that may be made.
 #[derive(Debug, Clone)]
 pub struct Reservation {
-    origin: Origin,
+    origin: AttemptSource,
     network: Vec<u8>,
 }
 
@@ -153,7 +153,7 @@ fn wait(failed: i32, allowed: u16) -> Span {
 /// As every query: see [`Error`].
 pub async fn reserve(
     store: &Store,
-    origin: Origin,
+    origin: AttemptSource,
     allowed: u16,
     now: Timestamp,
 ) -> Result<Result<Reservation, AttemptRejected>, Error> {
@@ -198,7 +198,7 @@ pub async fn reserve(
 /// As every query: see [`Error`].
 pub async fn is_occupied(
     store: &Store,
-    origin: Origin,
+    origin: AttemptSource,
     allowed: u16,
     now: Timestamp,
 ) -> Result<bool, Error> {
@@ -263,7 +263,7 @@ pub async fn resolve(
 ///
 /// # Errors
 /// As every query: see [`Error`].
-pub async fn is_known(store: &Store, origin: Origin, now: Timestamp) -> Result<bool, Error> {
+pub async fn is_known(store: &Store, origin: AttemptSource, now: Timestamp) -> Result<bool, Error> {
     let network = query!(store, |conn| Ok(throttle_network_tx!(conn, &origin, now)))?;
     Ok(!network.is_empty())
 }
@@ -297,7 +297,7 @@ const COLUMNS: (
 /// The network under which an attempt is counted: its own if that is known, otherwise the empty one.
 macro_rules! throttle_network_tx {
     ($conn:ident, $origin:expr, $now:expr) => {{
-        let origin: &Origin = $origin;
+        let origin: &AttemptSource = $origin;
         let known: Option<Vec<u8>> = known_networks::table
             .find((&origin.account, &origin.network))
             .filter(known_networks::seen_at.gt($now - KNOWN))

@@ -67,8 +67,8 @@ pub async fn register(
             // The same number of round trips as the other branch; this statement matches no row.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
         }
-        if let Some((welcome, already_here)) = &mails {
-            let mail = if added { welcome } else { already_here };
+        if let Some((welcome, sign_up_attempt)) = &mails {
+            let mail = if added { welcome } else { sign_up_attempt };
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
         Ok(())

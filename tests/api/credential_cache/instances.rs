@@ -220,7 +220,7 @@ async fn share_from_memory(all: &Deployment) -> f64 {
             std::array::from_fn(|index| after[index] - before[index]);
         let share = 1.0 - looked_up / resolved;
         println!("{:.1} epochs read in a second", epochs / begun.elapsed().as_secs_f64());
-        // The long form demands what an otherwise idle machine reaches.
+        // The long form requirements what an otherwise idle machine reaches.
         let wanted =
             if count_from_env::<usize>("DEACTIVATION_ROUNDS").is_some() { 0.9 } else { 0.2 };
         assert!(share >= wanted, "instance {number} served a share of {share} from the cache");

@@ -3,7 +3,7 @@
 use std::{net::TcpStream, time::Duration};
 
 use portcullis::{
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     secrets::SigningKey,
     store::jobs::{self as queue, Claim, JobRow, NewJob, Outcome},
     time::{Timestamp, days, seconds},
@@ -146,7 +146,7 @@ async fn job_of_a_dead_worker_is_retried_after_its_lease_expires(backend: Backen
     wait_for_all_jobs(&server).await;
     // Not due for the server, whose worker would be faster.
     let later = server.now() + seconds(30 * 60);
-    let job = Job::from(Mail::new(About::PasswordChanged, "ada@example.com"));
+    let job = Job::from(Mail::new(MailKind::PasswordChanged, "ada@example.com"));
     let job = job.row(None, later).due_at(later);
     queue::add(&server.state.store, job).await.unwrap();
     let claimed = claim(&server, &["mail"], later).await.unwrap();
@@ -279,7 +279,7 @@ async fn job_that_never_completes_is_given_up_after_40_attempts(backend: Backend
     let server = backend.start().await;
     let later = server.now() + seconds(30 * 60);
     for (email, attempts) in [("last@example.com", 39), ("never@example.com", 40)] {
-        let job = Job::from(Mail::new(About::PasswordChanged, email));
+        let job = Job::from(Mail::new(MailKind::PasswordChanged, email));
         let job = job.row(None, later).due_at(later);
         let sql = format!("UPDATE jobs SET attempts = {attempts} WHERE id = '{}'", job.id());
         queue::add(&server.state.store, job).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portcullis::{
-    jobs::{About, Job, Mail},
+    jobs::{Job, Mail, MailKind},
     store::{
         jobs::{self, JobRow},
         page::Window,
@@ -28,7 +28,7 @@ pub async fn start_with_mail(mail: &MailServer, backend: Backend, settings: &[&s
 
 /// Requests a mail without a link, which needs no user.
 pub async fn request_mail(server: &Server, email: &str) {
-    let mail = Mail::new(About::PasswordChanged, email);
+    let mail = Mail::new(MailKind::PasswordChanged, email);
     Job::from(mail).add(&server.state, None).await.unwrap();
 }
 

@@ -1,4 +1,5 @@
-//! The life of an account over HTTP: what clients of Better Auth's protocol see, and what attackers get.
+//! The operations under `/api/auth`, in Better Auth's protocol: sign-up and sign-in, sessions, passwords, mailed links,
+//! and how attacks on them are rejected.
 
 mod change_email;
 mod change_password;
@@ -51,46 +52,46 @@ const LIST_ACCOUNTS: &str = "/api/auth/list-accounts";
 /// An operation that requires authentication.
 const ME: &str = "/api/me";
 
-/// A password in place of the usual one.
-const NEW: &str = "a password of one's own choice";
+/// A valid password other than [`PASSWORD`].
+const NEW_PASSWORD: &str = "a password of one's own choice";
 
-/// Returns the body with which a user of this name signs up.
+/// Returns the sign-up body of a user with this name.
 fn sign_up_body(name: &str) -> Value {
     json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD })
 }
 
-/// Returns a body with one field changed.
-fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
+/// Returns a body with one field set.
+fn with_field(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     body[field] = value.into();
     body
 }
 
-/// Advances the clock to a second before the end of this span.
+/// Advances the clock to one second before this span has passed.
 fn advance_to_just_before(server: &Server, span: Span) {
     server.clock.set(server.now() + span - seconds(1));
 }
 
-/// Returns the only cookie that is set: its name, its value, and its attributes as they are written.
+/// Returns the name, value and unparsed attributes of the one cookie that a response sets.
 #[track_caller]
 fn set_cookie(reply: &Reply) -> (String, String, String) {
-    let mut all = reply.headers.get_all("set-cookie").iter();
-    let text = all.next().expect("a cookie is set").to_str().unwrap();
-    assert_eq!(all.next(), None, "only one cookie is set");
+    let mut cookies = reply.headers.get_all("set-cookie").iter();
+    let text = cookies.next().expect("the response sets a cookie").to_str().unwrap();
+    assert_eq!(cookies.next(), None, "the response sets only one cookie");
     let (pair, attributes) = text.split_once("; ").unwrap();
     let (name, value) = pair.split_once('=').unwrap();
     (name.to_owned(), value.to_owned(), attributes.to_owned())
 }
 
-/// Returns the attributes of the only cookie that is set, sorted.
+/// Returns the sorted attributes of the one cookie that a response sets.
 #[track_caller]
-fn attributes(reply: &Reply) -> Vec<String> {
+fn cookie_attributes(reply: &Reply) -> Vec<String> {
     let mut attributes: Vec<String> =
         set_cookie(reply).2.split("; ").map(ToOwned::to_owned).collect();
     attributes.sort();
     attributes
 }
 
-/// Returns the secret in a cookie, without its signature, which is 44 characters of Base64.
+/// Returns the secret in a session cookie. The 44 characters of Base64 before it are the signature.
 #[track_caller]
 pub fn secret_of(cookie: &str) -> String {
     let decoded = url::form_urlencoded::parse(cookie.as_bytes()).next().unwrap().1;
@@ -100,31 +101,36 @@ pub fn secret_of(cookie: &str) -> String {
     secret
 }
 
-/// Asserts that a response does not contain the cookie or its secret.
+/// Asserts that a response body contains neither the cookie's value nor its secret.
 #[track_caller]
-fn assert_kept_secret(reply: &Reply, cookie: &str) {
+fn assert_secret_not_disclosed(reply: &Reply, cookie: &str) {
     let value = cookie.split_once('=').unwrap().1;
     assert!(!reply.text.contains(&secret_of(cookie)), "{}", reply.text);
     assert!(!reply.text.contains(value), "{}", reply.text);
 }
 
-/// Whether the gate accepts the caller's cookie or token.
+/// Returns whether the caller's cookie or token is valid.
 async fn is_signed_in(caller: &Caller) -> bool {
     match caller.get(ME).await.status.as_u16() {
         200 => true,
         401 => false,
-        status => panic!("neither signed in nor out: {status}"),
+        status => panic!("expected 200 or 401, got {status}"),
     }
 }
 
-/// Sends a body unchanged, as JSON.
+/// Posts these bytes with the content type of JSON.
 async fn post_raw(caller: &Caller, path: &str, body: impl Into<Vec<u8>>) -> Reply {
     let request = caller.request(Method::POST, path).header("Content-Type", "application/json");
     Reply::of(request.body(body.into())).await
 }
 
-/// Sends a body with only these headers.
-async fn post_with(server: &Server, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+/// Posts a JSON body with these headers and none of the usual ones.
+async fn post_with_headers(
+    server: &Server,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Reply {
     let mut request = server.anonymous.bare(Method::POST, path).json(body);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -132,30 +138,30 @@ async fn post_with(server: &Server, path: &str, headers: &[(&str, &str)], body: 
     Reply::of(request).await
 }
 
-async fn deactivate(admin: &TestUser, person: &TestUser) {
-    let path = format!("/api/admin/users/{}/deactivate", person.id);
+async fn deactivate(admin: &TestUser, user: &TestUser) {
+    let path = format!("/api/admin/users/{}/deactivate", user.id);
     admin.browser.post(&path, json!({})).await.expect(200);
 }
 
-async fn reactivate(admin: &TestUser, person: &TestUser) {
-    let path = format!("/api/admin/users/{}/reactivate", person.id);
+async fn reactivate(admin: &TestUser, user: &TestUser) {
+    let path = format!("/api/admin/users/{}/reactivate", user.id);
     admin.browser.post(&path, json!({})).await.expect(200);
 }
 
 /// Replaces a user's password hash.
-async fn put_password_hash(server: &Server, person: &TestUser, hash: &str) {
+async fn set_password_hash(server: &Server, user: &TestUser, hash: &str) {
     let sql =
-        format!("UPDATE accounts SET password_hash = '{hash}' WHERE account_id = '{}'", person.id);
+        format!("UPDATE accounts SET password_hash = '{hash}' WHERE account_id = '{}'", user.id);
     execute(server, &sql).await;
 }
 
-/// Returns the user as the user sees it.
-async fn user_of(browser: &Caller) -> Value {
+/// Returns the caller's own user.
+async fn current_user(browser: &Caller) -> Value {
     browser.get(ME).await.expect(200)["user"].clone()
 }
 
-/// Returns the user as an admin sees it.
-async fn user_seen_by(admin: &TestUser, id: &str) -> Value {
+/// Returns a user as shown to an admin.
+async fn get_user_as_admin(admin: &TestUser, id: &str) -> Value {
     admin.browser.get(&format!("/api/admin/users/{id}")).await.expect(200)
 }
 
@@ -163,14 +169,14 @@ async fn sign_in_with(server: &Server, email: &str, password: &str) -> Reply {
     server.anonymous.post(SIGN_IN, json!({ "email": email, "password": password })).await
 }
 
-/// Signs in without "remember me": the cookie ends with the browser.
-async fn sign_in_for_now(server: &Server, person: &TestUser) -> Caller {
-    let body = json!({ "email": person.email, "password": PASSWORD, "rememberMe": false });
+/// Signs in without "remember me": the browser deletes the cookie when it is closed.
+async fn sign_in_without_remember_me(server: &Server, user: &TestUser) -> Caller {
+    let body = json!({ "email": user.email, "password": PASSWORD, "rememberMe": false });
     let reply = server.anonymous.post(SIGN_IN, body).await;
     server.anonymous.with_cookie(&reply.cookie().unwrap())
 }
 
-/// Requests an operation that requires a fresh session.
+/// Creates a token, which requires a fresh session.
 async fn create_token(browser: &Caller) -> Reply {
     browser.post("/api/tokens", json!({ "name": "script" })).await
 }
@@ -179,50 +185,50 @@ async fn change_password(browser: &Caller, current: &str, new: &str) -> Reply {
     browser.post(CHANGE_PASSWORD, json!({ "currentPassword": current, "newPassword": new })).await
 }
 
-/// Requests a link to reset a password, and returns the secret that is mailed.
+/// Requests a password reset, and returns the secret of the mailed link.
 async fn reset_link(server: &Server, email: &str) -> String {
     server.anonymous.post(REQUEST_RESET, json!({ "email": email })).await.expect(200);
     server.last_mail_to(email).await.secret()
 }
 
-/// Resets a password with the secret of a link.
+/// Sets a new password with the secret of a reset link.
 async fn reset_password(server: &Server, link: &str, password: &str) -> Reply {
     server.anonymous.post(RESET_PASSWORD, json!({ "newPassword": password, "token": link })).await
 }
 
-/// Verifies an email with the secret of a link, as the button on our page does.
-async fn confirm(caller: &Caller, link: &str) -> Reply {
+/// Confirms an email with the secret of a link by `POST`, as the button on the server's own page does.
+async fn confirm_email(caller: &Caller, link: &str) -> Reply {
     caller.post(VERIFY_EMAIL, json!({ "token": link })).await
 }
 
-/// Verifies an email with the secret of a link, as clients of the protocol and mail scanners do.
-async fn confirm_by_get(caller: &Caller, link: &str) -> Reply {
+/// Confirms an email with the secret of a link by `GET`, as clients of the protocol and mail scanners do.
+async fn confirm_email_by_get(caller: &Caller, link: &str) -> Reply {
     caller.get(&format!("{VERIFY_EMAIL}?token={link}")).await
 }
 
-/// Requests a change of email, and returns the secret that is mailed to the new one.
-async fn new_address_link(server: &Server, browser: &Caller, email: &str) -> String {
+/// Requests a change of email, and returns the secret of the link that is mailed to the new email.
+async fn change_email_link(server: &Server, browser: &Caller, email: &str) -> String {
     browser.post(CHANGE_EMAIL, json!({ "newEmail": email })).await.expect(200);
     server.last_mail_to(email).await.secret()
 }
 
-/// Requests the deletion of an account without a password, and returns the secret that is mailed.
-async fn deletion_link(server: &Server, person: &TestUser) -> String {
-    let answer = person.browser.post(DELETE_USER, json!({})).await.expect(200);
+/// Requests an account deletion without a password, and returns the secret of the mailed link.
+async fn deletion_link(server: &Server, user: &TestUser) -> String {
+    let answer = user.browser.post(DELETE_USER, json!({})).await.expect(200);
     assert_eq!(answer["message"], "Verification email sent");
-    server.last_mail_to(&person.email).await.secret()
+    server.last_mail_to(&user.email).await.secret()
 }
 
-/// Follows a link by GET to its end, whatever its host. Where it leads to a page of ours, the request of the
-/// protocol is sent in place of the page's.
-async fn follow(caller: &Caller, link: &Url) -> Reply {
+/// Follows a mailed link by `GET`, ignoring its host. A link to a page of the server is sent to the operation that the
+/// page calls.
+async fn follow_link(caller: &Caller, link: &Url) -> Reply {
     let path = match link.path() {
         "/verify-email" => VERIFY_EMAIL,
         "/delete-account" => CONFIRM_DELETION,
         path => path,
     };
     let query = [link.fragment(), link.query()].into_iter().flatten().collect::<Vec<_>>().join("&");
-    assert!(!query.is_empty(), "a link has a query or a fragment");
+    assert!(!query.is_empty(), "the link has a query or a fragment");
     caller.navigate(&format!("{path}?{query}")).await
 }
 
@@ -230,10 +236,10 @@ async fn follow(caller: &Caller, link: &Url) -> Reply {
 #[track_caller]
 fn location(reply: &Reply) -> &str {
     assert_eq!(reply.status, 302, "{}", reply.text);
-    reply.header("location").expect("302 has a Location")
+    reply.header("location").expect("a 302 response has a Location")
 }
 
-/// Returns a response without what differs from request to request.
+/// Returns the status, headers and body of a response, without the request id and the date.
 fn without_request_id(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
     let mut headers: Vec<(String, String)> = reply
         .headers
@@ -248,8 +254,13 @@ fn without_request_id(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
     (reply.status.as_u16(), headers, body)
 }
 
-/// Sends a body with a caller's cookie or token, from a page of this origin.
-async fn post_from(caller: &Caller, origin: Option<&str>, path: &str, body: &Value) -> Reply {
+/// Posts a body with the caller's credentials and this `Origin`.
+async fn post_from_origin(
+    caller: &Caller,
+    origin: Option<&str>,
+    path: &str,
+    body: &Value,
+) -> Reply {
     let mut request = caller.bare(Method::POST, path).json(body);
     if let Some(cookie) = &caller.cookie {
         request = request.header("Cookie", cookie);
@@ -263,46 +274,46 @@ async fn post_from(caller: &Caller, origin: Option<&str>, path: &str, body: &Val
     Reply::of(request).await
 }
 
-/// Asserts that a page of another origin can do nothing with this caller's cookie, or without one (CSRF).
+/// Asserts that requests from other origins are rejected, with this caller's cookie or without one (CSRF).
 async fn assert_csrf_rejected(caller: &Caller, path: &str, body: &Value) {
     let other_port = format!("{}0", caller.base);
     let other_scheme = caller.base.replace("http://", "https://");
-    let inside = format!("{}.evil.example", caller.base);
-    let mut pages = vec![
+    let subdomain = format!("{}.evil.example", caller.base);
+    let mut cases = vec![
         (Some("http://evil.example"), "INVALID_ORIGIN"),
         (Some(&other_port), "INVALID_ORIGIN"),
         (Some(&other_scheme), "INVALID_ORIGIN"),
-        (Some(&inside), "INVALID_ORIGIN"),
+        (Some(&subdomain), "INVALID_ORIGIN"),
         (Some("null"), "MISSING_OR_NULL_ORIGIN"),
     ];
     if caller.cookie.is_some() {
-        pages.push((None, "MISSING_OR_NULL_ORIGIN"));
+        cases.push((None, "MISSING_OR_NULL_ORIGIN"));
     }
-    for (origin, code) in pages {
-        let reply = post_from(caller, origin, path, body).await;
+    for (origin, code) in cases {
+        let reply = post_from_origin(caller, origin, path, body).await;
         assert_eq!(reply.header("set-cookie"), None, "{path} {origin:?}");
         reply.assert_problem(403, code);
     }
 }
 
-/// Asserts that only a signed-in browser can do this, on a page of ours: not an anonymous caller, a token, or
-/// another origin.
-async fn assert_cookie_required(server: &Server, person: &TestUser, path: &str, body: Value) {
-    let unknown = server.anonymous.with_token(&Server::unknown_token());
-    unknown.post(path, body.clone()).await.assert_problem(401, "token_invalid");
+/// Asserts that the operation requires a session cookie: anonymous requests, API tokens and requests from other
+/// origins are rejected.
+async fn assert_cookie_required(server: &Server, user: &TestUser, path: &str, body: Value) {
+    let unknown_token = server.anonymous.with_token(&Server::unknown_token());
+    unknown_token.post(path, body.clone()).await.assert_problem(401, "token_invalid");
     for anonymous in [server.anonymous.clone(), server.anonymous.with_cookie("portcullis=junk")] {
         anonymous.post(path, body.clone()).await.assert_problem(401, "UNAUTHORIZED");
     }
     for scopes in [&["read"][..], &["read", "write"]] {
-        let script = person.token(scopes).await;
+        let script = user.token(scopes).await;
         script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
     }
-    assert_csrf_rejected(&person.browser, path, &body).await;
+    assert_csrf_rejected(&user.browser, path, &body).await;
 }
 
-/// Asserts that neither a token nor a page of another origin can do this.
-async fn assert_no_token_or_foreign_origin(server: &Server, path: &str, body: Value) {
-    let user = server.sign_up("somebody").await;
+/// Asserts that API tokens and requests from other origins are rejected.
+async fn assert_token_and_csrf_rejected(server: &Server, path: &str, body: Value) {
+    let user = server.sign_up("user").await;
     let script = user.token(&["read", "write"]).await;
     script.post(path, body.clone()).await.assert_problem(403, "cookie_required");
     let reader = user.token(&["read"]).await;
@@ -311,23 +322,24 @@ async fn assert_no_token_or_foreign_origin(server: &Server, path: &str, body: Va
     assert_csrf_rejected(&server.anonymous, path, &body).await;
 }
 
-/// Asserts that each of these values is rejected with the name of its field.
+/// Asserts that each of these values is rejected with an error that names its field, and that bodies other than a
+/// JSON object are rejected.
 async fn assert_fields_rejected(
     caller: &Caller,
     path: &str,
     body: &Value,
-    unfit: &[(&str, Value)],
+    invalid: &[(&str, Value)],
 ) {
-    for (field, value) in unfit {
-        let reply = caller.post(path, with(body.clone(), field, value.clone())).await;
+    for (field, value) in invalid {
+        let reply = caller.post(path, with_field(body.clone(), field, value.clone())).await;
         assert_eq!(reply.header("set-cookie"), None);
         let problem = reply.assert_problem(400, "VALIDATION_ERROR");
         let message = problem["message"].as_str().unwrap();
         assert!(message.starts_with(&format!("[body.{field}] ")), "{field} {value}: {message}");
         assert_eq!(problem["errors"][0]["field"], *field);
     }
-    for odd in [json!([]), json!([body]), json!("text"), json!(7), Value::Null] {
-        caller.post(path, odd).await.assert_problem(400, "VALIDATION_ERROR");
+    for body in [json!([]), json!([body]), json!("text"), json!(7), Value::Null] {
+        caller.post(path, body).await.assert_problem(400, "VALIDATION_ERROR");
     }
     post_raw(caller, path, "{").await.assert_problem(400, "BAD_REQUEST");
     let form = caller
@@ -337,7 +349,7 @@ async fn assert_fields_rejected(
     Reply::of(form).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
 }
 
-/// Asserts that these fields are required.
+/// Asserts that each of these fields is required.
 async fn assert_fields_required(caller: &Caller, path: &str, body: &Value, fields: &[&str]) {
     Reply::of(caller.request(Method::POST, path)).await.assert_problem(400, "VALIDATION_ERROR");
     caller.post(path, json!({})).await.assert_problem(400, "VALIDATION_ERROR");
@@ -349,28 +361,28 @@ async fn assert_fields_required(caller: &Caller, path: &str, body: &Value, field
     }
 }
 
-/// Starts a server whose mail server never responds, and whose workers are busy waiting for it: jobs that are
-/// added from now on stay in the queue. The users have signed up; the caller must keep the listener.
-async fn with_a_silent_mail_server(
+/// Starts a server whose mail server never responds. The returned users have signed up, so that each job worker waits
+/// for the mail server, and jobs that are added later stay queued. The caller must keep the listener.
+async fn start_with_unresponsive_mail_server(
     backend: Backend,
     settings: &[&str],
 ) -> (Server, TcpListener, Vec<TestUser>) {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("smtp://{}?tls=none", silent.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}?tls=none", listener.local_addr().unwrap());
     let mail = ["--smtp-url", &url, "--smtp-timeout", "60"];
     let server = backend.start_with(&[&mail, settings].concat()).await;
-    let mut people = Vec::new();
-    // One for each job that an instance does concurrently, and one more.
-    for name in ["admin", "known", "locked", "other", "fifth"] {
-        people.push(server.sign_up(name).await);
+    let mut users = Vec::new();
+    // One user more than the jobs that an instance runs concurrently.
+    for name in ["admin", "known", "deactivated", "other", "fifth"] {
+        users.push(server.sign_up(name).await);
     }
-    let admin = people.remove(0);
-    people.insert(0, server.make_admin(admin).await);
-    (server, silent, people)
+    let admin = users.remove(0);
+    users.insert(0, server.make_admin(admin).await);
+    (server, listener, users)
 }
 
-/// Returns the jobs that are not running, oldest first.
-async fn queue(server: &Server) -> Vec<JobRow> {
+/// Returns the jobs that no worker has started, oldest first.
+async fn queued_jobs(server: &Server) -> Vec<JobRow> {
     let window = Window::first(100);
     let mut rows = jobs::list(&server.state.store, None, window).await.unwrap().rows;
     rows.retain(|job| job.attempts == 0);
@@ -378,12 +390,12 @@ async fn queue(server: &Server) -> Vec<JobRow> {
     rows
 }
 
-/// Returns a queued job without what differs from job to job; its email reads `who`.
-fn waiting(job: &JobRow, email: &str) -> Value {
+/// Returns the fields of a queued job that must not depend on its email, which is replaced in the payload.
+fn without_email(job: &JobRow, email: &str) -> Value {
     assert!(job.payload.contains(&format!("\"{email}\"")), "{}", job.payload);
     json!({
         "kind": job.kind,
-        "payload": job.payload.replace(email, "who"),
+        "payload": job.payload.replace(email, "EMAIL"),
         "userId": job.user_id,
         "lastError": job.last_error,
         "givenUp": job.given_up_at.is_some(),
@@ -391,12 +403,12 @@ fn waiting(job: &JobRow, email: &str) -> Value {
     })
 }
 
-/// Removes the outbox: no mail can be sent until it is back.
+/// Removes the outbox, so that sending mail fails until [`reopen_outbox`].
 fn close_outbox(server: &Server) {
     fs::rename(server.folder.join("outbox"), server.folder.join("closed")).unwrap();
 }
 
-/// Puts the outbox back, and waits until the waiting mail was sent.
+/// Restores the outbox, and waits until all jobs are done.
 async fn reopen_outbox(server: &Server) {
     fs::rename(server.folder.join("closed"), server.folder.join("outbox")).unwrap();
     for _ in 0..1000 {
@@ -407,5 +419,5 @@ async fn reopen_outbox(server: &Server) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("some jobs are not done after 20 seconds");
+    panic!("jobs are still queued after 20 seconds");
 }

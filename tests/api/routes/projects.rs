@@ -1,4 +1,4 @@
-//! /api/projects
+//! `/api/projects`
 
 mod create;
 
@@ -69,7 +69,7 @@ impl UserOwnedResource for Projects {
         add("estimatedHours", HOURS, &[0, -1, 10_001, i32::MIN].map(Value::from));
         let texts = ["", "2026-02-29", "2026-11-28T00:00:00Z", "28.11.2026", "0000-01-01"];
         add("dueDate", DATE, &texts.map(Value::from));
-        // Of another type.
+        // Values of another type.
         add("shortName", "", &[json!(7)]);
         add("status", "", &[json!(1), json!({ "planned": null })]);
         add("estimatedHours", "", &[json!("7"), json!(1.5), json!(4_294_967_296_u64)]);
@@ -78,7 +78,7 @@ impl UserOwnedResource for Projects {
     }
 
     fn unknown_fields() -> Vec<(&'static str, Value)> {
-        // In the case of a column, and not of a field.
+        // Names of columns, in snake case, are not fields.
         vec![
             ("short_name", json!("engine")),
             ("estimated_hours", json!(7)),

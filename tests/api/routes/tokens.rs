@@ -1,4 +1,4 @@
-//! /api/tokens
+//! `/api/tokens`
 
 mod create;
 mod list;
@@ -10,24 +10,25 @@ use crate::support::*;
 
 const PATH: &str = "/api/tokens";
 
-/// Where a token is.
-fn place(token: &Value) -> String {
+/// Returns the path of a token.
+fn token_path(token: &Value) -> String {
     format!("{PATH}/{}", token["id"].as_str().unwrap())
 }
 
-/// Whoever holds a token that was just made.
-fn holder(server: &Server, made: &Value) -> Caller {
-    server.anonymous.with_token(made["token"].as_str().unwrap())
+/// Returns a caller with a token from the response that created it.
+fn token_caller(server: &Server, created: &Value) -> Caller {
+    server.anonymous.with_token(created["token"].as_str().unwrap())
 }
 
-/// A new token as every later answer shows it.
-fn view(made: &Value) -> Value {
-    let mut view = made.clone();
-    view.as_object_mut().unwrap().remove("token").unwrap();
-    view
+/// Returns a created token as later responses show it: without the secret.
+fn public_token(created: &Value) -> Value {
+    let mut token = created.clone();
+    token.as_object_mut().unwrap().remove("token").unwrap();
+    token
 }
 
-/// Tokens as a user-owned resource: they cannot manage themselves, are only renamed, and are kept when revoked.
+/// Tokens as a user-owned resource: a token cannot manage tokens, only its name can be changed, and a revoked token
+/// stays in the list.
 struct ApiTokens;
 
 impl UserOwnedResource for ApiTokens {
@@ -91,7 +92,7 @@ impl UserOwnedResource for ApiTokens {
     }
 
     fn shown(created: Value) -> Value {
-        view(&created)
+        public_token(&created)
     }
 }
 

@@ -1,9 +1,10 @@
-//! The sweep: every operation of the document, with every kind of key, against a real server.
+//! Access control: calls every operation of the OpenAPI document with every kind of credential on a running server, and
+//! compares the responses with what `security` declares.
 //!
-//! What happens must be what `security` says. A key counts as opening an operation only when its
-//! documented success is seen, on real ids and a valid body; an operation that is never seen to
-//! succeed fails; so does an answer whose status or code is not declared, here as in every other test
-//! (`support::Reply`). There is no list of operations here: a new one is covered the moment it exists.
+//! A credential counts as accepted only if the response is the documented success, for an existing id and a valid body.
+//! An operation that succeeds in no case fails the test. So does a response whose status or code is not declared, as in
+//! every other test (`support::Reply`). There is no list of operations: a new one is covered as soon as it is in the
+//! document.
 
 mod audit;
 mod second_user;
@@ -26,7 +27,7 @@ use reqwest::{Method, RequestBuilder};
 
 use crate::support::*;
 
-/// A key, and the way it is presented.
+/// A credential, and how the request sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Case {
     Anonymous,
@@ -35,22 +36,22 @@ enum Case {
     ReadOnlyToken,
     AdminCookie,
     AdminToken,
-    AdminsTokenWithoutAdminScope,
-    BothKeys,
+    AdminTokenWithoutAdminScope,
+    CookieAndToken,
     ExpiredToken,
     RevokedToken,
     CookieAsBearer,
     DeactivatedCookie,
     DeactivatedToken,
     ExpiredCookie,
-    ProxysBasic,
-    CookieAndProxysBasic,
+    ProxyBasic,
+    CookieAndProxyBasic,
     CookieAndBadToken,
 }
 
-/// What a case amounts to.
+/// The credential that the gate accepts in a case, with its roles or scopes.
 #[derive(Debug)]
-enum Key {
+enum AcceptedCredential {
     None,
     Cookie(&'static [&'static str]),
     Token(&'static [&'static str]),
@@ -63,48 +64,48 @@ const CASES: [Case; 17] = [
     Case::ReadOnlyToken,
     Case::AdminCookie,
     Case::AdminToken,
-    Case::AdminsTokenWithoutAdminScope,
-    Case::BothKeys,
+    Case::AdminTokenWithoutAdminScope,
+    Case::CookieAndToken,
     Case::ExpiredToken,
     Case::RevokedToken,
     Case::CookieAsBearer,
     Case::DeactivatedCookie,
     Case::DeactivatedToken,
     Case::ExpiredCookie,
-    Case::ProxysBasic,
-    Case::CookieAndProxysBasic,
+    Case::ProxyBasic,
+    Case::CookieAndProxyBasic,
     Case::CookieAndBadToken,
 ];
 
 impl Case {
-    fn key(self) -> Key {
+    fn accepted(self) -> AcceptedCredential {
         match self {
-            Self::Cookie | Self::CookieAndProxysBasic => Key::Cookie(&[]),
-            Self::AdminCookie => Key::Cookie(&["admin"]),
-            Self::Token | Self::BothKeys | Self::AdminsTokenWithoutAdminScope => {
-                Key::Token(&["read", "write"])
+            Self::Cookie | Self::CookieAndProxyBasic => AcceptedCredential::Cookie(&[]),
+            Self::AdminCookie => AcceptedCredential::Cookie(&["admin"]),
+            Self::Token | Self::CookieAndToken | Self::AdminTokenWithoutAdminScope => {
+                AcceptedCredential::Token(&["read", "write"])
             }
-            Self::ReadOnlyToken => Key::Token(&["read"]),
-            Self::AdminToken => Key::Token(&["read", "write", "admin"]),
-            _ => Key::None,
+            Self::ReadOnlyToken => AcceptedCredential::Token(&["read"]),
+            Self::AdminToken => AcceptedCredential::Token(&["read", "write", "admin"]),
+            _ => AcceptedCredential::None,
         }
     }
 
-    /// What is sent as Authorization besides.
+    /// Returns the `Authorization` header that is sent in addition to the caller's credential.
     fn authorization(self) -> Option<&'static str> {
         match self {
-            Self::ProxysBasic | Self::CookieAndProxysBasic => Some("Basic c3RhZ2U6Z2VoZWlt"),
+            Self::ProxyBasic | Self::CookieAndProxyBasic => Some("Basic c3RhZ2U6Z2VoZWlt"),
             Self::CookieAndBadToken => Some("Bearer junk"),
             _ => None,
         }
     }
 
-    fn is_admins(self) -> bool {
-        matches!(self, Self::AdminCookie | Self::AdminToken | Self::AdminsTokenWithoutAdminScope)
+    fn is_by_admin(self) -> bool {
+        matches!(self, Self::AdminCookie | Self::AdminToken | Self::AdminTokenWithoutAdminScope)
     }
 }
 
-/// An operation of the document.
+/// An operation of an OpenAPI document.
 pub struct Operation<'a> {
     pub id: &'a str,
     pub method: Method,
@@ -112,7 +113,7 @@ pub struct Operation<'a> {
     pub value: &'a Value,
 }
 
-/// Every operation of a document.
+/// Returns every operation of a document.
 pub fn operations(document: &Value) -> Vec<Operation<'_>> {
     let paths = document["paths"].as_object().unwrap();
     let all = paths.iter().flat_map(|(path, item)| {
@@ -127,50 +128,60 @@ pub fn operations(document: &Value) -> Vec<Operation<'_>> {
 }
 
 impl Operation<'_> {
-    /// The documented success.
+    /// Returns the status of the documented success.
     pub fn success(&self) -> u16 {
         let statuses = self.value["responses"].as_object().unwrap().keys();
         let statuses: Vec<u16> = statuses.map(|status| status.parse().unwrap()).collect();
         let success = statuses.iter().find(|status| (200..300).contains(*status));
-        // A link that is followed succeeds by leading on.
+        // An operation that follows a link succeeds with a redirect.
         let success = success.or_else(|| statuses.iter().find(|status| **status == 302));
         *success.unwrap_or_else(|| panic!("{} documents no success", self.id))
     }
 
-    /// The example of its body, as it stands.
+    /// Returns the example of its request body, unchanged.
     pub fn example(&self) -> Option<&Value> {
         let content = self.value.get("requestBody")?["content"].as_object().unwrap();
         let example = content["application/json"].get("example");
         Some(example.unwrap_or_else(|| panic!("the body of {} has no example", self.id)))
     }
 
-    /// What `security` says of a key: the status that it must be answered.
-    fn expected(&self, key: &Key) -> u16 {
+    /// Returns the status of the response to this credential, as `security` declares.
+    fn expected_status(&self, accepted: &AcceptedCredential) -> u16 {
         let security = self.value["security"]
             .as_array()
-            .unwrap_or_else(|| panic!("{} says nothing of security", self.id));
-        let opens = |scheme: &str, held: &[&str]| {
-            let mut demands = security.iter().filter_map(|demand| demand.get(scheme));
-            demands.any(|roles| {
-                roles.as_array().unwrap().iter().all(|role| held.contains(&role.as_str().unwrap()))
+            .unwrap_or_else(|| panic!("{} declares no security", self.id));
+        let accepts = |scheme: &str, granted: &[&str]| {
+            let mut requirements =
+                security.iter().filter_map(|requirement| requirement.get(scheme));
+            requirements.any(|roles| {
+                roles
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|role| granted.contains(&role.as_str().unwrap()))
             })
         };
-        let open_to_all = security.is_empty();
-        match key {
-            _ if open_to_all => self.success(),
-            Key::None if security.iter().any(|demand| *demand == json!({})) => self.success(),
-            Key::None => 401,
-            Key::Cookie(held) if opens("cookie", held) => self.success(),
-            Key::Token(held) if opens("bearer", held) => self.success(),
+        let is_public = security.is_empty();
+        match accepted {
+            _ if is_public => self.success(),
+            AcceptedCredential::None
+                if security.iter().any(|requirement| *requirement == json!({})) =>
+            {
+                self.success()
+            }
+            AcceptedCredential::None => 401,
+            AcceptedCredential::Cookie(granted) if accepts("cookie", granted) => self.success(),
+            AcceptedCredential::Token(granted) if accepts("bearer", granted) => self.success(),
             _ => 403,
         }
     }
 }
 
-/// How many servers share the sweep: a case moves its server's clock, so on one server they go one by one.
+/// How many servers run in parallel. On one server the cases run one after the other, because a case may advance its
+/// clock.
 const SERVERS: usize = 4;
 
-/// The document of this server.
+/// Returns the OpenAPI document of this server.
 fn document() -> Value {
     serde_json::from_str(&portcullis::openapi::text("portcullis").unwrap()).unwrap()
 }
@@ -183,16 +194,16 @@ async fn openapi_security_is_enforced_for_every_operation_and_credential(backend
 /// Calls the operations of a document in every case, and compares the responses with what `security` declares.
 async fn assert_security_is_enforced(backend: Backend, operations: &[Operation<'_>]) {
     let parts = operations.chunks(operations.len().div_ceil(SERVERS));
-    let swept = join_all(parts.map(|part| sweep(backend, part, operations))).await;
-    let (tables, wrong): (Vec<String>, Vec<Vec<String>>) = swept.into_iter().unzip();
+    let results = join_all(parts.map(|part| call_in_every_case(backend, part, operations))).await;
+    let (tables, wrong): (Vec<String>, Vec<Vec<String>>) = results.into_iter().unzip();
     let (table, wrong) = (tables.concat(), wrong.concat());
     assert_eq!(table.lines().count(), operations.len());
     println!("{} operations, {} cases each: {CASES:?}\n{table}", operations.len(), CASES.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Calls some operations in every case: a row of statuses for each, and what is not as declared.
-async fn sweep(
+/// Calls these operations in every case. Returns a row of statuses for each, and the responses that were not declared.
+async fn call_in_every_case(
     backend: Backend,
     operations: &[Operation<'_>],
     all: &[Operation<'_>],
@@ -204,29 +215,28 @@ async fn sweep(
         let mut succeeded = false;
         let mut row = String::new();
         for case in CASES {
-            let expected = operation.expected(&case.key());
+            let expected = operation.expected_status(&case.accepted());
             let reply = call(&server, operation, all, case).await;
-            let seen = reply.status.as_u16();
-            row.push_str(&format!(" {seen}"));
-            succeeded |= seen == operation.success();
-            if seen != expected {
+            let status = reply.status.as_u16();
+            row.push_str(&format!(" {status}"));
+            succeeded |= status == operation.success();
+            if status != expected {
                 wrong.push(format!(
-                    "{} {} as {case:?}: {seen}, declared {expected}: {}",
+                    "{} {} as {case:?}: {status}, declared {expected}: {}",
                     operation.method, operation.path, reply.text
                 ));
             }
         }
         table.push_str(&format!("{:<6} {:<40}{row}\n", operation.method.as_str(), operation.path));
         if !succeeded {
-            wrong
-                .push(format!("{} {} was never seen to succeed", operation.method, operation.path));
+            wrong.push(format!("{} {} succeeded in no case", operation.method, operation.path));
         }
     }
     (table, wrong)
 }
 
-/// Has every operation succeed once, with fresh people and fresh things, but for the one that needs a site
-/// without an admin.
+/// Calls every operation successfully, each with new users and items, except the one that requires a site without an
+/// admin.
 pub async fn succeed_at_every_operation(server: &Server) {
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let operations = operations(&document);
@@ -239,7 +249,7 @@ pub async fn succeed_at_every_operation(server: &Server) {
     }
 }
 
-/// Calls an operation with fresh people and fresh things.
+/// Calls an operation with new users and items.
 async fn call(
     server: &Server,
     operation: &Operation<'_>,
@@ -249,7 +259,7 @@ async fn call(
     Reply::of(prepare(server, operation, all, case).await.1).await
 }
 
-/// Whoever calls an operation, with fresh people and fresh things, and the request that is yet to be sent.
+/// Creates the users and items that an operation needs. Returns the user who calls it, and the request, unsent.
 async fn prepare(
     server: &Server,
     operation: &Operation<'_>,
@@ -257,34 +267,35 @@ async fn prepare(
     case: Case,
 ) -> (TestUser, RequestBuilder) {
     let name = format!("u{}", portcullis::store::page::new_id().replace('-', ""));
-    let subject = if case.is_admins() {
+    let subject = if case.is_by_admin() {
         server.sign_up_admin(&name).await
     } else {
         server.sign_up(&name).await
     };
     let other = server.sign_up_admin(&format!("o{name}")).await;
     let path = match operation.path.split_once("/{id}") {
-        // The thing is the caller's own, but for what admins do to others.
+        // The item is the caller's own, except for operations of admins on other users.
         Some((collection, rest)) => {
             let owner = if collection.starts_with("/api/admin/") { &other } else { &subject };
             format!("{collection}/{}{rest}", make(server, owner, collection, all, &name).await)
         }
         None => operation.path.to_owned(),
     };
-    let caller = present(server, &subject, case).await;
-    let path = follow(server, operation, path, [&subject, &other], &name).await;
+    let caller = caller_with_credential(server, &subject, case).await;
+    let path = add_link_to_path(server, operation, path, [&subject, &other], &name).await;
     let mut request = caller.request(operation.method.clone(), &path);
     if let Some(authorization) = case.authorization() {
         request = request.header("Authorization", authorization);
     }
     if let Some(example) = operation.example() {
-        let people = [&subject, &other];
-        request = request.json(&fit(server, example.clone(), operation, people, &name).await);
+        let users = [&subject, &other];
+        request =
+            request.json(&adapt_example(server, example.clone(), operation, users, &name).await);
     }
     (subject, request)
 }
 
-/// Makes a thing of a collection by its own POST, or by that of the collection of the same name.
+/// Creates an item of a collection by its `POST`, or by that of another collection of the same name. Returns its id.
 pub async fn make(
     server: &Server,
     owner: &TestUser,
@@ -292,42 +303,42 @@ pub async fn make(
     all: &[Operation<'_>],
     name: &str,
 ) -> String {
-    // Nobody makes a job by asking for one. This one no Portcullis of today can do, so it stays.
+    // No operation creates a job. This version cannot run a job of this kind, so the job stays queued.
     if collection == "/api/admin/jobs" {
         let job = NewJob::new("of-tomorrow", "{}".to_owned(), None, server.now());
         let id = job.id().to_owned();
         jobs::add(&server.state.store, job).await.unwrap();
         return id;
     }
-    // Nor a session: they begin with a sign-in.
+    // No operation of this collection creates a session: sign-in does.
     if collection == "/api/admin/sessions" {
         return owner.browser.session_id().await;
     }
     let last = collection.rsplit('/').next().unwrap();
-    let posts = |path: &&Operation<'_>| {
-        path.method == Method::POST && path.path.ends_with(&format!("/{last}"))
+    let creates = |operation: &&Operation<'_>| {
+        operation.method == Method::POST && operation.path.ends_with(&format!("/{last}"))
     };
-    let exact = all.iter().filter(posts).find(|operation| operation.path == collection);
+    let exact = all.iter().filter(creates).find(|operation| operation.path == collection);
     let post = exact
-        .or_else(|| all.iter().find(posts))
-        .unwrap_or_else(|| panic!("nothing makes {collection}"));
+        .or_else(|| all.iter().find(creates))
+        .unwrap_or_else(|| panic!("no operation creates an item of {collection}"));
     let mut body = post.example().unwrap().clone();
     if body.get("email").is_some() {
-        body["email"] = json!(format!("thing{name}@example.com"));
+        body["email"] = json!(format!("item{name}@example.com"));
     }
-    // Of one owner no two may have the same.
+    // These fields are unique among the items of an owner.
     for unique in ["name", "shortName"] {
         if let Some(Value::String(text)) = body.get_mut(unique) {
             let id = portcullis::store::page::new_id();
             *text = format!("t{}", id.rsplit('-').next().unwrap());
         }
     }
-    let made = owner.browser.post(post.path, body).await.expect(201);
-    made["id"].as_str().unwrap().to_owned()
+    let created = owner.browser.post(post.path, body).await.expect(201);
+    created["id"].as_str().unwrap().to_owned()
 }
 
-/// The address of an operation that follows a mailed link, with such a link; any other as it stands.
-async fn follow(
+/// Returns the path of an operation that follows a mailed link with a valid link added, and any other path unchanged.
+async fn add_link_to_path(
     server: &Server,
     operation: &Operation<'_>,
     path: String,
@@ -340,14 +351,14 @@ async fn follow(
         "confirm_deletion" => (Purpose::DeleteAccount, subject, format!("?token={name}")),
         _ => return path,
     };
-    // A mail that is still to be sent brings a link of its own, and takes the place of this one.
+    // A message that is sent later contains a newer link, which supersedes this one.
     server.wait_for_jobs().await;
-    plant_link(server, purpose, owner, name).await;
+    add_link(server, purpose, owner, name).await;
     path.replace("{token}", name) + &query
 }
 
-/// Fits an example to this case's people: addresses are unique, links are used once.
-async fn fit(
+/// Adapts an example to the users of a case: emails are unique, and a link can be used once.
+async fn adapt_example(
     server: &Server,
     mut body: Value,
     operation: &Operation<'_>,
@@ -359,21 +370,21 @@ async fn fit(
         "send_verification_email" => body["email"] = json!(subject.email),
         "confirm_email" => {
             body["token"] = json!(name);
-            // A mail that is still to be sent brings a link of its own, and takes the place of this one.
+            // A message that is sent later contains a newer link, which supersedes this one.
             server.wait_for_jobs().await;
-            plant_link(server, Purpose::VerifyEmail, other, name).await;
+            add_link(server, Purpose::VerifyEmail, other, name).await;
         }
         "reset_password" => {
             body["token"] = json!(name);
-            plant_link(server, Purpose::SetPassword, other, name).await;
+            add_link(server, Purpose::SetPassword, other, name).await;
         }
         "set_up" => {
             body["token"] = json!(name);
             body["email"] = json!(format!("new{name}@example.com"));
-            // There is a first admin only where there is none.
-            let anonymous = "UPDATE users SET role = 'user'";
-            execute(server, anonymous).await;
-            plant_setup_link(server, name).await;
+            // A first admin can be created only while there is no admin.
+            let demote_all = "UPDATE users SET role = 'user'";
+            execute(server, demote_all).await;
+            add_setup_link(server, name).await;
         }
         _ if body.get("email").is_some() => body["email"] = json!(format!("new{name}@example.com")),
         _ => {}
@@ -381,41 +392,42 @@ async fn fit(
     body
 }
 
-/// Makes a link with this very secret work for the first admin.
-async fn plant_setup_link(server: &Server, secret: &str) {
+/// Stores a setup link with this secret.
+async fn add_setup_link(server: &Server, secret: &str) {
     let hash = LinkSecret::presented(secret.to_owned()).hash();
     let issued =
         first_admin::issue(&server.state.store, hash, server.now() + days(1)).await.unwrap();
-    assert!(issued, "there is no admin");
+    assert!(issued, "there must be no admin");
 }
 
-/// Makes a link with this very secret work for somebody.
-async fn plant_link(server: &Server, purpose: Purpose, owner: &TestUser, secret: &str) {
+/// Stores a link of a user with this secret.
+async fn add_link(server: &Server, purpose: Purpose, owner: &TestUser, secret: &str) {
     let hash = LinkSecret::presented(secret.to_owned()).hash();
     let now = server.now();
     let link = NewVerification::new(purpose, &owner.id, &owner.email, hash, days(1), now);
     crate::store::add_link(server, link).await;
 }
 
-/// The caller with the key of this case.
-async fn present(server: &Server, subject: &TestUser, case: Case) -> Caller {
+/// Returns the caller with the credential of a case.
+async fn caller_with_credential(server: &Server, subject: &TestUser, case: Case) -> Caller {
     let cookie = subject.browser.cookie.clone().unwrap();
     match case {
-        Case::Anonymous | Case::ProxysBasic => server.anonymous.clone(),
-        Case::Cookie | Case::AdminCookie | Case::CookieAndProxysBasic | Case::CookieAndBadToken => {
+        Case::Anonymous | Case::ProxyBasic => server.anonymous.clone(),
+        Case::Cookie | Case::AdminCookie | Case::CookieAndProxyBasic | Case::CookieAndBadToken => {
             subject.browser.clone()
         }
-        Case::Token | Case::AdminsTokenWithoutAdminScope => subject.token(&["read", "write"]).await,
+        Case::Token | Case::AdminTokenWithoutAdminScope => subject.token(&["read", "write"]).await,
         Case::ReadOnlyToken => subject.token(&["read"]).await,
         Case::AdminToken => subject.token(&["read", "write", "admin"]).await,
-        Case::BothKeys => {
+        Case::CookieAndToken => {
             let token = subject.token(&["read", "write"]).await.token.unwrap();
             server.anonymous.with_both(&cookie, &token)
         }
         Case::ExpiredToken => {
-            let made = subject.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
+            let created =
+                subject.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
             server.advance(days(1));
-            server.anonymous.with_token(made["token"].as_str().unwrap())
+            server.anonymous.with_token(created["token"].as_str().unwrap())
         }
         Case::RevokedToken => {
             let script = subject.token(&["read", "write"]).await;
@@ -439,10 +451,10 @@ async fn present(server: &Server, subject: &TestUser, case: Case) -> Caller {
     }
 }
 
-async fn deactivate(server: &Server, person: &TestUser) {
+async fn deactivate(server: &Server, user: &TestUser) {
     let now = server.now();
-    let event = Event::new(None, Action::UserDeactivated, &person.id, &json!({}), now);
-    user_administration::deactivate(&server.state.store, person.id.clone(), false, now, event)
+    let event = Event::new(None, Action::UserDeactivated, &user.id, &json!({}), now);
+    user_administration::deactivate(&server.state.store, user.id.clone(), false, now, event)
         .await
         .unwrap()
         .unwrap();
@@ -455,7 +467,7 @@ async fn openapi_request_examples_succeed_unmodified(backend: Backend) {
     assert!(tried.len() >= 10, "{tried:?}");
 }
 
-/// Sends the example of each operation that has one, as it stands. Returns the ids of these operations.
+/// Sends the example of each operation that has one, unchanged. Returns the ids of these operations.
 async fn assert_examples_succeed<'a>(
     backend: Backend,
     operations: &[Operation<'a>],
@@ -469,7 +481,7 @@ async fn assert_examples_succeed<'a>(
         let mut caller = server.anonymous.clone();
         let mut owner = None;
         if operation.id == "set_up" {
-            plant_setup_link(&server, example["token"].as_str().unwrap()).await;
+            add_setup_link(&server, example["token"].as_str().unwrap()).await;
         } else if operation.id != sign_up.id {
             let reply =
                 server.anonymous.post(sign_up.path, sign_up.example().unwrap().clone()).await;
@@ -479,22 +491,22 @@ async fn assert_examples_succeed<'a>(
             let ada = TestUser { id, email, browser: caller.clone() };
             let ada = server.make_admin(ada).await;
             caller = ada.browser.clone();
-            // One of them may leave.
+            // With a second admin, the operations that delete or demote the caller succeed.
             server.sign_up_admin("colleague").await;
             if let Some(secret) = example.get("token").and_then(Value::as_str) {
-                // A mail that is still to be sent brings a link that takes the place of this one.
+                // A message that is sent later contains a newer link, which supersedes this one.
                 server.wait_for_jobs().await;
                 let purpose = match operation.id {
                     "confirm_email" => Purpose::VerifyEmail,
                     _ => Purpose::SetPassword,
                 };
-                plant_link(&server, purpose, &ada, secret).await;
+                add_link(&server, purpose, &ada, secret).await;
             }
             owner = Some(ada);
         }
         let path = match operation.path.split_once("/{id}") {
             Some((collection, rest)) => {
-                let ada = owner.as_ref().expect("somebody owns it");
+                let ada = owner.as_ref().expect("an item has an owner");
                 format!(
                     "{collection}/{}{rest}",
                     make(&server, ada, collection, operations, "x").await

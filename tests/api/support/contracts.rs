@@ -1,10 +1,10 @@
-//! Contracts: the tests that each resource or link of a kind must pass. What it is, its own test file describes; one line
-//! there adds the tests, each by its name.
+//! Contracts: the tests that every resource or mailed link of a kind must pass. The test file of a resource or link
+//! describes it by implementing a trait, and adds the tests with one macro call.
 
 pub mod mailed_link;
 pub mod user_owned_resource;
 
-/// Adds the tests of these names, which are functions of a contract, for a type that the contract is about.
+/// Adds a test for each of these functions of a contract, called with a type that implements the contract's trait.
 macro_rules! contract_tests {
     ($contract:ident<$subject:ty>: $($test:ident,)+) => {
         $(

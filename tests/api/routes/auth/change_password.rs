@@ -4,16 +4,18 @@ use super::*;
 
 /// Returns the body of a change, with or without the revocation of the other sessions.
 fn change(revoke_others: Option<bool>) -> Value {
-    let body = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    let body = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     match revoke_others {
-        Some(revoke) => with(body, "revokeOtherSessions", revoke),
+        Some(revoke) => with_field(body, "revokeOtherSessions", revoke),
         None => body,
     }
 }
 
 /// Asserts that the old password is still valid, and that no mail says otherwise.
 async fn is_unchanged(server: &Server, person: &TestUser) {
-    sign_in_with(server, &person.email, NEW).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
+    sign_in_with(server, &person.email, NEW_PASSWORD)
+        .await
+        .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in_with(server, &person.email, PASSWORD).await.expect(200);
     let mail = server.mail_to(&person.email).await;
     assert!(mail.iter().all(|message| !message.subject.contains("password")), "{mail:?}");
@@ -35,7 +37,7 @@ async fn change_password_with_invalid_field_fails_validation(backend: Backend) {
     let unfit = [
         ("currentPassword", json!(1)),
         ("currentPassword", Value::Null),
-        ("newPassword", json!([NEW])),
+        ("newPassword", json!([NEW_PASSWORD])),
         ("newPassword", Value::Null),
         ("revokeOtherSessions", json!("false")),
         ("revokeOtherSessions", json!(0)),
@@ -74,18 +76,19 @@ async fn change_password_with_wrong_current_password_is_rejected(backend: Backen
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
-    let grace = with(sign_up_body("grace"), "password", "the password of somebody else");
+    let grace = with_field(sign_up_body("grace"), "password", "the password of somebody else");
     server.anonymous.post(SIGN_UP, grace).await.expect(200);
     let link = reset_link(&server, &ada.email).await;
-    for wrong in ["", "not the password", NEW, "the password of somebody else", &"x".repeat(60_000)]
+    for wrong in
+        ["", "not the password", NEW_PASSWORD, "the password of somebody else", &"x".repeat(60_000)]
     {
-        let reply = change_password(&ada.browser, wrong, NEW).await;
+        let reply = change_password(&ada.browser, wrong, NEW_PASSWORD).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(400, "INVALID_PASSWORD");
     }
     assert!(is_signed_in(&ada.browser).await && is_signed_in(&phone).await);
     sign_in_with(&server, &ada.email, PASSWORD).await.expect(200);
-    reset_password(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW_PASSWORD).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -95,11 +98,11 @@ async fn change_password_of_user_without_password_is_rejected(backend: Backend) 
     let sql = format!("UPDATE accounts SET password_hash = NULL WHERE user_id = '{}'", ada.id);
     execute(&server, &sql).await;
     for current in [PASSWORD, ""] {
-        let reply = change_password(&ada.browser, current, NEW).await;
+        let reply = change_password(&ada.browser, current, NEW_PASSWORD).await;
         reply.assert_problem(400, "CREDENTIAL_ACCOUNT_NOT_FOUND");
     }
-    reset_password(&server, &reset_link(&server, &ada.email).await, NEW).await.expect(200);
-    sign_in_with(&server, &ada.email, NEW).await.expect(200);
+    reset_password(&server, &reset_link(&server, &ada.email).await, NEW_PASSWORD).await.expect(200);
+    sign_in_with(&server, &ada.email, NEW_PASSWORD).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -108,13 +111,17 @@ async fn change_password_revokes_all_sessions_and_starts_a_new_one(backend: Back
     let bystander = server.sign_up("grace").await;
     for (name, revoke_others) in [("ada", None), ("eva", Some(true))] {
         let person = server.sign_up(name).await;
-        let others = [server.sign_in(&person).await, sign_in_for_now(&server, &person).await];
+        let others =
+            [server.sign_in(&person).await, sign_in_without_remember_me(&server, &person).await];
         let before = person.browser.get(ME).await.expect(200);
         server.advance(days(1));
         let reply = person.browser.post(CHANGE_PASSWORD, change(revoke_others)).await;
-        assert_eq!(attributes(&reply), ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"]);
+        assert_eq!(
+            cookie_attributes(&reply),
+            ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"]
+        );
         let cookie = reply.cookie().unwrap();
-        assert_kept_secret(&reply, &cookie);
+        assert_secret_not_disclosed(&reply, &cookie);
         assert_ne!(secret_of(&cookie), secret_of(person.browser.cookie.as_ref().unwrap()));
         let answer = reply.expect(200);
         assert!(!is_signed_in(&person.browser).await, "the old cookie is rejected");
@@ -135,7 +142,7 @@ async fn change_password_revokes_all_sessions_and_starts_a_new_one(backend: Back
         sign_in_with(&server, &person.email, PASSWORD)
             .await
             .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-        sign_in_with(&server, &person.email, NEW).await.expect(200);
+        sign_in_with(&server, &person.email, NEW_PASSWORD).await.expect(200);
     }
     assert!(is_signed_in(&bystander.browser).await, "the sessions of other users stay valid");
     sign_in_with(&server, &bystander.email, PASSWORD).await.expect(200);
@@ -152,7 +159,7 @@ async fn change_password_can_keep_other_sessions_and_makes_this_one_fresh(backen
     let reply = ada.browser.post(CHANGE_PASSWORD, change(Some(false))).await;
     let laptop = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let answer = reply.expect(200);
-    assert_eq!(answer, json!({ "token": null, "user": user_of(&laptop).await }));
+    assert_eq!(answer, json!({ "token": null, "user": current_user(&laptop).await }));
     assert!(!is_signed_in(&ada.browser).await, "the session continues with another cookie");
 
     let session = laptop.get(ME).await.expect(200)["session"].clone();
@@ -171,17 +178,17 @@ async fn change_password_can_keep_other_sessions_and_makes_this_one_fresh(backen
     sign_in_with(&server, &ada.email, PASSWORD)
         .await
         .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-    sign_in_with(&server, &ada.email, NEW).await.expect(200);
+    sign_in_with(&server, &ada.email, NEW_PASSWORD).await.expect(200);
 }
 
 #[apply(on_both_databases)]
 async fn change_password_without_remember_me_starts_a_one_day_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let browser = sign_in_for_now(&server, &ada).await;
+    let browser = sign_in_without_remember_me(&server, &ada).await;
     server.advance(seconds(60 * 60));
-    let reply = change_password(&browser, PASSWORD, NEW).await;
-    assert_eq!(attributes(&reply), ["HttpOnly", "Path=/", "SameSite=Lax"]);
+    let reply = change_password(&browser, PASSWORD, NEW_PASSWORD).await;
+    assert_eq!(cookie_attributes(&reply), ["HttpOnly", "Path=/", "SameSite=Lax"]);
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let session = browser.get(ME).await.expect(200)["session"].clone();
     assert_eq!(session["expiresAt"], (server.now() + days(1)).to_string());
@@ -204,7 +211,7 @@ async fn change_password_revokes_links_mailed_earlier(backend: Backend) {
         let reset = reset_link(&server, &person.email).await;
         let delete = deletion_link(&server, &person).await;
         let move_to = format!("new-{name}@example.com");
-        let moving = new_address_link(&server, &person.browser, &move_to).await;
+        let moving = change_email_link(&server, &person.browser, &move_to).await;
         let reply = person.browser.post(CHANGE_PASSWORD, change(Some(revoke_others))).await;
         let cookie = reply.cookie().or(person.browser.cookie).unwrap();
         reply.expect(200);
@@ -214,15 +221,15 @@ async fn change_password_revokes_links_mailed_earlier(backend: Backend) {
             .assert_problem(400, "INVALID_TOKEN");
         let page = server.anonymous.get(&format!("{RESET_PASSWORD}/{reset}?callbackURL=/")).await;
         assert!(location(&page).ends_with("/?error=INVALID_TOKEN"));
-        confirm(&server.anonymous, &verify).await.assert_problem(401, "INVALID_TOKEN");
-        confirm(&server.anonymous, &moving).await.assert_problem(401, "INVALID_TOKEN");
+        confirm_email(&server.anonymous, &verify).await.assert_problem(401, "INVALID_TOKEN");
+        confirm_email(&server.anonymous, &moving).await.assert_problem(401, "INVALID_TOKEN");
         let browser = server.anonymous.with_cookie(&cookie);
         let leave = json!({ "token": delete });
         browser.post(DELETE_USER, leave).await.assert_problem(404, "INVALID_TOKEN");
-        let user = user_of(&browser).await;
+        let user = current_user(&browser).await;
         assert_eq!(user["email"], person.email.as_str());
         assert_eq!(user["emailVerified"], false);
-        sign_in_with(&server, &person.email, NEW).await.expect(200);
+        sign_in_with(&server, &person.email, NEW_PASSWORD).await.expect(200);
     }
 }
 
@@ -233,16 +240,18 @@ async fn change_password_keeps_own_api_tokens_and_links_of_other_users(backend: 
     let grace = server.sign_up("grace").await;
     let link = reset_link(&server, &grace.email).await;
     let script = ada.token(&["read"]).await;
-    change_password(&ada.browser, PASSWORD, NEW).await.expect(200);
+    change_password(&ada.browser, PASSWORD, NEW_PASSWORD).await.expect(200);
     assert!(is_signed_in(&script).await, "tokens stay valid");
-    reset_password(&server, &link, NEW).await.expect(200);
+    reset_password(&server, &link, NEW_PASSWORD).await.expect(200);
 }
 
 #[apply(on_both_databases)]
 async fn change_password_notifies_the_user_by_email(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    for (current, new, revoke_others) in [(PASSWORD, NEW, true), (NEW, PASSWORD, false)] {
+    for (current, new, revoke_others) in
+        [(PASSWORD, NEW_PASSWORD, true), (NEW_PASSWORD, PASSWORD, false)]
+    {
         let before = server.mail_to(&ada.email).await.len();
         let browser = sign_in_with(&server, &ada.email, current).await.cookie().unwrap();
         let body = json!({
@@ -333,7 +342,7 @@ async fn concurrent_sign_in_with_old_password_does_not_survive_password_change(b
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let (changed, one, other) = tokio::join!(
-            change_password(&ada.browser, PASSWORD, NEW),
+            change_password(&ada.browser, PASSWORD, NEW_PASSWORD),
             sign_in_with(&server, &ada.email, PASSWORD),
             sign_in_with(&server, &ada.email, PASSWORD),
         );
@@ -358,7 +367,7 @@ async fn change_password_by_deactivated_user_is_unauthorized(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     deactivate(&admin, &ada).await;
-    let reply = change_password(&ada.browser, PASSWORD, NEW).await;
+    let reply = change_password(&ada.browser, PASSWORD, NEW_PASSWORD).await;
     assert_eq!(reply.header("set-cookie"), None);
     reply.assert_problem(401, "UNAUTHORIZED");
     reactivate(&admin, &ada).await;
@@ -372,9 +381,11 @@ async fn concurrent_deactivation_and_password_change_leave_no_valid_session(back
     let admin = server.sign_up_admin("admin").await;
     for round in 0..rounds(6) {
         let ada = server.sign_up(&format!("ada{round}")).await;
-        let (changed, ()) =
-            tokio::join!(change_password(&ada.browser, PASSWORD, NEW), deactivate(&admin, &ada),);
-        let password = if changed.status == 200 { NEW } else { PASSWORD };
+        let (changed, ()) = tokio::join!(
+            change_password(&ada.browser, PASSWORD, NEW_PASSWORD),
+            deactivate(&admin, &ada),
+        );
+        let password = if changed.status == 200 { NEW_PASSWORD } else { PASSWORD };
         if let Some(cookie) = changed.cookie() {
             assert!(!is_signed_in(&server.anonymous.with_cookie(&cookie)).await);
             changed.expect(200);
@@ -383,7 +394,7 @@ async fn concurrent_deactivation_and_password_change_leave_no_valid_session(back
         }
         assert!(!is_signed_in(&ada.browser).await);
         sign_in_with(&server, &ada.email, password).await.assert_problem(403, "USER_DEACTIVATED");
-        let user = user_seen_by(&admin, &ada.id).await;
+        let user = get_user_as_admin(&admin, &ada.id).await;
         assert_ne!(user["deactivatedAt"], Value::Null, "{user}");
         reactivate(&admin, &ada).await;
         sign_in_with(&server, &ada.email, password).await.expect(200);
@@ -395,13 +406,13 @@ async fn concurrent_sign_in_that_rehashes_does_not_prevent_password_change(backe
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..4 {
         let ada = server.sign_up(&format!("ada{round}")).await;
-        put_password_hash(&server, &ada, &sign_in::weak_hash()).await;
+        set_password_hash(&server, &ada, &sign_in::weak_hash()).await;
         let (changed, _) = tokio::join!(
-            change_password(&ada.browser, PASSWORD, NEW),
+            change_password(&ada.browser, PASSWORD, NEW_PASSWORD),
             sign_in_with(&server, &ada.email, PASSWORD),
         );
         changed.expect(200);
-        sign_in_with(&server, &ada.email, NEW).await.expect(200);
+        sign_in_with(&server, &ada.email, NEW_PASSWORD).await.expect(200);
         let reply = sign_in_with(&server, &ada.email, PASSWORD).await;
         reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     }

@@ -15,11 +15,11 @@ async fn delete_by_link(browser: &Caller, link: &str) -> Reply {
     browser.get(&format!("{CONFIRM_DELETION}?token={link}")).await
 }
 
-fn by_password() -> Value {
+fn password_body() -> Value {
     json!({ "password": PASSWORD })
 }
 
-fn deleted() -> Value {
+fn deletion_response() -> Value {
     json!({ "success": true, "message": "User deleted" })
 }
 
@@ -47,9 +47,9 @@ impl MailedLink for DeleteAccount {
 
 mailed_link!(DeleteAccount);
 
-/// Every table that holds rows of somebody's, with how many are this user's; but for the note of a revocation, which
-/// comes and goes.
-async fn rows_of(server: &Server, id: &str) -> Vec<(String, usize)> {
+/// Returns the tables whose rows belong to users, each with the number of this user's rows. Excludes
+/// `revocation_cleanup`, whose rows are deleted in the background.
+async fn count_rows_of(server: &Server, id: &str) -> Vec<(String, usize)> {
     let sqlite = "SELECT m.name AS value FROM sqlite_master m JOIN pragma_table_info(m.name) c \
                   WHERE m.type = 'table' AND c.name = 'user_id' \
                   AND m.name <> 'revocation_cleanup' ORDER BY 1";
@@ -63,8 +63,8 @@ async fn rows_of(server: &Server, id: &str) -> Vec<(String, usize)> {
     let mut rows = Vec::new();
     for table in select(server, sql).await {
         let sql = format!("SELECT user_id AS value FROM {table} WHERE user_id = '{id}'");
-        let held = select(server, &sql).await.len();
-        rows.push((table, held));
+        let count = select(server, &sql).await.len();
+        rows.push((table, count));
     }
     let sql = format!("SELECT id AS value FROM users WHERE id = '{id}'");
     rows.push(("users".to_owned(), select(server, &sql).await.len()));
@@ -76,7 +76,7 @@ async fn delete_user_rejects_anonymous_token_and_csrf_requests(backend: Backend)
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let link = deletion_link(&server, &ada).await;
-    for body in [by_password(), json!({ "token": link }), json!({})] {
+    for body in [password_body(), json!({ "token": link }), json!({})] {
         assert_cookie_required(&server, &ada, DELETE_USER, body).await;
     }
     for scopes in [&["read"][..], &["read", "write"]] {
@@ -84,24 +84,24 @@ async fn delete_user_rejects_anonymous_token_and_csrf_requests(backend: Backend)
         delete_by_link(&script, &link).await.assert_problem(403, "cookie_required");
     }
     assert_eq!(server.mail_to(&ada.email).await.len(), 2);
-    assert_eq!(delete_by_link(&ada.browser, &link).await.expect(200), deleted());
+    assert_eq!(delete_by_link(&ada.browser, &link).await.expect(200), deletion_response());
 }
 
 #[apply(on_both_databases)]
 async fn delete_user_with_invalid_field_or_callback_url_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let unfit = [
+    let invalid = [
         ("password", json!(1)),
         ("password", json!([PASSWORD])),
         ("token", json!(1)),
         ("token", json!({})),
         ("callbackURL", json!(false)),
     ];
-    assert_fields_rejected(&ada.browser, DELETE_USER, &json!({}), &unfit).await;
+    assert_fields_rejected(&ada.browser, DELETE_USER, &json!({}), &invalid).await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
-        for body in [json!({}), by_password()] {
-            let reply = delete_with(&ada.browser, with(body, "callbackURL", url)).await;
+        for body in [json!({}), password_body()] {
+            let reply = delete_with(&ada.browser, with_field(body, "callbackURL", url)).await;
             reply.assert_problem(403, "INVALID_CALLBACK_URL");
         }
     }
@@ -109,7 +109,7 @@ async fn delete_user_with_invalid_field_or_callback_url_is_rejected(backend: Bac
         let reply = ada.browser.get(&format!("{CONFIRM_DELETION}{query}")).await;
         reply.assert_problem(400, "VALIDATION_ERROR");
     }
-    assert_eq!(server.mail_to(&ada.email).await.len(), 1, "nobody has asked");
+    assert_eq!(server.mail_to(&ada.email).await.len(), 1, "a rejected request sends no message");
     assert!(is_signed_in(&ada.browser).await);
 }
 
@@ -117,10 +117,10 @@ async fn delete_user_with_invalid_field_or_callback_url_is_rejected(backend: Bac
 async fn delete_user_with_wrong_password_is_rejected_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let grace = with(sign_up_body("grace"), "password", NEW);
+    let grace = with_field(sign_up_body("grace"), "password", NEW_PASSWORD);
     server.anonymous.post(SIGN_UP, grace).await.expect(200);
     let link = deletion_link(&server, &ada).await;
-    for password in ["", "not the password", NEW, &"x".repeat(129), &"x".repeat(60_000)] {
+    for password in ["", "not the password", NEW_PASSWORD, &"x".repeat(129), &"x".repeat(60_000)] {
         for body in
             [json!({ "password": password }), json!({ "password": password, "token": link })]
         {
@@ -131,9 +131,13 @@ async fn delete_user_with_wrong_password_is_rejected_and_keeps_the_link(backend:
     }
     let sql = format!("UPDATE accounts SET password_hash = NULL WHERE user_id = '{}'", ada.id);
     execute(&server, &sql).await;
-    delete_with(&ada.browser, by_password()).await.assert_problem(400, "INVALID_PASSWORD");
+    delete_with(&ada.browser, password_body()).await.assert_problem(400, "INVALID_PASSWORD");
     assert!(is_signed_in(&ada.browser).await);
-    assert_eq!(delete_by_link(&ada.browser, &link).await.expect(200), deleted(), "nor is it spent");
+    assert_eq!(
+        delete_by_link(&ada.browser, &link).await.expect(200),
+        deletion_response(),
+        "a wrong password does not consume the link"
+    );
 }
 
 #[apply(on_both_databases)]
@@ -142,13 +146,13 @@ async fn delete_user_with_invalid_link_is_not_found(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let link = deletion_link(&server, &ada).await;
     let cookie = secret_of(ada.browser.cookie.as_ref().unwrap());
-    for none in ["", "x", &cookie, &link[..42], &format!("{link}x")] {
-        delete_with(&ada.browser, json!({ "token": none }))
+    for invalid in ["", "x", &cookie, &link[..42], &format!("{link}x")] {
+        delete_with(&ada.browser, json!({ "token": invalid }))
             .await
             .assert_problem(404, "INVALID_TOKEN");
-        let both = json!({ "token": none, "password": PASSWORD });
+        let both = json!({ "token": invalid, "password": PASSWORD });
         delete_with(&ada.browser, both).await.assert_problem(404, "INVALID_TOKEN");
-        delete_by_link(&ada.browser, none).await.assert_problem(404, "INVALID_TOKEN");
+        delete_by_link(&ada.browser, invalid).await.assert_problem(404, "INVALID_TOKEN");
     }
     let path = format!("{CONFIRM_DELETION}?token=x&callbackURL=/bye");
     ada.browser.navigate(&path).await.assert_problem(404, "INVALID_TOKEN");
@@ -167,7 +171,7 @@ async fn delete_user_by_deactivated_user_is_unauthorized(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let link = deletion_link(&server, &ada).await;
     deactivate(&admin, &ada).await;
-    for body in [by_password(), json!({ "token": link }), json!({})] {
+    for body in [password_body(), json!({ "token": link }), json!({})] {
         delete_with(&ada.browser, body).await.assert_problem(401, "UNAUTHORIZED");
     }
     delete_by_link(&ada.browser, &link).await.assert_problem(401, "UNAUTHORIZED");
@@ -180,16 +184,16 @@ async fn delete_user_with_password_succeeds_at_once_even_in_a_stale_session(back
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
-    // The password says more than the session's age.
+    // The password re-authenticates the user, so that the session need not be fresh.
     server.advance(days(2));
-    let reply = delete_with(&ada.browser, by_password()).await;
+    let reply = delete_with(&ada.browser, password_body()).await;
     assert!(reply.removes_cookie());
-    assert_eq!(reply.expect(200), deleted());
-    assert_eq!(server.mail_to(&ada.email).await.len(), 1, "nothing is mailed");
+    assert_eq!(reply.expect(200), deletion_response());
+    assert_eq!(server.mail_to(&ada.email).await.len(), 1, "no link is mailed");
     ada.browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
     let reply = sign_in_with(&server, &ada.email, PASSWORD).await;
     reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-    assert!(is_signed_in(&grace.browser).await, "others are left alone");
+    assert!(is_signed_in(&grace.browser).await, "other users are not affected");
 }
 
 #[apply(on_both_databases)]
@@ -203,7 +207,7 @@ async fn delete_user_without_password_sends_a_link_and_needs_a_fresh_session(bac
         let mailed = json!({ "success": true, "message": "Verification email sent" });
         assert_eq!(reply.expect(200), mailed);
     }
-    assert!(is_signed_in(&ada.browser).await, "nothing is done yet");
+    assert!(is_signed_in(&ada.browser).await, "requesting a link deletes nothing");
     assert_eq!(server.mail_to(&ada.email).await.len(), 4);
     server.advance(seconds(1));
     delete_with(&ada.browser, json!({})).await.assert_problem(400, "SESSION_EXPIRED");
@@ -216,31 +220,31 @@ async fn delete_user_without_password_sends_a_link_and_needs_a_fresh_session(bac
 #[apply(on_both_databases)]
 async fn delete_user_link_deletes_the_user_and_redirects_to_callback(backend: Backend) {
     let server = backend.start().await;
-    let ours = server.state.site.public_url.clone();
-    for (name, callback, leads_to) in [
+    let public_url = server.state.site.public_url.clone();
+    for (name, callback, expected_location) in [
         ("ada", Value::Null, None),
-        ("grace", json!("/bye?x=1#top"), Some(format!("{ours}bye?x=1#top"))),
+        ("grace", json!("/bye?x=1#top"), Some(format!("{public_url}bye?x=1#top"))),
     ] {
-        let person = server.sign_up(name).await;
-        let phone = server.sign_in(&person).await;
+        let user = server.sign_up(name).await;
+        let phone = server.sign_in(&user).await;
         let body = json!({ "callbackURL": callback });
-        delete_with(&person.browser, body).await.expect(200);
-        let letter = server.last_mail_to(&person.email).await;
-        assert_eq!(letter.subject, "Delete your account at Portcullis?");
-        let link = letter.link();
-        assert_eq!(link.origin(), ours.origin());
+        delete_with(&user.browser, body).await.expect(200);
+        let message = server.last_mail_to(&user.email).await;
+        assert_eq!(message.subject, "Delete your account at Portcullis?");
+        let link = message.link();
+        assert_eq!(link.origin(), public_url.origin());
         assert_eq!(link.path(), "/delete-account");
         phone.navigate(link.path()).await;
-        assert!(is_signed_in(&phone).await, "the page does nothing by itself");
-        assert!(!dump(&server).await.contains(&letter.secret()));
-        // In any browser of theirs, and with none of another's.
-        let reply = follow(&phone, &link).await;
-        match leads_to {
-            Some(leads_to) => assert_eq!(location(&reply), leads_to),
+        assert!(is_signed_in(&phone).await, "opening the page deletes nothing");
+        assert!(!dump(&server).await.contains(&message.secret()));
+        // The link works in any session of the user.
+        let reply = follow_link(&phone, &link).await;
+        match expected_location {
+            Some(expected_location) => assert_eq!(location(&reply), expected_location),
             None => assert_eq!(reply.status, 200),
         }
         assert!(reply.removes_cookie());
-        assert!(!is_signed_in(&person.browser).await && !is_signed_in(&phone).await);
+        assert!(!is_signed_in(&user.browser).await && !is_signed_in(&phone).await);
     }
 }
 
@@ -256,7 +260,7 @@ async fn delete_user_with_link_secret_in_the_body_deletes_the_user(backend: Back
         }
         let reply = delete_with(&ada.browser, body).await;
         assert!(reply.removes_cookie());
-        assert_eq!(reply.expect(200), deleted());
+        assert_eq!(reply.expect(200), deletion_response());
         assert!(!is_signed_in(&ada.browser).await);
     }
 }
@@ -281,12 +285,12 @@ async fn delete_user_link_without_session_redirects_to_sign_in_and_back(backend:
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     delete_with(&ada.browser, json!({})).await.expect(200);
-    let letter = server.last_mail_to(&ada.email).await;
+    let message = server.last_mail_to(&ada.email).await;
     ada.browser.post(SIGN_OUT, json!({})).await.expect(200);
     for anonymous in [&server.anonymous, &ada.browser] {
-        delete_by_link(anonymous, &letter.secret()).await.assert_problem(401, "UNAUTHORIZED");
+        delete_by_link(anonymous, &message.secret()).await.assert_problem(401, "UNAUTHORIZED");
     }
-    let reply = follow(&server.anonymous, &letter.link()).await;
+    let reply = follow_link(&server.anonymous, &message.link()).await;
     let login = server.state.site.public_url.join(location(&reply)).unwrap();
     assert_eq!(login.path(), "/login");
     let (name, next) = login.query_pairs().next().unwrap();
@@ -334,18 +338,18 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
     let phone = server.sign_in(&ada).await;
     let script = ada.token(&["read", "write"]).await;
     script.post("/api/projects", json!({ "name": "Analytical Engine" })).await.expect(201);
-    let confirming = server.last_mail_to(&ada.email).await.secret();
-    confirm(&server.anonymous, &confirming).await.expect(200);
-    let others = rows_of(&server, &grace.id).await;
+    let verify = server.last_mail_to(&ada.email).await.secret();
+    confirm_email(&server.anonymous, &verify).await.expect(200);
+    let grace_rows = count_rows_of(&server, &grace.id).await;
     let reset = reset_link(&server, &ada.email).await;
     let delete = deletion_link(&server, &ada).await;
-    // Mail that has not left yet goes too.
+    // Queued jobs are deleted too.
     close_outbox(&server);
     delete_with(&ada.browser, json!({})).await.expect(200);
     ada.browser.post(CHANGE_EMAIL, json!({ "newEmail": "ada@new.example" })).await.expect(200);
     server.anonymous.post(REQUEST_RESET, json!({ "email": ada.email })).await.expect(200);
     server.wait_for_jobs().await;
-    let before = rows_of(&server, &ada.id).await;
+    let before = count_rows_of(&server, &ada.id).await;
     let tables: Vec<&str> = before.iter().map(|(table, _)| table.as_str()).collect();
     let expected = [
         "accounts",
@@ -360,19 +364,19 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
     ];
     assert_eq!(tables, expected);
     assert!(before.iter().all(|(_, rows)| *rows > 0), "{before:?}");
-    assert_eq!(before[2].1, 3, "the reset's mail too was found to be theirs");
+    assert_eq!(before[2].1, 3, "the job of the password reset is among them");
 
-    let seen = server.now();
-    delete_with(&ada.browser, by_password()).await.expect(200);
+    let deleted_at = server.now();
+    delete_with(&ada.browser, password_body()).await.expect(200);
     server.wait_for_deletions().await;
-    let after = rows_of(&server, &ada.id).await;
+    let after = count_rows_of(&server, &ada.id).await;
     assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
-    assert_eq!(rows_of(&server, &grace.id).await, others, "others' are left alone");
-    for key in [&ada.browser, &phone, &script] {
-        assert!(!is_signed_in(key).await);
+    assert_eq!(count_rows_of(&server, &grace.id).await, grace_rows, "rows of other users are kept");
+    for credential in [&ada.browser, &phone, &script] {
+        assert!(!is_signed_in(credential).await);
     }
     script.get(ME).await.assert_problem(401, "token_invalid");
-    reset_password(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &reset, NEW_PASSWORD).await.assert_problem(400, "INVALID_TOKEN");
     let path = format!("/api/admin/users/{}", ada.id);
     admin.browser.get(&path).await.assert_problem(404, "not_found");
 
@@ -381,20 +385,23 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
     assert_eq!(event["action"], "user-deleted");
     assert_eq!(event["actorId"], ada.id.as_str());
     assert_eq!(event["subjectId"], ada.id.as_str());
-    assert_eq!(event["createdAt"], seen.to_string());
+    assert_eq!(event["createdAt"], deleted_at.to_string());
     assert!(!event.to_string().contains(&ada.email), "{event}");
 
     server.advance(HOUR);
     reopen_outbox(&server).await;
     assert_eq!(server.mail_to(&ada.email).await.len(), 3, "sign-up, reset, deletion");
 
-    // The address is free, and whoever has it now is somebody else.
+    // The email is free, and signing up with it creates another user.
     let new_user = server.sign_up("ada").await;
     assert_ne!(new_user.id, ada.id);
-    for key in [&ada.browser, &phone, &script] {
-        assert!(!is_signed_in(key).await, "old keys open no new account");
+    for credential in [&ada.browser, &phone, &script] {
+        assert!(
+            !is_signed_in(credential).await,
+            "earlier credentials do not give access to the new account"
+        );
     }
-    reset_password(&server, &reset, NEW).await.assert_problem(400, "INVALID_TOKEN");
+    reset_password(&server, &reset, NEW_PASSWORD).await.assert_problem(400, "INVALID_TOKEN");
     delete_by_link(&new_user.browser, &delete).await.assert_problem(404, "INVALID_TOKEN");
     let projects = new_user.browser.get("/api/projects").await.expect(200);
     assert_eq!(projects["items"], json!([]));
@@ -406,19 +413,19 @@ async fn concurrent_updates_of_a_user_being_deleted_leave_no_rows(backend: Backe
     for round in 0..6 {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let verify = server.last_mail_to(&ada.email).await.secret();
-        let leave = json!({ "token": deletion_link(&server, &ada).await });
-        let (left, renamed, confirmed, ended) = tokio::join!(
-            delete_with(&ada.browser, leave),
+        let body = json!({ "token": deletion_link(&server, &ada).await });
+        let (deleted, renamed, confirmed, revoked) = tokio::join!(
+            delete_with(&ada.browser, body),
             ada.browser.post(UPDATE_USER, json!({ "name": "Ada" })),
-            confirm(&server.anonymous, &verify),
+            confirm_email(&server.anonymous, &verify),
             ada.browser.post(REVOKE_OTHERS, json!({})),
         );
-        left.expect(200);
-        for reply in [renamed, confirmed, ended] {
+        deleted.expect(200);
+        for reply in [renamed, confirmed, revoked] {
             assert!([200, 401].contains(&reply.status.as_u16()), "{}", reply.text);
         }
         server.wait_for_deletions().await;
-        let after = rows_of(&server, &ada.id).await;
+        let after = count_rows_of(&server, &ada.id).await;
         assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
     }
 }
@@ -429,19 +436,19 @@ async fn concurrent_creates_by_a_user_being_deleted_leave_no_rows(backend: Backe
     for round in 0..6 {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let script = ada.token(&["read", "write"]).await;
-        let leave = json!({ "token": deletion_link(&server, &ada).await });
-        let (left, project, token, mail) = tokio::join!(
-            delete_with(&ada.browser, leave),
+        let body = json!({ "token": deletion_link(&server, &ada).await });
+        let (deleted, project, token, email_change) = tokio::join!(
+            delete_with(&ada.browser, body),
             script.post("/api/projects", json!({ "name": "Analytical Engine" })),
             create_token(&ada.browser),
             ada.browser.post(CHANGE_EMAIL, json!({ "newEmail": "ada@new.example" })),
         );
-        left.expect(200);
-        for reply in [project, token, mail] {
+        deleted.expect(200);
+        for reply in [project, token, email_change] {
             assert!([200, 201, 401].contains(&reply.status.as_u16()), "{}", reply.text);
         }
         server.wait_for_deletions().await;
-        let after = rows_of(&server, &ada.id).await;
+        let after = count_rows_of(&server, &ada.id).await;
         assert!(after.iter().all(|(_, rows)| *rows == 0), "{after:?}");
     }
 }
@@ -453,18 +460,18 @@ async fn concurrent_deletion_and_password_reset_succeed_once(backend: Backend) {
         let ada = server.sign_up(&format!("ada{round}")).await;
         let reset = reset_link(&server, &ada.email).await;
         let delete = deletion_link(&server, &ada).await;
-        let (left, chosen) = tokio::join!(
+        let (deleted, password_reset) = tokio::join!(
             delete_by_link(&ada.browser, &delete),
-            reset_password(&server, &reset, NEW),
+            reset_password(&server, &reset, NEW_PASSWORD),
         );
-        if left.status == 200 {
-            chosen.assert_problem(400, "INVALID_TOKEN");
-            let reply = sign_in_with(&server, &ada.email, NEW).await;
+        if deleted.status == 200 {
+            password_reset.assert_problem(400, "INVALID_TOKEN");
+            let reply = sign_in_with(&server, &ada.email, NEW_PASSWORD).await;
             reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
         } else {
-            assert!([401, 404].contains(&left.status.as_u16()), "{}", left.text);
-            chosen.expect(200);
-            sign_in_with(&server, &ada.email, NEW).await.expect(200);
+            assert!([401, 404].contains(&deleted.status.as_u16()), "{}", deleted.text);
+            password_reset.expect(200);
+            sign_in_with(&server, &ada.email, NEW_PASSWORD).await.expect(200);
         }
     }
 }
@@ -473,12 +480,12 @@ async fn concurrent_deletion_and_password_reset_succeed_once(backend: Backend) {
 async fn delete_last_active_admin_is_conflict_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let gone = server.sign_up_admin("gone").await;
-    deactivate(&admin, &gone).await;
+    let deactivated = server.sign_up_admin("deactivated").await;
+    deactivate(&admin, &deactivated).await;
     let grace = server.sign_up("grace").await;
     let link = deletion_link(&server, &admin).await;
-    let before = rows_of(&server, &admin.id).await;
-    for body in [by_password(), json!({ "token": link })] {
+    let before = count_rows_of(&server, &admin.id).await;
+    for body in [password_body(), json!({ "token": link })] {
         let reply = delete_with(&admin.browser, body).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(409, "last_admin");
@@ -489,46 +496,46 @@ async fn delete_last_active_admin_is_conflict_and_keeps_the_link(backend: Backen
     ] {
         admin.browser.navigate(&path).await.assert_problem(409, "last_admin");
     }
-    assert_eq!(rows_of(&server, &admin.id).await, before);
+    assert_eq!(count_rows_of(&server, &admin.id).await, before);
     let log = admin.browser.get("/api/admin/audit-events").await.expect(200);
-    assert!(!log.to_string().contains("user-deleted"), "what was refused leaves no event");
+    assert!(!log.to_string().contains("user-deleted"), "a rejected deletion records no event");
 
     let grace = server.make_admin(grace).await;
     delete_by_link(&admin.browser, &link).await.expect(200);
-    delete_with(&grace.browser, by_password()).await.assert_problem(409, "last_admin");
+    delete_with(&grace.browser, password_body()).await.assert_problem(409, "last_admin");
     assert!(users::any_active_admin(&server.state.store).await.unwrap());
 }
 
 #[apply(on_both_databases)]
 async fn concurrent_deletions_of_two_admins_leave_one_admin(backend: Backend) {
     let server = backend.start().await;
-    let mut stays = server.sign_up_admin("ada").await;
+    let mut remaining = server.sign_up_admin("ada").await;
     for round in 0..20 {
         let other = server.sign_up_admin(&format!("grace{round}")).await;
         let (one, two) = if round % 2 == 0 {
             tokio::join!(
-                delete_with(&stays.browser, by_password()),
-                delete_with(&other.browser, by_password())
+                delete_with(&remaining.browser, password_body()),
+                delete_with(&other.browser, password_body())
             )
         } else {
             let links =
-                [deletion_link(&server, &stays).await, deletion_link(&server, &other).await];
+                [deletion_link(&server, &remaining).await, deletion_link(&server, &other).await];
             tokio::join!(
-                delete_by_link(&stays.browser, &links[0]),
+                delete_by_link(&remaining.browser, &links[0]),
                 delete_by_link(&other.browser, &links[1])
             )
         };
-        let (left, kept) = if one.status == 200 {
-            stays = other;
+        let (deleted, rejected) = if one.status == 200 {
+            remaining = other;
             (one, two)
         } else {
             (two, one)
         };
-        assert!(left.removes_cookie());
-        left.expect(200);
-        kept.assert_problem(409, "last_admin");
+        assert!(deleted.removes_cookie());
+        deleted.expect(200);
+        rejected.assert_problem(409, "last_admin");
         assert!(users::any_active_admin(&server.state.store).await.unwrap(), "round {round}");
-        stays.browser.get("/api/admin/users").await.expect(200);
+        remaining.browser.get("/api/admin/users").await.expect(200);
     }
 }
 
@@ -539,16 +546,16 @@ async fn concurrent_deletion_and_demotion_of_two_admins_leave_one_admin(backend:
         let ada = server.sign_up_admin(&format!("ada{round}")).await;
         let grace = server.sign_up_admin(&format!("grace{round}")).await;
         let link = deletion_link(&server, &ada).await;
-        let place = format!("/api/admin/users/{}", grace.id);
-        let (left, stepped_down) = tokio::join!(
+        let path = format!("/api/admin/users/{}", grace.id);
+        let (deleted, demoted) = tokio::join!(
             delete_by_link(&ada.browser, &link),
-            grace.browser.patch(&place, json!({ "role": "user" })),
+            grace.browser.patch(&path, json!({ "role": "user" })),
         );
-        if left.status == 200 {
-            stepped_down.assert_problem(409, "last_admin");
+        if deleted.status == 200 {
+            demoted.assert_problem(409, "last_admin");
         } else {
-            left.assert_problem(409, "last_admin");
-            stepped_down.expect(200);
+            deleted.assert_problem(409, "last_admin");
+            demoted.expect(200);
         }
         assert!(users::any_active_admin(&server.state.store).await.unwrap(), "round {round}");
         execute(&server, "UPDATE users SET role = 'user'").await;

@@ -45,10 +45,10 @@ async fn list_accounts_shows_the_password_account_without_its_hash(backend: Back
 
     server.advance(seconds(1));
     let body = json!({
-        "currentPassword": PASSWORD, "newPassword": NEW, "revokeOtherSessions": false,
+        "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, "revokeOtherSessions": false,
     });
     let reply = ada.browser.post(CHANGE_PASSWORD, body).await;
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
-    let changed = with(account, "updatedAt", server.now().to_string());
+    let changed = with_field(account, "updatedAt", server.now().to_string());
     assert_eq!(browser.get(LIST_ACCOUNTS).await.expect(200), json!([changed]));
 }

@@ -21,9 +21,9 @@ async fn verify_password_without_session_cookie_is_unauthorized_or_forbidden(bac
 async fn verify_password_with_wrong_password_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let grace = with(sign_up_body("grace"), "password", NEW);
+    let grace = with_field(sign_up_body("grace"), "password", NEW_PASSWORD);
     server.anonymous.post(SIGN_UP, grace).await.expect(200);
-    for password in ["", "not the password", NEW, &"x".repeat(129), &"x".repeat(60_000)] {
+    for password in ["", "not the password", NEW_PASSWORD, &"x".repeat(129), &"x".repeat(60_000)] {
         let reply = verify(&ada.browser, password).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(400, "INVALID_PASSWORD");

@@ -289,7 +289,7 @@ async fn get_session_ignores_unknown_query_parameters(backend: Backend) {
 async fn session_without_remember_me_expires_after_one_day_despite_use(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let browser = sign_in_for_now(&server, &ada).await;
+    let browser = sign_in_without_remember_me(&server, &ada).await;
     let end = (server.now() + days(1)).to_string();
     assert_eq!(current(&browser).await["expiresAt"], end);
     advance_to_just_before(&server, days(1));
@@ -355,7 +355,7 @@ async fn list_sessions_shows_unexpired_ones_newest_first(backend: Backend) {
     assert_eq!(listed(&ada.browser).await, [old.as_str()], "the user's own session comes first");
 
     server.advance(days(6));
-    let short = id_of(&sign_in_for_now(&server, &ada).await).await;
+    let short = id_of(&sign_in_without_remember_me(&server, &ada).await).await;
     let phone = server.sign_in(&ada).await;
     let new = id_of(&phone).await;
     assert_eq!(listed(&phone).await, [new.as_str(), &short, &old]);
@@ -484,7 +484,7 @@ async fn revoke_other_sessions_keeps_the_current_one(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
-    let devices = [server.sign_in(&ada).await, sign_in_for_now(&server, &ada).await];
+    let devices = [server.sign_in(&ada).await, sign_in_without_remember_me(&server, &ada).await];
     let bare = Reply::of(ada.browser.request(Method::POST, REVOKE_OTHERS)).await;
     assert_eq!(bare.header("set-cookie"), None);
     assert_eq!(bare.expect(200), json!({ "status": true }), "a body is not needed");

@@ -80,7 +80,7 @@ async fn sign_in_with_invalid_field_fails_validation(backend: Backend) {
         ("rememberMe", json!(0)),
     ];
     for (field, value) in unfit {
-        let body = with(attempt("ada@example.com", PASSWORD), field, value);
+        let body = with_field(attempt("ada@example.com", PASSWORD), field, value);
         let problem =
             server.anonymous.post(SIGN_IN, body).await.assert_problem(400, "VALIDATION_ERROR");
         let message = problem["message"].as_str().unwrap();
@@ -130,7 +130,7 @@ async fn sign_in_with_foreign_callback_url_is_forbidden(backend: Backend) {
         &format!("http://127.0.0.1:{port}@evil.example/"),
         &format!("http://evil.example#@127.0.0.1:{port}/"),
     ] {
-        let body = with(attempt(&ada.email, PASSWORD), "callbackURL", url);
+        let body = with_field(attempt(&ada.email, PASSWORD), "callbackURL", url);
         let reply = server.anonymous.post(SIGN_IN, body).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(403, "INVALID_CALLBACK_URL");
@@ -143,7 +143,7 @@ async fn sign_in_with_former_password_is_unauthorized(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let new = "a better one than before";
     let hash = server.state.hashing.hash(new_password(new)).await.unwrap();
-    put_password_hash(&server, &ada, hash.as_str()).await;
+    set_password_hash(&server, &ada, hash.as_str()).await;
     server
         .anonymous
         .post(SIGN_IN, attempt(&ada.email, PASSWORD))
@@ -165,7 +165,7 @@ async fn sign_in_by_user_without_password_is_unauthorized(backend: Backend) {
             .await
             .assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     }
-    put_password_hash(&server, &ada, "not a hash").await;
+    set_password_hash(&server, &ada, "not a hash").await;
     server
         .anonymous
         .post(SIGN_IN, attempt(&ada.email, "not a hash"))
@@ -211,13 +211,13 @@ async fn sign_in_returns_the_callback_url_only_if_requested(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let base = &server.anonymous.base;
     for url in ["/", "/welcome?from=mail#top", &format!("{base}/welcome")] {
-        let body = with(attempt(&ada.email, PASSWORD), "callbackURL", url);
+        let body = with_field(attempt(&ada.email, PASSWORD), "callbackURL", url);
         let reply = server.anonymous.post(SIGN_IN, body).await;
         let answer = reply.expect(200);
         assert_eq!(answer["redirect"], true);
         assert_eq!(answer["url"], url);
     }
-    let body = with(attempt(&ada.email, PASSWORD), "callbackURL", Value::Null);
+    let body = with_field(attempt(&ada.email, PASSWORD), "callbackURL", Value::Null);
     let answer = server.anonymous.post(SIGN_IN, body).await.expect(200);
     assert_eq!(answer["redirect"], false);
     assert_eq!(answer.get("url"), None);
@@ -288,7 +288,7 @@ async fn sign_in_rehashes_a_weaker_password_hash_once(backend: Backend) {
     let server = backend.start_with_slow_hashing(&[]).await;
     let ada = server.sign_up("ada").await;
     let weak = weak_hash();
-    put_password_hash(&server, &ada, &weak).await;
+    set_password_hash(&server, &ada, &weak).await;
     let stored = async || {
         let found = accounts::of_user(&server.state.store, ada.id.clone()).await.unwrap();
         found.unwrap().hash.as_str().to_owned()
@@ -311,7 +311,7 @@ async fn concurrent_sign_ins_that_rehash_both_succeed(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let weak = weak_hash();
     for _ in 0..4 {
-        put_password_hash(&server, &ada, &weak).await;
+        set_password_hash(&server, &ada, &weak).await;
         let (one, other) = tokio::join!(
             server.anonymous.post(SIGN_IN, attempt(&ada.email, PASSWORD)),
             server.anonymous.post(SIGN_IN, attempt(&ada.email, PASSWORD)),

@@ -26,7 +26,7 @@ async fn csrf_sign_out_from_foreign_origin_is_forbidden(backend: Backend) {
         (vec![("Sec-Fetch-Site", "cross-site")], "INVALID_ORIGIN"),
     ] {
         let headers = [headers, vec![("Cookie", cookie.as_str())]].concat();
-        let reply = post_with(&server, SIGN_OUT, &headers, &json!({})).await;
+        let reply = post_with_headers(&server, SIGN_OUT, &headers, &json!({})).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(403, code);
     }
@@ -77,21 +77,21 @@ async fn sign_out_removes_the_cookie_with_its_original_attributes(backend: Backe
         let base = server.anonymous.base.clone();
         let origin = if settings.is_empty() { base.as_str() } else { "https://example.com" };
         let signed_up =
-            post_with(&server, SIGN_UP, &[("Origin", origin)], &sign_up_body("ada")).await;
+            post_with_headers(&server, SIGN_UP, &[("Origin", origin)], &sign_up_body("ada")).await;
         let cookie = signed_up.cookie().unwrap();
         let headers = [("Origin", origin), ("Cookie", cookie.as_str())];
-        let signed_out = post_with(&server, SIGN_OUT, &headers, &json!({})).await;
+        let signed_out = post_with_headers(&server, SIGN_OUT, &headers, &json!({})).await;
 
         let (name, value, _) = set_cookie(&signed_out);
         assert_eq!(name, set_cookie(&signed_up).0);
         assert_eq!(value, "");
         let stays = |reply: &Reply| {
-            let mut kept = attributes(reply);
+            let mut kept = cookie_attributes(reply);
             kept.retain(|text| !text.starts_with("Max-Age=") && !text.starts_with("Expires="));
             kept
         };
         assert_eq!(stays(&signed_out), stays(&signed_up));
-        assert!(attributes(&signed_out).contains(&"Max-Age=0".to_owned()));
+        assert!(cookie_attributes(&signed_out).contains(&"Max-Age=0".to_owned()));
         assert!(!is_signed_in(&server.anonymous.with_cookie(&cookie)).await);
     }
 }

@@ -53,7 +53,7 @@ async fn sign_up_with_invalid_field_fails_validation(backend: Backend) {
         ("rememberMe", json!("false")),
     ];
     for (field, value) in unfit {
-        let body = with(sign_up_body("ada"), field, value);
+        let body = with_field(sign_up_body("ada"), field, value);
         let reply = server.anonymous.post(SIGN_UP, body.clone()).await;
         assert_eq!(reply.header("set-cookie"), None, "{body}");
         let problem = reply.assert_problem(400, "VALIDATION_ERROR");
@@ -69,14 +69,14 @@ async fn sign_up_with_invalid_field_fails_validation(backend: Backend) {
 async fn sign_in_accepts_email_without_a_dot_and_sign_up_accepts_localhost(backend: Backend) {
     let server = backend.start().await;
     let dotless = json!({ "email": "ada@example" });
-    let sign_in = with(dotless.clone(), "password", PASSWORD);
+    let sign_in = with_field(dotless.clone(), "password", PASSWORD);
     let reply = server.anonymous.post("/api/auth/sign-in/email", sign_in).await;
     reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     for path in ["/api/auth/request-password-reset", "/api/auth/send-verification-email"] {
         server.anonymous.post(path, dotless.clone()).await.expect(200);
     }
     for local in ["ada@localhost", "ada@LOCALHOST.example"] {
-        let body = with(sign_up_body("ada"), "email", local);
+        let body = with_field(sign_up_body("ada"), "email", local);
         server.anonymous.post(SIGN_UP, body).await.expect(200);
     }
 }
@@ -95,8 +95,10 @@ async fn sign_up_with_short_long_or_common_password_is_rejected(backend: Backend
         ("PassWord1".to_owned(), "PASSWORD_TOO_COMMON"),
     ];
     for (password, code) in refused {
-        let reply =
-            server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await;
+        let reply = server
+            .anonymous
+            .post(SIGN_UP, with_field(sign_up_body("ada"), "password", password))
+            .await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(400, code);
     }
@@ -106,12 +108,14 @@ async fn sign_up_with_short_long_or_common_password_is_rejected(backend: Backend
 async fn sign_up_with_password_from_name_email_or_site_is_rejected(backend: Backend) {
     let server = backend.start_with(&["--name", "Analytical Engines"]).await;
     for password in ["ada@example.com", "ADA-example1", "Analytical Engines", "enginesAda2024"] {
-        let reply =
-            server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await;
+        let reply = server
+            .anonymous
+            .post(SIGN_UP, with_field(sign_up_body("ada"), "password", password))
+            .await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(400, "PASSWORD_TOO_OBVIOUS");
     }
-    let body = with(sign_up_body("ada"), "password", "analytical battery");
+    let body = with_field(sign_up_body("ada"), "password", "analytical battery");
     server.anonymous.post(SIGN_UP, body).await.expect(200);
 }
 
@@ -120,7 +124,7 @@ async fn sign_up_with_taken_email_in_any_case_is_rejected(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for email in ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@example.Com"] {
-        let body = with(sign_up_body("eve"), "email", email);
+        let body = with_field(sign_up_body("eve"), "email", email);
         let reply = server.anonymous.post(SIGN_UP, body).await;
         assert_eq!(reply.header("set-cookie"), None);
         reply.assert_problem(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
@@ -191,8 +195,9 @@ async fn sign_up_without_json_content_type_is_unsupported_media_type(backend: Ba
 #[apply(on_both_databases)]
 async fn sign_up_with_body_over_64_kib_is_payload_too_large(backend: Backend) {
     let server = backend.start().await;
-    let around = with(sign_up_body("ada"), "padding", "").to_string().len();
-    let of_size = |size: usize| with(sign_up_body("ada"), "padding", "x".repeat(size - around));
+    let around = with_field(sign_up_body("ada"), "padding", "").to_string().len();
+    let of_size =
+        |size: usize| with_field(sign_up_body("ada"), "padding", "x".repeat(size - around));
     let over = of_size(64 * 1024 + 1).to_string();
     assert_eq!(over.len(), 65_537);
     post_raw(&server.anonymous, SIGN_UP, over).await.assert_problem(413, "payload_too_large");
@@ -216,10 +221,10 @@ async fn sign_up_when_closed_is_rejected(backend: Backend) {
 async fn sign_up_with_foreign_callback_url_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     for url in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""] {
-        let body = with(sign_up_body("ada"), "callbackURL", url);
+        let body = with_field(sign_up_body("ada"), "callbackURL", url);
         server.anonymous.post(SIGN_UP, body).await.assert_problem(403, "INVALID_CALLBACK_URL");
     }
-    let body = with(sign_up_body("ada"), "callbackURL", "/welcome?first=1");
+    let body = with_field(sign_up_body("ada"), "callbackURL", "/welcome?first=1");
     server.anonymous.post(SIGN_UP, body).await.expect(200);
 }
 
@@ -256,7 +261,7 @@ async fn csrf_sign_up_or_sign_in_from_foreign_origin_is_forbidden(backend: Backe
     ];
     for path in [SIGN_UP, SIGN_IN] {
         for (headers, code) in refused {
-            let reply = post_with(&server, path, headers, &sign_up_body("ada")).await;
+            let reply = post_with_headers(&server, path, headers, &sign_up_body("ada")).await;
             assert_eq!(reply.header("set-cookie"), None, "{headers:?}");
             reply.assert_problem(403, code);
         }
@@ -266,8 +271,8 @@ async fn csrf_sign_up_or_sign_in_from_foreign_origin_is_forbidden(backend: Backe
 #[apply(on_both_databases)]
 async fn sign_up_and_sign_in_without_browser_headers_need_no_origin(backend: Backend) {
     let server = backend.start().await;
-    post_with(&server, SIGN_UP, &[], &sign_up_body("ada")).await.expect(200);
-    post_with(&server, SIGN_IN, &[], &sign_up_body("ada")).await.expect(200);
+    post_with_headers(&server, SIGN_UP, &[], &sign_up_body("ada")).await.expect(200);
+    post_with_headers(&server, SIGN_IN, &[], &sign_up_body("ada")).await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -288,7 +293,7 @@ async fn sign_up_without_body_or_required_field_fails_validation(backend: Backen
 #[apply(on_both_databases)]
 async fn sign_up_creates_a_user_and_starts_a_session(backend: Backend) {
     let server = backend.start().await;
-    let body = with(sign_up_body("ada"), "image", "https://example.com/ada.png");
+    let body = with_field(sign_up_body("ada"), "image", "https://example.com/ada.png");
     let reply = server.anonymous.post(SIGN_UP, body).await;
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let answer = reply.expect(200);
@@ -343,7 +348,7 @@ async fn sign_up_ignores_fields_a_user_may_not_set(backend: Backend) {
 #[apply(on_both_databases)]
 async fn sign_up_stores_the_email_in_lower_case(backend: Backend) {
     let server = backend.start().await;
-    let body = with(sign_up_body("ada"), "email", "Ada.LOVELACE@Example.COM");
+    let body = with_field(sign_up_body("ada"), "email", "Ada.LOVELACE@Example.COM");
     let answer = server.anonymous.post(SIGN_UP, body).await.expect(200);
     assert_eq!(answer["user"]["email"], "ada.lovelace@example.com");
     for email in ["ada.lovelace@example.com", "ADA.Lovelace@example.com"] {
@@ -358,8 +363,11 @@ async fn concurrent_sign_ups_with_the_same_email_succeed_once(backend: Backend) 
     let server = backend.start_with_slow_hashing(&[]).await;
     for round in 0..rounds(8) {
         let name = format!("twin{round}");
-        let upper =
-            with(sign_up_body(&name), "email", format!("{}@EXAMPLE.COM", name.to_uppercase()));
+        let upper = with_field(
+            sign_up_body(&name),
+            "email",
+            format!("{}@EXAMPLE.COM", name.to_uppercase()),
+        );
         let (one, other) = tokio::join!(
             server.anonymous.post(SIGN_UP, sign_up_body(&name)),
             server.anonymous.post(SIGN_UP, upper),
@@ -386,14 +394,14 @@ async fn sign_up_accepts_long_unicode_passwords_which_must_match_exactly(backend
         "nul\0 and bell\u{7} and \u{1b}[31m".to_owned(),
     ];
     for (number, password) in passwords.iter().enumerate() {
-        let body = with(sign_up_body(&format!("ada{number}")), "password", password.as_str());
+        let body = with_field(sign_up_body(&format!("ada{number}")), "password", password.as_str());
         server.anonymous.post(SIGN_UP, body.clone()).await.expect(200);
         server.anonymous.post(SIGN_IN, body.clone()).await.expect(200);
         let mut cut = password.clone();
         cut.pop();
         for other in [cut, password.trim().to_owned(), password.to_uppercase()] {
             if other != *password {
-                let body = with(body.clone(), "password", other);
+                let body = with_field(body.clone(), "password", other);
                 server
                     .anonymous
                     .post(SIGN_IN, body)
@@ -410,16 +418,19 @@ async fn sign_up_with_control_characters_is_rejected(backend: Backend) {
     for character in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}'] {
         for field in ["name", "email", "image", "callbackURL"] {
             let text = format!("https://example.com/{character}@example.com");
-            let body = with(sign_up_body("ada"), field, text);
+            let body = with_field(sign_up_body("ada"), field, text);
             let reply = server.anonymous.post(SIGN_UP, body).await;
             assert!([400, 403].contains(&reply.status.as_u16()), "{character:?}: {}", reply.text);
         }
-        let body = with(sign_up_body("ada"), "email", format!("ada{character}@example.com"));
+        let body = with_field(sign_up_body("ada"), "email", format!("ada{character}@example.com"));
         server.anonymous.post(SIGN_IN, body).await.assert_problem(400, "INVALID_EMAIL");
     }
     let name = "Ada \u{202e}\u{200b}🦀 '; DROP TABLE users; --";
-    let answer =
-        server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "name", name)).await.expect(200);
+    let answer = server
+        .anonymous
+        .post(SIGN_UP, with_field(sign_up_body("ada"), "name", name))
+        .await
+        .expect(200);
     assert_eq!(answer["user"]["name"], name);
 }
 
@@ -429,7 +440,10 @@ async fn session_cookie_over_http_is_http_only_and_lasts_thirty_days(backend: Ba
     for path in [SIGN_UP, SIGN_IN] {
         let reply = server.anonymous.post(path, sign_up_body("ada")).await;
         assert_eq!(set_cookie(&reply).0, "portcullis");
-        assert_eq!(attributes(&reply), ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"]);
+        assert_eq!(
+            cookie_attributes(&reply),
+            ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"]
+        );
         let (name, value, _) = set_cookie(&reply);
         assert!(name.len() + value.len() < 4096);
         reply.expect(200);
@@ -442,10 +456,10 @@ async fn session_cookie_over_https_is_secure_with_host_prefix(backend: Backend) 
     let headers = [("Origin", "https://example.com")];
     server.anonymous.post(SIGN_UP, sign_up_body("ada")).await.assert_problem(403, "INVALID_ORIGIN");
     for path in [SIGN_UP, SIGN_IN] {
-        let reply = post_with(&server, path, &headers, &sign_up_body("ada")).await;
+        let reply = post_with_headers(&server, path, &headers, &sign_up_body("ada")).await;
         assert_eq!(set_cookie(&reply).0, "__Host-portcullis");
         assert_eq!(
-            attributes(&reply),
+            cookie_attributes(&reply),
             ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax", "Secure"]
         );
         let cookie = reply.cookie().unwrap();
@@ -456,19 +470,19 @@ async fn session_cookie_over_https_is_secure_with_host_prefix(backend: Backend) 
             "the cookie is accepted only under that name"
         );
     }
-    let body = with(sign_up_body("grace"), "rememberMe", false);
-    let reply = post_with(&server, SIGN_UP, &headers, &body).await;
-    assert_eq!(attributes(&reply), ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
+    let body = with_field(sign_up_body("grace"), "rememberMe", false);
+    let reply = post_with_headers(&server, SIGN_UP, &headers, &body).await;
+    assert_eq!(cookie_attributes(&reply), ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
 }
 
 #[apply(on_both_databases)]
 async fn session_cookie_without_remember_me_ends_with_the_browser(backend: Backend) {
     let server = backend.start().await;
-    let body = with(sign_up_body("ada"), "rememberMe", false);
+    let body = with_field(sign_up_body("ada"), "rememberMe", false);
     for path in [SIGN_UP, SIGN_IN] {
         let reply = server.anonymous.post(path, body.clone()).await;
         assert_eq!(set_cookie(&reply).0, "portcullis");
-        assert_eq!(attributes(&reply), ["HttpOnly", "Path=/", "SameSite=Lax"]);
+        assert_eq!(cookie_attributes(&reply), ["HttpOnly", "Path=/", "SameSite=Lax"]);
         assert!(is_signed_in(&server.anonymous.with_cookie(&reply.cookie().unwrap())).await);
     }
 }
@@ -478,12 +492,12 @@ async fn session_cookie_secret_is_in_no_response_body(backend: Backend) {
     let server = backend.start().await;
     let reply = server.anonymous.post(SIGN_UP, sign_up_body("ada")).await;
     let cookie = reply.cookie().unwrap();
-    assert_kept_secret(&reply, &cookie);
+    assert_secret_not_disclosed(&reply, &cookie);
     assert_ne!(reply.expect(200)["token"], secret_of(&cookie));
     let browser = server.anonymous.with_cookie(&cookie);
     for path in [GET_SESSION, LIST_SESSIONS, ME, "/api/dashboard"] {
         let reply = browser.get(path).await;
-        assert_kept_secret(&reply, &cookie);
+        assert_secret_not_disclosed(&reply, &cookie);
         reply.expect(200);
     }
     let id = browser.get(GET_SESSION).await.expect(200)["session"]["id"].clone();
@@ -497,9 +511,9 @@ async fn session_cookie_secret_is_in_no_response_body(backend: Backend) {
     }
     for path in [VERIFY_PASSWORD, SIGN_IN] {
         let reply = browser.post(path, sign_up_body("ada")).await;
-        assert_kept_secret(&reply, &cookie);
+        assert_secret_not_disclosed(&reply, &cookie);
         if let Some(new) = reply.cookie() {
-            assert_kept_secret(&reply, &new);
+            assert_secret_not_disclosed(&reply, &new);
         }
         reply.expect(200);
     }

@@ -208,7 +208,8 @@ async fn callback_url_to_foreign_origin_is_forbidden_in_every_operation(backend:
     ];
     for target in foreign_targets(&server) {
         for (path, body, field, code) in &operations {
-            let reply = ada.browser.post(path, with(body.clone(), field, target.as_str())).await;
+            let reply =
+                ada.browser.post(path, with_field(body.clone(), field, target.as_str())).await;
             assert_eq!(reply.status, 403, "{path} {target:?}: {}", reply.text);
             assert_eq!(reply.header("set-cookie"), None);
             reply.assert_problem(403, code);
@@ -223,7 +224,7 @@ async fn callback_url_to_foreign_origin_is_forbidden_in_every_operation(backend:
     }
     assert_eq!(server.outbox().await.len(), mails, "no mail was sent");
     assert_eq!(ada.browser.get(LIST_SESSIONS).await.expect(200), sessions, "nothing was changed");
-    confirm(&server.anonymous, &verify).await.expect(200);
+    confirm_email(&server.anonymous, &verify).await.expect(200);
     ada.browser.post(DELETE_USER, json!({ "token": delete })).await.expect(200);
 }
 
@@ -254,7 +255,7 @@ async fn callback_url_to_own_or_trusted_origin_is_followed(backend: Backend) {
         ada.browser.post(CHANGE_EMAIL, body).await.expect(200);
         let link = server.last_mail_to(&wanted).await.link();
         assert_eq!(link.origin(), ours.origin(), "the link itself is on our origin");
-        assert_eq!(location(&follow(&server.anonymous, &link).await), leads_to, "{target}");
+        assert_eq!(location(&follow_link(&server.anonymous, &link).await), leads_to, "{target}");
 
         if !target.starts_with(APP) && !target.starts_with("https://app.example.com:443") {
             continue;
@@ -262,7 +263,7 @@ async fn callback_url_to_own_or_trusted_origin_is_followed(backend: Backend) {
         let body = json!({ "email": wanted, "redirectTo": target });
         server.anonymous.post(REQUEST_RESET, body).await.expect(200);
         let mail = server.last_mail_to(&wanted).await;
-        let reply = follow(&server.anonymous, &mail.link()).await;
+        let reply = follow_link(&server.anonymous, &mail.link()).await;
         let mut expected: Url = leads_to.parse().unwrap();
         expected.query_pairs_mut().append_pair("token", &mail.secret());
         assert_eq!(location(&reply), expected.as_str(), "{target}");
@@ -405,7 +406,7 @@ async fn cors_error_responses_are_readable_by_trusted_origins(backend: Backend) 
 async fn csrf_requests_from_foreign_origins_are_forbidden_and_unreadable(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
     let ada = server.sign_up("ada").await;
-    let change = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     for origin in FOREIGN {
         let reply = Reply::of(preflight(&server, CHANGE_PASSWORD, origin)).await;
         assert_eq!(reply.header("access-control-allow-origin"), None, "{origin}");
@@ -555,7 +556,7 @@ async fn own_origin_needs_no_trusted_origins_entry(backend: Backend) {
     for origin in [&server.anonymous.base, &server.anonymous.base.replace("127.0.0.1", "localhost")]
     {
         let body = json!({ "name": "Ada" });
-        post_from(&ada.browser, Some(origin), UPDATE_USER, &body).await.expect(200);
+        post_from_origin(&ada.browser, Some(origin), UPDATE_USER, &body).await.expect(200);
     }
 }
 
@@ -595,15 +596,15 @@ async fn cookie_same_site_none_is_secure_and_still_prevents_csrf(backend: Backen
         opened_to(&reply, APP);
         assert_eq!(set_cookie(&reply).0, "__Host-portcullis");
         assert_eq!(
-            attributes(&reply),
+            cookie_attributes(&reply),
             ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=None", "Secure"]
         );
         reply.expect(200);
     }
-    let body = with(body, "rememberMe", false);
+    let body = with_field(body, "rememberMe", false);
     let reply =
         Reply::of(from_page(&server.anonymous, Method::POST, SIGN_IN, APP).json(&body)).await;
-    assert_eq!(attributes(&reply), ["HttpOnly", "Path=/", "SameSite=None", "Secure"]);
+    assert_eq!(cookie_attributes(&reply), ["HttpOnly", "Path=/", "SameSite=None", "Secure"]);
     let ada = server.anonymous.with_cookie(&reply.cookie().unwrap());
 
     // With SameSite=None the browser sends the cookie from any page: the origin is still checked.
@@ -615,7 +616,7 @@ async fn cookie_same_site_none_is_secure_and_still_prevents_csrf(backend: Backen
     let request = from_page(&ada, Method::POST, UPDATE_USER, APP).json(&rename);
     Reply::of(request).await.expect(200);
     let reply = Reply::of(from_page(&ada, Method::POST, SIGN_OUT, APP)).await;
-    let mut removed = attributes(&reply);
+    let mut removed = cookie_attributes(&reply);
     removed.retain(|attribute| !attribute.starts_with("Expires="));
     assert_eq!(removed, ["HttpOnly", "Max-Age=0", "Path=/", "SameSite=None", "Secure"]);
 }

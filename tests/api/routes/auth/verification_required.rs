@@ -14,7 +14,7 @@ fn without_ids(reply: &Reply, email: &str) -> (u16, Vec<(String, String)>, Strin
 }
 
 async fn sign_up(server: &Server, name: &str, password: &str) -> Reply {
-    server.anonymous.post(SIGN_UP, with(sign_up_body(name), "password", password)).await
+    server.anonymous.post(SIGN_UP, with_field(sign_up_body(name), "password", password)).await
 }
 
 /// Signs up a user who has verified their email.
@@ -22,7 +22,7 @@ async fn confirmed(server: &Server, name: &str) -> TestUser {
     let user = sign_up(server, name, PASSWORD).await.expect(200)["user"].clone();
     let email = user["email"].as_str().unwrap().to_owned();
     let link = server.last_mail_to(&email).await.secret();
-    confirm(&server.anonymous, &link).await.expect(200);
+    confirm_email(&server.anonymous, &link).await.expect(200);
     let signed_in = sign_in_with(server, &email, PASSWORD).await;
     let browser = server.anonymous.with_cookie(&signed_in.cookie().unwrap());
     let id = signed_in.expect(200)["user"]["id"].as_str().unwrap().to_owned();
@@ -41,9 +41,9 @@ async fn sign_up_with_invalid_field_is_rejected_for_new_and_taken_emails(backend
     for name in ["ada", "new"] {
         sign_up(&server, name, "short").await.assert_problem(400, "PASSWORD_TOO_SHORT");
         sign_up(&server, name, "iloveyou").await.assert_problem(400, "PASSWORD_TOO_COMMON");
-        let body = with(sign_up_body(name), "callbackURL", "https://evil.example");
+        let body = with_field(sign_up_body(name), "callbackURL", "https://evil.example");
         server.anonymous.post(SIGN_UP, body).await.assert_problem(403, "INVALID_CALLBACK_URL");
-        let body = with(sign_up_body(name), "role", "admin");
+        let body = with_field(sign_up_body(name), "role", "admin");
         server.anonymous.post(SIGN_UP, body).await.assert_problem(400, "FIELD_NOT_ALLOWED");
     }
     assert_eq!(rows(&server, "users").await, 1);
@@ -64,7 +64,7 @@ async fn sign_up_prevents_enumeration_of_taken_emails(backend: Backend) {
         json!({
             "name": "Somebody",
             "email": email,
-            "password": NEW,
+            "password": NEW_PASSWORD,
             "image": "https://example.com/somebody.png",
             "callbackURL": "/welcome",
             "rememberMe": false,
@@ -102,14 +102,14 @@ async fn sign_up_prevents_enumeration_of_taken_emails(backend: Backend) {
 async fn sign_up_with_taken_email_changes_nothing(backend: Backend) {
     let server = backend.start_with(&REQUIRED).await;
     let ada = confirmed(&server, "ada").await;
-    let before = user_of(&ada.browser).await;
+    let before = current_user(&ada.browser).await;
     server.advance(seconds(1));
     let eve = json!({
-        "name": "eve", "email": ada.email, "password": NEW, "image": "https://evil.example/",
+        "name": "eve", "email": ada.email, "password": NEW_PASSWORD, "image": "https://evil.example/",
     });
     server.anonymous.post(SIGN_UP, eve).await.expect(200);
-    assert_eq!(user_of(&ada.browser).await, before);
-    let reply = sign_in_with(&server, &ada.email, NEW).await;
+    assert_eq!(current_user(&ada.browser).await, before);
+    let reply = sign_in_with(&server, &ada.email, NEW_PASSWORD).await;
     reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     sign_in_with(&server, &ada.email, PASSWORD).await.expect(200);
 }
@@ -133,7 +133,7 @@ async fn sign_in_before_email_verification_is_forbidden(backend: Backend) {
     assert_eq!(rows(&server, "sessions").await, 0);
 
     let link = server.last_mail_to(email).await.secret();
-    let reply = confirm(&server.anonymous, &link).await;
+    let reply = confirm_email(&server.anonymous, &link).await;
     assert_eq!(reply.header("set-cookie"), None, "no session is created");
     reply.expect(200);
     let answer = sign_in_with(&server, email, PASSWORD).await.expect(200);
@@ -150,17 +150,17 @@ async fn unverified_user_can_verify_with_a_new_link_or_password_reset(backend: B
     server.wait_for_jobs().await;
     server.advance(seconds(60 * 60));
     let link = server.last_mail_to("ada@example.com").await.secret();
-    confirm(&server.anonymous, &link).await.assert_problem(401, "TOKEN_EXPIRED");
+    confirm_email(&server.anonymous, &link).await.assert_problem(401, "TOKEN_EXPIRED");
     let body = json!({ "email": "ada@example.com", "callbackURL": "/welcome" });
     server.anonymous.post(SEND_VERIFICATION, body).await.expect(200);
     let link = server.last_mail_to("ada@example.com").await.link();
-    assert!(location(&follow(&server.anonymous, &link).await).ends_with("/welcome"));
+    assert!(location(&follow_link(&server.anonymous, &link).await).ends_with("/welcome"));
     sign_in_with(&server, "ada@example.com", PASSWORD).await.expect(200);
 
     // A password reset verifies the email as well.
     let link = reset_link(&server, "grace@example.com").await;
-    reset_password(&server, &link, NEW).await.expect(200);
-    let answer = sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
+    reset_password(&server, &link, NEW_PASSWORD).await.expect(200);
+    let answer = sign_in_with(&server, "grace@example.com", NEW_PASSWORD).await.expect(200);
     assert_eq!(answer["user"]["emailVerified"], true);
 }
 
@@ -185,8 +185,12 @@ async fn sign_up_with_taken_email_sends_its_owner_a_reset_link(backend: Backend)
     let admin = server.make_admin(confirmed(&server, "admin").await).await;
     let ada = confirmed(&server, "ada").await;
     let before = server.mail_to(&ada.email).await.len();
-    let body = with(sign_up_body("ada"), "callbackURL", "/welcome");
-    server.anonymous.post(SIGN_UP, with(body, "name", "BUY NOW evil.example")).await.expect(200);
+    let body = with_field(sign_up_body("ada"), "callbackURL", "/welcome");
+    server
+        .anonymous
+        .post(SIGN_UP, with_field(body, "name", "BUY NOW evil.example"))
+        .await
+        .expect(200);
     let mail = server.mail_to(&ada.email).await;
     assert_eq!(mail.len(), before + 1);
     let message = mail.last().unwrap();
@@ -197,9 +201,9 @@ async fn sign_up_with_taken_email_sends_its_owner_a_reset_link(backend: Backend)
     assert_eq!(link.query(), None);
     assert!(is_signed_in(&ada.browser).await, "the session is valid until the link is used");
 
-    reset_password(&server, &message.secret(), NEW).await.expect(200);
+    reset_password(&server, &message.secret(), NEW_PASSWORD).await.expect(200);
     assert!(!is_signed_in(&ada.browser).await);
-    sign_in_with(&server, &ada.email, NEW).await.expect(200);
+    sign_in_with(&server, &ada.email, NEW_PASSWORD).await.expect(200);
 
     deactivate(&admin, &ada).await;
     let before = server.outbox().await.len();
@@ -223,15 +227,15 @@ async fn unverified_password_and_link_stop_once_the_email_owner_resets(backend: 
     let reply = sign_in_with(&server, email, PASSWORD).await;
     reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
 
-    reset_password(&server, &mail[1].secret(), NEW).await.expect(200);
+    reset_password(&server, &mail[1].secret(), NEW_PASSWORD).await.expect(200);
     for wrong in [theirs, PASSWORD] {
         let reply = sign_in_with(&server, email, wrong).await;
         reply.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
     }
-    let answer = sign_in_with(&server, email, NEW).await.expect(200);
+    let answer = sign_in_with(&server, email, NEW_PASSWORD).await.expect(200);
     assert_eq!(answer["user"]["emailVerified"], true);
     // Nor is the link of the first sign-up still valid.
-    confirm(&server.anonymous, &mail[0].secret()).await.assert_problem(401, "INVALID_TOKEN");
+    confirm_email(&server.anonymous, &mail[0].secret()).await.assert_problem(401, "INVALID_TOKEN");
 }
 
 #[apply(on_both_databases)]
@@ -270,7 +274,9 @@ async fn invited_user_verifies_the_email_by_setting_a_password(backend: Backend)
     let message = server.last_mail_to("grace@example.com").await;
     assert_eq!(message.subject, "You have an account at Portcullis");
     // Nor does it end the invitation early.
-    reset_password(&server, &link, NEW).await.expect(200);
-    reset_password(&server, &message.secret(), NEW).await.assert_problem(400, "INVALID_TOKEN");
-    sign_in_with(&server, "grace@example.com", NEW).await.expect(200);
+    reset_password(&server, &link, NEW_PASSWORD).await.expect(200);
+    reset_password(&server, &message.secret(), NEW_PASSWORD)
+        .await
+        .assert_problem(400, "INVALID_TOKEN");
+    sign_in_with(&server, "grace@example.com", NEW_PASSWORD).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! POST /api/projects
+//! `POST /api/projects`
 
 use reqwest::Method;
 
@@ -19,7 +19,7 @@ async fn create_project_reports_all_invalid_fields_at_once(backend: Backend) {
 async fn create_project_with_malformed_json_reports_line_and_column(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let broken: [(&[u8], &str); 6] = [
+    let malformed: [(&[u8], &str); 6] = [
         (b"{", "line 1, column 1"),
         (b"{\n  \"name\": oops}", "line 2, column 11"),
         (b"{\"name\": \"x\"} {}", "line 1, column 15"),
@@ -27,7 +27,7 @@ async fn create_project_with_malformed_json_reports_line_and_column(backend: Bac
         (b"{\"name\": \"\xff\"}", "line 1, column"),
         (b"\0", "line 1, column 1"),
     ];
-    for (bytes, place) in broken {
+    for (bytes, position) in malformed {
         let request = ada
             .browser
             .request(Method::POST, PATH)
@@ -35,7 +35,7 @@ async fn create_project_with_malformed_json_reports_line_and_column(backend: Bac
             .body(bytes);
         let problem = Reply::of(request).await.assert_problem(400, "BAD_REQUEST");
         let text = String::from_utf8_lossy(bytes);
-        assert!(problem["detail"].as_str().unwrap().contains(place), "{text}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(position), "{text}: {problem}");
     }
 }
 
@@ -43,8 +43,10 @@ async fn create_project_with_malformed_json_reports_line_and_column(backend: Bac
 async fn create_project_without_json_content_type_is_unsupported_media_type(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json"] {
-        let request = ada.browser.request(Method::POST, PATH).header("Content-Type", kind);
+    for content_type in
+        ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json"]
+    {
+        let request = ada.browser.request(Method::POST, PATH).header("Content-Type", content_type);
         let reply = Reply::of(request.body(r#"{"name": "x"}"#)).await;
         reply.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     }
@@ -62,7 +64,7 @@ async fn create_project_without_json_content_type_is_unsupported_media_type(back
 async fn create_project_with_body_over_64_kib_is_payload_too_large(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let of = |length: usize| {
+    let request_of_length = |length: usize| {
         let body = format!(r#"{{"name": "x"{}}}"#, " ".repeat(length - 13));
         assert_eq!(body.len(), length);
         ada.browser
@@ -70,8 +72,8 @@ async fn create_project_with_body_over_64_kib_is_payload_too_large(backend: Back
             .header("Content-Type", "application/json")
             .body(body)
     };
-    Reply::of(of(64 * 1024 + 1)).await.assert_problem(413, "payload_too_large");
-    Reply::of(of(64 * 1024)).await.expect(201);
+    Reply::of(request_of_length(64 * 1024 + 1)).await.assert_problem(413, "payload_too_large");
+    Reply::of(request_of_length(64 * 1024)).await.expect(201);
 }
 
 #[apply(on_both_databases)]
@@ -80,14 +82,14 @@ async fn create_project_returns_its_location(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let body = json!({ "name": "Analytical Engine", "description": "It\n\tweaves.\r\n" });
     let reply = ada.browser.post(PATH, body).await;
-    let place = reply.header("location").unwrap().to_owned();
-    let made = reply.expect(201);
+    let location = reply.header("location").unwrap().to_owned();
+    let created = reply.expect(201);
     let now = server.now().to_string();
-    assert_eq!(place, format!("{PATH}/{}", made["id"].as_str().unwrap()));
+    assert_eq!(location, format!("{PATH}/{}", created["id"].as_str().unwrap()));
     assert_eq!(
-        made,
+        created,
         json!({
-            "id": made["id"],
+            "id": created["id"],
             "name": "Analytical Engine",
             "shortName": null,
             "description": "It\n\tweaves.\r\n",
@@ -98,7 +100,7 @@ async fn create_project_returns_its_location(backend: Backend) {
             "updatedAt": now,
         })
     );
-    assert_eq!(ada.browser.get(&place).await.expect(200), made);
+    assert_eq!(ada.browser.get(&location).await.expect(200), created);
 }
 
 #[apply(on_both_databases)]
@@ -107,23 +109,23 @@ async fn create_project_keeps_a_name_in_any_script(backend: Backend) {
     let ada = server.sign_up("ada").await;
     for name in ["x", " Ada's ", "Ünïcödé", "機関", "'; DROP TABLE projects; --", &"🦀".repeat(100)]
     {
-        let made = ada.browser.post(PATH, json!({ "name": name })).await.expect(201);
-        assert_eq!(made["name"], name);
-        assert_eq!(made["description"], Value::Null);
-        let place = format!("{PATH}/{}", made["id"].as_str().unwrap());
-        assert_eq!(ada.browser.get(&place).await.expect(200), made);
+        let created = ada.browser.post(PATH, json!({ "name": name })).await.expect(201);
+        assert_eq!(created["name"], name);
+        assert_eq!(created["description"], Value::Null);
+        let path = format!("{PATH}/{}", created["id"].as_str().unwrap());
+        assert_eq!(ada.browser.get(&path).await.expect(200), created);
     }
 }
 
-/// A newer version may know another; `faults::rows` has the same for roles and scopes.
+/// A newer version may store a status that this one does not know. `faults::rows` tests the same for roles and scopes.
 #[apply(on_both_databases)]
 async fn unknown_project_status_is_shown_unchanged(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.browser.post(PATH, json!({ "name": "x" })).await.expect(201);
+    let created = ada.browser.post(PATH, json!({ "name": "x" })).await.expect(201);
     execute(&server, "UPDATE projects SET status = 'archived'").await;
-    let place = format!("{PATH}/{}", made["id"].as_str().unwrap());
-    let renamed = ada.browser.patch(&place, json!({ "name": "y" })).await.expect(200);
+    let path = format!("{PATH}/{}", created["id"].as_str().unwrap());
+    let renamed = ada.browser.patch(&path, json!({ "name": "y" })).await.expect(200);
     assert_eq!(renamed["status"], "archived");
     assert_eq!(ada.browser.get(PATH).await.expect(200)["items"], json!([renamed]));
 }

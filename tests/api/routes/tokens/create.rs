@@ -1,4 +1,4 @@
-//! POST /api/tokens
+//! `POST /api/tokens`
 
 use portcullis::{
     store::users::Role,
@@ -13,7 +13,7 @@ async fn create_token_with_token_is_forbidden(backend: Backend) {
     let admin = server.sign_up_admin("admin").await;
     for scopes in [&["read"] as &[_], &["write"], &["read", "write", "admin"]] {
         let script = admin.token(scopes).await;
-        script.post(PATH, json!({ "name": "sister" })).await.assert_problem(403, "cookie_required");
+        script.post(PATH, json!({ "name": "other" })).await.assert_problem(403, "cookie_required");
     }
     let list = admin.browser.get(PATH).await.expect(200);
     assert_eq!(list["items"].as_array().unwrap().len(), 3);
@@ -51,13 +51,13 @@ async fn create_token_defaults_to_read_and_write_without_expiry(backend: Backend
     let reply = ada.browser.post(PATH, json!({ "name": "deploy script" })).await;
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let location = reply.header("location").unwrap().to_owned();
-    let made = reply.expect(201);
-    assert_eq!(location, place(&made));
-    let token = made["token"].as_str().unwrap();
+    let created = reply.expect(201);
+    assert_eq!(location, token_path(&created));
+    let token = created["token"].as_str().unwrap();
     assert_eq!(
-        view(&made),
+        public_token(&created),
         json!({
-            "id": made["id"],
+            "id": created["id"],
             "name": "deploy script",
             "prefix": token[.."sk_live_".len() + 4],
             "scopes": ["read", "write"],
@@ -72,7 +72,7 @@ async fn create_token_defaults_to_read_and_write_without_expiry(backend: Backend
     assert_eq!(token.len(), "sk_live_".len() + 32 + 6);
 
     server.advance(days(36_500));
-    let script = holder(&server, &made);
+    let script = token_caller(&server, &created);
     let me = script.get("/api/me").await.expect(200);
     assert_eq!(me["user"]["id"], ada.id.as_str());
     assert_eq!(me["scopes"], json!(["read", "write"]));
@@ -83,23 +83,23 @@ async fn create_token_defaults_to_read_and_write_without_expiry(backend: Backend
 async fn token_may_do_only_what_its_scopes_allow(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    for (asked, held) in [
+    for (requested, granted) in [
         (json!(["read"]), json!(["read"])),
         (json!(["write"]), json!(["write"])),
         (json!(["admin"]), json!(["admin"])),
         (json!(["admin", "read"]), json!(["read", "admin"])),
         (json!(["write", "write"]), json!(["write"])),
     ] {
-        let made = admin.create_token(json!({ "name": "x", "scopes": asked })).await;
-        assert_eq!(made["scopes"], held);
-        let script = holder(&server, &made);
-        let holds = |scope: &str| held.as_array().unwrap().contains(&json!(scope));
+        let created = admin.create_token(json!({ "name": "x", "scopes": requested })).await;
+        assert_eq!(created["scopes"], granted);
+        let script = token_caller(&server, &created);
+        let has_scope = |scope: &str| granted.as_array().unwrap().contains(&json!(scope));
         let status = |allowed, success| if allowed { success } else { 403 };
-        script.get("/api/projects").await.expect(status(holds("read"), 200));
+        script.get("/api/projects").await.expect(status(has_scope("read"), 200));
         let project = json!({ "name": "x" });
-        script.post("/api/projects", project).await.expect(status(holds("write"), 201));
+        script.post("/api/projects", project).await.expect(status(has_scope("write"), 201));
         let admins = script.get("/api/admin/users").await;
-        admins.expect(status(holds("read") && holds("admin"), 200));
+        admins.expect(status(has_scope("read") && has_scope("admin"), 200));
     }
 }
 
@@ -109,10 +109,10 @@ async fn token_expires_exactly_at_its_expiry_time(backend: Backend) {
     let ada = server.sign_up("ada").await;
     for number in [1, 3650] {
         let body = json!({ "name": "x", "expiresInDays": number });
-        let made = server.sign_in(&ada).await.post(PATH, body).await.expect(201);
+        let created = server.sign_in(&ada).await.post(PATH, body).await.expect(201);
         let end = server.now() + days(number);
-        assert_eq!(made["expiresAt"], end.to_string());
-        let script = holder(&server, &made);
+        assert_eq!(created["expiresAt"], end.to_string());
+        let script = token_caller(&server, &created);
         server.clock.set(end - seconds(1));
         script.get("/api/me").await.expect(200);
         server.clock.set(end);
@@ -130,25 +130,25 @@ async fn create_token_expiry_is_limited_by_max_token_days(backend: Backend) {
         assert_eq!(problem["errors"][0]["field"], "expiresInDays");
         assert!(problem["errors"][0]["message"].as_str().unwrap().contains("30"), "{problem}");
     }
-    for (asked, granted) in [(json!(null), 30), (json!(30), 30), (json!(7), 7)] {
-        let made = ada.create_token(json!({ "name": "x", "expiresInDays": asked })).await;
-        assert_eq!(made["expiresAt"], (server.now() + days(granted)).to_string());
+    for (requested, granted) in [(json!(null), 30), (json!(30), 30), (json!(7), 7)] {
+        let created = ada.create_token(json!({ "name": "x", "expiresInDays": requested })).await;
+        assert_eq!(created["expiresAt"], (server.now() + days(granted)).to_string());
     }
-    let made = ada.create_token(json!({ "name": "nobody said" })).await;
-    assert_eq!(made["expiresAt"], (server.now() + days(30)).to_string());
+    let created = ada.create_token(json!({ "name": "default expiry" })).await;
+    assert_eq!(created["expiresAt"], (server.now() + days(30)).to_string());
 }
 
 #[apply(on_both_databases)]
 async fn create_token_uses_the_configured_prefix(backend: Backend) {
     let server = backend.start_with(&["--token-prefix", "acme_"]).await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "x" })).await;
-    let token = made["token"].as_str().unwrap();
+    let created = ada.create_token(json!({ "name": "x" })).await;
+    let token = created["token"].as_str().unwrap();
     assert!(token.starts_with("acme_"));
-    assert_eq!(made["prefix"], token[.."acme_".len() + 4]);
-    holder(&server, &made).get("/api/me").await.expect(200);
-    let another = server.anonymous.with_token(&Server::unknown_token());
-    another.get("/api/me").await.assert_problem(401, "token_malformed");
+    assert_eq!(created["prefix"], token[.."acme_".len() + 4]);
+    token_caller(&server, &created).get("/api/me").await.expect(200);
+    let other_prefix = server.anonymous.with_token(&Server::unknown_token());
+    other_prefix.get("/api/me").await.assert_problem(401, "token_malformed");
 }
 
 #[apply(on_both_databases)]
@@ -156,18 +156,18 @@ async fn create_token_shows_the_token_once_and_never_stores_it(backend: Backend)
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let admin = server.sign_up_admin("admin").await;
-    let made = ada.create_token(json!({ "name": "secret keeper" })).await;
-    let token = made["token"].as_str().unwrap().to_owned();
-    let script = holder(&server, &made);
-    let here = place(&made);
+    let created = ada.create_token(json!({ "name": "secret keeper" })).await;
+    let token = created["token"].as_str().unwrap().to_owned();
+    let script = token_caller(&server, &created);
+    let path = token_path(&created);
     let replies = [
         script.get("/api/me").await,
         script.get("/api/auth/get-session").await,
         script.get(PATH).await,
-        script.get(&here).await,
+        script.get(&path).await,
         ada.browser.get(PATH).await,
-        ada.browser.get(&here).await,
-        ada.browser.patch(&here, json!({ "name": "keeper of secrets" })).await,
+        ada.browser.get(&path).await,
+        ada.browser.patch(&path, json!({ "name": "keeper of secrets" })).await,
         admin.browser.get("/api/admin/tokens").await,
         admin.browser.get("/api/admin/audit-events").await,
         script.post("/api/projects", json!({})).await,
@@ -175,7 +175,7 @@ async fn create_token_shows_the_token_once_and_never_stores_it(backend: Backend)
         script.delete("/api/tokens/current").await,
         script.get("/api/me").await,
     ];
-    // All but its first characters, which may be shown.
+    // Without the first characters, which are shown as the prefix.
     let secret = &token["sk_live_".len() + 4..];
     for reply in &replies {
         assert!(!reply.text.contains(secret), "{}", reply.text);
@@ -186,8 +186,8 @@ async fn create_token_shows_the_token_once_and_never_stores_it(backend: Backend)
     server.state.last_used.flush(&server.state.store).await.unwrap();
     let stored = dump(&server).await;
     let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-    assert!(stored.contains("keeper of secrets"), "the row is in what was searched");
-    assert!(stored.contains(made["prefix"].as_str().unwrap()));
+    assert!(stored.contains("keeper of secrets"), "the dump contains the row of the token");
+    assert!(stored.contains(created["prefix"].as_str().unwrap()));
     assert!(!stored.contains(secret));
     assert!(!stored.to_ascii_lowercase().contains(&hex));
 }
@@ -198,9 +198,9 @@ async fn create_token_returns_a_unique_token_each_time(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let mut seen = std::collections::HashSet::new();
     for _ in 0..20 {
-        let made = ada.create_token(json!({ "name": "the same" })).await;
-        assert!(seen.insert(made["token"].as_str().unwrap()[8..40].to_owned()));
-        assert!(seen.insert(made["id"].as_str().unwrap().to_owned()));
+        let created = ada.create_token(json!({ "name": "the same" })).await;
+        assert!(seen.insert(created["token"].as_str().unwrap()[8..40].to_owned()));
+        assert!(seen.insert(created["id"].as_str().unwrap().to_owned()));
     }
 }
 
@@ -214,24 +214,24 @@ async fn concurrent_deactivation_invalidates_a_token_created_meanwhile(backend: 
     for round in 0..rounds(20) {
         let revoke = round % 2 == 0;
         let browser = server.sign_in(&ada).await;
-        let (made, locked) = tokio::join!(
+        let (created, deactivated) = tokio::join!(
             browser.post(PATH, json!({ "name": "raced" })),
             admin.browser.post(&deactivate, json!({ "revokeCredentials": revoke }))
         );
-        locked.expect(200);
+        deactivated.expect(200);
         browser.post(PATH, json!({ "name": "late" })).await.assert_problem(401, "UNAUTHORIZED");
-        let script = match made.status.as_u16() {
-            201 => Some(holder(&server, &made.json())),
+        let script = match created.status.as_u16() {
+            201 => Some(token_caller(&server, &created.json())),
             _ => None,
         };
         match &script {
             Some(script) => script.get("/api/me").await.assert_problem(401, "token_invalid"),
-            None => made.assert_problem(401, "UNAUTHORIZED"),
+            None => created.assert_problem(401, "UNAUTHORIZED"),
         };
         admin.browser.post(&reactivate, json!({})).await.expect(200);
         if let Some(script) = script {
-            let works = if revoke { 401 } else { 200 };
-            script.get("/api/me").await.expect(works);
+            let expected = if revoke { 401 } else { 200 };
+            script.get("/api/me").await.expect(expected);
         }
     }
 }
@@ -244,16 +244,16 @@ async fn concurrent_demotion_leaves_a_new_admin_token_without_admin_access(backe
     let user = format!("/api/admin/users/{}", ada.id);
     for _ in 0..rounds(20) {
         let body = json!({ "name": "raced", "scopes": ["read", "admin"] });
-        let (made, demoted) = tokio::join!(
+        let (created, demoted) = tokio::join!(
             ada.browser.post(PATH, body),
             admin.browser.patch(&user, json!({ "role": "user" }))
         );
         demoted.expect(200);
-        if made.status == 201 {
-            let script = holder(&server, &made.json());
+        if created.status == 201 {
+            let script = token_caller(&server, &created.json());
             script.get("/api/admin/users").await.assert_problem(403, "admin_required");
         } else {
-            assert!(made.status.is_client_error(), "{made:?}");
+            assert!(created.status.is_client_error(), "{created:?}");
         }
         ada = server.make_admin(ada).await;
     }

@@ -1,4 +1,4 @@
-//! GET /api/tokens
+//! `GET /api/tokens`
 
 use portcullis::time::{days, seconds};
 
@@ -18,7 +18,7 @@ async fn list_tokens_shows_active_expired_and_revoked_states(backend: Backend) {
     assert_eq!(states().await, ["active", "active", "active"]);
 
     let revoked_at = server.now().to_string();
-    ada.browser.delete(&place(&revoked)).await.expect(204);
+    ada.browser.delete(&token_path(&revoked)).await.expect(204);
     server.clock.set(server.now() + days(1) - seconds(1));
     assert_eq!(states().await, ["active", "active", "revoked"]);
     server.advance(seconds(1));
@@ -34,33 +34,37 @@ async fn list_tokens_shows_active_expired_and_revoked_states(backend: Backend) {
 async fn token_last_used_is_updated_at_most_once_a_minute(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "x" })).await;
-    let script = holder(&server, &made);
-    let used = async || {
+    let created = ada.create_token(json!({ "name": "x" })).await;
+    let script = token_caller(&server, &created);
+    let last_used_at = async || {
         server.state.last_used.flush(&server.state.store).await.unwrap();
         ada.browser.get(PATH).await.expect(200)["items"][0]["lastUsedAt"].clone()
     };
-    assert_eq!(used().await, Value::Null);
+    assert_eq!(last_used_at().await, Value::Null);
 
     let first = server.now();
     script.get("/api/me").await.expect(200);
-    assert_eq!(used().await, first.to_string());
+    assert_eq!(last_used_at().await, first.to_string());
     server.clock.set(first + seconds(59));
     script.get("/api/me").await.expect(200);
-    assert_eq!(used().await, first.to_string(), "a use within the minute is not worth a write");
+    assert_eq!(
+        last_used_at().await,
+        first.to_string(),
+        "a second use within a minute is not recorded"
+    );
     server.clock.set(first + seconds(60));
     script.get("/api/projects").await.expect(200);
-    assert_eq!(used().await, (first + seconds(60)).to_string());
+    assert_eq!(last_used_at().await, (first + seconds(60)).to_string());
 }
 
 #[apply(on_both_databases)]
 async fn expired_token_use_does_not_update_last_used(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "x", "expiresInDays": 1 })).await;
+    let created = ada.create_token(json!({ "name": "x", "expiresInDays": 1 })).await;
     server.advance(days(1));
-    holder(&server, &made).get("/api/me").await.assert_problem(401, "token_expired");
+    token_caller(&server, &created).get("/api/me").await.assert_problem(401, "token_expired");
     server.state.last_used.flush(&server.state.store).await.unwrap();
-    let shown = ada.browser.get(&place(&made)).await.expect(200);
+    let shown = ada.browser.get(&token_path(&created)).await.expect(200);
     assert_eq!(shown["lastUsedAt"], Value::Null);
 }

@@ -1,4 +1,4 @@
-//! DELETE /api/tokens/{id} and DELETE /api/tokens/current
+//! `DELETE /api/tokens/{id}` and `DELETE /api/tokens/current`
 
 use portcullis::time::days;
 
@@ -10,22 +10,22 @@ const CURRENT: &str = "/api/tokens/current";
 async fn revoke_token_without_credentials_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    server.anonymous.delete(&place(&made)).await.assert_problem(401, "UNAUTHORIZED");
+    let created = ada.create_token(json!({ "name": "script" })).await;
+    server.anonymous.delete(&token_path(&created)).await.assert_problem(401, "UNAUTHORIZED");
     server.anonymous.delete(CURRENT).await.assert_problem(401, "UNAUTHORIZED");
-    holder(&server, &made).get("/api/me").await.expect(200);
+    token_caller(&server, &created).get("/api/me").await.expect(200);
 }
 
 #[apply(on_both_databases)]
 async fn revoke_token_with_another_token_is_forbidden(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let sister = admin.create_token(json!({ "name": "sister" })).await;
+    let other_token = admin.create_token(json!({ "name": "other" })).await;
     for scopes in [&["read"] as &[_], &["write"], &["read", "write", "admin"]] {
         let script = admin.token(scopes).await;
-        script.delete(&place(&sister)).await.assert_problem(403, "cookie_required");
+        script.delete(&token_path(&other_token)).await.assert_problem(403, "cookie_required");
     }
-    holder(&server, &sister).get("/api/me").await.expect(200);
+    token_caller(&server, &other_token).get("/api/me").await.expect(200);
 }
 
 #[apply(on_both_databases)]
@@ -44,16 +44,16 @@ async fn revoke_token_with_expired_or_revoked_token_is_unauthorized(backend: Bac
     let ada = server.sign_up("ada").await;
     let revoked = ada.create_token(json!({ "name": "revoked" })).await;
     let expired = ada.create_token(json!({ "name": "expired", "expiresInDays": 1 })).await;
-    let sister = ada.create_token(json!({ "name": "sister" })).await;
-    ada.browser.delete(&place(&revoked)).await.expect(204);
+    let other_token = ada.create_token(json!({ "name": "other" })).await;
+    ada.browser.delete(&token_path(&revoked)).await.expect(204);
     server.advance(days(1));
-    for (dead, code) in [(&revoked, "token_invalid"), (&expired, "token_expired")] {
-        let script = holder(&server, dead);
+    for (token, code) in [(&revoked, "token_invalid"), (&expired, "token_expired")] {
+        let script = token_caller(&server, token);
         script.delete(CURRENT).await.assert_problem(401, code);
-        script.delete(&place(&sister)).await.assert_problem(401, code);
+        script.delete(&token_path(&other_token)).await.assert_problem(401, code);
     }
-    holder(&server, &sister).get("/api/me").await.expect(200);
-    let shown = ada.browser.get(&place(&expired)).await.expect(200);
+    token_caller(&server, &other_token).get("/api/me").await.expect(200);
+    let shown = ada.browser.get(&token_path(&expired)).await.expect(200);
     assert_eq!(shown["state"], "expired");
 }
 
@@ -61,46 +61,46 @@ async fn revoke_token_with_expired_or_revoked_token_is_unauthorized(backend: Bac
 async fn revoked_token_is_unauthorized_and_other_tokens_still_work(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "gone" })).await;
-    let sister = ada.create_token(json!({ "name": "sister" })).await;
-    let script = holder(&server, &made);
+    let created = ada.create_token(json!({ "name": "script" })).await;
+    let other_token = ada.create_token(json!({ "name": "other" })).await;
+    let script = token_caller(&server, &created);
     script.get("/api/me").await.expect(200);
-    ada.browser.delete(&place(&made)).await.expect(204);
+    ada.browser.delete(&token_path(&created)).await.expect(204);
     script.get("/api/me").await.assert_problem(401, "token_invalid");
-    let shown = ada.browser.get(&place(&made)).await.expect(200);
+    let shown = ada.browser.get(&token_path(&created)).await.expect(200);
     assert_eq!(shown["state"], "revoked");
     assert_eq!(shown["revokedAt"], server.now().to_string());
-    holder(&server, &sister).get("/api/me").await.expect(200);
+    token_caller(&server, &other_token).get("/api/me").await.expect(200);
 }
 
 #[apply(on_both_databases)]
 async fn revoke_token_is_idempotent_and_keeps_the_first_date(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "gone" })).await;
+    let created = ada.create_token(json!({ "name": "script" })).await;
     let first = server.now().to_string();
-    ada.browser.delete(&place(&made)).await.expect(204);
-    // By a session that is not fresh any more: to revoke needs no password.
+    ada.browser.delete(&token_path(&created)).await.expect(204);
+    // Revoking a token does not require a fresh session.
     server.advance(days(2));
-    ada.browser.delete(&place(&made)).await.expect(204);
-    assert_eq!(ada.browser.get(&place(&made)).await.expect(200)["revokedAt"], first);
+    ada.browser.delete(&token_path(&created)).await.expect(204);
+    assert_eq!(ada.browser.get(&token_path(&created)).await.expect(200)["revokedAt"], first);
 }
 
 #[apply(on_both_databases)]
 async fn revoke_current_token_works_with_any_scope(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    let sister = admin.token(&["read"]).await;
+    let other_token = admin.token(&["read"]).await;
     for scopes in [&["read"] as &[_], &["write"], &["admin"], &["read", "write", "admin"]] {
-        let made = admin.create_token(json!({ "name": "gone", "scopes": scopes })).await;
-        let script = holder(&server, &made);
+        let created = admin.create_token(json!({ "name": "script", "scopes": scopes })).await;
+        let script = token_caller(&server, &created);
         script.delete(CURRENT).await.expect(204);
         script.delete(CURRENT).await.assert_problem(401, "token_invalid");
         script.get("/api/me").await.assert_problem(401, "token_invalid");
-        let shown = admin.browser.get(&place(&made)).await.expect(200);
+        let shown = admin.browser.get(&token_path(&created)).await.expect(200);
         assert_eq!(shown["state"], "revoked");
     }
-    sister.get("/api/me").await.expect(200);
+    other_token.get("/api/me").await.expect(200);
 }
 
 #[apply(on_both_databases)]

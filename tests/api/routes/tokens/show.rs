@@ -1,4 +1,4 @@
-//! GET /api/tokens/{id}
+//! `GET /api/tokens/{id}`
 
 use super::*;
 
@@ -6,8 +6,8 @@ use super::*;
 async fn show_token_to_its_owner_returns_everything_but_the_token(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let made = ada.create_token(json!({ "name": "hers" })).await;
-    for caller in [&ada.browser, &holder(&server, &made)] {
-        assert_eq!(caller.get(&place(&made)).await.expect(200), view(&made));
+    let created = ada.create_token(json!({ "name": "script" })).await;
+    for caller in [&ada.browser, &token_caller(&server, &created)] {
+        assert_eq!(caller.get(&token_path(&created)).await.expect(200), public_token(&created));
     }
 }

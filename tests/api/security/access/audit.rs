@@ -1,11 +1,12 @@
-//! The sweep of the audit log: each operation below `/api/admin` that changes something leaves one event, which names the
-//! admin, and one that changes nothing leaves none. There is no list of operations here.
+//! Audit log: each operation under `/api/admin` that changes something records one event, with the admin as its actor,
+//! and a rejected one records none. There is no list of operations: a new one is covered as soon as it is in the
+//! document.
 
 use portcullis::store::page::new_id;
 
 use super::*;
 
-/// The admin of each event, the oldest event first.
+/// Returns the actor of each event, oldest first.
 async fn actors(server: &Server) -> Vec<String> {
     let sql = "SELECT coalesce(actor_id, '') AS value FROM audit_events ORDER BY id";
     select(server, sql).await
@@ -17,7 +18,7 @@ async fn admin_write_records_one_audit_event_and_a_rejected_one_none(backend: Ba
     assert!(writes >= 9, "only {writes} operations were found");
 }
 
-/// Calls each operation below `/api/admin` that changes something, and compares the audit log before and after. Returns
+/// Calls each operation under `/api/admin` that changes something, and compares the audit log before and after. Returns
 /// the number of these operations.
 async fn assert_writes_are_audited(backend: Backend, operations: &[Operation<'_>]) -> usize {
     let server = backend.start().await;
@@ -37,7 +38,7 @@ async fn assert_writes_are_audited(backend: Backend, operations: &[Operation<'_>
             wrong.push(format!("{}: events by {:?}", operation.id, &after[before.len()..]));
         }
 
-        // Of a thing that is not there.
+        // An item that does not exist.
         if operation.path.contains("{id}") {
             let path = operation.path.replace("{id}", &new_id());
             let mut request = admin.browser.request(operation.method.clone(), &path);
@@ -46,15 +47,15 @@ async fn assert_writes_are_audited(backend: Backend, operations: &[Operation<'_>
             }
             Reply::of(request).await.assert_problem(404, "not_found");
         }
-        // By a user who is no admin.
+        // A caller who is not an admin.
         let (_, request) = prepare(&server, operation, operations, Case::Cookie).await;
         let before = actors(&server).await.len().max(after.len());
         Reply::of(request).await.assert_problem(403, "admin_required");
         if actors(&server).await.len() != before {
-            wrong.push(format!("{}: an event although nothing was done", operation.id));
+            wrong.push(format!("{}: a rejected request recorded an event", operation.id));
         }
     }
-    println!("{} operations leave one event each", writes.len());
+    println!("{} operations record one event each", writes.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     writes.len()
 }

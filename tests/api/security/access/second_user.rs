@@ -1,12 +1,12 @@
-//! The sweep of the second user: what belongs to one user is not there for another, by cookie and by token, and stays as
-//! it is. There is no list of operations here: one whose path has an id is covered the moment it exists, and fails
-//! where the sweep cannot make a thing for it.
+//! Object-level authorization: the items of a user are not found by other users, by cookie or by token, and stay
+//! unchanged. There is no list of operations: one whose path has an id is covered as soon as it is in the document, and
+//! fails where the test cannot create an item for it.
 
 use portcullis::time::seconds;
 
 use super::*;
 
-/// Each table whose rows have an id, with its columns.
+/// Returns each table whose rows have an id, with its columns.
 fn columns() -> Vec<(String, Vec<String>)> {
     let mut tables: Vec<(String, Vec<String>)> = Vec::new();
     for (table, column, ..) in crate::contract::schema::declared() {
@@ -19,7 +19,7 @@ fn columns() -> Vec<(String, Vec<String>)> {
     tables
 }
 
-/// All columns of the row that has this id, in whichever table it is.
+/// Returns all columns of the row with this id, from any table.
 async fn row(server: &Server, backend: Backend, id: &str) -> String {
     let quote = match backend {
         Backend::Sqlite => |column: &String| format!("quote({column})"),
@@ -33,27 +33,29 @@ async fn row(server: &Server, backend: Backend, id: &str) -> String {
         );
         rows.extend(select(server, &sql).await);
     }
-    assert_eq!(rows.len(), 1, "{id} is one row: {rows:?}");
+    assert_eq!(rows.len(), 1, "one row has the id {id}: {rows:?}");
     rows.remove(0)
 }
 
 impl Operation<'_> {
-    /// Whether it is about things of the user who asks: not open to anybody, and not for admins alone.
+    /// Returns whether it acts on the caller's own items: it requires authentication, but not an admin.
     fn is_for_owners(&self) -> bool {
         let security = self.value["security"].as_array().unwrap();
-        let is_for_anybody = security.is_empty() || security.contains(&json!({}));
-        let is_for_admins = security.iter().any(|demand| *demand == json!({ "cookie": ["admin"] }));
-        !is_for_anybody && !is_for_admins
+        let is_public = security.is_empty() || security.contains(&json!({}));
+        let requires_admin =
+            security.iter().any(|requirement| *requirement == json!({ "cookie": ["admin"] }));
+        !is_public && !requires_admin
     }
 
-    /// What another user is answered: a token may be refused for what it is, which says nothing of the thing.
-    fn status_for_strangers(&self, scheme: &str) -> u16 {
+    /// Returns the status for another user. A token is rejected before the item is looked up where only cookies are
+    /// accepted.
+    fn status_for_other_users(&self, scheme: &str) -> u16 {
         let security = self.value["security"].as_array().unwrap();
-        if security.iter().any(|demand| demand.get(scheme).is_some()) { 404 } else { 403 }
+        if security.iter().any(|requirement| requirement.get(scheme).is_some()) { 404 } else { 403 }
     }
 
-    /// Whether it cannot be called as it stands: it follows a link.
-    fn needs_a_query(&self) -> bool {
+    /// Returns whether it requires a query parameter, as operations that follow a link do.
+    fn requires_query_parameter(&self) -> bool {
         let parameters = self.value["parameters"].as_array().map_or(&[][..], Vec::as_slice);
         parameters.iter().any(|parameter| parameter["required"] == true)
     }
@@ -80,17 +82,17 @@ async fn assert_items_are_not_found_for_others(
 ) -> usize {
     let server = backend.start().await;
     let owner = server.sign_up("owner").await;
-    let stranger = server.sign_up("stranger").await;
+    let other_user = server.sign_up("other").await;
     let admin = server.sign_up_admin("admin").await;
-    let token = stranger.token(&["read", "write"]).await;
+    let token = other_user.token(&["read", "write"]).await;
     let mut covered = 0;
     let mut wrong = Vec::new();
     for operation in operations.iter().filter(|operation| operation.is_for_owners()) {
         let Some((collection, rest)) = operation.path.split_once("/{") else { continue };
         let rest = rest.strip_prefix("id}").filter(|rest| !rest.contains('{'));
-        let rest = rest.unwrap_or_else(|| panic!("the sweep cannot fill in {}", operation.path));
-        for (who, caller, scheme) in [
-            ("another user's cookie", &stranger.browser, "cookie"),
+        let rest = rest.unwrap_or_else(|| panic!("the test cannot fill in {}", operation.path));
+        for (description, caller, scheme) in [
+            ("another user's cookie", &other_user.browser, "cookie"),
             ("another user's token", &token, "bearer"),
             ("an admin's cookie", &admin.browser, "cookie"),
         ] {
@@ -99,14 +101,17 @@ async fn assert_items_are_not_found_for_others(
             let before = row(&server, backend, &id).await;
             server.advance(seconds(1));
             let reply = Reply::of(operation.request(caller, &path)).await;
-            let expected = operation.status_for_strangers(scheme);
+            let expected = operation.status_for_other_users(scheme);
             if reply.status != expected {
                 let (id, text) = (operation.id, &reply.text);
-                wrong.push(format!("{id} by {who}: {}, not {expected}: {text}", reply.status));
+                wrong.push(format!(
+                    "{id} by {description}: {}, not {expected}: {text}",
+                    reply.status
+                ));
             } else if row(&server, backend, &id).await != before {
-                wrong.push(format!("{} by {who}: the row was changed", operation.id));
+                wrong.push(format!("{} by {description}: the row was changed", operation.id));
             } else {
-                // It is there for its owner.
+                // The owner's request succeeds.
                 let reply = Reply::of(operation.request(&owner.browser, &path)).await;
                 let (id, text) = (operation.id, &reply.text);
                 assert_eq!(reply.status, operation.success(), "{id} by its owner: {text}");
@@ -128,11 +133,11 @@ async fn list_contains_no_resource_of_another_user(backend: Backend) {
 async fn assert_lists_show_no_items_of_others(backend: Backend, operations: &[Operation<'_>]) {
     let server = backend.start().await;
     let owner = server.sign_up("owner").await;
-    let stranger = server.sign_up("stranger").await;
-    let mut things = vec![owner.id.clone(), owner.email.clone()];
+    let other_user = server.sign_up("other").await;
+    let mut private_values = vec![owner.id.clone(), owner.email.clone()];
     for operation in operations.iter().filter(|operation| operation.is_for_owners()) {
         if let Some((collection, "id}")) = operation.path.split_once("/{") {
-            things.push(make(&server, &owner, collection, operations, "second").await);
+            private_values.push(make(&server, &owner, collection, operations, "second").await);
         }
     }
     let mut seen_by_owner = BTreeSet::new();
@@ -140,14 +145,19 @@ async fn assert_lists_show_no_items_of_others(backend: Backend, operations: &[Op
         operation.is_for_owners()
             && operation.method == Method::GET
             && !operation.path.contains('{')
-            && !operation.needs_a_query()
+            && !operation.requires_query_parameter()
     }) {
-        let theirs = owner.browser.get(operation.path).await;
-        seen_by_owner.extend(things.iter().filter(|thing| theirs.text.contains(*thing)));
-        let reply = stranger.browser.get(operation.path).await;
+        let reply = owner.browser.get(operation.path).await;
+        seen_by_owner.extend(private_values.iter().filter(|value| reply.text.contains(*value)));
+        let reply = other_user.browser.get(operation.path).await;
         assert_eq!(reply.status, operation.success(), "{}: {}", operation.id, reply.text);
-        let shown: Vec<_> = things.iter().filter(|thing| reply.text.contains(*thing)).collect();
+        let shown: Vec<_> =
+            private_values.iter().filter(|value| reply.text.contains(*value)).collect();
         assert!(shown.is_empty(), "{} shows another user {shown:?}", operation.id);
     }
-    assert_eq!(seen_by_owner, things.iter().collect::<BTreeSet<_>>(), "their owner sees all of it");
+    assert_eq!(
+        seen_by_owner,
+        private_values.iter().collect::<BTreeSet<_>>(),
+        "the owner sees every item"
+    );
 }

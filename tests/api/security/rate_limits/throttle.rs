@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis::store::login_attempts::{self, Origin, Outcome};
+use portcullis::store::login_attempts::{self, AttemptSource, Outcome};
 
 use super::*;
 
@@ -187,7 +187,7 @@ async fn sign_in_waits_for_running_attempts_and_is_then_throttled(backend: Backe
     let server = backend.start_with(&["--max-failed-logins", "1"]).await;
     let ada = server.sign_up("ada").await;
     let right = credentials(&ada.email, PASSWORD);
-    let (store, origin) = (&server.state.store, origin_of(&ada));
+    let (store, origin) = (&server.state.store, attempt_source_of(&ada));
     let begun = login_attempts::reserve(store, origin.clone(), 1, server.now()).await.unwrap();
     // One attempt does not end: a second waits a few seconds, and is then rejected with a short Retry-After.
     let reply = server.anonymous.post(SIGN_IN, right.clone()).await;
@@ -206,6 +206,6 @@ async fn sign_in_waits_for_running_attempts_and_is_then_throttled(backend: Backe
 }
 
 /// Returns the key by which an attempt from the tests' own network is counted.
-fn origin_of(person: &TestUser) -> Origin {
-    Origin::new(&person.email, portcullis::limits::network("127.0.0.1".parse().unwrap()))
+fn attempt_source_of(person: &TestUser) -> AttemptSource {
+    AttemptSource::new(&person.email, portcullis::limits::network("127.0.0.1".parse().unwrap()))
 }

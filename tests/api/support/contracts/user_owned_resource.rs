@@ -1,9 +1,9 @@
-//! The contract of a user-owned resource: only its owner can list, show, update and delete an item, by the cookie or by
-//! a token that has the scope; lists are paginated, and bodies validated.
+//! The contract of a user-owned resource: only its owner can list, show, update and delete an item, by session cookie
+//! or by a token with the scope; lists are paginated, and bodies validated.
 //!
-//! Describe the resource with [`UserOwnedResource`], and add `user_owned_resource!(Tasks);` below. That makes a module
-//! `contract` with the tests that the macro at the end of this file names. For a resource that differs, name the parts
-//! that apply: `user_owned_resource!(ApiTokens: access, list, show);`.
+//! Describe the resource by implementing [`UserOwnedResource`], and add `user_owned_resource!(Tasks);` below. The macro
+//! at the end of this file adds a module `contract` with the tests. Where some do not apply, name the parts that do:
+//! `user_owned_resource!(ApiTokens: access, list, show);`.
 
 mod access;
 mod create;
@@ -21,97 +21,97 @@ use crate::support::{
     BAD_PAGES, Backend, Caller, Reply, TestUser, Value, each, json, pages, rounds,
 };
 
-/// A field, a value that it does not accept, and the message of the error: empty where the JSON parser words it.
+/// A field, an invalid value, and the message of the error, which is empty where the JSON parser determines it.
 pub type InvalidField = (&'static str, Value, &'static str);
 
 /// A resource whose items belong to the user who created them.
 pub trait UserOwnedResource {
-    /// The path of the list. That of an item is this, a slash and the item's `id`.
+    /// The path of the list. The path of an item is `{PATH}/{id}`.
     const PATH: &'static str;
 
-    /// A field of any text, by which the tests tell items apart.
+    /// A text field, by which the tests identify items.
     const LABEL: &'static str;
 
-    /// The fields that a new item must have.
+    /// The required fields of a new item.
     const REQUIRED: &'static [&'static str];
 
-    /// Whether a token with the scope `write` may create, update and delete. Otherwise that needs the cookie.
+    /// Whether a token with the scope `write` may create, update and delete. Otherwise a session cookie is required.
     const TOKENS_MAY_WRITE: bool = true;
 
-    /// The body of a new item with this label.
+    /// Returns the body of a new item with this label.
     fn body(label: &str) -> Value;
 
-    /// Other bodies that are accepted, such as those at the limits of the fields. Each field is shown as it was sent.
+    /// Returns other valid bodies, such as those at the limits of the fields. Each field is shown as it was sent.
     fn valid_bodies() -> Vec<Value>;
 
-    /// Changes that are accepted, one after the other. Each changes the item.
+    /// Returns valid changes, to be applied in this order. Each changes the item.
     fn valid_changes() -> Vec<Value>;
 
-    /// Fields that are rejected in a new item.
+    /// Returns invalid fields of a new item.
     fn invalid_fields() -> Vec<InvalidField>;
 
-    /// Fields that are rejected in a change.
+    /// Returns invalid fields of a change.
     fn invalid_changes() -> Vec<InvalidField> {
         Self::invalid_fields()
     }
 
-    /// Fields that a new item may not have, besides the owner, the id and the dates.
+    /// Returns fields that are unknown in a new item, besides the owner, the id and the dates.
     fn unknown_fields() -> Vec<(&'static str, Value)> {
         Vec::new()
     }
 
-    /// Fields that a change may not have, besides the owner, the id and the dates.
+    /// Returns fields that are unknown in a change, besides the owner, the id and the dates.
     fn unknown_changes() -> Vec<(&'static str, Value)> {
         Self::unknown_fields()
     }
 
-    /// A created item as it is shown later.
+    /// Returns a created item as later responses show it.
     fn shown(created: Value) -> Value {
         created
     }
 }
 
-/// An item of a test.
+/// A created item.
 struct Item {
     path: String,
     id: String,
-    /// As its owner sees it.
+    /// The item as shown to its owner.
     shown: Value,
 }
 
-async fn create<R: UserOwnedResource>(owner: &Caller, label: &str) -> Item {
-    created::<R>(owner.post(R::PATH, R::body(label)).await)
+async fn create_item<R: UserOwnedResource>(owner: &Caller, label: &str) -> Item {
+    created_item::<R>(owner.post(R::PATH, R::body(label)).await)
 }
 
-/// The item of a response to a creation.
-fn created<R: UserOwnedResource>(reply: Reply) -> Item {
+/// Returns the item of a response to a creation.
+fn created_item<R: UserOwnedResource>(reply: Reply) -> Item {
     let path = reply.header("location").expect("the response has a Location").to_owned();
     let shown = R::shown(reply.expect(201));
     Item { path, id: shown["id"].as_str().unwrap().to_owned(), shown }
 }
 
-/// A change that is accepted.
+/// Returns a valid change.
 fn change<R: UserOwnedResource>() -> Value {
     R::valid_changes().swap_remove(0)
 }
 
-/// A body with a field set.
-fn with(mut body: Value, field: &str, value: &Value) -> Value {
+/// Returns a body with a field set.
+fn with_field(mut body: Value, field: &str, value: &Value) -> Value {
     body[field] = value.clone();
     body
 }
 
-async fn items<R: UserOwnedResource>(caller: &Caller) -> Vec<Value> {
+async fn list_items<R: UserOwnedResource>(caller: &Caller) -> Vec<Value> {
     caller.get(R::PATH).await.expect(200)["items"].as_array().unwrap().clone()
 }
 
-/// A request for each operation that reads: list and show.
-fn reads<R: UserOwnedResource>(caller: &Caller, item: &Item) -> Vec<RequestBuilder> {
+/// Returns a request for each operation that reads: list and show.
+fn read_requests<R: UserOwnedResource>(caller: &Caller, item: &Item) -> Vec<RequestBuilder> {
     [R::PATH, &item.path].map(|path| caller.request(Method::GET, path)).into()
 }
 
-/// A request for each operation that writes: create, update and delete.
-fn writes<R: UserOwnedResource>(caller: &Caller, item: &Item) -> Vec<RequestBuilder> {
+/// Returns a request for each operation that writes: create, update and delete.
+fn write_requests<R: UserOwnedResource>(caller: &Caller, item: &Item) -> Vec<RequestBuilder> {
     vec![
         caller.request(Method::POST, R::PATH).json(&R::body("unwanted")),
         caller.request(Method::PATCH, &item.path).json(&change::<R>()),
@@ -119,19 +119,19 @@ fn writes<R: UserOwnedResource>(caller: &Caller, item: &Item) -> Vec<RequestBuil
     ]
 }
 
-async fn assert_all(requests: Vec<RequestBuilder>, status: u16, code: &str) {
+async fn assert_all_rejected(requests: Vec<RequestBuilder>, status: u16, code: &str) {
     for request in requests {
         Reply::of(request).await.assert_problem(status, code);
     }
 }
 
-/// Shows that an item is as it was.
+/// Asserts that an item has not changed since it was created.
 async fn assert_unchanged<R: UserOwnedResource>(owner: &TestUser, item: &Item) {
     assert_eq!(owner.browser.get(&item.path).await.expect(200), item.shown);
 }
 
 #[track_caller]
-fn assert_invalid(reply: Reply, (field, value, message): &InvalidField) {
+fn assert_field_rejected(reply: Reply, (field, value, message): &InvalidField) {
     let problem = reply.assert_problem(422, "validation_failed");
     let errors = problem["errors"].as_array().unwrap();
     assert_eq!(each(errors, "field"), [*field], "{value}: {problem}");
@@ -139,7 +139,7 @@ fn assert_invalid(reply: Reply, (field, value, message): &InvalidField) {
     assert!(actual == *message || message.is_empty(), "{field} {value}: {problem}");
 }
 
-/// Fields that a client may set in no resource.
+/// Returns fields that a client cannot set in any resource.
 fn owner_id_and_dates(other: &TestUser) -> Vec<(&'static str, Value)> {
     let date = json!("2000-01-01T00:00:00.000Z");
     vec![
@@ -151,8 +151,8 @@ fn owner_id_and_dates(other: &TestUser) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Shows that only the owner's item can be changed so, and that nothing is changed by trying.
-async fn writes_to_another_users_item<R: UserOwnedResource>(
+/// Asserts that another user's item cannot be changed by this write, and stays unchanged.
+async fn assert_write_is_not_found_for_other_users<R: UserOwnedResource>(
     backend: Backend,
     write: impl AsyncFn(&Caller, &str) -> Reply,
 ) {
@@ -160,7 +160,7 @@ async fn writes_to_another_users_item<R: UserOwnedResource>(
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let admin = server.sign_up_admin("admin").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     server.advance(seconds(1));
     for caller in [&grace.browser, &admin.browser] {
         write(caller, &item.path).await.assert_problem(404, "not_found");
@@ -174,7 +174,7 @@ async fn writes_to_another_users_item<R: UserOwnedResource>(
     assert_unchanged::<R>(&ada, &item).await;
 }
 
-/// Adds the tests of a resource: all of them, or those of some parts.
+/// Adds the contract's tests for a resource: all of them, or those of the named parts.
 macro_rules! user_owned_resource {
     ($resource:ty) => {
         $crate::support::user_owned_resource!(

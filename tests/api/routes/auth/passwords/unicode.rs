@@ -12,7 +12,7 @@ const NEW_DECOMPOSED: &str = "cre\u{300}me bru\u{302}le\u{301}e";
 
 async fn ada(server: &Server, password: &str) -> TestUser {
     let reply =
-        server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await;
+        server.anonymous.post(SIGN_UP, with_field(sign_up_body("ada"), "password", password)).await;
     let browser = server.anonymous.with_cookie(&reply.cookie().unwrap());
     let user = reply.expect(200)["user"].clone();
     let [id, email] = ["id", "email"].map(|field| user[field].as_str().unwrap().to_owned());
@@ -55,7 +55,7 @@ async fn sign_in_rehashes_a_password_hashed_in_decomposed_unicode_once(backend: 
     let entered: phc::PasswordHash =
         Argon2::default().hash_password(DECOMPOSED.as_bytes()).unwrap();
     let entered = entered.to_string();
-    put_password_hash(&server, &ada, &entered).await;
+    set_password_hash(&server, &ada, &entered).await;
     let stored = async || {
         let found = accounts::of_user(&server.state.store, ada.id.clone()).await.unwrap();
         found.unwrap().hash.as_str().to_owned()
@@ -96,7 +96,7 @@ async fn sign_in_with_wrong_password_hashes_in_constant_time_for_any_email(backe
 async fn password_length_limits_count_the_composed_unicode_form(backend: Backend) {
     let server = backend.start().await;
     let sign_up = async |password: &str| {
-        server.anonymous.post(SIGN_UP, with(sign_up_body("ada"), "password", password)).await
+        server.anonymous.post(SIGN_UP, with_field(sign_up_body("ada"), "password", password)).await
     };
     // Twelve code points as they are sent, seven when composed.
     sign_up("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}78")

@@ -25,7 +25,8 @@ async fn session_from_a_clock_a_year_ahead_is_bounded_and_not_fresh(backend: Bac
     let ada = server.sign_up("ada").await;
     let right = server.now();
     server.clock.step(right + days(400));
-    let (remembered, for_now) = (server.sign_in(&ada).await, sign_in_for_now(&server, &ada).await);
+    let (remembered, for_now) =
+        (server.sign_in(&ada).await, sign_in_without_remember_me(&server, &ada).await);
     server.clock.step(right);
     for (browser, life) in [(&remembered, 30), (&for_now, 1)] {
         let until = (right + days(life)).to_string();

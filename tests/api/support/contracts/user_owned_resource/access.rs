@@ -1,22 +1,25 @@
-//! The credentials that each operation accepts, and the items that it finds.
+//! The credentials that each operation accepts, and the items that callers can access.
 
 use super::*;
 
 pub async fn requests_without_credentials_are_unauthorized<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
-    let requests = [reads::<R>(&server.anonymous, &item), writes::<R>(&server.anonymous, &item)];
-    assert_all(requests.into_iter().flatten().collect(), 401, "UNAUTHORIZED").await;
-    assert_eq!(items::<R>(&ada.browser).await, [item.shown]);
+    let item = create_item::<R>(&ada.browser, "item").await;
+    let requests = [
+        read_requests::<R>(&server.anonymous, &item),
+        write_requests::<R>(&server.anonymous, &item),
+    ];
+    assert_all_rejected(requests.into_iter().flatten().collect(), 401, "UNAUTHORIZED").await;
+    assert_eq!(list_items::<R>(&ada.browser).await, [item.shown]);
 }
 
 pub async fn token_without_read_scope_cannot_list_or_show<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     let writer = ada.token(&["write"]).await;
-    assert_all(reads::<R>(&writer, &item), 403, "insufficient_scope").await;
+    assert_all_rejected(read_requests::<R>(&writer, &item), 403, "insufficient_scope").await;
 }
 
 pub async fn token_without_write_scope_cannot_create_update_or_delete<R: UserOwnedResource>(
@@ -24,18 +27,18 @@ pub async fn token_without_write_scope_cannot_create_update_or_delete<R: UserOwn
 ) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     let reader = ada.token(&["read"]).await;
-    let before = items::<R>(&ada.browser).await;
+    let before = list_items::<R>(&ada.browser).await;
     let code = if R::TOKENS_MAY_WRITE { "insufficient_scope" } else { "cookie_required" };
-    assert_all(writes::<R>(&reader, &item), 403, code).await;
-    assert_eq!(items::<R>(&ada.browser).await, before);
+    assert_all_rejected(write_requests::<R>(&reader, &item), 403, code).await;
+    assert_eq!(list_items::<R>(&ada.browser).await, before);
 }
 
 pub async fn csrf_from_another_origin_is_forbidden<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     let cookie = ada.browser.cookie.as_ref().unwrap();
     for (origin, code) in [
         (Some("http://evil.example"), "INVALID_ORIGIN"),
@@ -54,7 +57,7 @@ pub async fn csrf_from_another_origin_is_forbidden<R: UserOwnedResource>(backend
             Reply::of(request).await.assert_problem(403, code);
         }
     }
-    assert_eq!(items::<R>(&ada.browser).await, [item.shown]);
+    assert_eq!(list_items::<R>(&ada.browser).await, [item.shown]);
 }
 
 pub async fn unknown_or_malformed_ids_are_not_found<R: UserOwnedResource>(backend: Backend) {
@@ -75,13 +78,13 @@ pub async fn deactivated_user_is_unauthorized_until_reactivated<R: UserOwnedReso
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     let script = ada.token(&["read", "write"]).await;
     let user = format!("/api/admin/users/{}", ada.id);
     admin.browser.post(&format!("{user}/deactivate"), json!({})).await.expect(200);
     for (caller, code) in [(&ada.browser, "UNAUTHORIZED"), (&script, "token_invalid")] {
-        assert_all(reads::<R>(caller, &item), 401, code).await;
-        assert_all(writes::<R>(caller, &item), 401, code).await;
+        assert_all_rejected(read_requests::<R>(caller, &item), 401, code).await;
+        assert_all_rejected(write_requests::<R>(caller, &item), 401, code).await;
     }
     admin.browser.post(&format!("{user}/reactivate"), json!({})).await.expect(200);
     assert_unchanged::<R>(&ada, &item).await;
@@ -94,7 +97,7 @@ pub async fn token_with_write_scope_creates_updates_and_deletes<R: UserOwnedReso
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let writer = ada.token(&["write"]).await;
-    let item = create::<R>(&writer, "by script").await;
+    let item = create_item::<R>(&writer, "by script").await;
     assert_unchanged::<R>(&ada, &item).await;
     let changed = writer.patch(&item.path, change::<R>()).await.expect(200);
     assert_eq!(ada.browser.get(&item.path).await.expect(200), changed);

@@ -5,8 +5,8 @@ use super::*;
 pub async fn create_returns_the_item_and_its_location<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    for body in R::valid_bodies().into_iter().chain([R::body("hers")]) {
-        let item = created::<R>(ada.browser.post(R::PATH, body.clone()).await);
+    for body in R::valid_bodies().into_iter().chain([R::body("item")]) {
+        let item = created_item::<R>(ada.browser.post(R::PATH, body.clone()).await);
         assert_eq!(item.path, format!("{}/{}", R::PATH, item.id));
         for (field, value) in body.as_object().unwrap() {
             assert!(item.shown.get(field).is_none_or(|shown| shown == value), "{}", item.shown);
@@ -20,10 +20,10 @@ pub async fn create_with_an_invalid_field_is_rejected<R: UserOwnedResource>(back
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for invalid in R::invalid_fields() {
-        let body = with(R::body("x"), invalid.0.split('[').next().unwrap(), &invalid.1);
-        assert_invalid(ada.browser.post(R::PATH, body).await, &invalid);
+        let body = with_field(R::body("x"), invalid.0.split('[').next().unwrap(), &invalid.1);
+        assert_field_rejected(ada.browser.post(R::PATH, body).await, &invalid);
     }
-    assert_eq!(items::<R>(&ada.browser).await, [Value::Null; 0]);
+    assert_eq!(list_items::<R>(&ada.browser).await, [Value::Null; 0]);
 }
 
 pub async fn create_with_an_unknown_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
@@ -31,11 +31,11 @@ pub async fn create_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     for (field, value) in owner_id_and_dates(&grace).into_iter().chain(R::unknown_fields()) {
-        let reply = ada.browser.post(R::PATH, with(R::body("x"), field, &value)).await;
-        assert_invalid(reply, &(field, value, ""));
+        let reply = ada.browser.post(R::PATH, with_field(R::body("x"), field, &value)).await;
+        assert_field_rejected(reply, &(field, value, ""));
     }
-    for person in [ada, grace] {
-        assert_eq!(items::<R>(&person.browser).await, [Value::Null; 0]);
+    for user in [ada, grace] {
+        assert_eq!(list_items::<R>(&user.browser).await, [Value::Null; 0]);
     }
 }
 
@@ -45,9 +45,9 @@ pub async fn create_without_a_required_field_is_rejected<R: UserOwnedResource>(b
     for field in R::REQUIRED {
         let mut without = R::body("x");
         without.as_object_mut().unwrap().remove(*field).unwrap();
-        for body in [without, with(R::body("x"), field, &Value::Null)] {
+        for body in [without, with_field(R::body("x"), field, &Value::Null)] {
             let reply = ada.browser.post(R::PATH, body).await;
-            assert_invalid(reply, &(field, Value::Null, ""));
+            assert_field_rejected(reply, &(field, Value::Null, ""));
         }
     }
     let no_body = Reply::of(ada.browser.request(Method::POST, R::PATH)).await;
@@ -58,5 +58,5 @@ pub async fn create_without_a_required_field_is_rejected<R: UserOwnedResource>(b
     for body in [json!(null), json!("name"), json!(7), json!([])] {
         ada.browser.post(R::PATH, body).await.assert_problem(422, "validation_failed");
     }
-    assert_eq!(items::<R>(&ada.browser).await, [Value::Null; 0]);
+    assert_eq!(list_items::<R>(&ada.browser).await, [Value::Null; 0]);
 }

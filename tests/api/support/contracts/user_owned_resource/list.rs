@@ -11,17 +11,17 @@ pub async fn list_of_a_new_user_is_empty<R: UserOwnedResource>(backend: Backend)
 
 pub async fn list_shows_only_the_callers_own_items<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
-    let people = [server.sign_up("ada").await, server.sign_up_admin("admin").await];
+    let users = [server.sign_up("ada").await, server.sign_up_admin("admin").await];
     let mut all = Vec::new();
-    for person in &people {
-        all.push(create::<R>(&person.browser, &person.id).await);
+    for user in &users {
+        all.push(create_item::<R>(&user.browser, &user.id).await);
     }
-    for (person, own) in people.iter().zip(&all) {
-        assert_eq!(items::<R>(&person.browser).await, std::slice::from_ref(&own.shown));
+    for (user, own) in users.iter().zip(&all) {
+        assert_eq!(list_items::<R>(&user.browser).await, std::slice::from_ref(&own.shown));
     }
-    for (person, own) in people.iter().zip(&all) {
+    for (user, own) in users.iter().zip(&all) {
         // This token may itself be an item of the list.
-        let mut seen = each(&items::<R>(&person.token(&["read"]).await).await, "id");
+        let mut seen = each(&list_items::<R>(&user.token(&["read"]).await).await, "id");
         seen.retain(|id| all.iter().any(|item| item.id == *id));
         assert_eq!(seen, [own.id.as_str()]);
     }
@@ -36,13 +36,13 @@ pub async fn list_pagination_shows_each_item_once_newest_first<R: UserOwnedResou
     let path = |limit: u8| format!("{}?limit={limit}", R::PATH);
     for label in ["1", "2", "3", "4", "5"] {
         if label == "5" {
-            // A last page that is full is the last.
+            // No empty page follows a full last page.
             assert_eq!(pages(&ada.browser, &path(2)).await.len(), 2);
             assert_eq!(pages(&ada.browser, &path(4)).await.len(), 1);
             assert_eq!(pages(&ada.browser, &path(100)).await.len(), 1);
         }
-        create::<R>(&ada.browser, label).await;
-        create::<R>(&grace.browser, "another user's").await;
+        create_item::<R>(&ada.browser, label).await;
+        create_item::<R>(&grace.browser, "another user's").await;
     }
     let pages = pages(&ada.browser, &path(2)).await;
     let labels: Vec<_> = pages.iter().map(|page| each(page, R::LABEL)).collect();
@@ -53,7 +53,7 @@ pub async fn list_page_holds_20_items_by_default<R: UserOwnedResource>(backend: 
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for number in 0..21 {
-        create::<R>(&ada.browser, &number.to_string()).await;
+        create_item::<R>(&ada.browser, &number.to_string()).await;
     }
     let list = ada.browser.get(R::PATH).await.expect(200);
     assert_eq!(list["items"].as_array().unwrap().len(), 20);
@@ -64,9 +64,9 @@ pub async fn list_cursor_of_another_user_shows_nothing<R: UserOwnedResource>(bac
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
-    create::<R>(&ada.browser, "1").await;
-    let middle = create::<R>(&ada.browser, "2").await;
-    create::<R>(&ada.browser, "3").await;
+    create_item::<R>(&ada.browser, "1").await;
+    let middle = create_item::<R>(&ada.browser, "2").await;
+    create_item::<R>(&ada.browser, "3").await;
     for cursor in ["cursor", "before"] {
         let path = format!("{}?{cursor}={}", R::PATH, middle.id);
         assert_eq!(ada.browser.get(&path).await.expect(200)["items"].as_array().unwrap().len(), 1);
@@ -93,7 +93,7 @@ pub async fn list_pagination_is_stable_while_items_are_created_and_deleted<R: Us
     let ada = server.sign_up("ada").await;
     let mut paths = Vec::new();
     for label in ["1", "2", "3", "4", "5"] {
-        paths.push(create::<R>(&ada.browser, label).await.path);
+        paths.push(create_item::<R>(&ada.browser, label).await.path);
     }
     let labels = |page: &Value| each(page["items"].as_array().unwrap(), R::LABEL);
     let page = async |field: &str, cursor: &Value| {
@@ -101,8 +101,8 @@ pub async fn list_pagination_is_stable_while_items_are_created_and_deleted<R: Us
         ada.browser.get(&query).await.expect(200)
     };
     let first = ada.browser.get(&format!("{}?limit=2", R::PATH)).await.expect(200);
-    create::<R>(&ada.browser, "6").await;
-    // The item that the cursor names.
+    create_item::<R>(&ada.browser, "6").await;
+    // Delete the item of the cursor.
     ada.browser.delete(&paths[3]).await.expect(204);
 
     let second = page("cursor", &first["nextCursor"]).await;
@@ -112,7 +112,7 @@ pub async fn list_pagination_is_stable_while_items_are_created_and_deleted<R: Us
     assert_eq!(labels(&third), ["1"]);
     assert_eq!(third["nextCursor"], Value::Null);
 
-    // And back, to the item that is new at the start of the list.
+    // The previous page contains the new item at the start of the list.
     let back = page("before", &second["previousCursor"]).await;
     assert_eq!(labels(&back), ["6", "5"]);
     assert_eq!(back["previousCursor"], Value::Null);

@@ -4,14 +4,14 @@ use super::*;
 
 pub async fn update_of_another_users_item_is_not_found<R: UserOwnedResource>(backend: Backend) {
     let update = async |caller: &Caller, path: &str| caller.patch(path, change::<R>()).await;
-    writes_to_another_users_item::<R>(backend, update).await;
+    assert_write_is_not_found_for_other_users::<R>(backend, update).await;
 }
 
 pub async fn update_changes_only_the_given_fields<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
-    let other = create::<R>(&ada.browser, "the other").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
+    let other = create_item::<R>(&ada.browser, "the other").await;
     let mut expected = item.shown.clone();
     for change in R::valid_changes() {
         server.advance(seconds(1));
@@ -19,7 +19,7 @@ pub async fn update_changes_only_the_given_fields<R: UserOwnedResource>(backend:
         for (field, value) in change.as_object().unwrap() {
             expected[field] = value.clone();
         }
-        assert_ne!(expected, before, "the change changes something");
+        assert_ne!(expected, before, "a valid change changes the item");
         if expected.get("updatedAt").is_some() {
             expected["updatedAt"] = json!(server.now().to_string());
         }
@@ -33,10 +33,10 @@ pub async fn update_changes_only_the_given_fields<R: UserOwnedResource>(backend:
 pub async fn update_with_an_invalid_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     for invalid in R::invalid_changes() {
-        let body = with(change::<R>(), invalid.0, &invalid.1);
-        assert_invalid(ada.browser.patch(&item.path, body).await, &invalid);
+        let body = with_field(change::<R>(), invalid.0, &invalid.1);
+        assert_field_rejected(ada.browser.patch(&item.path, body).await, &invalid);
     }
     assert_unchanged::<R>(&ada, &item).await;
 }
@@ -45,10 +45,10 @@ pub async fn update_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     for (field, value) in owner_id_and_dates(&grace).into_iter().chain(R::unknown_changes()) {
-        let reply = ada.browser.patch(&item.path, with(change::<R>(), field, &value)).await;
-        assert_invalid(reply, &(field, value, ""));
+        let reply = ada.browser.patch(&item.path, with_field(change::<R>(), field, &value)).await;
+        assert_field_rejected(reply, &(field, value, ""));
     }
     assert_unchanged::<R>(&ada, &item).await;
     grace.browser.get(&item.path).await.assert_problem(404, "not_found");
@@ -57,6 +57,6 @@ pub async fn update_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
 pub async fn update_with_an_empty_body_changes_nothing<R: UserOwnedResource>(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let item = create::<R>(&ada.browser, "hers").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
     assert_eq!(ada.browser.patch(&item.path, json!({})).await.expect(200), item.shown);
 }
