@@ -8,13 +8,13 @@
 //! | a valid token | `Session { user, session: None }` |
 //! | a tampered cookie | anonymous, and the cookie is ignored |
 //! | an unknown, expired or signed-out cookie | anonymous |
-//! | a malformed, unknown, expired or revoked token; a malformed header, or two | anonymous |
+//! | a malformed, unknown, expired or revoked token; a malformed or repeated `Authorization` header | anonymous |
 //! | `Authorization` of another scheme, such as a proxy's Basic | as if there were no such header |
 //! | a cookie or token of a deactivated user | anonymous, and the cookie is left in place |
 //! | a cookie and a token | the token decides, even when it is invalid |
 //! | a cookie, an unsafe method, a foreign origin | 403 |
 //! | a token without the scope that the method or the route needs | 403 |
-//! | anything, while the store is unavailable | 503 |
+//! | anything, while the database is unavailable | 503 |
 //!
 //! The gate never removes an invalid cookie: the response could arrive late, and remove a newer one.
 //!

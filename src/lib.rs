@@ -1,21 +1,22 @@
-//! Portcullis: a complete REST backend in which every request passes through one gate.
+//! Portcullis: a complete REST backend with one gate, where each request is authenticated.
 //!
-//! The modules, in the order in which a request meets them. Each uses those below it and none above.
+//! The modules, in the order in which a request meets them. Handlers use the gate's types and the store; the gate uses
+//! the store and no handler; the store uses none of them.
 //!
 //! - [`app`] builds the server, runs it, and shuts it down gracefully
 //! - [`routes`] is the route table, [`openapi`] the same table as an OpenAPI document
 //! - [`gate`] authenticates each request exactly once: the result is a [`gate::Session`] or an anonymous caller
 //! - [`api`] holds the handlers, one file per resource
 //! - [`docs`] serves Swagger UI and the list of error codes
-//! - [`pages`] serves the HTML pages, a thin client of the API, which works without them
-//! - [`jobs`] is the queue of background jobs, and [`mail`] the emails that most of them send
-//! - [`retention`] deletes expired data, [`key_check`] compares the signing keys of all instances
+//! - `pages` serves the HTML pages, a thin client of the API, which works without them
+//! - [`jobs`] is the queue of background jobs, and `mail` the emails that most of them send
+//! - `retention` deletes expired data, `key_check` compares the signing keys of all instances
 //! - [`store`] is the data layer, on SQLite or PostgreSQL
 //!
 //! Beside them, [`cli`] holds the commands, [`config`] every setting, [`state`] what all requests share,
 //! [`site`] the server's public name and origins, [`error`] every error that a client can receive, [`secrets`]
-//! the types of all secrets, [`limits`] the rate limits, [`private_files`] the permissions of files,
-//! [`metrics`] the Prometheus metrics, [`output`] non-blocking writes to stdout and stderr, [`scope`] the
+//! the types of all secrets, [`limits`] the rate limits, `private_files` the permissions of files,
+//! `metrics` the Prometheus metrics, [`output`] non-blocking writes to stdout and stderr, [`scope`] the
 //! scopes of API tokens, and [`time`] the clock.
 
 // These macros panic when the output is closed or the disk is full; `output` and `cli::print` do not.
@@ -31,16 +32,16 @@ pub mod error;
 mod fields;
 pub mod gate;
 pub mod jobs;
-pub mod key_check;
+pub(crate) mod key_check;
 pub mod limits;
-pub mod mail;
-pub mod metrics;
+pub(crate) mod mail;
+pub(crate) mod metrics;
 pub mod openapi;
 pub mod output;
-pub mod pages;
-pub mod private_files;
-pub mod request_id;
-pub mod retention;
+pub(crate) mod pages;
+pub(crate) mod private_files;
+pub(crate) mod request_id;
+pub(crate) mod retention;
 pub mod routes;
 pub mod scope;
 pub mod secrets;

@@ -9,6 +9,7 @@ use super::{List, parse};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Site")]
 #[group(skip)]
+#[allow(rustdoc::bare_urls, reason = "this is the text of --help")]
 pub struct SiteSettings {
     /// The public URL of this server, such as https://api.example.com, without a path. It determines the
     /// cookie's attributes, the origin that may send it, and every link; request headers never do. By

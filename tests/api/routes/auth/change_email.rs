@@ -40,6 +40,8 @@ impl MailedLink for ChangeEmail {
 }
 
 // Without `email`: the link sets the email that it is sent to. It is bound to the session that requested it.
+// Expires, single use, superseded, bound to the email, deactivated user, concurrent use: see
+// tests/api/support/contracts/mailed_link.rs.
 mailed_link!(ChangeEmail: expiry, single_use, superseded, deactivated, revoked, malformed, concurrent);
 
 #[apply(on_both_databases)]

@@ -45,6 +45,8 @@ impl MailedLink for DeleteAccount {
     }
 }
 
+// Expires, single use, superseded, bound to the email, deactivated user, concurrent use: see
+// tests/api/support/contracts/mailed_link.rs.
 mailed_link!(DeleteAccount);
 
 /// Returns the tables whose rows belong to users, each with the number of this user's rows. Excludes

@@ -66,6 +66,8 @@ impl MailedLink for PasswordReset {
     }
 }
 
+// Expires, single use, superseded, bound to the email, deactivated user, concurrent use: see
+// tests/api/support/contracts/mailed_link.rs.
 mailed_link!(PasswordReset);
 
 mod invitation {

@@ -45,6 +45,8 @@ impl MailedLink for VerifyEmail {
     }
 }
 
+// Expires, single use, superseded, bound to the email, deactivated user, concurrent use: see
+// tests/api/support/contracts/mailed_link.rs.
 mailed_link!(VerifyEmail);
 
 #[apply(on_both_databases)]
