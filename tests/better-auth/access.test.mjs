@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted, refused } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, isSignedIn, newAddress, newcomer } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, isSignedIn, uniqueEmail, newUser } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const ACCOUNT_METHODS = {
@@ -14,7 +14,7 @@ const ACCOUNT_METHODS = {
   changePassword: (client, fetchOptions) =>
     client.changePassword({ currentPassword: PASSWORD, newPassword: OTHER_PASSWORD, fetchOptions }),
   verifyPassword: (client, fetchOptions) => client.verifyPassword({ password: PASSWORD, fetchOptions }),
-  changeEmail: (client, fetchOptions) => client.changeEmail({ newEmail: newAddress(), fetchOptions }),
+  changeEmail: (client, fetchOptions) => client.changeEmail({ newEmail: uniqueEmail(), fetchOptions }),
   deleteUser: (client, fetchOptions) => client.deleteUser({ password: PASSWORD, fetchOptions }),
   listAccounts: (client, fetchOptions) => client.listAccounts({ fetchOptions }),
 }
@@ -27,12 +27,12 @@ async function apiToken({ browser }) {
 }
 
 for (const [name, call] of Object.entries(ACCOUNT_METHODS)) {
-  test(`${name} needs a session`, async () => {
+  test(`${name} without a session returns 401`, async () => {
     refused(await call(new Browser(plain).client), 401, 'UNAUTHORIZED')
   })
 
-  test(`${name} takes no API token`, async () => {
-    const ada = await newcomer(plain)
+  test(`${name} with an API token returns 403 cookie_required`, async () => {
+    const ada = await newUser(plain)
     const headers = await apiToken(ada)
     refused(await call(new Browser(plain).client, { headers }), 403, 'cookie_required')
     assert.equal(await isSignedIn(ada.client), true)
@@ -40,8 +40,8 @@ for (const [name, call] of Object.entries(ACCOUNT_METHODS)) {
   })
 }
 
-test('an API token has a user and no session', async () => {
-  const ada = await newcomer(plain)
+test('get-session with an API token returns the user and a null session', async () => {
+  const ada = await newUser(plain)
   const headers = await apiToken(ada)
   const { client } = new Browser(plain)
   const current = accepted(await client.getSession({ fetchOptions: { headers } }))

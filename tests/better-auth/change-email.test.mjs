@@ -3,16 +3,16 @@ import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { Mailbox } from './support/mailbox.mjs'
 import { accepted, refused, sentTo } from './support/outcome.mjs'
-import { PASSWORD, byGet, isSignedIn, newAddress, newcomer, secretOf, signedIn } from './support/people.mjs'
+import { PASSWORD, byGet, isSignedIn, uniqueEmail, newUser, secretOf, signedIn } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const VERIFY = '/verify-email'
 
 /** Signs up a user who requests a change of email, and returns the link that is mailed to the new one. */
 async function asked(options) {
-  const ada = await newcomer(plain)
+  const ada = await newUser(plain)
   await ada.mailbox.link(VERIFY)
-  const newEmail = newAddress()
+  const newEmail = uniqueEmail()
   const answer = await ada.client.changeEmail({ newEmail, ...options })
   assert.deepEqual(accepted(answer), { status: true })
   const link = await new Mailbox(plain, newEmail).link(VERIFY)
@@ -21,7 +21,7 @@ async function asked(options) {
 
 const current = async (client) => accepted(await client.getSession()).user
 
-test('an address is changed by the link that comes to the new one', async () => {
+test('change-email takes effect once the link sent to the new email is verified', async () => {
   const { client, user, email, newEmail, token } = await asked()
   assert.equal((await current(client)).email, email)
 
@@ -34,7 +34,7 @@ test('an address is changed by the link that comes to the new one', async () => 
   assert.equal((await current(client)).email, newEmail)
 })
 
-test('afterwards the new address signs in and the old one does not', async () => {
+test('sign-in after change-email works with the new email only', async () => {
   const { client, email, newEmail, token } = await asked()
   accepted(await client.verifyEmail({ query: { token } }))
   const browser = new Browser(plain)
@@ -43,14 +43,14 @@ test('afterwards the new address signs in and the old one does not', async () =>
   accepted(await browser.client.signIn.email({ email: newEmail, password: PASSWORD }))
 })
 
-test('the old address gets a notice and no link', async () => {
+test('change-email sends a notice without a link to the old email', async () => {
   const { client, mailbox, token } = await asked()
   accepted(await client.verifyEmail({ query: { token } }))
   const { text } = await mailbox.next()
   assert.ok(!text.includes('token='))
 })
 
-test('a new address ends every session but the one that asked for it', async () => {
+test('change-email revokes every session except the one that requested it', async () => {
   const ada = await asked()
   const other = await signedIn(plain, ada)
   accepted(await other.client.verifyEmail({ query: { token: ada.token } }))
@@ -58,7 +58,7 @@ test('a new address ends every session but the one that asked for it', async () 
   assert.equal(await isSignedIn(ada.client), true)
 })
 
-test('an address that was taken meanwhile is refused', async () => {
+test('verify-email for a new email taken in the meantime returns 422', async () => {
   const { client, email, newEmail, token } = await asked()
   const eve = { name: 'Eve', email: newEmail, password: PASSWORD }
   accepted(await new Browser(plain).client.signUp.email(eve))
@@ -67,57 +67,57 @@ test('an address that was taken meanwhile is refused', async () => {
   assert.equal((await current(client)).email, email)
 })
 
-test('the link goes on to the callback', async () => {
+test('change-email link redirects to the callback URL', async () => {
   const { browser, client, newEmail, link } = await asked({ callbackURL: '/settings' })
   sentTo(await browser.open(byGet(link)), `${plain.url}/settings`)
   assert.equal((await current(client)).email, newEmail)
 })
 
-test('the link may be followed again, and changes nothing then', async () => {
+test('verify-email with a used change-email token succeeds and changes nothing', async () => {
   const { client, newEmail, token } = await asked()
   accepted(await client.verifyEmail({ query: { token } }))
   assert.deepEqual(accepted(await client.verifyEmail({ query: { token } })), { status: true, user: null })
   assert.equal((await current(client)).email, newEmail)
 })
 
-test('a new address is kept in lower case', async () => {
-  const { client } = await newcomer(plain)
-  const newEmail = newAddress()
+test('change-email stores the new email in lower case', async () => {
+  const { client } = await newUser(plain)
+  const newEmail = uniqueEmail()
   accepted(await client.changeEmail({ newEmail: newEmail.toUpperCase() }))
   const link = await new Mailbox(plain, newEmail).link(VERIFY)
   accepted(await client.verifyEmail({ query: { token: secretOf(link) } }))
   assert.equal((await current(client)).email, newEmail)
 })
 
-test('the address that one has already is refused', async () => {
-  const { client, email } = await newcomer(plain)
+test('change-email to the current email returns email_unchanged', async () => {
+  const { client, email } = await newUser(plain)
   for (const newEmail of [email, email.toUpperCase()]) {
     refused(await client.changeEmail({ newEmail }), 400, 'email_unchanged')
   }
 })
 
-test('of an address that somebody has, nobody learns anything', async () => {
-  const eve = await newcomer(plain)
-  const ada = await newcomer(plain)
+test('change-email to a taken email returns the same response and sends no mail to it', async () => {
+  const eve = await newUser(plain)
+  const ada = await newUser(plain)
   await ada.mailbox.link(VERIFY)
   const taken = await eve.client.changeEmail({ newEmail: ada.email })
   assert.deepEqual(accepted(taken), { status: true })
 
-  const free = newAddress()
+  const free = uniqueEmail()
   accepted(await eve.client.changeEmail({ newEmail: free }))
   await new Mailbox(plain, free).link(VERIFY)
   assert.ok(await ada.mailbox.isEmpty())
 })
 
 for (const body of [{ newEmail: 'nowhere' }, { callbackURL: '/' }]) {
-  test(`there is no new address in ${JSON.stringify(body)}`, async () => {
-    const { client } = await newcomer(plain)
+  test(`change-email with body ${JSON.stringify(body)} returns VALIDATION_ERROR`, async () => {
+    const { client } = await newUser(plain)
     refused(await client.changeEmail(body), 400, 'VALIDATION_ERROR')
   })
 }
 
-test('nobody is sent to a foreign page', async () => {
-  const { client } = await newcomer(plain)
-  const body = { newEmail: newAddress(), callbackURL: 'https://foreign.example/' }
+test('change-email with an untrusted callback URL returns INVALID_CALLBACK_URL', async () => {
+  const { client } = await newUser(plain)
+  const body = { newEmail: uniqueEmail(), callbackURL: 'https://foreign.example/' }
   refused(await client.changeEmail(body), 403, 'INVALID_CALLBACK_URL')
 })

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted, refused } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, isSignedIn, newcomer, signedIn } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, isSignedIn, newUser, signedIn } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const change = { currentPassword: PASSWORD, newPassword: OTHER_PASSWORD }
 
-test('the new password signs in and the old one does not', async () => {
-  const { client, email } = await newcomer(plain)
+test('sign-in after change-password works with the new password only', async () => {
+  const { client, email } = await newUser(plain)
   accepted(await client.changePassword(change))
   const browser = new Browser(plain)
   const old = await browser.client.signIn.email({ email, password: PASSWORD })
@@ -17,8 +17,8 @@ test('the new password signs in and the old one does not', async () => {
 })
 
 for (const choice of [{}, { revokeOtherSessions: true }]) {
-  test(`a new session replaces all others with ${JSON.stringify(choice)}`, async () => {
-    const ada = await newcomer(plain)
+  test(`change-password with ${JSON.stringify(choice)} replaces all sessions with a new one`, async () => {
+    const ada = await newUser(plain)
     const other = await signedIn(plain, ada)
     const cookie = (await ada.browser.cookie()).clone()
     const { token, user } = accepted(await ada.client.changePassword({ ...change, ...choice }))
@@ -33,8 +33,8 @@ for (const choice of [{}, { revokeOtherSessions: true }]) {
   })
 }
 
-test('other sessions live on if that is wished', async () => {
-  const ada = await newcomer(plain)
+test('change-password with revokeOtherSessions false keeps all sessions', async () => {
+  const ada = await newUser(plain)
   const other = await signedIn(plain, ada)
   const answer = accepted(await ada.client.changePassword({ ...change, revokeOtherSessions: false }))
   assert.equal(answer.token, null)
@@ -43,8 +43,8 @@ test('other sessions live on if that is wished', async () => {
   assert.equal(accepted(await ada.client.getSession()).session.id, ada.token)
 })
 
-test('the current password must be right', async () => {
-  const { client } = await newcomer(plain)
+test('change-password with a wrong current password returns INVALID_PASSWORD', async () => {
+  const { client } = await newUser(plain)
   const answer = await client.changePassword({ ...change, currentPassword: OTHER_PASSWORD })
   refused(answer, 400, 'INVALID_PASSWORD')
   accepted(await client.verifyPassword({ password: PASSWORD }))
@@ -55,16 +55,16 @@ for (const [newPassword, code] of [
   ['x'.repeat(129), 'PASSWORD_TOO_LONG'],
   ['Password1', 'PASSWORD_TOO_COMMON'],
 ]) {
-  test(`a new password is refused as ${code}`, async () => {
-    const { client } = await newcomer(plain)
+  test(`change-password with an invalid new password returns ${code}`, async () => {
+    const { client } = await newUser(plain)
     refused(await client.changePassword({ ...change, newPassword }), 400, code)
     accepted(await client.verifyPassword({ password: PASSWORD }))
   })
 }
 
 for (const field of Object.keys(change)) {
-  test(`a password is not changed without ${field}`, async () => {
-    const { client } = await newcomer(plain)
+  test(`change-password without ${field} returns VALIDATION_ERROR`, async () => {
+    const { client } = await newUser(plain)
     const answer = await client.changePassword({ ...change, [field]: undefined })
     refused(answer, 400, 'VALIDATION_ERROR')
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted, pageRefused, refused, sentTo } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, byGet, isSignedIn, newcomer, secretOf, signedIn } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, byGet, isSignedIn, newUser, secretOf, signedIn } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const CALLBACK = '/api/auth/delete-user/callback'
@@ -10,7 +10,7 @@ const DELETED = { success: true, message: 'User deleted' }
 
 /** Signs up a user who requests deletion, and returns the mailed link. */
 async function asked(options) {
-  const ada = await newcomer(plain)
+  const ada = await newUser(plain)
   const answer = accepted(await ada.client.deleteUser(options))
   assert.deepEqual(answer, { success: true, message: 'Verification email sent' })
   const mailed = await ada.mailbox.link('/delete-account')
@@ -23,8 +23,8 @@ async function isGone({ email }) {
   return error?.code === 'INVALID_EMAIL_OR_PASSWORD'
 }
 
-test('the right password deletes the user and every session', async () => {
-  const ada = await newcomer(plain)
+test('delete-user with the correct password deletes the user and all sessions', async () => {
+  const ada = await newUser(plain)
   const other = await signedIn(plain, ada)
   assert.deepEqual(accepted(await ada.client.deleteUser({ password: PASSWORD })), DELETED)
   assert.equal(await ada.browser.cookie(), undefined)
@@ -32,19 +32,19 @@ test('the right password deletes the user and every session', async () => {
   assert.ok(await isGone(ada))
 })
 
-test('the address of a deleted user is free', async () => {
-  const { client, email } = await newcomer(plain)
+test('sign-up with the email of a deleted user succeeds', async () => {
+  const { client, email } = await newUser(plain)
   accepted(await client.deleteUser({ password: PASSWORD }))
   accepted(await client.signUp.email({ name: 'Grace', email, password: OTHER_PASSWORD }))
 })
 
-test('a wrong password deletes nobody', async () => {
-  const { client } = await newcomer(plain)
+test('delete-user with a wrong password returns INVALID_PASSWORD', async () => {
+  const { client } = await newUser(plain)
   refused(await client.deleteUser({ password: OTHER_PASSWORD }), 400, 'INVALID_PASSWORD')
   assert.equal(await isSignedIn(client), true)
 })
 
-test('without a password nobody is deleted before the mailed link is followed', async () => {
+test('delete-user without a password deletes the user only after the deletion link is opened', async () => {
   const ada = await asked()
   assert.equal(await isSignedIn(ada.client), true)
   assert.equal((await ada.browser.open(ada.mailed)).status, 200)
@@ -55,24 +55,24 @@ test('without a password nobody is deleted before the mailed link is followed', 
   assert.ok(await isGone(ada))
 })
 
-test('the mailed link goes on to the callback', async () => {
+test('deletion link redirects to the callback URL', async () => {
   const ada = await asked({ callbackURL: '/goodbye' })
   sentTo(await ada.browser.open(ada.link), `${plain.url}/goodbye`)
   assert.ok(await isGone(ada))
 })
 
-test('the mailed link without a callback says that the user is deleted', async () => {
+test('deletion link without a callback URL returns the message User deleted', async () => {
   const { client, token } = await asked()
   assert.deepEqual(accepted(await client.deleteUser.callback({ query: { token } })), DELETED)
 })
 
-test('what the mailed link carries deletes the user too', async () => {
+test('delete-user with the mailed token deletes the user', async () => {
   const ada = await asked()
   assert.deepEqual(accepted(await ada.client.deleteUser({ token: ada.token })), DELETED)
   assert.ok(await isGone(ada))
 })
 
-test('whoever follows the mailed link and is signed out is sent to sign in', async () => {
+test('deletion link without a session redirects to sign in, and the API call returns 401', async () => {
   const ada = await asked()
   const visitor = new Browser(plain)
   const login = new URL('/login', plain.url)
@@ -83,29 +83,29 @@ test('whoever follows the mailed link and is signed out is sent to sign in', asy
   assert.equal(await isSignedIn(ada.client), true)
 })
 
-test('the mailed link is of no use to somebody else', async () => {
+test('deletion token of another user returns 404', async () => {
   const ada = await asked()
-  const eve = await newcomer(plain)
+  const eve = await newUser(plain)
   refused(await eve.client.deleteUser({ token: ada.token }), 404, 'INVALID_TOKEN')
   await pageRefused(await eve.browser.open(ada.link), 404, 'INVALID_TOKEN')
   for (const { client } of [ada, eve]) assert.equal(await isSignedIn(client), true)
 })
 
-test('the link to verify an address deletes nobody', async () => {
-  const { client, mailbox } = await newcomer(plain)
+test('delete-user with an email verification token returns INVALID_TOKEN', async () => {
+  const { client, mailbox } = await newUser(plain)
   const token = secretOf(await mailbox.link('/verify-email'))
   refused(await client.deleteUser({ token }), 404, 'INVALID_TOKEN')
   accepted(await client.verifyEmail({ query: { token } }))
 })
 
-test('a link that nobody sent deletes nobody', async () => {
-  const { browser, client } = await newcomer(plain)
+test('delete-user with an unknown token returns 404', async () => {
+  const { browser, client } = await newUser(plain)
   refused(await client.deleteUser({ token: 'unknown' }), 404, 'INVALID_TOKEN')
   await pageRefused(await browser.open(`${CALLBACK}?token=unknown`), 404, 'INVALID_TOKEN')
   assert.equal(await isSignedIn(client), true)
 })
 
-test('nobody is sent to a foreign page', async () => {
+test('delete-user with an untrusted callback URL returns INVALID_CALLBACK_URL', async () => {
   const ada = await asked()
   const callbackURL = 'https://foreign.example/'
   refused(await ada.client.deleteUser({ callbackURL }), 403, 'INVALID_CALLBACK_URL')

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { refused } from './support/outcome.mjs'
-import { newAddress, OTHER_PASSWORD } from './support/people.mjs'
+import { uniqueEmail, OTHER_PASSWORD } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const send = (options) => new Browser(plain).client.$fetch('/sign-in/email', { method: 'POST', ...options })
 
-test('an error is a problem, with code and message where the client looks for them', async () => {
+test('error response is problem+json with the code and message that the client reads', async () => {
   let mediaType
   const { error } = await new Browser(plain).client.signIn.email({
-    email: newAddress(),
+    email: uniqueEmail(),
     password: OTHER_PASSWORD,
     fetchOptions: {
       onError: ({ response }) => {
@@ -28,25 +28,25 @@ test('an error is a problem, with code and message where the client looks for th
   assert.equal(detail, message)
 })
 
-test('what is no JSON is refused', async () => {
+test('malformed JSON returns 400', async () => {
   const headers = { 'Content-Type': 'application/json' }
   refused(await send({ headers, body: '{' }), 400, 'BAD_REQUEST')
 })
 
-test('what is announced as something else than JSON is refused', async () => {
+test('non-JSON content type returns 415', async () => {
   const headers = { 'Content-Type': 'text/plain' }
   refused(await send({ headers, body: '{}' }), 415, 'UNSUPPORTED_MEDIA_TYPE')
 })
 
-test('what is too large is refused', async () => {
-  const body = { email: newAddress(), password: 'x'.repeat(70_000) }
+test('oversized request body returns 413', async () => {
+  const body = { email: uniqueEmail(), password: 'x'.repeat(70_000) }
   refused(await send({ body }), 413, 'payload_too_large')
 })
 
-test('what is nowhere is not found', async () => {
+test('unknown path returns 404', async () => {
   refused(await new Browser(plain).client.nowhere.atAll(), 404, 'not_found')
 })
 
-test('nothing at all lacks its fields', async () => {
+test('empty request body returns VALIDATION_ERROR', async () => {
   refused(await send({}), 400, 'VALIDATION_ERROR')
 })

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted } from './support/outcome.mjs'
-import { PASSWORD, newcomer } from './support/people.mjs'
+import { PASSWORD, newUser } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const DAY = 24 * 60 * 60 * 1000
 
-test('nobody is signed in at first', async () => {
+test('get-session without a cookie returns no session', async () => {
   assert.equal(accepted(await new Browser(plain).client.getSession()), null)
 })
 
-test('a session says whose it is, from where, and until when', async () => {
-  const { email, user } = await newcomer(plain)
+test('get-session returns the user id, user agent, IP address and expiry of the session', async () => {
+  const { email, user } = await newUser(plain)
   const { client } = new Browser(plain)
   const headers = { 'User-Agent': 'Conformance' }
   accepted(await client.signIn.email({ email, password: PASSWORD, fetchOptions: { headers } }))
@@ -24,8 +24,8 @@ test('a session says whose it is, from where, and until when', async () => {
   assert.equal(session.expiresAt - session.createdAt, 7 * DAY)
 })
 
-test('dates are dates', async () => {
-  const { client } = await newcomer(plain)
+test('get-session returns dates as Date objects', async () => {
+  const { client } = await newUser(plain)
   const { session, user } = accepted(await client.getSession())
   const dates = [session.createdAt, session.updatedAt, session.expiresAt, user.createdAt, user.updatedAt]
   for (const date of dates) {
@@ -34,8 +34,8 @@ test('dates are dates', async () => {
   }
 })
 
-test('no answer holds what the cookie holds', async () => {
-  const { browser } = await newcomer(plain)
+test('get-session and list-sessions do not expose the cookie secrets', async () => {
+  const { browser } = await newUser(plain)
   const { value } = await browser.cookie()
   const secrets = decodeURIComponent(value).match(/[\w-]{20,}/g)
   assert.ok(secrets.length > 0)
@@ -46,23 +46,23 @@ test('no answer holds what the cookie holds', async () => {
   }
 })
 
-test('a session is never cached', async () => {
-  const { browser } = await newcomer(plain)
+test('get-session response is not cacheable', async () => {
+  const { browser } = await newUser(plain)
   const { headers } = await browser.open('/api/auth/get-session')
   assert.match(headers.get('cache-control'), /no-store/)
   assert.equal(headers.get('pragma'), 'no-cache')
 })
 
-test('a cookie that somebody made up is nobody', async () => {
-  const { browser, client } = await newcomer(plain)
+test('get-session with a forged cookie returns no session', async () => {
+  const { browser, client } = await newUser(plain)
   const { value } = await browser.cookie()
   const end = value.endsWith('A') ? 'B' : 'A'
   await browser.jar.setCookie(`portcullis=${value.slice(0, -1)}${end}; Path=/`, plain.url)
   assert.equal(accepted(await client.getSession()), null)
 })
 
-test('the cookie of a session that was ended stays, as a late answer could remove a newer one', async () => {
-  const { browser, client } = await newcomer(plain)
+test('get-session with a revoked session keeps the cookie, and sign-out clears it', async () => {
+  const { browser, client } = await newUser(plain)
   const cookie = (await browser.cookie()).clone()
   accepted(await client.signOut())
   await browser.jar.setCookie(cookie, plain.url)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accepted } from './support/outcome.mjs'
-import { newcomer } from './support/people.mjs'
+import { newUser } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
-test('whoever signed up with a password has the account of a password', async () => {
-  const { client, user } = await newcomer(plain)
+test('list-accounts after sign-up with a password returns one credential account', async () => {
+  const { client, user } = await newUser(plain)
   const accounts = accepted(await client.listAccounts())
   assert.equal(accounts.length, 1)
   const { id, createdAt, updatedAt, ...rest } = accounts[0]

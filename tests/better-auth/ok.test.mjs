@@ -4,6 +4,6 @@ import { Browser } from './support/browser.mjs'
 import { accepted } from './support/outcome.mjs'
 import { plain } from './support/servers.mjs'
 
-test('the protocol is spoken here', async () => {
+test('ok endpoint returns ok true', async () => {
   assert.deepEqual(accepted(await new Browser(plain).client.ok()), { ok: true })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, newAddress, newcomer, signedIn } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, uniqueEmail, newUser, signedIn } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -12,14 +12,14 @@ async function life(client) {
   return session.expiresAt - session.createdAt
 }
 
-test('a browser keeps the cookie for as long as a session can live, and its row decides', async () => {
-  const browser = await signedIn(plain, await newcomer(plain))
+test('sign-in sets a 30-day cookie for a session that expires after 7 days', async () => {
+  const browser = await signedIn(plain, await newUser(plain))
   assert.equal((await browser.cookie()).maxAge, 30 * 24 * 60 * 60)
   assert.equal(await life(browser.client), 7 * DAY)
 })
 
-test('a browser keeps the cookie from scripts and other sites', async () => {
-  const { browser } = await newcomer(plain)
+test('session cookie is HttpOnly, SameSite=Lax and host-only', async () => {
+  const { browser } = await newUser(plain)
   const { httpOnly, sameSite, path, hostOnly } = await browser.cookie()
   assert.deepEqual(
     { httpOnly, sameSite, path, hostOnly },
@@ -27,24 +27,24 @@ test('a browser keeps the cookie from scripts and other sites', async () => {
   )
 })
 
-test('signing in not to be remembered lasts until the browser closes, or a day', async () => {
-  const { email } = await newcomer(plain)
+test('sign-in with rememberMe false sets a non-persistent cookie and a one-day session', async () => {
+  const { email } = await newUser(plain)
   const browser = new Browser(plain)
   accepted(await browser.client.signIn.email({ email, password: PASSWORD, rememberMe: false }))
   assert.equal((await browser.cookie()).isPersistent(), false)
   assert.equal(await life(browser.client), DAY)
 })
 
-test('signing up not to be remembered lasts until the browser closes, or a day', async () => {
+test('sign-up with rememberMe false sets a non-persistent cookie and a one-day session', async () => {
   const browser = new Browser(plain)
-  const ada = { name: 'Ada', email: newAddress(), password: PASSWORD }
+  const ada = { name: 'Ada', email: uniqueEmail(), password: PASSWORD }
   accepted(await browser.client.signUp.email({ ...ada, rememberMe: false }))
   assert.equal((await browser.cookie()).isPersistent(), false)
   assert.equal(await life(browser.client), DAY)
 })
 
-test('a session that is not to be remembered is not by a change of password', async () => {
-  const { email } = await newcomer(plain)
+test('change-password keeps rememberMe false for the new session', async () => {
+  const { email } = await newUser(plain)
   const browser = new Browser(plain)
   accepted(await browser.client.signIn.email({ email, password: PASSWORD, rememberMe: false }))
   const passwords = { currentPassword: PASSWORD, newPassword: OTHER_PASSWORD }

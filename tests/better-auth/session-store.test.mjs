@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, newAddress, newcomer, verify } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, uniqueEmail, newUser, verify } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 /** Subscribes to the session store as a page does, and waits until its value matches. */
@@ -24,16 +24,16 @@ function fetched(client, fits) {
 const gone = (data) => data === null
 
 async function signedInPage() {
-  const ada = await newcomer(plain)
+  const ada = await newUser(plain)
   const filled = fetched(ada.client, (data) => data?.user.id === ada.user.id)
   await ada.client.useSession.get().refetch()
   await filled
   return ada
 }
 
-test('the store is filled after signing up', async () => {
+test('session store is filled after sign-up', async () => {
   const { client } = new Browser(plain)
-  const email = newAddress()
+  const email = uniqueEmail()
   const filled = fetched(client, (data) => data?.user.email === email)
   const { token } = accepted(await client.signUp.email({ name: 'Ada', email, password: PASSWORD }))
   const { session } = await filled
@@ -41,43 +41,43 @@ test('the store is filled after signing up', async () => {
   assert.ok(session.expiresAt instanceof Date)
 })
 
-test('the store is filled after signing in', async () => {
-  const { email, user } = await newcomer(plain)
+test('session store is filled after sign-in', async () => {
+  const { email, user } = await newUser(plain)
   const { client } = new Browser(plain)
   const filled = fetched(client, (data) => data?.user.id === user.id)
   const { token } = accepted(await client.signIn.email({ email, password: PASSWORD }))
   assert.equal((await filled).session.id, token)
 })
 
-test('the store is emptied after signing out', async () => {
+test('session store is cleared after sign-out', async () => {
   const { client } = await signedInPage()
   const emptied = fetched(client, gone)
   accepted(await client.signOut())
   await emptied
 })
 
-test('the store is emptied after all sessions are ended', async () => {
+test('session store is cleared after revoke-sessions', async () => {
   const { client } = await signedInPage()
   const emptied = fetched(client, gone)
   accepted(await client.revokeSessions())
   await emptied
 })
 
-test('the store is emptied after the user is deleted', async () => {
+test('session store is cleared after delete-user', async () => {
   const { client } = await signedInPage()
   const emptied = fetched(client, gone)
   accepted(await client.deleteUser({ password: PASSWORD }))
   await emptied
 })
 
-test('the store has the new name after the user is updated', async () => {
+test('session store has the new name after update-user', async () => {
   const { client } = await signedInPage()
   const renamed = fetched(client, (data) => data?.user.name === 'Grace')
   accepted(await client.updateUser({ name: 'Grace' }))
   await renamed
 })
 
-test('the store has the new session after the password is changed', async () => {
+test('session store has the new session after change-password', async () => {
   const { client, token: before } = await signedInPage()
   const replaced = fetched(client, (data) => data && data.session.id !== before)
   const passwords = { currentPassword: PASSWORD, newPassword: OTHER_PASSWORD }
@@ -85,7 +85,7 @@ test('the store has the new session after the password is changed', async () => 
   assert.equal((await replaced).session.id, token)
 })
 
-test('the store knows when the address is verified', async () => {
+test('session store has the verified email after verify-email', async () => {
   const ada = await signedInPage()
   const verified = fetched(ada.client, (data) => data?.user.emailVerified)
   await verify(ada)

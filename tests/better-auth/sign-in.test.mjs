@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { accepted, refused } from './support/outcome.mjs'
-import { OTHER_PASSWORD, PASSWORD, isSignedIn, newAddress, newcomer } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, isSignedIn, uniqueEmail, newUser } from './support/people.mjs'
 import { plain } from './support/servers.mjs'
 
 const signIn = (body) => new Browser(plain).client.signIn.email(body)
 
-test('signing in begins a session, and the token is its id', async () => {
-  const { email, user, token: first } = await newcomer(plain)
+test('sign-in creates a session and returns its id as the token', async () => {
+  const { email, user, token: first } = await newUser(plain)
   const { client } = new Browser(plain)
   const answer = accepted(await client.signIn.email({ email, password: PASSWORD }))
   const { token } = answer
@@ -17,62 +17,62 @@ test('signing in begins a session, and the token is its id', async () => {
   assert.equal(accepted(await client.getSession()).session.id, token)
 })
 
-test('an address has no upper and lower case', async () => {
-  const { email, user } = await newcomer(plain)
+test('sign-in email is case-insensitive', async () => {
+  const { email, user } = await newUser(plain)
   const answer = accepted(await signIn({ email: email.toUpperCase(), password: PASSWORD }))
   assert.equal(answer.user.id, user.id)
 })
 
-test('a callback is where the client goes next', async () => {
-  const { email } = await newcomer(plain)
+test('sign-in with a callback URL returns a redirect to it', async () => {
+  const { email } = await newUser(plain)
   const answer = accepted(await signIn({ email, password: PASSWORD, callbackURL: '/welcome' }))
   assert.equal(answer.redirect, true)
   assert.equal(answer.url, '/welcome')
 })
 
-test('signing in ends the session that the browser had', async () => {
-  const { client, email, token } = await newcomer(plain)
+test('sign-in revokes the previous session of the browser', async () => {
+  const { client, email, token } = await newUser(plain)
   accepted(await client.signIn.email({ email, password: PASSWORD }))
   const sessions = accepted(await client.listSessions())
   assert.equal(sessions.length, 1)
   assert.notEqual(sessions[0].id, token)
 })
 
-test('a wrong password is refused, and no cookie is set', async () => {
-  const { email } = await newcomer(plain)
+test('sign-in with a wrong password returns 401 and sets no cookie', async () => {
+  const { email } = await newUser(plain)
   const browser = new Browser(plain)
   const answer = await browser.client.signIn.email({ email, password: OTHER_PASSWORD })
   refused(answer, 401, 'INVALID_EMAIL_OR_PASSWORD')
   assert.equal(await browser.cookie(), undefined)
 })
 
-test('an address that nobody has is refused in the same words', async () => {
-  const { email } = await newcomer(plain)
-  const unknown = await signIn({ email: newAddress(), password: PASSWORD })
+test('sign-in with an unknown email returns the same error as a wrong password', async () => {
+  const { email } = await newUser(plain)
+  const unknown = await signIn({ email: uniqueEmail(), password: PASSWORD })
   const wrong = await signIn({ email, password: OTHER_PASSWORD })
   refused(unknown, 401, 'INVALID_EMAIL_OR_PASSWORD')
   assert.equal(unknown.error.message, wrong.error.message)
 })
 
-test('what is no address is refused', async () => {
+test('sign-in with a malformed email returns INVALID_EMAIL', async () => {
   refused(await signIn({ email: 'nowhere', password: PASSWORD }), 400, 'INVALID_EMAIL')
 })
 
-test('a password that is too long is refused', async () => {
-  const { email } = await newcomer(plain)
+test('sign-in with an overlong password returns PASSWORD_TOO_LONG', async () => {
+  const { email } = await newUser(plain)
   refused(await signIn({ email, password: 'x'.repeat(129) }), 400, 'PASSWORD_TOO_LONG')
 })
 
 for (const field of ['email', 'password']) {
-  test(`nobody signs in without ${field}`, async () => {
-    const body = { email: newAddress(), password: PASSWORD, [field]: undefined }
+  test(`sign-in without ${field} returns VALIDATION_ERROR`, async () => {
+    const body = { email: uniqueEmail(), password: PASSWORD, [field]: undefined }
     refused(await signIn(body), 400, 'VALIDATION_ERROR')
   })
 }
 
-test('nobody is sent to a foreign page', async () => {
+test('sign-in with an untrusted callback URL returns INVALID_CALLBACK_URL', async () => {
   const browser = new Browser(plain)
-  const { email } = await newcomer(plain)
+  const { email } = await newUser(plain)
   const body = { email, password: PASSWORD, callbackURL: 'https://foreign.example/' }
   refused(await browser.client.signIn.email(body), 403, 'INVALID_CALLBACK_URL')
   assert.equal(await isSignedIn(browser.client), false)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Browser } from './support/browser.mjs'
 import { Mailbox } from './support/mailbox.mjs'
 import { accepted, refused, sentTo } from './support/outcome.mjs'
-import { byGet, newAddress, secretOf, signedIn } from './support/people.mjs'
+import { byGet, uniqueEmail, secretOf, signedIn } from './support/people.mjs'
 import { stale } from './support/servers.mjs'
 
 const HOUR = 60 * 60 * 1000
@@ -21,7 +21,7 @@ async function expiredLink() {
 
 // Each test before the last leaves the session as it is; the last makes it fresh again.
 
-test('a session of more than a day lives, and any request moves its end, once a day', async () => {
+test('requests extend the expiry of a session once a day without a new cookie', async () => {
   const browser = await leftOpen()
   const cookie = (await browser.cookie()).toString()
   const query = { disableRefresh: true }
@@ -39,35 +39,35 @@ test('a session of more than a day lives, and any request moves its end, once a 
   assert.deepEqual(again.expiresAt, moved.expiresAt)
 })
 
-test('a session that is not fresh changes no address', async () => {
+test('change-email with a non-fresh session returns SESSION_NOT_FRESH', async () => {
   const { client } = await leftOpen()
-  refused(await client.changeEmail({ newEmail: newAddress() }), 403, 'SESSION_NOT_FRESH')
+  refused(await client.changeEmail({ newEmail: uniqueEmail() }), 403, 'SESSION_NOT_FRESH')
 })
 
-test('a session that is not fresh deletes nobody without a password', async () => {
+test('delete-user with a non-fresh session and no password returns SESSION_EXPIRED', async () => {
   const { client } = await leftOpen()
   refused(await client.deleteUser(), 400, 'SESSION_EXPIRED')
   assert.notEqual(accepted(await client.getSession()), null)
 })
 
-test('a link that has expired verifies nothing', async () => {
+test('verify-email with an expired token returns TOKEN_EXPIRED', async () => {
   const token = secretOf(await expiredLink())
   refused(await new Browser(stale).client.verifyEmail({ query: { token } }), 401, 'TOKEN_EXPIRED')
 })
 
-test('a link that has expired goes on to its callback with an error', async () => {
+test('expired verification link redirects to the callback URL with error TOKEN_EXPIRED', async () => {
   const link = byGet(await expiredLink())
   link.searchParams.set('callbackURL', '/welcome')
   sentTo(await new Browser(stale).open(link), `${stale.url}/welcome?error=TOKEN_EXPIRED`)
 })
 
-test('signing in again begins a session that is fresh', async () => {
+test('sign-in creates a fresh session', async () => {
   const { client } = await signedIn(stale, stale)
-  accepted(await client.changeEmail({ newEmail: newAddress() }))
+  accepted(await client.changeEmail({ newEmail: uniqueEmail() }))
 })
 
-test('entering the password again makes a session fresh', async () => {
+test('verify-password makes the session fresh', async () => {
   const { client } = await leftOpen()
   accepted(await client.verifyPassword({ password: stale.password }))
-  accepted(await client.changeEmail({ newEmail: newAddress() }))
+  accepted(await client.changeEmail({ newEmail: uniqueEmail() }))
 })

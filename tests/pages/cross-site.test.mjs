@@ -4,11 +4,11 @@ import { createServer } from 'node:http'
 import { after, test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { cookieOf, open } from './support/chromium.mjs'
-import { newcomer } from './support/people.mjs'
+import { newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const ada = await newcomer(site)
-const mallory = await newcomer(site, { name: 'Mallory' })
+const ada = await newUser(site)
+const mallory = await newUser(site, { name: 'Mallory' })
 
 const FORMS = {
   'a form': { enctype: 'application/x-www-form-urlencoded', field: (body) => Object.entries(body) },
@@ -46,7 +46,7 @@ after(() => {
 for (const [host, comesAlong] of [['evil.example', false], ['localhost', true]]) {
   for (const path of Object.keys(ATTACKS)) {
     for (const form of Object.keys(FORMS)) {
-      test(`${form} on ${host} does nothing at ${path}`, async () => {
+      test(`cross-origin submission of ${form} from ${host} to ${path} is rejected`, async () => {
         const context = await open(browser, site, ada)
         const page = await context.newPage()
         const answered = page.waitForResponse((response) => response.url() === `${site.url}${path}`)
@@ -57,8 +57,8 @@ for (const [host, comesAlong] of [['evil.example', false], ['localhost', true]])
         assert.equal(cookie?.includes('portcullis=') ?? false, comesAlong)
         assert.equal(response.request().method(), 'POST')
         // Without the cookie the request is anonymous, and a sign-in is rejected all the same.
-        const isNobodys = !comesAlong && path !== '/api/auth/sign-in/email'
-        assert.equal(response.status(), isNobodys ? 401 : 403)
+        const isAnonymous = !comesAlong && path !== '/api/auth/sign-in/email'
+        assert.equal(response.status(), isAnonymous ? 401 : 403)
         assert.equal((await response.allHeaders())['set-cookie'], undefined)
         await page.goto(`${site.url}/settings`)
         assert.equal(await page.getByLabel('Your name').inputValue(), 'Ada')
@@ -66,7 +66,7 @@ for (const [host, comesAlong] of [['evil.example', false], ['localhost', true]])
     }
   }
 
-  test(`a visitor is not signed in as somebody else from ${host}`, async () => {
+  test(`cross-origin sign-in of an anonymous visitor from ${host} is rejected`, async () => {
     const context = await open(browser, site)
     const page = await context.newPage()
     const path = '/api/auth/sign-in/email'

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { open } from './support/chromium.mjs'
 import { overflow, violations } from './support/measure.mjs'
-import { newcomer } from './support/people.mjs'
+import { newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 import { watch } from './support/watch.mjs'
 
@@ -24,8 +24,8 @@ const padlock = (page, id) => operation(page, id).locator('.authorization__btn')
 const isLocked = (page, id, locked) =>
   padlock(page, id).locator(locked ? '.locked' : '.unlocked').waitFor()
 
-test('Swagger UI works under its own policy, and an operation can be tried out', async () => {
-  const ada = await newcomer(site)
+test('documentation page executes an operation without violating its content security policy', async () => {
+  const ada = await newUser(site)
   const { page, seen } = await visitDocs(ada)
   const dashboard = operation(page, 'show_dashboard')
   await dashboard.locator('.opblock-summary-control').click()
@@ -38,7 +38,7 @@ test('Swagger UI works under its own policy, and an operation can be tried out',
   assert.deepEqual(seen.foreign(), [])
 })
 
-test('groups come in the order of a first session, and a link leads back', async () => {
+test('documentation lists groups in the order of first use, and links to the dashboard', async () => {
   const { page } = await visitDocs()
   const groups = await page.locator('.opblock-tag').evaluateAll((titles) =>
     titles.map(({ dataset: { tag, isOpen } }) => [tag, isOpen === 'true']),
@@ -56,7 +56,7 @@ test('groups come in the order of a first session, and a link leads back', async
   await page.waitForURL('**/dashboard')
 })
 
-test('the filter finds operations by any of their words, also in a folded group', async () => {
+test('filter matches any word of an operation, also in a collapsed group', async () => {
   const { page } = await visitDocs()
   const filter = page.getByLabel('Filter operations')
   await filter.fill('Sign-IN/email')
@@ -68,7 +68,7 @@ test('the filter finds operations by any of their words, also in a folded group'
   await operation(page, 'show_me').waitFor()
 })
 
-test('a padlock is on what needs a credential, and closed if the one that is sent is taken', async () => {
+test('padlock marks protected operations, and closes if the credential sent is accepted', async () => {
   const { page } = await visitDocs()
   assert.equal(await padlock(page, 'show_dashboard').count(), 0)
   await isLocked(page, 'show_me', false)
@@ -77,7 +77,7 @@ test('a padlock is on what needs a credential, and closed if the one that is sen
   await operation(page, 'sign_in_email').locator('.opblock-body').waitFor()
   assert.equal(await page.locator('.modal-ux').count(), 0)
 
-  const ada = await newcomer(site)
+  const ada = await newUser(site)
   const { page: signedIn } = await visitDocs(ada)
   await isLocked(signedIn, 'show_me', true)
   await isLocked(signedIn, 'create_token', true)
@@ -94,7 +94,7 @@ test('a padlock is on what needs a credential, and closed if the one that is sen
   await isLocked(signedIn, 'revoke_current_token', true)
 })
 
-test('text lies beside other text, and nothing sticks out, in both schemes', async () => {
+test('documentation page has no overlapping or overflowing text in either color scheme', async () => {
   for (const colorScheme of ['light', 'dark']) {
     const { page } = await visitDocs({ colorScheme, viewport: { width: 390, height: 800 } })
     const isDark = await page.evaluate(() => document.documentElement.matches('.dark-mode'))
@@ -135,7 +135,7 @@ function covered(page) {
   })
 }
 
-test('the list of error codes is a sound page, and a code has its place in it', async () => {
+test('error code list is accessible, does not overflow, and has an anchor for each code', async () => {
   const context = await open(browser, site)
   const page = await context.newPage()
   const seen = watch(page, site)

@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { open, visit } from './support/chromium.mjs'
 import { enter, part, press, says, signInOn } from './support/forms.mjs'
-import { OTHER_PASSWORD, PASSWORD, newcomer } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const ada = await newcomer(site)
+const ada = await newUser(site)
 
 const hasFocus = (locator) => locator.evaluate((element) => element === document.activeElement)
 
@@ -17,7 +17,7 @@ const describedBy = (field) =>
     return ids.map((id) => document.getElementById(id)).filter((text) => !text.hidden).map((text) => text.textContent)
   })
 
-test('a wrong password is said above the form, names no field, and what was typed stays', async () => {
+test('sign-in with a wrong password shows an error above the form and keeps the input', async () => {
   const page = await visit(browser, site, '/login')
   await signInOn(page, { email: ada.email, password: OTHER_PASSWORD })
   const summary = page.getByRole('alert').filter({ hasText: 'The email or the password is wrong.' })
@@ -28,7 +28,7 @@ test('a wrong password is said above the form, names no field, and what was type
   assert.equal(await page.getByLabel('Password', { exact: true }).inputValue(), OTHER_PASSWORD)
 })
 
-test('what is wrong with a field is tied to it', async () => {
+test('field error is associated with its field and focuses it', async () => {
   const page = await visit(browser, site, '/settings', ada)
   await enter(page, { 'Current password': OTHER_PASSWORD, 'New password': 'correct horse 2' })
   await press(page, 'Change password')
@@ -43,8 +43,8 @@ test('what is wrong with a field is tied to it', async () => {
   assert.equal(await page.getByLabel('New password').inputValue(), 'correct horse 2')
 })
 
-test('errors vanish with the next try', async () => {
-  const page = await visit(browser, site, '/settings', await newcomer(site))
+test('resubmitting a form clears its previous errors', async () => {
+  const page = await visit(browser, site, '/settings', await newUser(site))
   const form = part(page, 'Password')
   const field = page.getByLabel('New password')
   await enter(page, { 'Current password': PASSWORD, 'New password': 'password123' })
@@ -71,7 +71,7 @@ test('errors vanish with the next try', async () => {
   assert.equal(await field.getAttribute('aria-invalid'), null)
 })
 
-test('several errors are said once each, and linked to in the order of the fields', async () => {
+test('several field errors are each shown once, with a linked summary in field order', async () => {
   const page = await visit(browser, site, '/signup')
   await enter(page, { 'Your name': ' ', 'Email': 'ada@example', Password: PASSWORD })
   await press(page, 'Create account')
@@ -85,7 +85,7 @@ test('several errors are said once each, and linked to in the order of the field
   assert.ok(await hasFocus(page.getByLabel('Email')))
 })
 
-test('a field that must be filled is asked for without a request', async () => {
+test('empty or malformed field gets the focus without a request being sent', async () => {
   const page = await visit(browser, site, '/signup')
   let sent = 0
   // The browser may fetch the page's icon at any time.
@@ -99,8 +99,8 @@ test('a field that must be filled is asked for without a request', async () => {
   }
 })
 
-test('a form is sent once, however often its button is pressed', async () => {
-  const page = await visit(browser, site, '/settings/tokens', await newcomer(site))
+test('pressing the submit button twice sends the form once', async () => {
+  const page = await visit(browser, site, '/settings/tokens', await newUser(site))
   let sent = 0
   let goOn
   const held = new Promise((resolve) => (goOn = resolve))
@@ -117,7 +117,7 @@ test('a form is sent once, however often its button is pressed', async () => {
   assert.equal(sent, 1)
 })
 
-test('a server that cannot be reached loses nothing', async () => {
+test('form keeps its values while the server is unreachable, and can be resubmitted', async () => {
   const page = await visit(browser, site, '/login')
   await page.route('**/api/**', (route) => route.abort())
   await signInOn(page, ada)
@@ -127,9 +127,9 @@ test('a server that cannot be reached loses nothing', async () => {
   await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor()
 })
 
-test('a failure and a warning do not look like a success', async () => {
+test('error and warning messages have a different background from success messages', async () => {
   const look = (locator) => locator.evaluate((element) => getComputedStyle(element).backgroundColor)
-  const page = await visit(browser, site, '/settings', await newcomer(site))
+  const page = await visit(browser, site, '/settings', await newUser(site))
   const toast = page.locator('.toast')
   await press(part(page, 'Profile'), 'Save')
   await says(page, 'Profile saved.')
@@ -143,7 +143,7 @@ test('a failure and a warning do not look like a success', async () => {
   assert.notEqual(await notice('ended'), await notice('reset'))
 })
 
-test('a page that was asked for too often loads itself again', async () => {
+test('rate-limited page reloads itself after the retry delay', async () => {
   const context = await open(browser, site)
   const page = await context.newPage()
   let refused = false

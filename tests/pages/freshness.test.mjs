@@ -4,13 +4,13 @@ import { browser } from './support/browser.mjs'
 import { visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
-import { OTHER_PASSWORD, newAddress, newcomer } from './support/people.mjs'
+import { OTHER_PASSWORD, uniqueEmail, newUser } from './support/people.mjs'
 import { stale } from './support/sites.mjs'
 
 const asks = (page) => page.getByRole('dialog', { name: 'Confirm your password' })
 
-test('what needs a fresh session asks for the password and goes on', async () => {
-  const email = newAddress()
+test('action that requires a fresh session asks for the password and then continues', async () => {
+  const email = uniqueEmail()
   const page = await visit(browser, stale, '/settings', { cookie: stale.dozer })
   await enter(page, { 'New email': email })
   await press(page, 'Change email')
@@ -29,8 +29,8 @@ test('what needs a fresh session asks for the password and goes on', async () =>
   await mailedLink(stale, email, '/verify-email')
 })
 
-test('so does what an admin has confirmed already', async () => {
-  const ada = await newcomer(stale)
+test('confirmed admin action with a stale session asks for the password and then continues', async () => {
+  const ada = await newUser(stale)
   const page = await visit(browser, stale, `/admin/users/${ada.id}`, { cookie: stale.admin })
   await pressAndConfirm(page, 'Deactivate')
   await enter(asks(page), { Password: stale.password })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { landsOn, visit } from './support/chromium.mjs'
 import { part } from './support/forms.mjs'
-import { PASSWORD, makeToken, newcomer } from './support/people.mjs'
+import { PASSWORD, makeToken, newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
 /** Returns the accessible name of the focused element. */
@@ -22,7 +22,7 @@ async function tab(page, times = 1) {
   return passed
 }
 
-test('the first stop skips to the content', async () => {
+test('first tab stop is a link that skips to the content', async () => {
   const page = await visit(browser, site, '/login')
   assert.deepEqual(await tab(page), ['Skip to content'])
   assert.ok(await page.getByRole('link', { name: 'Skip to content' }).isVisible())
@@ -33,8 +33,8 @@ test('the first stop skips to the content', async () => {
   assert.deepEqual(await tab(page), ['Email'])
 })
 
-test('the sign-in form is passed through in its order, and signs in', async () => {
-  const ada = await newcomer(site)
+test('sign-in form has the expected tab order and is submitted with the keyboard', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/login')
   await page.getByLabel('Email').focus()
   await page.keyboard.type(ada.email)
@@ -53,8 +53,8 @@ test('the sign-in form is passed through in its order, and signs in', async () =
   await landsOn(page, '/dashboard')
 })
 
-test('Enter in a field sends the form', async () => {
-  const ada = await newcomer(site)
+test('pressing Enter in a field submits the form', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/login')
   await page.getByLabel('Email').fill(ada.email)
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
@@ -62,8 +62,8 @@ test('Enter in a field sends the form', async () => {
   await landsOn(page, '/dashboard')
 })
 
-test('whatever has the focus shows it', async () => {
-  const page = await visit(browser, site, '/settings', await newcomer(site))
+test('every focused element has a visible outline', async () => {
+  const page = await visit(browser, site, '/settings', await newUser(site))
   const stops = await page.locator('a, button, input, select').count()
   assert.ok(stops > 20)
   for (let i = 0; i < stops; i += 1) {
@@ -77,8 +77,8 @@ test('whatever has the focus shows it', async () => {
   }
 })
 
-test('a dialog keeps the focus in it, Escape closes it, and the focus goes back', async () => {
-  const ada = await newcomer(site)
+test('dialog traps the focus, closes on Escape, and returns the focus to its button', async () => {
+  const ada = await newUser(site)
   await makeToken(site, ada.cookie, { name: 'kept' })
   const page = await visit(browser, site, '/settings/tokens', ada)
   const revoke = page.getByRole('button', { name: 'Revoke the token kept' })

@@ -13,7 +13,7 @@ const viewport = { width: 360, height: 800 }
 
 for (const { name, path, act, ...visitor } of await tour({ site, stale })) {
   if (act) continue
-  test(`nothing moves when the script comes late: ${name}`, async () => {
+  test(`late script causes no layout shift or overflow: ${name}`, async () => {
     const context = await open(browser, visitor.site, { cookie: visitor.cookie, viewport })
     const page = await context.newPage()
     await page.route('**/assets/app.js*', async (route) => {

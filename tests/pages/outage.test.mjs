@@ -5,16 +5,16 @@ import { browser } from './support/browser.mjs'
 import { cookieOf, visit } from './support/chromium.mjs'
 import { enter, part, press, says } from './support/forms.mjs'
 import { assertSound } from './support/measure.mjs'
-import { newcomer } from './support/people.mjs'
+import { newUser } from './support/people.mjs'
 import { apart } from './support/sites.mjs'
 
 // SQLite is a part of the server: there is no connection that could be cut.
-test('while the store is away', { skip: !apart }, async (t) => {
+test('database outage', { skip: !apart }, async (t) => {
   const { site, line, stop } = await start(apart)
   t.after(stop)
-  const ada = await newcomer(site)
+  const ada = await newUser(site)
 
-  await t.test('a page says so, keeps the cookie, and comes back by itself', async () => {
+  await t.test('page shows an error, keeps the cookie, and reloads itself after recovery', async () => {
     const page = await visit(browser, site, '/dashboard', ada)
     const cookie = await cookieOf(page)
     line.cut()
@@ -34,7 +34,7 @@ test('while the store is away', { skip: !apart }, async (t) => {
     assert.equal(await cookieOf(page), cookie)
   })
 
-  await t.test('a form keeps its values, and says to try again', async () => {
+  await t.test('form keeps its values, asks to try again, and can be resubmitted after recovery', async () => {
     const page = await visit(browser, site, '/settings', ada)
     const cookie = await cookieOf(page)
     line.cut()

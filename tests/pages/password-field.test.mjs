@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { visit } from './support/chromium.mjs'
 import { part } from './support/forms.mjs'
-import { PASSWORD, newcomer } from './support/people.mjs'
+import { PASSWORD, newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-test('a password is shown and hidden again', async () => {
+test('password field toggles between hidden and visible', async () => {
   const page = await visit(browser, site, '/login')
   const field = page.getByLabel('Password', { exact: true })
   const button = page.getByRole('button', { name: 'Show the password' })
@@ -19,7 +19,7 @@ test('a password is shown and hidden again', async () => {
   }
 })
 
-test('a password is pasted', async () => {
+test('password field accepts a pasted password', async () => {
   const permissions = ['clipboard-read', 'clipboard-write']
   const page = await visit(browser, site, '/login', { permissions })
   await page.evaluate((text) => navigator.clipboard.writeText(text), PASSWORD)
@@ -40,14 +40,14 @@ for (const [path, expected] of [
   ['/forgot-password', ['email username']],
   ['/reset-password#token=x', ['password new-password']],
 ]) {
-  test(`password managers know the fields of ${path}`, async () => {
+  test(`fields of ${path} have autocomplete attributes for password managers`, async () => {
     const page = await visit(browser, site, path)
     assert.deepEqual(await attributes(page.locator('main')), expected)
   })
 }
 
-test('password managers know whose password is changed', async () => {
-  const ada = await newcomer(site)
+test('password forms in the settings have autocomplete attributes and a username field', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/settings', ada)
   const fields = ['email username', 'password current-password', 'password new-password']
   assert.deepEqual(await attributes(part(page, 'Password')), fields)

@@ -4,11 +4,11 @@ import { browser } from './support/browser.mjs'
 import { landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, says, signInOn } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
-import { OTHER_PASSWORD, PASSWORD, isLetIn, newAddress, newcomer, signedIn } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, isLetIn, uniqueEmail, newUser, signedIn } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-test('a forgotten password is chosen anew with a mailed link, once', async () => {
-  const ada = await newcomer(site)
+test('mailed password reset link sets a new password only once', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/login')
   await page.getByRole('link', { name: 'Forgot your password?' }).click()
   await enter(page, { 'Email': ada.email })
@@ -32,22 +32,22 @@ test('a forgotten password is chosen anew with a mailed link, once', async () =>
   assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
 })
 
-test('the same is said of an address that nobody has', async () => {
+test('password reset for an unknown email shows the same message', async () => {
   const page = await visit(browser, site, '/forgot-password')
-  const email = newAddress()
+  const email = uniqueEmail()
   await enter(page, { 'Email': email })
   await press(page, 'Send the link')
   await page.getByText(`If ${email} has an account here, a link is on its way.`).waitFor()
 })
 
-test('a link that is not complete asks for nothing', async () => {
+test('incomplete password reset link shows an error instead of the form', async () => {
   const page = await visit(browser, site, '/reset-password')
   await page.getByText('This link is incomplete').waitFor()
   assert.equal(await page.getByLabel('New password').isVisible(), false)
 })
 
-test('who knows the password changes it, and other browsers end', async () => {
-  const ada = await newcomer(site)
+test('changing the password signs out other browsers', async () => {
+  const ada = await newUser(site)
   const other = await visit(browser, site, '/settings', { cookie: await signedIn(site, ada) })
   const page = await visit(browser, site, '/settings', ada)
   await enter(page, { 'Current password': PASSWORD, 'New password': OTHER_PASSWORD })
@@ -60,8 +60,8 @@ test('who knows the password changes it, and other browsers end', async () => {
   await landsOn(other, '/login')
 })
 
-test('other browsers stay where that is asked for', async () => {
-  const ada = await newcomer(site)
+test('changing the password keeps other browsers signed in if requested', async () => {
+  const ada = await newUser(site)
   const other = await visit(browser, site, '/settings', { cookie: await signedIn(site, ada) })
   const page = await visit(browser, site, '/settings', ada)
   await enter(page, { 'Current password': PASSWORD, 'New password': OTHER_PASSWORD })

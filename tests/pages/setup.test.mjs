@@ -14,13 +14,13 @@ const become = async (page, email) => {
   await press(page, 'Create admin account')
 }
 
-test('without the whole link nobody is asked anything', async () => {
+test('incomplete setup link shows an error instead of the form', async () => {
   const page = await visit(browser, fresh, '/setup')
   await page.getByText('Open this page with the complete link').waitFor()
   assert.equal(await page.getByRole('button', { name: 'Create admin account' }).isVisible(), false)
 })
 
-test('a link that nobody printed makes nobody an admin', async () => {
+test('setup with an invalid token creates no admin', async () => {
   const page = await visit(browser, fresh, '/setup#token=wrong')
   await assertSound(page)
   await become(page, 'eve@example.com')
@@ -28,7 +28,7 @@ test('a link that nobody printed makes nobody an admin', async () => {
   assert.equal(await isLetIn(fresh, 'eve@example.com', PASSWORD), false)
 })
 
-test('a link that is pasted into a tab with this page is taken, and leaves the address', async () => {
+test('setup link pasted into an open setup page is accepted, and its token leaves the URL', async () => {
   const page = await visit(browser, fresh, '/setup')
   await page.getByText('Open this page with the complete link').waitFor()
   await page.goto('/setup#token=pasted')
@@ -37,7 +37,7 @@ test('a link that is pasted into a tab with this page is taken, and leaves the a
   assert.equal(await page.locator('[name=token]').inputValue(), 'pasted')
 })
 
-test('whoever opens the printed link becomes the admin, once', async () => {
+test('setup link creates the first admin only once', async () => {
   const page = await visit(browser, fresh, fresh.setup)
   const late = await visit(browser, fresh, fresh.setup)
   assert.equal(page.url(), `${fresh.url}/setup`, 'the token has left the address')
@@ -53,8 +53,8 @@ test('whoever opens the printed link becomes the admin, once', async () => {
   await late.getByRole('alert').filter({ hasText: 'already has an admin' }).waitFor()
   assert.equal(await isLetIn(fresh, 'eve@example.com', PASSWORD), false)
 
-  const anew = await visit(browser, fresh, fresh.setup)
-  await anew.getByText('This site already has an admin').waitFor()
-  assert.equal(await anew.locator('main form').count(), 0)
+  const reopened = await visit(browser, fresh, fresh.setup)
+  await reopened.getByText('This site already has an admin').waitFor()
+  assert.equal(await reopened.locator('main form').count(), 0)
   assert.equal(await isLetIn(fresh, EMAIL, PASSWORD), true)
 })

@@ -3,19 +3,19 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { cookieOf, landsOn, open, visit } from './support/chromium.mjs'
 import { signInOn } from './support/forms.mjs'
-import { newcomer } from './support/people.mjs'
+import { newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const ada = await newcomer(site)
+const ada = await newUser(site)
 
-test('who was going nowhere lands at the start', async () => {
+test('sign-in without a requested page redirects to the dashboard', async () => {
   const page = await visit(browser, site, '/login')
   await signInOn(page, ada)
   await landsOn(page, '/dashboard')
   await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor()
 })
 
-test('who is signed in already goes straight on', async () => {
+test('sign-in page redirects a signed-in user to the requested page', async () => {
   const page = await visit(browser, site, '/login?next=/settings', ada)
   assert.equal(page.url(), `${site.url}/settings`)
   await page.goto('/login')
@@ -23,7 +23,7 @@ test('who is signed in already goes straight on', async () => {
 })
 
 for (const next of ['https://evil.example/', '//evil.example/', '/\\evil.example', 'javascript:alert(1)']) {
-  test(`nobody is led to ${next}`, async () => {
+  test(`sign-in does not redirect to ${next}`, async () => {
     const asked = new Set()
     const page = await visit(browser, site, '/login')
     page.on('request', (request) => asked.add(new URL(request.url()).host))
@@ -36,7 +36,7 @@ for (const next of ['https://evil.example/', '//evil.example/', '/\\evil.example
   })
 }
 
-test('who does not want to be kept signed in is forgotten with the browser', async () => {
+test('sign-in without the keep-signed-in option sets a session-only cookie', async () => {
   const kept = async (want) => {
     const page = await visit(browser, site, '/login')
     await page.getByLabel('Keep me signed in on this device').setChecked(want)
@@ -50,7 +50,7 @@ test('who does not want to be kept signed in is forgotten with the browser', asy
   assert.equal(await kept(false), false)
 })
 
-test('no script of a page reads the cookie', async () => {
+test('session cookie is not readable by scripts', async () => {
   const context = await open(browser, site, ada)
   const page = await context.newPage()
   await page.goto('/settings')

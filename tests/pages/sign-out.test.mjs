@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { press } from './support/forms.mjs'
-import { newcomer } from './support/people.mjs'
+import { newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-test('after signing out the way back shows nothing of what was seen', async () => {
-  const ada = await newcomer(site)
+test('navigating back after signing out shows no private content', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/dashboard', ada)
   await page.goto('/settings')
   assert.ok(await page.getByText(ada.email).first().isVisible())
@@ -24,8 +24,8 @@ test('after signing out the way back shows nothing of what was seen', async () =
   }
 })
 
-test('what was signed out does not open the gate again', async () => {
-  const ada = await newcomer(site)
+test('cookie of a signed-out session is rejected', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/dashboard', ada)
   await press(page, 'Sign out')
   await landsOn(page, '/login')

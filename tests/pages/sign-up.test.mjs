@@ -4,11 +4,11 @@ import { browser } from './support/browser.mjs'
 import { cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, says, signInOn } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
-import { PASSWORD, ask, isLetIn, newAddress, newcomer } from './support/people.mjs'
+import { PASSWORD, ask, isLetIn, uniqueEmail, newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-test('somebody signs up, confirms the address by mail, signs out and in, and lands where they were going', async () => {
-  const email = newAddress()
+test('new user signs up, confirms the email, signs out, and signs in to the requested page', async () => {
+  const email = uniqueEmail()
   const page = await visit(browser, site, '/settings')
   assert.equal(page.url(), `${site.url}/login?next=%2Fsettings`)
   await page.getByRole('link', { name: 'Create an account' }).click()
@@ -33,8 +33,8 @@ test('somebody signs up, confirms the address by mail, signs out and in, and lan
   await page.waitForURL(`${site.url}/settings#email`)
 })
 
-test('a page that is opened by a scanner, script and all, confirms nothing', async () => {
-  const ada = await newcomer(site)
+test('opening a confirmation link in a mail scanner with scripts does not confirm the email', async () => {
+  const ada = await newUser(site)
   const link = await mailedLink(site, ada.email, '/verify-email')
   const scanner = await visit(browser, site, link)
   await scanner.getByRole('button', { name: 'Confirm email' }).waitFor()
@@ -54,8 +54,8 @@ test('a page that is opened by a scanner, script and all, confirms nothing', asy
   assert.ok(await part(page, 'Email').getByText('confirmed', { exact: true }).isVisible())
 })
 
-test('the page of a link leads on to where the sign-up said', async () => {
-  const email = newAddress()
+test('confirming an email redirects to the callback URL of the sign-up', async () => {
+  const email = uniqueEmail()
   const body = { name: 'Ada', email, password: PASSWORD, callbackURL: '/dashboard?welcome' }
   await ask(site, '/api/auth/sign-up/email', { body })
   const page = await visit(browser, site, await mailedLink(site, email, '/verify-email'))
@@ -63,7 +63,7 @@ test('the page of a link leads on to where the sign-up said', async () => {
   await page.waitForURL(`${site.url}/dashboard?welcome`)
 })
 
-test('a link to confirm that does not work any more says so and leads to a new one', async () => {
+test('invalid confirmation link shows an error and offers a new one', async () => {
   const page = await visit(browser, site, '/verify-email#token=unknown')
   await press(page, 'Confirm email')
   await page.getByRole('alert').filter({ hasText: 'This link is invalid or has been used' }).waitFor()
@@ -71,8 +71,8 @@ test('a link to confirm that does not work any more says so and leads to a new o
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
 })
 
-test('an account is deleted by the button of the page that its mailed link leads to', async () => {
-  const ada = await newcomer(site)
+test('mailed deletion link deletes the account only after sign-in and confirmation', async () => {
+  const ada = await newUser(site)
   await ask(site, '/api/auth/delete-user', { cookie: ada.cookie, body: {} })
   const link = await mailedLink(site, ada.email, '/delete-account')
   const stranger = await visit(browser, site, link)
@@ -85,8 +85,8 @@ test('an account is deleted by the button of the page that its mailed link leads
   assert.equal(await isLetIn(site, ada.email, PASSWORD), false)
 })
 
-test('a link to confirm an address that does not work leads to a new one', async () => {
-  const ada = await newcomer(site)
+test('failed confirmation through the API leads to a form that sends a new link', async () => {
+  const ada = await newUser(site)
   await mailedLink(site, ada.email, '/verify-email')
   const page = await visit(browser, site, '/api/auth/verify-email?token=wrong&callbackURL=/verify-email')
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor()
@@ -95,14 +95,14 @@ test('a link to confirm an address that does not work leads to a new one', async
   await page.getByText(`If ${ada.email} is not confirmed yet, a link is on its way.`).waitFor()
 })
 
-test('whoever is signed in and not confirmed asks for another link', async () => {
-  const page = await visit(browser, site, '/dashboard', await newcomer(site))
+test('signed-in user with an unconfirmed email requests another link', async () => {
+  const page = await visit(browser, site, '/dashboard', await newUser(site))
   await press(page, 'Send another link')
   await says(page, 'Another link is on its way.')
 })
 
-test('a taken address is said at its field', async () => {
-  const ada = await newcomer(site)
+test('sign-up with an email in use shows an error at the email field', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/signup')
   await enter(page, { 'Your name': 'Eve', 'Email': ada.email, Password: PASSWORD })
   await press(page, 'Create account')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, says } from './support/forms.mjs'
-import { newcomer, signedIn } from './support/people.mjs'
+import { newUser, signedIn } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
 /** Answers the first request as if its cookie had just been replaced by a newer one. */
@@ -18,8 +18,8 @@ async function refusesOnce(page, path) {
   return () => asked
 }
 
-test('a form that is refused for the old cookie is sent again with the new one', async () => {
-  const page = await visit(browser, site, '/settings', await newcomer(site))
+test('form rejected because of a replaced cookie is resubmitted with the new one', async () => {
+  const page = await visit(browser, site, '/settings', await newUser(site))
   const asked = await refusesOnce(page, '**/api/auth/update-user')
   await enter(page, { 'Your name': 'Augusta' })
   await press(part(page, 'Profile'), 'Save')
@@ -28,10 +28,10 @@ test('a form that is refused for the old cookie is sent again with the new one',
   assert.equal(await page.getByLabel('Your name').inputValue(), 'Augusta')
 })
 
-test('a form is not sent again for another user who has signed in meanwhile', async () => {
-  const page = await visit(browser, site, '/settings', await newcomer(site))
+test('rejected form is not resubmitted after another user has signed in', async () => {
+  const page = await visit(browser, site, '/settings', await newUser(site))
   const asked = await refusesOnce(page, '**/api/auth/update-user')
-  const [name, value] = (await newcomer(site, { name: 'Grace' })).cookie.split(/=(.*)/s)
+  const [name, value] = (await newUser(site, { name: 'Grace' })).cookie.split(/=(.*)/s)
   await page.context().addCookies([{ name, value, url: site.url, httpOnly: true, sameSite: 'Lax' }])
   await enter(page, { 'Your name': 'Eve' })
   await press(part(page, 'Profile'), 'Save')
@@ -39,8 +39,8 @@ test('a form is not sent again for another user who has signed in meanwhile', as
   assert.equal(asked(), 1)
 })
 
-test('a page that was asked for with the old cookie is shown when the new one has come', async () => {
-  const ada = await newcomer(site)
+test('sign-in page continues to the requested page when a new cookie arrives', async () => {
+  const ada = await newUser(site)
   const cookie = await signedIn(site, ada)
   const page = await visit(browser, site, '/settings')
   await landsOn(page, '/login')

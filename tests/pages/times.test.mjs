@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { open } from './support/chromium.mjs'
-import { newcomer } from './support/people.mjs'
+import { newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-const ada = await newcomer(site)
+const ada = await newUser(site)
 
 const NOW = '2026-03-01T12:00:00.000Z'
 const TIMES = {
@@ -36,12 +36,12 @@ async function withTimes(options) {
   return page
 }
 
-test('times are relative to the clock of the server', async () => {
+test('times are shown relative to the server clock', async () => {
   const page = await withTimes()
   assert.deepEqual(await page.locator('#times time').allTextContents(), Object.values(TIMES))
 })
 
-test('the exact time is in the format and the zone of the user', async () => {
+test('exact time uses the locale and time zone of the user', async () => {
   for (const [locale, timezoneId, exact] of [
     ['en-US', 'America/New_York', 'Mar 1, 2026, 6:59:30 AM EST'],
     ['de-DE', 'Europe/Berlin', '01.03.2026, 12:59:30 MEZ'],
@@ -53,7 +53,7 @@ test('the exact time is in the format and the zone of the user', async () => {
   }
 })
 
-test('the exact time is shown on touch and on focus by keyboard', async () => {
+test('exact time is shown on touch and on keyboard focus', async () => {
   const page = await withTimes({ hasTouch: true })
   const time = page.locator('#times time').first()
   const shown = async () => {
@@ -70,7 +70,7 @@ test('the exact time is shown on touch and on focus by keyboard', async () => {
   assert.equal(await shown(), true)
 })
 
-test('without the script the exact time is in the page', async () => {
+test('exact time is shown in UTC without JavaScript', async () => {
   const context = await open(browser, site, { cookie: ada.cookie, javaScriptEnabled: false })
   const page = await context.newPage()
   await page.goto('/settings')

@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
-import { newcomer, withToken } from './support/people.mjs'
+import { newUser, withToken } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
 async function tokens(options) {
-  return visit(browser, site, '/settings/tokens', { ...(await newcomer(site)), ...options })
+  return visit(browser, site, '/settings/tokens', { ...(await newUser(site)), ...options })
 }
 
 /** Creates a token, and returns it as the page shows it. */
@@ -18,7 +18,7 @@ async function created(page, name) {
   return page.locator('#created-token').textContent()
 }
 
-test('a token is created, shown once, used, and revoked', async () => {
+test('created token is shown once, authenticates requests, and is rejected after revocation', async () => {
   const page = await tokens()
   assert.ok(await page.getByText('You have no active tokens.').isVisible())
   await page.getByLabel('write: create, change and delete').check()
@@ -45,7 +45,7 @@ test('a token is created, shown once, used, and revoked', async () => {
   assert.equal((await withToken(site, token)).status, 401)
 })
 
-test('who thinks better of it keeps the token', async () => {
+test('cancelling the revocation keeps the token active', async () => {
   const page = await tokens()
   const token = await created(page, 'kept')
   await page.getByRole('link', { name: 'Done' }).click()
@@ -57,13 +57,13 @@ test('who thinks better of it keeps the token', async () => {
   assert.ok(await page.getByRole('button', { name: 'Revoke the token kept' }).isVisible())
 })
 
-test('a token only reads unless more is asked for', async () => {
+test('token created with the default scopes is read-only', async () => {
   const page = await tokens()
   const token = await created(page, 'reader')
   assert.deepEqual((await (await withToken(site, token)).json()).scopes, ['read'])
 })
 
-test('the token is copied, and so is a line that tries it', async () => {
+test('copy buttons copy the new token and an example command', async () => {
   const page = await tokens({ permissions: ['clipboard-read', 'clipboard-write'] })
   const token = await created(page, 'copied')
   const place = page.locator('#created')
@@ -79,7 +79,7 @@ test('the token is copied, and so is a line that tries it', async () => {
   assert.equal(line, `curl -H "Authorization: Bearer ${token}" ${site.url}/api/me`)
 })
 
-test('where nothing can be copied the token is marked', async () => {
+test('copy button selects the token if the clipboard is unavailable', async () => {
   const page = await tokens()
   const token = await created(page, 'marked')
   await page.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new Error('no'))))
@@ -88,7 +88,7 @@ test('where nothing can be copied the token is marked', async () => {
   assert.equal(await page.evaluate(() => getSelection().toString().trim()), token)
 })
 
-test('a token is renamed', async () => {
+test('renaming a token updates its name in the list', async () => {
   const page = await tokens()
   await created(page, 'old')
   await page.getByRole('link', { name: 'Done' }).click()
@@ -99,7 +99,7 @@ test('a token is renamed', async () => {
   assert.ok(await page.getByRole('button', { name: 'Revoke the token nightly job' }).isVisible())
 })
 
-test('a token that may do nothing is not created', async () => {
+test('creating a token without scopes shows an error at the field', async () => {
   const page = await tokens()
   await page.getByLabel('read: see, and change nothing').uncheck()
   await enter(page, { Name: 'nothing' })

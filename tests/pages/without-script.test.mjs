@@ -7,7 +7,7 @@ import { tour } from './support/tour.mjs'
 
 for (const { name, path, act, ...visitor } of await tour({ site, stale })) {
   if (act) continue
-  test(`a page is there without its script: ${name}`, async () => {
+  test(`page shows its heading and a notice without JavaScript: ${name}`, async () => {
     const options = { cookie: visitor.cookie, javaScriptEnabled: false }
     const context = await open(browser, visitor.site, options)
     const page = await context.newPage()

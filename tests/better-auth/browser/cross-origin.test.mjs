@@ -6,17 +6,17 @@ import { open } from './sites.mjs'
 
 const SAME_SITE = 'app.site.test'
 const OTHER_SITE = 'front.example'
-const NOBODYS = 'evil.example'
+const UNTRUSTED = 'evil.example'
 
 async function signUp(page) {
-  const newcomer = {
+  const newUser = {
     name: 'Ada',
     email: `${randomUUID()}@example.com`,
     password: 'correct horse battery staple',
   }
-  const { error } = await page.evaluate((body) => client.signUp.email(body), newcomer)
+  const { error } = await page.evaluate((body) => client.signUp.email(body), newUser)
   assert.equal(error, null)
-  return newcomer.email
+  return newUser.email
 }
 
 /** Returns the user that the server recognises, as the page sees it. */
@@ -38,7 +38,7 @@ for (const [name, comesAlong] of [['lax', false], ['none', true]]) {
       sites.close()
     })
 
-    test('a page of the same site signs up, in and out', async () => {
+    test('same-site page can sign up, get the session and sign out', async () => {
       const page = await visit(browser, sites.origin(SAME_SITE))
       const email = await signUp(page)
       assert.equal(await known(page), email)
@@ -47,30 +47,30 @@ for (const [name, comesAlong] of [['lax', false], ['none', true]]) {
       assert.equal(await known(page), undefined)
     })
 
-    test(`the cookie ${comesAlong ? 'comes' : 'does not come'} along from another site`, async () => {
+    test(`session cookie ${comesAlong ? 'comes' : 'does not come'} with cross-site requests`, async () => {
       const page = await visit(browser, sites.origin(OTHER_SITE))
       const email = await signUp(page)
       assert.equal(await known(page), comesAlong ? email : undefined)
     })
 
-    test('a page of another site is told why it is refused', async () => {
+    test('trusted cross-site page can read the error of a failed sign-in', async () => {
       const page = await visit(browser, sites.origin(OTHER_SITE))
       const wrong = { email: `${randomUUID()}@example.com`, password: 'not the password' }
       const { error } = await page.evaluate((body) => client.signIn.email(body), wrong)
       assert.deepEqual([error.status, error.code], [401, 'INVALID_EMAIL_OR_PASSWORD'])
     })
 
-    test('a page that nobody trusts reads nothing and changes nothing', async () => {
+    test('untrusted page can neither read the session nor sign out the user', async () => {
       const own = await visit(browser, sites.origin(SAME_SITE))
       const email = await signUp(own)
-      const page = await visit(browser, sites.origin(NOBODYS))
+      const page = await visit(browser, sites.origin(UNTRUSTED))
       await assert.rejects(page.evaluate(() => client.getSession()), /Failed to fetch/)
       const blind = page.evaluate(async (api) => {
         const asked = { method: 'POST', mode: 'no-cors', credentials: 'include' }
         await fetch(`${api}/api/auth/sign-out`, asked)
       }, sites.api)
       await assert.rejects(blind, /Failed to fetch/, 'what comes back is for our own pages')
-      const sent = `POST /api/auth/sign-out from ${sites.origin(NOBODYS)}`
+      const sent = `POST /api/auth/sign-out from ${sites.origin(UNTRUSTED)}`
       assert.ok(sites.asked.includes(sent), 'the request was sent')
       assert.equal(await known(own), email)
     })

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import PostalMime from 'postal-mime'
 
-const PATIENCE = 15_000
+const TIMEOUT = 15_000
 
 const opened = new Map()
 
-async function everyLetter(outbox) {
+async function allMails(outbox) {
   const names = await readdir(outbox)
   const paths = names.filter((name) => name.endsWith('.eml')).sort().map((name) => join(outbox, name))
   return Promise.all(
@@ -30,7 +30,7 @@ export class Mailbox {
   }
 
   async #unread() {
-    const letters = await everyLetter(this.#outbox)
+    const letters = await allMails(this.#outbox)
     return letters.filter(
       (letter) => !this.#read.has(letter) && letter.to.some(({ address }) => address === this.#address),
     )
@@ -42,7 +42,7 @@ export class Mailbox {
 
   /** Waits for an unread mail that contains this text. */
   async next(text = '') {
-    const deadline = Date.now() + PATIENCE
+    const deadline = Date.now() + TIMEOUT
     while (Date.now() < deadline) {
       const letter = (await this.#unread()).find((letter) => letter.text.includes(text))
       if (letter) {

@@ -8,14 +8,14 @@ export const PASSWORD = 'correct horse battery staple'
 export const OTHER_PASSWORD = 'another correct horse battery'
 
 /** Returns an email without an account. */
-export function newAddress() {
+export function uniqueEmail() {
   return `${randomUUID()}@example.com`
 }
 
 /** Signs up a user in a browser of their own. */
-export async function newcomer(server) {
+export async function newUser(server) {
   const browser = new Browser(server)
-  const email = newAddress()
+  const email = uniqueEmail()
   const signedUp = await browser.client.signUp.email({ name: 'Ada', email, password: PASSWORD })
   const { token, user } = accepted(signedUp)
   return { browser, client: browser.client, email, token, user, mailbox: new Mailbox(server, email) }

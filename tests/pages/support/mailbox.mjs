@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import PostalMime from 'postal-mime'
 
-const PATIENCE = 15_000
+const TIMEOUT = 15_000
 
 async function letters({ outbox }) {
   const names = await readdir(outbox).catch(() => [])
@@ -13,7 +13,7 @@ async function letters({ outbox }) {
 
 /** Waits for a mail to this email with a link to this path other than these, and returns the link. */
 export async function mailedLink(site, address, path, others = []) {
-  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; await sleep(50)) {
+  for (const deadline = Date.now() + TIMEOUT; Date.now() < deadline; await sleep(50)) {
     for (const { to, text } of await letters(site)) {
       if (!to.some((recipient) => recipient.address === address)) continue
       const link = text.match(/https?:\/\/\S+/g)?.find((link) => new URL(link).pathname === path)

@@ -5,7 +5,7 @@ export const PASSWORD = 'correct horse battery staple'
 export const OTHER_PASSWORD = 'another correct horse battery'
 
 /** Returns an email without an account. */
-export function newAddress() {
+export function uniqueEmail() {
   return `${randomUUID()}@example.com`
 }
 
@@ -29,7 +29,7 @@ async function answered(response) {
 }
 
 /** Signs up a user, and returns the user with the session cookie. */
-export async function newcomer(site, { name = 'Ada', email = newAddress() } = {}) {
+export async function newUser(site, { name = 'Ada', email = uniqueEmail() } = {}) {
   const body = { name, email, password: PASSWORD }
   const { cookie, body: { user } } = await answered(await ask(site, '/api/auth/sign-up/email', { body }))
   return { ...user, password: PASSWORD, cookie }

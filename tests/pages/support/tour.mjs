@@ -1,31 +1,31 @@
 import { enter, part, press } from './forms.mjs'
-import { OTHER_PASSWORD, ask, makeToken, newAddress, newcomer, signedIn, withToken } from './people.mjs'
+import { OTHER_PASSWORD, ask, makeToken, uniqueEmail, newUser, signedIn, withToken } from './people.mjs'
 
 const LONG = 'Wolfeschlegelsteinhausenbergerdorff'
 
 /** Creates a user with everything that a page can show, all with long names; one of the tokens is revoked. */
 async function busy(site) {
-  const email = `${'long'.repeat(6)}-${newAddress()}`
-  const ada = await newcomer(site, { name: `${LONG} ${LONG}`, email })
+  const email = `${'long'.repeat(6)}-${uniqueEmail()}`
+  const ada = await newUser(site, { name: `${LONG} ${LONG}`, email })
   for (const name of ['backup', LONG.repeat(2)]) {
     await makeToken(site, ada.cookie, { name, scopes: ['read', 'write'], expiresInDays: 30 })
   }
   const revoked = await makeToken(site, ada.cookie, { name: 'revoked' })
   await withToken(site, revoked, '/api/tokens/current', 'DELETE')
-  await ask(site, '/api/auth/change-email', { cookie: ada.cookie, body: { newEmail: `${'new'.repeat(9)}-${newAddress()}` } })
+  await ask(site, '/api/auth/change-email', { cookie: ada.cookie, body: { newEmail: `${'new'.repeat(9)}-${uniqueEmail()}` } })
   await signedIn(site, ada)
   return ada
 }
 
 async function lockedOut(site, admin) {
-  const ada = await newcomer(site)
+  const ada = await newUser(site)
   await ask(site, `/api/admin/users/${ada.id}/deactivate`, { cookie: admin, body: {} })
   return ada
 }
 
 /** Creates a user whom an admin renames, and who then deletes the account. */
 async function departed(site, admin) {
-  const eve = await newcomer(site, { name: 'Eve' })
+  const eve = await newUser(site, { name: 'Eve' })
   await ask(site, `/api/admin/users/${eve.id}`, { cookie: admin, method: 'PATCH', body: { name: 'E.' } })
   await ask(site, '/api/auth/delete-user', { cookie: eve.cookie, body: { password: eve.password } })
   return eve
@@ -33,7 +33,7 @@ async function departed(site, admin) {
 
 /** Invites a user, who has not set a password yet. */
 async function invite(site, admin) {
-  const body = { name: 'Grace', email: newAddress() }
+  const body = { name: 'Grace', email: uniqueEmail() }
   const answer = await ask(site, '/api/admin/users', { cookie: admin, body })
   return (await answer.json()).id
 }
@@ -45,7 +45,7 @@ async function answerOf(site, path, cookie) {
 const alert = (place) => place.getByRole('alert').filter({ visible: true }).waitFor()
 
 async function failToSignIn(page) {
-  await enter(page, { 'Email': newAddress(), Password: OTHER_PASSWORD })
+  await enter(page, { 'Email': uniqueEmail(), Password: OTHER_PASSWORD })
   await press(page.locator('main'), 'Sign in')
   await alert(page)
 }
@@ -92,7 +92,7 @@ async function askToRemoveTheRole(page) {
 }
 
 async function askForThePassword(page) {
-  await enter(page, { 'New email': newAddress() })
+  await enter(page, { 'New email': uniqueEmail() })
   await press(page, 'Change email')
   await page.getByRole('dialog').waitFor()
 }
@@ -103,7 +103,7 @@ async function askForThePassword(page) {
  */
 export async function tour({ site, stale }) {
   const admin = await signedIn(site, site.admin)
-  const [ada, full, out] = [await newcomer(site), await busy(site), await lockedOut(site, admin)]
+  const [ada, full, out] = [await newUser(site), await busy(site), await lockedOut(site, admin)]
   const gone = await departed(site, admin)
   const invited = await invite(site, admin)
   const self = (await answerOf(site, '/api/auth/get-session', admin)).user.id

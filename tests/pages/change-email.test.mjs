@@ -4,12 +4,12 @@ import { browser } from './support/browser.mjs'
 import { visit } from './support/chromium.mjs'
 import { enter, part, press, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
-import { PASSWORD, isLetIn, newAddress, newcomer } from './support/people.mjs'
+import { PASSWORD, isLetIn, uniqueEmail, newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
 /** Opens the settings of a new user, and requests a change to this email there. */
 async function asking(email) {
-  const ada = await newcomer(site)
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/settings', ada)
   const section = part(page, 'Email')
   await enter(section, { 'New email': email })
@@ -18,8 +18,8 @@ async function asking(email) {
   return { ada, page, section }
 }
 
-test('an email is changed by the link that is mailed to the new one, which is named', async () => {
-  const email = newAddress()
+test('email changes only after confirmation with the link mailed to the new email', async () => {
+  const email = uniqueEmail()
   const { ada, page, section } = await asking(email)
   assert.equal(await isLetIn(site, email, PASSWORD), false, 'nothing has changed yet')
 
@@ -35,8 +35,8 @@ test('an email is changed by the link that is mailed to the new one, which is na
   assert.equal(await isLetIn(site, email, PASSWORD), true)
 })
 
-test('a change of email that is pending is mailed again, and cancelled', async () => {
-  const email = newAddress()
+test('link of a pending email change is resent, and stops working after cancelling', async () => {
+  const email = uniqueEmail()
   const { ada, page, section } = await asking(email)
   const first = await mailedLink(site, email, '/verify-email')
   await press(section, 'Send another link')
@@ -52,16 +52,16 @@ test('a change of email that is pending is mailed again, and cancelled', async (
   assert.equal(await isLetIn(site, ada.email, PASSWORD), true)
 })
 
-test('of a taken email the same is said', async () => {
-  const grace = await newcomer(site)
+test('changing to an email in use shows the same message as any other change', async () => {
+  const grace = await newUser(site)
   const { page, section } = await asking(grace.email)
   await says(page, 'Unless another account has this email, a link is on its way there.')
   await page.reload()
   assert.ok(await section.getByText(`You requested a change to ${grace.email}.`).isVisible())
 })
 
-test("one's own email is none to change to", async () => {
-  const ada = await newcomer(site)
+test("changing to the current email shows an error at the field", async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/settings', ada)
   await enter(page, { 'New email': ada.email })
   await press(page, 'Change email')

@@ -13,7 +13,7 @@ const BAD = `<!doctype html><html lang="en"><title>Bad</title><main><h1>Bad</h1>
     console.error('said'); fetch('http://evil.example/')
   </script>`
 
-test('what is wrong with a page is seen', async () => {
+test('test helpers detect layout shifts, overflow, low contrast and foreign requests', async () => {
   const context = await open(browser, site)
   const page = await context.newPage()
   const seen = watch(page, site)
@@ -29,7 +29,7 @@ test('what is wrong with a page is seen', async () => {
   assert.equal(await seen.bytes(), BAD.length)
 })
 
-test('a script that is not ours does not run on a page of ours', async () => {
+test('content security policy blocks an injected inline script', async () => {
   const context = await open(browser, site)
   const page = await context.newPage()
   const seen = watch(page, site)

@@ -4,14 +4,14 @@ import { browser } from './support/browser.mjs'
 import { cookieOf, landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
-import { makeToken, newcomer, signedIn, withToken } from './support/people.mjs'
+import { makeToken, newUser, signedIn, withToken } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
 const admin = await signedIn(site, site.admin)
 
 /** Signs up a user with an open browser and a token in use, and opens the page on which an admin sees them. */
-async function somebody() {
-  const ada = await newcomer(site)
+async function userWithToken() {
+  const ada = await newUser(site)
   const token = await makeToken(site, ada.cookie, { name: 'in use' })
   assert.equal((await withToken(site, token)).status, 200)
   const theirs = await visit(browser, site, '/settings', ada)
@@ -21,26 +21,26 @@ async function somebody() {
   return { theirs, token, page }
 }
 
-async function bothAreStopped({ theirs, token }) {
+async function assertSignedOut({ theirs, token }) {
   assert.equal((await withToken(site, token)).status, 401)
   await enter(theirs, { 'Your name': 'Eve' })
   await press(part(theirs, 'Profile'), 'Save')
   await landsOn(theirs, '/login')
   assert.equal(new URL(theirs.url()).searchParams.get('why'), 'ended')
-  await isAtTheDoor(theirs)
+  await isOnSignInPage(theirs)
 }
 
-async function isAtTheDoor(theirs) {
+async function isOnSignInPage(theirs) {
   await theirs.goto('/settings')
   assert.equal(theirs.url(), `${site.url}/login?next=%2Fsettings`)
 }
 
-test('who is locked out stops with the next request, and goes on where it was not for good', async () => {
-  const ada = await somebody()
+test('deactivated user is signed out with the next request, and reactivation restores access', async () => {
+  const ada = await userWithToken()
   const cookie = await cookieOf(ada.theirs)
   await pressAndConfirm(ada.page, 'Deactivate')
   await says(ada.page, 'Ada is deactivated.')
-  await bothAreStopped(ada)
+  await assertSignedOut(ada)
   assert.equal(await cookieOf(ada.theirs), cookie, 'the cookie is not touched')
 
   await press(ada.page, 'Reactivate')
@@ -50,21 +50,21 @@ test('who is locked out stops with the next request, and goes on where it was no
   assert.equal((await withToken(site, ada.token)).status, 200)
 })
 
-test('who was locked out for good has to sign in again', async () => {
-  const ada = await somebody()
+test('user deactivated with permanent revocation must sign in again after reactivation', async () => {
+  const ada = await userWithToken()
   await press(ada.page, 'Deactivate')
   await ada.page.getByLabel('Also revoke sessions, tokens and mailed links permanently').check()
   await press(ada.page.getByRole('dialog'), 'Deactivate')
   await says(ada.page, 'Ada is deactivated.')
-  await bothAreStopped(ada)
+  await assertSignedOut(ada)
   await press(ada.page, 'Reactivate')
   await says(ada.page, 'Ada is active again.')
   assert.equal((await withToken(site, ada.token)).status, 401)
-  await isAtTheDoor(ada.theirs)
+  await isOnSignInPage(ada.theirs)
 })
 
-test('the dialog says what stops, is left with Escape, and gives the focus back', async () => {
-  const { page } = await somebody()
+test('deactivation dialog lists its effects, closes on Escape, and returns the focus', async () => {
+  const { page } = await userWithToken()
   const opener = page.getByRole('button', { name: 'Deactivate', exact: true })
   await opener.focus()
   await page.keyboard.press('Enter')
@@ -80,20 +80,20 @@ test('the dialog says what stops, is left with Escape, and gives the focus back'
   await dialog.waitFor({ state: 'hidden' })
   assert.equal(await focused(), 'Deactivate')
   await page.keyboard.press('Enter')
-  assert.equal(await permanently.isChecked(), false, 'it is asked anew')
+  assert.equal(await permanently.isChecked(), false, 'the box is unchecked again')
 })
 
-test('an admin ends one session of a user', async () => {
-  const { theirs, token, page } = await somebody()
+test('admin revokes a single session of a user', async () => {
+  const { theirs, token, page } = await userWithToken()
   await pressAndConfirm(part(page, 'Sessions'), 'End the session of node', 'End the session')
   await says(page, 'Session ended.')
-  await isAtTheDoor(theirs)
+  await isOnSignInPage(theirs)
   assert.equal((await withToken(site, token)).status, 200)
   assert.ok(await part(page, 'Sessions').getByText('No active sessions.').isVisible())
 })
 
-test('an admin sends a password reset again', async () => {
-  const { page } = await somebody()
+test('admin sends a password reset link to a user', async () => {
+  const { page } = await userWithToken()
   const email = new URL((await page.goBack()).url()).searchParams.get('search')
   await page.goForward()
   await press(part(page, 'Mail'), 'Send a password reset')

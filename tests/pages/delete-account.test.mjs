@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
 import { cookieOf, visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, signInOn } from './support/forms.mjs'
-import { OTHER_PASSWORD, PASSWORD, isLetIn, newcomer } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, isLetIn, newUser } from './support/people.mjs'
 import { site } from './support/sites.mjs'
 
-test('an account is deleted after being asked, and then nobody is let in', async () => {
-  const ada = await newcomer(site)
+test('deleting an account needs confirmation, and sign-in fails afterwards', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/settings', ada)
   await enter(part(page, 'Leave'), { Password: PASSWORD })
   await press(page, 'Delete account')
@@ -22,8 +22,8 @@ test('an account is deleted after being asked, and then nobody is let in', async
   await page.getByRole('alert').filter({ hasText: 'The email or the password is wrong.' }).waitFor()
 })
 
-test('with a wrong password nothing is deleted', async () => {
-  const ada = await newcomer(site)
+test('deleting an account with a wrong password shows an error and deletes nothing', async () => {
+  const ada = await newUser(site)
   const page = await visit(browser, site, '/settings', ada)
   const leave = part(page, 'Leave')
   await enter(leave, { Password: OTHER_PASSWORD })
