@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{Secret, TokenPrefixes, cores, parse};
 use crate::secrets::HashCost;
 
-/// The settings of this group.
+/// The settings under the heading "Accounts and credentials" of `--help`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Accounts and credentials")]
 #[group(skip)]

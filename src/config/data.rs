@@ -10,7 +10,7 @@ use crate::{
     time::{Span, days},
 };
 
-/// The settings of this group.
+/// The settings under the heading "Data" of `--help`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Data")]
 #[group(skip)]

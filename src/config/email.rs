@@ -7,7 +7,7 @@ use lettre::message::Mailbox;
 
 use super::{ConfigError, Secret, parse, read_secret};
 
-/// The settings of this group.
+/// The settings under the heading "Email" of `--help`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Email")]
 #[group(skip)]

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Rate;
 
-/// The settings of this group.
+/// The settings under the heading "Rate limits and login throttle" of `--help`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Rate limits and login throttle")]
 #[group(skip)]

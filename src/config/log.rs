@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::parse;
 
-/// The settings of this group.
+/// The settings under the heading "Log" of `--help`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 #[group(skip)]

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use super::{List, Listen, SocketMode, cores, parse};
 
-/// The settings of this group.
+/// The settings under the heading "Server" of `--help`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Server")]
 #[group(skip)]

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{List, parse};
 
-/// The settings of this group.
+/// The settings under the heading "Site" of `--help`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Site")]
 #[group(skip)]

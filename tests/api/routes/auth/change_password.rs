@@ -76,11 +76,11 @@ async fn change_password_with_wrong_current_password_is_rejected(backend: Backen
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let phone = server.sign_in(&ada).await;
-    let grace = with_field(sign_up_body("grace"), "password", "the password of somebody else");
+    let grace = with_field(sign_up_body("grace"), "password", "the password of another user");
     server.anonymous.post(SIGN_UP, grace).await.expect(200);
     let link = reset_link(&server, &ada.email).await;
     for wrong in
-        ["", "not the password", NEW_PASSWORD, "the password of somebody else", &"x".repeat(60_000)]
+        ["", "not the password", NEW_PASSWORD, "the password of another user", &"x".repeat(60_000)]
     {
         let reply = change_password(&ada.browser, wrong, NEW_PASSWORD).await;
         assert_eq!(reply.header("set-cookie"), None);
