@@ -22,7 +22,7 @@ use clap::Args;
 use crate::{
     private_files,
     secrets::{SigningKeyError, SigningKeys},
-    store::{Location, Options},
+    store::{Location, Options, sign_in::SignInPolicy},
 };
 
 pub use accounts::{AccountSettings, EmailVerification, SignUp};
@@ -133,7 +133,10 @@ impl Config {
             workers: self.server.workers(),
             migrate,
             cache_size: self.data.cache_size(),
-            max_sessions: self.accounts.max_sessions,
+            sign_in_policy: SignInPolicy {
+                max_sessions: self.accounts.max_sessions,
+                verified_only: self.accounts.email_verification == EmailVerification::Required,
+            },
         }
     }
 }

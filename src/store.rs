@@ -58,6 +58,7 @@ use database::{
 };
 use engine::{file_lock, migrate, postgres, schema_compatibility, sqlite};
 use error::operation;
+use sign_in::SignInPolicy;
 
 /// The options with which the store is opened.
 #[derive(Clone, Copy)]
@@ -74,8 +75,8 @@ pub struct Options {
     pub migrate: bool,
     /// The capacity of the credential cache, for sessions and API tokens each; 0 disables it.
     pub cache_size: usize,
-    /// The most sessions that one user may have.
-    pub max_sessions: u32,
+    /// The rules for every sign-in.
+    pub sign_in_policy: SignInPolicy,
 }
 
 /// The current load of the store, and counters since its start.
@@ -108,7 +109,7 @@ pub struct Store {
     lookups: Lookups,
     /// Whether no other process caches credentials, which holding the lock on the file ensures.
     exclusive: bool,
-    max_sessions: u32,
+    sign_in_policy: SignInPolicy,
 }
 
 impl Store {
@@ -158,8 +159,8 @@ impl Store {
             ),
         };
         let lookups = Lookups::new(options.cache_size, options.workers);
-        let max_sessions = options.max_sessions;
-        let store = Self { database, lookups, exclusive, max_sessions };
+        let sign_in_policy = options.sign_in_policy;
+        let store = Self { database, lookups, exclusive, sign_in_policy };
         schema_compatibility::check(&store).await?;
         Ok(store)
     }

@@ -22,7 +22,11 @@ use actix_web::{HttpRequest, http::header::USER_AGENT};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{gate::client, store::sessions::Device};
+use crate::{
+    gate::{client, cookie::SessionCookie},
+    secrets::SessionSecret,
+    store::{sessions::Device, sign_in::SignInRequest},
+};
 
 /// How many characters of a client's User-Agent are stored.
 const LONGEST_USER_AGENT: usize = 512;
@@ -33,6 +37,21 @@ pub(super) fn device(request: &HttpRequest) -> Device {
     Device {
         ip_address: Some(client::address(request).to_string()),
         user_agent: agent.map(|text| text.chars().take(LONGEST_USER_AGENT).collect()),
+    }
+}
+
+/// Returns what a sign-in needs to know of the browser, whose session is to have this secret.
+pub(super) fn browser(
+    request: &HttpRequest,
+    cookie: &SessionCookie,
+    secret: &SessionSecret,
+    remember: bool,
+) -> SignInRequest {
+    SignInRequest {
+        secret: secret.hash(),
+        remember,
+        device: device(request),
+        replaced: cookie.presented(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{auth::device, json::ValidJson, limited, tag, user::User};
+use super::{auth::browser, json::ValidJson, limited, tag, user::User};
 use crate::{
     error::{Code, Error},
     fields::{self, normal_email},
@@ -21,7 +21,7 @@ use crate::{
         accounts::NewAccount,
         audit_events::{Action, Event},
         first_admin::{self, FirstAdmin, SetupOutcome},
-        sessions::NewSession,
+        sign_in::SignedIn,
         users::{self, Role},
     },
 };
@@ -88,8 +88,7 @@ pub async fn set_up(
     let first = FirstAdmin {
         link,
         account: NewAccount::password(&user.id, &hash, now),
-        session: NewSession::begin(&user.id, secret.hash(), true, device(&request), now),
-        replaced: cookie.presented(),
+        request: browser(&request, &cookie, &secret, true),
         event: Event::new(Some(&user.id), Action::UserCreated, &user.id, &detail, now),
         user,
     };
@@ -97,11 +96,12 @@ pub async fn set_up(
         .await
         .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))?;
     match claimed {
-        SetupOutcome::Done(done) => {
-            let (user, _) = *done;
-            cookie.set(&user, &secret, true)?;
+        SetupOutcome::Done(SignedIn::Begun(begun)) => {
+            let (user, grant) = *begun;
+            cookie.set(&grant, &secret)?;
             Ok(Json(IsSetUp { user: user.into() }).customize().with_status(StatusCode::CREATED))
         }
+        SetupOutcome::Done(_) => Err(Code::Internal.into()),
         SetupOutcome::AdminExists => Err(Code::AdminExists.into()),
         SetupOutcome::InvalidLink => Err(Code::InvalidLink.into()),
     }

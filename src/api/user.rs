@@ -105,6 +105,7 @@ impl From<Arc<UserRow>> for User {
     "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
     "lastSeenAt": "2026-11-23T13:05:00.000Z",
     "authenticatedAt": "2026-11-23T12:48:00.000Z",
+    "amr": ["pwd"],
 }))]
 pub struct SessionView {
     /// A UUID, by which the session can be ended.
@@ -128,8 +129,10 @@ pub struct SessionView {
     pub user_agent: String,
     /// When it was last used, to the minute or so.
     pub last_seen_at: Timestamp,
-    /// When its user last entered a password in it.
+    /// When its user last authenticated in it.
     pub authenticated_at: Timestamp,
+    /// How its user has authenticated in it: Authentication Method References (RFC 8176).
+    pub amr: Vec<&'static str>,
 }
 
 impl From<SessionRow> for SessionView {
@@ -145,6 +148,7 @@ impl From<SessionRow> for SessionView {
             user_agent: row.user_agent.unwrap_or_default(),
             last_seen_at: row.last_seen_at,
             authenticated_at: row.authenticated_at,
+            amr: row.methods.references(),
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     secrets::{CheckedCookies, SessionHash, SessionSecret, SigningKey},
     site::Site,
     state::State,
-    store::{sessions::ABSOLUTE_TIMEOUT, users::User},
+    store::{sessions::ABSOLUTE_TIMEOUT, sign_in::SessionGrant},
     time::{Timestamp, Uptime},
 };
 
@@ -236,15 +236,19 @@ impl SessionCookie {
         if counts { read(&self.carried) } else { None }
     }
 
-    /// Sets the cookie of a user's new session: for the longest lifetime of a session, or until the browser
-    /// closes if it must not be remembered. Also records the user for the request log.
+    /// Sets the cookie of a session that has this secret: for the longest lifetime of a session, or until the
+    /// browser closes if it must not be remembered. Also records the user for the request log.
     ///
     /// # Errors
-    /// When the secret cannot be serialized as JSON, which does not happen.
-    pub fn set(&self, user: &User, secret: &SessionSecret, remember: bool) -> Result<(), Error> {
+    /// When the session has another secret, or the secret cannot be serialized as JSON: neither happens.
+    pub fn set(&self, grant: &SessionGrant, secret: &SessionSecret) -> Result<(), Error> {
+        if !grant.is_for(secret.hash()) {
+            return Err(Code::Internal.into());
+        }
+        let session = grant.session();
         self.carried.insert(SECRET, secret.reveal()).map_err(|_| Code::Internal)?;
-        self.request.extensions_mut().insert(Actor(user.id.clone()));
-        if !remember {
+        self.request.extensions_mut().insert(Actor(session.user_id.clone()));
+        if !session.remember {
             self.request.extensions_mut().insert(UntilClosed);
         }
         Ok(())

@@ -87,7 +87,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::{Location, Options, Store, engine::sqlite::InPlace, query, transaction};
+    use crate::store::{
+        Location, Options, Store, engine::sqlite::InPlace, query, sign_in::SignInPolicy,
+        transaction,
+    };
 
     fn database(sql: &str) -> Connection {
         let mut database = SqliteConnection::establish(":memory:").unwrap();
@@ -106,7 +109,7 @@ mod tests {
             workers: 1,
             migrate: true,
             cache_size: 0,
-            max_sessions: 1,
+            sign_in_policy: SignInPolicy { max_sessions: 1, verified_only: false },
         };
         let store = Store::open(&location, options).await.unwrap();
         let number = async || {

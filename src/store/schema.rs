@@ -68,6 +68,7 @@ diesel::table! {
         created_at -> Moment,
         updated_at -> Moment,
         generation -> BigInt,
+        methods -> Text,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{DONE, StatusResponse, device, sign_up::yes, throttle::Attempt};
+use super::{DONE, StatusResponse, browser, sign_up::yes, throttle::Attempt};
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
@@ -19,7 +19,8 @@ use crate::{
     store::{
         accounts::{self, PasswordAccount},
         passwords::{self, Change, Changed, Done},
-        sessions::{self, NewSession, Renewal, SessionRow},
+        sessions::{Method, SessionRow},
+        sign_in::{self, Renewal, SignInRequest},
         users::User as UserRow,
     },
 };
@@ -53,8 +54,9 @@ pub async fn verify_password(
     verify(&state, &session.user, &request, body.password, Code::InvalidPassword).await?;
     let secret = SessionSecret::generate();
     let renewal = renewal(&cookie, &own, &secret)?;
-    if sessions::authenticated_again(&state.store, renewal, state.clock.now()).await? {
-        cookie.set(&session.user, &secret, own.remember)?;
+    let renewed = sign_in::authenticated_again(&state.store, renewal, state.clock.now()).await?;
+    if let Some(grant) = renewed {
+        cookie.set(&grant, &secret)?;
     }
     Ok(Json(DONE))
 }
@@ -66,7 +68,8 @@ fn renewal(
     secret: &SessionSecret,
 ) -> Result<Renewal, Error> {
     let presented = cookie.presented().ok_or(Code::Internal)?;
-    Ok(Renewal { id: own.id.clone(), presented, secret: secret.hash() })
+    let methods = own.methods.and(Method::Password);
+    Ok(Renewal { id: own.id.clone(), presented, secret: secret.hash(), methods })
 }
 
 /// Returns the user's password account if the password is correct. `no_password` is the error if there is none.
@@ -149,25 +152,29 @@ pub async fn change_password(
         let hash = state.hashing.hash(chosen.clone()).await?;
         let now = state.clock.now();
         let secret = SessionSecret::generate();
-        let sole_session = body.revoke_other_sessions.then(|| {
-            NewSession::begin(&user.id, secret.hash(), own.remember, device(&request), now)
-        });
         let change = Change {
             verified,
             hash,
             renewal: renewal(&cookie, &own, &secret)?,
-            sole_session,
+            sole_session: body.revoke_other_sessions.then(|| {
+                // The sessions that are revoked include the browser's own.
+                SignInRequest {
+                    replaced: None,
+                    ..browser(&request, &cookie, &secret, own.remember)
+                }
+            }),
             notice: Job::from(Mail::new(MailKind::PasswordChanged, &user.email))
                 .row(Some(&user.id), now),
         };
         match passwords::change(&state.store, user.id.clone(), change, now).await? {
             Changed::Done(done) => {
                 state.job_added.notify_one();
-                let Done { user, session, renewed } = *done;
-                if renewed {
-                    cookie.set(&user, &secret, own.remember)?;
+                let Done { user, session } = *done;
+                if let Some(grant) = &session {
+                    cookie.set(grant, &secret)?;
                 }
-                let token = session.map(|session| session.id);
+                let sole = session.filter(|_| body.revoke_other_sessions);
+                let token = sole.map(|grant| grant.session().id.clone());
                 return Ok(Json(PasswordChanged { token, user: user.into() }));
             }
             Changed::Deactivated => return Err(Code::Unauthorized.into()),

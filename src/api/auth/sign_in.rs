@@ -10,23 +10,21 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
+    browser,
     callback::{absolute, checked},
-    device,
     sign_up::yes,
     throttle::Attempt,
 };
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
-    config::EmailVerification,
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
-    secrets::{Password, SessionHash, SessionSecret, Verdict},
+    secrets::{Password, SessionSecret, Verdict},
     state::State,
     store::{
         accounts::{self, PasswordAccount},
-        sessions::{Device, NewSession},
-        sign_in::{self, SignedIn as Outcome, SigningIn},
+        sign_in::{self, PasswordSignIn, SignInRequest, SignedIn as Outcome},
     },
 };
 
@@ -90,23 +88,23 @@ pub async fn sign_in_email(
     let callback = checked(body.callback_url.clone(), &state.site, Code::InvalidCallbackUrl)?;
     let throttled = Attempt::begin(&state, &normal_email(&body.email), &request).await?;
     let secret = SessionSecret::generate();
-    let mut outcome = Ok(Outcome::CredentialChanged);
+    let browser = browser(&request, &cookie, &secret, body.remember_me);
+    let mut outcome = Ok(None);
     // Either another sign-in has hashed the same password again, or the password was really changed: a second
     // attempt tells.
     for _ in 0..2 {
-        if matches!(outcome, Ok(Outcome::CredentialChanged)) {
-            outcome = attempt(&state, &body, &secret, device(&request), cookie.presented()).await;
+        if matches!(outcome, Ok(None)) {
+            outcome = attempt(&state, &body, browser.clone()).await;
         }
     }
-    let is_right = |outcome: &Outcome| !matches!(outcome, Outcome::CredentialChanged);
-    match throttled.resolve(&state, outcome, is_right).await? {
-        Outcome::Begun(begun) => {
-            let (user, session) = *begun;
-            cookie.set(&user, &secret, body.remember_me)?;
+    match throttled.resolve(&state, outcome, Option::is_some).await? {
+        Some(Outcome::Begun(begun)) => {
+            let (user, grant) = *begun;
+            cookie.set(&grant, &secret)?;
             let place = callback.as_deref().map(|callback| absolute(callback, &state.site));
             let signed_in = Json(SignedIn {
                 redirect: callback.is_some(),
-                token: session.id,
+                token: grant.session().id.clone(),
                 url: callback,
                 user: user.into(),
             });
@@ -116,19 +114,18 @@ pub async fn sign_in_email(
                 None => answer,
             })
         }
-        Outcome::Deactivated => Err(Code::UserDeactivated.into()),
-        Outcome::NotVerified => Err(Code::EmailNotVerified.into()),
-        Outcome::CredentialChanged => Err(Code::InvalidEmailOrPassword.into()),
+        Some(Outcome::Deactivated) => Err(Code::UserDeactivated.into()),
+        Some(Outcome::NotVerified) => Err(Code::EmailNotVerified.into()),
+        None => Err(Code::InvalidEmailOrPassword.into()),
     }
 }
 
+/// Returns nothing if the password was changed in the meantime.
 async fn attempt(
     state: &State,
     body: &SignIn,
-    secret: &SessionSecret,
-    device: Device,
-    replaced: Option<SessionHash>,
-) -> Result<Outcome, Error> {
+    request: SignInRequest,
+) -> Result<Option<Outcome>, Error> {
     let found = accounts::by_email(&state.store, normal_email(&body.email)).await?;
     let (user, credential) = found.map_or((None, None), |(user, held)| (Some(user), held));
     let verdict = verify(state, &body.password, credential.as_ref()).await?;
@@ -140,11 +137,8 @@ async fn attempt(
         Verdict::Right => None,
         Verdict::RightButOutdated(password) => Some(state.hashing.hash_again(password).await?),
     };
-    let now = state.clock.now();
-    let session = NewSession::begin(&user.id, secret.hash(), body.remember_me, device, now);
-    let verified_only = state.config.accounts.email_verification == EmailVerification::Required;
-    let with = SigningIn { rehashed, session, replaced, verified_only };
-    Ok(sign_in::sign_in(&state.store, credential, with).await?)
+    let attempt = PasswordSignIn { user_id: user.id, verified: credential, rehashed, request };
+    Ok(sign_in::sign_in_with_password(&state.store, attempt, state.clock.now()).await?)
 }
 
 /// Verifies the password; without an account to compare with, it takes as long to reject it (no user

@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{callback::checked, device, mailbox::takes_mail, profile::not_allowed};
+use super::{browser, callback::checked, mailbox::takes_mail, profile::not_allowed};
 use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     config::{EmailVerification, SignUp as Policy},
@@ -22,7 +22,7 @@ use crate::{
     store::{
         accounts::NewAccount,
         registration,
-        sessions::NewSession,
+        sign_in::SignedIn,
         users::{self, Role},
     },
 };
@@ -116,16 +116,15 @@ pub async fn sign_up_email(
         SignedUp { token: None, user: user.into() }
     } else {
         let secret = SessionSecret::generate();
-        let session =
-            NewSession::begin(&user.id, secret.hash(), body.remember_me, device(&request), now);
-        let replaced = cookie.presented();
+        let browser = browser(&request, &cookie, &secret, body.remember_me);
         let welcome = mails.then_some(welcome);
-        let (user, session) =
-            registration::sign_up(&state.store, user, account, session, replaced, welcome)
-                .await
-                .map_err(|error| Error::or_taken(error, "email", Code::UserAlreadyExists))?;
-        cookie.set(&user, &secret, body.remember_me)?;
-        SignedUp { token: Some(session.id), user: user.into() }
+        let signed_in = registration::sign_up(&state.store, user, account, browser, welcome, now)
+            .await
+            .map_err(|error| Error::or_taken(error, "email", Code::UserAlreadyExists))?;
+        let SignedIn::Begun(begun) = signed_in else { return Err(Code::Internal.into()) };
+        let (user, grant) = *begun;
+        cookie.set(&grant, &secret)?;
+        SignedUp { token: Some(grant.session().id.clone()), user: user.into() }
     };
     state.job_added.notify_one();
     Ok(Json(signed_up))

@@ -187,7 +187,11 @@ mod tests {
         secrets::{PlainToken, SessionHash, SessionSecret},
         store::{
             credentials::epoch::Seen,
-            tables::{api_tokens::ApiToken, sessions::SessionRow, users::Role},
+            tables::{
+                api_tokens::ApiToken,
+                sessions::{Methods, SessionRow},
+                users::Role,
+            },
         },
         time::{days, seconds},
     };
@@ -216,6 +220,7 @@ mod tests {
             user_agent: None,
             created_at: NOW,
             updated_at: NOW,
+            methods: Methods::default(),
         }
     }
 

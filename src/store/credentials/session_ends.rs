@@ -178,6 +178,7 @@ async fn write_change(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sessions::Methods;
     use crate::time::{Span, days, seconds};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000_000_000);
@@ -194,6 +195,7 @@ mod tests {
             user_agent: None,
             created_at: at,
             updated_at: at,
+            methods: Methods::default(),
         }
     }
 

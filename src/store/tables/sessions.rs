@@ -1,5 +1,7 @@
 //! Sessions: signed-in browsers.
 
+mod methods;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -8,7 +10,7 @@ use crate::{
     store::{
         AdminCheckFailed, Error, Store,
         engine::{
-            page::{Page, Window, load_window, new_id},
+            page::{Page, Window, load_window},
             unreadable::OrEmpty,
         },
         invalidating_transaction, list_query,
@@ -21,6 +23,8 @@ use crate::{
     },
     time::{Span, Timestamp, days},
 };
+
+pub use methods::{Method, Methods};
 
 /// How long a session lasts after its last refresh (the idle timeout).
 pub const IDLE_TIMEOUT: Span = days(7);
@@ -41,7 +45,7 @@ pub struct SessionRow {
     pub user_id: String,
     /// When it expires, unless it is refreshed.
     pub expires_at: Timestamp,
-    /// When its user last entered a password in it.
+    /// When its user last authenticated in it.
     pub authenticated_at: Timestamp,
     /// When it was last used, to about a minute.
     pub last_seen_at: Timestamp,
@@ -56,23 +60,8 @@ pub struct SessionRow {
     pub created_at: Timestamp,
     /// When it was last refreshed.
     pub updated_at: Timestamp,
-}
-
-/// A row of `sessions` to insert.
-#[derive(Insertable)]
-#[diesel(table_name = sessions)]
-pub struct NewSession {
-    id: String,
-    user_id: String,
-    secret_hash: SessionHash,
-    expires_at: Timestamp,
-    authenticated_at: Timestamp,
-    last_seen_at: Timestamp,
-    remember: bool,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    /// How its user has authenticated in it.
+    pub methods: Methods,
 }
 
 /// The client that creates a session.
@@ -82,36 +71,6 @@ pub struct Device {
     pub ip_address: Option<String>,
     /// The client's `User-Agent`.
     pub user_agent: Option<String>,
-}
-
-impl NewSession {
-    /// A session that begins now.
-    #[must_use]
-    pub fn begin(
-        user_id: &str,
-        secret_hash: SessionHash,
-        remember: bool,
-        device: Device,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            id: new_id(),
-            user_id: user_id.to_owned(),
-            secret_hash,
-            expires_at: now + if remember { IDLE_TIMEOUT } else { SHORT_LIFE },
-            authenticated_at: now,
-            last_seen_at: now,
-            remember,
-            ip_address: device.ip_address,
-            user_agent: device.user_agent,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    pub(in crate::store) fn user_id(&self) -> &str {
-        &self.user_id
-    }
 }
 
 /// A page of a user's valid sessions, newest first.
@@ -138,46 +97,6 @@ pub async fn list(
     })?;
     Ok(window.page(rows, |session| &session.id))
 }
-
-/// Rotates a session's secret, so that the old one cannot use what the session may do from now on.
-#[derive(Debug, Clone)]
-pub struct Renewal {
-    /// The session's id.
-    pub id: String,
-    /// Its secret until now.
-    pub presented: SessionHash,
-    /// Its new secret.
-    pub secret: SessionHash,
-}
-
-/// Records that a session's user has entered the password again (re-authentication), and rotates its secret. Returns
-/// false if the session was revoked in the meantime, or a concurrent request has rotated its secret.
-///
-/// # Errors
-/// As every query: see [`Error`].
-pub async fn authenticated_again(
-    store: &Store,
-    renewal: Renewal,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    invalidating_transaction!(store, |conn| Ok(rotate_secret_tx!(conn, &renewal, now)))
-}
-
-/// Within a transaction: rotates the session's secret, if the session still has the presented one. Returns whether it
-/// did.
-macro_rules! rotate_secret_tx {
-    ($conn:ident, $renewal:expr, $now:expr) => {{
-        let renewal: &$crate::store::tables::sessions::Renewal = $renewal;
-        let renewed = diesel::update(sessions::table.find(&renewal.id))
-            .filter(sessions::secret_hash.eq(&renewal.presented))
-            .set((sessions::secret_hash.eq(&renewal.secret), sessions::authenticated_at.eq($now)))
-            .execute($conn)
-            .await?;
-        renewed == 1
-    }};
-}
-
-pub(in crate::store) use rotate_secret_tx;
 
 /// Revokes the session with this secret, whatever its user's state.
 ///
@@ -330,46 +249,4 @@ macro_rules! remove_sessions_tx {
     }};
 }
 
-/// Within a transaction: creates a session, which replaces the one that the browser had. If its user then has more
-/// sessions than allowed, deletes the oldest; no response reports that, so none waits for its invalidation.
-///
-/// A macro, because the statements must be expanded for each backend.
-macro_rules! begin_session_tx {
-    ($conn:ident, $session:expr, $replaced:expr, $max:expr) => {{
-        use $crate::store::{
-            schema::sessions,
-            tables::{
-                generation::{FIRST_BATCH, generation_tx},
-                sessions::{NewSession, SessionRow},
-            },
-        };
-        let new: &NewSession = $session;
-        if let Some(replaced) = $replaced {
-            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
-                .execute($conn)
-                .await?;
-        }
-        let generation = generation_tx!($conn, new.user_id(), session_generation);
-        let session: SessionRow = diesel::insert_into(sessions::table)
-            .values((new, sessions::generation.eq(generation)))
-            .returning(SessionRow::as_returning())
-            .get_result($conn)
-            .await?;
-        // Excludes the new session, which is not the last by its id if the clock was set back.
-        let surplus: Vec<String> = sessions::table
-            .filter(sessions::user_id.eq(&session.user_id))
-            .filter(sessions::generation.eq(generation))
-            .filter(sessions::expires_at.gt(session.created_at))
-            .filter(sessions::id.ne(&session.id))
-            .order(sessions::id.desc())
-            .select(sessions::id)
-            .offset(i64::from($max) - 1)
-            .limit(i64::from(FIRST_BATCH))
-            .load($conn)
-            .await?;
-        diesel::delete(sessions::table.filter(sessions::id.eq_any(surplus))).execute($conn).await?;
-        session
-    }};
-}
-
-pub(in crate::store) use {begin_session_tx, keep_session_tx, remove_sessions_tx};
+pub(in crate::store) use {keep_session_tx, remove_sessions_tx};

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    secrets::{LinkHash, SessionHash},
+    secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction,
         schema::{accounts, audit_events, setup_links, users},
@@ -12,10 +12,11 @@ use crate::{
             accounts::NewAccount,
             audit_events::Event,
             locks::lock_admins_tx,
-            sessions::{NewSession, SessionRow, begin_session_tx},
+            sessions::{Method, Methods},
             users::{User, any_active_admin_tx, search::insert_user_tx},
         },
         transaction,
+        workflows::sign_in::{SignIn, SignInRequest, SignedIn},
     },
     time::Timestamp,
 };
@@ -45,18 +46,16 @@ pub struct FirstAdmin {
     pub user: User,
     /// The sign-in method.
     pub account: NewAccount,
-    /// The first session.
-    pub session: NewSession,
-    /// The session that the browser had until now.
-    pub replaced: Option<SessionHash>,
+    /// The browser that they are signed in with.
+    pub request: SignInRequest,
     /// The event for the audit log.
     pub event: Event,
 }
 
 /// The outcome of a setup.
 pub enum SetupOutcome {
-    /// The site has an admin now, and this is their session.
-    Done(Box<(User, SessionRow)>),
+    /// The site has an admin now, who was signed in.
+    Done(SignedIn),
     /// The site already has an admin.
     AdminExists,
     /// The link was never issued, has been used, or has expired.
@@ -72,8 +71,8 @@ pub async fn claim(
     first: FirstAdmin,
     now: Timestamp,
 ) -> Result<SetupOutcome, Error> {
-    let max_sessions = store.max_sessions;
-    invalidating_transaction!(store, if first.replaced.is_some(), |conn| {
+    let policy = store.sign_in_policy;
+    invalidating_transaction!(store, if first.request.replaced.is_some(), |conn| {
         lock_admins_tx!(conn);
         if any_active_admin_tx!(conn) {
             return Ok(SetupOutcome::AdminExists);
@@ -89,7 +88,7 @@ pub async fn claim(
         let user = insert_user_tx!(conn, &first.user);
         diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
         diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
-        let session = begin_session_tx!(conn, &first.session, first.replaced, max_sessions);
-        Ok(SetupOutcome::Done(Box::new((user, session))))
+        let methods = Methods::one(Method::Password);
+        conn.sign_in(user, methods, &first.request, policy, now).await.map(SetupOutcome::Done)
     })
 }

@@ -4,10 +4,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    secrets::{LinkHash, PasswordHash, SessionHash},
+    secrets::{LinkHash, PasswordHash},
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, audit_events, jobs, sessions, users, verifications},
+        schema::{accounts, audit_events, jobs, users, verifications},
         tables::{
             accounts::{NewAccount, PasswordAccount},
             api_tokens::mark_tokens_revoked_tx,
@@ -16,12 +16,12 @@ use crate::{
             jobs::NewJob,
             locks::lock_user_tx,
             login_attempts::clear_login_attempts_tx,
-            sessions::{
-                NewSession, Renewal, SessionRow, begin_session_tx, remove_sessions_tx,
-                rotate_secret_tx,
-            },
+            sessions::remove_sessions_tx,
             users::{User, present},
             verifications::{LinkError, Purpose, Verification, redeem_tx, remove_links_tx},
+        },
+        workflows::sign_in::{
+            Renewal, SessionGrant, SessionStatements, SignIn, SignInRequest, SignedIn,
         },
     },
     time::Timestamp,
@@ -106,8 +106,8 @@ pub struct Change {
     pub hash: PasswordHash,
     /// The new secret of the session in which the password is changed, if the session continues.
     pub renewal: Renewal,
-    /// The session that replaces all others, if they are to be revoked.
-    pub sole_session: Option<NewSession>,
+    /// The browser whose new session replaces all sessions, if they are to be revoked.
+    pub sole_session: Option<SignInRequest>,
     /// The mail that notifies the user.
     pub notice: NewJob,
 }
@@ -126,10 +126,9 @@ pub enum Changed {
 pub struct Done {
     /// Its user.
     pub user: User,
-    /// The session that replaced all others.
-    pub session: Option<SessionRow>,
-    /// Whether the browser must receive a new cookie.
-    pub renewed: bool,
+    /// The session with its new secret; none if the user must sign in again, or a concurrent request has rotated the
+    /// secret.
+    pub session: Option<SessionGrant>,
 }
 
 /// Changes a password, if it is still the one that was verified. Revokes every mailed link.
@@ -142,7 +141,7 @@ pub async fn change(
     change: Change,
     now: Timestamp,
 ) -> Result<Changed, Error> {
-    let max_sessions = store.max_sessions;
+    let policy = store.sign_in_policy;
     invalidating_transaction!(store, |conn| {
         let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
             return Ok(Changed::Deactivated);
@@ -156,18 +155,21 @@ pub async fn change(
             return Ok(Changed::CredentialChanged);
         }
         clear_login_attempts_tx!(conn, &user.email);
-        let session = if let Some(session) = &change.sole_session {
+        let (user, session) = if let Some(request) = &change.sole_session {
             next_generation_tx!(conn, &user_id, session_generation, link_generation);
             remove_sessions_tx!(conn, &user_id, now);
-            Some(begin_session_tx!(conn, session, None::<SessionHash>, max_sessions))
+            let methods = change.renewal.methods;
+            match conn.sign_in(user.clone(), methods, request, policy, now).await? {
+                SignedIn::Begun(begun) => (begun.0, Some(begun.1)),
+                SignedIn::Deactivated | SignedIn::NotVerified => (user, None),
+            }
         } else {
             next_generation_tx!(conn, &user_id, link_generation);
-            None
+            (user, conn.rotate_secret(&change.renewal, now).await?)
         };
         remove_links_tx!(conn, &user_id, now);
-        let renewed = session.is_some() || rotate_secret_tx!(conn, &change.renewal, now);
         diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;
-        Ok(Changed::Done(Box::new(Done { user, session, renewed })))
+        Ok(Changed::Done(Box::new(Done { user, session })))
     })
 }
 

@@ -4,7 +4,6 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    secrets::SessionHash,
     store::{
         Error, Store, invalidating_transaction,
         schema::{accounts, jobs},
@@ -13,14 +12,16 @@ use crate::{
             admin_write::{AdminCheckFailed, admin_write},
             audit_events::Event,
             jobs::NewJob,
-            sessions::{NewSession, SessionRow, begin_session_tx},
+            sessions::{Method, Methods},
             users::{
                 User,
                 search::{insert_user_tx, insert_user_unless_taken_tx},
             },
         },
         transaction,
+        workflows::sign_in::{SignIn, SignInRequest, SignedIn},
     },
+    time::Timestamp,
 };
 
 /// Inserts a user with their sign-in method, their first session, which replaces the one that the browser had, and the
@@ -32,19 +33,18 @@ pub async fn sign_up(
     store: &Store,
     user: User,
     account: NewAccount,
-    session: NewSession,
-    replaced: Option<SessionHash>,
+    request: SignInRequest,
     mail: Option<NewJob>,
-) -> Result<(User, SessionRow), Error> {
-    let max_sessions = store.max_sessions;
-    invalidating_transaction!(store, if replaced.is_some(), |conn| {
+    now: Timestamp,
+) -> Result<SignedIn, Error> {
+    let policy = store.sign_in_policy;
+    invalidating_transaction!(store, if request.replaced.is_some(), |conn| {
         let user = insert_user_tx!(conn, &user);
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         if let Some(mail) = &mail {
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
-        let session = begin_session_tx!(conn, &session, replaced, max_sessions);
-        Ok((user, session))
+        conn.sign_in(user, Methods::one(Method::Password), &request, policy, now).await
     })
 }
 

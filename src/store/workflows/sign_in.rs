@@ -1,76 +1,160 @@
-//! Sign-in: a session for a user whose password was verified.
+//! Sign-in: the one place that creates sessions. Whatever the method, [`SignIn::sign_in`] decides whether its user gets
+//! one.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+mod grant;
+mod password;
+
+use diesel::QueryResult;
 
 use crate::{
-    secrets::{PasswordHash, SessionHash},
+    secrets::SessionHash,
     store::{
-        Error, Store, invalidating_transaction,
-        schema::accounts,
+        Error, Store,
+        engine::{postgres, sqlite},
+        invalidating_transaction,
         tables::{
-            accounts::PasswordAccount,
-            locks::lock_user_tx,
-            sessions::{NewSession, SessionRow, begin_session_tx},
+            sessions::{Device, Methods},
             users::User,
         },
     },
+    time::Timestamp,
 };
 
-/// The outcome of signing in with a verified password.
-pub enum SignedIn {
-    /// A session has been created.
-    Begun(Box<(User, SessionRow)>),
-    /// The user is deactivated.
-    Deactivated,
-    /// The password was changed while it was being checked.
-    CredentialChanged,
-    /// The user has not confirmed their email yet.
-    NotVerified,
-}
+pub use grant::{Renewal, SessionGrant};
+pub use password::{PasswordSignIn, sign_in_with_password};
 
-/// What a sign-in needs besides a password.
-pub struct SigningIn {
-    /// The password's hash by the current parameters, if the stored one is older.
-    pub rehashed: Option<PasswordHash>,
-    /// The session to create.
-    pub session: NewSession,
-    /// The session that the browser had: its secret must not stay valid beside the new one.
-    pub replaced: Option<SessionHash>,
+pub(in crate::store) use grant::SessionStatements;
+
+/// The rules for every sign-in.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInPolicy {
+    /// The most sessions that one user may have.
+    pub max_sessions: u32,
     /// Whether only users with a confirmed email may sign in.
     pub verified_only: bool,
 }
 
-/// Creates a session, if the password is still the one that was verified, and its user active.
-///
-/// Locks both rows, so that no change of password and no deactivation can interleave with the check and the insertion.
+/// The browser that signs in, and what its session is to be like.
+#[derive(Debug, Clone)]
+pub struct SignInRequest {
+    /// The secret of the session.
+    pub secret: SessionHash,
+    /// Whether the session outlives the browser and is refreshed.
+    pub remember: bool,
+    /// The device that signs in.
+    pub device: Device,
+    /// The session that the browser had: its secret must not stay valid beside the new one.
+    pub replaced: Option<SessionHash>,
+}
+
+/// The outcome of a sign-in with a verified credential.
+pub enum SignedIn {
+    /// The user has a session.
+    Begun(Box<(User, SessionGrant)>),
+    /// The user is deactivated.
+    Deactivated,
+    /// The user has not confirmed their email yet.
+    NotVerified,
+}
+
+/// What the rules say about a sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    Begin,
+    Deactivated,
+    NotVerified,
+}
+
+fn decide(user: &User, policy: SignInPolicy) -> Decision {
+    if !user.is_active() {
+        Decision::Deactivated
+    } else if policy.verified_only && !user.email_verified {
+        Decision::NotVerified
+    } else {
+        Decision::Begin
+    }
+}
+
+/// Signs users in, within a transaction. A trait, because each database has its own type of connection.
+pub(in crate::store) trait SignIn {
+    /// Signs in a user, whose row the transaction has locked or inserted, after they have authenticated by these
+    /// methods.
+    async fn sign_in(
+        &mut self,
+        user: User,
+        methods: Methods,
+        request: &SignInRequest,
+        policy: SignInPolicy,
+        now: Timestamp,
+    ) -> QueryResult<SignedIn>;
+}
+
+macro_rules! sign_in {
+    ($Connection:ty) => {
+        impl SignIn for $Connection {
+            async fn sign_in(
+                &mut self,
+                user: User,
+                methods: Methods,
+                request: &SignInRequest,
+                policy: SignInPolicy,
+                now: Timestamp,
+            ) -> QueryResult<SignedIn> {
+                match decide(&user, policy) {
+                    Decision::Deactivated => Ok(SignedIn::Deactivated),
+                    Decision::NotVerified => Ok(SignedIn::NotVerified),
+                    Decision::Begin => {
+                        let max = policy.max_sessions;
+                        let grant =
+                            self.insert_session(&user.id, methods, request, max, now).await?;
+                        Ok(SignedIn::Begun(Box::new((user, grant))))
+                    }
+                }
+            }
+        }
+    };
+}
+
+sign_in!(postgres::Connection);
+sign_in!(sqlite::Connection);
+
+/// Records that a session's user has authenticated again (re-authentication), and rotates its secret. Returns nothing
+/// if the session was revoked in the meantime, or a concurrent request has rotated its secret.
 ///
 /// # Errors
 /// As every query: see [`Error`].
-pub async fn sign_in(
+pub async fn authenticated_again(
     store: &Store,
-    verified: PasswordAccount,
-    with: SigningIn,
-) -> Result<SignedIn, Error> {
-    let SigningIn { rehashed, session, replaced, verified_only } = with;
-    let current_hash = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
-    let max_sessions = store.max_sessions;
-    invalidating_transaction!(store, if replaced.is_some(), |conn| {
-        let Some(user) = lock_user_tx!(conn, session.user_id()).filter(User::is_active) else {
-            return Ok(SignedIn::Deactivated);
+    renewal: Renewal,
+    now: Timestamp,
+) -> Result<Option<SessionGrant>, Error> {
+    invalidating_transaction!(store, |conn| conn.rotate_secret(&renewal, now).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::users::Role;
+
+    #[test]
+    fn sign_in_is_decided_by_deactivation_then_by_verification() {
+        let now = Timestamp::from_micros(0);
+        let user = |active: bool, email_verified| User {
+            email_verified,
+            deactivated_at: (!active).then_some(now),
+            ..User::new(String::new(), String::new(), Role::User, now)
         };
-        let unchanged = diesel::update(accounts::table.find(&verified.account_id))
-            .filter(accounts::password_hash.eq(verified.hash.as_str()))
-            .set(accounts::password_hash.eq(&current_hash))
-            .execute(conn)
-            .await?;
-        if unchanged == 0 {
-            return Ok(SignedIn::CredentialChanged);
+        let policy = |verified_only| SignInPolicy { max_sessions: 1, verified_only };
+        for (active, verified, verified_only, decision) in [
+            (false, false, false, Decision::Deactivated),
+            (false, false, true, Decision::Deactivated),
+            (false, true, true, Decision::Deactivated),
+            (true, false, true, Decision::NotVerified),
+            (true, false, false, Decision::Begin),
+            (true, true, true, Decision::Begin),
+            (true, true, false, Decision::Begin),
+        ] {
+            assert_eq!(decide(&user(active, verified), policy(verified_only)), decision);
         }
-        if verified_only && !user.email_verified {
-            return Ok(SignedIn::NotVerified);
-        }
-        let session = begin_session_tx!(conn, &session, replaced, max_sessions);
-        Ok(SignedIn::Begun(Box::new((user, session))))
-    })
+    }
 }

@@ -164,7 +164,7 @@ impl Backend {
 }
 
 /// The value to set each column to, and whether that begins an epoch.
-const COLUMNS: [(&str, &str, &str, bool); 43] = [
+const COLUMNS: [(&str, &str, &str, bool); 44] = [
     ("users", "id", "'adam'", true),
     ("users", "name", "'Adam'", true),
     ("users", "email", "'adam@example.com'", true),
@@ -191,6 +191,7 @@ const COLUMNS: [(&str, &str, &str, bool); 43] = [
     ("sessions", "user_agent", "NULL", true),
     ("sessions", "created_at", "created_at + SECOND", true),
     ("sessions", "updated_at", "updated_at + SECOND", false),
+    ("sessions", "methods", "'odd'", true),
     ("sessions", "generation", "generation + 1", true),
     ("api_tokens", "id", "'other'", true),
     ("api_tokens", "user_id", "'eve'", true),

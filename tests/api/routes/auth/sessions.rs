@@ -120,6 +120,7 @@ async fn get_session_shows_every_field(backend: Backend) {
             "userAgent": format!("Browser/1.0 {}", "x".repeat(500)),
             "lastSeenAt": now.to_string(),
             "authenticatedAt": now.to_string(),
+            "amr": ["pwd"],
         })
     );
     assert_eq!(answer["user"]["id"], ada.id.as_str());

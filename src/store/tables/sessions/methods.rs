@@ -1,0 +1,128 @@
+//! How a user has authenticated in a session.
+
+use std::fmt;
+
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
+    sql_types::Text,
+};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::store::engine::unreadable::note;
+
+/// A way to authenticate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Method {
+    /// A password, entered or chosen just now.
+    Password,
+}
+
+impl Method {
+    /// Returns the name, as in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns the registered Authentication Method Reference value (RFC 8176).
+    fn reference(self) -> &'static str {
+        match self {
+            Self::Password => "pwd",
+        }
+    }
+}
+
+/// A set of methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromSqlRow)]
+pub struct Methods(u16);
+
+impl Methods {
+    /// Returns a set of one method.
+    #[must_use]
+    pub const fn one(method: Method) -> Self {
+        Self(1 << method as u16)
+    }
+
+    /// Returns this set and one more method.
+    #[must_use]
+    pub const fn and(self, method: Method) -> Self {
+        Self(self.0 | Self::one(method).0)
+    }
+
+    /// Returns whether the set contains this method.
+    #[must_use]
+    pub const fn contains(self, method: Method) -> bool {
+        self.0 & Self::one(method).0 != 0
+    }
+
+    fn iter(self) -> impl Iterator<Item = Method> {
+        Method::VARIANTS.iter().copied().filter(move |method| self.contains(*method))
+    }
+
+    /// Returns the methods' names, in the order of their declaration.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        self.iter().map(Method::name).collect()
+    }
+
+    /// Returns the Authentication Method References of these methods (`amr`, RFC 8176).
+    #[must_use]
+    pub fn references(self) -> Vec<&'static str> {
+        self.iter().map(Method::reference).collect()
+    }
+}
+
+impl fmt::Display for Methods {
+    /// The names separated by spaces, as in the database.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names().join(" "))
+    }
+}
+
+impl From<&str> for Methods {
+    /// Ignores unknown names: a method of a newer version proves nothing here.
+    fn from(text: &str) -> Self {
+        let mut methods = Self::default();
+        for name in text.split_whitespace() {
+            match name.parse() {
+                Ok(method) => methods = methods.and(method),
+                Err(_) => note("sessions.methods", name),
+            }
+        }
+        methods
+    }
+}
+
+impl<DB> FromSql<Text, DB> for Methods
+where
+    DB: Backend,
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self::from(String::from_sql(value)?.as_str()))
+    }
+
+    fn from_nullable_sql(value: Option<DB::RawValue<'_>>) -> deserialize::Result<Self> {
+        if let Some(value) = value {
+            return Self::from_sql(value);
+        }
+        note("sessions.methods", "NULL");
+        Ok(Self::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_stored_by_name_and_an_unknown_one_is_ignored() {
+        let methods = Methods::from("telepathy password");
+        assert_eq!(methods, Methods::one(Method::Password));
+        assert_eq!(methods.to_string(), "password");
+        assert_eq!(methods.references(), ["pwd"]);
+        assert_eq!(Methods::from("").references(), [""; 0]);
+    }
+}
