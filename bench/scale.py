@@ -56,7 +56,7 @@ def rows(sizes, now, moment):
     yield "api_tokens", "id user_id token_hash display_prefix name scopes expires_at revoked_at created_at".split(), (
         (identifier(i, "t"), user(i % sizes.users), secret(f"t{i}"), "x", f"token {i}", "read write",
          at(i % 40 - 20) if i % 4 == 1 else None, at(-1) if i % 5 == 0 else None, at(-30)) for i in range(sizes.tokens))
-    yield "audit_events", "id actor_id action subject_id detail created_at".split(), (
+    yield "activity", "id actor_id action subject_id detail created_at".split(), (
         (identifier(i, "a"), user(1), "user-updated", user(i * 7919 % sizes.users), "{}", at(-(i % 300)))
         for i in range(sizes.events))
 
@@ -72,7 +72,7 @@ class Sqlite:
         base = sqlite3.connect(self.file, isolation_level=None)
         base.executescript("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -400000;")
         triggers = base.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name IN "
-                                "('users', 'sessions', 'api_tokens', 'audit_events')").fetchall()
+                                "('users', 'sessions', 'api_tokens', 'activity')").fetchall()
         base.execute("BEGIN")
         for name, _ in triggers:
             base.execute(f"DROP TRIGGER {name}")
@@ -266,13 +266,13 @@ def paths(client, sizes):
         yield f"tokens, {state}, tenth page", far_down(f"{tokens}&state={state}")
         yield f"tokens, {state}, of one user", f"{tokens}&state={state}&userId={some}"
     yield "tokens, of one user", f"{tokens}&userId={some}"
-    yield "audit events, first page", "/api/admin/audit-events?limit=20"
-    yield "audit events, a page in the middle", f"/api/admin/audit-events?limit=20&cursor={identifier(sizes.events // 2, 'a')}"
-    yield "audit events, of one user", f"/api/admin/audit-events?limit=20&subjectId={some}"
+    yield "audit events, first page", "/api/admin/activity?limit=20"
+    yield "audit events, a page in the middle", f"/api/admin/activity?limit=20&cursor={identifier(sizes.events // 2, 'a')}"
+    yield "audit events, of one user", f"/api/admin/activity?limit=20&subjectId={some}"
     yield "jobs", "/api/admin/jobs"
     yield "a user's sessions", f"/api/admin/users/{some}/sessions"
     for page in ["/admin", "/admin?search=grace", "/admin?search=li+wei", f"/admin/users/{some}", "/admin/tokens",
-                 "/admin/tokens?state=expired", "/admin/audit-events", "/admin/jobs", "/settings", "/dashboard", "/setup"]:
+                 "/admin/tokens?state=expired", "/admin/activity", "/admin/jobs", "/settings", "/dashboard", "/setup"]:
         yield f"page: `{page.replace(some, '…')}`", page
     yield "`/api/me`", "/api/me"
     yield "`/health/ready`", "/health/ready"

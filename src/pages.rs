@@ -62,7 +62,7 @@ pages! {
     "/admin" => admin::users,
     "/admin/users/{id}" => admin::user,
     "/admin/tokens" => admin::tokens,
-    "/admin/audit-events" => admin::audit_events,
+    "/admin/activity" => admin::activity,
     "/admin/jobs" => admin::jobs,
 }
 

@@ -86,8 +86,8 @@ fn warn(jump: &Jump) {
 /// Runs all steps once, or, without a trusted time, only those that do not depend on the clock. Returns false
 /// if one of them failed. A failing step does not stop the others.
 async fn round(state: &State, now: Option<Timestamp>) -> bool {
-    let keep_audit_events = state.config.data.keep_audit_events();
-    let due = Due { now: now.unwrap_or(Timestamp::from_micros(0)), keep_audit_events };
+    let keep_activity = state.config.data.keep_activity();
+    let due = Due { now: now.unwrap_or(Timestamp::from_micros(0)), keep_activity };
     let mut succeeded = true;
     for step in STEPS.iter().filter(|step| now.is_some() || !step.by_clock) {
         succeeded &= finish(state, step, due).await;

@@ -126,7 +126,7 @@ table! {
         admin::jobs::list_jobs,
         admin::jobs::retry_job,
         admin::jobs::discard_job,
-        admin::audit_events::list_audit_events,
+        admin::activity::list_activity,
     }
 }
 

@@ -43,7 +43,7 @@ pub use engine::{
 pub use error::Error;
 pub use location::Location;
 pub use tables::{
-    accounts, admin_write::AdminCheckFailed, api_tokens, audit_events, declared_constraints, jobs,
+    accounts, activity, admin_write::AdminCheckFailed, api_tokens, declared_constraints, jobs,
     login_attempts, projects, rate_limits, sessions, signing_keys, users, verifications,
 };
 pub use workflows::{

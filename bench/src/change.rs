@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use portcullis::{
     state::State,
     store::{
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         lease_settings,
         registration::{self, CreateUserOptions},
         users::{self, Profile, Role, User},

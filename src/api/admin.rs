@@ -1,6 +1,6 @@
-//! The endpoints for site admins. Every write records an audit event in the same transaction.
+//! The endpoints for site admins. Every write records an event in the activity log in the same transaction.
 
-pub mod audit_events;
+pub mod activity;
 pub mod credentials;
 pub mod deactivation;
 pub mod jobs;

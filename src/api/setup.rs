@@ -19,7 +19,7 @@ use crate::{
     state::State,
     store::{
         accounts::NewAccount,
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         first_admin::{self, FirstAdmin, SetupOutcome},
         sign_in::SignedIn,
         users::{self, Role},
@@ -89,7 +89,7 @@ pub async fn set_up(
         link,
         account: NewAccount::password(&user.id, &hash, now),
         request: browser(&request, &cookie, &secret, true),
-        event: Event::new(Some(&user.id), Action::UserCreated, &user.id, &detail, now),
+        event: Event::new(Some(&user.id), Action::FirstAdminCreated, &user.id, &detail, now),
         user,
     };
     let claimed = first_admin::claim(&state.store, first, now)

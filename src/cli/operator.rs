@@ -3,9 +3,9 @@ use std::env;
 use serde_json::Value;
 
 use super::now;
-use crate::store::audit_events::{Action, Event, Operator};
+use crate::store::activity::{Action, Event, Operator};
 
-/// Creates the audit event of a command, with the operating system's account that ran it.
+/// Creates the event of a command, with the operating system's account that ran it.
 pub(super) fn event(action: Action, subject_id: &str, detail: Value) -> Event {
     Event::by_operator(&operator(), action, subject_id, detail, now())
 }

@@ -5,7 +5,7 @@ use super::{Failure, operator::event, print::print};
 use crate::{
     store::{
         Store,
-        audit_events::{Action, EVERYBODY},
+        activity::{ALL_USERS, Action},
         retention::clock::{self, ClockStatus, Status},
     },
     time::Clock,
@@ -30,7 +30,7 @@ pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), 
         RetentionCommand::Confirm => {
             let before = clock::status(store, &Clock::System).await?;
             let detail = json!({ "mark": before.mark, "clock": before.now });
-            let event = event(Action::ClockConfirmed, EVERYBODY, detail);
+            let event = event(Action::ClockConfirmed, ALL_USERS, detail);
             clock::confirm(store, &Clock::System, event).await?
         }
     };

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::{Failure, now, operator::event, print, users::find};
 use crate::store::{
     Store,
-    audit_events::{Action, EVERYBODY},
+    activity::{ALL_USERS, Action},
     operator_revocation,
     page::{Start, Window},
     sessions,
@@ -79,7 +79,7 @@ async fn end(store: &Store, email: Option<String>) -> Result<(), Failure> {
         Some(user) => (Some(user.id), user.email),
         None => (None, "all users".to_owned()),
     };
-    let subject = id.as_deref().unwrap_or(EVERYBODY);
+    let subject = id.as_deref().unwrap_or(ALL_USERS);
     let event = event(Action::SessionsEnded, subject, json!({ "links": true }));
     operator_revocation::end_sessions(store, id, now(), event).await?;
     print(format_args!("Revoked all sessions and mailed links of {who}."))

@@ -11,8 +11,8 @@ use crate::{
     secrets::PlainToken,
     store::{
         AdminCheckFailed, Store,
+        activity::{ALL_USERS, Action},
         api_tokens::{self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State},
-        audit_events::{Action, EVERYBODY},
         operator_revocation,
         page::{Start, Window},
     },
@@ -98,7 +98,7 @@ async fn revoke(store: &Store, id: String) -> Result<(), Failure> {
 }
 
 async fn revoke_all(store: &Store, user_id: Option<String>, who: &str) -> Result<(), Failure> {
-    let subject = user_id.as_deref().unwrap_or(EVERYBODY);
+    let subject = user_id.as_deref().unwrap_or(ALL_USERS);
     let event = event(Action::TokensRevoked, subject, json!({}));
     operator_revocation::revoke_tokens(store, user_id, now(), event).await?;
     print(format_args!("Revoked all tokens of {who}."))

@@ -9,7 +9,7 @@ use crate::{
     store::{
         AdminCheckFailed, Store,
         accounts::NewAccount,
-        audit_events::Action,
+        activity::Action,
         login_attempts,
         page::{Start, Window},
         passwords,

@@ -101,7 +101,7 @@ impl DataSettings {
 
     /// Returns the retention period of audit events.
     #[must_use]
-    pub fn keep_audit_events(&self) -> Span {
+    pub fn keep_activity(&self) -> Span {
         days(self.audit_days)
     }
 

@@ -33,7 +33,7 @@ use crate::{
     gate::{ByCookie, SiteAdmin},
     state::State,
     store::{
-        accounts, api_tokens, audit_events,
+        accounts, activity, api_tokens,
         jobs::{self, JobRow},
         page::{Page, Window},
         sessions,
@@ -247,7 +247,7 @@ pub(super) async fn tokens(
 }
 
 #[derive(Template)]
-#[template(path = "pages/admin-audit-events.html")]
+#[template(path = "pages/admin-activity.html")]
 struct EventList {
     frame: Frame,
     nav_section: &'static str,
@@ -256,7 +256,7 @@ struct EventList {
     pager: Pager,
 }
 
-pub(super) async fn audit_events(
+pub(super) async fn activity(
     admin: SiteAdmin,
     _: ByCookie,
     state: Data<State>,
@@ -264,10 +264,12 @@ pub(super) async fn audit_events(
 ) -> Result<HttpResponse, Error> {
     let user = UserField::read(&state.store, query.text("subject")).await?;
     let filter = [("subject", user.text.as_str())];
-    let list = List::of("/admin/audit-events", &filter);
+    let list = List::of("/admin/activity", &filter);
     let window: Window = list.window(&query);
     let found = if user.error.is_empty() {
-        audit_events::list(&state.store, user.id.clone(), window.clone()).await?
+        let filter =
+            activity::Filter { subject_id: user.id.clone(), ..activity::Filter::default() };
+        activity::list(&state.store, filter, window.clone()).await?
     } else {
         Page::default()
     };

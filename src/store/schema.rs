@@ -171,13 +171,15 @@ diesel::table! {
     use diesel::sql_types::{Nullable, Text};
     use crate::time::Moment;
 
-    audit_events (id) {
+    activity (id) {
         id -> Text,
         actor_id -> Nullable<Text>,
         action -> Text,
         subject_id -> Text,
         detail -> Text,
         created_at -> Moment,
+        network -> Nullable<Text>,
+        device -> Nullable<Text>,
     }
 }
 

@@ -4,9 +4,9 @@
 //! transaction's connection, and returns early with an error.
 
 pub mod accounts;
+pub mod activity;
 pub(in crate::store) mod admin_write;
 pub mod api_tokens;
-pub mod audit_events;
 pub(in crate::store) mod generation;
 pub mod jobs;
 pub(in crate::store) mod locks;

@@ -18,7 +18,7 @@ use portcullis::{
     store::{
         Database, Location, Store,
         accounts::NewAccount,
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         last_used::{CredentialId, LastUsed, LastUsedBuffer},
         page::Window,
         passwords,

@@ -20,8 +20,8 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
+        activity::{Action, Event},
         api_tokens,
-        audit_events::{Action, Event},
         sessions::{self, SessionRow},
         users,
     },

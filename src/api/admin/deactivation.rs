@@ -14,7 +14,7 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         user_administration,
     },
 };

@@ -20,7 +20,7 @@ use crate::{
     scope::by_name,
     state::State,
     store::{
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         user_administration,
         users::{self, User},
     },

@@ -21,8 +21,8 @@ use crate::{
     gate::{Fresh, SiteAdmin},
     state::State,
     store::{
+        activity::{Action, Event},
         api_tokens::{self, ApiToken, Cursor, Filter},
-        audit_events::{Action, Event},
     },
 };
 

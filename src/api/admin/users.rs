@@ -27,7 +27,7 @@ use crate::{
     jobs::{Job, Mail, MailKind},
     state::State,
     store::{
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         page::Cursor,
         registration::{self, CreateUserOptions},
         user_administration,

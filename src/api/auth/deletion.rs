@@ -22,7 +22,7 @@ use crate::{
     state::State,
     store::{
         account_deletion::{self, Deleted},
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         verifications::LinkError,
     },
 };

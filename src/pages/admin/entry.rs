@@ -1,4 +1,4 @@
-//! Formats the audit log as sentences, with the names of users and tokens.
+//! Formats the activity log as sentences, with the names of users and tokens.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,9 @@ use crate::{
     api::json::object,
     error::Error,
     store::{
-        Store, api_tokens,
-        audit_events::{Action, EVERYBODY, Event, OS_USER, SUDO_USER},
+        Store,
+        activity::{ALL_USERS, Action, Event, OS_USER, SUDO_USER, UNKNOWN_USER},
+        api_tokens,
         page::Page,
         users,
     },
@@ -31,6 +32,33 @@ pub(super) struct Entry {
 pub(super) struct Party {
     pub name: String,
     pub href: Option<String>,
+}
+
+/// What an event concerns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SubjectKind {
+    /// The user who did it.
+    Actor,
+    /// Another user.
+    User,
+    /// All users.
+    AllUsers,
+    /// An account that is not known.
+    Unknown,
+    /// A job that belongs to no user.
+    Job,
+}
+
+impl SubjectKind {
+    fn of(event: &Event, detail: &Detail) -> Self {
+        match event.subject_id.as_str() {
+            ALL_USERS => Self::AllUsers,
+            UNKNOWN_USER => Self::Unknown,
+            id if detail.text("jobId").is_some_and(|job| job == id) => Self::Job,
+            id if event.actor_id.as_deref() == Some(id) => Self::Actor,
+            _ => Self::User,
+        }
+    }
 }
 
 /// The names of all users and tokens in a page of events, except those that are deleted.
@@ -59,22 +87,24 @@ pub(super) async fn in_words(store: &Store, page: Page<Event>) -> Result<Page<En
 
 impl Entry {
     fn of(event: &Event, mut detail: Detail, names: &Names) -> Self {
-        let is_of_a_user = event.subject_id != EVERYBODY
-            && detail.text("jobId").is_none_or(|job| job != event.subject_id);
+        let kind = SubjectKind::of(event, &detail);
         let action = event.action.parse().ok();
         let (verb, rest, names_subject) = match action {
-            Some(action) => sentence(action, &mut detail, names, is_of_a_user),
+            Some(action) => sentence(action, &mut detail, names, kind),
             None => (format!("did “{}” to", in_plain_words(&event.action)), String::new(), true),
         };
         let actor = match &event.actor_id {
             Some(id) => names.user(id, "A"),
+            None if action.is_some_and(Action::is_anonymous) => {
+                Party { name: "A client without a session".to_owned(), href: None }
+            }
             None => operator(event, &mut detail),
         };
         Self {
             at: event.created_at,
             actor,
             verb,
-            subject: names_subject.then(|| names.subject(&event.subject_id, is_of_a_user)),
+            subject: names_subject.then(|| names.subject(&event.subject_id, kind)),
             rest,
             more: detail.rest(),
         }
@@ -89,19 +119,17 @@ impl Names {
             // No personal data of a deleted user remains; the user's events are still listed under the id.
             None => Party {
                 name: format!("{article} deleted user ({})", end_of(id)),
-                href: Some(format!("/admin/audit-events?subject={id}")),
+                href: Some(format!("/admin/activity?subject={id}")),
             },
         }
     }
 
-    fn subject(&self, id: &str, is_of_a_user: bool) -> Party {
-        if is_of_a_user {
-            return self.user(id, "a");
-        }
-        let name = if id == EVERYBODY {
-            "all users".to_owned()
-        } else {
-            format!("a job ({})", end_of(id))
+    fn subject(&self, id: &str, kind: SubjectKind) -> Party {
+        let name = match kind {
+            SubjectKind::Actor | SubjectKind::User => return self.user(id, "a"),
+            SubjectKind::AllUsers => "all users".to_owned(),
+            SubjectKind::Unknown => "an unknown user".to_owned(),
+            SubjectKind::Job => format!("a job ({})", end_of(id)),
         };
         Party { name, href: None }
     }
@@ -138,50 +166,78 @@ fn sentence(
     action: Action,
     detail: &mut Detail,
     names: &Names,
-    is_of_a_user: bool,
+    kind: SubjectKind,
 ) -> (String, String, bool) {
     let said = |verb: &str, rest: String| (verb.to_owned(), rest, true);
+    let alone = |verb: &str| (verb.to_owned(), String::new(), false);
+    let own = kind == SubjectKind::Actor;
     let none = String::new();
     match action {
+        Action::SignedUp => alone("signed up"),
+        Action::SignedIn => alone("signed in"),
+        Action::SignedOut => alone("signed out"),
+        Action::SignInFailed => said("failed to sign in as", times(detail)),
+        Action::FirstAdminCreated => alone("became the first admin"),
         Action::UserCreated => match detail.take_text("role") {
             Some(role) => said("created", format!("with the role {role}")),
             None => said("created", none),
         },
-        Action::UserUpdated => {
-            let renamed = detail.take("renamed").map(|renamed| renamed == Value::Bool(true));
-            match (renamed, detail.take_text("role")) {
-                (Some(true), Some(role)) => said("renamed", format!("and set the role to {role}")),
-                (Some(true), None) => said("renamed", none),
-                (_, Some(role)) => said("set the role of", format!("to {role}")),
-                (Some(false), None) => said("saved", "without a change".to_owned()),
-                // The changed fields are not recorded.
-                (None, None) => said("updated", none),
-            }
-        }
+        Action::UserUpdated => updated(detail),
         Action::UserDeactivated => {
+            detail.take_change();
             let revoked = detail.take("revokeCredentials") == Some(Value::Bool(true));
             let rest = if revoked { "and revoked all sessions, tokens and links" } else { "" };
             said("deactivated", rest.to_owned())
         }
-        Action::UserReactivated => said("reactivated", none),
+        Action::UserReactivated => {
+            detail.take_change();
+            said("reactivated", none)
+        }
+        Action::UserDeleted => alone("deleted their own account"),
+        Action::PasswordChanged => alone("changed their password"),
+        Action::PasswordReset => alone("set a password with a mailed link"),
         Action::PasswordSet => said("set the password of", none),
+        Action::EmailVerified => alone("confirmed their email"),
+        Action::EmailChangeRequested => alone("requested a change of their email"),
+        Action::EmailChanged => alone("changed their email"),
         Action::LoginUnlocked => said("ended the login throttle of", none),
         Action::SessionsEnded => {
             let links = detail.take("links") == Some(Value::Bool(true));
             let rest = if links { "and revoked their mailed links" } else { "" };
-            said("ended all sessions of", rest.to_owned())
+            match (own, detail.take("keptSessionId").is_some()) {
+                (true, true) => alone("ended all their other sessions"),
+                (true, false) => alone("ended all their sessions"),
+                (false, _) => said("ended all sessions of", rest.to_owned()),
+            }
         }
         Action::SessionEnded => {
             // The session is deleted, so its id leads nowhere.
             detail.take("sessionId");
-            said("ended a session of", none)
+            if own {
+                alone("ended one of their sessions")
+            } else {
+                said("ended a session of", none)
+            }
+        }
+        Action::TokenCreated => {
+            let scopes = detail.take("scopes").map(|scopes| format!("with {}", value(&scopes)));
+            let (token, rest) = (names.token(detail), scopes.unwrap_or_default());
+            if own {
+                (format!("created {token}"), rest, false)
+            } else {
+                (format!("created {token} for"), rest, true)
+            }
+        }
+        Action::TokenRevoked => {
+            let token = names.token(detail);
+            if own {
+                alone(&format!("revoked {token}"))
+            } else {
+                said(&format!("revoked {token} of"), none)
+            }
         }
         Action::TokensRevoked => said("revoked all tokens of", none),
-        Action::TokenRevoked => said(&format!("revoked {} of", names.token(detail)), none),
-        Action::TokenCreated => {
-            let rest = detail.take("scopes").map(|scopes| format!("with {}", value(&scopes)));
-            said(&format!("created {} for", names.token(detail)), rest.unwrap_or_default())
-        }
+        Action::TokenRejected => said("presented an invalid token of", times(detail)),
         Action::MailSent => {
             let what = match detail.take_text("about").as_deref() {
                 Some("invitation") => "an invitation".to_owned(),
@@ -192,15 +248,49 @@ fn sentence(
             };
             said(&format!("sent {what} to"), none)
         }
-        Action::UserDeleted => ("deleted their own account".to_owned(), none, false),
-        Action::JobRetried => said(&job("retried", detail, is_of_a_user), none),
-        Action::JobDiscarded => said(&job("discarded", detail, is_of_a_user), none),
-        Action::ClockConfirmed => ("confirmed the clock of the server".to_owned(), none, false),
+        Action::JobRetried => said(&job("retried", detail, kind), none),
+        Action::JobDiscarded => said(&job("discarded", detail, kind), none),
+        Action::ClockConfirmed => alone("confirmed the clock of the server"),
     }
 }
 
-fn job(verb: &str, detail: &mut Detail, is_of_a_user: bool) -> String {
+/// Returns how often it happened, of an event that has a count.
+fn times(detail: &mut Detail) -> String {
+    match detail.take("count").and_then(|count| count.as_u64()) {
+        Some(1) => "once".to_owned(),
+        Some(count) => format!("{count} times"),
+        None => String::new(),
+    }
+}
+
+/// Returns the sentence of a changed name or role. Earlier versions recorded the new role, and whether the name changed.
+fn updated(detail: &mut Detail) -> (String, String, bool) {
+    let said = |verb: &str, rest: String| (verb.to_owned(), rest, true);
+    let (before, after) = detail.take_change();
+    let text = |of: &Detail, name: &str| of.text(name);
+    let role = text(&after, "role").or_else(|| detail.take_text("role"));
+    let role = role.map(|role| match text(&before, "role") {
+        Some(before) => format!("from {before} to {role}"),
+        None => format!("to {role}"),
+    });
+    let renamed = detail.take("renamed").map(|renamed| renamed == Value::Bool(true));
+    let name = text(&before, "name").zip(text(&after, "name"));
+    let name = name.map(|(before, after)| format!("from “{before}” to “{after}”"));
+    match (renamed, name, role) {
+        (_, Some(name), None) => said("renamed", name),
+        (_, Some(name), Some(role)) => said("renamed", format!("{name} and set the role {role}")),
+        (Some(true), None, Some(role)) => said("renamed", format!("and set the role {role}")),
+        (Some(true), None, None) => said("renamed", String::new()),
+        (_, None, Some(role)) => said("set the role of", role),
+        (Some(false), None, None) => said("saved", "without a change".to_owned()),
+        // The changed fields are not recorded.
+        (None, None, None) => said("updated", String::new()),
+    }
+}
+
+fn job(verb: &str, detail: &mut Detail, kind: SubjectKind) -> String {
     detail.take("jobId");
+    let is_of_a_user = kind != SubjectKind::Job;
     match detail.take_text("kind") {
         Some(kind) if kind == "mail" && is_of_a_user => format!("{verb} a mail to"),
         Some(kind) if is_of_a_user => format!("{verb} a job of kind “{kind}” of"),
@@ -233,6 +323,15 @@ impl Detail {
         let text = self.text(name)?;
         self.0.remove(name);
         Some(text)
+    }
+
+    /// Takes the values from before and after a change.
+    fn take_change(&mut self) -> (Self, Self) {
+        let mut part = |name| match self.take(name) {
+            Some(Value::Object(members)) => Self(members),
+            _ => Self::default(),
+        };
+        (part("before"), part("after"))
     }
 
     fn rest(self) -> Vec<String> {
@@ -325,7 +424,7 @@ mod tests {
             assert_eq!(told(Some("r"), action, "a", &detail), said);
         }
         assert_eq!(
-            told(None, "sessions-ended", EVERYBODY, &json!({})),
+            told(None, "sessions-ended", ALL_USERS, &json!({})),
             "The operator ended all sessions of all users"
         );
         let sudo = json!({ "osUser": "root", "sudoUser": "deploy" });

@@ -1,7 +1,7 @@
 //! A write by an admin, or by the operator at the command line: the steps that all of them share, in one place.
 
 use crate::store::tables::{
-    audit_events::Event,
+    activity::Event,
     users::{Role, User},
 };
 
@@ -30,13 +30,13 @@ pub enum AdminCheckFailed {
 /// - the admins' lock, so that two admins cannot demote each other, and what is checked stays true to the end;
 /// - the actor's role, read again: a request in flight when its sender was deactivated or demoted must not take effect
 ///   afterwards. The operator, who is no user, always may;
-/// - the audit event, in the same transaction;
+/// - the event of the activity log, in the same transaction;
 /// - the cache invalidation of `invalidating_transaction!`. It also runs when nothing was invalidated: that costs one
 ///   read, and no author has to know which write takes rights away.
 ///
 /// The body ends with the event and the result, `Ok(Ok((event, result)))`, or with the reason why nothing was done,
 /// `Ok(Err(AdminCheckFailed::NotFound))`, which leaves no event. `actor` is the admin's id, or none for the operator.
-/// A macro, because the statements must be expanded for each backend; the sweep in `tests/api/security/access/audit.rs` calls
+/// A macro, because the statements must be expanded for each backend; the sweep in `tests/api/security/access/activity.rs` calls
 /// each operation below `/api/admin` and counts its events.
 macro_rules! admin_write {
     ($store:expr, by $actor:expr, |$conn:ident| $body:expr) => {{
@@ -60,10 +60,7 @@ macro_rules! admin_write {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             debug_assert_eq!(event.actor_id, actor, "the event names who was checked");
-            {
-                use $crate::store::schema::audit_events;
-                diesel::insert_into(audit_events::table).values(&event).execute($conn).await?;
-            }
+            $crate::store::tables::activity::record_tx!($conn, &event);
             Ok(Ok(result))
         })
     }};

@@ -17,11 +17,11 @@ use crate::{
         AdminCheckFailed, Error, Store,
         engine::{page::new_id, unreadable::OrEmpty},
         invalidating_transaction, list_query, query,
-        schema::{api_tokens, audit_events, users},
+        schema::{api_tokens, users},
         tables::{
+            activity::{Event, record_tx},
             admin_write::admin_write,
             api_tokens::scopes::StoredScopes,
-            audit_events::Event,
             generation::{self, generation_tx, next_generation_tx},
             locks::lock_user_tx,
             users::{Role, User, present},
@@ -139,7 +139,7 @@ impl ApiToken {
 pub enum Maker {
     /// Its owner, in this session, which must still be valid.
     Owner(String),
-    /// The operator, with the event for the audit log.
+    /// The operator, with the event for the activity log.
     Operator(Event),
 }
 
@@ -184,7 +184,7 @@ pub async fn create(
                 }
             }
             Maker::Operator(event) => {
-                diesel::insert_into(audit_events::table).values(event).execute(conn).await?;
+                record_tx!(conn, event);
             }
         }
         diesel::insert_into(api_tokens::table)
@@ -283,7 +283,7 @@ pub async fn revoke(
     Ok(revoked == 1)
 }
 
-/// Revokes any token, for an admin who still is one, or the operator. `event` builds the audit event from the token.
+/// Revokes any token, for an admin who still is one, or the operator. `event` builds the event from the token.
 ///
 /// # Errors
 /// As every query: see [`Error`].

@@ -27,8 +27,8 @@ use crate::{
         list_query, query,
         schema::jobs,
         tables::{
+            activity::{Action, Event},
             admin_write::admin_write,
-            audit_events::{Action, Event},
         },
         transaction,
     },
@@ -379,7 +379,7 @@ pub async fn discard(
     })
 }
 
-/// The audit event for what an admin did to a job.
+/// The event for what an admin did to a job.
 fn event(actor: Option<&str>, action: Action, job: &JobRow, now: Timestamp) -> Event {
     let subject = job.user_id.as_ref().unwrap_or(&job.id);
     let detail = json!({ "jobId": job.id, "kind": job.kind });

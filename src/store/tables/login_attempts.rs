@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     store::{
         Error, Store, query,
-        schema::{audit_events, known_networks, login_attempts},
-        tables::audit_events::Event,
+        schema::{known_networks, login_attempts},
+        tables::activity::{Event, record_tx},
         transaction,
     },
     time::{Span, Timestamp, days, seconds},
@@ -275,7 +275,7 @@ pub async fn is_known(store: &Store, origin: AttemptSource, now: Timestamp) -> R
 pub async fn unlock(store: &Store, email: String, event: Event) -> Result<bool, Error> {
     transaction!(store, |conn| {
         let cleared = clear_login_attempts_tx!(conn, &email);
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        record_tx!(conn, &event);
         Ok(cleared > 0)
     })
 }

@@ -16,8 +16,8 @@ use crate::{
         invalidating_transaction, list_query,
         schema::{sessions, users},
         tables::{
+            activity::Event,
             admin_write::admin_write,
-            audit_events::Event,
             generation::{self, next_generation_tx},
         },
     },
@@ -170,7 +170,7 @@ pub async fn end_as_admin(
     })
 }
 
-/// Revokes one session of any user, for an admin who still is one. `event` builds the audit event from the session; an
+/// Revokes one session of any user, for an admin who still is one. `event` builds the event from the session; an
 /// expired session is not found.
 ///
 /// # Errors

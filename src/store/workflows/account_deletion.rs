@@ -9,9 +9,9 @@ use crate::{
     secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, audit_events, jobs, users, verifications},
+        schema::{accounts, jobs, users, verifications},
         tables::{
-            audit_events::Event,
+            activity::{Event, record_tx},
             locks::{lock_admins_tx, lock_user_tx},
             users::{Role, User, is_last_admin_tx, present, search::unindex_user_tx},
             verifications::{LinkError, Purpose, Verification, redeem_tx},
@@ -112,7 +112,7 @@ pub async fn delete(
             .execute(conn)
             .await?;
         unindex_user_tx!(conn, &user.id);
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        record_tx!(conn, &event);
         Ok(Deleted::Done)
     })
 }

@@ -7,10 +7,10 @@ use crate::{
     secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, audit_events, setup_links, users},
+        schema::{accounts, setup_links, users},
         tables::{
             accounts::NewAccount,
-            audit_events::Event,
+            activity::{Event, record_tx},
             locks::lock_admins_tx,
             sessions::{Method, Methods},
             users::{User, any_active_admin_tx, search::insert_user_tx},
@@ -48,7 +48,7 @@ pub struct FirstAdmin {
     pub account: NewAccount,
     /// The browser that they are signed in with.
     pub request: SignInRequest,
-    /// The event for the audit log.
+    /// The event for the activity log.
     pub event: Event,
 }
 
@@ -87,7 +87,7 @@ pub async fn claim(
         diesel::delete(setup_links::table).execute(conn).await?;
         let user = insert_user_tx!(conn, &first.user);
         diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
-        diesel::insert_into(audit_events::table).values(&first.event).execute(conn).await?;
+        record_tx!(conn, &first.event);
         let methods = Methods::one(Method::Password);
         conn.sign_in(user, methods, &first.request, policy, now).await.map(SetupOutcome::Done)
     })

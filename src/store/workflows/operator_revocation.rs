@@ -6,10 +6,9 @@ use diesel_async::RunQueryDsl;
 use crate::{
     store::{
         Error, Store, invalidating_transaction,
-        schema::audit_events,
         tables::{
+            activity::{Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
-            audit_events::Event,
             generation::{next_generation_tx, next_site_generation_tx},
             revocation_cleanup::{Kind, add_cleanup_tx},
             sessions::remove_sessions_tx,
@@ -39,7 +38,7 @@ pub async fn end_sessions(
             add_cleanup_tx!(conn, Kind::Sessions, None, now);
             add_cleanup_tx!(conn, Kind::Links, None, now);
         }
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        record_tx!(conn, &event);
         Ok(())
     })
 }
@@ -62,7 +61,7 @@ pub async fn revoke_tokens(
             next_site_generation_tx!(conn, token_generation);
             add_cleanup_tx!(conn, Kind::Tokens, None, now);
         }
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        record_tx!(conn, &event);
         Ok(())
     })
 }

@@ -7,11 +7,11 @@ use crate::{
     secrets::{LinkHash, PasswordHash},
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, audit_events, jobs, users, verifications},
+        schema::{accounts, jobs, users, verifications},
         tables::{
             accounts::{NewAccount, PasswordAccount},
+            activity::{Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
-            audit_events::Event,
             generation::next_generation_tx,
             jobs::NewJob,
             locks::lock_user_tx,
@@ -50,7 +50,7 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
         next_generation_tx!(conn, &account.user_id, session_generation, link_generation);
         remove_sessions_tx!(conn, &account.user_id, now);
         remove_links_tx!(conn, &account.user_id, now);
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        record_tx!(conn, &event);
         Ok(())
     })
 }

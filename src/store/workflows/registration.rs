@@ -9,8 +9,8 @@ use crate::{
         schema::{accounts, jobs},
         tables::{
             accounts::NewAccount,
+            activity::Event,
             admin_write::{AdminCheckFailed, admin_write},
-            audit_events::Event,
             jobs::NewJob,
             sessions::{Method, Methods},
             users::{
@@ -81,7 +81,7 @@ pub struct CreateUserOptions {
     pub account: Option<NewAccount>,
     /// The mail to the user.
     pub mail: Option<NewJob>,
-    /// The event for the audit log.
+    /// The event for the activity log.
     pub event: Event,
 }
 

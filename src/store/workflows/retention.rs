@@ -27,8 +27,8 @@ pub use steps::{CERTAIN, STEPS};
 pub struct Due {
     /// The current time.
     pub now: Timestamp,
-    /// How long audit events are kept.
-    pub keep_audit_events: Span,
+    /// How long the activity log is kept.
+    pub keep_activity: Span,
 }
 
 /// Deletes at most that many rows in one transaction, and returns how many it deleted.

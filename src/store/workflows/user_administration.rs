@@ -9,9 +9,9 @@ use crate::{
         schema::{jobs, users},
         tables::{
             accounts::{find_password_tx, password_account},
+            activity::Event,
             admin_write::{AdminCheckFailed, admin_write},
             api_tokens::mark_tokens_revoked_tx,
-            audit_events::Event,
             generation::next_generation_tx,
             jobs::NewJob,
             sessions::remove_sessions_tx,

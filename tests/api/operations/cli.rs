@@ -146,15 +146,14 @@ async fn user_and_token_commands_create_deactivate_reactivate_and_revoke(#[case]
             .contains("no user has the email")
     );
     let admin = sign_in("another fine passw\u{f6}rd").await.cookie().unwrap();
-    let events =
-        server.anonymous.with_cookie(&admin).get("/api/admin/audit-events").await.expect(200);
+    let events = server.anonymous.with_cookie(&admin).get("/api/admin/activity").await.expect(200);
     let mut events = events["items"].as_array().unwrap().iter();
     let created = events.find(|event| event["action"] == "token-created").unwrap();
     assert_eq!(created["detail"]["tokenId"], id);
     let os_user = Command::new("id").arg("-un").output().unwrap().stdout;
     let os_user = String::from_utf8(os_user).unwrap().trim().to_owned();
     assert_eq!(created["detail"]["osUser"], os_user.as_str());
-    let page = server.anonymous.with_cookie(&admin).navigate("/admin/audit-events").await.text;
+    let page = server.anonymous.with_cookie(&admin).navigate("/admin/activity").await.text;
     assert!(page.contains(&format!("The operator ({os_user} at the command line)")), "{page}");
 }
 
@@ -250,7 +249,7 @@ async fn revoke_commands_end_sessions_links_and_tokens_of_one_or_all_users(
     assert_eq!(live().await, [[false, false]; 3]);
 
     let root = sign_in("root@example.com").await;
-    let log = root.get("/api/admin/audit-events?limit=4").await.expect(200);
+    let log = root.get("/api/admin/activity?limit=4").await.expect(200);
     let seen = |name: &str| {
         let items = log["items"].as_array().unwrap();
         items.iter().map(|event| event[name].clone()).collect::<Vec<_>>()
@@ -259,7 +258,7 @@ async fn revoke_commands_end_sessions_links_and_tokens_of_one_or_all_users(
     assert_eq!(seen("action"), actions);
     assert_eq!(seen("subjectId")[..2], ["everybody", "everybody"]);
     assert_eq!(seen("actorId"), [const { Value::Null }; 4]);
-    let page = root.navigate("/admin/audit-events").await;
+    let page = root.navigate("/admin/activity").await;
     assert!(page.text.contains("ended all sessions of all users"), "{}", page.text);
 }
 

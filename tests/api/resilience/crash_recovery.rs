@@ -126,7 +126,7 @@ async fn crash_check_finds_lost_reverted_and_partial_writes(backend: Backend) {
     for (damage, found) in [
         ("DELETE FROM accounts", "user without account"),
         ("DELETE FROM sessions", "user without session"),
-        ("DELETE FROM audit_events", "lock-out without event"),
+        ("DELETE FROM activity", "lock-out without event"),
     ] {
         if found.starts_with("lock-out") {
             site.database.execute("UPDATE users SET deactivated_at = created_at").await;

@@ -5,8 +5,9 @@
 use portcullis::{
     secrets::LinkSecret,
     store::{
-        AdminCheckFailed, api_tokens,
-        audit_events::{Action, EVERYBODY, Event},
+        AdminCheckFailed,
+        activity::{ALL_USERS, Action, Event},
+        api_tokens,
         jobs::{self, NewJob},
         operator_revocation,
         registration::{self, CreateUserOptions},
@@ -252,7 +253,7 @@ async fn revocations_and_job_actions_by_a_former_admin_are_rejected_by_the_store
         ]
     };
     let audited = async || {
-        let log = admin.browser.get("/api/admin/audit-events?limit=100").await.expect(200);
+        let log = admin.browser.get("/api/admin/activity?limit=100").await.expect(200);
         log["items"].as_array().unwrap().len()
     };
     server.set_role(&mallory, Role::User).await;
@@ -304,7 +305,7 @@ async fn create_token_concurrent_with_revoking_all_credentials_grants_no_access(
         let browser = server.sign_in(&ada).await;
         let now = server.now();
         let of = (round % 2 == 0).then(|| ada.id.clone());
-        let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+        let event = |action| Event::new(None, action, ALL_USERS, &json!({}), now);
         let end = async {
             let ended = event(Action::SessionsEnded);
             operator_revocation::end_sessions(store, of.clone(), now, ended).await.unwrap();
@@ -336,7 +337,7 @@ async fn revoking_all_credentials_concurrently_with_writes_fails_no_request(back
         let reset = json!({ "newPassword": PASSWORD, "token": secret.reveal() });
         let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
         let sign_in = json!({ "email": grace.email, "password": PASSWORD });
-        let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+        let event = |action| Event::new(None, action, ALL_USERS, &json!({}), now);
         let (reset, changed, begun, entered, created, left, ended, revoked, deleted) = tokio::join!(
             anonymous.post("/api/auth/reset-password", reset),
             phone.post("/api/auth/change-password", change),
@@ -346,7 +347,7 @@ async fn revoking_all_credentials_concurrently_with_writes_fails_no_request(back
             desk.post("/api/auth/revoke-other-sessions", json!({})),
             operator_revocation::end_sessions(store, None, now, event(Action::SessionsEnded)),
             operator_revocation::revoke_tokens(store, None, now, event(Action::TokensRevoked)),
-            retention::complete(store, Due { now, keep_audit_events: days(365) }, 2)
+            retention::complete(store, Due { now, keep_activity: days(365) }, 2)
         );
         for reply in [reset, changed, begun, entered, created, left] {
             assert!(reply.status.as_u16() < 500, "round {round}: {reply:?}");

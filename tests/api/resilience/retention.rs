@@ -57,7 +57,7 @@ async fn retention_batch_deletes_at_most_its_limit_and_the_next_continues(backen
     // Stops the server's own worker, whose first round would delete some of them on a slow machine.
     server.state.draining.cancel();
     add_old_sessions(backend, &server, &ada, 25).await;
-    let due = Due { now: server.now(), keep_audit_events: days(365) };
+    let due = Due { now: server.now(), keep_activity: days(365) };
     let mut batches = Vec::new();
     loop {
         match (step("sessions").batch)(&server.state.store, due, 10).await.unwrap() {
@@ -119,7 +119,7 @@ async fn invalidation_log_batch_counts_each_change_as_one_row(backend: Backend) 
     let add = "INSERT INTO changes (number, concerns, before, after) \
                VALUES (7, 'a', '', ''), (7, 'b', '', ''), (7, 'c', '', ''), (15000, 'a', '', '')";
     execute(&server, add).await;
-    let due = Due { now: server.now(), keep_audit_events: days(365) };
+    let due = Due { now: server.now(), keep_activity: days(365) };
     let batch = async || (step("changes").batch)(&server.state.store, due, 2).await.unwrap();
     // The server's own worker may have deleted some of them already.
     loop {

@@ -1,6 +1,6 @@
 //! /api/admin
 
-mod audit_events;
+mod activity;
 mod credentials;
 mod deactivation;
 mod jobs;
@@ -25,7 +25,7 @@ fn unknown_ids() -> [String; 4] {
 
 /// Returns the audit log, newest first.
 async fn events(admin: &Caller) -> Vec<Value> {
-    let list = admin.get("/api/admin/audit-events?limit=100").await.expect(200);
+    let list = admin.get("/api/admin/activity?limit=100").await.expect(200);
     list["items"].as_array().unwrap().clone()
 }
 

@@ -258,12 +258,12 @@ async fn admin_filters_take_email_name_or_id_and_show_errors_at_the_field(backen
         let tokens = see(&format!("/admin/tokens?user={whom}&state=active")).await;
         assert!(tokens.contains("token of ada@"), "{whom}: {tokens}");
         assert!(!tokens.contains("token of adam@"), "{whom}");
-        let log = words(&see(&format!("/admin/audit-events?subject={whom}")).await);
+        let log = words(&see(&format!("/admin/activity?subject={whom}")).await);
         assert!(log.contains("admin renamed Ada B") && !log.contains("Adam"), "{whom}: {log}");
     }
     // Both resources match, and each is offered.
     for (path, rest) in
-        [("/admin/tokens?user", "&#38;state=active"), ("/admin/audit-events?subject", "")]
+        [("/admin/tokens?user", "&#38;state=active"), ("/admin/activity?subject", "")]
     {
         let page = see(&format!("{path}=ada&state=active")).await;
         assert!(words(&page).contains("Several users match."), "{page}");
@@ -279,8 +279,8 @@ async fn admin_filters_take_email_name_or_id_and_show_errors_at_the_field(backen
         (format!("/admin?search={long}"), format!("/admin/tokens?user={long}"));
     let wrong = [
         ("/admin/tokens?user=nobody%40example.com", "No user has this name"),
-        ("/admin/audit-events?subject=nobody", "No user has this name"),
-        ("/admin/audit-events?subject=%00", "must be 1 to 100 characters"),
+        ("/admin/activity?subject=nobody", "No user has this name"),
+        ("/admin/activity?subject=%00", "must be 1 to 100 characters"),
         ("/admin/tokens?state=gone&user=ada%40example.com", "There is no choice “gone”."),
         ("/admin/jobs?state=gone", "There is no choice “gone”."),
         ("/admin?role=owner", "There is no choice “owner”."),
@@ -403,10 +403,10 @@ async fn audit_log_page_describes_events_in_words(backend: Backend) {
     // A newer server recorded an event of an unknown kind.
     execute(
         &server,
-        "UPDATE audit_events SET action = 'user-archived', detail = '{\"keepsFiles\":true}' WHERE action = 'user-reactivated'",
+        "UPDATE activity SET action = 'user-archived', detail = '{\"keepsFiles\":true}' WHERE action = 'user-reactivated'",
     )
     .await;
-    let page = admin.browser.navigate("/admin/audit-events").await.text;
+    let page = admin.browser.navigate("/admin/activity").await.text;
     let text = words(&page);
     for sentence in [
         "Root did “user archived” to ada",
@@ -432,9 +432,9 @@ async fn audit_log_page_describes_events_in_words(backend: Backend) {
     admin.browser.patch(&path, json!({ "name": "Eve" })).await.expect(200);
     let leaving = json!({ "password": PASSWORD });
     eve.browser.post("/api/auth/delete-user", leaving).await.expect(200);
-    let page = admin.browser.navigate("/admin/audit-events").await.text;
+    let page = admin.browser.navigate("/admin/activity").await.text;
     assert!(words(&page).contains("deleted their own account"), "{page}");
-    let link = format!("/admin/audit-events?subject={}", eve.id);
+    let link = format!("/admin/activity?subject={}", eve.id);
     assert!(page.contains(&format!("href=\"{link}\"")), "{page}");
     let of_eve = words(&admin.browser.navigate(&link).await.text);
     assert!(of_eve.contains("Root renamed a deleted user"), "{of_eve}");

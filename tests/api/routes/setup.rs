@@ -42,7 +42,7 @@ async fn setup_link_creates_the_first_admin_and_signs_them_in(backend: Backend) 
     assert_eq!(user["emailVerified"], true);
 
     assert_eq!(grace.get("/api/me").await.expect(200)["user"]["id"], user["id"]);
-    let events = grace.get("/api/admin/audit-events").await.expect(200);
+    let events = grace.get("/api/admin/activity").await.expect(200);
     assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
     assert_eq!(events["items"][0]["action"], "user-created");
     assert_eq!(events["items"][0]["actorId"], user["id"]);

@@ -6,7 +6,7 @@
 //! every other test (`support::Reply`). There is no list of operations: a new one is covered as soon as it is in the
 //! document.
 
-mod audit;
+mod activity;
 mod second_user;
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use portcullis::{
     secrets::LinkSecret,
     store::{
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         first_admin,
         jobs::{self, NewJob},
         user_administration,

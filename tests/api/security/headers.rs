@@ -23,7 +23,7 @@ pub const PAGES: [&str; 15] = [
     "/settings/tokens",
     "/admin",
     "/admin/tokens",
-    "/admin/audit-events",
+    "/admin/activity",
     "/admin/jobs",
     "/admin/users/019ab000-0000-7000-8000-000000000000",
 ];

@@ -9,8 +9,8 @@ use portcullis::{
     secrets::{PlainToken, TokenHash},
     store::{
         Database, Error, Store,
+        activity::{Action, Event},
         api_tokens::{self, Maker, NewToken},
-        audit_events::{Action, Event},
         registration::{self, CreateUserOptions},
         users::{Role, User},
     },

@@ -1,7 +1,7 @@
 //! Credentials that are revoked by their generation, while more rows are left than one transaction deletes.
 
 use portcullis::store::{
-    audit_events::{Action, EVERYBODY, Event},
+    activity::{ALL_USERS, Action, Event},
     lease_settings, operator_revocation, revocation_cleanup,
     sessions::{self, Which},
     users::Role,
@@ -106,7 +106,7 @@ async fn revoking_all_sessions_and_tokens_of_the_site_changes_no_rows(backend: B
     hoard(&server, backend, &ada.id, MANY).await;
     let before = rows(&server, &ada.id).await;
     let (store, now) = (&server.state.store, server.now());
-    let event = |action| Event::new(None, action, EVERYBODY, &json!({}), now);
+    let event = |action| Event::new(None, action, ALL_USERS, &json!({}), now);
     operator_revocation::end_sessions(store, None, now, event(Action::SessionsEnded))
         .await
         .unwrap();

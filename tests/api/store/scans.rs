@@ -55,16 +55,16 @@ async fn lists(admin: &TestUser) -> Vec<String> {
         "/admin".to_owned(),
         format!("/admin/users/{middle}"),
         "/admin/tokens".to_owned(),
-        "/admin/audit-events".to_owned(),
+        "/admin/activity".to_owned(),
         "/admin/jobs".to_owned(),
         "/health/ready".to_owned(),
         format!("/api/admin/users/{middle}/sessions"),
-        format!("/api/admin/audit-events?subjectId={middle}"),
-        format!("/api/admin/audit-events?cursor={middle}"),
-        format!("/api/admin/audit-events?before={middle}"),
+        format!("/api/admin/activity?subjectId={middle}"),
+        format!("/api/admin/activity?cursor={middle}"),
+        format!("/api/admin/activity?before={middle}"),
         format!("/api/admin/users/{middle}/sessions?before={middle}"),
         "/admin/tokens?user=user7777@example.com".to_owned(),
-        "/admin/audit-events?subject=li+wei".to_owned(),
+        "/admin/activity?subject=li+wei".to_owned(),
     ];
     for filter in ["", "&role=admin", "&role=user", "&state=active", "&state=deactivated"] {
         for more in ["", "&role=admin&state=active", "&role=user&state=deactivated"] {

@@ -9,7 +9,7 @@ use portcullis::{
     state::State,
     store::{
         self,
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         retention::{self, Due},
         user_administration,
         users::{Changes, Role},
@@ -237,8 +237,8 @@ impl Server {
 
     /// Deletes all expired rows now, with audit events kept for this long. The databases' triggers use the
     /// machine's clock: a test that advances by days starts in the past.
-    pub async fn delete_old_rows(&self, keep_audit_events: Span) -> usize {
-        let due = Due { now: self.now(), keep_audit_events };
+    pub async fn delete_old_rows(&self, keep_activity: Span) -> usize {
+        let due = Due { now: self.now(), keep_activity };
         retention::complete(&self.state.store, due, 2).await.unwrap()
     }
 

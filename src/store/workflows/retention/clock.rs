@@ -15,8 +15,8 @@ use crate::{
         Error, Store,
         engine::shared_clock,
         maintenance_transaction, query,
-        schema::{audit_events, retention_clock},
-        tables::audit_events::Event,
+        schema::retention_clock,
+        tables::activity::{Event, record_tx},
     },
     time::{Clock, Timestamp, Uptime},
 };
@@ -206,7 +206,7 @@ pub async fn confirm(store: &Store, clock: &Clock, event: Event) -> Result<Statu
             ))
             .execute(conn)
             .await?;
-        diesel::insert_into(audit_events::table).values(&event).execute(conn).await?;
+        record_tx!(conn, &event);
         Ok(())
     })?;
     status(store, clock).await

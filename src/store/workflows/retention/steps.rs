@@ -10,7 +10,7 @@ use crate::{
         credentials::epoch::MANY,
         maintenance_transaction, query,
         schema::{
-            api_tokens, audit_events, epoch, jobs, known_networks, login_attempts, rate_limits,
+            activity, api_tokens, epoch, jobs, known_networks, login_attempts, rate_limits,
             sessions, setup_links, used_links, verifications,
         },
         tables::{login_attempts as throttle, verifications::RETENTION},
@@ -83,7 +83,7 @@ pub const STEPS: &[Step] = &[
     by_time!("jobs", jobs.id where given_up_at le |due| due.now - JOB_RETENTION),
     by_time!("revoked tokens", api_tokens.id where revoked_at le |due| due.now - TOKEN_RETENTION),
     by_time!("expired tokens", api_tokens.id where expires_at le |due| due.now - TOKEN_RETENTION),
-    by_time!("audit events", audit_events.id where created_at lt |due| due.now - due.keep_audit_events),
+    by_time!("activity", activity.id where created_at lt |due| due.now - due.keep_activity),
     Step {
         rows: "changes",
         found_by: ("changes", "number"),

@@ -36,8 +36,8 @@ const HALVES: &str = "
     UNION ALL SELECT 'project without user', id FROM projects
         WHERE user_id NOT IN (SELECT id FROM users)
     UNION ALL SELECT 'lock-out without event', id FROM users WHERE deactivated_at IS NOT NULL
-        AND id NOT IN (SELECT subject_id FROM audit_events WHERE action = 'user-deactivated')
-    UNION ALL SELECT 'event without lock-out', id FROM audit_events WHERE action = 'user-deactivated'
+        AND id NOT IN (SELECT subject_id FROM activity WHERE action = 'user-deactivated')
+    UNION ALL SELECT 'event without lock-out', id FROM activity WHERE action = 'user-deactivated'
         AND subject_id NOT IN (SELECT id FROM users WHERE deactivated_at IS NOT NULL)";
 
 /// Selects users who have signed up and have no job left: their mail must have been sent. Deactivated users get

@@ -16,7 +16,7 @@ const TABLES: [(&str, &[(&str, &str)]); 7] = [
     ("sessions", &[("secret_hash", "BYTES")]),
     ("api_tokens", &[("token_hash", "BYTES")]),
     ("projects", &[]),
-    ("audit_events", &[]),
+    ("activity", &[]),
     ("jobs", &[]),
 ];
 
@@ -164,7 +164,7 @@ async fn lists_show_rows_with_unexpected_values_and_pagination_goes_on(backend: 
     for (path, table) in [
         ("/api/admin/users?limit=7".to_owned(), "users"),
         ("/api/admin/tokens?limit=7".to_owned(), "api_tokens"),
-        ("/api/admin/audit-events?limit=7".to_owned(), "audit_events"),
+        ("/api/admin/activity?limit=7".to_owned(), "activity"),
         ("/api/admin/jobs?limit=7".to_owned(), "jobs"),
         (format!("/api/admin/users/{me}/sessions?limit=7"), "sessions"),
     ] {
@@ -192,14 +192,9 @@ async fn lists_show_rows_with_unexpected_values_and_pagination_goes_on(backend: 
     }
     assert_eq!(browser.navigate("/settings").await.status, 200);
     let user = format!("/admin/users/{me}");
-    for page in [
-        "/admin",
-        "/admin?state=active",
-        &user,
-        "/admin/tokens",
-        "/admin/audit-events",
-        "/admin/jobs",
-    ] {
+    for page in
+        ["/admin", "/admin?state=active", &user, "/admin/tokens", "/admin/activity", "/admin/jobs"]
+    {
         let shown = admin.navigate(page).await;
         assert_eq!(shown.status, 200, "{page}: {}", shown.text);
     }

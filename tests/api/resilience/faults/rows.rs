@@ -76,7 +76,7 @@ async fn row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
                  last_used_at = {first}, created_at = {far};
              UPDATE sessions SET created_at = {first}, last_seen_at = {far};
              UPDATE accounts SET created_at = {first}, updated_at = {last};
-             UPDATE audit_events SET created_at = {last}, action = 'new-action', detail = '[1';
+             UPDATE activity SET created_at = {last}, action = 'new-action', detail = '[1';
              UPDATE users SET created_at = {first}, updated_at = {far};
              UPDATE users SET role = 'owner' WHERE role = 'user';
              UPDATE jobs SET created_at = {last}, given_up_at = {last}, kind = 'new', payload = '7'"
@@ -109,14 +109,14 @@ async fn row_with_unknown_values_is_shown_in_every_list(backend: Backend) {
         let list = admin.get(&format!("/api/admin/{path}")).await.expect(200);
         assert!(list["items"].as_array().unwrap().len() >= least, "{path}: {list}");
     }
-    let events = admin.get("/api/admin/audit-events").await.expect(200);
+    let events = admin.get("/api/admin/activity").await.expect(200);
     assert_eq!(events["items"][0]["detail"], json!({ "text": "[1" }));
     for path in ["/api/auth/list-sessions", "/api/auth/list-accounts"] {
         let list = browser.get(path).await.expect(200);
         assert_eq!(list.as_array().unwrap().len(), 1, "{path}: {list}");
     }
     assert_eq!(browser.navigate("/settings").await.status, 200);
-    for page in ["/admin", "/admin/tokens", "/admin/audit-events", "/admin/jobs"] {
+    for page in ["/admin", "/admin/tokens", "/admin/activity", "/admin/jobs"] {
         let shown = admin.navigate(page).await;
         assert_eq!(shown.status, 200, "{page}: {}", shown.text);
     }

@@ -1,6 +1,6 @@
 use portcullis::{
     store::{
-        audit_events::{Action, EVERYBODY, Event},
+        activity::{ALL_USERS, Action, Event},
         retention::clock::{self, ClockStatus, Watch},
     },
     time::{Clock, Span, Timestamp, days, seconds},
@@ -15,7 +15,7 @@ const fn hours(n: u32) -> Span {
 }
 
 async fn confirm(server: &Server) {
-    let event = Event::new(None, Action::ClockConfirmed, EVERYBODY, &json!({}), server.now());
+    let event = Event::new(None, Action::ClockConfirmed, ALL_USERS, &json!({}), server.now());
     clock::confirm(&server.state.store, &server.clock, event).await.unwrap();
 }
 
@@ -35,7 +35,7 @@ async fn has_seen_a_jump(server: &Server) -> bool {
 
 async fn counts(server: &Server) -> Vec<usize> {
     let mut counts = Vec::new();
-    for table in ["sessions", "api_tokens", "audit_events", "verifications"] {
+    for table in ["sessions", "api_tokens", "activity", "verifications"] {
         counts.push(select(server, &format!("SELECT id AS value FROM {table}")).await.len());
     }
     counts
@@ -194,7 +194,7 @@ async fn operator_is_warned_of_a_clock_jump_and_confirms_the_clock(backend: Back
     drop(server);
     let _server = ServerProcess::start(home.path(), &settings);
     wait_until("the old sessions are deleted", async || left().await == 1).await;
-    let events = "SELECT action AS kind, detail AS id FROM audit_events";
+    let events = "SELECT action AS kind, detail AS id FROM activity";
     assert_eq!(database.rows(events).await[0].0, "clock-confirmed");
 }
 
@@ -217,7 +217,7 @@ async fn first_clock_mark_of_a_used_database_is_its_newest_row(backend: Backend)
     for sql in [
         format!("UPDATE users SET created_at = {newest}"),
         format!("UPDATE sessions SET last_seen_at = {newest}"),
-        "DELETE FROM audit_events".to_owned(),
+        "DELETE FROM activity".to_owned(),
         "DELETE FROM retention_clock".to_owned(),
         format!("INSERT INTO retention_clock{first}"),
     ] {

@@ -2,7 +2,7 @@ use portcullis::{
     secrets::SigningKey,
     store::{
         account_deletion::{self, Deleted},
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         retention::Due,
     },
     time::days,
@@ -74,7 +74,7 @@ async fn deleted_account_is_gone_at_once_and_its_rows_in_batches(backend: Backen
                     WHERE deleted_at IS NOT NULL";
     assert_eq!(select(&server, personal).await, [format!("deleted {}", ada.id)]);
 
-    let due = Due { now: server.now(), keep_audit_events: days(365) };
+    let due = Due { now: server.now(), keep_activity: days(365) };
     let mut batches = Vec::new();
     loop {
         match (step("deleted accounts").batch)(&server.state.store, due, 10).await.unwrap() {

@@ -261,7 +261,7 @@ async fn discard_job_stops_its_email_from_being_sent(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn job_without_a_user_is_the_subject_of_its_own_audit_events(backend: Backend) {
+async fn job_without_a_user_is_the_subject_of_its_own_activity(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let id = add_foreign(&server, "foreign").await;
@@ -282,7 +282,7 @@ async fn retry_or_discard_job_is_rolled_back_when_audit_event_cannot_be_stored(b
     wait_for_all_jobs(&server).await;
     let id = add_foreign(&server, "foreign").await;
     let before = list(&admin, "").await;
-    execute(&server, "ALTER TABLE audit_events RENAME TO audit_events_gone").await;
+    execute(&server, "ALTER TABLE activity RENAME TO activity_gone").await;
     server.advance(seconds(60));
     retry(&admin.browser, &id).await.assert_problem(500, "internal_error");
     admin.browser.delete(&at(&id)).await.assert_problem(500, "internal_error");

@@ -2,7 +2,7 @@
 
 use portcullis::{
     store::{
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         user_administration, users,
     },
     time::{days, seconds},

@@ -382,7 +382,7 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
     let path = format!("/api/admin/users/{}", ada.id);
     admin.browser.get(&path).await.assert_problem(404, "not_found");
 
-    let log = admin.browser.get("/api/admin/audit-events").await.expect(200);
+    let log = admin.browser.get("/api/admin/activity").await.expect(200);
     let event = &log["items"][0];
     assert_eq!(event["action"], "user-deleted");
     assert_eq!(event["actorId"], ada.id.as_str());
@@ -499,7 +499,7 @@ async fn delete_last_active_admin_is_conflict_and_keeps_the_link(backend: Backen
         admin.browser.navigate(&path).await.assert_problem(409, "last_admin");
     }
     assert_eq!(count_rows_of(&server, &admin.id).await, before);
-    let log = admin.browser.get("/api/admin/audit-events").await.expect(200);
+    let log = admin.browser.get("/api/admin/activity").await.expect(200);
     assert!(!log.to_string().contains("user-deleted"), "a rejected deletion records no event");
 
     let grace = server.make_admin(grace).await;

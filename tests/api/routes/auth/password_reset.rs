@@ -1,7 +1,7 @@
 use portcullis::{
     store::{
         accounts::NewAccount,
-        audit_events::{Action, Event},
+        activity::{Action, Event},
         passwords,
     },
     time::days,

@@ -169,7 +169,7 @@ async fn create_token_shows_the_token_once_and_never_stores_it(backend: Backend)
         ada.browser.get(&path).await,
         ada.browser.patch(&path, json!({ "name": "keeper of secrets" })).await,
         admin.browser.get("/api/admin/tokens").await,
-        admin.browser.get("/api/admin/audit-events").await,
+        admin.browser.get("/api/admin/activity").await,
         script.post("/api/projects", json!({})).await,
         script.get("/api/projects?x=1").await,
         script.delete("/api/tokens/current").await,

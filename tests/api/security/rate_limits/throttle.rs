@@ -119,7 +119,7 @@ async fn unlock_and_password_commands_end_the_login_throttle(backend: Backend) {
     tool(&["user", "password", &ada.email], NEW);
     is_let_in(&server, &ada.email, NEW).await;
     let admin = server.sign_up_admin("admin").await;
-    let log = admin.browser.get("/api/admin/audit-events").await.expect(200).to_string();
+    let log = admin.browser.get("/api/admin/activity").await.expect(200).to_string();
     assert!(log.contains("login-unlocked") && log.contains("password-set"), "{log}");
 }
 

@@ -8,7 +8,7 @@ use super::*;
 
 /// Returns the actor of each event, oldest first.
 async fn actors(server: &Server) -> Vec<String> {
-    let sql = "SELECT coalesce(actor_id, '') AS value FROM audit_events ORDER BY id";
+    let sql = "SELECT coalesce(actor_id, '') AS value FROM activity ORDER BY id";
     select(server, sql).await
 }
 

@@ -18,7 +18,7 @@ use crate::{
     gate::SiteAdmin,
     state::State,
     store::{
-        audit_events::{self, Event},
+        activity::{self, Event, Filter},
         page::Cursor,
     },
     time::Timestamp,
@@ -93,20 +93,21 @@ pub struct Listing {
 /// What admins and the operator did, newest first.
 #[utoipa::path(
     get,
-    path = "/api/admin/audit-events",
+    path = "/api/admin/activity",
     tag = tag::ADMIN,
     params(Listing),
     responses(
         (status = 200, description = "A page of events, newest first", body = Page<AuditEvent>)
     )
 )]
-pub async fn list_audit_events(
+pub async fn list_activity(
     _: SiteAdmin,
     state: Data<State>,
     ValidQuery(listing): ValidQuery<Listing>,
 ) -> Result<Json<Page<AuditEvent>>, Error> {
     let subject = listing.subject_id.map(|id| id.to_string());
     let window = window(listing.cursor, listing.before, listing.limit)?;
-    let page = audit_events::list(&state.store, subject, window).await?;
+    let filter = Filter { subject_id: subject, ..Filter::default() };
+    let page = activity::list(&state.store, filter, window).await?;
     Ok(Json(Page::of(page, AuditEvent::from)))
 }

@@ -1,4 +1,4 @@
-//! /api/admin/audit-events, and the retention of audit events
+//! /api/admin/activity, and the retention of audit events
 
 use portcullis::{
     store::retention::CERTAIN,
@@ -8,10 +8,10 @@ use reqwest::Method;
 
 use super::*;
 
-const PATH: &str = "/api/admin/audit-events";
+const PATH: &str = "/api/admin/activity";
 
 #[apply(on_both_databases)]
-async fn list_audit_events_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
+async fn list_activity_by_non_admin_is_unauthorized_or_forbidden(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     server.anonymous.get(PATH).await.assert_problem(401, "UNAUTHORIZED");
@@ -20,7 +20,7 @@ async fn list_audit_events_by_non_admin_is_unauthorized_or_forbidden(backend: Ba
 }
 
 #[apply(on_both_databases)]
-async fn list_audit_events_with_invalid_query_is_bad_request(backend: Backend) {
+async fn list_activity_with_invalid_query_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     for query in BAD_PAGES.iter().chain(&["subjectId=ada", "subjectId=", "subject_id=x"]) {
@@ -30,7 +30,7 @@ async fn list_audit_events_with_invalid_query_is_bad_request(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn audit_events_cannot_be_created_updated_or_deleted_over_the_api(backend: Backend) {
+async fn activity_cannot_be_created_updated_or_deleted_over_the_api(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let path = format!("{PATH}/{}", events(&admin.browser).await[0]["id"].as_str().unwrap());
@@ -43,7 +43,7 @@ async fn audit_events_cannot_be_created_updated_or_deleted_over_the_api(backend:
 }
 
 #[apply(on_both_databases)]
-async fn list_audit_events_of_user_without_events_is_empty(backend: Backend) {
+async fn list_activity_of_user_without_events_is_empty(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -125,7 +125,7 @@ async fn admin_write_is_rolled_back_when_its_audit_event_cannot_be_stored(backen
     server.wait_for_jobs().await;
     server.clear_outbox().await;
     let token = format!("/api/admin/tokens/{}", created["id"].as_str().unwrap());
-    let rename = "ALTER TABLE audit_events RENAME TO audit_events_gone";
+    let rename = "ALTER TABLE activity RENAME TO activity_gone";
     execute(&server, rename).await;
     for (method, path, body) in [
         (Method::POST, USERS, json!({ "name": "x", "email": "x@example.com" })),
@@ -149,7 +149,7 @@ async fn admin_write_is_rolled_back_when_its_audit_event_cannot_be_stored(backen
 }
 
 #[apply(on_both_databases)]
-async fn list_audit_events_filters_by_subject_with_pagination(backend: Backend) {
+async fn list_activity_filters_by_subject_with_pagination(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -180,7 +180,7 @@ async fn audit_event_by_operator_has_no_actor(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn audit_events_contain_no_email_name_or_link_secret(backend: Backend) {
+async fn activity_contain_no_email_name_or_link_secret(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let created = create_user(&admin.browser, "Grace", "grace@example.com").await;

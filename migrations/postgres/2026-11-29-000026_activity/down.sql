@@ -1,0 +1,14 @@
+DROP TRIGGER activity_is_append_only ON activity;
+DROP FUNCTION reject_activity_update();
+DROP INDEX activity_by_actor;
+DROP INDEX activity_by_action;
+DROP INDEX activity_by_network;
+ALTER INDEX activity_by_subject RENAME TO audit_events_by_subject;
+ALTER INDEX activity_by_age RENAME TO audit_events_by_age;
+UPDATE activity SET subject_id = 'everybody' WHERE subject_id = 'all-users';
+UPDATE activity SET action = 'user-created' WHERE action = 'first-admin-created';
+ALTER TABLE activity DROP COLUMN network;
+ALTER TABLE activity DROP COLUMN device;
+ALTER TABLE activity RENAME CONSTRAINT activity_pkey TO audit_events_pkey;
+ALTER TABLE activity RENAME TO audit_events;
+DELETE FROM schema_compatibility WHERE migration = '2026-11-29-000026_activity';

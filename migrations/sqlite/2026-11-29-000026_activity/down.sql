@@ -1,0 +1,14 @@
+DROP TRIGGER activity_is_append_only;
+DROP INDEX activity_by_actor;
+DROP INDEX activity_by_subject;
+DROP INDEX activity_by_action;
+DROP INDEX activity_by_network;
+DROP INDEX activity_by_age;
+UPDATE activity SET subject_id = 'everybody' WHERE subject_id = 'all-users';
+UPDATE activity SET action = 'user-created' WHERE action = 'first-admin-created';
+ALTER TABLE activity DROP COLUMN network;
+ALTER TABLE activity DROP COLUMN device;
+ALTER TABLE activity RENAME TO audit_events;
+CREATE INDEX audit_events_by_subject ON audit_events (subject_id, id);
+CREATE INDEX audit_events_by_age ON audit_events (created_at);
+DELETE FROM schema_compatibility WHERE migration = '2026-11-29-000026_activity';

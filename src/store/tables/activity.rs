@@ -1,0 +1,292 @@
+//! The activity log: everything that changes access or shows a sign-in, written in the same transaction as the change.
+//!
+//! It is append-only: `record_tx!` is the only insertion, no statement updates a row (a trigger rejects that), and only
+//! retention deletes.
+
+mod id;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+
+use crate::{
+    scope::read_by_name,
+    store::{
+        Error, Store,
+        engine::{
+            page::{Page, Window, load_window},
+            unreadable::OrEmpty,
+        },
+        list_query,
+        schema::activity,
+    },
+    time::Timestamp,
+};
+
+/// The subject of an event that concerns all users at once.
+pub const ALL_USERS: &str = "all-users";
+
+/// The subject of an event for which no account is known, such as a sign-in with an email that no account has.
+pub const UNKNOWN_USER: &str = "unknown-user";
+
+/// What was done.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, ToSchema,
+)]
+#[strum(serialize_all = "kebab-case")]
+#[schema(rename_all = "kebab-case")]
+pub enum Action {
+    /// A user signed up.
+    SignedUp,
+    /// A user signed in.
+    SignedIn,
+    /// A user signed out.
+    SignedOut,
+    /// Sign-ins failed. Clients that are not signed in cause these, so they are counted, and one event has the count.
+    SignInFailed,
+    /// The first admin was created with a setup link.
+    FirstAdminCreated,
+    /// An admin or the operator created a user.
+    UserCreated,
+    /// A user's name or role was changed.
+    UserUpdated,
+    /// A user was deactivated.
+    UserDeactivated,
+    /// A user was reactivated.
+    UserReactivated,
+    /// A user deleted their account.
+    UserDeleted,
+    /// A user changed their password.
+    PasswordChanged,
+    /// A user set a password with a mailed link.
+    PasswordReset,
+    /// The operator set a user's password.
+    PasswordSet,
+    /// A user confirmed their email.
+    EmailVerified,
+    /// A user requested a change of their email.
+    EmailChangeRequested,
+    /// A user's email was changed.
+    EmailChanged,
+    /// The operator ended a user's wait after failed sign-ins.
+    LoginUnlocked,
+    /// All sessions of a user, or of all users, were revoked.
+    SessionsEnded,
+    /// One session was revoked.
+    SessionEnded,
+    /// A token was created.
+    TokenCreated,
+    /// One token was revoked.
+    TokenRevoked,
+    /// All tokens of a user, or of all users, were revoked.
+    TokensRevoked,
+    /// Tokens were rejected. As with failed sign-ins, one event has their count.
+    TokenRejected,
+    /// A user was sent an invitation, a verification or a password reset.
+    MailSent,
+    /// A job was made due again.
+    JobRetried,
+    /// A job was discarded.
+    JobDiscarded,
+    /// The operator confirmed the clock after it had jumped.
+    ClockConfirmed,
+}
+
+read_by_name!(Action);
+
+impl Action {
+    /// Whether clients that are not signed in cause it, so that its events have no actor.
+    #[must_use]
+    pub fn is_anonymous(self) -> bool {
+        matches!(self, Self::SignInFailed | Self::TokenRejected)
+    }
+}
+
+/// The client that an event came from, as far as the log keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    /// Its network: an IPv4 address, or the /64 of an IPv6 address.
+    pub network: Option<String>,
+    /// Its `User-Agent`.
+    pub device: Option<String>,
+}
+
+/// The operator at the command line, by the accounts of the operating system.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// The account that the program runs under.
+    pub os_user: String,
+    /// The account that became that user with sudo.
+    pub sudo_user: Option<String>,
+}
+
+/// The member of `detail` with the operator's account.
+pub const OS_USER: &str = "osUser";
+/// The member of `detail` with the account that became that user with sudo.
+pub const SUDO_USER: &str = "sudoUser";
+
+/// A row of `activity`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = activity)]
+pub struct Event {
+    /// Its id.
+    pub id: String,
+    /// The user who did it; none for the operator at the command line, and for clients that were not signed in.
+    pub actor_id: Option<String>,
+    /// The name of the [`Action`].
+    #[diesel(deserialize_as = OrEmpty<String, activity::action>)]
+    pub action: String,
+    /// The user that it concerns; the job, if it is a job that belongs to no user; or [`ALL_USERS`].
+    #[diesel(deserialize_as = OrEmpty<String, activity::subject_id>)]
+    pub subject_id: String,
+    /// The details, as JSON; no email and no secret. For the operator also their [`Operator`] accounts.
+    #[diesel(deserialize_as = OrEmpty<String, activity::detail>)]
+    pub detail: String,
+    /// When it happened.
+    pub created_at: Timestamp,
+    /// The client's network; see [`Client`].
+    pub network: Option<String>,
+    /// The client's `User-Agent`.
+    pub device: Option<String>,
+}
+
+impl Event {
+    /// An event for what an actor did to a user. An actor's requests have a [`Client`]: see
+    /// [`from_client`](Self::from_client).
+    #[must_use]
+    pub fn new(
+        actor_id: Option<&str>,
+        action: Action,
+        subject_id: &str,
+        detail: &Value,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: id::new(now),
+            actor_id: actor_id.map(ToOwned::to_owned),
+            action: <&'static str>::from(action).to_owned(),
+            subject_id: subject_id.to_owned(),
+            detail: detail.to_string(),
+            created_at: now,
+            network: None,
+            device: None,
+        }
+    }
+
+    /// The same event, from this client.
+    #[must_use]
+    pub fn from_client(self, client: Client) -> Self {
+        Self { network: client.network, device: client.device, ..self }
+    }
+
+    /// The same event, with these members added to its detail.
+    #[must_use]
+    pub fn with_detail(mut self, more: Value) -> Self {
+        if let (Ok(Value::Object(mut detail)), Value::Object(more)) =
+            (serde_json::from_str(&self.detail), more)
+        {
+            detail.extend(more);
+            self.detail = Value::Object(detail).to_string();
+        }
+        self
+    }
+}
+
+impl Event {
+    /// An event for what the operator did at the command line. They are no user in the database, so the operating
+    /// system's accounts identify them.
+    #[must_use]
+    pub fn by_operator(
+        operator: &Operator,
+        action: Action,
+        subject_id: &str,
+        mut detail: Value,
+        now: Timestamp,
+    ) -> Self {
+        if let Value::Object(members) = &mut detail {
+            members.insert(OS_USER.to_owned(), operator.os_user.clone().into());
+            if let Some(name) = &operator.sudo_user {
+                members.insert(SUDO_USER.to_owned(), name.clone().into());
+            }
+        }
+        Self::new(None, action, subject_id, &detail, now)
+    }
+
+    /// Returns the operator in words; none for an admin, and for events of versions that did not record it.
+    #[must_use]
+    pub fn operator(&self) -> Option<String> {
+        let detail: Value = serde_json::from_str(&self.detail).ok()?;
+        let text = |name: &str| detail[name].as_str().map(ToOwned::to_owned);
+        let os_user = text(OS_USER).filter(|_| self.actor_id.is_none())?;
+        Some(match text(SUDO_USER) {
+            Some(name) => format!("{name} as {os_user}"),
+            None => os_user,
+        })
+    }
+}
+
+/// Within a transaction: records an event. The only insertion into the log.
+///
+/// A macro, because the statement must be expanded for each backend.
+macro_rules! record_tx {
+    ($conn:ident, $event:expr) => {{
+        let event: &$crate::store::tables::activity::Event = $event;
+        diesel::insert_into($crate::store::schema::activity::table)
+            .values(event)
+            .execute($conn)
+            .await?;
+    }};
+}
+
+pub(in crate::store) use record_tx;
+
+/// Which events to list: those that match all of these.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only those of this actor.
+    pub actor_id: Option<String>,
+    /// Only those with this subject.
+    pub subject_id: Option<String>,
+    /// Only those of this action.
+    pub action: Option<Action>,
+    /// Only those from this network.
+    pub network: Option<String>,
+    /// Only those from this time on.
+    pub since: Option<Timestamp>,
+    /// Only those before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// A page of events, newest first.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<Page<Event>, Error> {
+    let wanted = window.clone();
+    let rows = list_query!(store, |conn| {
+        let mut query = activity::table.select(Event::as_select()).into_boxed::<Backend>();
+        if let Some(actor_id) = &filter.actor_id {
+            query = query.filter(activity::actor_id.eq(actor_id));
+        }
+        if let Some(subject_id) = &filter.subject_id {
+            query = query.filter(activity::subject_id.eq(subject_id));
+        }
+        if let Some(action) = filter.action {
+            query = query.filter(activity::action.eq(<&'static str>::from(action)));
+        }
+        if let Some(network) = &filter.network {
+            query = query.filter(activity::network.eq(network));
+        }
+        // By the ids, which begin with the time, so that the index of another filter serves the period too.
+        if let Some(since) = filter.since {
+            query = query.filter(activity::id.ge(id::first(since)));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(activity::id.lt(id::first(until)));
+        }
+        load_window!(conn, query, activity::id, &wanted)
+    })?;
+    Ok(window.page(rows, |event| &event.id))
+}
