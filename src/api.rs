@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod auth;
+mod client;
 pub mod dashboard;
 pub mod health;
 pub(crate) mod json;

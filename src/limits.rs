@@ -109,6 +109,17 @@ pub fn network(address: IpAddr) -> IpNet {
     IpNet::new(address, bits).map_or_else(|_| IpNet::from(address), |net| net.trunc())
 }
 
+/// Returns the network that stands for an IP address, as text: an IPv4 address, or the /64 of an IPv6 address.
+#[must_use]
+pub fn network_name(address: IpAddr) -> String {
+    let network = network(address);
+    if network.prefix_len() == network.max_prefix_len() {
+        network.addr().to_string()
+    } else {
+        network.to_string()
+    }
+}
+
 /// All limits that are configured.
 #[derive(Debug)]
 pub struct Limits {
@@ -226,7 +237,7 @@ impl Limits {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::network;
+    use super::{network, network_name};
 
     #[test]
     fn rate_limit_network_of_an_ipv6_address_has_64_bits() {
@@ -237,5 +248,16 @@ mod tests {
         assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
         assert!(!same("192.0.2.1", "192.0.2.2"));
         assert!(same("::ffff:192.0.2.1", "192.0.2.1"), "one IP address in two forms");
+    }
+
+    #[test]
+    fn network_name_is_an_ipv4_address_or_an_ipv6_network() {
+        for (address, name) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(network_name(address.parse().unwrap()), name);
+        }
     }
 }

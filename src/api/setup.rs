@@ -6,11 +6,10 @@ use actix_web::{
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{auth::browser, json::ValidJson, limited, tag, user::User};
+use super::{auth::browser, client::client, json::ValidJson, limited, tag, user::User};
 use crate::{
     error::{Code, Error},
     fields::{self, normal_email},
@@ -84,12 +83,11 @@ pub async fn set_up(
         ..users::User::new(body.name, normal_email(&body.email), Role::Admin, now)
     };
     let secret = SessionSecret::generate();
-    let detail = json!({ "role": "admin" });
     let first = FirstAdmin {
         link,
         account: NewAccount::password(&user.id, &hash, now),
         request: browser(&request, &cookie, &secret, true),
-        event: Event::new(Some(&user.id), Action::FirstAdminCreated, &user.id, &detail, now),
+        event: Event::of_user(&user.id, Action::FirstAdminCreated, &client(&request), now),
         user,
     };
     let claimed = first_admin::claim(&state.store, first, now)

@@ -2,7 +2,7 @@
 //! can neither create others nor outlive its revocation through them.
 
 use actix_web::{
-    HttpResponse, Responder,
+    HttpRequest, HttpResponse, Responder,
     http::{StatusCode, header::LOCATION},
     web::{Data, Json, Path},
 };
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
+    client::client,
     json::ValidJson,
     limited,
     page::{Page, Paging, window},
@@ -195,6 +196,7 @@ pub async fn create_token(
     session: Session,
     ByCookie(own): ByCookie,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     ValidJson(body): ValidJson<CreateToken>,
 ) -> Result<impl Responder, Error> {
@@ -213,13 +215,13 @@ pub async fn create_token(
     let token = PlainToken::generate(state.config.accounts.token_prefix.of_new());
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
+    let maker = Maker::Owner { session_id: own.id.clone(), client: client(&request) };
     // What the gate has read may have changed in the meantime.
-    let row =
-        match api_tokens::create(&state.store, row, scopes, Maker::Owner(own.id.clone())).await? {
-            CreateTokenOutcome::Token(row) => *row,
-            CreateTokenOutcome::Deactivated => return Err(Code::Unauthorized.into()),
-            CreateTokenOutcome::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
-        };
+    let row = match api_tokens::create(&state.store, row, scopes, maker).await? {
+        CreateTokenOutcome::Token(row) => *row,
+        CreateTokenOutcome::Deactivated => return Err(Code::Unauthorized.into()),
+        CreateTokenOutcome::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
+    };
     let place = format!("/api/tokens/{}", row.id);
     let created = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };
     Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
@@ -294,11 +296,11 @@ pub async fn rename_token(
 pub async fn revoke_token(
     session: Session,
     _: ByCookie,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    let now = state.clock.now();
-    if api_tokens::revoke(&state.store, session.user.id.clone(), id.to_string(), now).await? {
+    if revoke(&state, &session, id.to_string(), &request).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())
@@ -317,8 +319,19 @@ pub async fn revoke_token(
 pub async fn revoke_current_token(
     session: Session,
     ByToken(id): ByToken,
+    request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
-    api_tokens::revoke(&state.store, session.user.id.clone(), id, state.clock.now()).await?;
+    revoke(&state, &session, id, &request).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+async fn revoke(
+    state: &State,
+    session: &Session,
+    id: String,
+    request: &HttpRequest,
+) -> Result<bool, Error> {
+    let (user_id, now) = (session.user.id.clone(), state.clock.now());
+    Ok(api_tokens::revoke(&state.store, user_id, id, client(request), now).await?)
 }

@@ -143,7 +143,7 @@ pub(super) async fn run(
                 RoleArgument::Admin => Role::Admin,
             };
             let name: &'static str = role.into();
-            let event = event(Action::UserUpdated, &user.id, json!({ "role": name }));
+            let event = event(Action::UserUpdated, &user.id, json!({}));
             let changes = Changes { name: None, role: Some(role), updated_at: now() };
             let outcome = user_administration::update(store, user.id, changes, event).await?;
             report(outcome, &format!("has the role {name}"))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConfigError, Secret, parse, read_secret};
+use super::{ConfigError, Secret, Switch, parse, read_secret};
 use crate::{
     store::Location,
     time::{Span, days},
@@ -80,16 +80,27 @@ pub struct DataSettings {
     )]
     pub cache_size: u32,
 
-    /// The retention period of audit events, in days
+    /// The retention period of the activity log, in days
     #[arg(
         long,
-        env = "PORTCULLIS_AUDIT_DAYS",
+        env = "PORTCULLIS_ACTIVITY_DAYS",
         default_value_t = 365,
         value_name = "DAYS",
         value_parser = clap::value_parser!(u32).range(1..=36500),
         global = true
     )]
-    pub audit_days: u32,
+    pub activity_days: u32,
+
+    /// Whether the activity log keeps the network (an IPv4 address, or the /64 of an IPv6 address) and the
+    /// User-Agent of each client
+    #[arg(
+        long,
+        env = "PORTCULLIS_ACTIVITY_CLIENTS",
+        default_value = "on",
+        value_name = "STATE",
+        global = true
+    )]
+    pub activity_clients: Switch,
 }
 
 impl DataSettings {
@@ -99,10 +110,16 @@ impl DataSettings {
         usize::try_from(self.cache_size).unwrap_or(usize::MAX)
     }
 
-    /// Returns the retention period of audit events.
+    /// Returns the retention period of the activity log.
     #[must_use]
     pub fn keep_activity(&self) -> Span {
-        days(self.audit_days)
+        days(self.activity_days)
+    }
+
+    /// Returns whether the activity log keeps the network and the device of each client.
+    #[must_use]
+    pub fn keeps_clients(&self) -> bool {
+        self.activity_clients == Switch::On
     }
 
     /// Returns where the data is stored.

@@ -10,7 +10,7 @@ use std::{
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 
-use crate::state::State;
+use crate::{limits::network_name, state::State};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -43,6 +43,15 @@ pub fn address(request: &HttpRequest) -> IpAddr {
     let trusted =
         |address: &IpAddr| (is_unix && *address == NO_ADDRESS) || contain(proxies, address);
     client_behind(trusted, peer, &fields.join(","))
+}
+
+/// Returns the client's network as the activity log keeps it: none if the settings say so, or if the client has no IP
+/// address.
+#[must_use]
+pub fn recorded_network(request: &HttpRequest) -> Option<String> {
+    let state = State::of(request).ok()?;
+    let address = state.config.data.keeps_clients().then(|| address(request));
+    address.filter(|address| *address != NO_ADDRESS).map(network_name)
 }
 
 /// Returns whether one of these networks contains an IP address.

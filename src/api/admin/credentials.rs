@@ -1,7 +1,7 @@
 //! Lists a user's sessions and ends one or all of them; revokes all of a user's tokens.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
 use serde::Serialize;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     api::{
+        client::client,
         page::{Page, Paging, window},
         query::ValidQuery,
         tag,
@@ -76,11 +77,12 @@ pub async fn list_user_sessions(
 pub async fn end_user_sessions(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<EndedCount>, Error> {
     let id = existing(&state, &id).await?;
-    let event = event(&admin, Action::SessionsEnded, &id, &state);
+    let event = event(&admin, Action::SessionsEnded, &id, &request, &state);
     let ended = sessions::end_as_admin(&state.store, id, state.clock.now(), event).await??;
     Ok(Json(EndedCount { ended }))
 }
@@ -98,11 +100,12 @@ pub async fn end_user_sessions(
 pub async fn revoke_user_tokens(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<EndedCount>, Error> {
     let id = existing(&state, &id).await?;
-    let event = event(&admin, Action::TokensRevoked, &id, &state);
+    let event = event(&admin, Action::TokensRevoked, &id, &request, &state);
     let ended = api_tokens::revoke_all(&state.store, id, state.clock.now(), event).await??;
     Ok(Json(EndedCount { ended }))
 }
@@ -120,16 +123,18 @@ pub async fn revoke_user_tokens(
 pub async fn end_any_session(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
     let actor = admin.user.id.clone();
     let by_admin = {
-        let actor = actor.clone();
+        let (actor, client) = (actor.clone(), client(&request));
         move |session: &SessionRow| {
             let detail = json!({ "sessionId": session.id });
             Event::new(Some(&actor), Action::SessionEnded, &session.user_id, &detail, now)
+                .from_client(client.clone())
         }
     };
     let id = id.to_string();
@@ -142,6 +147,13 @@ async fn existing(state: &State, id: &Uuid) -> Result<String, Error> {
     Ok(user.ok_or(Code::NotFound)?.id)
 }
 
-fn event(admin: &SiteAdmin, action: Action, user_id: &str, state: &State) -> Event {
+fn event(
+    admin: &SiteAdmin,
+    action: Action,
+    user_id: &str,
+    request: &HttpRequest,
+    state: &State,
+) -> Event {
     Event::new(Some(&admin.user.id), action, user_id, &json!({}), state.clock.now())
+        .from_client(client(request))
 }

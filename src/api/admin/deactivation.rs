@@ -1,6 +1,9 @@
 //! Deactivates and reactivates users.
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::{
+    HttpRequest,
+    web::{Data, Json, Path},
+};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -9,7 +12,7 @@ use validator::Validate;
 
 use super::AdminUser;
 use crate::{
-    api::{json::ValidJson, tag},
+    api::{client::client, json::ValidJson, tag},
     error::Error,
     gate::{Fresh, SiteAdmin},
     state::State,
@@ -41,6 +44,7 @@ pub struct Deactivate {
 pub async fn deactivate_user(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
     ValidJson(body): ValidJson<Deactivate>,
@@ -48,7 +52,8 @@ pub async fn deactivate_user(
     let now = state.clock.now();
     let id = id.to_string();
     let detail = json!({ "revokeCredentials": body.revoke_credentials });
-    let event = Event::new(Some(&admin.user.id), Action::UserDeactivated, &id, &detail, now);
+    let event = Event::new(Some(&admin.user.id), Action::UserDeactivated, &id, &detail, now)
+        .from_client(client(&request));
     let user =
         user_administration::deactivate(&state.store, id, body.revoke_credentials, now, event)
             .await??;
@@ -68,12 +73,14 @@ pub async fn deactivate_user(
 pub async fn reactivate_user(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<AdminUser>, Error> {
     let now = state.clock.now();
     let id = id.to_string();
-    let event = Event::new(Some(&admin.user.id), Action::UserReactivated, &id, &json!({}), now);
+    let event = Event::new(Some(&admin.user.id), Action::UserReactivated, &id, &json!({}), now)
+        .from_client(client(&request));
     let user = user_administration::reactivate(&state.store, id, now, event).await??;
     Ok(Json(user.into()))
 }

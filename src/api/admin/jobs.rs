@@ -1,7 +1,7 @@
 //! Jobs that are pending or have failed for good (dead letters): mostly emails.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use validator::Validate;
 
 use crate::{
     api::{
+        client::client,
         json::object,
         page::{Page, default_limit, window},
         query::ValidQuery,
@@ -153,11 +154,12 @@ pub async fn list_jobs(
 pub async fn retry_job(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<JobView>, Error> {
     let (actor, now) = (Some(admin.user.id.clone()), state.clock.now());
-    let job = jobs::retry(&state.store, actor, id.to_string(), now).await??;
+    let job = jobs::retry(&state.store, actor, id.to_string(), client(&request), now).await??;
     state.job_added.notify_one();
     Ok(Json(job.into()))
 }
@@ -175,10 +177,11 @@ pub async fn retry_job(
 pub async fn discard_job(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
     let (actor, now) = (Some(admin.user.id.clone()), state.clock.now());
-    jobs::discard(&state.store, actor, id.to_string(), now).await??;
+    jobs::discard(&state.store, actor, id.to_string(), client(&request), now).await??;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use crate::{
-    api::{json::ValidJson, limited, tag},
+    api::{client::client as recorded, json::ValidJson, limited, tag},
     error::{Code, Error},
     gate::{Fresh, SiteAdmin, client},
     jobs::{Job, Mail, MailKind},
@@ -108,7 +108,8 @@ pub async fn send_user_mail(
     state.limits.check_shared(&state.store, &state.clock, Limit::Mailbox, mailbox).await??;
     let now = state.clock.now();
     let detail = json!({ "about": <&str>::from(about) });
-    let event = Event::new(Some(&admin.user.id), Action::MailSent, &user.id, &detail, now);
+    let event = Event::new(Some(&admin.user.id), Action::MailSent, &user.id, &detail, now)
+        .from_client(recorded(&request));
     let mail = move |user: &User, has_password| {
         about.suits(user, has_password)?;
         Ok(Job::from(Mail::new(about.into(), &user.email)).row(Some(&user.id), now))

@@ -1,7 +1,7 @@
 //! The API tokens of all users.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use validator::Validate;
 
 use crate::{
     api::{
+        client::client,
         page::{Page, default_limit, window},
         query::ValidQuery,
         tag,
@@ -108,15 +109,17 @@ pub async fn list_all_tokens(
 pub async fn revoke_any_token(
     admin: SiteAdmin,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
     let (actor, now) = (admin.user.id.clone(), state.clock.now());
     let by_admin = {
-        let actor = actor.clone();
+        let (actor, client) = (actor.clone(), client(&request));
         move |token: &ApiToken| {
             let detail = json!({ "tokenId": token.id });
             Event::new(Some(&actor), Action::TokenRevoked, &token.user_id, &detail, now)
+                .from_client(client.clone())
         }
     };
     api_tokens::revoke_as_admin(&state.store, Some(actor), id.to_string(), by_admin, now).await??;

@@ -1,7 +1,7 @@
 //! Users: list, create, show, update.
 
 use actix_web::{
-    Responder,
+    HttpRequest, Responder,
     http::{StatusCode, header::LOCATION},
     web::{Data, Json, Path},
 };
@@ -15,6 +15,7 @@ use validator::Validate;
 use super::AdminUser;
 use crate::{
     api::{
+        client::client,
         json::ValidJson,
         page::{Page, default_limit, window},
         query::ValidQuery,
@@ -159,6 +160,7 @@ pub async fn create_user(
     admin: SiteAdmin,
     _: ByCookie,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     ValidJson(body): ValidJson<CreateUser>,
 ) -> Result<impl Responder, Error> {
@@ -170,7 +172,8 @@ pub async fn create_user(
     let with = CreateUserOptions {
         account: None,
         mail: Some(invitation.row(Some(&user.id), now)),
-        event: Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now),
+        event: Event::new(Some(&admin.user.id), Action::UserCreated, &user.id, &detail, now)
+            .from_client(client(&request)),
     };
     let user: AdminUser = registration::create_user(&state.store, user, with)
         .await
@@ -225,14 +228,15 @@ pub async fn update_user(
     admin: SiteAdmin,
     _: ByCookie,
     _: Fresh,
+    request: HttpRequest,
     state: Data<State>,
     id: Path<Uuid>,
     ValidJson(body): ValidJson<UpdateUser>,
 ) -> Result<Json<AdminUser>, Error> {
     let now = state.clock.now();
     let id = id.to_string();
-    let detail = json!({ "renamed": body.name.is_some(), "role": body.role });
-    let event = Event::new(Some(&admin.user.id), Action::UserUpdated, &id, &detail, now);
+    let event = Event::new(Some(&admin.user.id), Action::UserUpdated, &id, &json!({}), now)
+        .from_client(client(&request));
     let changes = Changes { name: body.name, role: body.role.map(Into::into), updated_at: now };
     let user = user_administration::update(&state.store, id, changes, event).await??;
     Ok(Json(user.into()))

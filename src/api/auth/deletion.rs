@@ -5,7 +5,6 @@ use actix_web::{
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -14,7 +13,7 @@ use super::{
     passwords::verify,
 };
 use crate::{
-    api::{json::ProtocolJson, limited, query::ProtocolQuery, tag},
+    api::{client::client, json::ProtocolJson, limited, query::ProtocolQuery, tag},
     error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie, is_fresh},
     jobs::{Job, Mail, MailKind},
@@ -22,7 +21,7 @@ use crate::{
     state::State,
     store::{
         account_deletion::{self, Deleted},
-        activity::{Action, Event},
+        activity::{Action, Client, Event},
         verifications::LinkError,
     },
 };
@@ -86,7 +85,7 @@ pub async fn delete_account(
         Job::from(mail).add(&state, Some(&user.id)).await?;
         return Ok(Json(MAILED));
     }
-    delete(&state, user.id.clone(), link).await?;
+    delete(&state, user.id.clone(), link, client(&request)).await?;
     cookie.remove();
     Ok(Json(DELETED))
 }
@@ -107,12 +106,13 @@ pub async fn confirm_deletion(
     _: ByCookie,
     cookie: SessionCookie,
     _: Once,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolQuery(following): ProtocolQuery<Following>,
 ) -> Result<Either<Json<AccountDeletion>, HttpResponse>, Error> {
     let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let link = LinkSecret::presented(following.token).hash();
-    delete(&state, session.user.id.clone(), Some(link)).await?;
+    delete(&state, session.user.id.clone(), Some(link), client(&request)).await?;
     cookie.remove();
     Ok(match callback {
         Some(page) => Either::Right(redirect(&page, &state.site, None)),
@@ -120,9 +120,14 @@ pub async fn confirm_deletion(
     })
 }
 
-async fn delete(state: &State, user_id: String, link: Option<LinkHash>) -> Result<(), Error> {
+async fn delete(
+    state: &State,
+    user_id: String,
+    link: Option<LinkHash>,
+    client: Client,
+) -> Result<(), Error> {
     let now = state.clock.now();
-    let event = Event::new(Some(&user_id), Action::UserDeleted, &user_id, &json!({}), now);
+    let event = Event::of_user(&user_id, Action::UserDeleted, &client, now);
     match account_deletion::delete(&state.store, user_id, link, event, now).await? {
         Deleted::Done => {
             // The user's data is deleted in batches, starting now.

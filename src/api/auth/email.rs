@@ -14,7 +14,7 @@ use super::{
     mailbox::takes_mail,
 };
 use crate::{
-    api::{json::ProtocolJson, limited, query::ProtocolQuery, tag, user::User},
+    api::{client::client, json::ProtocolJson, limited, query::ProtocolQuery, tag, user::User},
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{ByCookie, Fresh, NotByToken, Session},
@@ -22,6 +22,7 @@ use crate::{
     secrets::LinkSecret,
     state::State,
     store::{
+        activity::{Action, Client, Event},
         email_change::{self, Followed, Verified},
         jobs::JobRow,
         users::User as UserRow,
@@ -105,10 +106,11 @@ pub struct ConfirmEmail {
 )]
 pub async fn confirm_email(
     _: NotByToken,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ConfirmEmail>,
 ) -> Result<Json<EmailConfirmation>, Error> {
-    let user = confirm(&state, body.token, Followed::ByButton).await??;
+    let user = confirm(&state, body.token, Followed::ByButton, client(&request)).await??;
     Ok(Json(EmailConfirmation { status: true, user }))
 }
 
@@ -129,12 +131,14 @@ pub async fn verify_email(
     _: NotByToken,
     _: Once,
     session: Option<Session>,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolQuery(following): ProtocolQuery<Following>,
 ) -> Result<Either<Json<EmailConfirmation>, HttpResponse>, Error> {
     let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let signed_in = session.map(|session| session.user.id.clone());
-    let confirmed = confirm(&state, following.token, Followed::ByGet { signed_in }).await?;
+    let followed = Followed::ByGet { signed_in };
+    let confirmed = confirm(&state, following.token, followed, client(&request)).await?;
     match (confirmed, callback) {
         (Ok(user), None) => Ok(Either::Left(Json(EmailConfirmation { status: true, user }))),
         (Err(code), None) => Err(code.into()),
@@ -151,16 +155,18 @@ async fn confirm(
     state: &State,
     token: String,
     followed: Followed,
+    client: Client,
 ) -> Result<Result<Option<User>, Code>, Error> {
     let link = LinkSecret::presented(token).hash();
     let now = state.clock.now();
     let notice = move |user: &UserRow| {
         Job::from(Mail::new(MailKind::EmailChanged, &user.email)).row(Some(&user.id), now)
     };
-    let verified = match email_change::verify(&state.store, link, followed, notice, now).await {
-        Err(error) if error.is_taken("email") => return Ok(Err(Code::UserAlreadyExists)),
-        answer => answer?,
-    };
+    let verified =
+        match email_change::verify(&state.store, link, followed, notice, client, now).await {
+            Err(error) if error.is_taken("email") => return Ok(Err(Code::UserAlreadyExists)),
+            answer => answer?,
+        };
     state.job_added.notify_one();
     Ok(match verified {
         Ok(Verified::Present | Verified::Already) => Ok(None),
@@ -211,7 +217,11 @@ pub async fn change_email(
         let mail = Mail::new(MailKind::ChangeEmail, &email)
             .with_callback(callback)
             .requested_by_session(&own.id);
-        Job::from(mail).add(&state, Some(&session.user.id)).await?;
+        let (user_id, now) = (&session.user.id, state.clock.now());
+        let event = Event::of_user(user_id, Action::EmailChangeRequested, &client(&request), now);
+        let job = Job::from(mail).row(Some(user_id), now);
+        email_change::request(&state.store, job, event).await?;
+        state.job_added.notify_one();
     }
     Ok(Json(DONE))
 }

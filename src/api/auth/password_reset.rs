@@ -14,7 +14,7 @@ use super::{
     mailbox::takes_mail,
 };
 use crate::{
-    api::{json::ProtocolJson, limited, query::ProtocolQuery, tag},
+    api::{client::client, json::ProtocolJson, limited, query::ProtocolQuery, tag},
     error::{Code, Error},
     fields::{self, normal_email},
     gate::NotByToken,
@@ -149,6 +149,7 @@ pub struct ResetPassword {
 pub async fn reset_password(
     _: limited::SignIn,
     _: NotByToken,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ResetPassword>,
 ) -> Result<Json<StatusResponse>, Error> {
@@ -165,7 +166,7 @@ pub async fn reset_password(
     let notice = move |user: &User| {
         Job::from(Mail::new(MailKind::PasswordChanged, &user.email)).row(Some(&user.id), now)
     };
-    match passwords::reset(&state.store, link, hash, notice, now).await? {
+    match passwords::reset(&state.store, link, hash, notice, client(&request), now).await? {
         Ok(()) => {
             state.job_added.notify_one();
             Ok(Json(DONE))

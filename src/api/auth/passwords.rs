@@ -10,7 +10,7 @@ use validator::Validate;
 
 use super::{DONE, StatusResponse, browser, sign_up::yes, throttle::Attempt};
 use crate::{
-    api::{json::ProtocolJson, limited, tag, user::User},
+    api::{client::client, json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
     gate::{ByCookie, Session, cookie::SessionCookie},
     jobs::{Job, Mail, MailKind},
@@ -165,6 +165,7 @@ pub async fn change_password(
             }),
             notice: Job::from(Mail::new(MailKind::PasswordChanged, &user.email))
                 .row(Some(&user.id), now),
+            client: client(&request),
         };
         match passwords::change(&state.store, user.id.clone(), change, now).await? {
             Changed::Done(done) => {

@@ -1,7 +1,7 @@
 //! The caller's current session and other sessions.
 
 use actix_web::{
-    Responder,
+    HttpRequest, Responder,
     http::header::{LINK, PRAGMA},
     web::{Data, Json},
 };
@@ -12,6 +12,7 @@ use validator::Validate;
 use super::{DONE, StatusResponse};
 use crate::{
     api::{
+        client::client,
         json::ProtocolJson,
         page::window,
         query::ProtocolQuery,
@@ -140,12 +141,13 @@ pub async fn revoke_session(
     session: Session,
     ByCookie(own): ByCookie,
     cookie: SessionCookie,
+    request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<RevokeSession>,
 ) -> Result<Json<StatusResponse>, Error> {
     let is_own = own.id == body.token;
     let which = Which::One(body.token);
-    sessions::end(&state.store, session.user.id.clone(), which, state.clock.now()).await?;
+    end(&state, &session, which, &request).await?;
     if is_own {
         cookie.remove();
     }
@@ -165,9 +167,10 @@ pub async fn revoke_sessions(
     session: Session,
     _: ByCookie,
     cookie: SessionCookie,
+    request: HttpRequest,
     state: Data<State>,
 ) -> Result<Json<StatusResponse>, Error> {
-    sessions::end(&state.store, session.user.id.clone(), Which::All, state.clock.now()).await?;
+    end(&state, &session, Which::All, &request).await?;
     cookie.remove();
     Ok(Json(DONE))
 }
@@ -182,9 +185,20 @@ pub async fn revoke_sessions(
 pub async fn revoke_other_sessions(
     session: Session,
     ByCookie(own): ByCookie,
+    request: HttpRequest,
     state: Data<State>,
 ) -> Result<Json<StatusResponse>, Error> {
     let which = Which::AllBut(own.id.clone());
-    sessions::end(&state.store, session.user.id.clone(), which, state.clock.now()).await?;
+    end(&state, &session, which, &request).await?;
     Ok(Json(DONE))
+}
+
+async fn end(
+    state: &State,
+    session: &Session,
+    which: Which,
+    request: &HttpRequest,
+) -> Result<(), Error> {
+    let (user_id, now) = (session.user.id.clone(), state.clock.now());
+    Ok(sessions::end(&state.store, user_id, which, client(request), now).await?)
 }

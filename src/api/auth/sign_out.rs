@@ -1,11 +1,14 @@
 //! Signs out.
 
-use actix_web::web::{Data, Json};
+use actix_web::{
+    HttpRequest,
+    web::{Data, Json},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    api::tag,
+    api::{client::client, tag},
     error::Error,
     gate::{NotByToken, cookie::SessionCookie},
     state::State,
@@ -32,11 +35,12 @@ pub struct SignedOut {
 pub async fn sign_out(
     _: NotByToken,
     cookie: SessionCookie,
+    request: HttpRequest,
     state: Data<State>,
 ) -> Result<Json<SignedOut>, Error> {
     // By its secret, not by the session that the gate found: a deactivated user may still end a session.
     if let Some(secret) = cookie.presented() {
-        sessions::end_by_secret(&state.store, secret).await?;
+        sessions::end_by_secret(&state.store, secret, client(&request), state.clock.now()).await?;
         cookie.remove();
     }
     Ok(Json(SignedOut { success: true }))

@@ -11,7 +11,7 @@ use validator::Validate;
 
 use super::{browser, callback::checked, mailbox::takes_mail, profile::not_allowed};
 use crate::{
-    api::{json::ProtocolJson, limited, tag, user::User},
+    api::{client::client, json::ProtocolJson, limited, tag, user::User},
     config::{EmailVerification, SignUp as Policy},
     error::{Code, Error},
     fields::{self, normal_email},
@@ -108,17 +108,18 @@ pub async fn sign_up_email(
     let account = NewAccount::password(&user.id, &hash, now);
     let welcome = Mail::new(MailKind::VerifyEmail, &user.email).with_callback(callback);
     let welcome = Job::from(welcome).row(Some(&user.id), now);
+    let client = client(&request);
     let signed_up = if state.config.accounts.email_verification == EmailVerification::Required {
         let sign_up_attempt =
             Job::from(Mail::new(MailKind::SignUpAttempt, &user.email)).row(None, now);
         let mails = mails.then_some((welcome, sign_up_attempt));
-        registration::register(&state.store, user.clone(), account, mails).await?;
+        registration::register(&state.store, user.clone(), account, mails, client).await?;
         SignedUp { token: None, user: user.into() }
     } else {
         let secret = SessionSecret::generate();
         let browser = browser(&request, &cookie, &secret, body.remember_me);
         let welcome = mails.then_some(welcome);
-        let signed_in = registration::sign_up(&state.store, user, account, browser, welcome, now)
+        let signed_in = registration::sign_up(&state.store, user, account, browser, welcome, client, now)
             .await
             .map_err(|error| Error::or_taken(error, "email", Code::UserAlreadyExists))?;
         let SignedIn::Begun(begun) = signed_in else { return Err(Code::Internal.into()) };

@@ -7,7 +7,7 @@ mod id;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
@@ -175,10 +175,30 @@ impl Event {
         }
     }
 
+    /// An event for what a user did to their own account.
+    #[must_use]
+    pub fn of_user(user_id: &str, action: Action, client: &Client, now: Timestamp) -> Self {
+        Self::new(Some(user_id), action, user_id, &Value::Object(Map::new()), now)
+            .from_client(client.clone())
+    }
+
     /// The same event, from this client.
     #[must_use]
     pub fn from_client(self, client: Client) -> Self {
         Self { network: client.network, device: client.device, ..self }
+    }
+
+    /// The same event, with those members of these two objects that differ, as `before` and `after` in its detail.
+    #[must_use]
+    pub fn with_change(self, before: &Value, after: &Value) -> Self {
+        let changed = |of: &Value, other: &Value| -> Map<String, Value> {
+            let members = of.as_object().into_iter().flatten();
+            let changed = members.filter(|(name, value)| other.get(name) != Some(value));
+            changed.map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        self.with_detail(
+            json!({ "before": changed(before, after), "after": changed(after, before) }),
+        )
     }
 
     /// The same event, with these members added to its detail.

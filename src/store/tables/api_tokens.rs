@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         invalidating_transaction, list_query, query,
         schema::{api_tokens, users},
         tables::{
-            activity::{Event, record_tx},
+            activity::{Action, Client, Event, record_tx},
             admin_write::admin_write,
             api_tokens::scopes::StoredScopes,
             generation::{self, generation_tx, next_generation_tx},
@@ -138,7 +139,12 @@ impl ApiToken {
 /// The creator of a token.
 pub enum Maker {
     /// Its owner, in this session, which must still be valid.
-    Owner(String),
+    Owner {
+        /// The session's id.
+        session_id: String,
+        /// The client that creates it.
+        client: Client,
+    },
     /// The operator, with the event for the activity log.
     Operator(Event),
 }
@@ -178,10 +184,15 @@ pub async fn create(
         // Read before the session is checked: a revocation in between revokes this token too.
         let generation = generation_tx!(conn, &token.user_id, token_generation);
         match &maker {
-            Maker::Owner(session_id) => {
+            Maker::Owner { session_id, client } => {
                 if !session_is_valid_tx!(conn, Some(session_id), token.created_at) {
                     return Ok(CreateTokenOutcome::Deactivated);
                 }
+                let (user_id, now) = (&token.user_id, token.created_at);
+                let detail = json!({ "tokenId": token.id, "scopes": scopes.to_vec() });
+                let event =
+                    Event::of_user(user_id, Action::TokenCreated, client, now).with_detail(detail);
+                record_tx!(conn, &event);
             }
             Maker::Operator(event) => {
                 record_tx!(conn, event);
@@ -264,15 +275,22 @@ pub async fn revoke(
     store: &Store,
     user_id: String,
     id: String,
+    client: Client,
     now: Timestamp,
 ) -> Result<bool, Error> {
     let revoked = invalidating_transaction!(store, |conn| {
-        diesel::update(api_tokens::table.find(&id))
+        let revoked = diesel::update(api_tokens::table.find(&id))
             .filter(api_tokens::user_id.eq(&user_id))
             .filter(api_tokens::revoked_at.is_null())
             .set(api_tokens::revoked_at.eq(now))
             .execute(conn)
             .await?;
+        // Only the first revocation changes access.
+        if revoked > 0 {
+            let event = Event::of_user(&user_id, Action::TokenRevoked, &client, now)
+                .with_detail(json!({ "tokenId": id }));
+            record_tx!(conn, &event);
+        }
         api_tokens::table
             .find(&id)
             .filter(api_tokens::user_id.eq(&user_id))

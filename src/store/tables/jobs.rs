@@ -27,7 +27,7 @@ use crate::{
         list_query, query,
         schema::jobs,
         tables::{
-            activity::{Action, Event},
+            activity::{Action, Client, Event},
             admin_write::admin_write,
         },
         transaction,
@@ -337,6 +337,7 @@ pub async fn retry(
     store: &Store,
     actor: Option<String>,
     id: String,
+    client: Client,
     now: Timestamp,
 ) -> Result<Result<JobRow, AdminCheckFailed>, Error> {
     admin_write!(store, by actor.clone(), |conn| {
@@ -354,7 +355,7 @@ pub async fn retry(
             .await
             .optional()?;
         let Some(job) = job else { return Ok(Err(AdminCheckFailed::NotFound)) };
-        Ok(Ok((event(actor.as_deref(), Action::JobRetried, &job, now), job)))
+        Ok(Ok((event(actor.as_deref(), Action::JobRetried, &job, &client, now), job)))
     })
 }
 
@@ -366,6 +367,7 @@ pub async fn discard(
     store: &Store,
     actor: Option<String>,
     id: String,
+    client: Client,
     now: Timestamp,
 ) -> Result<Result<(), AdminCheckFailed>, Error> {
     admin_write!(store, by actor.clone(), |conn| {
@@ -375,13 +377,19 @@ pub async fn discard(
             .await
             .optional()?;
         let Some(job) = job else { return Ok(Err(AdminCheckFailed::NotFound)) };
-        Ok(Ok((event(actor.as_deref(), Action::JobDiscarded, &job, now), ())))
+        Ok(Ok((event(actor.as_deref(), Action::JobDiscarded, &job, &client, now), ())))
     })
 }
 
 /// The event for what an admin did to a job.
-fn event(actor: Option<&str>, action: Action, job: &JobRow, now: Timestamp) -> Event {
+fn event(
+    actor: Option<&str>,
+    action: Action,
+    job: &JobRow,
+    client: &Client,
+    now: Timestamp,
+) -> Event {
     let subject = job.user_id.as_ref().unwrap_or(&job.id);
     let detail = json!({ "jobId": job.id, "kind": job.kind });
-    Event::new(actor, action, subject, &detail, now)
+    Event::new(actor, action, subject, &detail, now).from_client(client.clone())
 }

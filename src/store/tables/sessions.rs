@@ -4,6 +4,7 @@ mod methods;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
 use crate::{
     secrets::SessionHash,
@@ -16,7 +17,7 @@ use crate::{
         invalidating_transaction, list_query,
         schema::{sessions, users},
         tables::{
-            activity::Event,
+            activity::{Action, Client, Event, record_tx},
             admin_write::admin_write,
             generation::{self, next_generation_tx},
         },
@@ -98,17 +99,30 @@ pub async fn list(
     Ok(window.page(rows, |session| &session.id))
 }
 
-/// Revokes the session with this secret, whatever its user's state.
+/// Revokes the session with this secret, whatever its user's state: they signed out.
 ///
 /// # Errors
 /// As every query: see [`Error`].
-pub async fn end_by_secret(store: &Store, hash: SessionHash) -> Result<(), Error> {
-    invalidating_transaction!(store, |conn| diesel::delete(
-        sessions::table.filter(sessions::secret_hash.eq(hash))
-    )
-    .execute(conn)
-    .await)?;
-    Ok(())
+pub async fn end_by_secret(
+    store: &Store,
+    hash: SessionHash,
+    client: Client,
+    now: Timestamp,
+) -> Result<(), Error> {
+    invalidating_transaction!(store, |conn| {
+        let ended: Option<(String, String)> =
+            diesel::delete(sessions::table.filter(sessions::secret_hash.eq(hash)))
+                .returning((sessions::id, sessions::user_id))
+                .get_result(conn)
+                .await
+                .optional()?;
+        if let Some((id, user_id)) = ended {
+            let event = Event::of_user(&user_id, Action::SignedOut, &client, now)
+                .with_detail(json!({ "sessionId": id }));
+            record_tx!(conn, &event);
+        }
+        Ok(())
+    })
 }
 
 /// Which of a user's sessions to revoke.
@@ -130,24 +144,32 @@ pub async fn end(
     store: &Store,
     user_id: String,
     which: Which,
+    client: Client,
     now: Timestamp,
 ) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| {
-        match &which {
+        let (action, detail) = match &which {
             Which::One(id) => {
                 let one = sessions::table.find(id).filter(sessions::user_id.eq(&user_id));
-                diesel::delete(one).execute(conn).await?;
+                if diesel::delete(one).execute(conn).await? == 0 {
+                    return Ok(());
+                }
+                (Action::SessionEnded, json!({ "sessionId": id }))
             }
             Which::AllBut(id) => {
                 next_generation_tx!(conn, &user_id, session_generation);
                 keep_session_tx!(conn, &user_id, id);
                 remove_sessions_tx!(conn, &user_id, now);
+                (Action::SessionsEnded, json!({ "keptSessionId": id }))
             }
             Which::All => {
                 next_generation_tx!(conn, &user_id, session_generation);
                 remove_sessions_tx!(conn, &user_id, now);
+                (Action::SessionsEnded, json!({}))
             }
-        }
+        };
+        let event = Event::of_user(&user_id, action, &client, now).with_detail(detail);
+        record_tx!(conn, &event);
         Ok(())
     })
 }

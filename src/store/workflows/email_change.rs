@@ -9,6 +9,7 @@ use crate::{
         Error, Store, invalidating_transaction, query,
         schema::{jobs, used_links, users, verifications},
         tables::{
+            activity::{Action, Client, Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
             generation::{self, next_generation_tx},
             jobs::{JobRow, NewJob},
@@ -59,6 +60,18 @@ impl Followed {
     }
 }
 
+/// Adds the job that mails the link for a change of email, and records who requested it.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn request(store: &Store, mail: NewJob, event: Event) -> Result<(), Error> {
+    transaction!(store, |conn| {
+        diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
+        record_tx!(conn, &event);
+        Ok(())
+    })
+}
+
 /// Redeems a link that was mailed to an email, which confirms that the email is the user's.
 ///
 /// If it is a new email: revokes every session but the one that requested the change, and every other link, and
@@ -74,6 +87,7 @@ pub async fn verify(
     link: LinkHash,
     followed: Followed,
     notice: impl Fn(&User) -> NewJob + Send + 'static,
+    client: Client,
     now: Timestamp,
 ) -> Result<Result<Verified, LinkError>, Error> {
     invalidating_transaction!(store, |conn| {
@@ -102,6 +116,8 @@ pub async fn verify(
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))
                 .execute(conn)
                 .await?;
+            let event = Event::of_user(&user.id, Action::EmailVerified, &client, now);
+            record_tx!(conn, &event);
             return Ok(Ok(Verified::Present));
         }
         diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
@@ -122,6 +138,8 @@ pub async fn verify(
         }
         remove_sessions_tx!(conn, &user.id, now);
         remove_links_tx!(conn, &user.id, now);
+        let event = Event::of_user(&user.id, Action::EmailChanged, &client, now);
+        record_tx!(conn, &event);
         Ok(Ok(Verified::Changed(Box::new(user))))
     })
 }

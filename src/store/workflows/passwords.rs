@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
 use crate::{
     secrets::{LinkHash, PasswordHash},
@@ -10,7 +11,7 @@ use crate::{
         schema::{accounts, jobs, users, verifications},
         tables::{
             accounts::{NewAccount, PasswordAccount},
-            activity::{Event, record_tx},
+            activity::{Action, Client, Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
             generation::next_generation_tx,
             jobs::NewJob,
@@ -68,6 +69,7 @@ pub async fn reset(
     link: LinkHash,
     hash: PasswordHash,
     notice: impl Fn(&User) -> NewJob + Send + 'static,
+    client: Client,
     now: Timestamp,
 ) -> Result<Result<(), LinkError>, Error> {
     invalidating_transaction!(store, |conn| {
@@ -94,6 +96,8 @@ pub async fn reset(
         if had_password > 0 {
             diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
         }
+        let event = Event::of_user(&user.id, Action::PasswordReset, &client, now);
+        record_tx!(conn, &event);
         Ok(Ok(()))
     })
 }
@@ -110,6 +114,8 @@ pub struct Change {
     pub sole_session: Option<SignInRequest>,
     /// The mail that notifies the user.
     pub notice: NewJob,
+    /// The client that changes it.
+    pub client: Client,
 }
 
 /// The outcome of changing a password.
@@ -169,6 +175,9 @@ pub async fn change(
         };
         remove_links_tx!(conn, &user_id, now);
         diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;
+        let event = Event::of_user(&user_id, Action::PasswordChanged, &change.client, now)
+            .with_detail(json!({ "otherSessionsEnded": change.sole_session.is_some() }));
+        record_tx!(conn, &event);
         Ok(Changed::Done(Box::new(Done { user, session })))
     })
 }

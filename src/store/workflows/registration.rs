@@ -6,10 +6,10 @@ use diesel_async::RunQueryDsl;
 use crate::{
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, jobs},
+        schema::{accounts, activity, jobs},
         tables::{
             accounts::NewAccount,
-            activity::Event,
+            activity::{Action, Client, Event, record_tx},
             admin_write::{AdminCheckFailed, admin_write},
             jobs::NewJob,
             sessions::{Method, Methods},
@@ -35,6 +35,7 @@ pub async fn sign_up(
     account: NewAccount,
     request: SignInRequest,
     mail: Option<NewJob>,
+    client: Client,
     now: Timestamp,
 ) -> Result<SignedIn, Error> {
     let policy = store.sign_in_policy;
@@ -44,6 +45,8 @@ pub async fn sign_up(
         if let Some(mail) = &mail {
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
+        let event = Event::of_user(&user.id, Action::SignedUp, &client, now);
+        record_tx!(conn, &event);
         conn.sign_in(user, Methods::one(Method::Password), &request, policy, now).await
     })
 }
@@ -58,14 +61,18 @@ pub async fn register(
     user: User,
     account: NewAccount,
     mails: Option<(NewJob, NewJob)>,
+    client: Client,
 ) -> Result<(), Error> {
     transaction!(store, |conn| {
+        let event = Event::of_user(&user.id, Action::SignedUp, &client, user.created_at);
         let added = insert_user_unless_taken_tx!(conn, &user);
         if added {
             diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
+            record_tx!(conn, &event);
         } else {
-            // The same number of round trips as the other branch; this statement matches no row.
+            // The same number of round trips as the other branch; these statements match no row.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
+            diesel::delete(activity::table.find(&event.id)).execute(conn).await?;
         }
         if let Some((welcome, sign_up_attempt)) = &mails {
             let mail = if added { welcome } else { sign_up_attempt };

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
 
 use crate::{
     store::{
@@ -54,7 +55,7 @@ pub async fn update(
             next_generation_tx!(conn, &id, session_generation);
             remove_sessions_tx!(conn, &id, changes.updated_at);
         }
-        Ok(Ok((event.clone(), user)))
+        Ok(Ok((event.clone().with_change(&named(&before), &named(&user)), user)))
     })
 }
 
@@ -78,7 +79,7 @@ pub async fn deactivate(
             return Ok(Err(AdminCheckFailed::LastAdmin));
         }
         let user = if before.deactivated_at.is_some() {
-            before
+            before.clone()
         } else {
             diesel::update(users::table.filter(present()).find(&id))
                 .set((users::deactivated_at.eq(now), users::updated_at.eq(now)))
@@ -92,7 +93,7 @@ pub async fn deactivate(
             mark_tokens_revoked_tx!(conn, &id, now);
             remove_links_tx!(conn, &id, now);
         }
-        Ok(Ok((event.clone(), user)))
+        Ok(Ok((event.clone().with_change(&state(&before), &state(&user)), user)))
     })
 }
 
@@ -110,7 +111,7 @@ pub async fn reactivate(
         let before: Option<User> = find_user_tx!(conn, &id);
         let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
         let user = if before.deactivated_at.is_none() {
-            before
+            before.clone()
         } else {
             diesel::update(users::table.filter(present()).find(&id))
                 .set((users::deactivated_at.eq(None::<Timestamp>), users::updated_at.eq(now)))
@@ -118,8 +119,18 @@ pub async fn reactivate(
                 .get_result(conn)
                 .await?
         };
-        Ok(Ok((event.clone(), user)))
+        Ok(Ok((event.clone().with_change(&state(&before), &state(&user)), user)))
     })
+}
+
+/// What the log shows of a user before and after an update.
+fn named(user: &User) -> Value {
+    json!({ "name": user.name, "role": user.role.to_string() })
+}
+
+/// What the log shows of a user before and after a deactivation or reactivation.
+fn state(user: &User) -> Value {
+    json!({ "deactivated": !user.is_active() })
 }
 
 /// Adds a job that mails a user, for an admin who still is one. `mail` builds it from the user and whether they have a
