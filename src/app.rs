@@ -38,7 +38,10 @@ use crate::{
     secrets::{CheckedCookies, Hashing, SigningKeys},
     site::Site,
     state::State,
-    store::{self, Location, Store, last_used::LastUsedBuffer, session_ends::SessionEnds},
+    store::{
+        self, Location, Store, activity::rejections::Rejections, last_used::LastUsedBuffer,
+        session_ends::SessionEnds,
+    },
     time::Clock,
 };
 
@@ -125,6 +128,7 @@ impl Server {
             key_check,
             checked_cookies: CheckedCookies::new(config.data.cache_size()),
             last_used: LastUsedBuffer::default(),
+            rejections: Rejections::default(),
             session_ends: SessionEnds::default(),
             draining: CancellationToken::new(),
             config,
@@ -203,6 +207,10 @@ impl Server {
             tokio::join!(serving, measured, background::run(&state, &stop));
         if let Err(fault) = state.last_used.flush(&state.store).await {
             tracing::warn!(%fault, "the last use of credentials could not be written");
+        }
+        // Without a timeout of its own, as nothing else has these counts.
+        if let Err(fault) = state.rejections.flush(&state.store, state.clock.now()).await {
+            tracing::warn!(%fault, "counts of failed sign-ins and rejected tokens could not be written");
         }
         // What is not written by then is recorded again at the next use, and the other instances count this one
         // as running for a little longer.

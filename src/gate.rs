@@ -30,6 +30,7 @@ mod log_identity;
 pub mod next;
 mod origin;
 mod rate_limit;
+mod rejected_token;
 mod rejection;
 mod session;
 
@@ -60,6 +61,7 @@ pub use session::Session;
 use bearer::Authorization;
 use cookie::Cookie;
 use rate_limit::RateLimitCheck;
+use rejected_token::rejected;
 use session::{Anonymous, Finding};
 
 /// Resolves a request and passes it on with the result, or responds in the handler's place.
@@ -114,7 +116,7 @@ async fn resolve(
                 by_cookie(state, cookie, extends(request.query_string())).await?
             }
             presented => {
-                let finding = by_token(state, presented).await?;
+                let finding = by_token(state, request, presented).await?;
                 // Where tokens are not accepted, an invalid one must not bypass the origin check for browsers.
                 if !access.token && !finding.is_known() {
                     origin::check(request.head(), &state.site, false)?;
@@ -155,25 +157,32 @@ async fn by_cookie(state: &State, cookie: Cookie, extends: bool) -> Result<Findi
     Ok(Finding::cookie(found.user.clone(), session))
 }
 
-async fn by_token(state: &State, presented: Authorization) -> Result<Finding, Error> {
+async fn by_token(
+    state: &State,
+    request: &ServiceRequest,
+    presented: Authorization,
+) -> Result<Finding, Error> {
+    let rejected = |owner, why| rejected(state, request, owner, why);
     let hash = match presented {
         Authorization::Token(hash) => hash,
-        Authorization::Malformed => return Ok(Anonymous::TokenMalformed.into()),
+        Authorization::Malformed => return Ok(rejected(None, Anonymous::TokenMalformed)),
         Authorization::Invalid | Authorization::Absent => {
-            return Ok(Anonymous::TokenInvalid.into());
+            return Ok(rejected(None, Anonymous::TokenInvalid));
         }
     };
     let now = state.clock.now();
     let Some(found) = state.store.find_token(hash, now).await? else {
-        return Ok(Anonymous::TokenInvalid.into());
+        return Ok(rejected(None, Anonymous::TokenInvalid));
     };
-    let token = &found.key;
+    let (token, owner) = (&found.key, Some(&*found.user));
     Ok(match (token.state(now), token.expires_at, found.user.is_active()) {
-        (api_tokens::State::Expired, Some(end), true) => Anonymous::TokenExpired(end).into(),
+        (api_tokens::State::Expired, Some(end), true) => {
+            rejected(owner, Anonymous::TokenExpired(end))
+        }
         (api_tokens::State::Active, _, true) => {
             state.last_used.note(&found.used, now, || CredentialId::Token(token.id.clone()));
             Finding::token(&found)
         }
-        _ => Anonymous::TokenInvalid.into(),
+        _ => rejected(owner, Anonymous::TokenInvalid),
     })
 }

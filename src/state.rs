@@ -13,7 +13,10 @@ use crate::{
     metrics::Metrics,
     secrets::{CheckedCookies, Hashing},
     site::Site,
-    store::{Store, last_used::LastUsedBuffer, session_ends::SessionEnds},
+    store::{
+        Store, activity::rejections::Rejections, last_used::LastUsedBuffer,
+        session_ends::SessionEnds,
+    },
     time::Clock,
 };
 
@@ -47,6 +50,8 @@ pub struct State {
     pub key_check: KeyCheck,
     /// When each credential was last used.
     pub last_used: LastUsedBuffer,
+    /// Counts of failed sign-ins and rejected tokens that are to be written.
+    pub rejections: Rejections,
     /// New ends of sessions that are to be written.
     pub session_ends: SessionEnds,
     /// Cancelled when the server starts to drain: it still serves requests, and reports that it is not ready.

@@ -12,6 +12,8 @@ use crate::{
 
 /// How often the last uses of credentials, and the new ends of sessions in use, are written.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the counts of failed sign-ins and rejected tokens are written to the activity log.
+const REJECTIONS_INTERVAL: Duration = Duration::from_mins(1);
 /// How often the rate limits of inactive clients are dropped from memory.
 const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
 /// How often dropped log lines are reported.
@@ -35,6 +37,11 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
         every(FLUSH_INTERVAL, stop, async || {
             if let Err(fault) = state.session_ends.flush(&state.store).await {
                 tracing::warn!(%fault, "the expiry of sessions could not be extended");
+            }
+        }),
+        every(REJECTIONS_INTERVAL, stop, async || {
+            if let Err(fault) = state.rejections.flush(&state.store, state.clock.now()).await {
+                tracing::warn!(%fault, "counts of failed sign-ins and rejected tokens could not be written");
             }
         }),
         every(key_check::INTERVAL, stop, async || {

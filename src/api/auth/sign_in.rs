@@ -19,11 +19,12 @@ use crate::{
     api::{json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
     fields::{self, normal_email},
-    gate::{NotByToken, cookie::SessionCookie},
+    gate::{NotByToken, client::recorded_network, cookie::SessionCookie},
     secrets::{Password, SessionSecret, Verdict},
     state::State,
     store::{
         accounts::{self, PasswordAccount},
+        activity::Action,
         sign_in::{self, PasswordSignIn, SignInRequest, SignedIn as Outcome},
     },
 };
@@ -94,7 +95,7 @@ pub async fn sign_in_email(
     // attempt tells.
     for _ in 0..2 {
         if matches!(outcome, Ok(None)) {
-            outcome = attempt(&state, &body, browser.clone()).await;
+            outcome = attempt(&state, &body, browser.clone(), recorded_network(&request)).await;
         }
     }
     match throttled.resolve(&state, outcome, Option::is_some).await? {
@@ -125,19 +126,24 @@ async fn attempt(
     state: &State,
     body: &SignIn,
     request: SignInRequest,
+    network: Option<String>,
 ) -> Result<Option<Outcome>, Error> {
     let found = accounts::by_email(&state.store, normal_email(&body.email)).await?;
     let (user, credential) = found.map_or((None, None), |(user, held)| (Some(user), held));
     let verdict = verify(state, &body.password, credential.as_ref()).await?;
-    let (Some(user), Some(credential)) = (user, credential) else {
-        return Err(Code::InvalidEmailOrPassword.into());
+    let rejected = |user_id: Option<&str>| {
+        state.rejections.note(Action::SignInFailed, user_id, network, state.clock.now());
+        Err(Code::InvalidEmailOrPassword.into())
+    };
+    let (Some(user), Some(credential)) = (user.as_ref(), credential) else {
+        return rejected(user.as_ref().map(|user| user.id.as_str()));
     };
     let rehashed = match verdict {
-        Verdict::Wrong => return Err(Code::InvalidEmailOrPassword.into()),
+        Verdict::Wrong => return rejected(Some(&user.id)),
         Verdict::Right => None,
         Verdict::RightButOutdated(password) => Some(state.hashing.hash_again(password).await?),
     };
-    let attempt = PasswordSignIn { user_id: user.id, verified: credential, rehashed, request };
+    let attempt = PasswordSignIn { user_id: user.id.clone(), verified: credential, rehashed, request };
     Ok(sign_in::sign_in_with_password(&state.store, attempt, state.clock.now()).await?)
 }
 

@@ -4,6 +4,7 @@
 //! retention deletes.
 
 mod id;
+pub mod rejections;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
