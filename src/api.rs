@@ -3,6 +3,7 @@
 //! A handler's arguments declare who may call it ([`crate::gate::DeclaresAccess`]); its doc comment is its summary in
 //! Swagger UI.
 
+pub mod activity;
 pub mod admin;
 pub mod auth;
 mod client;

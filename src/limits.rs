@@ -120,6 +120,16 @@ pub fn network_name(address: IpAddr) -> String {
     }
 }
 
+/// Parses an IP address, or the name of a network, to the name of the network.
+#[must_use]
+pub fn parse_network(text: &str) -> Option<String> {
+    let address = text.parse::<IpAddr>().ok().or_else(|| {
+        let named: IpNet = text.parse().ok()?;
+        (named.prefix_len() == network(named.addr()).prefix_len()).then(|| named.addr())
+    })?;
+    Some(network_name(address))
+}
+
 /// All limits that are configured.
 #[derive(Debug)]
 pub struct Limits {
@@ -237,7 +247,7 @@ impl Limits {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::{network, network_name};
+    use super::{network, network_name, parse_network};
 
     #[test]
     fn rate_limit_network_of_an_ipv6_address_has_64_bits() {
@@ -251,6 +261,13 @@ mod tests {
     }
 
     #[test]
+    fn network_of_another_size_and_other_text_are_rejected() {
+        for text in ["", "x", "192.0.2.0/24", "2001:db8::/32", "192.0.2", "fe80::1%eth0"] {
+            assert_eq!(parse_network(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn network_name_is_an_ipv4_address_or_an_ipv6_network() {
         for (address, name) in [
             ("192.0.2.1", "192.0.2.1"),
@@ -258,6 +275,8 @@ mod tests {
             ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),
         ] {
             assert_eq!(network_name(address.parse().unwrap()), name);
+            assert_eq!(parse_network(address).as_deref(), Some(name));
+            assert_eq!(parse_network(name).as_deref(), Some(name));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that the API does not enforce.
 
 mod account;
+mod activity;
 mod admin;
 mod assets;
 mod device;
@@ -59,10 +60,11 @@ pages! {
     "/dashboard" => account::dashboard,
     "/settings" => settings::settings,
     "/settings/tokens" => settings::tokens,
+    "/settings/activity" => settings::activity::activity,
     "/admin" => admin::users,
     "/admin/users/{id}" => admin::user,
     "/admin/tokens" => admin::tokens,
-    "/admin/activity" => admin::activity,
+    "/admin/activity" => admin::activity::activity,
     "/admin/jobs" => admin::jobs,
 }
 

@@ -18,7 +18,7 @@ use actix_web::{
 use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Documentation};
 
 use crate::{
-    api::{admin, auth, dashboard, health, me, projects, settings, setup, tokens},
+    api::{activity, admin, auth, dashboard, health, me, projects, settings, setup, tokens},
     error::{Code, Error},
     gate::{self, Access, DeclaresAccess, cookie},
     secrets::SigningKeys,
@@ -95,6 +95,8 @@ table! {
         dashboard::show_dashboard,
         settings::show_settings,
         me::show_me,
+
+        activity::list_own_activity,
 
         projects::list_projects,
         projects::create_project [Conflict],

@@ -2,6 +2,7 @@
 
 mod date;
 mod manual;
+mod parse;
 mod sql;
 mod uptime;
 
@@ -19,6 +20,7 @@ use utoipa::{
 
 pub use date::{Date, NoDate};
 pub use manual::ManualClock;
+pub use parse::NoTimestamp;
 pub use sql::Moment;
 pub use uptime::Uptime;
 

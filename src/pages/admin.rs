@@ -1,6 +1,6 @@
 //! The admin console.
 
-mod entry;
+pub(super) mod activity;
 mod user_field;
 
 use std::collections::HashMap;
@@ -13,10 +13,7 @@ use askama::Template;
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::{
-    entry::{Entry, in_words},
-    user_field::UserField,
-};
+use self::user_field::UserField;
 use super::{
     device::{Device, devices},
     frame::{Frame, html},
@@ -33,7 +30,7 @@ use crate::{
     gate::{ByCookie, SiteAdmin},
     state::State,
     store::{
-        accounts, activity, api_tokens,
+        accounts, api_tokens,
         jobs::{self, JobRow},
         page::{Page, Window},
         sessions,
@@ -242,43 +239,6 @@ pub(super) async fn tokens(
         state: chosen,
         tokens: shown(found, now),
         owners: owners.into_iter().map(|owner| (owner.id.clone(), owner)).collect(),
-        pager,
-    })
-}
-
-#[derive(Template)]
-#[template(path = "pages/admin-activity.html")]
-struct EventList {
-    frame: Frame,
-    nav_section: &'static str,
-    user: UserField,
-    events: Page<Entry>,
-    pager: Pager,
-}
-
-pub(super) async fn activity(
-    admin: SiteAdmin,
-    _: ByCookie,
-    state: Data<State>,
-    query: FilterQuery,
-) -> Result<HttpResponse, Error> {
-    let user = UserField::read(&state.store, query.text("subject")).await?;
-    let filter = [("subject", user.text.as_str())];
-    let list = List::of("/admin/activity", &filter);
-    let window: Window = list.window(&query);
-    let found = if user.error.is_empty() {
-        let filter =
-            activity::Filter { subject_id: user.id.clone(), ..activity::Filter::default() };
-        activity::list(&state.store, filter, window.clone()).await?
-    } else {
-        Page::default()
-    };
-    let pager = list.pager(&window, &found);
-    html(&EventList {
-        frame: frame(&state, &admin),
-        nav_section: "audit",
-        user,
-        events: in_words(&state.store, found).await?,
         pager,
     })
 }

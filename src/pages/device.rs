@@ -36,7 +36,8 @@ pub(super) fn devices(page: Page<SessionRow>, this: &str) -> Page<Device> {
     page.map(|row| Device::of(row, this))
 }
 
-fn program(agent: &str) -> String {
+/// Returns a client by its `User-Agent`: "Chrome on Linux", or the beginning of an unknown one.
+pub(super) fn program(agent: &str) -> String {
     match Parser::new().parse(agent) {
         Some(known) if known.name != "UNKNOWN" && known.os != "UNKNOWN" => {
             format!("{} on {}", known.name, known.os)

@@ -1,6 +1,7 @@
 //! Parses query strings as HTML forms send them: an empty field is present, and means no value.
 
 use std::{
+    fmt::Display,
     future::{Ready, ready},
     str::FromStr,
 };
@@ -52,6 +53,17 @@ impl FilterQuery {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// Returns a field whose text means a value.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Text<T> {
+        let text = self.text(name).to_owned();
+        let (value, error) = match text.parse() {
+            _ if text.is_empty() => (None, String::new()),
+            Ok(value) => (Some(value), String::new()),
+            Err(error) => (None, format!("This {error}.")),
+        };
+        Text { text, value, error }
+    }
+
     /// Returns a field with fixed choices.
     pub(super) fn choice<T: FromStr>(&self, name: &str) -> Choice<T> {
         let text = self.text(name);
@@ -63,6 +75,13 @@ impl FilterQuery {
         };
         Choice { value, error }
     }
+}
+
+/// A field of text: what was entered, what it means, and an error message, which is empty if there is none.
+pub(super) struct Text<T> {
+    pub text: String,
+    pub value: Option<T>,
+    pub error: String,
 }
 
 /// A field with fixed choices: the choice, or an error message, which is empty if there is none.

@@ -1,5 +1,7 @@
 //! The settings of a user's own account and API tokens.
 
+pub(super) mod activity;
+
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;
 use strum::VariantArray;

@@ -21,6 +21,8 @@ use utoipa::{
     },
 };
 
+use super::{Timestamp, days};
+
 /// A date from 0001-01-01 to 9999-12-31.
 ///
 /// In JSON it is RFC 3339's full-date, `2026-11-28`. In the database it is a DATE in PostgreSQL and the same
@@ -35,6 +37,9 @@ pub struct Date(civil::Date);
 pub struct NoDate;
 
 const FIRST: civil::Date = civil::date(1, 1, 1);
+
+/// The day from which timestamps count.
+const UNIX_EPOCH: civil::Date = civil::date(1970, 1, 1);
 
 /// The day from which PostgreSQL counts.
 const POSTGRES_EPOCH: civil::Date = civil::date(2000, 1, 1);
@@ -52,6 +57,21 @@ impl FromStr for Date {
             });
         let day = is_full_date.then(|| text.parse::<civil::Date>().ok()).flatten();
         day.filter(|day| *day >= FIRST).map(Self).ok_or(NoDate)
+    }
+}
+
+impl Date {
+    /// Returns when the day begins, in UTC.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        let since = i64::from((self.0 - UNIX_EPOCH).get_days());
+        Timestamp(since * days(1).0)
+    }
+
+    /// Returns when the day ends, in UTC: the first instant of the next one.
+    #[must_use]
+    pub fn end(self) -> Timestamp {
+        self.start() + days(1)
     }
 }
 
@@ -123,6 +143,15 @@ impl FromSql<sql_types::Date, Sqlite> for Date {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn date_begins_and_ends_at_midnight_utc() {
+        let day: Date = "1970-01-03".parse().unwrap();
+        assert_eq!(day.start(), Timestamp(2 * 86_400_000_000));
+        assert_eq!(day.end(), Timestamp(3 * 86_400_000_000));
+        let last: Date = "9999-12-31".parse().unwrap();
+        assert!(last.start() < last.end());
+    }
 
     #[test]
     fn date_is_parsed_in_one_format_only() {

@@ -1,7 +1,9 @@
-//! The audit log, for admins.
+//! The activity log, for admins.
+
+use std::str::FromStr;
 
 use actix_web::web::{Data, Json};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -16,46 +18,61 @@ use crate::{
     },
     error::Error,
     gate::SiteAdmin,
+    limits::parse_network,
     state::State,
     store::{
-        activity::{self, Event, Filter},
+        activity::{self, Action, Event, Filter},
         page::Cursor,
     },
     time::Timestamp,
 };
 
-/// Something that an admin or the operator did.
+/// Something that changed access, or a sign-in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({
+#[schema(as = ActivityEvent, example = json!({
     "id": "019ab300-5e27-7182-9f6c-4d0b8a3e7c51",
     "actorId": "019ab000-2b17-7c8d-9e4f-7a1c3d5b6e80",
     "action": "user-deactivated",
     "subjectId": "019ab2c4-7d10-7a4e-9c3b-2f6e8d0a1b5c",
-    "detail": {"revokeCredentials": false},
+    "detail": {
+        "before": {"deactivated": false},
+        "after": {"deactivated": true},
+        "revokeCredentials": false
+    },
+    "network": "203.0.113.7",
+    "device": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
     "createdAt": "2026-11-24T09:30:00.000Z",
 }))]
-pub struct AuditEvent {
+pub struct EventView {
     /// A UUID.
     #[schema(format = Uuid)]
     id: String,
     /// The user who did it; null for the operator at the command line, whose account on that machine is then in
-    /// `detail`.
+    /// `detail`, and for `sign-in-failed` and `token-rejected`.
     #[schema(required, format = Uuid)]
     actor_id: Option<String>,
     /// What was done.
     action: String,
-    /// The id of the user whom it concerns, or of a job that concerns no user; or `everybody`.
+    /// The id of the user whom it concerns, or of a job that concerns no user; `all-users`; or `unknown-user` if
+    /// there is no such account.
     subject_id: String,
-    /// Details, which depend on the action. Of the operator: `osUser`, and `sudoUser` if it was done with
-    /// sudo.
+    /// Details, which depend on the action: `before` and `after` for changes of a user, `count` for `sign-in-failed`
+    /// and `token-rejected`. Of the operator: `osUser`, and `sudoUser` if it was done with sudo.
     #[schema(value_type = Object)]
     detail: Value,
+    /// The client's network: an IPv4 address, or the /64 of an IPv6 address. Null for the operator, and if the
+    /// server does not keep it.
+    #[schema(required)]
+    network: Option<String>,
+    /// The client's `User-Agent`, if the server keeps it.
+    #[schema(required)]
+    device: Option<String>,
     /// When it was done.
     created_at: Timestamp,
 }
 
-impl From<Event> for AuditEvent {
+impl From<Event> for EventView {
     fn from(event: Event) -> Self {
         Self {
             id: event.id,
@@ -63,18 +80,34 @@ impl From<Event> for AuditEvent {
             action: event.action,
             subject_id: event.subject_id,
             detail: object(&event.detail),
+            network: event.network,
+            device: event.device,
             created_at: event.created_at,
         }
     }
 }
 
-/// Which events.
+/// Which events: those that match all of these.
 #[derive(Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Listing {
+    /// Only those that this user caused.
+    actor_id: Option<Uuid>,
     /// Only those that concern this user.
     subject_id: Option<Uuid>,
+    /// Only those of this action.
+    #[param(inline)]
+    action: Option<Action>,
+    /// Only those from this network: an IP address, or the /64 of an IPv6 address.
+    #[param(value_type = Option<String>, example = "203.0.113.7")]
+    network: Option<Network>,
+    /// Only those at this time or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Only those before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
     /// `nextCursor` of the page before; without it, the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
@@ -88,26 +121,55 @@ pub struct Listing {
     limit: u32,
 }
 
-/// List audit events
+/// The name of a network, to filter by.
+pub struct Network(pub String);
+
+/// The text is neither an IP address nor a network of the log.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("must be an IP address, or the /64 of an IPv6 address")]
+pub struct NoNetwork;
+
+impl FromStr for Network {
+    type Err = NoNetwork;
+
+    fn from_str(text: &str) -> Result<Self, NoNetwork> {
+        parse_network(text).map(Self).ok_or(NoNetwork)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// List activity
 ///
-/// What admins and the operator did, newest first.
+/// Everything that changed access, and sign-ins, newest first. Failed sign-ins and rejected tokens are counted: one
+/// event has the count of a minute.
 #[utoipa::path(
     get,
     path = "/api/admin/activity",
     tag = tag::ADMIN,
     params(Listing),
     responses(
-        (status = 200, description = "A page of events, newest first", body = Page<AuditEvent>)
+        (status = 200, description = "A page of events, newest first", body = Page<EventView>)
     )
 )]
 pub async fn list_activity(
     _: SiteAdmin,
     state: Data<State>,
     ValidQuery(listing): ValidQuery<Listing>,
-) -> Result<Json<Page<AuditEvent>>, Error> {
-    let subject = listing.subject_id.map(|id| id.to_string());
+) -> Result<Json<Page<EventView>>, Error> {
+    let filter = Filter {
+        actor_id: listing.actor_id.map(|id| id.to_string()),
+        subject_id: listing.subject_id.map(|id| id.to_string()),
+        action: listing.action,
+        network: listing.network.map(|Network(name)| name),
+        since: listing.since,
+        until: listing.until,
+    };
     let window = window(listing.cursor, listing.before, listing.limit)?;
-    let filter = Filter { subject_id: subject, ..Filter::default() };
     let page = activity::list(&state.store, filter, window).await?;
-    Ok(Json(Page::of(page, AuditEvent::from)))
+    Ok(Json(Page::of(page, EventView::from)))
 }

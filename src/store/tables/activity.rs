@@ -128,6 +128,17 @@ pub const OS_USER: &str = "osUser";
 /// The member of `detail` with the account that became that user with sudo.
 pub const SUDO_USER: &str = "sudoUser";
 
+/// Who caused an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor<'a> {
+    /// The user with this id.
+    User(&'a str),
+    /// The operator at the command line.
+    Operator,
+    /// A client that was not signed in.
+    Anonymous,
+}
+
 /// A row of `activity`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = activity)]
@@ -233,6 +244,34 @@ impl Event {
             }
         }
         Self::new(None, action, subject_id, &detail, now)
+    }
+
+    /// Returns who did it.
+    #[must_use]
+    pub fn actor(&self) -> Actor<'_> {
+        match &self.actor_id {
+            Some(id) => Actor::User(id),
+            None if self.action.parse().is_ok_and(Action::is_anonymous) => Actor::Anonymous,
+            None => Actor::Operator,
+        }
+    }
+
+    /// Returns what the user whom it concerns may see of it besides its [`actor`](Self::actor), whose id is for admins:
+    /// neither an admin's client nor the operator's account.
+    #[must_use]
+    pub fn for_its_subject(mut self) -> Self {
+        match self.actor() {
+            Actor::User(id) if id == self.subject_id => {}
+            Actor::User(_) => (self.network, self.device) = (None, None),
+            Actor::Operator => {
+                if let Ok(Value::Object(mut detail)) = serde_json::from_str(&self.detail) {
+                    detail.retain(|name, _| ![OS_USER, SUDO_USER].contains(&name.as_str()));
+                    self.detail = Value::Object(detail).to_string();
+                }
+            }
+            Actor::Anonymous => {}
+        }
+        self
     }
 
     /// Returns the operator in words; none for an admin, and for events of versions that did not record it.
