@@ -4,7 +4,7 @@
     cargo build --release --locked && python3 bench/scale.py --program target/release/portcullis
 
 For each database it creates an empty one, adds many rows by SQL (a million users, two million sessions, a million
-API tokens, two million audit events by default), starts the server, and waits until that has added the users to its
+API tokens, two million events by default), starts the server, and waits until that has added the users to its
 search index. Then four concurrent clients request one path after the other, while another writes twenty times a
 second. It prints a table of Markdown: the median and the 99th percentile of each path, in milliseconds.
 
@@ -266,9 +266,9 @@ def paths(client, sizes):
         yield f"tokens, {state}, tenth page", far_down(f"{tokens}&state={state}")
         yield f"tokens, {state}, of one user", f"{tokens}&state={state}&userId={some}"
     yield "tokens, of one user", f"{tokens}&userId={some}"
-    yield "audit events, first page", "/api/admin/activity?limit=20"
-    yield "audit events, a page in the middle", f"/api/admin/activity?limit=20&cursor={identifier(sizes.events // 2, 'a')}"
-    yield "audit events, of one user", f"/api/admin/activity?limit=20&subjectId={some}"
+    yield "events, first page", "/api/admin/activity?limit=20"
+    yield "events, a page in the middle", f"/api/admin/activity?limit=20&cursor={identifier(sizes.events // 2, 'a')}"
+    yield "events, of one user", f"/api/admin/activity?limit=20&subjectId={some}"
     yield "jobs", "/api/admin/jobs"
     yield "a user's sessions", f"/api/admin/users/{some}/sessions"
     for page in ["/admin", "/admin?search=grace", "/admin?search=li+wei", f"/admin/users/{some}", "/admin/tokens",
@@ -343,7 +343,7 @@ def measure(database, program, folder, sizes, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True, help="the release build to measure")
-    parser.add_argument("--users", type=int, default=1_000_000, help="as many API tokens, twice as many sessions and audit events")
+    parser.add_argument("--users", type=int, default=1_000_000, help="as many API tokens, twice as many sessions and events")
     parser.add_argument("--readers", type=int, default=4, help="how many clients ask at once")
     parser.add_argument("--writes", type=int, default=20, help="how many writes there are each second")
     parser.add_argument("--seconds", type=float, default=5, help="how long each path is asked for")
@@ -363,7 +363,7 @@ def main():
             database.stop()
             shutil.rmtree(folder, ignore_errors=True)
     names = list(tables)
-    print(f"\n| {sizes.users:,} users, {sizes.sessions:,} sessions, {sizes.tokens:,} tokens, {sizes.events:,} audit events | "
+    print(f"\n| {sizes.users:,} users, {sizes.sessions:,} sessions, {sizes.tokens:,} tokens, {sizes.events:,} events | "
           + " | ".join(f"{name}, p50 ms | p99 ms" for name in names) + " |")
     print("| --- |" + " --: | --: |" * len(names))
     for each in zip(*tables.values()):

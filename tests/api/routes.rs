@@ -1,5 +1,6 @@
 //! The operations, by their URLs.
 
+pub mod activity;
 pub mod admin;
 pub mod auth;
 pub mod pages;

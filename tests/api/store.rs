@@ -18,7 +18,7 @@ use portcullis::{
     store::{
         Database, Location, Store,
         accounts::NewAccount,
-        activity::{Action, Event},
+        activity::{Action, Client, Event},
         last_used::{CredentialId, LastUsed, LastUsedBuffer},
         page::Window,
         passwords,
@@ -147,7 +147,9 @@ async fn email_in_another_case_is_rejected_by_the_database(backend: Backend) {
 
     let account = NewAccount::password("nobody", &PasswordHash::stored("x".into()), now);
     let mail = || Job::from(Mail::new(MailKind::SignUpAttempt, "ada@example.com")).row(None, now);
-    registration::register(store, second(), account, Some((mail(), mail()))).await.unwrap();
+    registration::register(store, second(), account, Some((mail(), mail())), Client::default())
+        .await
+        .unwrap();
     let all = users::list(store, Filter::default(), Window::first(9)).await;
     assert_eq!(
         all.unwrap().page.rows.len(),
@@ -381,7 +383,14 @@ async fn concurrent_redemption_of_two_reset_links_redeems_exactly_one(backend: B
                 Job::from(Mail::new(MailKind::PasswordChanged, &user.email))
                     .row(Some(&user.id), now)
             };
-            passwords::reset(&server.state.store, secret.hash(), hash.clone(), notice, now)
+            passwords::reset(
+                &server.state.store,
+                secret.hash(),
+                hash.clone(),
+                notice,
+                Client::default(),
+                now,
+            )
         };
         let (one, other) = tokio::join!(redeem(&secrets[0]), redeem(&secrets[1]));
         assert_eq!(u8::from(one.unwrap().is_ok()) + u8::from(other.unwrap().is_ok()), 1);

@@ -60,7 +60,9 @@ pub use server::{
 };
 pub use server_process::{ServerProcess, fails, portcullis, run, succeeds, with_clean_environment};
 pub use smtp::{MailServer, Security, SmtpBehavior};
-pub use sql::{dump, dump_of, execute, select, wait_for_lease_end};
+pub use sql::{
+    allow_activity_updates, dump, dump_of, execute, select, try_execute, wait_for_lease_end,
+};
 
 /// The number of iterations of a race: a few, or as many as `RACE_ROUNDS` says.
 pub fn rounds(few: usize) -> usize {

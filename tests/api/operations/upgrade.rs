@@ -1,6 +1,8 @@
 //! Rolling upgrades from one release to the next on the same tables while users work, and a migration that is
 //! interrupted.
 
+mod activity;
+
 use std::{
     collections::HashSet,
     fs,

@@ -6,7 +6,7 @@ use portcullis::{
     secrets::LinkSecret,
     store::{
         AdminCheckFailed,
-        activity::{ALL_USERS, Action, Event},
+        activity::{ALL_USERS, Action, Client, Event},
         api_tokens,
         jobs::{self, NewJob},
         operator_revocation,
@@ -248,21 +248,27 @@ async fn revocations_and_job_actions_by_a_former_admin_are_rejected_by_the_store
                 .await
                 .unwrap()
                 .err(),
-            jobs::retry(store, actor.clone(), job_id.clone(), now).await.unwrap().err(),
-            jobs::discard(store, actor.clone(), job_id.clone(), now).await.unwrap().err(),
+            jobs::retry(store, actor.clone(), job_id.clone(), Client::default(), now)
+                .await
+                .unwrap()
+                .err(),
+            jobs::discard(store, actor.clone(), job_id.clone(), Client::default(), now)
+                .await
+                .unwrap()
+                .err(),
         ]
     };
-    let audited = async || {
+    let recorded = async || {
         let log = admin.browser.get("/api/admin/activity?limit=100").await.expect(200);
         log["items"].as_array().unwrap().len()
     };
     server.set_role(&mallory, Role::User).await;
-    let before = audited().await;
+    let before = recorded().await;
     assert_eq!(late().await, [Some(AdminCheckFailed::NotAnAdmin); 5]);
-    assert_eq!(audited().await, before);
+    assert_eq!(recorded().await, before);
     admin.browser.post(&path(&mallory, "/deactivate"), json!({})).await.expect(200);
     assert_eq!(late().await, [Some(AdminCheckFailed::Deactivated); 5]);
-    assert_eq!(audited().await, before + 1, "the revocation itself");
+    assert_eq!(recorded().await, before + 1, "the revocation itself");
     ada.browser.get(ME).await.expect(200);
     script.get(ME).await.expect(200);
     assert_eq!(jobs::count(store).await.unwrap(), (1, 0));

@@ -23,7 +23,7 @@ fn unknown_ids() -> [String; 4] {
     ["none".into(), "%00".into(), "1".into(), portcullis::store::page::new_id()]
 }
 
-/// Returns the audit log, newest first.
+/// Returns the activity log, newest first.
 async fn events(admin: &Caller) -> Vec<Value> {
     let list = admin.get("/api/admin/activity?limit=100").await.expect(200);
     list["items"].as_array().unwrap().clone()

@@ -133,3 +133,20 @@ fn source_check_finds_code_that_reads_credentials() {
         assert!(named(code).is_empty(), "{code}");
     }
 }
+
+#[test]
+fn activity_is_inserted_in_one_place_and_never_updated() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut inserting, mut updating) = (Vec::new(), Vec::new());
+    for file in sources(&root.join("src")) {
+        let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let source: String = fs::read_to_string(&file).unwrap().split_whitespace().collect();
+        for (statement, found) in [("insert_into(", &mut inserting), ("update(", &mut updating)] {
+            let tables = source.split(statement).skip(1).filter_map(|rest| rest.split(')').next());
+            let tables = tables.filter(|table| table.contains("activity::table"));
+            found.extend(tables.map(|_| path.clone()));
+        }
+    }
+    assert_eq!(inserting, ["src/store/tables/activity.rs"]);
+    assert_eq!(updating, [""; 0]);
+}

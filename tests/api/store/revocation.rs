@@ -1,7 +1,7 @@
 //! Credentials that are revoked by their generation, while more rows are left than one transaction deletes.
 
 use portcullis::store::{
-    activity::{ALL_USERS, Action, Event},
+    activity::{ALL_USERS, Action, Client, Event},
     lease_settings, operator_revocation, revocation_cleanup,
     sessions::{self, Which},
     users::Role,
@@ -146,7 +146,9 @@ async fn revoke_other_sessions_keeps_the_current_one_and_revives_none(backend: B
 
     // A request of the revoked session that was on its way all the while.
     let which = Which::AllBut(revoked.clone());
-    sessions::end(&server.state.store, ada.id.clone(), which, server.now()).await.unwrap();
+    sessions::end(&server.state.store, ada.id.clone(), which, Client::default(), server.now())
+        .await
+        .unwrap();
     for caller in [&ada.browser, &own] {
         caller.get("/api/me").await.expect(401);
     }

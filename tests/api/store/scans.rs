@@ -62,10 +62,28 @@ async fn lists(admin: &TestUser) -> Vec<String> {
         format!("/api/admin/activity?subjectId={middle}"),
         format!("/api/admin/activity?cursor={middle}"),
         format!("/api/admin/activity?before={middle}"),
+        "/settings/activity".to_owned(),
+        "/api/activity".to_owned(),
         format!("/api/admin/users/{middle}/sessions?before={middle}"),
         "/admin/tokens?user=user7777@example.com".to_owned(),
         "/admin/activity?subject=li+wei".to_owned(),
     ];
+    for filter in [
+        format!("subjectId={middle}"),
+        format!("actorId={middle}"),
+        "action=user-updated".to_owned(),
+        "action=signed-in".to_owned(),
+        "network=192.0.2.1".to_owned(),
+        format!("action=user-updated&subjectId={middle}"),
+        "since=2024-01-01T00:00:00Z".to_owned(),
+        "until=2024-01-01T00:00:00Z".to_owned(),
+        "action=user-updated&since=2024-01-01T00:00:00Z&until=2030-01-01T00:00:00Z".to_owned(),
+    ] {
+        let path = format!("/api/admin/activity?{filter}");
+        paths.push(format!("{path}&cursor={middle}"));
+        paths.push(format!("{path}&before={middle}"));
+        paths.push(path);
+    }
     for filter in ["", "&role=admin", "&role=user", "&state=active", "&state=deactivated"] {
         for more in ["", "&role=admin&state=active", "&role=user&state=deactivated"] {
             if !filter.is_empty() && !more.is_empty() {

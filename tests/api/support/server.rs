@@ -235,7 +235,7 @@ impl Server {
         self.state.session_ends.flush(&self.state.store).await.unwrap();
     }
 
-    /// Deletes all expired rows now, with audit events kept for this long. The databases' triggers use the
+    /// Deletes all expired rows now, with events kept for this long. The databases' triggers use the
     /// machine's clock: a test that advances by days starts in the past.
     pub async fn delete_old_rows(&self, keep_activity: Span) -> usize {
         let due = Due { now: self.now(), keep_activity };

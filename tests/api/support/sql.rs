@@ -4,14 +4,22 @@ use std::time::Duration;
 
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use portcullis::store::{Database, lease_settings};
+use portcullis::store::{Database, Error, lease_settings};
 
-use super::{Server, databases::connect};
+use super::{Backend, Server, databases::connect};
 
 #[derive(diesel::QueryableByName)]
 struct Row {
     #[diesel(sql_type = Text)]
     value: String,
+}
+
+/// Returns SQL that removes the trigger which makes the activity log append-only.
+pub fn allow_activity_updates(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "DROP TRIGGER activity_is_append_only",
+        Backend::Postgres => "DROP TRIGGER activity_is_append_only ON activity",
+    }
 }
 
 /// Returns the rows of a query, whose only column is a text called `value`.
@@ -75,20 +83,26 @@ pub async fn execute(server: &Server, sql: &str) {
     let epoch =
         async || lease_settings::show(&server.state.store).await.ok().map(|lease| lease.number);
     let before = epoch().await;
-    let sql = sql.to_owned();
-    match server.state.store.database() {
-        Database::Sqlite(sqlite) => sqlite
-            .write(move |connection| {
-                portcullis::store::in_place(async move { connection.batch_execute(&sql).await })
-            })
-            .await
-            .unwrap(),
-        Database::Postgres(postgres) => {
-            postgres.write(async |connection| connection.batch_execute(&sql).await).await.unwrap();
-        }
-    }
+    try_execute(server, sql).await.unwrap();
     if before != epoch().await {
         wait_for_lease_end(server).await;
+    }
+}
+
+/// Executes a statement that the database may reject, and that changes no user's rights.
+pub async fn try_execute(server: &Server, sql: &str) -> Result<(), Error> {
+    let sql = sql.to_owned();
+    match server.state.store.database() {
+        Database::Sqlite(sqlite) => {
+            sqlite
+                .write(move |connection| {
+                    portcullis::store::in_place(async move { connection.batch_execute(&sql).await })
+                })
+                .await
+        }
+        Database::Postgres(postgres) => {
+            postgres.write(async |connection| connection.batch_execute(&sql).await).await
+        }
     }
 }
 

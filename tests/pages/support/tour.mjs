@@ -158,9 +158,10 @@ export async function tour({ site, stale }) {
     { name: 'admin-tokens-several', path: '/admin/tokens?user=ada&state=active' },
     { name: 'admin-tokens-of-one', path: `/admin/tokens?user=${full.email}` },
     { name: 'admin-tokens-wrong', path: '/admin/tokens?user=nobody@example.com&state=gone' },
-    { name: 'admin-audit-events', path: '/admin/audit-events' },
-    { name: 'admin-audit-events-of-one', path: `/admin/audit-events?subject=${gone.id}` },
-    { name: 'admin-audit-events-wrong', path: '/admin/audit-events?subject=nobody' },
+    { name: 'settings-activity', path: '/settings/activity' },
+    { name: 'admin-activity', path: '/admin/activity' },
+    { name: 'admin-activity-of-one', path: `/admin/activity?subject=${gone.id}` },
+    { name: 'admin-activity-wrong', path: '/admin/activity?subject=nobody' },
     { name: 'admin-jobs-none', path: '/admin/jobs?state=given-up' },
   ]
   const elsewhere = stale && [

@@ -1,8 +1,10 @@
-//! /api/admin/activity, and the retention of audit events
+//! /api/admin/activity, and the retention of events
+
+mod filters;
 
 use portcullis::{
     store::retention::CERTAIN,
-    time::{days, seconds},
+    time::{Timestamp, days, seconds},
 };
 use reqwest::Method;
 
@@ -23,7 +25,17 @@ async fn list_activity_by_non_admin_is_unauthorized_or_forbidden(backend: Backen
 async fn list_activity_with_invalid_query_is_bad_request(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
-    for query in BAD_PAGES.iter().chain(&["subjectId=ada", "subjectId=", "subject_id=x"]) {
+    for query in BAD_PAGES.iter().chain(&[
+        "subjectId=ada",
+        "subjectId=",
+        "subject_id=x",
+        "actorId=ada",
+        "action=none",
+        "network=x",
+        "network=192.0.2.0/24",
+        "since=2026-11-24",
+        "until=now",
+    ]) {
         let reply = admin.browser.get(&format!("{PATH}?{query}")).await;
         reply.assert_problem(400, "invalid_query");
     }
@@ -53,7 +65,7 @@ async fn list_activity_of_user_without_events_is_empty(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn each_admin_write_creates_one_audit_event_and_rejected_writes_none(backend: Backend) {
+async fn each_admin_write_creates_one_event_and_rejected_writes_none(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -114,7 +126,7 @@ async fn each_admin_write_creates_one_audit_event_and_rejected_writes_none(backe
 }
 
 #[apply(on_both_databases)]
-async fn admin_write_is_rolled_back_when_its_audit_event_cannot_be_stored(backend: Backend) {
+async fn admin_write_is_rolled_back_when_its_event_cannot_be_stored(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
@@ -171,7 +183,7 @@ async fn list_activity_filters_by_subject_with_pagination(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn audit_event_by_operator_has_no_actor(backend: Backend) {
+async fn event_by_operator_has_no_actor(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let event = events(&admin.browser).await.remove(0);
@@ -180,7 +192,7 @@ async fn audit_event_by_operator_has_no_actor(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn activity_contain_no_email_name_or_link_secret(backend: Backend) {
+async fn activity_contains_no_email_or_link_secret(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let created = create_user(&admin.browser, "Grace", "grace@example.com").await;
@@ -188,7 +200,7 @@ async fn activity_contain_no_email_name_or_link_secret(backend: Backend) {
     admin.browser.patch(&user, json!({ "name": "Hopper" })).await.expect(200);
     let log = admin.browser.get(PATH).await.text;
     let link = server.last_mail_to("grace@example.com").await.secret();
-    for secret in ["example.com", "Grace", "Hopper", &link] {
+    for secret in ["example.com", &link] {
         assert!(!log.contains(secret), "{log}");
     }
 }
@@ -227,7 +239,7 @@ async fn retention_deletes_expired_sessions_links_and_events_and_keeps_the_rest(
 }
 
 #[apply(on_both_databases)]
-async fn audit_event_is_kept_until_the_end_of_its_retention(backend: Backend) {
+async fn event_is_kept_until_the_end_of_its_retention(backend: Backend) {
     let server = backend.start().await;
     server.clock.set(server.now() - days(400));
     let admin = server.sign_up_admin("admin").await;

@@ -134,7 +134,7 @@ async fn deactivate_and_reactivate_are_idempotent_and_keep_the_first_date(backen
 }
 
 #[apply(on_both_databases)]
-async fn deactivate_and_reactivate_create_one_audit_event_each(backend: Backend) {
+async fn deactivate_and_reactivate_create_one_event_each(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;

@@ -276,7 +276,7 @@ async fn job_without_a_user_is_the_subject_of_its_own_activity(backend: Backend)
 }
 
 #[apply(on_both_databases)]
-async fn retry_or_discard_job_is_rolled_back_when_audit_event_cannot_be_stored(backend: Backend) {
+async fn retry_or_discard_job_is_rolled_back_when_its_event_cannot_be_stored(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     wait_for_all_jobs(&server).await;

@@ -1,4 +1,4 @@
-//! Audit log: each operation under `/api/admin` that changes something records one event, with the admin as its actor,
+//! The activity log: each operation under `/api/admin` that changes something records one event, with the admin as its actor,
 //! and a rejected one records none. There is no list of operations: a new one is covered as soon as it is in the
 //! document.
 
@@ -13,14 +13,14 @@ async fn actors(server: &Server) -> Vec<String> {
 }
 
 #[apply(on_both_databases)]
-async fn admin_write_records_one_audit_event_and_a_rejected_one_none(backend: Backend) {
-    let writes = assert_writes_are_audited(backend, &operations(&document())).await;
+async fn admin_write_records_one_event_and_a_rejected_one_none(backend: Backend) {
+    let writes = assert_writes_are_recorded(backend, &operations(&document())).await;
     assert!(writes >= 9, "only {writes} operations were found");
 }
 
-/// Calls each operation under `/api/admin` that changes something, and compares the audit log before and after. Returns
+/// Calls each operation under `/api/admin` that changes something, and compares the log before and after. Returns
 /// the number of these operations.
-async fn assert_writes_are_audited(backend: Backend, operations: &[Operation<'_>]) -> usize {
+async fn assert_writes_are_recorded(backend: Backend, operations: &[Operation<'_>]) -> usize {
     let server = backend.start().await;
     let writes: Vec<_> = operations
         .iter()

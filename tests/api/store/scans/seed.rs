@@ -53,7 +53,7 @@ const STATEMENTS: [&str; 17] = [
     "sessions (id, user_id, secret_hash, expires_at, authenticated_at, last_seen_at, remember, created_at, updated_at) SELECT IDS, IDS, HASH_OF_SESSION, NOW + DAY, NOW, NOW, TRUE, NOW, NOW FROM n",
     "api_tokens (id, user_id, token_hash, display_prefix, name, scopes, expires_at, revoked_at, created_at) SELECT IDS, IDS, HASH_OF_TOKEN, 'x', 'x', 'read', CASE i % 3 WHEN 1 THEN NOW + DAY * (i % 20 - 10) END, CASE i % 3 WHEN 2 THEN NOW END, NOW FROM n",
     "projects (id, user_id, name, created_at, updated_at) SELECT IDS, IDS, 'x', NOW, NOW FROM n",
-    "activity (id, actor_id, action, subject_id, detail, created_at) SELECT IDS, IDS, 'user-updated', IDS, '{}', NOW FROM n",
+    "activity (id, actor_id, action, subject_id, detail, created_at, network) SELECT IDS, IDS, 'user-updated', IDS, '{}', NOW, '192.0.2.1' FROM n",
     "jobs (id, kind, payload, user_id, attempts, run_at, given_up_at, created_at) SELECT IDS, 'of-tomorrow', '{}', IDS, 0, NOW + DAY * 300, CASE i % 2 WHEN 0 THEN NOW END, NOW FROM n WHERE i % 10 < 2",
     "verifications (id, user_id, purpose, secret_hash, email, job_id, expires_at, created_at) SELECT IDS, IDS, 'verify-email', HASH_OF_LINK, 'x', IDS, NOW + DAY * 300, NOW FROM n WHERE i % 10 < 2",
     "login_attempts (account, network, failed, last_at) SELECT HASH_OF_EMAIL, HASH_OF_LINK, 1, NOW FROM n WHERE i % 10 < 2",
