@@ -143,7 +143,8 @@ async fn attempt(
         Verdict::Right => None,
         Verdict::RightButOutdated(password) => Some(state.hashing.hash_again(password).await?),
     };
-    let attempt = PasswordSignIn { user_id: user.id.clone(), verified: credential, rehashed, request };
+    let attempt =
+        PasswordSignIn { user_id: user.id.clone(), verified: credential, rehashed, request };
     Ok(sign_in::sign_in_with_password(&state.store, attempt, state.clock.now()).await?)
 }
 
