@@ -4,27 +4,21 @@
 //! retention deletes.
 
 mod id;
+mod list;
 pub mod rejections;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::{
     scope::read_by_name,
-    store::{
-        Error, Store,
-        engine::{
-            page::{Page, Window, load_window},
-            unreadable::OrEmpty,
-        },
-        list_query,
-        schema::activity,
-    },
+    store::{engine::unreadable::OrEmpty, schema::activity},
     time::Timestamp,
 };
+
+pub use list::{Filter, list};
 
 /// The subject of an event that concerns all users at once.
 pub const ALL_USERS: &str = "all-users";
@@ -301,52 +295,3 @@ macro_rules! record_tx {
 }
 
 pub(in crate::store) use record_tx;
-
-/// Which events to list: those that match all of these.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only those of this actor.
-    pub actor_id: Option<String>,
-    /// Only those with this subject.
-    pub subject_id: Option<String>,
-    /// Only those of this action.
-    pub action: Option<Action>,
-    /// Only those from this network.
-    pub network: Option<String>,
-    /// Only those from this time on.
-    pub since: Option<Timestamp>,
-    /// Only those before this time.
-    pub until: Option<Timestamp>,
-}
-
-/// A page of events, newest first.
-///
-/// # Errors
-/// As every query: see [`Error`].
-pub async fn list(store: &Store, filter: Filter, window: Window) -> Result<Page<Event>, Error> {
-    let wanted = window.clone();
-    let rows = list_query!(store, |conn| {
-        let mut query = activity::table.select(Event::as_select()).into_boxed::<Backend>();
-        if let Some(actor_id) = &filter.actor_id {
-            query = query.filter(activity::actor_id.eq(actor_id));
-        }
-        if let Some(subject_id) = &filter.subject_id {
-            query = query.filter(activity::subject_id.eq(subject_id));
-        }
-        if let Some(action) = filter.action {
-            query = query.filter(activity::action.eq(<&'static str>::from(action)));
-        }
-        if let Some(network) = &filter.network {
-            query = query.filter(activity::network.eq(network));
-        }
-        // By the ids, which begin with the time, so that the index of another filter serves the period too.
-        if let Some(since) = filter.since {
-            query = query.filter(activity::id.ge(id::first(since)));
-        }
-        if let Some(until) = filter.until {
-            query = query.filter(activity::id.lt(id::first(until)));
-        }
-        load_window!(conn, query, activity::id, &wanted)
-    })?;
-    Ok(window.page(rows, |event| &event.id))
-}

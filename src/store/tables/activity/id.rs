@@ -7,8 +7,8 @@ use uuid::Builder;
 
 use crate::time::Timestamp;
 
-/// How many events this process has created. It keeps events of one instant in their order.
-static CREATED: AtomicU32 = AtomicU32::new(0);
+/// The number of the next event of this process. It keeps events of one instant in their order.
+static CREATED: AtomicU32 = AtomicU32::new(1);
 
 /// Returns a new id for an event of this time.
 pub(super) fn new(at: Timestamp) -> String {
@@ -18,7 +18,7 @@ pub(super) fn new(at: Timestamp) -> String {
     with_tail(at, (number << 30 | random).to_be_bytes())
 }
 
-/// Returns the id at which events of this time begin.
+/// Returns the id that all events of this time follow.
 pub(super) fn first(at: Timestamp) -> String {
     with_tail(at, [0; 8])
 }
