@@ -49,7 +49,6 @@ pub struct OwnEventView {
     /// A UUID.
     #[schema(format = Uuid)]
     id: String,
-    /// Who did it.
     #[schema(inline)]
     actor: ActorView,
     /// What was done.

@@ -67,6 +67,7 @@ async fn rejected_tokens_are_counted_by_owner_and_written_as_one_event(backend: 
     let server = backend.start().await;
     server.clock.set(server.now() - days(10));
     let ada = server.sign_up("ada").await;
+    let valid = ada.token(&["read"]).await;
     let expired = ada.create_token(json!({ "name": "x", "expiresInDays": 1 })).await;
     let revoked = ada.create_token(json!({ "name": "y" })).await;
     let path = format!("/api/tokens/{}", revoked["id"].as_str().unwrap());
@@ -91,7 +92,7 @@ async fn rejected_tokens_are_counted_by_owner_and_written_as_one_event(backend: 
     assert_eq!(counts(&server, "token-rejected").await, expected);
     // Neither an anonymous request nor a valid token is one.
     server.anonymous.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
-    ada.token(&["read"]).await.get("/api/me").await.expect(200);
+    valid.get("/api/me").await.expect(200);
     flush(&server).await.unwrap();
     assert_eq!(counts(&server, "token-rejected").await, expected);
 }

@@ -135,18 +135,26 @@ async fn deactivate_and_reactivate_are_idempotent_and_keep_the_first_date(backen
 
 #[apply(on_both_databases)]
 async fn deactivate_and_reactivate_create_one_event_each(backend: Backend) {
+    let changed = |before: bool, after: bool, revoked: Option<bool>| {
+        let (before, after) = (json!({ "deactivated": before }), json!({ "deactivated": after }));
+        let mut detail = json!({ "before": before, "after": after });
+        if let Some(revoked) = revoked {
+            detail["revokeCredentials"] = revoked.into();
+        }
+        detail
+    };
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let [deactivate, reactivate] = status_paths(&ada);
     for (path, body, action, detail) in [
-        (&deactivate, json!({}), "user-deactivated", json!({ "revokeCredentials": false })),
-        (&reactivate, json!({}), "user-reactivated", json!({})),
+        (&deactivate, json!({}), "user-deactivated", changed(false, true, Some(false))),
+        (&reactivate, json!({}), "user-reactivated", changed(true, false, None)),
         (
             &deactivate,
             json!({ "revokeCredentials": true }),
             "user-deactivated",
-            json!({ "revokeCredentials": true }),
+            changed(false, true, Some(true)),
         ),
     ] {
         server.advance(seconds(1));
@@ -163,6 +171,8 @@ async fn deactivate_and_reactivate_create_one_event_each(backend: Backend) {
                 "action": action,
                 "subjectId": ada.id,
                 "detail": detail,
+                "network": "127.0.0.1",
+                "device": null,
                 "createdAt": server.now().to_string(),
             })
         );
