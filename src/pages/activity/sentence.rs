@@ -77,7 +77,11 @@ pub(super) fn sentence(
         }
         Action::PasswordReset => Sentence::alone("set a password with a mailed link"),
         Action::PasswordSet => Sentence::about("set the password of"),
-        Action::EmailVerified => Sentence::alone(&format!("confirmed {their} email")),
+        Action::EmailVerified => {
+            let revoked = detail.take("credentialsRevoked") == Some(Value::Bool(true));
+            let rest = if revoked { "and ended all earlier sessions and tokens" } else { "" };
+            Sentence::alone(&format!("confirmed {their} email")).then(rest)
+        }
         Action::EmailChangeRequested => {
             Sentence::alone(&format!("requested a change of {their} email"))
         }

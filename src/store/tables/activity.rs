@@ -3,21 +3,20 @@
 //! It is append-only: `record_tx!` is the only insertion, no statement updates a row (a trigger rejects that), and only
 //! retention deletes.
 
+mod action;
 mod id;
 mod list;
 pub mod rejections;
 
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
-use strum::{EnumString, IntoStaticStr, VariantArray};
-use utoipa::ToSchema;
 
 use crate::{
-    scope::read_by_name,
     store::{engine::unreadable::OrEmpty, schema::activity},
     time::Timestamp,
 };
 
+pub use action::Action;
 pub use list::{Filter, list};
 
 /// The subject of an event that concerns all users at once.
@@ -25,79 +24,6 @@ pub const ALL_USERS: &str = "all-users";
 
 /// The subject of an event for which no account is known, such as a sign-in with an email that no account has.
 pub const UNKNOWN_USER: &str = "unknown-user";
-
-/// What was done.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, ToSchema,
-)]
-#[strum(serialize_all = "kebab-case")]
-#[schema(rename_all = "kebab-case")]
-pub enum Action {
-    /// A user signed up.
-    SignedUp,
-    /// A user signed in.
-    SignedIn,
-    /// A user signed out.
-    SignedOut,
-    /// Sign-ins failed. Clients that are not signed in cause these, so they are counted, and one event has the count.
-    SignInFailed,
-    /// The first admin was created with a setup link.
-    FirstAdminCreated,
-    /// An admin or the operator created a user.
-    UserCreated,
-    /// A user's name or role was changed.
-    UserUpdated,
-    /// A user was deactivated.
-    UserDeactivated,
-    /// A user was reactivated.
-    UserReactivated,
-    /// A user deleted their account.
-    UserDeleted,
-    /// A user changed their password.
-    PasswordChanged,
-    /// A user set a password with a mailed link.
-    PasswordReset,
-    /// The operator set a user's password.
-    PasswordSet,
-    /// A user confirmed their email.
-    EmailVerified,
-    /// A user requested a change of their email.
-    EmailChangeRequested,
-    /// A user's email was changed.
-    EmailChanged,
-    /// The operator ended a user's wait after failed sign-ins.
-    LoginUnlocked,
-    /// All sessions of a user, or of all users, were revoked.
-    SessionsEnded,
-    /// One session was revoked.
-    SessionEnded,
-    /// A token was created.
-    TokenCreated,
-    /// One token was revoked.
-    TokenRevoked,
-    /// All tokens of a user, or of all users, were revoked.
-    TokensRevoked,
-    /// Tokens were rejected. As with failed sign-ins, one event has their count.
-    TokenRejected,
-    /// A user was sent an invitation, a verification or a password reset.
-    MailSent,
-    /// A job was made due again.
-    JobRetried,
-    /// A job was discarded.
-    JobDiscarded,
-    /// The operator confirmed the clock after it had jumped.
-    ClockConfirmed,
-}
-
-read_by_name!(Action);
-
-impl Action {
-    /// Whether clients that are not signed in cause it, so that its events have no actor.
-    #[must_use]
-    pub fn is_anonymous(self) -> bool {
-        matches!(self, Self::SignInFailed | Self::TokenRejected)
-    }
-}
 
 /// The client that an event came from, as far as the log keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
 use crate::{
     secrets::LinkHash,
@@ -107,7 +108,8 @@ pub async fn verify(
         };
         diesel::insert_into(used_links::table).values(&confirming).execute(conn).await?;
         if !verification.changes_email() {
-            if followed.may_be_another_person(&user) {
+            let revoked = followed.may_be_another_person(&user);
+            if revoked {
                 next_generation_tx!(conn, &user.id, session_generation, token_generation);
                 remove_sessions_tx!(conn, &user.id, now);
                 mark_tokens_revoked_tx!(conn, &user.id, now);
@@ -116,7 +118,9 @@ pub async fn verify(
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))
                 .execute(conn)
                 .await?;
-            let event = Event::of_user(&user.id, Action::EmailVerified, &client, now);
+            let detail = if revoked { json!({ "credentialsRevoked": true }) } else { json!({}) };
+            let event =
+                Event::of_user(&user.id, Action::EmailVerified, &client, now).with_detail(detail);
             record_tx!(conn, &event);
             return Ok(Ok(Verified::Present));
         }

@@ -143,6 +143,22 @@ async fn own_operation_that_changes_access_records_one_event(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
+async fn event_of_email_confirmed_by_get_says_that_credentials_were_revoked(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    let secret = server.last_mail_to(&ada.email).await.secret();
+    let path = format!("/api/auth/verify-email?token={secret}");
+    server.anonymous.get(&path).await.expect(200);
+    let browser = server.sign_in(&ada).await;
+    let event = own(&browser).await.remove(0);
+    assert_eq!(event["action"], "email-verified");
+    assert_eq!(event["detail"], json!({ "credentialsRevoked": true }));
+    let page = browser.navigate("/settings/activity").await.text;
+    let sentence = "You confirmed your email and ended all earlier sessions and tokens";
+    assert!(page.contains(sentence), "{page}");
+}
+
+#[apply(on_both_databases)]
 async fn own_operation_is_rolled_back_when_its_event_cannot_be_stored(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
