@@ -208,14 +208,14 @@ impl Server {
         if let Err(fault) = state.last_used.flush(&state.store).await {
             tracing::warn!(%fault, "the last use of credentials could not be written");
         }
-        // Without a timeout of its own, as nothing else has these counts.
-        if let Err(fault) = state.rejections.flush(&state.store, state.clock.now()).await {
-            tracing::warn!(%fault, "counts of failed sign-ins and rejected tokens could not be written");
-        }
         // What is not written by then is recorded again at the next use, and the other instances count this one
-        // as running for a little longer.
+        // as running for a little longer. Only the counts of rejections are lost, as by a crash.
         let last_writes = async {
-            tokio::join!(state.session_ends.flush(&state.store), state.key_check.stop(&state.store))
+            tokio::join!(
+                state.session_ends.flush(&state.store),
+                state.key_check.stop(&state.store),
+                state.rejections.write(&state.store, &state.clock)
+            )
         };
         let _ = tokio::time::timeout(FINAL_WRITES_TIMEOUT, last_writes).await;
         output::report();

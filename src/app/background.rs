@@ -40,9 +40,7 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
             }
         }),
         every(REJECTIONS_INTERVAL, stop, async || {
-            if let Err(fault) = state.rejections.flush(&state.store, state.clock.now()).await {
-                tracing::warn!(%fault, "counts of failed sign-ins and rejected tokens could not be written");
-            }
+            state.rejections.write(&state.store, &state.clock).await;
         }),
         every(key_check::INTERVAL, stop, async || {
             state.key_check.repeat(&state.store, &state.clock).await;

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{Action, Client, Event, UNKNOWN_USER, record_tx};
 use crate::{
     store::{Error, Store, maintenance_transaction, schema::activity},
-    time::Timestamp,
+    time::{Clock, Timestamp},
 };
 
 /// How many combinations of action, account and network are counted between two flushes. All others are counted
@@ -65,6 +65,13 @@ impl Rejections {
             key = Key { action, user_id: None, network: None, overflow: true };
         }
         pending.counts.entry(key).or_insert(Count { number: 0, since: now }).number += 1;
+    }
+
+    /// Writes the counts; a failure is logged.
+    pub async fn write(&self, store: &Store, clock: &Clock) {
+        if let Err(fault) = self.flush(store, clock.now()).await {
+            tracing::warn!(%fault, "counts of failed sign-ins and rejected tokens could not be written");
+        }
     }
 
     /// Writes the counts, as one event for each.
