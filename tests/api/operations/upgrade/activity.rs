@@ -42,7 +42,7 @@ async fn migration_keeps_earlier_events_and_down_restores_them(backend: Backend)
     tables.execute(&migration(backend, "up")).await;
     assert_eq!(tables.shape().await.into_iter().collect::<BTreeSet<_>>(), shape);
 
-    let server = Server::on(&url, home, &[]).await;
+    let server = Server::on(&url, TempDir::new().unwrap(), &[]).await;
     let admin = server.sign_up_admin("admin").await;
     let log = admin.browser.get("/api/admin/activity?limit=100").await.expect(200);
     let old: Vec<Value> = log["items"]

@@ -261,7 +261,7 @@ async fn discard_job_stops_its_email_from_being_sent(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
-async fn job_without_a_user_is_the_subject_of_its_own_activity(backend: Backend) {
+async fn job_without_a_user_is_the_subject_of_its_own_events(backend: Backend) {
     let server = backend.start().await;
     let admin = server.sign_up_admin("admin").await;
     let id = add_foreign(&server, "foreign").await;
