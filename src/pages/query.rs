@@ -54,14 +54,14 @@ impl FilterQuery {
     }
 
     /// Returns a field whose text means a value.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Text<T> {
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Parsed<T> {
         let text = self.text(name).to_owned();
         let (value, error) = match text.parse() {
             _ if text.is_empty() => (None, String::new()),
             Ok(value) => (Some(value), String::new()),
             Err(error) => (None, format!("This {error}.")),
         };
-        Text { text, value, error }
+        Parsed { text, value, error }
     }
 
     /// Returns a field with fixed choices.
@@ -78,7 +78,7 @@ impl FilterQuery {
 }
 
 /// A field of text: what was entered, what it means, and an error message, which is empty if there is none.
-pub(super) struct Text<T> {
+pub(super) struct Parsed<T> {
     pub text: String,
     pub value: Option<T>,
     pub error: String,

@@ -12,7 +12,7 @@ use crate::{
     pages::{
         activity::{Entry, Reader, in_words},
         frame::{Frame, html},
-        query::{Choice, FilterQuery, List, Pager, Text},
+        query::{Choice, FilterQuery, List, Pager, Parsed},
     },
     state::State,
     store::{
@@ -35,9 +35,9 @@ struct EventList {
     actor: UserField,
     action: Choice<Action>,
     actions: Vec<(&'static str, String)>,
-    network: Text<Network>,
-    since: Text<Date>,
-    until: Text<Date>,
+    network: Parsed<Network>,
+    since: Parsed<Date>,
+    until: Parsed<Date>,
     /// Whether a field is invalid: that must not show everything.
     is_wrong: bool,
     is_filtered: bool,
@@ -54,8 +54,9 @@ pub(in crate::pages) async fn activity(
     let subject = UserField::read(&state.store, query.text("subject")).await?;
     let actor = UserField::read(&state.store, query.text("actor")).await?;
     let action: Choice<Action> = query.choice("action");
-    let network: Text<Network> = query.parsed("network");
-    let (since, until): (Text<Date>, Text<Date>) = (query.parsed("since"), query.parsed("until"));
+    let network: Parsed<Network> = query.parsed("network");
+    let (since, until): (Parsed<Date>, Parsed<Date>) =
+        (query.parsed("since"), query.parsed("until"));
     let errors =
         [&subject.error, &actor.error, &action.error, &network.error, &since.error, &until.error];
     let is_wrong = errors.iter().any(|error| !error.is_empty());
