@@ -56,6 +56,7 @@ pub(crate) use rate_limit::add_rate_limit_headers;
 pub use rejection::{fail_closed_without_gate, is_navigation};
 
 pub use log_identity::{LogIdentity, log_identity, session_of};
+pub use origin::verify_origin;
 pub use session::Session;
 
 use bearer::Authorization;

@@ -56,6 +56,7 @@ pages! {
     "/reset-password" => account::reset_password,
     "/verify-email" => account::verify_email,
     "/delete-account" => account::delete_account,
+    "/magic-link" => account::magic_link,
     "/setup" => account::setup,
     "/dashboard" => account::dashboard,
     "/settings" => settings::settings,

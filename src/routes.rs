@@ -62,11 +62,21 @@ table! {
     // Behind the gate.
     gated {
         auth::sign_up::sign_up_email [
-            SignUpClosed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
+            SignUpClosed, EmailDomainNotAllowed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
         ],
         auth::sign_in::sign_in_email [
             InvalidEmail, PasswordTooLong, InvalidCallbackUrl, InvalidEmailOrPassword, UserDeactivated,
             EmailNotVerified, Busy
+        ],
+        auth::magic_link::request_magic_link [
+            InvalidCallbackUrl, InvalidNewUserCallbackUrl, InvalidErrorCallbackUrl
+        ],
+        auth::magic_link::use_magic_link [
+            InvalidCallbackUrl, InvalidNewUserCallbackUrl, MAGIC_LINK
+        ],
+        auth::magic_link::follow_magic_link [
+            InvalidCallbackUrl, InvalidNewUserCallbackUrl, InvalidErrorCallbackUrl, InvalidOrigin,
+            MissingOrNullOrigin, MAGIC_LINK
         ],
         auth::sign_out::sign_out,
         auth::sessions::get_session,

@@ -44,7 +44,8 @@ pub use error::Error;
 pub use location::Location;
 pub use tables::{
     accounts, activity, admin_write::AdminCheckFailed, api_tokens, declared_constraints, jobs,
-    login_attempts, projects, rate_limits, sessions, signing_keys, users, verifications,
+    login_attempts, projects, rate_limits, sessions, sign_up_links, signing_keys, users,
+    verifications,
 };
 pub use workflows::{
     account_deletion, email_change, first_admin, operator_revocation, passwords, registration,

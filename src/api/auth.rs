@@ -7,6 +7,7 @@ pub mod accounts;
 mod callback;
 pub mod deletion;
 pub mod email;
+pub mod magic_link;
 mod mailbox;
 pub mod ok;
 pub mod password_reset;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Secret, TokenPrefixes, cores, parse};
-use crate::secrets::HashCost;
+use super::{List, Secret, TokenPrefixes, cores, parse};
+use crate::{error::Code, secrets::HashCost};
 
 /// The settings under the heading "Accounts and credentials" of `--help`.
 #[derive(Args, Clone, Debug)]
@@ -44,6 +44,17 @@ pub struct AccountSettings {
         global = true
     )]
     pub sign_up: SignUp,
+
+    /// The domains of emails that may sign up, separated by commas; by default, any. An admin can create an account
+    /// for any email
+    #[arg(
+        long,
+        env = "PORTCULLIS_SIGN_UP_DOMAINS",
+        value_name = "DOMAINS",
+        value_parser = parse::domains,
+        global = true
+    )]
+    pub sign_up_domains: Option<List<String>>,
 
     /// Whether users must confirm their email before they can sign in
     #[arg(
@@ -123,6 +134,31 @@ pub enum EmailVerification {
 }
 
 impl AccountSettings {
+    /// Returns whether visitors may sign up.
+    #[must_use]
+    pub fn sign_up_is_open(&self) -> bool {
+        self.sign_up == SignUp::Open
+    }
+
+    /// Checks that a visitor with this email may sign up.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_sign_up(&self, email: &str) -> Result<(), Code> {
+        if !self.sign_up_is_open() {
+            return Err(Code::SignUpClosed);
+        }
+        let domain = email.rsplit('@').next().unwrap_or_default();
+        let is_listed = |domains: &List<String>| {
+            domains.iter().any(|listed| listed.eq_ignore_ascii_case(domain))
+        };
+        if self.sign_up_domains.as_ref().is_none_or(is_listed) {
+            Ok(())
+        } else {
+            Err(Code::EmailDomainNotAllowed)
+        }
+    }
+
     /// Returns how many passwords are hashed at the same time.
     #[must_use]
     pub fn hash_concurrency(&self) -> usize {

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{ParseError, Url};
 
 use super::List;
-use crate::site;
+use crate::{fields, site};
 
 /// A setting that must not be revealed by accident: `Debug` does not show it.
 #[derive(Clone)]
@@ -194,6 +194,16 @@ fn refuse_pattern(text: &str) -> Result<(), String> {
         return Err("must name one host, not a pattern".into());
     }
     Ok(())
+}
+
+/// Parses the domains of emails.
+pub(super) fn domains(text: &str) -> Result<List<String>, &'static str> {
+    const SHAPE: &str = "must be domains as in an email after the @, such as example.com";
+    let domains = List::parse(text, |domain| match fields::email(&format!("user@{domain}")) {
+        Ok(()) => Ok(domain.to_lowercase()),
+        Err(_) => Err(SHAPE),
+    })?;
+    if domains.is_empty() { Err(SHAPE) } else { Ok(domains) }
 }
 
 pub(super) fn login_url(text: &str) -> Result<String, String> {

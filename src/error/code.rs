@@ -92,6 +92,9 @@ codes! {
     SignUpClosed: BAD_REQUEST, "EMAIL_PASSWORD_SIGN_UP_DISABLED",
         "Sign-up is closed here. Ask an admin for an account.",
         "The setting PORTCULLIS_SIGN_UP is `closed`: an admin creates the accounts.";
+    NewUserSignUpDisabled: BAD_REQUEST, "new_user_signup_disabled",
+        "Sign-up is closed here. Ask an admin for an account.",
+        "The link or the identity provider would have created an account, and the setting PORTCULLIS_SIGN_UP is `closed`.";
     EmailCannotBeUpdated: BAD_REQUEST, "EMAIL_CAN_NOT_BE_UPDATED",
         "Change the email with change-email.",
         "Leave `email` out here; `POST /api/auth/change-email` mails a link to the new one.";
@@ -125,6 +128,9 @@ codes! {
     EmailLinkExpired: UNAUTHORIZED, "TOKEN_EXPIRED",
         "This link has expired. Request a new one.",
         "A link that confirms an email works for an hour. Request another.";
+    SignInLinkExpired: UNAUTHORIZED, "TOKEN_EXPIRED",
+        "This link has expired. Request a new one.",
+        "A link that signs in works for five minutes. Request another.";
     TokenMalformed: UNAUTHORIZED, "token_malformed",
         "This token is malformed: its checksum does not match. Check that it was copied completely.",
         "The token was cut off or changed on its way. The database was not asked.";
@@ -164,6 +170,15 @@ codes! {
     CrossSiteNavigation: FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
         "Another site may not sign you in here.",
         "Signing in or up by a form on another site is refused (login CSRF).";
+    EmailDomainNotAllowed: FORBIDDEN, "email_domain_not_allowed",
+        "Only emails of certain domains may sign up here.",
+        "The setting PORTCULLIS_SIGN_UP_DOMAINS lists the domains. An admin can create an account for another email.";
+    InvalidNewUserCallbackUrl: FORBIDDEN, "INVALID_NEW_USER_CALLBACK_URL",
+        "The newUserCallbackURL is not a path here or on a trusted origin.",
+        "Send a path such as `/welcome`, or add the page's origin to PORTCULLIS_TRUSTED_ORIGINS.";
+    InvalidErrorCallbackUrl: FORBIDDEN, "INVALID_ERROR_CALLBACK_URL",
+        "The errorCallbackURL is not a path here or on a trusted origin.",
+        "Send a path such as `/login`, or add the page's origin to PORTCULLIS_TRUSTED_ORIGINS.";
     InvalidCallbackUrl: FORBIDDEN, "INVALID_CALLBACK_URL",
         "callbackURL must be a path here or on a trusted origin.",
         "Send a path that begins with a single `/`, or a URL whose origin is in PORTCULLIS_TRUSTED_ORIGINS.";
@@ -237,6 +252,15 @@ impl Code {
         Self::EmailLinkExpired,
         Self::UserDeactivated,
         Self::UserAlreadyExists,
+    ];
+
+    /// The codes with which a mailed link to sign in can be rejected.
+    pub const MAGIC_LINK: [Self; 5] = [
+        Self::InvalidEmailLink,
+        Self::SignInLinkExpired,
+        Self::UserDeactivated,
+        Self::EmailNotVerified,
+        Self::NewUserSignUpDisabled,
     ];
 
     /// Returns the code with this name; the first, if several have it.

@@ -16,6 +16,7 @@ use crate::{
     state::State,
     store::{
         jobs::JobRow,
+        sign_up_links::{self, SignUpLink},
         users,
         verifications::{self, NewVerification, Purpose},
     },
@@ -34,6 +35,15 @@ pub struct Mail {
     /// The session that requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_id: Option<String>,
+    /// The name of the user whom its link creates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The page to which its link leads a new user.
+    #[serde(rename = "newUserCallback", skip_serializing_if = "Option::is_none")]
+    new_user_callback: Option<String>,
+    /// The page to which its link leads if it is rejected.
+    #[serde(rename = "errorCallback", skip_serializing_if = "Option::is_none")]
+    error_callback: Option<String>,
 }
 
 /// The subject of an email.
@@ -53,6 +63,8 @@ pub enum MailKind {
     ChangeEmail,
     /// Confirm the deletion of an account.
     DeleteAccount,
+    /// Sign in, or sign up if no account has the email.
+    MagicLink,
     /// The password was changed.
     PasswordChanged,
     /// The email was changed; sent to the old one.
@@ -63,7 +75,15 @@ impl Mail {
     /// Creates an email about this, to this recipient.
     #[must_use]
     pub fn new(about: MailKind, email: &str) -> Self {
-        Self { about, email: email.to_owned(), callback: None, session_id: None }
+        Self {
+            about,
+            email: email.to_owned(),
+            callback: None,
+            session_id: None,
+            name: None,
+            new_user_callback: None,
+            error_callback: None,
+        }
     }
 
     /// Returns the recipient, if the email is about this.
@@ -75,6 +95,18 @@ impl Mail {
     #[must_use]
     pub fn with_callback(self, callback: Option<String>) -> Self {
         Self { callback, ..self }
+    }
+
+    /// Sets the name of the user whom its link creates, and the page to which it leads them.
+    #[must_use]
+    pub fn with_new_user(self, name: Option<String>, callback: Option<String>) -> Self {
+        Self { name, new_user_callback: callback, ..self }
+    }
+
+    /// Sets the page to which its link leads if it is rejected.
+    #[must_use]
+    pub fn with_error_callback(self, callback: Option<String>) -> Self {
+        Self { error_callback: callback, ..self }
     }
 
     /// Sets the session that requested it.
@@ -92,6 +124,7 @@ impl From<Mail> for Job {
 
 /// The lifetime of a link, as a span and in words.
 type Life = (Span, &'static str);
+const FIVE_MINUTES: Life = (seconds(5 * 60), "five minutes");
 const HOUR: Life = (seconds(60 * 60), "an hour");
 const THREE_DAYS: Life = (days(3), "three days");
 
@@ -103,7 +136,7 @@ enum Kind {
 
 impl MailKind {
     const fn kind(self) -> Kind {
-        use Purpose::{ChangeEmail, DeleteAccount, SetPassword, VerifyEmail};
+        use Purpose::{ChangeEmail, DeleteAccount, SetPassword, SignIn, VerifyEmail};
         match self {
             Self::VerifyEmail => Kind::Link(VerifyEmail, HOUR, templates::verify_email),
             Self::SignUpAttempt => Kind::Link(SetPassword, HOUR, templates::sign_up_attempt),
@@ -111,6 +144,7 @@ impl MailKind {
             Self::Invitation => Kind::Link(SetPassword, THREE_DAYS, templates::invitation),
             Self::ChangeEmail => Kind::Link(ChangeEmail, HOUR, templates::change_email),
             Self::DeleteAccount => Kind::Link(DeleteAccount, HOUR, templates::delete_account),
+            Self::MagicLink => Kind::Link(SignIn, FIVE_MINUTES, templates::magic_link),
             Self::PasswordChanged => Kind::Notice(templates::password_changed),
             Self::EmailChanged => Kind::Notice(templates::email_changed),
         }
@@ -123,7 +157,11 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
     let content = match mail.about.kind() {
         Kind::Notice(write) => write(&site.name, &site.public_url),
         Kind::Link(purpose, (life, lasts), write) => {
-            let Some(secret) = make_link(state, row, &mail, purpose, life).await? else {
+            let link = make_link(state, row, &mail, purpose, life).await?;
+            if link.is_none() && mail.about == MailKind::MagicLink {
+                return mail_sign_up_link(state, row, &mail, (life, lasts)).await;
+            }
+            let Some(secret) = link else {
                 // A change to an email that is taken supersedes a previous change as well, as if it were
                 // mailed.
                 if purpose == Purpose::ChangeEmail {
@@ -131,7 +169,7 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
                 }
                 return Ok(());
             };
-            write(&site.name, url(state, purpose, &secret, mail.callback.as_deref()), lasts)
+            write(&site.name, url(state, purpose, &secret, &mail), lasts)
         }
     };
     state.mailer.send(&mail.email, &content, &row.id, row.attempts).await?;
@@ -161,14 +199,50 @@ async fn make_link(
     Ok(issued.then_some(secret))
 }
 
+/// Mails a link that creates an account, if no account has the email and one may be created.
+async fn mail_sign_up_link(
+    state: &State,
+    row: &JobRow,
+    mail: &Mail,
+    (life, lasts): Life,
+) -> Result<(), Failure> {
+    let email = &mail.email;
+    let has_account = users::find_by_email(&state.store, email.clone()).await?.is_some();
+    if has_account || state.config.accounts.check_sign_up(email).is_err() {
+        return Ok(());
+    }
+    let secret = LinkSecret::generate();
+    let local_part = || email.split('@').next().unwrap_or_default().to_owned();
+    let link = SignUpLink {
+        secret_hash: secret.hash(),
+        email: email.clone(),
+        name: mail.name.clone().unwrap_or_else(local_part),
+        job_id: row.id.clone(),
+        expires_at: state.clock.now() + life,
+    };
+    sign_up_links::issue(&state.store, link).await?;
+    let url = url(state, Purpose::SignIn, &secret, mail);
+    let content = templates::sign_up_link(&state.site.name, url, lasts);
+    state.mailer.send(email, &content, &row.id, row.attempts).await?;
+    Ok(sign_up_links::supersede(&state.store, email.clone(), row.id.clone()).await?)
+}
+
 /// Returns the URL of the link. It leads to a built-in page, which acts when a button is pressed: a mail
 /// scanner follows links, and must not confirm anything. The secret is in the fragment, which browsers do not
 /// send.
 ///
 /// A password may be chosen on another page, whose form acts. If the pages are disabled, other links lead to
 /// the protocol's GET requests.
-fn url(state: &State, purpose: Purpose, secret: &LinkSecret, callback: Option<&str>) -> Url {
+fn url(state: &State, purpose: Purpose, secret: &LinkSecret, mail: &Mail) -> Url {
     let site = &state.site;
+    let callbacks = [
+        ("callbackURL", mail.callback.as_deref()),
+        ("newUserCallbackURL", mail.new_user_callback.as_deref()),
+        ("errorCallbackURL", mail.error_callback.as_deref()),
+    ];
+    let callbacks: Vec<_> =
+        callbacks.into_iter().filter_map(|(name, page)| Some((name, page?))).collect();
+    let callback = mail.callback.as_deref();
     let secret = secret.reveal();
     let page = |path, query: &[(&str, &str)]| {
         let mut url = site.link(path, query);
@@ -176,8 +250,7 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, callback: Option<&s
         url
     };
     if state.config.site.pages == Switch::On && purpose != Purpose::SetPassword {
-        let query = callback.map(|callback| ("callbackURL", callback));
-        return page(own_page(purpose), query.as_slice());
+        return page(own_page(purpose), &callbacks);
     }
     let onward = callback.unwrap_or(match purpose {
         Purpose::DeleteAccount => "/login?why=deleted",
@@ -194,6 +267,10 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, callback: Option<&s
             site.link("/api/auth/verify-email", &query)
         }
         (Purpose::DeleteAccount, _) => site.link("/api/auth/delete-user/callback", &query),
+        (Purpose::SignIn, _) => {
+            let query: Vec<_> = [("token", secret)].into_iter().chain(callbacks).collect();
+            site.link("/api/auth/magic-link/verify", &query)
+        }
     }
 }
 
@@ -203,5 +280,6 @@ const fn own_page(purpose: Purpose) -> &'static str {
         Purpose::SetPassword => "/reset-password",
         Purpose::VerifyEmail | Purpose::ChangeEmail => "/verify-email",
         Purpose::DeleteAccount => "/delete-account",
+        Purpose::SignIn => "/magic-link",
     }
 }

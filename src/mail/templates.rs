@@ -60,6 +60,34 @@ pub fn reset_password(site: &str, url: Url, lasts: &str) -> MailContent {
     )
 }
 
+/// Mails a link that signs in.
+pub fn magic_link(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
+        format!("Sign in to {site}"),
+        vec![
+            format!("A link to sign in to {site} was requested for this email."),
+            format!("{} Open it in the browser in which you want to sign in.", once(lasts)),
+        ],
+        "Sign in",
+        url,
+    )
+}
+
+/// Mails a link that signs up.
+pub fn sign_up_link(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
+        format!("Your account at {site}"),
+        vec![
+            format!(
+                "A link to sign in to {site} was requested for this email, which has no account yet. The link creates one."
+            ),
+            format!("{} Open it in the browser in which you want to sign in.", once(lasts)),
+        ],
+        "Create the account",
+        url,
+    )
+}
+
 /// Invites a user for whom an admin has created an account.
 pub fn invitation(site: &str, url: Url, lasts: &str) -> MailContent {
     content(

@@ -235,6 +235,49 @@ pub(super) async fn delete_account(
     })
 }
 
+/// The query string of a mailed link to sign in, whose secret is in the fragment.
+#[derive(Deserialize, Validate)]
+pub(super) struct MagicLinkQuery {
+    #[serde(rename = "callbackURL")]
+    callback_url: Option<String>,
+    #[serde(rename = "newUserCallbackURL")]
+    new_user_callback_url: Option<String>,
+    #[serde(rename = "errorCallbackURL")]
+    #[allow(dead_code, reason = "for clients of the protocol; this page shows an error itself")]
+    error_callback_url: Option<String>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/magic-link.html")]
+struct MagicLink<'a> {
+    frame: Frame,
+    /// The fields of the form, by name, that say where to go.
+    callbacks: Vec<(&'static str, &'a str)>,
+    next: &'a str,
+}
+
+/// Signs in with a mailed link, or asks for one.
+pub(super) async fn magic_link(
+    session: Option<Session>,
+    state: Data<State>,
+    ValidQuery(query): ValidQuery<MagicLinkQuery>,
+) -> Result<HttpResponse, Error> {
+    let callbacks = [
+        ("callbackURL", &query.callback_url),
+        ("newUserCallbackURL", &query.new_user_callback_url),
+    ];
+    let trusted = |url: &&str| trusted_callback(url, &state.site);
+    html(&MagicLink {
+        frame: Frame::of(&state, session.as_ref(), "login"),
+        callbacks: callbacks
+            .into_iter()
+            .filter_map(|(name, url)| Some((name, url.as_deref().filter(trusted)?)))
+            .collect(),
+        next: query.next.as_deref().and_then(|next| own_path(next, &state.site)).unwrap_or(HOME),
+    })
+}
+
 #[derive(Template)]
 #[template(path = "pages/setup.html")]
 struct Setup {

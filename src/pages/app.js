@@ -2,7 +2,7 @@
 // fields are the body, and its data attributes say what comes after.
 //
 //   data-method      another method than POST
-//   data-then        where to go when it is done, or "reload"
+//   data-then        where to go when it is done unless the answer names a URL, or "reload"
 //   data-done        what to show in the form's place instead; in it data-filled is what was entered in a field, and
 //                    data-answer a part of the answer, whose paragraph is shown if there is one
 //   data-said        what to say when it is done
@@ -268,7 +268,7 @@ function done(form, answer) {
   }
   if (then) {
     sayThere(said)
-    return location.assign(then)
+    return location.assign(answer?.url ?? then)
   }
   if (said) say(said)
 }

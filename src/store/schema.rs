@@ -131,6 +131,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use crate::time::Moment;
+
+    sign_up_links (secret_hash) {
+        secret_hash -> Binary,
+        email -> Text,
+        name -> Text,
+        job_id -> Text,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use crate::time::Moment;
 

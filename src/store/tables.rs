@@ -15,6 +15,7 @@ pub mod projects;
 pub mod rate_limits;
 pub(in crate::store) mod revocation_cleanup;
 pub mod sessions;
+pub mod sign_up_links;
 pub mod signing_keys;
 pub mod users;
 pub mod verifications;

@@ -2,6 +2,7 @@
 
 pub mod account_deletion;
 pub mod email_change;
+pub(in crate::store) mod email_proof;
 pub mod first_admin;
 pub mod operator_revocation;
 pub mod passwords;

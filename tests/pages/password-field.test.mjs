@@ -38,6 +38,7 @@ for (const [path, expected] of [
   ['/login', ['email username', 'password current-password']],
   ['/signup', ['text name', 'email username', 'password new-password']],
   ['/forgot-password', ['email username']],
+  ['/magic-link', ['email username']],
   ['/reset-password#token=x', ['password new-password']],
 ]) {
   test(`fields of ${path} have autocomplete attributes for password managers`, async () => {

@@ -12,7 +12,7 @@ use validator::Validate;
 use super::{browser, callback::checked, mailbox::takes_mail, profile::not_allowed};
 use crate::{
     api::{client::client, json::ProtocolJson, limited, tag, user::User},
-    config::{EmailVerification, SignUp as Policy},
+    config::EmailVerification,
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
@@ -91,14 +91,12 @@ pub async fn sign_up_email(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SignUp>,
 ) -> Result<Json<SignedUp>, Error> {
-    if state.config.accounts.sign_up == Policy::Closed {
-        return Err(Code::SignUpClosed.into());
-    }
+    let email = normal_email(&body.email);
+    state.config.accounts.check_sign_up(&email)?;
     let password =
         body.password.choose(&PasswordContext::new(&state.site.name, &body.email, &body.name))?;
     not_allowed(body.role.as_ref())?;
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
-    let email = normal_email(&body.email);
     // If no email may be sent, the account is created all the same: another link can be requested later.
     let mails = takes_mail(&state, &request, &email).await?;
     let hash = state.hashing.hash(password).await?;

@@ -39,6 +39,8 @@ pub enum Purpose {
     ChangeEmail,
     /// Delete account.
     DeleteAccount,
+    /// Sign in.
+    SignIn,
 }
 
 /// A row of `verifications`, without the hash of its secret.
@@ -150,7 +152,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
         let wanted = match link.kind {
             Purpose::ChangeEmail => !own,
             Purpose::VerifyEmail => own && !user.email_verified,
-            Purpose::SetPassword | Purpose::DeleteAccount => own,
+            Purpose::SetPassword | Purpose::DeleteAccount | Purpose::SignIn => own,
         };
         if !wanted || !session_is_valid_tx!(conn, &link.session_id, link.created_at) {
             return Ok(false);

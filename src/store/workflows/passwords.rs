@@ -21,8 +21,9 @@ use crate::{
             users::{User, present},
             verifications::{LinkError, Purpose, Verification, redeem_tx, remove_links_tx},
         },
-        workflows::sign_in::{
-            Renewal, SessionGrant, SessionStatements, SignIn, SignInRequest, SignedIn,
+        workflows::{
+            email_proof::EmailProof,
+            sign_in::{Renewal, SessionGrant, SessionStatements, SignIn, SignInRequest, SignedIn},
         },
     },
     time::Timestamp,
@@ -83,6 +84,7 @@ pub async fn reset(
             .count()
             .get_result(conn)
             .await?;
+        let user = conn.prove_email(user, now).await?;
         put_password_tx!(conn, &NewAccount::password(&user.id, &hash, now));
         clear_login_attempts_tx!(conn, &user.email);
         next_generation_tx!(conn, &user.id, session_generation, token_generation, link_generation);
@@ -90,7 +92,7 @@ pub async fn reset(
         mark_tokens_revoked_tx!(conn, &user.id, now);
         remove_links_tx!(conn, &user.id, now);
         diesel::update(users::table.filter(present()).find(&user.id))
-            .set((users::email_verified.eq(true), users::updated_at.eq(now)))
+            .set(users::updated_at.eq(now))
             .execute(conn)
             .await?;
         if had_password > 0 {

@@ -2,6 +2,7 @@
 //! one.
 
 mod grant;
+mod magic_link;
 mod password;
 
 use diesel::QueryResult;
@@ -21,6 +22,7 @@ use crate::{
 };
 
 pub use grant::{Renewal, SessionGrant};
+pub use magic_link::{LinkFollowed, LinkRejected, MagicLinkSignIn, sign_in_with_link};
 pub use password::{PasswordSignIn, sign_in_with_password};
 
 pub(in crate::store) use grant::SessionStatements;

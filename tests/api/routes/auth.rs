@@ -5,6 +5,7 @@ mod change_email;
 mod change_password;
 mod delete_user;
 mod list_accounts;
+mod magic_link;
 mod password_reset;
 mod passwords;
 mod sessions;

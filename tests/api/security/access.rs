@@ -284,6 +284,10 @@ async fn prepare(
     let caller = caller_with_credential(server, &subject, case).await;
     let path = add_link_to_path(server, operation, path, [&subject, &other], &name).await;
     let mut request = caller.request(operation.method.clone(), &path);
+    if operation.id == "follow_magic_link" {
+        // A navigation is redirected to the link's page.
+        request = request.header("Sec-Fetch-Mode", "cors");
+    }
     if let Some(authorization) = case.authorization() {
         request = request.header("Authorization", authorization);
     }
@@ -348,6 +352,7 @@ async fn add_link_to_path(
     let (purpose, owner, query) = match operation.id {
         "follow_reset_link" => (Purpose::SetPassword, other, "?callbackURL=/".to_owned()),
         "verify_email" => (Purpose::VerifyEmail, other, format!("?token={name}")),
+        "follow_magic_link" => (Purpose::SignIn, other, format!("?token={name}")),
         "confirm_deletion" => (Purpose::DeleteAccount, subject, format!("?token={name}")),
         _ => return path,
     };
@@ -373,6 +378,10 @@ async fn adapt_example(
             // A message that is sent later contains a newer link, which supersedes this one.
             server.wait_for_jobs().await;
             add_link(server, Purpose::VerifyEmail, other, name).await;
+        }
+        "use_magic_link" => {
+            body["token"] = json!(name);
+            add_link(server, Purpose::SignIn, other, name).await;
         }
         "reset_password" => {
             body["token"] = json!(name);
@@ -498,6 +507,7 @@ async fn assert_examples_succeed<'a>(
                 server.wait_for_jobs().await;
                 let purpose = match operation.id {
                     "confirm_email" => Purpose::VerifyEmail,
+                    "use_magic_link" => Purpose::SignIn,
                     _ => Purpose::SetPassword,
                 };
                 add_link(&server, purpose, &ada, secret).await;

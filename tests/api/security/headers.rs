@@ -17,6 +17,7 @@ pub const PAGES: [&str; 16] = [
     "/reset-password",
     "/verify-email",
     "/delete-account",
+    "/magic-link",
     "/setup",
     "/dashboard",
     "/settings",

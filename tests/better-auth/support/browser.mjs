@@ -9,7 +9,8 @@ import { CookieJar } from 'tough-cookie'
 export class Browser {
   jar = new CookieJar()
 
-  constructor(server) {
+  /** With the client's plugins for what its core does not do. */
+  constructor(server, plugins = []) {
     this.url = server.url
     this.fetch = fetchCookie((input, init) => {
       const headers = new Headers(init.headers)
@@ -18,6 +19,7 @@ export class Browser {
     }, this.jar)
     this.client = createAuthClient({
       baseURL: server.url,
+      plugins,
       fetchOptions: { customFetchImpl: this.fetch },
     })
   }

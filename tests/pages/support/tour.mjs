@@ -114,6 +114,8 @@ export async function tour({ site, stale }) {
     { name: 'sign-in-failed', path: '/login', act: failToSignIn, status: 401 },
     { name: 'sign-up', path: '/signup' },
     { name: 'forgot-password', path: '/forgot-password' },
+    { name: 'magic-link', path: '/magic-link' },
+    { name: 'magic-link-followed', path: '/magic-link#token=x' },
     { name: 'reset-password', path: '/reset-password#token=x' },
     { name: 'reset-password-incomplete', path: '/reset-password' },
     { name: 'verify-email', path: '/verify-email#token=x' },

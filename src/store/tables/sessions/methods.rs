@@ -17,6 +17,8 @@ use crate::store::engine::unreadable::note;
 pub enum Method {
     /// A password, entered or chosen just now.
     Password,
+    /// A link that was mailed to the user's email.
+    MagicLink,
 }
 
 impl Method {
@@ -30,6 +32,8 @@ impl Method {
     fn reference(self) -> &'static str {
         match self {
             Self::Password => "pwd",
+            // No value is registered for mail; the secret of the link is a one-time password.
+            Self::MagicLink => "otp",
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         maintenance_transaction, query,
         schema::{
             activity, api_tokens, epoch, jobs, known_networks, login_attempts, rate_limits,
-            sessions, setup_links, used_links, verifications,
+            sessions, setup_links, sign_up_links, used_links, verifications,
         },
         tables::{login_attempts as throttle, verifications::RETENTION},
         workflows::revocation_cleanup,
@@ -76,6 +76,7 @@ pub const STEPS: &[Step] = &[
     by_time!("sessions", sessions.id where expires_at le |due| due.now - CERTAIN),
     by_time!("links", verifications.id where expires_at le |due| due.now - RETENTION),
     by_time!("setup links", setup_links.secret_hash where expires_at le |due| due.now),
+    by_time!("sign-up links", sign_up_links.secret_hash where expires_at le |due| due.now),
     by_time!("used links", used_links.secret_hash where expires_at le |due| due.now),
     by_time!("rate limits", rate_limits.key where empty_at le |due| due.now),
     by_time!("failed sign-ins", login_attempts.account where last_at le |due| due.now - throttle::RETENTION),

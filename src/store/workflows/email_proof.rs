@@ -1,0 +1,63 @@
+//! The first proof that a user reads mail to their email.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    store::{
+        engine::{postgres, sqlite},
+        schema::{accounts, users},
+        tables::{
+            api_tokens::mark_tokens_revoked_tx,
+            generation::next_generation_tx,
+            sessions::remove_sessions_tx,
+            users::{User, present},
+            verifications::remove_links_tx,
+        },
+    },
+    time::Timestamp,
+};
+
+/// Records that a user's email is proved, within a transaction that has locked the user.
+pub(in crate::store) trait EmailProof {
+    /// Records that the client that signs in reads mail to the user's email.
+    ///
+    /// If that was not proved before, an attacker may have signed up with the email of another person, and kept ways to
+    /// sign in (account pre-hijacking, <https://doi.org/10.48550/arXiv.2205.10174>). So everything is removed that the
+    /// earlier registrant could still use: the password and other sign-in methods, sessions, tokens and links.
+    async fn prove_email(&mut self, user: User, now: Timestamp) -> QueryResult<User>;
+}
+
+macro_rules! email_proof {
+    ($Connection:ty) => {
+        impl EmailProof for $Connection {
+            async fn prove_email(&mut self, user: User, now: Timestamp) -> QueryResult<User> {
+                if user.email_verified {
+                    return Ok(user);
+                }
+                let conn = self;
+                diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
+                    .execute(conn)
+                    .await?;
+                next_generation_tx!(
+                    conn,
+                    &user.id,
+                    session_generation,
+                    token_generation,
+                    link_generation
+                );
+                remove_sessions_tx!(conn, &user.id, now);
+                mark_tokens_revoked_tx!(conn, &user.id, now);
+                remove_links_tx!(conn, &user.id, now);
+                diesel::update(users::table.filter(present()).find(&user.id))
+                    .set((users::email_verified.eq(true), users::updated_at.eq(now)))
+                    .returning(User::as_returning())
+                    .get_result(conn)
+                    .await
+            }
+        }
+    };
+}
+
+email_proof!(postgres::Connection);
+email_proof!(sqlite::Connection);
