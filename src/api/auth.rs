@@ -52,6 +52,7 @@ pub(super) fn browser(
         secret: secret.hash(),
         remember,
         device: device(request),
+        client: super::client::client(request),
         replaced: cookie.presented(),
     }
 }

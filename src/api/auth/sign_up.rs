@@ -117,10 +117,9 @@ pub async fn sign_up_email(
         let secret = SessionSecret::generate();
         let browser = browser(&request, &cookie, &secret, body.remember_me);
         let welcome = mails.then_some(welcome);
-        let signed_in =
-            registration::sign_up(&state.store, user, account, browser, welcome, client, now)
-                .await
-                .map_err(|error| Error::or_taken(error, "email", Code::UserAlreadyExists))?;
+        let signed_in = registration::sign_up(&state.store, user, account, browser, welcome, now)
+            .await
+            .map_err(|error| Error::or_taken(error, "email", Code::UserAlreadyExists))?;
         let SignedIn::Begun(begun) = signed_in else { return Err(Code::Internal.into()) };
         let (user, grant) = *begun;
         cookie.set(&grant, &secret)?;

@@ -46,7 +46,12 @@ pub(super) fn sentence(
     };
     match action {
         Action::SignedUp => Sentence::alone("signed up"),
-        Action::SignedIn => Sentence::alone("signed in"),
+        Action::SignedIn => {
+            // The session may have ended, so its id leads nowhere.
+            detail.take("sessionId");
+            let methods = detail.take("methods").map(|methods| format!("with {}", value(&methods)));
+            Sentence::alone("signed in").then(methods.unwrap_or_default())
+        }
         Action::SignedOut => {
             // The session is deleted, so its id leads nowhere.
             detail.take("sessionId");

@@ -2,12 +2,14 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
 use crate::{
     store::{
         engine::{postgres, sqlite},
         schema::{accounts, users},
         tables::{
+            activity::{Action, Client, Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
             generation::next_generation_tx,
             sessions::remove_sessions_tx,
@@ -25,13 +27,23 @@ pub(in crate::store) trait EmailProof {
     /// If that was not proved before, an attacker may have signed up with the email of another person, and kept ways to
     /// sign in (account pre-hijacking, <https://doi.org/10.48550/arXiv.2205.10174>). So everything is removed that the
     /// earlier registrant could still use: the password and other sign-in methods, sessions, tokens and links.
-    async fn prove_email(&mut self, user: User, now: Timestamp) -> QueryResult<User>;
+    async fn prove_email(
+        &mut self,
+        user: User,
+        client: &Client,
+        now: Timestamp,
+    ) -> QueryResult<User>;
 }
 
 macro_rules! email_proof {
     ($Connection:ty) => {
         impl EmailProof for $Connection {
-            async fn prove_email(&mut self, user: User, now: Timestamp) -> QueryResult<User> {
+            async fn prove_email(
+                &mut self,
+                user: User,
+                client: &Client,
+                now: Timestamp,
+            ) -> QueryResult<User> {
                 if user.email_verified {
                     return Ok(user);
                 }
@@ -49,6 +61,9 @@ macro_rules! email_proof {
                 remove_sessions_tx!(conn, &user.id, now);
                 mark_tokens_revoked_tx!(conn, &user.id, now);
                 remove_links_tx!(conn, &user.id, now);
+                let event = Event::of_user(&user.id, Action::EmailVerified, client, now)
+                    .with_detail(json!({ "credentialsRevoked": true }));
+                record_tx!(conn, &event);
                 diesel::update(users::table.filter(present()).find(&user.id))
                     .set((users::email_verified.eq(true), users::updated_at.eq(now)))
                     .returning(User::as_returning())

@@ -84,7 +84,7 @@ pub async fn reset(
             .count()
             .get_result(conn)
             .await?;
-        let user = conn.prove_email(user, now).await?;
+        let user = conn.prove_email(user, &client, now).await?;
         put_password_tx!(conn, &NewAccount::password(&user.id, &hash, now));
         clear_login_attempts_tx!(conn, &user.email);
         next_generation_tx!(conn, &user.id, session_generation, token_generation, link_generation);
@@ -167,7 +167,7 @@ pub async fn change(
             next_generation_tx!(conn, &user_id, session_generation, link_generation);
             remove_sessions_tx!(conn, &user_id, now);
             let methods = change.renewal.methods;
-            match conn.sign_in(user.clone(), methods, request, policy, now).await? {
+            match conn.replace_session(user.clone(), methods, request, policy, now).await? {
                 SignedIn::Begun(begun) => (begun.0, Some(begun.1)),
                 SignedIn::Deactivated | SignedIn::NotVerified => (user, None),
             }

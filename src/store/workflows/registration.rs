@@ -35,7 +35,6 @@ pub async fn sign_up(
     account: NewAccount,
     request: SignInRequest,
     mail: Option<NewJob>,
-    client: Client,
     now: Timestamp,
 ) -> Result<SignedIn, Error> {
     let policy = store.sign_in_policy;
@@ -45,7 +44,7 @@ pub async fn sign_up(
         if let Some(mail) = &mail {
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
-        let event = Event::of_user(&user.id, Action::SignedUp, &client, now);
+        let event = Event::of_user(&user.id, Action::SignedUp, &request.client, now);
         record_tx!(conn, &event);
         conn.sign_in(user, Methods::one(Method::Password), &request, policy, now).await
     })

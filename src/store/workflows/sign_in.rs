@@ -6,6 +6,8 @@ mod magic_link;
 mod password;
 
 use diesel::QueryResult;
+use diesel_async::RunQueryDsl;
+use serde_json::json;
 
 use crate::{
     secrets::SessionHash,
@@ -14,6 +16,7 @@ use crate::{
         engine::{postgres, sqlite},
         invalidating_transaction,
         tables::{
+            activity::{Action, Client, Event, record_tx},
             sessions::{Device, Methods},
             users::User,
         },
@@ -45,6 +48,8 @@ pub struct SignInRequest {
     pub remember: bool,
     /// The device that signs in.
     pub device: Device,
+    /// The same, as far as the activity log keeps it.
+    pub client: Client,
     /// The session that the browser had: its secret must not stay valid beside the new one.
     pub replaced: Option<SessionHash>,
 }
@@ -80,8 +85,18 @@ fn decide(user: &User, policy: SignInPolicy) -> Decision {
 /// Signs users in, within a transaction. A trait, because each database has its own type of connection.
 pub(in crate::store) trait SignIn {
     /// Signs in a user, whose row the transaction has locked or inserted, after they have authenticated by these
-    /// methods.
+    /// methods, and records it in the activity log.
     async fn sign_in(
+        &mut self,
+        user: User,
+        methods: Methods,
+        request: &SignInRequest,
+        policy: SignInPolicy,
+        now: Timestamp,
+    ) -> QueryResult<SignedIn>;
+
+    /// Does the same for a user whose session another one replaces: the log does not show that as a sign-in.
+    async fn replace_session(
         &mut self,
         user: User,
         methods: Methods,
@@ -95,6 +110,28 @@ macro_rules! sign_in {
     ($Connection:ty) => {
         impl SignIn for $Connection {
             async fn sign_in(
+                &mut self,
+                user: User,
+                methods: Methods,
+                request: &SignInRequest,
+                policy: SignInPolicy,
+                now: Timestamp,
+            ) -> QueryResult<SignedIn> {
+                let signed_in = self.replace_session(user, methods, request, policy, now).await?;
+                if let SignedIn::Begun(begun) = &signed_in {
+                    let (user, grant) = &**begun;
+                    let detail = json!({
+                        "methods": methods.names(),
+                        "sessionId": grant.session().id,
+                    });
+                    let event = Event::of_user(&user.id, Action::SignedIn, &request.client, now);
+                    let conn = self;
+                    record_tx!(conn, &event.with_detail(detail));
+                }
+                Ok(signed_in)
+            }
+
+            async fn replace_session(
                 &mut self,
                 user: User,
                 methods: Methods,

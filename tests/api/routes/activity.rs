@@ -320,3 +320,23 @@ async fn event_cannot_be_updated_in_the_database(backend: Backend) {
     execute(&server, allow_activity_updates(backend)).await;
     execute(&server, update).await;
 }
+
+#[apply(on_both_databases)]
+async fn each_sign_in_records_its_method_and_session(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    server.sign_in(&ada).await;
+    let sql = format!(
+        "SELECT detail AS value FROM activity WHERE action = 'signed-in' AND subject_id = '{}' ORDER BY id",
+        ada.id
+    );
+    let ids = select(&server, "SELECT id AS value FROM sessions ORDER BY id").await;
+    let details: Vec<Value> = select(&server, &sql)
+        .await
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .collect();
+    let expected: Vec<Value> =
+        ids.iter().map(|id| json!({ "methods": ["password"], "sessionId": id })).collect();
+    assert_eq!(details, expected);
+}

@@ -10,6 +10,7 @@ use crate::{
         Error, Store, invalidating_transaction,
         schema::{users, verifications},
         tables::{
+            activity::{Action, Event, record_tx},
             locks::lock_user_tx,
             sessions::{Method, Methods},
             sign_up_links::spend_sign_up_link_tx,
@@ -73,6 +74,10 @@ pub async fn sign_in_with_link(
                     ..User::new(link.name, link.email.clone(), Role::User, now)
                 };
                 let is_new = sign_up && insert_user_unless_taken_tx!(conn, &new);
+                if is_new {
+                    let event = Event::of_user(&new.id, Action::SignedUp, &request.client, now);
+                    record_tx!(conn, &event);
+                }
                 let id: Option<String> = users::table
                     .filter(present())
                     .filter(users::email.eq(&link.email))
@@ -89,7 +94,11 @@ pub async fn sign_in_with_link(
             }
             Err(refused) => return Ok(Err(LinkRejected::Invalid(refused))),
         };
-        let user = if user.is_active() { conn.prove_email(user, now).await? } else { user };
+        let user = if user.is_active() {
+            conn.prove_email(user, &request.client, now).await?
+        } else {
+            user
+        };
         let outcome = conn.sign_in(user, methods, &request, policy, now).await?;
         Ok(Ok(LinkFollowed { outcome, is_new }))
     })

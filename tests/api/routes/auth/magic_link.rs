@@ -92,6 +92,9 @@ async fn sign_in_link_starts_a_session_and_records_the_method(backend: Backend) 
     browser.get(ME).await.expect(200);
     ada.browser.get(ME).await.expect(200);
     assert_eq!(methods(&server, &ada.id).await, ["password", "magic-link"]);
+    let sql = "SELECT detail AS value FROM activity WHERE action = 'signed-in' ORDER BY id DESC";
+    let detail: Value = serde_json::from_str(&select(&server, sql).await[0]).unwrap();
+    assert_eq!(detail["methods"], json!(["magic-link"]));
 }
 
 #[apply(on_both_databases)]
