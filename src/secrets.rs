@@ -1,26 +1,32 @@
-//! The types of all secrets: passwords, tokens, cookie and link secrets, the signing key.
+//! The types of all secrets: passwords, tokens, cookie and link secrets, second factors, the signing key.
 //!
 //! A secret and what is stored of it have different types, so that one cannot be used in place of the other. No
 //! type here shows its secret through `Debug`, `Display` or `Serialize`; each has one method that reveals it,
 //! and that method's name says so.
 
 mod cookies;
+mod encryption;
 mod hash;
 mod password;
 mod password_context;
 mod random;
+mod recovery;
 mod signing;
 mod token;
+mod totp;
 
 pub use cookies::CheckedCookies;
+pub use encryption::{DecryptedTotp, DecryptionError, EncryptedTotp, EncryptionKeys};
 pub use hash::HashOf;
 pub use password::{
     Busy, HashCost, Hashing, NewPassword, Outdated, Password, PasswordFault, PasswordHash, Verdict,
 };
 pub use password_context::PasswordContext;
-pub use random::{LinkSecret, SessionSecret};
+pub use random::{DeviceSecret, LinkSecret, SessionSecret};
+pub use recovery::{NewRecoveryCodes, RecoveryCode, RecoverySalt};
 pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};
+pub use totp::TotpSecret;
 
 /// The stored hash of an API token.
 pub type TokenHash = HashOf<PlainToken>;
@@ -30,3 +36,7 @@ pub type SessionHash = HashOf<SessionSecret>;
 pub type LinkHash = HashOf<LinkSecret>;
 /// The stored fingerprint of a signing key.
 pub type KeyFingerprint = HashOf<SigningKey>;
+/// The stored hash of a trusted device's secret.
+pub type DeviceHash = HashOf<DeviceSecret>;
+/// The stored hash of a recovery code.
+pub type RecoveryHash = HashOf<RecoveryCode>;

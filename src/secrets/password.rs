@@ -295,7 +295,7 @@ impl Hashing {
         .await
     }
 
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Hasher) -> T + Send + 'static,
     ) -> Result<T, Busy> {
@@ -322,12 +322,20 @@ const _: () = assert!(
 
 /// Computes hashes, on whichever thread.
 #[derive(Clone, Default)]
-struct Hasher {
+pub(super) struct Hasher {
     cost: HashCost,
     counter: HashCounter,
 }
 
 impl Hasher {
+    pub(super) fn params(&self) -> &Params {
+        &self.cost.0
+    }
+
+    pub(super) fn count(&self) {
+        self.counter.increment();
+    }
+
     fn argon2(&self) -> Argon2<'static> {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.cost.0.clone())
     }

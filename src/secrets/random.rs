@@ -52,10 +52,16 @@ random_secret! {
     LinkSecret
 }
 
+random_secret! {
+    /// The secret in the cookie of a trusted device.
+    DeviceSecret
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{LinkSecret, SessionSecret};
+    use super::{DeviceSecret, LinkSecret, SessionSecret};
 
     static_assertions::assert_not_impl_any!(SessionSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    static_assertions::assert_not_impl_any!(DeviceSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
     static_assertions::assert_not_impl_any!(LinkSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
 }
