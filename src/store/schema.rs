@@ -24,6 +24,7 @@ diesel::table! {
         link_generation -> BigInt,
         deleted_at -> Nullable<Moment>,
         search_indexed -> Bool,
+        two_factor_enabled -> Bool,
     }
 }
 
@@ -69,6 +70,47 @@ diesel::table! {
         updated_at -> Moment,
         generation -> BigInt,
         methods -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use crate::time::Moment;
+
+    two_factor (user_id) {
+        user_id -> Text,
+        secret -> Binary,
+        key_fingerprint -> Binary,
+        verified_at -> Nullable<Moment>,
+        last_step -> BigInt,
+        recovery_salt -> Text,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+
+    recovery_codes (user_id, code_hash) {
+        user_id -> Text,
+        code_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use crate::time::Moment;
+
+    trusted_devices (id) {
+        id -> Text,
+        user_id -> Text,
+        secret_hash -> Binary,
+        generation -> BigInt,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        created_at -> Moment,
+        last_used_at -> Moment,
+        expires_at -> Moment,
     }
 }
 
@@ -317,6 +359,8 @@ diesel::joinable!(accounts -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(verifications -> users (user_id));
+diesel::joinable!(trusted_devices -> users (user_id));
+diesel::joinable!(two_factor -> users (user_id));
 diesel::joinable!(used_links -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -324,6 +368,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     api_tokens,
     verifications,
+    trusted_devices,
+    two_factor,
     used_links,
     epoch,
 );

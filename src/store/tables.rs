@@ -17,6 +17,8 @@ pub(in crate::store) mod revocation_cleanup;
 pub mod sessions;
 pub mod sign_up_links;
 pub mod signing_keys;
+pub mod trusted_devices;
+pub mod two_factor;
 pub mod users;
 pub mod verifications;
 

@@ -10,4 +10,5 @@ pub mod registration;
 pub mod retention;
 pub mod revocation_cleanup;
 pub mod sign_in;
+pub mod two_factor_enrolment;
 pub mod user_administration;

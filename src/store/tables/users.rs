@@ -64,6 +64,9 @@ pub struct User {
     pub created_at: Timestamp,
     /// When the row last changed.
     pub updated_at: Timestamp,
+    /// Whether a sign-in also needs a second factor.
+    #[diesel(deserialize_as = OrEmpty<bool, users::two_factor_enabled>)]
+    pub two_factor_enabled: bool,
 }
 
 impl User {
@@ -80,6 +83,7 @@ impl User {
             deactivated_at: None,
             created_at: now,
             updated_at: now,
+            two_factor_enabled: false,
         }
     }
 

@@ -179,6 +179,7 @@ const COLUMNS: [(&str, &str, &str, bool); 44] = [
     ("users", "link_generation", "link_generation + 1", true),
     ("users", "deleted_at", "PAST", true),
     ("users", "search_indexed", "NOT search_indexed", false),
+    ("users", "two_factor_enabled", "NOT two_factor_enabled", true),
     ("sessions", "id", "'other'", true),
     ("sessions", "user_id", "'eve'", true),
     ("sessions", "secret_hash", "BYTES", true),
