@@ -18,6 +18,7 @@ pub(crate) mod query;
 pub mod settings;
 pub mod setup;
 pub mod tokens;
+pub mod trusted_devices;
 mod user;
 
 /// The tags by which the OpenAPI document groups operations, in its order.

@@ -35,7 +35,7 @@ use crate::{
     mail::Mailer,
     metrics::Metrics,
     output, pages, routes,
-    secrets::{CheckedCookies, Hashing, SigningKeys},
+    secrets::{CheckedCookies, EncryptionKeys, Hashing, SigningKeys},
     site::Site,
     state::State,
     store::{
@@ -125,6 +125,7 @@ impl Server {
                 config.accounts.hash_concurrency(),
                 config.accounts.hash_cost.clone(),
             ),
+            encryption: EncryptionKeys::new(&keys),
             key_check,
             checked_cookies: CheckedCookies::new(config.data.cache_size()),
             last_used: LastUsedBuffer::default(),

@@ -25,7 +25,7 @@ use crate::{
     store::{Location, Options, sign_in::SignInPolicy},
 };
 
-pub use accounts::{AccountSettings, EmailVerification, SignUp};
+pub use accounts::{AccountSettings, EmailVerification, SignUp, TwoFactor};
 pub use data::DataSettings;
 pub use email::EmailSettings;
 pub use limits::LimitSettings;

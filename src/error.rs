@@ -76,6 +76,14 @@ impl Error {
         ))
     }
 
+    /// Creates the error of the throttle of second factors: too many wrong codes.
+    #[must_use]
+    pub fn second_factor_throttled(seconds: u64) -> Self {
+        let wait = spelled_out(seconds);
+        let detail = format!("Too many wrong codes. Try again in {wait}.");
+        Self { retry_after: Some(seconds), ..Code::SecondFactorThrottled.because(detail) }
+    }
+
     /// Converts an error of the store, with a code of its own for a violated unique constraint on this field.
     #[must_use]
     pub fn or_taken(error: store::Error, field: &str, code: Code) -> Self {

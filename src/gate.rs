@@ -13,6 +13,7 @@
 //! | a cookie or token of a deactivated user | anonymous, and the cookie is left in place |
 //! | a cookie and a token | the token decides, even when it is invalid |
 //! | a cookie, an unsafe method, a foreign origin | 403 |
+//! | a user without a second factor, where `PORTCULLIS_TWO_FACTOR` requires one | 403, except for setting it up |
 //! | a token without the scope that the method or the route needs | 403 |
 //! | anything, while the database is unavailable | 503 |
 //!
@@ -32,10 +33,11 @@ mod origin;
 mod rate_limit;
 mod rejected_token;
 mod rejection;
+pub mod second_factor_cookies;
 mod session;
 
 use actix_web::{
-    HttpMessage, ResponseError,
+    HttpMessage,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
@@ -44,14 +46,17 @@ use actix_web::{
 use url::form_urlencoded;
 
 use crate::{
-    error::Error,
+    error::{Code, Error},
     scope::Scope,
     state::State,
     store::{api_tokens, last_used::CredentialId},
 };
 
 pub use access::{Access, Body, DeclaresAccess, Query};
-pub use extract::{ByCookie, ByToken, Fresh, Needs, NotByToken, SiteAdmin, is_fresh};
+pub use extract::{
+    BeforeEnrolment, ByCookie, ByToken, Fresh, Needs, NotByToken, Prover, SiteAdmin,
+    has_proved_second_factor, is_fresh,
+};
 pub(crate) use rate_limit::add_rate_limit_headers;
 pub use rejection::{fail_closed_without_gate, is_navigation};
 
@@ -78,7 +83,10 @@ pub(crate) async fn pass(
     let mut check = RateLimitCheck::by(access.limit);
     let mut response = match admit(access, &request, &mut check).await {
         Ok(()) => next.call(request).await?,
-        Err(error) => request.into_response(error.error_response()),
+        Err(error) => {
+            let rejection = rejection::response(request.request(), &error);
+            request.into_response(rejection)
+        }
     };
     check.tell(response.headers_mut());
     Ok(response)
@@ -125,10 +133,13 @@ async fn resolve(
                 finding
             }
         };
-    match finding.lacks(access, Scope::of_method(request.method().is_safe())) {
-        Some(needed) => Err(Error::lacks(needed)),
-        None => Ok(finding),
+    if let Some(needed) = finding.lacks(access, Scope::of_method(request.method().is_safe())) {
+        return Err(Error::lacks(needed));
     }
+    if finding.must_enrol(access, state.config.accounts.two_factor) {
+        return Err(Code::TwoFactorEnrolmentRequired.into());
+    }
+    Ok(finding)
 }
 
 /// Returns whether a request extends its session: every request does, except one with `disableRefresh`.

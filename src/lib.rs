@@ -10,7 +10,8 @@
 //! - [`docs`] serves Swagger UI and the list of error codes
 //! - `pages` serves the HTML pages, a thin client of the API, which works without them
 //! - [`jobs`] is the queue of background jobs, and `mail` the emails that most of them send
-//! - `retention` deletes expired data, `key_check` compares the signing keys of all instances
+//! - `retention` deletes expired data, `key_check` compares the signing keys of all instances,
+//!   `totp_keys` encrypts TOTP secrets again after a rotation
 //! - [`store`] is the data layer, on SQLite or PostgreSQL
 //!
 //! Beside them, [`cli`] holds the commands, [`config`] every setting, [`state`] what all requests share,
@@ -49,3 +50,4 @@ pub mod site;
 pub mod state;
 pub mod store;
 pub mod time;
+pub(crate) mod totp_keys;

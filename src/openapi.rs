@@ -32,6 +32,7 @@ use example::Examples;
 
 const COOKIE: &str = "cookie";
 const BEARER: &str = "bearer";
+const CHALLENGE: &str = "challenge";
 
 /// The name of the response that redirects a browser to the login page.
 const SIGN_IN: &str = "SIGN_IN";
@@ -90,6 +91,7 @@ pub fn document(cookie_name: &str) -> OpenApi {
         .response(SIGN_IN, sign_in())
         .security_scheme(COOKIE, cookie_scheme(cookie_name))
         .security_scheme(BEARER, bearer_scheme())
+        .security_scheme(CHALLENGE, challenge_scheme(cookie_name))
         .build();
     let examples = Examples::of(&components);
     let mut errors = Errors::default();
@@ -119,6 +121,13 @@ fn cookie_scheme(name: &str) -> SecurityScheme {
     SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
         name,
         "The session cookie. Sign-up and sign-in set it, and the browser sends it by itself.",
+    )))
+}
+
+fn challenge_scheme(session_cookie: &str) -> SecurityScheme {
+    SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+        format!("{session_cookie}-challenge"),
+        "A sign-in that waits for the second factor. Sign-in sets it for a user with two-factor authentication.".to_owned(),
     )))
 }
 
@@ -169,7 +178,9 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
     if !access.gated {
         return keys;
     }
-    if !access.required {
+    if access.challenge {
+        keys.push(SecurityRequirement::new(CHALLENGE, [""; 0]));
+    } else if !access.required {
         keys.push(SecurityRequirement::default());
     }
     if access.cookie {
@@ -187,11 +198,14 @@ fn security(access: Access, safe: bool) -> Vec<SecurityRequirement> {
 fn requirements(access: Access) -> impl Iterator<Item = &'static str> {
     [
         (!access.token && access.required).then_some("Takes the session cookie, not a token."),
-        (!access.token && !access.required).then_some("Call it without an API token."),
+        access.challenge.then_some("A sign-in that waits for the second factor has a cookie of its own, which is accepted only here."),
+        (!access.token && !access.required && !access.challenge).then_some("Call it without an API token."),
         (!access.cookie).then_some("Takes a token, not the session cookie."),
         access
             .fresh
             .then_some("By cookie, it needs a session whose password was entered within a day."),
+        (access.before_enrolment)
+            .then_some("Open to a user who must set up two-factor authentication first."),
     ]
     .into_iter()
     .flatten()

@@ -10,9 +10,11 @@ mod assets;
 mod device;
 mod fault;
 mod frame;
+mod qr_code;
 mod query;
 mod settings;
 mod tokens;
+mod two_factor;
 
 use actix_web::{
     HttpResponse,
@@ -51,6 +53,7 @@ macro_rules! pages {
 }
 pages! {
     "/login" => account::login,
+    "/two-factor" => two_factor::second_step,
     "/signup" => account::sign_up,
     "/forgot-password" => account::forgot_password,
     "/reset-password" => account::reset_password,
@@ -61,6 +64,7 @@ pages! {
     "/dashboard" => account::dashboard,
     "/settings" => settings::settings,
     "/settings/tokens" => settings::tokens,
+    "/settings/two-factor" => two_factor::settings,
     "/settings/activity" => settings::activity::activity,
     "/admin" => admin::users,
     "/admin/users/{id}" => admin::user,

@@ -18,7 +18,10 @@ use actix_web::{
 use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Documentation};
 
 use crate::{
-    api::{activity, admin, auth, dashboard, health, me, projects, settings, setup, tokens},
+    api::{
+        activity, admin, auth, dashboard, health, me, projects, settings, setup, tokens,
+        trusted_devices,
+    },
     error::{Code, Error},
     gate::{self, Access, DeclaresAccess, cookie},
     secrets::SigningKeys,
@@ -101,6 +104,26 @@ table! {
         ],
         auth::deletion::confirm_deletion [InvalidCallbackUrl, InvalidDeletionLink, UserDeactivated, LastAdmin],
         auth::accounts::list_accounts,
+        auth::two_factor::enrolment::enable_two_factor [
+            InvalidPassword, Busy, SessionNotFresh, TotpAlreadyEnabled, OtpNotConfigured
+        ],
+        auth::two_factor::enrolment::show_totp_uri [
+            InvalidPassword, Busy, SessionNotFresh, TotpNotEnabled, SecondFactorRequired, TotpUnreadable
+        ],
+        auth::two_factor::verification::verify_totp [
+            TotpNotEnabled, TotpAlreadyEnabled, InvalidCode, TotpUnreadable, SecondFactorThrottled, CHALLENGE
+        ],
+        auth::two_factor::verification::verify_backup_code [
+            BackupCodesNotEnabled, TwoFactorNotEnabled, InvalidBackupCode, Busy, SecondFactorThrottled, CHALLENGE
+        ],
+        auth::two_factor::recovery_codes::generate_backup_codes [
+            InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
+        ],
+        auth::two_factor::enrolment::disable_two_factor [
+            InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
+        ],
+        auth::two_factor::otp::send_otp [OtpNotConfigured],
+        auth::two_factor::otp::verify_otp [OtpNotConfigured],
 
         dashboard::show_dashboard,
         settings::show_settings,
@@ -113,6 +136,9 @@ table! {
         projects::show_project,
         projects::update_project [Conflict],
         projects::delete_project,
+
+        trusted_devices::list_trusted_devices,
+        trusted_devices::remove_trusted_device,
 
         tokens::list_tokens,
         tokens::create_token,
@@ -129,6 +155,7 @@ table! {
         admin::deactivation::deactivate_user [LastAdmin],
         admin::deactivation::reactivate_user,
         admin::mails::send_user_mail [Conflict],
+        admin::two_factor::reset_two_factor,
         admin::credentials::list_user_sessions,
         admin::credentials::end_user_sessions,
         admin::credentials::end_any_session,

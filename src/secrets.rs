@@ -22,7 +22,7 @@ pub use password::{
     Busy, HashCost, Hashing, NewPassword, Outdated, Password, PasswordFault, PasswordHash, Verdict,
 };
 pub use password_context::PasswordContext;
-pub use random::{DeviceSecret, LinkSecret, SessionSecret};
+pub use random::{ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};
 pub use recovery::{NewRecoveryCodes, RecoveryCode, RecoverySalt};
 pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};
@@ -36,6 +36,8 @@ pub type SessionHash = HashOf<SessionSecret>;
 pub type LinkHash = HashOf<LinkSecret>;
 /// The stored fingerprint of a signing key.
 pub type KeyFingerprint = HashOf<SigningKey>;
+/// The stored hash of the secret of a sign-in that waits for the second factor.
+pub type ChallengeHash = HashOf<ChallengeSecret>;
 /// The stored hash of a trusted device's secret.
 pub type DeviceHash = HashOf<DeviceSecret>;
 /// The stored hash of a recovery code.

@@ -11,7 +11,7 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
-    secrets::{CheckedCookies, Hashing},
+    secrets::{CheckedCookies, EncryptionKeys, Hashing},
     site::Site,
     store::{
         Store, activity::rejections::Rejections, last_used::LastUsedBuffer,
@@ -38,6 +38,8 @@ pub struct State {
     pub waiting_sign_ins: Semaphore,
     /// The thread pool that hashes passwords.
     pub hashing: Hashing,
+    /// The keys that encrypt TOTP secrets.
+    pub encryption: EncryptionKeys,
     /// Sends emails.
     pub mailer: Mailer,
     /// Notified when a job is added, so that it starts without waiting for the next poll.

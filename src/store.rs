@@ -44,8 +44,8 @@ pub use error::Error;
 pub use location::Location;
 pub use tables::{
     accounts, activity, admin_write::AdminCheckFailed, api_tokens, declared_constraints, jobs,
-    login_attempts, projects, rate_limits, sessions, sign_up_links, signing_keys,
-    trusted_devices, two_factor, users, verifications,
+    login_attempts, projects, rate_limits, sessions, sign_up_links, signing_keys, trusted_devices,
+    two_factor, users, verifications,
 };
 pub use workflows::{
     account_deletion, email_change, first_admin, operator_revocation, passwords, registration,

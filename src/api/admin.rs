@@ -6,6 +6,7 @@ pub mod deactivation;
 pub mod jobs;
 pub mod mails;
 pub mod tokens;
+pub mod two_factor;
 pub mod users;
 
 use serde::Serialize;
@@ -24,6 +25,7 @@ use crate::{store::users::User as UserRow, time::Timestamp};
     "image": null,
     "role": "user",
     "deactivatedAt": null,
+    "twoFactorEnabled": false,
     "createdAt": "2026-11-23T12:48:00.000Z",
     "updatedAt": "2026-11-23T12:48:00.000Z",
 }))]
@@ -46,6 +48,8 @@ pub struct AdminUser {
     /// When they were deactivated; null if they are active.
     #[schema(required)]
     deactivated_at: Option<Timestamp>,
+    /// Whether their sign-in also needs a second factor.
+    two_factor_enabled: bool,
     /// When they signed up or were created.
     created_at: Timestamp,
     /// When the account was last changed.
@@ -62,6 +66,7 @@ impl From<UserRow> for AdminUser {
             image: row.image,
             role: row.role.name().to_owned(),
             deactivated_at: row.deactivated_at,
+            two_factor_enabled: row.two_factor_enabled,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

@@ -13,19 +13,22 @@ pub mod ok;
 pub mod password_reset;
 pub mod passwords;
 pub mod profile;
+mod second_factor;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 pub mod sign_up;
 mod throttle;
+pub mod two_factor;
 
 use actix_web::{HttpRequest, http::header::USER_AGENT};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    gate::{client, cookie::SessionCookie},
+    gate::{client, cookie::SessionCookie, second_factor_cookies},
     secrets::SessionSecret,
+    site::Site,
     store::{sessions::Device, sign_in::SignInRequest},
 };
 
@@ -43,6 +46,7 @@ pub(super) fn device(request: &HttpRequest) -> Device {
 
 /// Returns what a sign-in needs to know of the browser, whose session is to have this secret.
 pub(super) fn browser(
+    site: &Site,
     request: &HttpRequest,
     cookie: &SessionCookie,
     secret: &SessionSecret,
@@ -54,6 +58,8 @@ pub(super) fn browser(
         device: device(request),
         client: super::client::client(request),
         replaced: cookie.presented(),
+        challenge: secret.of_challenge().hash(),
+        device_secret: second_factor_cookies::device(site, request).map(|secret| secret.hash()),
     }
 }
 

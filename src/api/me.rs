@@ -6,7 +6,11 @@ use strum::VariantArray;
 use utoipa::ToSchema;
 
 use super::user::{SessionView, User};
-use crate::{api::tag, gate::Session, scope::Scope};
+use crate::{
+    api::tag,
+    gate::{BeforeEnrolment, Session},
+    scope::Scope,
+};
 
 /// The user, and what the credential allows.
 #[derive(Serialize, ToSchema)]
@@ -31,7 +35,7 @@ pub struct Me {
     tag = tag::ACCOUNT,
     responses((status = 200, description = "You", body = Me))
 )]
-pub async fn show_me(session: Session) -> Json<Me> {
+pub async fn show_me(session: Session, _: BeforeEnrolment) -> Json<Me> {
     let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope)).collect();
     Json(Me { user: session.user.into(), session: session.session.map(SessionView::from), scopes })
 }

@@ -86,7 +86,7 @@ pub async fn set_up(
     let first = FirstAdmin {
         link,
         account: NewAccount::password(&user.id, &hash, now),
-        request: browser(&request, &cookie, &secret, true),
+        request: browser(&state.site, &request, &cookie, &secret, true),
         event: Event::of_user(&user.id, Action::FirstAdminCreated, &client(&request), now),
         user,
     };

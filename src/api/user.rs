@@ -23,6 +23,7 @@ use crate::{
     "emailVerified": true,
     "image": null,
     "role": "user",
+    "twoFactorEnabled": false,
     "createdAt": "2026-11-23T12:48:00.000Z",
     "updatedAt": "2026-11-23T12:48:00.000Z",
 }))]
@@ -42,6 +43,8 @@ pub struct User {
     pub image: Option<String>,
     /// `user` or `admin`. A newer server may have given them another, which grants nothing here.
     pub role: String,
+    /// Whether a sign-in also needs a code of an authenticator app.
+    pub two_factor_enabled: bool,
     /// When they signed up or were created.
     pub created_at: Timestamp,
     /// When the account was last changed.
@@ -79,6 +82,7 @@ impl From<UserRow> for User {
             email_verified: row.email_verified,
             image: row.image,
             role: row.role.name().to_owned(),
+            two_factor_enabled: row.two_factor_enabled,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

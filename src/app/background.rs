@@ -8,6 +8,7 @@ use crate::{
     jobs, key_check, output, retention,
     state::State,
     store::users::{self, search::BATCH},
+    totp_keys,
 };
 
 /// How often the last uses of credentials, and the new ends of sessions in use, are written.
@@ -45,6 +46,10 @@ pub(super) async fn run(state: &State, stop: &CancellationToken) {
         every(key_check::INTERVAL, stop, async || {
             state.key_check.repeat(&state.store, &state.clock).await;
         }),
+        async {
+            totp_keys::encrypt_again(state).await;
+            every(totp_keys::INTERVAL, stop, async || totp_keys::encrypt_again(state).await).await;
+        },
         every(PRUNE_INTERVAL, stop, async || state.limits.forget()),
         every(REPORT_INTERVAL, stop, async || output::report()),
         async {

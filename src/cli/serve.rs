@@ -17,6 +17,7 @@ use crate::{
         retention::clock::{self, ClockStatus},
     },
     time::{Clock, seconds},
+    totp_keys,
 };
 
 /// How long the setup link for the first admin is valid.
@@ -85,7 +86,8 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         .chain(undeclared_proxy(server))
         .chain(clear_mail(server))
         .chain(readable_files(server));
-    for warning in warnings.into_iter().chain(settings).chain(jumped(state).await?) {
+    let found = [jumped(state).await?, totp_keys::warning(state).await?];
+    for warning in warnings.into_iter().chain(settings).chain(found.into_iter().flatten()) {
         lines.push(format!("  warning   {warning}"));
     }
     if let Some(secret) = setup_link(state).await? {

@@ -4,7 +4,9 @@ use serde_json::json;
 use super::{Failure, now, operator::event, print, read_password};
 use crate::{
     config::Config,
-    fields, output,
+    fields,
+    jobs::{Job, Mail, MailKind},
+    output,
     secrets::{Hashing, PasswordContext},
     store::{
         AdminCheckFailed, Store,
@@ -14,7 +16,7 @@ use crate::{
         page::{Start, Window},
         passwords,
         registration::{self, CreateUserOptions},
-        user_administration,
+        two_factor_enrolment, user_administration,
         users::{self, Changes, Filter, Role, User},
     },
 };
@@ -55,6 +57,11 @@ pub enum UserCommand {
     },
     /// End the login throttle of a user, on all networks
     Unlock {
+        /// The user's email
+        email: String,
+    },
+    /// Remove a user's second factor: ends their sessions and sends them an email
+    ResetTwoFactor {
         /// The user's email
         email: String,
     },
@@ -121,6 +128,18 @@ pub(super) async fn run(
                 "had no failed sign-ins"
             };
             print(format_args!("{} {outcome}.", user.email))
+        }
+        UserCommand::ResetTwoFactor { email } => {
+            let user = find(store, &email).await?;
+            let now = now();
+            let event = event(Action::TwoFactorReset, &user.id, json!({}));
+            let notice = move |user: &User| {
+                Job::from(Mail::new(MailKind::TwoFactorReset, &user.email)).row(Some(&user.id), now)
+            };
+            report(
+                two_factor_enrolment::reset(store, user.id, event, notice, now).await?,
+                "has no second factor any more. All their sessions were revoked",
+            )
         }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;

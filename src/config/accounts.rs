@@ -66,6 +66,16 @@ pub struct AccountSettings {
     )]
     pub email_verification: EmailVerification,
 
+    /// Who must set up two-factor authentication before anything else
+    #[arg(
+        long,
+        env = "PORTCULLIS_TWO_FACTOR",
+        default_value = "optional",
+        value_name = "WHO",
+        global = true
+    )]
+    pub two_factor: TwoFactor,
+
     /// The prefix of API tokens. Of several, separated by commas, new tokens have the first and all are
     /// accepted, for rotation
     #[arg(
@@ -131,6 +141,29 @@ pub enum EmailVerification {
     Optional,
     /// Before the first session.
     Required,
+}
+
+/// Who must have a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TwoFactor {
+    /// No user must.
+    Optional,
+    /// Admins must.
+    Admins,
+    /// All users must.
+    All,
+}
+
+impl TwoFactor {
+    /// Returns whether it requires a second factor of a user, who may be an admin.
+    #[must_use]
+    pub fn requires(self, is_admin: bool) -> bool {
+        match self {
+            Self::Optional => false,
+            Self::Admins => is_admin,
+            Self::All => true,
+        }
+    }
 }
 
 impl AccountSettings {

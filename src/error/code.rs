@@ -116,12 +116,39 @@ codes! {
     SessionTooOld: BAD_REQUEST, "SESSION_EXPIRED",
         "Send your password, or sign in again, to do this.",
         "To delete an account by a mailed link, the session's password must have been entered within a day. Send `password`, or enter it again with `POST /api/auth/verify-password`.";
+    TotpAlreadyEnabled: BAD_REQUEST, "TOTP_ALREADY_ENABLED",
+        "Two-factor authentication is on already.",
+        "To use another authenticator app, turn it off first. Until then the present one keeps working.";
+    TotpNotEnabled: BAD_REQUEST, "TOTP_NOT_ENABLED",
+        "Two-factor authentication was not set up.",
+        "Begin with `POST /api/auth/two-factor/enable`.";
+    TwoFactorNotEnabled: BAD_REQUEST, "TWO_FACTOR_NOT_ENABLED",
+        "Two-factor authentication is not on.",
+        "Only a user with two-factor authentication has recovery codes.";
+    BackupCodesNotEnabled: BAD_REQUEST, "BACKUP_CODES_NOT_ENABLED",
+        "There are no recovery codes.",
+        "Begin with `POST /api/auth/two-factor/enable`, which returns ten.";
+    OtpNotConfigured: BAD_REQUEST, "OTP_NOT_CONFIGURED",
+        "Codes are not sent by email here. Use an authenticator app.",
+        "The only method is `totp`.";
+    TooManyCodeAttempts: BAD_REQUEST, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE",
+        "Too many wrong codes. Sign in again.",
+        "Five wrong codes end a sign-in that waits for the second factor. Begin again with the first one.";
     Unauthorized: UNAUTHORIZED, "UNAUTHORIZED",
         "Sign in, or send an API token.",
         "No credential was sent, or the session of the cookie has ended. In a browser, lead to the sign-in page; a script needs `Authorization: Bearer` with an API token.";
     InvalidEmailOrPassword: UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD",
         "The email or the password is wrong.",
         "It does not say which of the two, so that no list of accounts can be made by trying. Failed sign-ins count toward the login throttle.";
+    InvalidCode: UNAUTHORIZED, "INVALID_CODE",
+        "This code is wrong, or was used before.",
+        "A code of an authenticator app is accepted once, within a minute or so. Wrong codes count toward the throttle of the second factor.";
+    InvalidBackupCode: UNAUTHORIZED, "INVALID_BACKUP_CODE",
+        "This recovery code is wrong, or was used before.",
+        "Each of the ten codes works once. Wrong codes count toward the throttle of the second factor.";
+    InvalidTwoFactorCookie: UNAUTHORIZED, "INVALID_TWO_FACTOR_COOKIE",
+        "This sign-in has ended. Sign in again.",
+        "The cookie of a sign-in that waits for the second factor is missing or invalid, or the sign-in was completed or has expired: it lasts ten minutes.";
     InvalidEmailLink: UNAUTHORIZED, "INVALID_TOKEN",
         "This link is invalid or has been used. Request a new one.",
         "A link that confirms an email works once, and a newer one takes its place. Request another.";
@@ -155,6 +182,12 @@ codes! {
     SessionNotFresh: FORBIDDEN, "SESSION_NOT_FRESH",
         "Enter your password again (verify-password) to do this.",
         "The password of this session was entered more than a day ago. After `POST /api/auth/verify-password` the same request succeeds.";
+    SecondFactorRequired: FORBIDDEN, "second_factor_required",
+        "Enter a code of your authenticator app, or a recovery code, to do this.",
+        "Send it as `code`, or verify one in this session first, with `POST /api/auth/two-factor/verify-totp`: that holds for fifteen minutes.";
+    TwoFactorEnrolmentRequired: FORBIDDEN, "two_factor_enrolment_required",
+        "Set up two-factor authentication first.",
+        "The setting PORTCULLIS_TWO_FACTOR requires it of this user. Until then only setting it up is possible, with `POST /api/auth/two-factor/enable`, and signing out.";
     UserDeactivated: FORBIDDEN, "USER_DEACTIVATED",
         "This account is deactivated.",
         "Only an admin can reactivate an account.";
@@ -206,6 +239,9 @@ codes! {
     Conflict: CONFLICT, "conflict",
         "This value is already in use.",
         "Another row has this value, or the row is still in use: `errors` names the field where it is known.";
+    TotpUnreadable: CONFLICT, "totp_unreadable",
+        "The server cannot read the secret of your authenticator app. Use a recovery code, or ask an admin.",
+        "No accepted signing secret decrypts it, as after restoring a backup without its secret. A recovery code still works; then turn two-factor authentication off and on again.";
     LastAdmin: CONFLICT, "last_admin",
         "This would leave the site without an active admin.",
         "Give another user the role `admin` first.";
@@ -224,6 +260,9 @@ codes! {
     TooManyRequests: TOO_MANY_REQUESTS, "too_many_requests",
         "Too many requests. Please try again later.",
         "The header `Retry-After` says after how many seconds to try again. The limits are those of the IP address, of the account, and of failed sign-ins.";
+    SecondFactorThrottled: TOO_MANY_REQUESTS, "ACCOUNT_TEMPORARILY_LOCKED",
+        "Too many wrong codes. Try again later.",
+        "The header `Retry-After` says after how many seconds to try again. The count is the user's, over all sessions and sign-ins.";
     Internal: INTERNAL_SERVER_ERROR, "internal_error",
         "Something went wrong on our side.",
         "It is logged. Report it with its `requestId`.";
@@ -261,6 +300,23 @@ impl Code {
         Self::UserDeactivated,
         Self::EmailNotVerified,
         Self::NewUserSignUpDisabled,
+    ];
+
+    /// The codes with which the proof of the second factor can be missing or rejected.
+    pub const SECOND_FACTOR: [Self; 4] = [
+        Self::SecondFactorRequired,
+        Self::InvalidCode,
+        Self::TotpUnreadable,
+        Self::SecondFactorThrottled,
+    ];
+
+    /// The codes with which the completion of a sign-in can be rejected, in addition to those for a wrong code.
+    pub const CHALLENGE: [Self; 5] = [
+        Self::InvalidTwoFactorCookie,
+        Self::TooManyCodeAttempts,
+        Self::UserDeactivated,
+        Self::EmailNotVerified,
+        Self::Unauthorized,
     ];
 
     /// Returns the code with this name; the first, if several have it.

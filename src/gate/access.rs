@@ -40,6 +40,10 @@ pub struct Access {
     pub limit: Option<Limit>,
     /// Whether the response may set the session cookie.
     pub sets_cookie: bool,
+    /// Whether the cookie of a sign-in that waits for the second factor is accepted instead of a session's.
+    pub challenge: bool,
+    /// Whether it is open to a user who must set up two-factor authentication before anything else.
+    pub before_enrolment: bool,
 }
 
 /// The format of an operation's body.
@@ -81,6 +85,8 @@ impl Access {
         once: false,
         limit: None,
         sets_cookie: false,
+        challenge: false,
+        before_enrolment: false,
     };
 
     /// Authentication is optional: anonymous callers are allowed, and the gate resolves the caller.
@@ -128,6 +134,8 @@ impl Access {
                 _ => panic!("an operation has one limit of its own: these arguments say two"),
             },
             sets_cookie: self.sets_cookie || other.sets_cookie,
+            challenge: self.challenge || other.challenge,
+            before_enrolment: self.before_enrolment || other.before_enrolment,
         }
     }
 
@@ -185,6 +193,7 @@ arguments! { A B C D }
 arguments! { A B C D E }
 arguments! { A B C D E F }
 arguments! { A B C D E F G }
+arguments! { A B C D E F G H }
 
 #[cfg(test)]
 mod tests {
@@ -208,6 +217,8 @@ mod tests {
             once: true,
             limit: Some(Limit::SignIn),
             sets_cookie: true,
+            challenge: true,
+            before_enrolment: true,
         };
         assert_eq!(Access::UNGATED.and(all), all);
         assert_eq!(all.and(Access::UNGATED), all);

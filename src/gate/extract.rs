@@ -14,13 +14,19 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use super::{
     Access, DeclaresAccess, Session,
     rejection::{self, Rejection},
-    session::{FRESH, Finding},
+    second_factor_cookies,
+    session::{FRESH, Finding, PROVED},
 };
 use crate::{
     error::Code,
     scope::{Scope, Scopes},
+    secrets::ChallengeHash,
     state::State,
-    store::{api_tokens::ApiToken, sessions::SessionRow, users::Role},
+    store::{
+        api_tokens::ApiToken,
+        sessions::SessionRow,
+        users::{Role, User},
+    },
     time::{CLOCK_TOLERANCE, Timestamp},
 };
 
@@ -125,6 +131,48 @@ extractor!(NotByToken, Access { token: false, ..Access::OPTIONAL_AUTH }, |reques
     }
 });
 
+/// Who proves the second factor: a user with a session, or one whose sign-in waits for it.
+#[derive(Debug, Clone)]
+pub enum Prover {
+    /// The session, by its cookie.
+    Session(Arc<User>, Arc<SessionRow>),
+    /// The secret of the sign-in.
+    SignIn(ChallengeHash),
+}
+
+extractor!(Prover, Access { token: false, challenge: true, ..Access::OPTIONAL_AUTH }, |request| {
+    match rejection::finding(request)? {
+        Finding::Known { token: Some(_), .. } => Err(Code::CookieRequired.into()),
+        Finding::Known { session: Session { user, session: Some(row), .. }, .. } => {
+            Ok(Prover::Session(user, row))
+        }
+        _ => {
+            let state = State::of(request).map_err(Rejection::Error)?;
+            let secret = second_factor_cookies::challenge(&state.site, request);
+            let secret = secret.ok_or(Code::InvalidTwoFactorCookie)?;
+            Ok(Prover::SignIn(secret.hash()))
+        }
+    }
+});
+
+/// Opens an operation to users who must set up two-factor authentication before anything else: for what they need to do
+/// that, and to see who they are.
+#[derive(Debug, Clone, Copy)]
+pub struct BeforeEnrolment;
+
+impl FromRequest for BeforeEnrolment {
+    type Error = Rejection;
+    type Future = Ready<Result<Self, Rejection>>;
+
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self))
+    }
+}
+
+impl DeclaresAccess for BeforeEnrolment {
+    const ACCESS: Access = Access { before_enrolment: true, ..Access::UNGATED };
+}
+
 /// Requires re-authentication: a cookie's session must have had its password entered within a day. A token has
 /// no session that could age; its scopes say what it may do.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +193,12 @@ extractor!(Fresh, Access { fresh: true, ..Access::REQUIRES_AUTH }, |request| {
 pub fn is_fresh(row: &SessionRow, now: Timestamp) -> bool {
     let entered = row.authenticated_at;
     entered <= now + CLOCK_TOLERANCE && now < entered + FRESH
+}
+
+/// Returns whether the second factor was proved in this session a short time ago.
+#[must_use]
+pub fn has_proved_second_factor(row: &SessionRow, now: Timestamp) -> bool {
+    row.second_factor_at.is_some_and(|at| at <= now + CLOCK_TOLERANCE && now < at + PROVED)
 }
 
 fn known(request: &HttpRequest) -> Result<(Session, Option<Arc<ApiToken>>), Rejection> {

@@ -18,6 +18,7 @@ use super::{
     session::{Anonymous, Finding},
 };
 use crate::{
+    config::Switch,
     error::{Code, Error},
     state::State,
 };
@@ -48,6 +49,19 @@ impl ResponseError for Rejection {
             Self::Error(error) => error.error_response(),
         }
     }
+}
+
+/// The page on which a user sets up two-factor authentication.
+const ENROLMENT: &str = "/settings/two-factor";
+
+/// Returns the gate's own response to a request that it rejects. A browser of a user who must set up two-factor
+/// authentication first is led there.
+pub(super) fn response(request: &HttpRequest, error: &Error) -> HttpResponse {
+    let has_pages = State::of(request).is_ok_and(|state| state.config.site.pages == Switch::On);
+    if error.is(Code::TwoFactorEnrolmentRequired) && has_pages && is_navigation(request) {
+        return HttpResponse::Found().insert_header((LOCATION, ENROLMENT)).finish();
+    }
+    error.error_response()
 }
 
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use strum::IntoStaticStr;
 
 use crate::{
+    config::TwoFactor,
     scope::{Scope, Scopes},
     store::{
         Resolved,
@@ -10,13 +11,16 @@ use crate::{
         sessions::SessionRow,
         users::{Role, User},
     },
-    time::{Span, Timestamp, days},
+    time::{Span, Timestamp, days, seconds},
 };
 
 use super::Access;
 
 /// How long after its password was entered a session counts as fresh (re-authentication).
 pub const FRESH: Span = days(1);
+
+/// How long a proof of the second factor in a session suffices for changes to it.
+pub const PROVED: Span = seconds(15 * 60);
 
 /// An authenticated caller (the principal): the user and, for a cookie, the session.
 ///
@@ -95,6 +99,17 @@ impl Finding {
 
     pub(super) fn is_known(&self) -> bool {
         matches!(self, Self::Known { .. })
+    }
+
+    /// Returns whether the user must set up two-factor authentication before this. Where authentication is optional, an
+    /// anonymous caller could do the same.
+    pub(super) fn must_enrol(&self, access: Access, policy: TwoFactor) -> bool {
+        access.required
+            && !access.before_enrolment
+            && self.session().is_some_and(|session| {
+                !session.user.two_factor_enabled
+                    && policy.requires(session.user.role == Role::Admin)
+            })
     }
 
     /// Returns the scopes that are required here, if a token lacks one of them. Where tokens are not accepted

@@ -69,6 +69,12 @@ pub enum MailKind {
     PasswordChanged,
     /// The email was changed; sent to the old one.
     EmailChanged,
+    /// Two-factor authentication was turned on.
+    TwoFactorEnabled,
+    /// Two-factor authentication was turned off by the user.
+    TwoFactorDisabled,
+    /// An admin or the operator has removed the second factor.
+    TwoFactorReset,
 }
 
 impl Mail {
@@ -147,6 +153,9 @@ impl MailKind {
             Self::MagicLink => Kind::Link(SignIn, FIVE_MINUTES, templates::magic_link),
             Self::PasswordChanged => Kind::Notice(templates::password_changed),
             Self::EmailChanged => Kind::Notice(templates::email_changed),
+            Self::TwoFactorEnabled => Kind::Notice(templates::two_factor_enabled),
+            Self::TwoFactorDisabled => Kind::Notice(templates::two_factor_disabled),
+            Self::TwoFactorReset => Kind::Notice(templates::two_factor_reset),
         }
     }
 }

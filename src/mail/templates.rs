@@ -149,6 +149,41 @@ pub fn email_changed(site: &str, url: &Url) -> MailContent {
     )
 }
 
+/// Tells a user that two-factor authentication was turned on.
+pub fn two_factor_enabled(site: &str, url: &Url) -> MailContent {
+    notice(
+        format!("Two-factor authentication for {site} is on"),
+        format!(
+            "Signing in to your account at {site} now also needs a code of your authenticator app. All other sessions were signed out."
+        ),
+        format!("If this was not you, contact the operators of {url} at once."),
+    )
+}
+
+/// Tells a user that two-factor authentication was turned off.
+pub fn two_factor_disabled(site: &str, url: &Url) -> MailContent {
+    notice(
+        format!("Two-factor authentication for {site} is off"),
+        format!(
+            "Signing in to your account at {site} no longer needs a code. All other sessions were signed out."
+        ),
+        format!(
+            "If this was not you, choose a new password at {url} at once: that ends all sessions."
+        ),
+    )
+}
+
+/// Tells a user that an admin has removed the second factor.
+pub fn two_factor_reset(site: &str, url: &Url) -> MailContent {
+    notice(
+        format!("Two-factor authentication for {site} was reset"),
+        format!(
+            "An admin has turned off two-factor authentication of your account at {site}, and signed you out. You can set it up again in the settings."
+        ),
+        format!("If you did not ask for this, contact the operators of {url} at once."),
+    )
+}
+
 fn notice(subject: String, line: String, otherwise: String) -> MailContent {
     let lines = vec![line, "If this was you, you need not do anything.".into()];
     MailContent { subject, lines, action: None, closing: vec![otherwise] }

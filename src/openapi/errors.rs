@@ -41,7 +41,7 @@ type Rule = (fn(&Call<'_>) -> bool, &'static [Code]);
 
 /// The codes that calls can return regardless of their handlers.
 #[rustfmt::skip]
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 17] = [
     (|_| true, &[Code::Internal]),
     (|call| call.access.gated, &[Code::StoreUnavailable]),
     (|call| !health::PATHS.contains(&call.path), &[Code::TooManyRequests]),
@@ -52,6 +52,7 @@ const RULES: [Rule; 16] = [
     (|call| !call.access.cookie, &[Code::TokenRequired]),
     (|call| call.access.admin, &[Code::AdminRequired]),
     (|call| call.access.fresh, &[Code::SessionNotFresh]),
+    (|call| call.access.required && !call.access.before_enrolment, &[Code::TwoFactorEnrolmentRequired]),
     (|call| call.access.id, &[Code::NotFound]),
     (|call| call.access.body != Body::None, &[Code::BadRequest, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType]),
     (|call| call.access.body == Body::Own, &[Code::ValidationFailed]),

@@ -68,7 +68,7 @@ impl Why {
 
 impl LoginQuery {
     /// Returns the page to go to: a path of this site, or the default.
-    fn next(&self, state: &State) -> &str {
+    pub(super) fn next(&self, state: &State) -> &str {
         self.next.as_deref().and_then(|next| own_path(next, &state.site)).unwrap_or(HOME)
     }
 
@@ -84,7 +84,7 @@ impl LoginQuery {
     }
 }
 
-fn go_on(place: &str) -> HttpResponse {
+pub(super) fn go_on(place: &str) -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, place)).finish()
 }
 

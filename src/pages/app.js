@@ -10,6 +10,7 @@
 //   data-anonymous   works without a session: 401 is about the input
 //   data-needs       the field that the page's link must bring
 //   data-token       what to show a new token in
+//   data-codes       what to show new recovery codes in
 
 const $ = (selector, root = document) => root.querySelector(selector)
 const all = (selector, root = document) => [...root.querySelectorAll(selector)]
@@ -20,6 +21,7 @@ function valueOf(field) {
   if (field.type === 'checkbox') return field.checked
   if (field.dataset.number !== undefined) return field.value === '' ? undefined : Number(field.value)
   if (field.dataset.null !== undefined && field.value === '') return null
+  if (field.dataset.optional !== undefined && field.value === '') return undefined
   return field.value
 }
 
@@ -80,6 +82,7 @@ async function ask(form) {
 const ABOUT = [
   [/^PASSWORD_/, ['newPassword', 'password']],
   [/^INVALID_PASSWORD$/, ['currentPassword', 'password']],
+  [/^(INVALID_CODE|INVALID_BACKUP_CODE|second_factor_required)$/, ['code']],
   [/EMAIL|^email_/, ['newEmail', 'email']],
 ]
 
@@ -247,7 +250,9 @@ function signIn() {
 }
 
 function done(form, answer) {
-  const { then, done: after, said, token } = form.dataset
+  const { then, done: after, said, token, codes } = form.dataset
+  if (answer?.twoFactorRedirect) return location.assign(`/two-factor?next=${encodeURIComponent(then)}`)
+  if (codes) return showCodes(document.getElementById(codes), form, answer)
   if (form.closest('#fresh')) return form.closest('dialog').close('yes')
   if (token) return showToken(document.getElementById(token), form, answer)
   if (after && !(then && answer?.token)) {
@@ -321,6 +326,12 @@ function showToken(place, form, { token }) {
   $(`#${place.id}-token`).textContent = token
   $(`#${place.id}-curl`).textContent = `curl -H "Authorization: Bearer ${token}" ${place.dataset.url}`
   form.closest('details').hidden = true
+  reveal(place)
+}
+
+function showCodes(place, form, { backupCodes }) {
+  $(`#${place.id}-list`).textContent = backupCodes.join('\n')
+  form.hidden = true
   reveal(place)
 }
 

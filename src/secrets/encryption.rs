@@ -115,10 +115,8 @@ impl Key {
         let (nonce, text) = bytes.split_at_checked(NONCE_LEN).ok_or(altered)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| altered)?;
         let mut text = text.to_vec();
-        let secret = self
-            .key
-            .open_in_place(nonce, Aad::from(user_id), &mut text)
-            .map_err(|_| altered)?;
+        let secret =
+            self.key.open_in_place(nonce, Aad::from(user_id), &mut text).map_err(|_| altered)?;
         let secret = str::from_utf8(secret).map_err(|_| altered)?;
         Ok(TotpSecret::decrypted(secret.to_owned()))
     }
@@ -177,6 +175,12 @@ mod tests {
         let keys = keys(&[&SigningKey::generate()]);
         let secret = TotpSecret::generate();
         assert_ne!(keys.encrypt(&secret, "ada").bytes, keys.encrypt(&secret, "ada").bytes);
-        assert!(!keys.encrypt(&secret, "ada").bytes.windows(8).any(|part| part == &secret.expose()[..8]));
+        assert!(
+            !keys
+                .encrypt(&secret, "ada")
+                .bytes
+                .windows(8)
+                .any(|part| part == &secret.expose()[..8])
+        );
     }
 }

@@ -53,15 +53,30 @@ random_secret! {
 }
 
 random_secret! {
+    /// The secret of a sign-in that waits for the second factor.
+    ChallengeSecret
+}
+
+impl SessionSecret {
+    /// Returns the same text as the secret of a sign-in that waits for the second factor. A sign-in has one random
+    /// secret, and its outcome decides what it is the secret of: never of both.
+    #[must_use]
+    pub fn of_challenge(&self) -> ChallengeSecret {
+        ChallengeSecret(self.0.clone())
+    }
+}
+
+random_secret! {
     /// The secret in the cookie of a trusted device.
     DeviceSecret
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DeviceSecret, LinkSecret, SessionSecret};
+    use super::{ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};
 
     static_assertions::assert_not_impl_any!(SessionSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    static_assertions::assert_not_impl_any!(ChallengeSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
     static_assertions::assert_not_impl_any!(DeviceSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
     static_assertions::assert_not_impl_any!(LinkSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
 }

@@ -5,7 +5,10 @@ use argon2::{
 use rand::seq::IndexedRandom as _;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{HashOf, RecoveryHash, password::{Busy, Hasher, Hashing}};
+use super::{
+    HashOf, RecoveryHash,
+    password::{Busy, Hasher, Hashing},
+};
 
 /// How many codes a user gets.
 pub const COUNT: usize = 10;
@@ -87,7 +90,8 @@ impl Hashing {
         self.run(|hasher| {
             let codes: Vec<_> = (0..COUNT).map(|_| RecoveryCode::generate()).collect();
             let salt = hasher.recovery_salt();
-            let hashes = codes.iter().filter_map(|code| hasher.recovery_hash(code, &salt)).collect();
+            let hashes =
+                codes.iter().filter_map(|code| hasher.recovery_hash(code, &salt)).collect();
             NewRecoveryCodes { codes, hashes, salt }
         })
         .await

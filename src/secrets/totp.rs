@@ -58,8 +58,7 @@ impl TotpSecret {
     /// The caller accepts each step only once, and no earlier one after it.
     #[must_use]
     pub fn step_of(&self, code: &str, now: Timestamp) -> Option<i64> {
-        let code: String =
-            code.chars().filter(|letter| !letter.is_whitespace()).take(7).collect();
+        let code: String = code.chars().filter(|letter| !letter.is_whitespace()).take(7).collect();
         let seconds = u64::try_from(now.micros() / 1_000_000).ok()?;
         let step = self.totp()?.check(&code, seconds)?;
         i64::try_from(step).ok()

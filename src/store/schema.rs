@@ -70,6 +70,7 @@ diesel::table! {
         updated_at -> Moment,
         generation -> BigInt,
         methods -> Text,
+        second_factor_at -> Nullable<Moment>,
     }
 }
 
@@ -110,6 +111,21 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         created_at -> Moment,
         last_used_at -> Moment,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Integer, Text};
+    use crate::time::Moment;
+
+    sign_in_challenges (secret_hash) {
+        secret_hash -> Binary,
+        user_id -> Text,
+        methods -> Text,
+        remember -> Bool,
+        attempts -> Integer,
+        generation -> BigInt,
         expires_at -> Moment,
     }
 }
@@ -359,6 +375,7 @@ diesel::joinable!(accounts -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(verifications -> users (user_id));
+diesel::joinable!(sign_in_challenges -> users (user_id));
 diesel::joinable!(trusted_devices -> users (user_id));
 diesel::joinable!(two_factor -> users (user_id));
 diesel::joinable!(used_links -> users (user_id));
@@ -368,6 +385,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     api_tokens,
     verifications,
+    sign_in_challenges,
     trusted_devices,
     two_factor,
     used_links,

@@ -22,6 +22,7 @@
 //!
 //! `support/sample.rs` is a complete test to copy.
 
+mod authenticator;
 mod caller;
 pub mod contracts;
 mod databases;
@@ -37,6 +38,7 @@ mod server_process;
 mod smtp;
 mod sql;
 
+pub use authenticator::{Authenticator, CHALLENGE};
 pub use caller::{Caller, Reply};
 pub(crate) use contracts::{
     contract_tests,

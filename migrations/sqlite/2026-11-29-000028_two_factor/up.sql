@@ -8,6 +8,14 @@ BEGIN
     INSERT INTO changed (user_id) VALUES (OLD.id);
 END;
 
+-- When the second factor was last proved in a session, which some changes require.
+ALTER TABLE sessions ADD COLUMN second_factor_at INTEGER;
+CREATE TRIGGER sessions_second_factor AFTER UPDATE OF second_factor_at ON sessions
+WHEN OLD.second_factor_at IS NOT NEW.second_factor_at
+BEGIN
+    INSERT INTO changed (user_id) VALUES (OLD.user_id);
+END;
+
 -- `secret` is encrypted by a key that is derived from a signing secret, whose fingerprint is `key_fingerprint`.
 -- It is in use once `verified_at` is set. `last_step` is the time step of the last code that was accepted: each
 -- code is accepted once. `recovery_salt` is the salt of the user's recovery codes, with the parameters of
@@ -45,5 +53,19 @@ CREATE TABLE trusted_devices (
 ) STRICT;
 CREATE INDEX trusted_devices_by_user ON trusted_devices (user_id, id);
 CREATE INDEX trusted_devices_by_expiry ON trusted_devices (expires_at);
+
+-- Sign-ins that wait for the second factor. Not sessions: the gate does not read them. `generation` is as for trusted
+-- devices; `methods` as for sessions; `attempts` counts the codes that were tried.
+CREATE TABLE sign_in_challenges (
+    secret_hash BLOB NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    methods TEXT NOT NULL,
+    remember INTEGER NOT NULL CHECK (remember IN (0, 1)),
+    attempts INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sign_in_challenges_by_user ON sign_in_challenges (user_id);
+CREATE INDEX sign_in_challenges_by_expiry ON sign_in_challenges (expires_at);
 
 INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('2026-11-29-000028_two_factor', '0.3.0');

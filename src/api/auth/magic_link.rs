@@ -1,7 +1,8 @@
 //! Signs in with a mailed link.
 
 use actix_web::{
-    Either, HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse,
+    cookie::Cookie,
     http::header::HeaderName,
     web::{Data, Json},
 };
@@ -13,6 +14,7 @@ use super::{
     DONE, StatusResponse, browser,
     callback::{Once, checked, redirect},
     mailbox::takes_mail,
+    second_factor::{self, SecondFactorDue},
 };
 use crate::{
     api::{
@@ -30,7 +32,7 @@ use crate::{
     secrets::{LinkSecret, SessionSecret},
     state::State,
     store::{
-        sign_in::{self, LinkFollowed, LinkRejected, MagicLinkSignIn, SignedIn},
+        sign_in::{self, Challenge, LinkFollowed, LinkRejected, MagicLinkSignIn, SignedIn},
         verifications::LinkError,
     },
 };
@@ -128,7 +130,7 @@ pub struct SignedInByLink {
 /// are removed first: another person may have signed up with it.
 #[utoipa::path(
     post, path = "/api/auth/magic-link/verify", tag = tag::AUTH, request_body = UseMagicLink,
-    responses((status = 200, description = "Signed in", body = SignedInByLink)),
+    responses((status = 200, description = "Signed in", body = MagicLinkResponse)),
 )]
 pub async fn use_magic_link(
     _: NotByToken,
@@ -136,13 +138,21 @@ pub async fn use_magic_link(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<UseMagicLink>,
-) -> Result<Json<SignedInByLink>, Error> {
+) -> Result<HttpResponse, Error> {
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let new_user =
         checked(body.new_user_callback_url, &state.site, Code::InvalidNewUserCallbackUrl)?;
-    let (signed_in, is_new) = follow(&state, &request, &cookie, body.token).await??;
-    let url = if is_new { new_user.or(callback) } else { callback };
-    Ok(Json(SignedInByLink { url, ..signed_in }))
+    match follow(&state, &request, &cookie, body.token).await?? {
+        Reached::Session(signed_in, is_new, device) => {
+            let url = if is_new { new_user.or(callback) } else { callback };
+            let mut response = HttpResponse::Ok();
+            if let Some(device) = device {
+                response.cookie(device);
+            }
+            Ok(response.json(SignedInByLink { url, ..*signed_in }))
+        }
+        Reached::Challenge(challenge, secret) => second_factor::due(&state, &challenge, &secret),
+    }
 }
 
 /// What a link carries.
@@ -170,7 +180,7 @@ pub struct MagicLink {
 #[utoipa::path(
     get, path = "/api/auth/magic-link/verify", tag = tag::AUTH, params(MagicLink),
     responses(
-        (status = 200, description = "Signed in", body = SignedInByLink),
+        (status = 200, description = "Signed in", body = MagicLinkResponse),
         (status = 302, description = "Redirects to the page of the link, or after the sign-in to the callback", headers(("Location" = String, description = "The page"))),
     ),
 )]
@@ -181,28 +191,34 @@ pub async fn follow_magic_link(
     request: HttpRequest,
     state: Data<State>,
     ProtocolQuery(link): ProtocolQuery<MagicLink>,
-) -> Result<Either<Json<SignedInByLink>, HttpResponse>, Error> {
+) -> Result<HttpResponse, Error> {
     let site = &state.site;
     let callback = checked(link.callback_url, site, Code::InvalidCallbackUrl)?;
     let new_user = checked(link.new_user_callback_url, site, Code::InvalidNewUserCallbackUrl)?;
     let on_error = checked(link.error_callback_url, site, Code::InvalidErrorCallbackUrl)?;
     if !is_from_script(&request) {
         let pages = [("callbackURL", callback), ("newUserCallbackURL", new_user)];
-        return Ok(Either::Right(to_page(&state, &link.token, pages)));
+        return Ok(to_page(&state, &link.token, pages));
     }
     // A page of another site must not sign its visitor in as another user (login CSRF).
     verify_origin(request.head(), site, false)?;
     match follow(&state, &request, &cookie, link.token).await? {
-        Ok((signed_in, is_new)) => {
-            let place = if is_new { new_user.or(callback) } else { callback };
-            Ok(match place {
-                None => Either::Left(Json(signed_in)),
-                Some(place) => Either::Right(redirect(&place, site, None)),
-            })
+        Ok(Reached::Session(signed_in, is_new, device)) => {
+            let mut response = match if is_new { new_user.or(callback) } else { callback } {
+                None => HttpResponse::Ok().json(*signed_in),
+                Some(place) => redirect(&place, site, None),
+            };
+            if let Some(device) = device {
+                response.add_cookie(&device).map_err(|_| Code::Internal)?;
+            }
+            Ok(response)
+        }
+        Ok(Reached::Challenge(challenge, secret)) => {
+            second_factor::due(&state, &challenge, &secret)
         }
         Err(code) => match on_error.or(callback) {
             None => Err(code.into()),
-            Some(place) => Ok(Either::Right(redirect(&place, site, Some(("error", code.name()))))),
+            Some(place) => Ok(redirect(&place, site, Some(("error", code.name())))),
         },
     }
 }
@@ -228,6 +244,24 @@ fn to_page(state: &State, token: &str, pages: [(&'static str, Option<String>); 2
     redirect(page.as_str(), &state.site, None)
 }
 
+/// How far a link has led.
+enum Reached {
+    /// To a session: whether the user is new, and the cookie of a trusted device that stood for the second factor.
+    Session(Box<SignedInByLink>, bool, Option<Cookie<'static>>),
+    /// To the second factor, and the secret of the sign-in that waits for it.
+    Challenge(Challenge, SessionSecret),
+}
+
+/// The outcome of a sign-in with a link.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum MagicLinkResponse {
+    /// There is a session.
+    SignedIn(Box<SignedInByLink>),
+    /// The user must prove the second factor.
+    SecondFactorDue(SecondFactorDue),
+}
+
 /// The built-in page on which a link signs in.
 const PAGE: &str = "/magic-link";
 
@@ -237,11 +271,11 @@ async fn follow(
     request: &HttpRequest,
     cookie: &SessionCookie,
     token: String,
-) -> Result<Result<(SignedInByLink, bool), Code>, Error> {
+) -> Result<Result<Reached, Code>, Error> {
     let secret = SessionSecret::generate();
     let attempt = MagicLinkSignIn {
         link: LinkSecret::presented(token).hash(),
-        request: browser(request, cookie, &secret, true),
+        request: browser(&state.site, request, cookie, &secret, true),
         sign_up: state.config.accounts.sign_up_is_open(),
     };
     let now = state.clock.now();
@@ -259,10 +293,13 @@ async fn follow(
         SignedIn::Begun(begun) => {
             let (user, grant) = *begun;
             cookie.set(&grant, &secret)?;
+            let device = second_factor::renewed_device(state, request, &user, &grant);
             let session = SessionView::from(grant.session().clone());
             let token = session.token.clone();
-            Ok(Ok((SignedInByLink { token, user: user.into(), session, url: None }, is_new)))
+            let signed_in = SignedInByLink { token, user: user.into(), session, url: None };
+            Ok(Ok(Reached::Session(Box::new(signed_in), is_new, device)))
         }
+        SignedIn::SecondFactorDue(challenge) => Ok(Ok(Reached::Challenge(challenge, secret))),
         SignedIn::Deactivated => Ok(Err(Code::UserDeactivated)),
         SignedIn::NotVerified => Ok(Err(Code::EmailNotVerified)),
     }

@@ -12,14 +12,14 @@ use super::{DONE, StatusResponse, browser, sign_up::yes, throttle::Attempt};
 use crate::{
     api::{client::client, json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
-    gate::{ByCookie, Session, cookie::SessionCookie},
+    gate::{BeforeEnrolment, ByCookie, Session, cookie::SessionCookie},
     jobs::{Job, Mail, MailKind},
     secrets::{Password, PasswordContext, SessionSecret, Verdict},
     state::State,
     store::{
         accounts::{self, PasswordAccount},
         passwords::{self, Change, Changed, Done},
-        sessions::{Method, SessionRow},
+        sessions::{Method, Methods, SessionRow},
         sign_in::{self, Renewal, SignInRequest},
         users::User as UserRow,
     },
@@ -45,6 +45,7 @@ pub struct VerifyPassword {
 pub async fn verify_password(
     _: limited::SignIn,
     session: Session,
+    _: BeforeEnrolment,
     ByCookie(own): ByCookie,
     cookie: SessionCookie,
     request: HttpRequest,
@@ -53,7 +54,7 @@ pub async fn verify_password(
 ) -> Result<Json<StatusResponse>, Error> {
     verify(&state, &session.user, &request, body.password, Code::InvalidPassword).await?;
     let secret = SessionSecret::generate();
-    let renewal = renewal(&cookie, &own, &secret)?;
+    let renewal = renewal(&cookie, &own, &secret, own.methods.and(Method::Password))?;
     let renewed = sign_in::authenticated_again(&state.store, renewal, state.clock.now()).await?;
     if let Some(grant) = renewed {
         cookie.set(&grant, &secret)?;
@@ -61,14 +62,14 @@ pub async fn verify_password(
     Ok(Json(DONE))
 }
 
-/// Creates the renewal that gives the caller's own session a new secret.
-fn renewal(
+/// Creates the renewal that gives the caller's own session a new secret, after they have authenticated by these methods.
+pub(super) fn renewal(
     cookie: &SessionCookie,
     own: &SessionRow,
     secret: &SessionSecret,
+    methods: Methods,
 ) -> Result<Renewal, Error> {
     let presented = cookie.presented().ok_or(Code::Internal)?;
-    let methods = own.methods.and(Method::Password);
     Ok(Renewal { id: own.id.clone(), presented, secret: secret.hash(), methods })
 }
 
@@ -155,12 +156,12 @@ pub async fn change_password(
         let change = Change {
             verified,
             hash,
-            renewal: renewal(&cookie, &own, &secret)?,
+            renewal: renewal(&cookie, &own, &secret, own.methods.and(Method::Password))?,
             sole_session: body.revoke_other_sessions.then(|| {
                 // The sessions that are revoked include the browser's own.
                 SignInRequest {
                     replaced: None,
-                    ..browser(&request, &cookie, &secret, own.remember)
+                    ..browser(&state.site, &request, &cookie, &secret, own.remember)
                 }
             }),
             notice: Job::from(Mail::new(MailKind::PasswordChanged, &user.email))

@@ -1,10 +1,6 @@
 //! Signs in with email and password.
 
-use actix_web::{
-    HttpRequest, Responder,
-    http::header::LOCATION,
-    web::{Data, Json},
-};
+use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web::Data};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
@@ -12,6 +8,7 @@ use validator::Validate;
 use super::{
     browser,
     callback::{absolute, checked},
+    second_factor::{self, SecondFactorDue},
     sign_up::yes,
     throttle::Attempt,
 };
@@ -65,12 +62,23 @@ pub struct SignedIn {
     user: User,
 }
 
+/// The outcome of a sign-in.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SignInResponse {
+    /// There is a session.
+    SignedIn(SignedIn),
+    /// The user must prove the second factor.
+    SecondFactorDue(SecondFactorDue),
+}
+
 /// Sign in with email and password
 ///
-/// Starts a session and sets the session cookie. The previous session of the browser ends.
+/// Starts a session and sets the session cookie. The previous session of the browser ends. A user with two-factor
+/// authentication, unless the browser is a trusted device, first has to send a code: `twoFactorRedirect` says so.
 #[utoipa::path(
     post, path = "/api/auth/sign-in/email", tag = tag::AUTH, request_body = SignIn,
-    responses((status = 200, description = "Signed in", body = SignedIn, headers(("Location" = String, description = "`callbackURL`, if one was sent")))),
+    responses((status = 200, description = "Signed in, or the second factor is due", body = SignInResponse, headers(("Location" = String, description = "`callbackURL`, if one was sent")))),
 )]
 pub async fn sign_in_email(
     _: limited::SignIn,
@@ -79,7 +87,7 @@ pub async fn sign_in_email(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SignIn>,
-) -> Result<impl Responder, Error> {
+) -> Result<HttpResponse, Error> {
     if fields::present_email(&body.email).is_err() {
         return Err(Code::InvalidEmail.into());
     }
@@ -89,7 +97,7 @@ pub async fn sign_in_email(
     let callback = checked(body.callback_url.clone(), &state.site, Code::InvalidCallbackUrl)?;
     let throttled = Attempt::begin(&state, &normal_email(&body.email), &request).await?;
     let secret = SessionSecret::generate();
-    let browser = browser(&request, &cookie, &secret, body.remember_me);
+    let browser = browser(&state.site, &request, &cookie, &secret, body.remember_me);
     let mut outcome = Ok(None);
     // Either another sign-in has hashed the same password again, or the password was really changed: a second
     // attempt tells.
@@ -102,18 +110,23 @@ pub async fn sign_in_email(
         Some(Outcome::Begun(begun)) => {
             let (user, grant) = *begun;
             cookie.set(&grant, &secret)?;
-            let place = callback.as_deref().map(|callback| absolute(callback, &state.site));
-            let signed_in = Json(SignedIn {
+            let mut response = HttpResponse::Ok();
+            if let Some(callback) = &callback {
+                let place = absolute(callback, &state.site);
+                response.insert_header((LOCATION, place.as_str()));
+            }
+            if let Some(device) = second_factor::renewed_device(&state, &request, &user, &grant) {
+                response.cookie(device);
+            }
+            Ok(response.json(SignInResponse::SignedIn(SignedIn {
                 redirect: callback.is_some(),
                 token: grant.session().id.clone(),
                 url: callback,
                 user: user.into(),
-            });
-            let answer = signed_in.customize();
-            Ok(match place {
-                Some(place) => answer.insert_header((LOCATION, place.as_str())),
-                None => answer,
-            })
+            })))
+        }
+        Some(Outcome::SecondFactorDue(challenge)) => {
+            second_factor::due(&state, &challenge, &secret)
         }
         Some(Outcome::Deactivated) => Err(Code::UserDeactivated.into()),
         Some(Outcome::NotVerified) => Err(Code::EmailNotVerified.into()),

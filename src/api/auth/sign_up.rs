@@ -115,7 +115,7 @@ pub async fn sign_up_email(
         SignedUp { token: None, user: user.into() }
     } else {
         let secret = SessionSecret::generate();
-        let browser = browser(&request, &cookie, &secret, body.remember_me);
+        let browser = browser(&state.site, &request, &cookie, &secret, body.remember_me);
         let welcome = mails.then_some(welcome);
         let signed_in = registration::sign_up(&state.store, user, account, browser, welcome, now)
             .await

@@ -1,4 +1,5 @@
-//! The login throttle: limits failed password attempts per account (brute-force protection, lockout).
+//! The login throttle: limits failed attempts per account (brute-force protection, lockout), at passwords and at second
+//! factors.
 
 use std::time::Duration;
 
@@ -37,18 +38,36 @@ impl Attempt {
         email: &str,
         request: &HttpRequest,
     ) -> Result<Self, Error> {
+        let origin = AttemptSource::new(email, network(client::address(request)));
+        Self::reserve(state, origin, Error::throttled).await
+    }
+
+    /// Does the same for an attempt at this user's second factor.
+    pub(super) async fn second_factor(
+        state: &State,
+        user_id: &str,
+        request: &HttpRequest,
+    ) -> Result<Self, Error> {
+        let origin = AttemptSource::second_factor(user_id, network(client::address(request)));
+        Self::reserve(state, origin, Error::second_factor_throttled).await
+    }
+
+    async fn reserve(
+        state: &State,
+        origin: AttemptSource,
+        throttled: fn(u64) -> Error,
+    ) -> Result<Self, Error> {
         let allowed = state.config.limits.max_failed_logins;
         if allowed == 0 {
             return Ok(Self(None));
         }
-        let origin = AttemptSource::new(email, network(client::address(request)));
         let mut waiting = None;
         loop {
             let now = shared_clock::now(&state.store, &state.clock).await?;
             match login_attempts::reserve(&state.store, origin.clone(), allowed, now).await? {
                 Ok(reservation) => return Ok(Self(Some(reservation))),
                 Err(AttemptRejected::Throttled(until)) => {
-                    return Err(Error::throttled(now.seconds_until(until).max(1)));
+                    return Err(throttled(now.seconds_until(until).max(1)));
                 }
                 Err(AttemptRejected::Occupied) if waiting.is_none() => {
                     waiting = Some(Waiting::begin(state)?);

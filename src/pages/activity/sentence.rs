@@ -91,6 +91,12 @@ pub(super) fn sentence(
             Sentence::alone(&format!("requested a change of {their} email"))
         }
         Action::EmailChanged => Sentence::alone(&format!("changed {their} email")),
+        Action::TwoFactorEnabled => Sentence::alone("turned two-factor authentication on"),
+        Action::TwoFactorDisabled => Sentence::alone("turned two-factor authentication off"),
+        Action::TwoFactorReset => Sentence::about("reset the two-factor authentication of"),
+        Action::RecoveryCodesReplaced => {
+            Sentence::alone(&format!("replaced {their} recovery codes"))
+        }
         Action::LoginUnlocked => Sentence::about("ended the login throttle of"),
         Action::SessionsEnded => {
             let links = detail.take("links") == Some(Value::Bool(true));

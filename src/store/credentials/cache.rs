@@ -220,6 +220,7 @@ mod tests {
             user_agent: None,
             created_at: NOW,
             updated_at: NOW,
+            second_factor_at: None,
             methods: Methods::default(),
         }
     }

@@ -195,6 +195,7 @@ mod tests {
             user_agent: None,
             created_at: at,
             updated_at: at,
+            second_factor_at: None,
             methods: Methods::default(),
         }
     }

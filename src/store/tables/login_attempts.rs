@@ -45,8 +45,14 @@ impl AttemptSource {
     /// An attempt at the account with this email, whether or not it exists.
     #[must_use]
     pub fn new(email: &str, network: IpNet) -> Self {
-        let network = Sha256::digest(network.to_string()).to_vec();
-        Self { account: account(email), network }
+        Self { account: account(email), network: hash_of(network) }
+    }
+
+    /// An attempt at the second factor of this user, which is counted apart from passwords: a correct password must not
+    /// reset the count of wrong codes.
+    #[must_use]
+    pub fn second_factor(user_id: &str, network: IpNet) -> Self {
+        Self { account: second_factor(user_id), network: hash_of(network) }
     }
 }
 
@@ -54,6 +60,15 @@ impl AttemptSource {
 /// alike.
 pub(in crate::store) fn account(email: &str) -> Vec<u8> {
     Sha256::digest(email).to_vec()
+}
+
+/// The primary key of a user's second factor. No email contains a space.
+pub(in crate::store) fn second_factor(user_id: &str) -> Vec<u8> {
+    Sha256::digest(format!("second factor {user_id}")).to_vec()
+}
+
+fn hash_of(network: IpNet) -> Vec<u8> {
+    Sha256::digest(network.to_string()).to_vec()
 }
 
 /// An attempt that may be made.
@@ -319,6 +334,17 @@ macro_rules! clear_login_attempts_tx {
     }};
 }
 
+/// Within a transaction: ends the wait of a user's second factor, on all networks.
+macro_rules! clear_code_attempts_tx {
+    ($conn:ident, $user_id:expr) => {{
+        use $crate::store::{schema::login_attempts, tables::login_attempts::second_factor};
+        let account = second_factor($user_id);
+        diesel::delete(login_attempts::table.filter(login_attempts::account.eq(account)))
+            .execute($conn)
+            .await?
+    }};
+}
+
 /// Within a transaction: moves an account to another email. Its known networks move with it, and its wait ends.
 macro_rules! move_login_attempts_tx {
     ($conn:ident, $from:expr, $to:expr) => {{
@@ -337,7 +363,9 @@ macro_rules! move_login_attempts_tx {
 }
 
 use throttle_network_tx;
-pub(in crate::store) use {clear_login_attempts_tx, move_login_attempts_tx};
+pub(in crate::store) use {
+    clear_code_attempts_tx, clear_login_attempts_tx, move_login_attempts_tx,
+};
 
 #[cfg(test)]
 mod tests {

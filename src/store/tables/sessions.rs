@@ -63,6 +63,8 @@ pub struct SessionRow {
     pub updated_at: Timestamp,
     /// How its user has authenticated in it.
     pub methods: Methods,
+    /// When its user last proved the second factor in it.
+    pub second_factor_at: Option<Timestamp>,
 }
 
 /// The client that creates a session.

@@ -54,12 +54,7 @@ pub(in crate::store) struct NewTwoFactor {
 }
 
 impl NewTwoFactor {
-    pub fn new(
-        user_id: &str,
-        secret: &EncryptedTotp,
-        salt: &RecoverySalt,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(user_id: &str, secret: &EncryptedTotp, salt: &RecoverySalt, now: Timestamp) -> Self {
         Self {
             user_id: user_id.to_owned(),
             secret: secret.bytes.clone(),
@@ -122,7 +117,7 @@ pub async fn encrypted_by(
         .await)
 }
 
-/// Returns the number of second factors whose secret none of these keys encrypts, and the ids of some of their users.
+/// Returns the number of second factors in use whose secret none of these keys encrypts, and the ids of some of their users.
 ///
 /// # Errors
 /// As every query: see [`Error`].
@@ -134,11 +129,13 @@ pub async fn encrypted_by_none_of(
     query!(store, |conn| {
         let count = two_factor::table
             .filter(two_factor::key_fingerprint.ne_all(&keys))
+            .filter(two_factor::verified_at.is_not_null())
             .count()
             .get_result(conn)
             .await?;
         let users = two_factor::table
             .filter(two_factor::key_fingerprint.ne_all(&keys))
+            .filter(two_factor::verified_at.is_not_null())
             .order(two_factor::user_id)
             .select(two_factor::user_id)
             .limit(shown)
@@ -160,10 +157,7 @@ pub async fn encrypt_again(
     transaction!(store, |conn| {
         diesel::update(two_factor::table.find(&before.user_id))
             .filter(two_factor::secret.eq(&before.secret))
-            .set((
-                two_factor::secret.eq(&after.bytes),
-                two_factor::key_fingerprint.eq(after.key),
-            ))
+            .set((two_factor::secret.eq(&after.bytes), two_factor::key_fingerprint.eq(after.key)))
             .execute(conn)
             .await?;
         Ok(())
@@ -192,9 +186,8 @@ macro_rules! accept_step_tx {
 macro_rules! spend_recovery_code_tx {
     ($conn:ident, $user_id:expr, $hash:expr) => {{
         use $crate::store::schema::recovery_codes;
-        let spent = diesel::delete(recovery_codes::table.find(($user_id, $hash)))
-            .execute($conn)
-            .await?;
+        let spent =
+            diesel::delete(recovery_codes::table.find(($user_id, $hash))).execute($conn).await?;
         spent == 1
     }};
 }

@@ -17,6 +17,7 @@ use crate::{
             locks::lock_user_tx,
             login_attempts::{clear_login_attempts_tx, move_login_attempts_tx},
             sessions::{keep_session_tx, remove_sessions_tx},
+            two_factor::remove_second_factor_tx,
             users::{User, present, search::index_user_tx},
             verifications::{
                 LinkError, Purpose, Verification, redeem_tx, remove_links_tx, session_is_valid_tx,
@@ -79,7 +80,7 @@ pub async fn request(store: &Store, mail: NewJob, event: Event) -> Result<(), Er
 /// notifies the old email.
 ///
 /// If the current email is confirmed by a GET request outside the user's own session, revokes the sessions and tokens
-/// from before: an attacker may have signed up with this email, and a mail scanner followed the link.
+/// from before, and removes the second factor: an attacker may have signed up with this email, and a mail scanner followed the link.
 ///
 /// # Errors
 /// [`Error::Violated`] when another user has taken the new email; the link then stays valid.
@@ -113,6 +114,7 @@ pub async fn verify(
                 next_generation_tx!(conn, &user.id, session_generation, token_generation);
                 remove_sessions_tx!(conn, &user.id, now);
                 mark_tokens_revoked_tx!(conn, &user.id, now);
+                remove_second_factor_tx!(conn, &user.id, now);
             }
             diesel::update(users::table.filter(present()).find(&user.id))
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))

@@ -13,6 +13,7 @@ use crate::{
             api_tokens::mark_tokens_revoked_tx,
             generation::next_generation_tx,
             sessions::remove_sessions_tx,
+            two_factor::remove_second_factor_tx,
             users::{User, present},
             verifications::remove_links_tx,
         },
@@ -26,7 +27,8 @@ pub(in crate::store) trait EmailProof {
     ///
     /// If that was not proved before, an attacker may have signed up with the email of another person, and kept ways to
     /// sign in (account pre-hijacking, <https://doi.org/10.48550/arXiv.2205.10174>). So everything is removed that the
-    /// earlier registrant could still use: the password and other sign-in methods, sessions, tokens and links.
+    /// earlier registrant could still use: the password and other sign-in methods, the second factor, sessions,
+    /// tokens and links.
     async fn prove_email(
         &mut self,
         user: User,
@@ -61,6 +63,7 @@ macro_rules! email_proof {
                 remove_sessions_tx!(conn, &user.id, now);
                 mark_tokens_revoked_tx!(conn, &user.id, now);
                 remove_links_tx!(conn, &user.id, now);
+                remove_second_factor_tx!(conn, &user.id, now);
                 let event = Event::of_user(&user.id, Action::EmailVerified, client, now)
                     .with_detail(json!({ "credentialsRevoked": true }));
                 record_tx!(conn, &event);

@@ -169,7 +169,10 @@ pub async fn change(
             let methods = change.renewal.methods;
             match conn.replace_session(user.clone(), methods, request, policy, now).await? {
                 SignedIn::Begun(begun) => (begun.0, Some(begun.1)),
-                SignedIn::Deactivated | SignedIn::NotVerified => (user, None),
+                // A trusted device is none any more.
+                SignedIn::Deactivated | SignedIn::NotVerified | SignedIn::SecondFactorDue(_) => {
+                    (user, None)
+                }
             }
         } else {
             next_generation_tx!(conn, &user_id, link_generation);

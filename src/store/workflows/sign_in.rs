@@ -1,6 +1,7 @@
 //! Sign-in: the one place that creates sessions. Whatever the method, [`SignIn::sign_in`] decides whether its user gets
 //! one.
 
+mod challenge;
 mod grant;
 mod magic_link;
 mod password;
@@ -10,7 +11,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use crate::{
-    secrets::SessionHash,
+    secrets::{ChallengeHash, DeviceHash, SessionHash},
     store::{
         Error, Store,
         engine::{postgres, sqlite},
@@ -24,11 +25,14 @@ use crate::{
     time::Timestamp,
 };
 
+pub use challenge::{Challenge, Completed, Completion, LIFETIME, PendingSignIn, complete, pending};
 pub use grant::{Renewal, SessionGrant};
 pub use magic_link::{LinkFollowed, LinkRejected, MagicLinkSignIn, sign_in_with_link};
 pub use password::{PasswordSignIn, sign_in_with_password};
 
 pub(in crate::store) use grant::SessionStatements;
+
+use challenge::ChallengeStatements;
 
 /// The rules for every sign-in.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +56,10 @@ pub struct SignInRequest {
     pub client: Client,
     /// The session that the browser had: its secret must not stay valid beside the new one.
     pub replaced: Option<SessionHash>,
+    /// The secret of the challenge, if the second factor is due.
+    pub challenge: ChallengeHash,
+    /// The secret of a trusted device that the browser presents.
+    pub device_secret: Option<DeviceHash>,
 }
 
 /// The outcome of a sign-in with a verified credential.
@@ -62,6 +70,8 @@ pub enum SignedIn {
     Deactivated,
     /// The user has not confirmed their email yet.
     NotVerified,
+    /// The user must prove the second factor: the sign-in waits for it, without a session.
+    SecondFactorDue(Challenge),
 }
 
 /// What the rules say about a sign-in.
@@ -70,13 +80,17 @@ enum Decision {
     Begin,
     Deactivated,
     NotVerified,
+    /// Unless the browser is a trusted device.
+    SecondFactorDue,
 }
 
-fn decide(user: &User, policy: SignInPolicy) -> Decision {
+fn decide(user: &User, methods: Methods, policy: SignInPolicy) -> Decision {
     if !user.is_active() {
         Decision::Deactivated
     } else if policy.verified_only && !user.email_verified {
         Decision::NotVerified
+    } else if user.two_factor_enabled && !methods.has_second_factor() {
+        Decision::SecondFactorDue
     } else {
         Decision::Begin
     }
@@ -139,16 +153,20 @@ macro_rules! sign_in {
                 policy: SignInPolicy,
                 now: Timestamp,
             ) -> QueryResult<SignedIn> {
-                match decide(&user, policy) {
-                    Decision::Deactivated => Ok(SignedIn::Deactivated),
-                    Decision::NotVerified => Ok(SignedIn::NotVerified),
-                    Decision::Begin => {
-                        let max = policy.max_sessions;
-                        let grant =
-                            self.insert_session(&user.id, methods, request, max, now).await?;
-                        Ok(SignedIn::Begun(Box::new((user, grant))))
+                match decide(&user, methods, policy) {
+                    Decision::Deactivated => return Ok(SignedIn::Deactivated),
+                    Decision::NotVerified => return Ok(SignedIn::NotVerified),
+                    Decision::SecondFactorDue => {
+                        let challenge = self.challenge(&user.id, methods, request, now).await?;
+                        if let Some(challenge) = challenge {
+                            return Ok(SignedIn::SecondFactorDue(challenge));
+                        }
                     }
+                    Decision::Begin => {}
                 }
+                let max = policy.max_sessions;
+                let grant = self.insert_session(&user.id, methods, request, max, now).await?;
+                Ok(SignedIn::Begun(Box::new((user, grant))))
             }
         }
     };
@@ -173,27 +191,34 @@ pub async fn authenticated_again(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::users::Role;
+    use crate::store::{sessions::Method, users::Role};
 
     #[test]
-    fn sign_in_is_decided_by_deactivation_then_by_verification() {
+    fn sign_in_is_decided_by_deactivation_then_verification_then_the_second_factor() {
         let now = Timestamp::from_micros(0);
-        let user = |active: bool, email_verified| User {
+        let user = |active: bool, email_verified, two_factor_enabled| User {
             email_verified,
+            two_factor_enabled,
             deactivated_at: (!active).then_some(now),
             ..User::new(String::new(), String::new(), Role::User, now)
         };
         let policy = |verified_only| SignInPolicy { max_sessions: 1, verified_only };
-        for (active, verified, verified_only, decision) in [
-            (false, false, false, Decision::Deactivated),
-            (false, false, true, Decision::Deactivated),
-            (false, true, true, Decision::Deactivated),
-            (true, false, true, Decision::NotVerified),
-            (true, false, false, Decision::Begin),
-            (true, true, true, Decision::Begin),
-            (true, true, false, Decision::Begin),
+        let first = Methods::one(Method::Password);
+        let both = first.and(Method::Totp);
+        for (active, verified, verified_only, enabled, methods, decision) in [
+            (false, false, false, false, first, Decision::Deactivated),
+            (false, false, true, true, first, Decision::Deactivated),
+            (false, true, true, true, both, Decision::Deactivated),
+            (true, false, true, true, both, Decision::NotVerified),
+            (true, false, true, false, first, Decision::NotVerified),
+            (true, false, false, false, first, Decision::Begin),
+            (true, true, true, false, first, Decision::Begin),
+            (true, true, false, true, first, Decision::SecondFactorDue),
+            (true, false, false, true, Methods::default(), Decision::SecondFactorDue),
+            (true, true, true, true, both, Decision::Begin),
         ] {
-            assert_eq!(decide(&user(active, verified), policy(verified_only)), decision);
+            let user = user(active, verified, enabled);
+            assert_eq!(decide(&user, methods, policy(verified_only)), decision);
         }
     }
 }

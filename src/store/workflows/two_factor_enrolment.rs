@@ -1,4 +1,5 @@
-//! Turns the second factor on and off. Both end the user's other sessions, and give the own one a new secret.
+//! Turns the second factor on and off, and proves it in a session. The first two end the user's other sessions; all give
+//! the own one a new secret.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -7,18 +8,21 @@ use crate::{
     secrets::{EncryptedTotp, RecoveryHash, RecoverySalt},
     store::{
         Error, Store, invalidating_transaction,
-        schema::{jobs, sessions, two_factor, users},
+        schema::{jobs, two_factor, users},
         tables::{
+            activity::{Event, record_tx},
+            admin_write::{AdminCheckFailed, admin_write},
             generation::next_generation_tx,
             jobs::NewJob,
             locks::lock_user_tx,
-            sessions::{Renewal, keep_session_tx, remove_sessions_tx, rotate_secret_tx},
-            two_factor::{
-                NewTwoFactor, TwoFactor, put_recovery_codes_tx, remove_second_factor_tx,
-            },
+            login_attempts::clear_code_attempts_tx,
+            sessions::{Method, Methods, keep_session_tx, remove_sessions_tx},
+            trusted_devices::{NewTrustedDevice, trust_device_tx},
+            two_factor::{NewTwoFactor, TwoFactor, put_recovery_codes_tx, remove_second_factor_tx},
             users::User,
         },
         transaction,
+        workflows::sign_in::{Renewal, SessionGrant, SessionStatements},
     },
     time::Timestamp,
 };
@@ -56,20 +60,44 @@ pub enum Proof {
     Session,
 }
 
+impl Proof {
+    /// Returns the methods by which a session's user has authenticated, this time included.
+    #[must_use]
+    pub const fn and(self, methods: Methods) -> Methods {
+        match self {
+            Self::Step(_) => methods.and(Method::Totp),
+            Self::RecoveryCode(_) => methods.and(Method::RecoveryCode),
+            Self::Session => methods,
+        }
+    }
+}
+
+/// What a session gets when the second factor is proved in it.
+pub struct Step {
+    /// Its new secret.
+    pub renewal: Renewal,
+    /// The device to trust from now on.
+    pub trusted: Option<NewTrustedDevice>,
+}
+
 /// The session in which the second factor is turned on or off, and the mail that notifies the user.
 pub struct Change {
     /// The new secret of the session, the only one that continues.
     pub renewal: Renewal,
+    /// The device to trust from now on.
+    pub trusted: Option<NewTrustedDevice>,
     /// The mail.
     pub notice: NewJob,
+    /// The event for the activity log.
+    pub event: Event,
 }
 
 /// The second factor is changed.
 pub struct Done {
     /// Its user.
     pub user: User,
-    /// Whether the browser must receive a new cookie.
-    pub renewed: bool,
+    /// The session with its new secret; none if a concurrent request has rotated its secret.
+    pub renewed: Option<SessionGrant>,
 }
 
 /// Begins to enrol: stores a secret that is not in use yet, and the recovery codes. Replaces what an earlier attempt
@@ -135,7 +163,38 @@ pub async fn enable(
             .set((users::two_factor_enabled.eq(true), users::updated_at.eq(now)))
             .execute(conn)
             .await?;
+        note_proof_tx!(conn, &change.renewal.id, Some(now));
         Ok(Ok(finish_tx!(conn, user_id, &change, now)))
+    })
+}
+
+/// Proves the second factor in a session of a user who has one.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn prove(
+    store: &Store,
+    user_id: String,
+    proof: Proof,
+    step: Step,
+    now: Timestamp,
+) -> Result<Result<Done, Unchanged>, Error> {
+    invalidating_transaction!(store, |conn| {
+        let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
+            return Ok(Err(Unchanged::Deactivated));
+        };
+        if !user.two_factor_enabled {
+            return Ok(Err(Unchanged::NotEnabled));
+        }
+        if !accept_proof_tx!(conn, &user_id, proof) {
+            return Ok(Err(Unchanged::CodeRejected));
+        }
+        if let Some(device) = &step.trusted {
+            trust_device_tx!(conn, device);
+        }
+        note_proof_tx!(conn, &step.renewal.id, Some(now));
+        let renewed = conn.rotate_secret(&step.renewal, now).await?;
+        Ok(Ok(Done { user, renewed }))
     })
 }
 
@@ -161,18 +220,21 @@ pub async fn disable(
             return Ok(Err(Unchanged::CodeRejected));
         }
         remove_second_factor_tx!(conn, &user_id, now);
+        note_proof_tx!(conn, &change.renewal.id, None::<Timestamp>);
         Ok(Ok(finish_tx!(conn, &user_id, &change, now)))
     })
 }
 
-/// Replaces the recovery codes of a user whose second factor is on.
+/// Replaces the recovery codes of a user who proves the second factor once more.
 ///
 /// # Errors
 /// As every query: see [`Error`].
 pub async fn replace_recovery_codes(
     store: &Store,
     user_id: String,
+    proof: Proof,
     codes: Codes,
+    event: Event,
 ) -> Result<Result<(), Unchanged>, Error> {
     transaction!(store, |conn| {
         let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
@@ -181,12 +243,49 @@ pub async fn replace_recovery_codes(
         if !user.two_factor_enabled {
             return Ok(Err(Unchanged::NotEnabled));
         }
+        if !accept_proof_tx!(conn, &user_id, proof) {
+            return Ok(Err(Unchanged::CodeRejected));
+        }
         diesel::update(two_factor::table.find(&user_id))
             .set(two_factor::recovery_salt.eq(codes.salt.as_str()))
             .execute(conn)
             .await?;
         put_recovery_codes_tx!(conn, &user_id, &codes.hashes);
+        record_tx!(conn, &event);
         Ok(Ok(()))
+    })
+}
+
+/// Removes a user's second factor, for an admin who still is one or for the operator: ends their sessions, and the wait
+/// after wrong codes. Idempotent.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn reset(
+    store: &Store,
+    user_id: String,
+    event: Event,
+    notice: impl Fn(&User) -> NewJob + Send + 'static,
+    now: Timestamp,
+) -> Result<Result<User, AdminCheckFailed>, Error> {
+    admin_write!(store, by event.actor_id.clone(), |conn| {
+        let Some(user) = lock_user_tx!(conn, &user_id) else {
+            return Ok(Err(AdminCheckFailed::NotFound));
+        };
+        let enrolled: Option<String> = two_factor::table
+            .find(&user_id)
+            .select(two_factor::user_id)
+            .get_result(conn)
+            .await
+            .optional()?;
+        if enrolled.is_some() {
+            remove_second_factor_tx!(conn, &user_id, now);
+            clear_code_attempts_tx!(conn, &user_id);
+            next_generation_tx!(conn, &user_id, session_generation);
+            remove_sessions_tx!(conn, &user_id, now);
+            diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
+        }
+        Ok(Ok((event.clone(), user)))
     })
 }
 
@@ -208,6 +307,17 @@ macro_rules! accept_proof_tx {
     }};
 }
 
+/// Within a transaction: records in a session when the second factor was proved in it.
+macro_rules! note_proof_tx {
+    ($conn:ident, $session_id:expr, $at:expr) => {{
+        use $crate::store::schema::sessions;
+        diesel::update(sessions::table.find($session_id))
+            .set(sessions::second_factor_at.eq($at))
+            .execute($conn)
+            .await?
+    }};
+}
+
 /// Within a transaction that has changed the second factor: ends all sessions but the own one, which gets a new secret,
 /// and notifies the user.
 macro_rules! finish_tx {
@@ -216,16 +326,16 @@ macro_rules! finish_tx {
         next_generation_tx!($conn, user_id, session_generation);
         keep_session_tx!($conn, user_id, &change.renewal.id);
         remove_sessions_tx!($conn, user_id, $now);
-        let renewed = rotate_secret_tx!($conn, &change.renewal, $now);
+        if let Some(device) = &change.trusted {
+            trust_device_tx!($conn, device);
+        }
+        let renewed = $conn.rotate_secret(&change.renewal, $now).await?;
         diesel::insert_into(jobs::table).values(&change.notice).execute($conn).await?;
-        let user = users::table
-            .find(user_id)
-            .select(User::as_select())
-            .get_result($conn)
-            .await?;
+        record_tx!($conn, &change.event);
+        let user = users::table.find(user_id).select(User::as_select()).get_result($conn).await?;
         Done { user, renewed }
     }};
 }
 
-pub(in crate::store) use accept_proof_tx;
 use finish_tx;
+pub(in crate::store) use {accept_proof_tx, note_proof_tx};

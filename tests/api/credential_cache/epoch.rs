@@ -164,7 +164,7 @@ impl Backend {
 }
 
 /// The value to set each column to, and whether that begins an epoch.
-const COLUMNS: [(&str, &str, &str, bool); 44] = [
+const COLUMNS: [(&str, &str, &str, bool); 46] = [
     ("users", "id", "'adam'", true),
     ("users", "name", "'Adam'", true),
     ("users", "email", "'adam@example.com'", true),
@@ -193,6 +193,7 @@ const COLUMNS: [(&str, &str, &str, bool); 44] = [
     ("sessions", "created_at", "created_at + SECOND", true),
     ("sessions", "updated_at", "updated_at + SECOND", false),
     ("sessions", "methods", "'odd'", true),
+    ("sessions", "second_factor_at", "PAST", true),
     ("sessions", "generation", "generation + 1", true),
     ("api_tokens", "id", "'other'", true),
     ("api_tokens", "user_id", "'eve'", true),

@@ -13,6 +13,7 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod trusted_origins;
+mod two_factor;
 mod update_user;
 mod verification_required;
 mod verify_email;

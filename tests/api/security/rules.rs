@@ -5,9 +5,10 @@ use std::{fs, path::Path};
 const DOCS: &str = include_str!("../../../docs/security.md");
 
 /// The number of rules in each section.
-const SECTIONS: [(char, usize); 10] = [
+const SECTIONS: [(char, usize); 11] = [
     ('A', 22),
     ('B', 20),
+    ('T', 8),
     ('C', 7),
     ('D', 14),
     ('E', 6),

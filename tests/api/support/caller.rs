@@ -187,14 +187,25 @@ impl Reply {
 
     /// Returns the session cookie that is set, as `name=value`.
     pub fn cookie(&self) -> Option<String> {
-        let set = self.header("set-cookie")?;
-        let pair = set.split(';').next()?;
+        ["portcullis", "__Host-portcullis"].into_iter().find_map(|name| self.cookie_named(name))
+    }
+
+    /// Returns the cookie of this name that is set, as `name=value`.
+    pub fn cookie_named(&self, name: &str) -> Option<String> {
+        let pair = self.set_cookie(name)?.split(';').next()?;
         (!pair.ends_with('=')).then(|| pair.to_owned())
+    }
+
+    /// Returns the Set-Cookie header for the cookie of this name.
+    pub fn set_cookie(&self, name: &str) -> Option<&str> {
+        let all = self.headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap());
+        all.into_iter().find(|set| set.split('=').next() == Some(name))
     }
 
     /// Whether the session cookie is removed.
     pub fn removes_cookie(&self) -> bool {
-        self.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0"))
+        let sets = ["portcullis", "__Host-portcullis"].into_iter();
+        sets.filter_map(|name| self.set_cookie(name)).any(|set| set.contains("Max-Age=0"))
     }
 }
 

@@ -92,6 +92,14 @@ impl Backend {
         }
     }
 
+    /// Returns the database of a server.
+    pub fn of_server(server: &Server) -> Self {
+        match server.state.store.database() {
+            store::Database::Sqlite(_) => Self::Sqlite,
+            store::Database::Postgres(_) => Self::Postgres,
+        }
+    }
+
     /// Creates the tables of a database.
     pub async fn migrate(self, url: &str) {
         store::Store::migrate(&store::Location::parse(url, None).unwrap()).await.unwrap();
@@ -150,8 +158,6 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
         &data,
         "--listen",
         "127.0.0.1:0",
-        "--secret",
-        &secret,
         "--workers",
         "1",
         "--hash-concurrency",
@@ -165,8 +171,10 @@ pub fn config(url: &str, folder: &std::path::Path, settings: &[&str]) -> Config 
     let unlimited = unlimited.flat_map(|(flag, _, value)| [*flag, *value]);
     let pool = ["--database-pool-size", "4"];
     let pool = pool.into_iter().filter(|_| !given(pool[0]));
+    let secret = ["--secret", &secret];
+    let secret = secret.into_iter().filter(|_| !given(secret[0]));
     let settings = settings.iter().copied();
-    let arguments = fixed.into_iter().chain(unlimited).chain(pool).chain(settings);
+    let arguments = fixed.into_iter().chain(unlimited).chain(pool).chain(secret).chain(settings);
     // At full cost, hashing would take most of the tests' time.
     let mut config = Settings::parse_from(arguments).config;
     config.accounts.hash_cost = HashCost::minimal();

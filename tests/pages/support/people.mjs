@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { Authenticator } from './authenticator.mjs'
 
 export const PASSWORD = 'correct horse battery staple'
 export const OTHER_PASSWORD = 'another correct horse battery'
@@ -24,7 +25,8 @@ export function withToken({ url }, token, path = '/api/me', method = 'GET') {
 async function answered(response) {
   const text = await response.text()
   assert.ok(response.ok, text)
-  const cookie = response.headers.getSetCookie()[0]?.split(';')[0]
+  const pairs = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0])
+  const cookie = pairs.find((pair) => pair.startsWith('portcullis='))
   return { cookie, body: text && JSON.parse(text) }
 }
 
@@ -39,6 +41,20 @@ export async function newUser(site, { name = 'Ada', email = uniqueEmail() } = {}
 export async function signedIn(site, { email, password }) {
   const { cookie } = await answered(await ask(site, '/api/auth/sign-in/email', { body: { email, password } }))
   return cookie
+}
+
+/** Begins to set up two-factor authentication. */
+export async function beginTwoFactor(site, { cookie, password }) {
+  const { body } = await answered(await ask(site, '/api/auth/two-factor/enable', { cookie, body: { password } }))
+  return { app: new Authenticator(body.totpURI), codes: body.backupCodes }
+}
+
+/** Turns two-factor authentication on, and returns the new session cookie. */
+export async function enableTwoFactor(site, user) {
+  const { app, codes } = await beginTwoFactor(site, user)
+  const body = { code: app.code(user.createdAt) }
+  const { cookie } = await answered(await ask(site, '/api/auth/two-factor/verify-totp', { cookie: user.cookie, body }))
+  return { app, codes, cookie }
 }
 
 export async function makeToken(site, cookie, body) {

@@ -1,5 +1,5 @@
 import { enter, part, press } from './forms.mjs'
-import { OTHER_PASSWORD, ask, makeToken, uniqueEmail, newUser, signedIn, withToken } from './people.mjs'
+import { OTHER_PASSWORD, ask, beginTwoFactor, enableTwoFactor, makeToken, uniqueEmail, newUser, signedIn, withToken } from './people.mjs'
 
 const LONG = 'Wolfeschlegelsteinhausenbergerdorff'
 
@@ -106,12 +106,16 @@ export async function tour({ site, stale }) {
   const [ada, full, out] = [await newUser(site), await busy(site), await lockedOut(site, admin)]
   const gone = await departed(site, admin)
   const invited = await invite(site, admin)
+  const [beginner, safe] = [await newUser(site), await newUser(site)]
+  await beginTwoFactor(site, beginner)
+  const { cookie: safeCookie } = await enableTwoFactor(site, safe)
   const self = (await answerOf(site, '/api/auth/get-session', admin)).user.id
   const anonymous = [
     { name: 'welcome', path: '/dashboard' },
     { name: 'sign-in', path: '/login' },
     { name: 'sign-in-again', path: '/login?why=ended&next=/settings' },
     { name: 'sign-in-failed', path: '/login', act: failToSignIn, status: 401 },
+    { name: 'two-factor-ended', path: '/two-factor' },
     { name: 'sign-up', path: '/signup' },
     { name: 'forgot-password', path: '/forgot-password' },
     { name: 'magic-link', path: '/magic-link' },
@@ -132,6 +136,10 @@ export async function tour({ site, stale }) {
     { name: 'settings-empty', path: '/settings', cookie: ada.cookie },
     { name: 'settings', path: '/settings', cookie: full.cookie },
     { name: 'settings-failed', path: '/settings', cookie: full.cookie, act: failToChange, status: 400 },
+    { name: 'two-factor-off', path: '/settings/two-factor', cookie: ada.cookie },
+    { name: 'two-factor-begun', path: '/settings/two-factor', cookie: beginner.cookie },
+    { name: 'two-factor-on', path: '/settings/two-factor', cookie: safeCookie },
+    { name: 'two-factor', path: '/two-factor', cookie: 'portcullis-challenge=x' },
     { name: 'tokens-empty', path: '/settings/tokens', cookie: ada.cookie },
     { name: 'tokens', path: '/settings/tokens', cookie: full.cookie },
     { name: 'tokens-revoked', path: '/settings/tokens?state=revoked', cookie: full.cookie },
@@ -148,6 +156,7 @@ export async function tour({ site, stale }) {
     { name: 'admin-users', path: '/admin' },
     { name: 'admin-users-none', path: '/admin?search=nobody-is-called-so' },
     { name: 'admin-user', path: `/admin/users/${full.id}` },
+    { name: 'admin-user-two-factor', path: `/admin/users/${safe.id}` },
     { name: 'admin-user-out', path: `/admin/users/${out.id}` },
     { name: 'admin-user-invited', path: `/admin/users/${invited}` },
     { name: 'admin-user-dialog', path: `/admin/users/${full.id}`, act: askToDeactivate },

@@ -44,6 +44,14 @@ pub enum Action {
     EmailChangeRequested,
     /// A user's email was changed.
     EmailChanged,
+    /// A user turned two-factor authentication on.
+    TwoFactorEnabled,
+    /// A user turned two-factor authentication off.
+    TwoFactorDisabled,
+    /// An admin or the operator removed a user's second factor.
+    TwoFactorReset,
+    /// A user replaced their recovery codes.
+    RecoveryCodesReplaced,
     /// The operator ended a user's wait after failed sign-ins.
     LoginUnlocked,
     /// All sessions of a user, or of all users, were revoked.

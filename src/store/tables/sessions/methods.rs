@@ -19,6 +19,10 @@ pub enum Method {
     Password,
     /// A link that was mailed to the user's email.
     MagicLink,
+    /// A code of an authenticator app.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
 }
 
 impl Method {
@@ -34,6 +38,8 @@ impl Method {
             Self::Password => "pwd",
             // No value is registered for mail; the secret of the link is a one-time password.
             Self::MagicLink => "otp",
+            // A recovery code is a password that works once, too; RFC 8176 has no value of its own for it.
+            Self::Totp | Self::RecoveryCode => "otp",
         }
     }
 }
@@ -74,7 +80,18 @@ impl Methods {
     /// Returns the Authentication Method References of these methods (`amr`, RFC 8176).
     #[must_use]
     pub fn references(self) -> Vec<&'static str> {
-        self.iter().map(Method::reference).collect()
+        let mut references: Vec<_> = self.iter().map(Method::reference).collect();
+        references.dedup();
+        if self.has_second_factor() {
+            references.push("mfa");
+        }
+        references
+    }
+
+    /// Returns whether a second factor was proved: a sign-in asks for one only after a first one.
+    #[must_use]
+    pub const fn has_second_factor(self) -> bool {
+        self.contains(Method::Totp) || self.contains(Method::RecoveryCode)
     }
 }
 
@@ -128,5 +145,12 @@ mod tests {
         assert_eq!(methods.to_string(), "password");
         assert_eq!(methods.references(), ["pwd"]);
         assert_eq!(Methods::from("").references(), [""; 0]);
+    }
+
+    #[test]
+    fn second_factor_of_either_kind_is_a_one_time_password_and_multi_factor() {
+        for names in ["password totp", "password recovery-code", "password totp recovery-code"] {
+            assert_eq!(Methods::from(names).references(), ["pwd", "otp", "mfa"], "{names}");
+        }
     }
 }

@@ -1,0 +1,92 @@
+//! The cookies beside the session's: of a sign-in that waits for the second factor, and of a trusted device. Neither is a
+//! credential: the gate does not read them.
+//!
+//! They need no signature: each holds a random secret, of which only the hash is looked up.
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, SameSite, time},
+};
+
+use crate::{
+    config,
+    error::{Code, Error},
+    secrets::{ChallengeSecret, DeviceSecret},
+    site::Site,
+    store::{
+        sign_in::{Challenge, LIFETIME},
+        trusted_devices::TRUSTED,
+    },
+    time::{Span, Timestamp},
+};
+
+/// The names with and without https; see [`super::cookie::name`].
+const CHALLENGE: [&str; 2] = ["__Host-portcullis-challenge", "portcullis-challenge"];
+const DEVICE: [&str; 2] = ["__Host-portcullis-device", "portcullis-device"];
+
+/// Returns the secret of the sign-in that waits for the second factor in this browser.
+#[must_use]
+pub fn challenge(site: &Site, request: &HttpRequest) -> Option<ChallengeSecret> {
+    presented(site, request, CHALLENGE).map(ChallengeSecret::presented)
+}
+
+/// Returns the secret of the trusted device that this browser is.
+#[must_use]
+pub fn device(site: &Site, request: &HttpRequest) -> Option<DeviceSecret> {
+    presented(site, request, DEVICE).map(DeviceSecret::presented)
+}
+
+/// Creates the cookie of a sign-in that waits for the second factor.
+///
+/// # Errors
+/// When the challenge has another secret, which does not happen.
+pub fn for_challenge(
+    site: &Site,
+    challenge: &Challenge,
+    secret: &ChallengeSecret,
+) -> Result<Cookie<'static>, Error> {
+    if !challenge.is_for(secret.hash()) {
+        return Err(Code::Internal.into());
+    }
+    Ok(build(site, CHALLENGE, secret.reveal(), Some(LIFETIME)))
+}
+
+/// Creates the cookie that removes it.
+#[must_use]
+pub fn without_challenge(site: &Site) -> Cookie<'static> {
+    build(site, CHALLENGE, "", None)
+}
+
+/// Creates the cookie of a trusted device.
+#[must_use]
+pub fn for_device(site: &Site, secret: &DeviceSecret) -> Cookie<'static> {
+    build(site, DEVICE, secret.reveal(), Some(TRUSTED))
+}
+
+fn presented(site: &Site, request: &HttpRequest, names: [&str; 2]) -> Option<String> {
+    Some(request.cookie(name(site, names))?.value().to_owned())
+}
+
+fn name<'a>(site: &Site, [secure, plain]: [&'a str; 2]) -> &'a str {
+    if site.is_secure() { secure } else { plain }
+}
+
+fn build(
+    site: &Site,
+    names: [&'static str; 2],
+    value: &str,
+    lifetime: Option<Span>,
+) -> Cookie<'static> {
+    let zero = Timestamp::from_micros(0);
+    let micros = lifetime.map_or(0, |lifetime| (zero + lifetime).micros());
+    Cookie::build(name(site, names), value.to_owned())
+        .path("/")
+        .secure(site.is_secure())
+        .http_only(true)
+        .same_site(match site.same_site {
+            config::SameSite::Lax => SameSite::Lax,
+            config::SameSite::None => SameSite::None,
+        })
+        .max_age(time::Duration::microseconds(micros))
+        .finish()
+}
