@@ -23,7 +23,7 @@ use crate::{
         },
         workflows::{
             email_proof::EmailProof,
-            sign_in::{Renewal, SessionGrant, SessionStatements, SignIn, SignInRequest, SignedIn},
+            sign_in::{Renewal, SessionGrant, SessionStatements, SignInRequest},
         },
     },
     time::Timestamp,
@@ -134,8 +134,7 @@ pub enum Changed {
 pub struct Done {
     /// Its user.
     pub user: User,
-    /// The session with its new secret; none if the user must sign in again, or a concurrent request has rotated the
-    /// secret.
+    /// The session with its new secret; none if a concurrent request has rotated the secret.
     pub session: Option<SessionGrant>,
 }
 
@@ -149,7 +148,6 @@ pub async fn change(
     change: Change,
     now: Timestamp,
 ) -> Result<Changed, Error> {
-    let policy = store.sign_in_policy;
     invalidating_transaction!(store, |conn| {
         let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
             return Ok(Changed::Deactivated);
@@ -163,20 +161,14 @@ pub async fn change(
             return Ok(Changed::CredentialChanged);
         }
         clear_login_attempts_tx!(conn, &user.email);
-        let (user, session) = if let Some(request) = &change.sole_session {
+        let session = if let Some(request) = &change.sole_session {
             next_generation_tx!(conn, &user_id, session_generation, link_generation);
             remove_sessions_tx!(conn, &user_id, now);
             let methods = change.renewal.methods;
-            match conn.replace_session(user.clone(), methods, request, policy, now).await? {
-                SignedIn::Begun(begun) => (begun.0, Some(begun.1)),
-                // A trusted device is none any more.
-                SignedIn::Deactivated | SignedIn::NotVerified | SignedIn::SecondFactorDue(_) => {
-                    (user, None)
-                }
-            }
+            Some(conn.continue_session(&user_id, methods, request, now).await?)
         } else {
             next_generation_tx!(conn, &user_id, link_generation);
-            (user, conn.rotate_secret(&change.renewal, now).await?)
+            conn.rotate_secret(&change.renewal, now).await?
         };
         remove_links_tx!(conn, &user_id, now);
         diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;

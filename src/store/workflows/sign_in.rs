@@ -33,6 +33,7 @@ pub use password::{PasswordSignIn, sign_in_with_password};
 pub(in crate::store) use grant::SessionStatements;
 
 use challenge::ChallengeStatements;
+use grant::InsertSession;
 
 /// The rules for every sign-in.
 #[derive(Debug, Clone, Copy)]
@@ -108,44 +109,12 @@ pub(in crate::store) trait SignIn {
         policy: SignInPolicy,
         now: Timestamp,
     ) -> QueryResult<SignedIn>;
-
-    /// Does the same for a user whose session another one replaces: the log does not show that as a sign-in.
-    async fn replace_session(
-        &mut self,
-        user: User,
-        methods: Methods,
-        request: &SignInRequest,
-        policy: SignInPolicy,
-        now: Timestamp,
-    ) -> QueryResult<SignedIn>;
 }
 
 macro_rules! sign_in {
     ($Connection:ty) => {
         impl SignIn for $Connection {
             async fn sign_in(
-                &mut self,
-                user: User,
-                methods: Methods,
-                request: &SignInRequest,
-                policy: SignInPolicy,
-                now: Timestamp,
-            ) -> QueryResult<SignedIn> {
-                let signed_in = self.replace_session(user, methods, request, policy, now).await?;
-                if let SignedIn::Begun(begun) = &signed_in {
-                    let (user, grant) = &**begun;
-                    let detail = json!({
-                        "methods": methods.names(),
-                        "sessionId": grant.session().id,
-                    });
-                    let event = Event::of_user(&user.id, Action::SignedIn, &request.client, now);
-                    let conn = self;
-                    record_tx!(conn, &event.with_detail(detail));
-                }
-                Ok(signed_in)
-            }
-
-            async fn replace_session(
                 &mut self,
                 user: User,
                 methods: Methods,
@@ -166,6 +135,11 @@ macro_rules! sign_in {
                 }
                 let max = policy.max_sessions;
                 let grant = self.insert_session(&user.id, methods, request, max, now).await?;
+                let detail =
+                    json!({ "methods": methods.names(), "sessionId": grant.session().id });
+                let event = Event::of_user(&user.id, Action::SignedIn, &request.client, now);
+                let conn = self;
+                record_tx!(conn, &event.with_detail(detail));
                 Ok(SignedIn::Begun(Box::new((user, grant))))
             }
         }

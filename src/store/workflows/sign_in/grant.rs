@@ -107,7 +107,7 @@ impl<'a> NewSession<'a> {
 
 /// The statements, within a transaction. Methods of a trait and not macros, unlike other parts of transactions, so that
 /// the constructors stay private.
-pub(in crate::store) trait SessionStatements {
+pub(super) trait InsertSession {
     /// Inserts a session, which replaces the one that the browser had. If its user then has more sessions than
     /// allowed, deletes the oldest; no response reports that, so none waits for its invalidation.
     async fn insert_session(
@@ -116,6 +116,19 @@ pub(in crate::store) trait SessionStatements {
         methods: Methods,
         request: &SignInRequest,
         max_sessions: u32,
+        now: Timestamp,
+    ) -> QueryResult<SessionGrant>;
+}
+
+/// The same for sessions of users who are signed in.
+pub(in crate::store) trait SessionStatements {
+    /// Inserts a session in which an active user goes on, in place of all sessions, which the transaction has just
+    /// revoked. It is no sign-in: the revoked session has proved whatever is required.
+    async fn continue_session(
+        &mut self,
+        user_id: &str,
+        methods: Methods,
+        request: &SignInRequest,
         now: Timestamp,
     ) -> QueryResult<SessionGrant>;
 
@@ -129,7 +142,7 @@ pub(in crate::store) trait SessionStatements {
 
 macro_rules! session_statements {
     ($Connection:ty) => {
-        impl SessionStatements for $Connection {
+        impl InsertSession for $Connection {
             async fn insert_session(
                 &mut self,
                 user_id: &str,
@@ -166,6 +179,19 @@ macro_rules! session_statements {
                     .execute(conn)
                     .await?;
                 Ok(SessionGrant { session, secret: request.secret })
+            }
+        }
+
+        impl SessionStatements for $Connection {
+            async fn continue_session(
+                &mut self,
+                user_id: &str,
+                methods: Methods,
+                request: &SignInRequest,
+                now: Timestamp,
+            ) -> QueryResult<SessionGrant> {
+                // The only one: all others are revoked.
+                self.insert_session(user_id, methods, request, 1, now).await
             }
 
             async fn rotate_secret(
