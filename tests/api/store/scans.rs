@@ -71,13 +71,13 @@ async fn lists(admin: &TestUser) -> Vec<String> {
     for filter in [
         format!("subjectId={middle}"),
         format!("actorId={middle}"),
-        "action=user-updated".to_owned(),
+        "action=user-deactivated".to_owned(),
         "action=signed-in".to_owned(),
         "network=192.0.2.1".to_owned(),
         format!("action=user-updated&subjectId={middle}"),
         "since=2024-01-01T00:00:00Z".to_owned(),
         "until=2024-01-01T00:00:00Z".to_owned(),
-        "action=user-updated&since=2024-01-01T00:00:00Z&until=2030-01-01T00:00:00Z".to_owned(),
+        "action=user-deactivated&since=2024-01-01T00:00:00Z&until=2030-01-01T00:00:00Z".to_owned(),
     ] {
         let path = format!("/api/admin/activity?{filter}");
         paths.push(format!("{path}&cursor={middle}"));

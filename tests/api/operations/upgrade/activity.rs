@@ -24,7 +24,7 @@ async fn migration_keeps_earlier_events_and_down_restores_them(backend: Backend)
     let tables = Tables::of(&url).await;
     let shape: BTreeSet<String> = tables.shape().await.into_iter().collect();
     tables.execute(&migration(backend, "down")).await;
-    let now = if backend == Backend::Sqlite { "1764000000000000" } else { "now()" };
+    let now = if backend == Backend::Sqlite { "unixepoch() * 1000000" } else { "now()" };
     let id = |number: u32| format!("019ab300-5e27-7182-9f6c-00000000000{number}");
     let insert = |number: u32, actor: &str, action: &str, subject: &str| {
         format!(
