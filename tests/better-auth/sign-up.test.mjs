@@ -18,6 +18,7 @@ test('sign-up creates and returns the user', async () => {
     emailVerified: false,
     image: 'https://example.com/ada.png',
     role: 'user',
+    twoFactorEnabled: false,
   })
   assert.equal(typeof id, 'string')
   assert.ok(createdAt instanceof Date)

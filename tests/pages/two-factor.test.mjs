@@ -25,6 +25,7 @@ test('two-factor settings turn it on with a QR code or a key, and show recovery 
   const recovery = part(page, 'Recovery codes')
   await enter(recovery, { 'Your password': ada.password })
   await press(recovery, 'Create recovery codes')
+  await page.locator('#new-codes').waitFor()
   const codes = (await page.locator('#new-codes-list').textContent()).split('\n')
   assert.equal(codes.length, 10)
   await page.reload()
