@@ -154,10 +154,7 @@ codes! {
         "A link that confirms an email works once, and a newer one takes its place. Request another.";
     EmailLinkExpired: UNAUTHORIZED, "TOKEN_EXPIRED",
         "This link has expired. Request a new one.",
-        "A link that confirms an email works for an hour. Request another.";
-    SignInLinkExpired: UNAUTHORIZED, "TOKEN_EXPIRED",
-        "This link has expired. Request a new one.",
-        "A link that signs in works for five minutes. Request another.";
+        "A link that confirms an email works for an hour, one that signs in for five minutes. Request another.";
     TokenMalformed: UNAUTHORIZED, "token_malformed",
         "This token is malformed: its checksum does not match. Check that it was copied completely.",
         "The token was cut off or changed on its way. The database was not asked.";
@@ -296,7 +293,7 @@ impl Code {
     /// The codes with which a mailed link to sign in can be rejected.
     pub const MAGIC_LINK: [Self; 5] = [
         Self::InvalidEmailLink,
-        Self::SignInLinkExpired,
+        Self::EmailLinkExpired,
         Self::UserDeactivated,
         Self::EmailNotVerified,
         Self::NewUserSignUpDisabled,

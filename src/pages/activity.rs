@@ -258,7 +258,8 @@ mod tests {
         for action in Action::VARIANTS {
             let name: &str = action.into();
             let said = told(Some("r"), name, "a", &json!({}));
-            assert!(!said.contains(['{', '“', '-']), "{said}");
+            let is_raw = name.contains('-') && said.contains(name);
+            assert!(!is_raw && !said.contains(['{', '“']), "{said}");
             let said = told_to(Reader::Subject, Some("a"), name, "a", &json!({}));
             assert!(said.starts_with("You ") || Action::is_anonymous(*action), "{said}");
             assert!(!said.contains("their"), "{said}");

@@ -198,7 +198,7 @@ pub async fn follow_magic_link(
     let on_error = checked(link.error_callback_url, site, Code::InvalidErrorCallbackUrl)?;
     if !is_from_script(&request) {
         let pages = [("callbackURL", callback), ("newUserCallbackURL", new_user)];
-        return Ok(to_page(&state, &link.token, pages));
+        return Ok(to_page(&state, &link.token, &pages));
     }
     // A page of another site must not sign its visitor in as another user (login CSRF).
     verify_origin(request.head(), site, false)?;
@@ -232,8 +232,12 @@ fn is_from_script(request: &HttpRequest) -> bool {
 }
 
 /// Redirects to the page on which the link signs in: the built-in one, or the product's own if the pages are disabled.
-fn to_page(state: &State, token: &str, pages: [(&'static str, Option<String>); 2]) -> HttpResponse {
-    let [callback, _] = &pages;
+fn to_page(
+    state: &State,
+    token: &str,
+    pages: &[(&'static str, Option<String>); 2],
+) -> HttpResponse {
+    let [callback, _] = pages;
     if state.config.site.pages == Switch::Off {
         return redirect(callback.1.as_deref().unwrap_or("/"), &state.site, Some(("token", token)));
     }
@@ -286,7 +290,7 @@ async fn follow(
         Err(LinkRejected::Invalid(LinkError::Deactivated)) => {
             return Ok(Err(Code::UserDeactivated));
         }
-        Err(LinkRejected::Invalid(LinkError::Expired)) => return Ok(Err(Code::SignInLinkExpired)),
+        Err(LinkRejected::Invalid(LinkError::Expired)) => return Ok(Err(Code::EmailLinkExpired)),
         Err(LinkRejected::Invalid(LinkError::Unknown)) => return Ok(Err(Code::InvalidEmailLink)),
     };
     match outcome {

@@ -116,6 +116,7 @@ async fn list_users_with_a_single_admin_shows_that_admin(backend: Backend) {
                 "deactivatedAt": null,
                 "createdAt": server.now().to_string(),
                 "updatedAt": server.now().to_string(),
+                "twoFactorEnabled": false,
             }],
             "previousCursor": null,
             "nextCursor": null,
@@ -346,16 +347,16 @@ async fn update_user_leaves_omitted_fields_unchanged(backend: Backend) {
     server.advance(seconds(1));
     expected["updatedAt"] = json!(server.now().to_string());
     for (body, field, detail) in [
-        (json!({}), None, json!({ "renamed": false, "role": null })),
+        (json!({}), None, json!({ "before": {}, "after": {} })),
         (
             json!({ "name": "Countess" }),
             Some(("name", "Countess")),
-            json!({ "renamed": true, "role": null }),
+            json!({ "before": { "name": "ada" }, "after": { "name": "Countess" } }),
         ),
         (
             json!({ "role": "admin" }),
             Some(("role", "admin")),
-            json!({ "renamed": false, "role": "admin" }),
+            json!({ "before": { "role": "user" }, "after": { "role": "admin" } }),
         ),
     ] {
         if let Some((field, value)) = field {

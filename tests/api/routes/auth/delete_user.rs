@@ -342,6 +342,16 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
     script.post("/api/projects", json!({ "name": "Analytical Engine" })).await.expect(201);
     let verify = server.last_mail_to(&ada.email).await.secret();
     confirm_email(&server.anonymous, &verify).await.expect(200);
+    ada.begin_two_factor().await;
+    for rows in [
+        "trusted_devices (id, user_id, secret_hash, generation, created_at, last_used_at, expires_at)
+         SELECT id, user_id, secret_hash, 0, created_at, created_at, expires_at",
+        "sign_in_challenges (secret_hash, user_id, methods, remember, attempts, generation, expires_at)
+         SELECT secret_hash, user_id, methods, remember, 0, 0, expires_at",
+    ] {
+        let sql = format!("INSERT INTO {rows} FROM sessions WHERE user_id = '{}'", ada.id);
+        execute(&server, &sql).await;
+    }
     let grace_rows = count_rows_of(&server, &grace.id).await;
     let reset = reset_link(&server, &ada.email).await;
     let delete = deletion_link(&server, &ada).await;
@@ -358,7 +368,11 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
         "api_tokens",
         "jobs",
         "projects",
+        "recovery_codes",
         "sessions",
+        "sign_in_challenges",
+        "trusted_devices",
+        "two_factor",
         "used_links",
         "user_words",
         "verifications",

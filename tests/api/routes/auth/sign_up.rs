@@ -307,6 +307,7 @@ async fn sign_up_creates_a_user_and_starts_a_session(backend: Backend) {
         "role": "user",
         "createdAt": now,
         "updatedAt": now,
+        "twoFactorEnabled": false,
     });
     assert_eq!(answer, json!({ "token": answer["token"], "user": user }));
     let current = browser.get(GET_SESSION).await.expect(200);

@@ -91,6 +91,7 @@ async fn sign_up_prevents_enumeration_of_taken_emails(backend: Backend) {
         "role": "user",
         "createdAt": now,
         "updatedAt": now,
+        "twoFactorEnabled": false,
     });
     assert_eq!(answer, json!({ "token": null, "user": user }));
     assert_eq!(rows(&server, "users").await, 5, "only one user was added");
