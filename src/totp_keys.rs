@@ -22,7 +22,7 @@ pub async fn encrypt_again(state: &State) {
     match encrypt(state).await {
         Ok(0) => {}
         Ok(secrets) => {
-            tracing::info!(secrets, "TOTP secrets were encrypted by the newest signing secret")
+            tracing::info!(secrets, "TOTP secrets were encrypted by the newest signing secret");
         }
         Err(fault) => tracing::warn!(%fault, "TOTP secrets could not be encrypted again"),
     }

@@ -42,6 +42,7 @@ pub struct VerifyPassword {
     post, path = "/api/auth/verify-password", tag = tag::AUTH, request_body = VerifyPassword,
     responses((status = 200, description = "The password is correct", body = StatusResponse)),
 )]
+#[expect(clippy::too_many_arguments, reason = "each declares a part of the access rules")]
 pub async fn verify_password(
     _: limited::SignIn,
     session: Session,

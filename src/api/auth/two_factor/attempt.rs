@@ -93,7 +93,7 @@ impl<'a> Attempt<'a> {
         code: Code<'_>,
     ) -> Result<HttpResponse, Error> {
         let factor = proof::enrolled(self.state, user, code.not_enrolled()).await?;
-        let done = proof::attempt(self.state, self.request, &user.id, async {
+        let made = Box::pin(async {
             match code.proof(self.state, &factor).await? {
                 Some(Proof::Step(step)) if factor.verified_at.is_none() => {
                     self.enable(user, own, &factor, step).await
@@ -101,8 +101,8 @@ impl<'a> Attempt<'a> {
                 Some(proof) => self.prove(user, own, proof).await,
                 None => Ok(Err(Unchanged::CodeRejected)),
             }
-        })
-        .await?;
+        });
+        let done = proof::attempt(self.state, self.request, &user.id, made).await?;
         let done = done.map_err(|unchanged| error_of(unchanged, code.rejected()))?;
         self.answer(done.user, own.id.clone(), done.renewed.as_ref())
     }
@@ -158,10 +158,11 @@ impl<'a> Attempt<'a> {
         let factor = two_factor::find(&state.store, pending.user_id.clone()).await?;
         let factor = factor.ok_or(ErrorCode::InvalidTwoFactorCookie)?;
         let user_id = pending.user_id.clone();
-        let throttled = throttle::Attempt::second_factor(state, &user_id, self.request).await?;
-        let completed = self.complete(pending, &factor, code).await;
+        let throttled = throttle::Attempt::second_factor(state, &user_id, self.request);
+        let throttled = Box::pin(throttled).await?;
+        let completed = Box::pin(self.complete(pending, &factor, code)).await;
         let proved = |completed: &Completed| matches!(completed, Completed::Proved(_));
-        match throttled.resolve(state, completed, proved).await? {
+        match Box::pin(throttled.resolve(state, completed, proved)).await? {
             Completed::Proved(SignedIn::Begun(begun)) => {
                 let (user, grant) = *begun;
                 self.answer(user, grant.session().id.clone(), Some(&grant))

@@ -64,8 +64,9 @@ pub async fn attempt<T>(
     user_id: &str,
     work: impl Future<Output = Result<Result<T, Unchanged>, Error>>,
 ) -> Result<Result<T, Unchanged>, Error> {
-    let throttled = Attempt::second_factor(state, user_id, request).await?;
-    throttled.resolve(state, work.await, Result::is_ok).await
+    // Boxed: each of these futures has room for the statements of both databases.
+    let throttled = Box::pin(Attempt::second_factor(state, user_id, request)).await?;
+    Box::pin(throttled.resolve(state, work.await, Result::is_ok)).await
 }
 
 /// Requires the second factor of a user who has one: by a code in the body, or because it was proved in this session a
@@ -79,17 +80,19 @@ pub async fn required<T>(
     work: impl AsyncFnOnce(Proof) -> Result<Result<T, Unchanged>, Error>,
 ) -> Result<T, Error> {
     let done = match code {
-        None if has_proved_second_factor(own, state.clock.now()) => work(Proof::Session).await?,
+        None if has_proved_second_factor(own, state.clock.now()) => {
+            Box::pin(work(Proof::Session)).await?
+        }
         None => return Err(Code::SecondFactorRequired.into()),
         Some(code) => {
             let factor = enrolled(state, user, Code::TwoFactorNotEnabled).await?;
-            attempt(state, request, &user.id, async {
+            let spent = Box::pin(async {
                 match either(state, &factor, &code).await? {
                     Some(proof) => work(proof).await,
                     None => Ok(Err(Unchanged::CodeRejected)),
                 }
-            })
-            .await?
+            });
+            attempt(state, request, &user.id, spent).await?
         }
     };
     done.map_err(|unchanged| error_of(unchanged, Code::InvalidCode))

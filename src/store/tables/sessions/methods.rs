@@ -36,10 +36,8 @@ impl Method {
     fn reference(self) -> &'static str {
         match self {
             Self::Password => "pwd",
-            // No value is registered for mail; the secret of the link is a one-time password.
-            Self::MagicLink => "otp",
-            // A recovery code is a password that works once, too; RFC 8176 has no value of its own for it.
-            Self::Totp | Self::RecoveryCode => "otp",
+            // RFC 8176 has no value of their own for a mailed link and a recovery code. Both are passwords that work once.
+            Self::MagicLink | Self::Totp | Self::RecoveryCode => "otp",
         }
     }
 }
