@@ -166,7 +166,7 @@ async fn server_with_unwritable_output_serves_and_shuts_down(#[case] output: fn(
 
 /// Every command that prints and exits, with its arguments and standard input, in an order in which all of them
 /// succeed.
-const COMMANDS: [(&str, &[&str], &str); 25] = [
+const COMMANDS: [(&str, &[&str], &str); 26] = [
     ("openapi", &[], ""),
     ("secret", &[], ""),
     ("migrate", &[], ""),
@@ -175,6 +175,7 @@ const COMMANDS: [(&str, &[&str], &str); 25] = [
     ("user role", &["b@example.com", "user"], ""),
     ("user unlock", &["b@example.com"], ""),
     ("user password", &["b@example.com"], PASSWORD),
+    ("user reset-two-factor", &["b@example.com"], ""),
     ("user deactivate", &["b@example.com"], ""),
     ("user reactivate", &["b@example.com"], ""),
     ("session list", &["--email", "b@example.com"], ""),
