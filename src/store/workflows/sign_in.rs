@@ -1,5 +1,4 @@
-//! Sign-in: the one place that creates sessions. Whatever the method, [`SignIn::sign_in`] decides whether its user gets
-//! one.
+//! Sign-in: the one place that creates sessions. Whatever the method, one function decides whether its user gets one.
 
 mod challenge;
 mod grant;
