@@ -36,7 +36,7 @@ pub struct GenerateBackupCodes {
 /// New recovery codes.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct BackupCodes {
+pub struct NewBackupCodes {
     /// Always true.
     #[schema(example = true)]
     status: bool,
@@ -50,7 +50,7 @@ pub struct BackupCodes {
 /// The old ones stop working.
 #[utoipa::path(
     post, path = "/api/auth/two-factor/generate-backup-codes", tag = tag::AUTH, request_body = GenerateBackupCodes,
-    responses((status = 200, description = "The new codes", body = BackupCodes)),
+    responses((status = 200, description = "The new codes", body = NewBackupCodes)),
 )]
 pub async fn generate_backup_codes(
     _: limited::SignIn,
@@ -59,7 +59,7 @@ pub async fn generate_backup_codes(
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<GenerateBackupCodes>,
-) -> Result<Json<BackupCodes>, Error> {
+) -> Result<Json<NewBackupCodes>, Error> {
     reauthenticate(&state, &session, &own, &request, body.password).await?;
     let user = &session.user;
     if !user.two_factor_enabled {
@@ -77,5 +77,5 @@ pub async fn generate_backup_codes(
     })
     .await?;
     let backup_codes = new.codes.iter().map(RecoveryCode::reveal).collect();
-    Ok(Json(BackupCodes { status: true, backup_codes }))
+    Ok(Json(NewBackupCodes { status: true, backup_codes }))
 }
