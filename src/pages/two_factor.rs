@@ -101,7 +101,7 @@ pub(super) async fn settings(
     let (user, now) = (&session.user, state.clock.now());
     let enabled = user.two_factor_enabled;
     let is_admin = user.role == Role::Admin;
-    // Only in a session that could begin the enrolment: whoever has an older one must not see the secret.
+    // Only in a session that could begin the enrolment: a client with an older one must not see the secret.
     let begun = if enabled || !is_fresh(&own, now) {
         None
     } else {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Authenticator } from './support/authenticator.mjs'
+import { Authenticator } from '../better-auth/support/authenticator.mjs'
 import { browser } from './support/browser.mjs'
 import { landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, says, signInOn } from './support/forms.mjs'

@@ -180,15 +180,10 @@ pub async fn prove(
     now: Timestamp,
 ) -> Result<Result<Done, Unchanged>, Error> {
     invalidating_transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
-            return Ok(Err(Unchanged::Deactivated));
+        let user = match prove_tx!(conn, &user_id, proof) {
+            Ok(user) => user,
+            Err(unchanged) => return Ok(Err(unchanged)),
         };
-        if !user.two_factor_enabled {
-            return Ok(Err(Unchanged::NotEnabled));
-        }
-        if !accept_proof_tx!(conn, &user_id, proof) {
-            return Ok(Err(Unchanged::CodeRejected));
-        }
         if let Some(device) = &step.trusted {
             trust_device_tx!(conn, device);
         }
@@ -210,14 +205,8 @@ pub async fn disable(
     now: Timestamp,
 ) -> Result<Result<Done, Unchanged>, Error> {
     invalidating_transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
-            return Ok(Err(Unchanged::Deactivated));
-        };
-        if !user.two_factor_enabled {
-            return Ok(Err(Unchanged::NotEnabled));
-        }
-        if !accept_proof_tx!(conn, &user_id, proof) {
-            return Ok(Err(Unchanged::CodeRejected));
+        if let Err(unchanged) = prove_tx!(conn, &user_id, proof) {
+            return Ok(Err(unchanged));
         }
         remove_second_factor_tx!(conn, &user_id, now);
         note_proof_tx!(conn, &change.renewal.id, None::<Timestamp>);
@@ -237,14 +226,8 @@ pub async fn replace_recovery_codes(
     event: Event,
 ) -> Result<Result<(), Unchanged>, Error> {
     transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
-            return Ok(Err(Unchanged::Deactivated));
-        };
-        if !user.two_factor_enabled {
-            return Ok(Err(Unchanged::NotEnabled));
-        }
-        if !accept_proof_tx!(conn, &user_id, proof) {
-            return Ok(Err(Unchanged::CodeRejected));
+        if let Err(unchanged) = prove_tx!(conn, &user_id, proof) {
+            return Ok(Err(unchanged));
         }
         diesel::update(two_factor::table.find(&user_id))
             .set(two_factor::recovery_salt.eq(codes.salt.as_str()))
@@ -307,6 +290,23 @@ macro_rules! accept_proof_tx {
     }};
 }
 
+/// Within a transaction: locks an active user who has a second factor, and spends a proof of it; or returns why not.
+macro_rules! prove_tx {
+    ($conn:ident, $user_id:expr, $proof:expr) => {{
+        match lock_user_tx!($conn, $user_id).filter(User::is_active) {
+            None => Err(Unchanged::Deactivated),
+            Some(user) if !user.two_factor_enabled => Err(Unchanged::NotEnabled),
+            Some(user) => {
+                if accept_proof_tx!($conn, $user_id, $proof) {
+                    Ok(user)
+                } else {
+                    Err(Unchanged::CodeRejected)
+                }
+            }
+        }
+    }};
+}
+
 /// Within a transaction: records in a session when the second factor was proved in it.
 macro_rules! note_proof_tx {
     ($conn:ident, $session_id:expr, $at:expr) => {{
@@ -337,5 +337,5 @@ macro_rules! finish_tx {
     }};
 }
 
-use finish_tx;
 pub(in crate::store) use {accept_proof_tx, note_proof_tx};
+use {finish_tx, prove_tx};

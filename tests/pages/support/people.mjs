@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { Authenticator } from './authenticator.mjs'
+import { Authenticator } from '../../better-auth/support/authenticator.mjs'
 
 export const PASSWORD = 'correct horse battery staple'
 export const OTHER_PASSWORD = 'another correct horse battery'
