@@ -3,13 +3,16 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::AsyncPgConnection;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use rustls_platform_verifier::BuilderVerifierExt;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{
+    config::{Host, SslMode},
+    tls::TlsStream,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{error_text::describe, url::ConnectionUrl};
@@ -117,20 +120,38 @@ impl Target {
     }
 
     async fn open(&self) -> ConnectionResult<AsyncPgConnection> {
-        let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
-        let mut connection = if let Some(tls) = self.tls.clone() {
+        if let Some(tls) = self.tls.clone() {
             let (client, driver) = self.config.connect(tls).await.map_err(bad)?;
-            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+            with_clean_session(client, driver).await
         } else {
             let (client, driver) = self.config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
-            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
-        };
-        connection
-            .batch_execute(&format!("{RESET}; {DURABLE}"))
-            .await
-            .map_err(ConnectionError::CouldntSetupConfiguration)?;
-        Ok(connection)
+            with_clean_session(client, driver).await
+        }
     }
+}
+
+fn bad(error: tokio_postgres::Error) -> ConnectionError {
+    ConnectionError::BadConnection(describe(&error))
+}
+
+/// Resets the session of a connection, and only then hands the connection to diesel, which prepares statements at once:
+/// an earlier connection may have left statements of the same names.
+async fn with_clean_session<T>(
+    client: tokio_postgres::Client,
+    mut driver: tokio_postgres::Connection<tokio_postgres::Socket, T>,
+) -> ConnectionResult<AsyncPgConnection>
+where
+    T: TlsStream + Unpin + Send + 'static,
+{
+    let settings = format!("{RESET}; {DURABLE}");
+    tokio::select! {
+        set = client.batch_execute(&settings) => set.map_err(bad)?,
+        ended = &mut driver => {
+            ended.map_err(bad)?;
+            return Err(ConnectionError::BadConnection("PostgreSQL closed the connection".to_owned()));
+        }
+    }
+    AsyncPgConnection::try_from_client_and_connection(client, driver).await
 }
 
 /// Undoes what an earlier connection left in a session: a pool in session mode that does not reset its sessions

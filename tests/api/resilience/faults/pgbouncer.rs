@@ -74,6 +74,7 @@ async fn pgbouncer_in_session_mode_works_for_servers_and_commands(#[case] mode: 
     // and one; and three for a command.
     let pool = [mode, &["default_pool_size = 10"]].concat();
     let (_pool, url) = PgBouncer::before(&direct, &pool).await;
+    leave_statements(&url).await;
     let secret = secret();
     let size = [("PORTCULLIS_DATABASE_POOL_SIZE", "4"), ("PORTCULLIS_WORKERS", "2")];
     let settings = [&settings(&url, &secret)[..], &size].concat();
@@ -95,6 +96,22 @@ async fn pgbouncer_in_session_mode_works_for_servers_and_commands(#[case] mode: 
         }
         server.signal("TERM");
         assert!(server.wait().success(), "{round}");
+    }
+}
+
+/// Leaves prepared statements in every session of the pool, with the names that a new process chooses.
+async fn leave_statements(url: &str) {
+    let all: String = (0..300).map(|number| format!("PREPARE s{number} AS SELECT 1;")).collect();
+    let mut others = Vec::new();
+    for _ in 0..10 {
+        let (other, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        let driver = tokio::spawn(driver);
+        other.batch_execute(&all).await.unwrap();
+        others.push((other, driver));
+    }
+    for (other, driver) in others {
+        drop(other);
+        driver.await.unwrap().unwrap();
     }
 }
 
