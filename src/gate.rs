@@ -10,7 +10,7 @@
 //! | an unknown, expired or signed-out cookie | anonymous |
 //! | a malformed, unknown, expired or revoked token; a malformed or repeated `Authorization` header | anonymous |
 //! | `Authorization` of another scheme, such as a proxy's Basic | as if there were no such header |
-//! | a cookie or token of a deactivated user | anonymous, and the cookie is left in place |
+//! | a cookie or token of a deactivated or suspended user | anonymous, and the cookie is left in place |
 //! | a cookie and a token | the token decides, even when it is invalid |
 //! | a cookie, an unsafe method, a foreign origin | 403 |
 //! | a user without a second factor, where `PORTCULLIS_TWO_FACTOR` requires one | 403, except for setting it up |
@@ -163,7 +163,7 @@ async fn by_cookie(state: &State, cookie: Cookie, extends: bool) -> Result<Findi
         return Ok(Anonymous::StaleCookie.into());
     }
     if !active {
-        return Ok(Anonymous::Unauthenticated.into());
+        return Ok(Anonymous::inactive(&found.user).into());
     }
     state.last_used.note(&found.used, now, || CredentialId::Session(session.id.clone()));
     Ok(Finding::cookie(found.user.clone(), session))
@@ -194,6 +194,9 @@ async fn by_token(
         (api_tokens::State::Active, _, true) => {
             state.last_used.note(&found.used, now, || CredentialId::Token(token.id.clone()));
             Finding::token(&found)
+        }
+        (api_tokens::State::Active, _, false) if !found.user.is_deactivated() => {
+            rejected(owner, Anonymous::Suspended)
         }
         _ => rejected(owner, Anonymous::TokenInvalid),
     })

@@ -51,3 +51,4 @@ pub mod state;
 pub mod store;
 pub mod time;
 pub(crate) mod totp_keys;
+mod user_agent;

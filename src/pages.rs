@@ -58,6 +58,7 @@ pages! {
     "/forgot-password" => account::forgot_password,
     "/reset-password" => account::reset_password,
     "/verify-email" => account::verify_email,
+    "/suspend-access" => account::suspend_access,
     "/delete-account" => account::delete_account,
     "/magic-link" => account::magic_link,
     "/setup" => account::setup,

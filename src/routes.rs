@@ -68,7 +68,7 @@ table! {
             SignUpClosed, EmailDomainNotAllowed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
         ],
         auth::sign_in::sign_in_email [
-            InvalidEmail, PasswordTooLong, InvalidCallbackUrl, InvalidEmailOrPassword, UserDeactivated,
+            InvalidEmail, PasswordTooLong, InvalidCallbackUrl, InvalidEmailOrPassword, UserDeactivated, UserSuspended,
             EmailNotVerified, Busy
         ],
         auth::magic_link::request_magic_link [
@@ -92,7 +92,8 @@ table! {
         auth::passwords::change_password [NEW_PASSWORD, InvalidPassword, NoPassword],
         auth::password_reset::request_password_reset [InvalidRedirectUrl],
         auth::password_reset::follow_reset_link [InvalidCallbackUrl],
-        auth::password_reset::reset_password [InvalidLink, NEW_PASSWORD, UserDeactivated],
+        auth::password_reset::reset_password [InvalidLink, NEW_PASSWORD, UserDeactivated, UserSuspended],
+        auth::suspension::suspend_access [InvalidEmailLink, EmailLinkExpired],
         auth::email::send_verification_email [InvalidCallbackUrl, EmailMismatch, EmailAlreadyVerified],
         auth::email::confirm_email [EMAIL_LINK],
         auth::email::verify_email [InvalidCallbackUrl, EMAIL_LINK],
@@ -100,9 +101,11 @@ table! {
         auth::email::cancel_email_change,
         auth::deletion::delete_account [
             InvalidCallbackUrl, InvalidPassword, Busy, SessionTooOld, InvalidDeletionLink, UserDeactivated,
-            LastAdmin
+            UserSuspended, LastAdmin
         ],
-        auth::deletion::confirm_deletion [InvalidCallbackUrl, InvalidDeletionLink, UserDeactivated, LastAdmin],
+        auth::deletion::confirm_deletion [
+            InvalidCallbackUrl, InvalidDeletionLink, UserDeactivated, UserSuspended, LastAdmin
+        ],
         auth::accounts::list_accounts,
         auth::two_factor::enrolment::enable_two_factor [
             InvalidPassword, Busy, SessionNotFresh, TotpAlreadyEnabled, OtpNotConfigured

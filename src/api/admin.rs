@@ -48,6 +48,9 @@ pub struct AdminUser {
     /// When they were deactivated; null if they are active.
     #[schema(required)]
     deactivated_at: Option<Timestamp>,
+    /// When they suspended access to their account; null if they did not.
+    #[schema(required)]
+    suspended_at: Option<Timestamp>,
     /// Whether their sign-in also needs a second factor.
     two_factor_enabled: bool,
     /// When they signed up or were created.
@@ -66,6 +69,7 @@ impl From<UserRow> for AdminUser {
             image: row.image,
             role: row.role.name().to_owned(),
             deactivated_at: row.deactivated_at,
+            suspended_at: row.suspended_at,
             two_factor_enabled: row.two_factor_enabled,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -13,11 +13,13 @@ pub mod ok;
 pub mod password_reset;
 pub mod passwords;
 pub mod profile;
+mod refusal;
 mod second_factor;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 pub mod sign_up;
+pub mod suspension;
 mod throttle;
 pub mod two_factor;
 
@@ -27,9 +29,15 @@ use utoipa::ToSchema;
 
 use crate::{
     gate::{client, cookie::SessionCookie, second_factor_cookies},
+    jobs::{Job, Mail, MailKind},
     secrets::SessionSecret,
     site::Site,
-    store::{sessions::Device, sign_in::SignInRequest},
+    store::{
+        activity::Client, jobs::NewJob, known_clients::KnownClient, sessions::Device,
+        sign_in::SignInRequest, users::User,
+    },
+    time::Timestamp,
+    user_agent,
 };
 
 /// How many characters of a client's User-Agent are stored.
@@ -52,15 +60,36 @@ pub(super) fn browser(
     secret: &SessionSecret,
     remember: bool,
 ) -> SignInRequest {
+    let client = super::client::client(request);
     SignInRequest {
         secret: secret.hash(),
         remember,
         device: device(request),
-        client: super::client::client(request),
         replaced: cookie.presented(),
         challenge: secret.of_challenge().hash(),
         device_secret: second_factor_cookies::device(site, request).map(|secret| secret.hash()),
+        known: known_client(&client),
+        client,
+        new_client_notice,
     }
+}
+
+/// How many characters of a program's name are compared.
+const LONGEST_PROGRAM: usize = 60;
+
+/// Returns what a user's sign-ins are compared by, if the activity log keeps it.
+fn known_client(client: &Client) -> Option<KnownClient> {
+    let agent = client.device.as_deref()?;
+    // Without its version, as for a browser.
+    let name = || agent.split('/').next().unwrap_or_default().chars().take(LONGEST_PROGRAM);
+    let browser = user_agent::browser(agent);
+    let program = browser.clone().unwrap_or_else(|| name().collect());
+    Some(KnownClient { program, network: client.network.clone()?, browser })
+}
+
+fn new_client_notice(user: &User, client: &KnownClient, now: Timestamp) -> NewJob {
+    let mail = Mail::new(MailKind::NewSignIn, &user.email).about_client(client);
+    Job::from(mail).row(Some(&user.id), now)
 }
 
 /// The operation succeeded.

@@ -24,6 +24,7 @@ use crate::{
     error::{Code, Error, FieldError},
     fields,
     gate::{ByCookie, ByToken, Fresh, Session},
+    jobs::{Job, Mail, MailKind},
     scope::{Scope, Scopes},
     secrets::PlainToken,
     state::State,
@@ -215,13 +216,19 @@ pub async fn create_token(
     let token = PlainToken::generate(state.config.accounts.token_prefix.of_new());
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
-    let maker = Maker::Owner { session_id: own.id.clone(), client: client(&request) };
+    let mail = Mail::new(MailKind::TokenCreated, &session.user.email);
+    let maker = Maker::Owner {
+        session_id: own.id.clone(),
+        client: client(&request),
+        notice: Job::from(mail).row(Some(&session.user.id), now),
+    };
     // What the gate has read may have changed in the meantime.
     let row = match api_tokens::create(&state.store, row, scopes, maker).await? {
         CreateTokenOutcome::Token(row) => *row,
         CreateTokenOutcome::Deactivated => return Err(Code::Unauthorized.into()),
         CreateTokenOutcome::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
     };
+    state.job_added.notify_one();
     let place = format!("/api/tokens/{}", row.id);
     let created = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };
     Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))

@@ -215,9 +215,10 @@ async fn list(store: &Store, search: Option<String>) -> Result<(), Failure> {
         for user in page.page.rows {
             any = true;
             let role = &user.role;
-            let state = match user.deactivated_at {
-                Some(at) => format!("deactivated {at}"),
-                None => "active".to_owned(),
+            let state = match (user.deactivated_at, user.suspended_at) {
+                (Some(at), _) => format!("deactivated {at}"),
+                (None, Some(at)) => format!("suspended {at}"),
+                (None, None) => "active".to_owned(),
             };
             print(format_args!("{}  {role:<5}  {}  {}  {state}", user.id, user.email, user.name))?;
         }

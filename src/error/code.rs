@@ -137,6 +137,9 @@ codes! {
     Unauthorized: UNAUTHORIZED, "UNAUTHORIZED",
         "Sign in, or send an API token.",
         "No credential was sent, or the session of the cookie has ended. In a browser, lead to the sign-in page; a script needs `Authorization: Bearer` with an API token.";
+    AccessSuspended: UNAUTHORIZED, "access_suspended",
+        "Access to this account is suspended.",
+        "As `USER_SUSPENDED`, for a session or a token of the user. Neither works until access is restored.";
     InvalidEmailOrPassword: UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD",
         "The email or the password is wrong.",
         "It does not say which of the two, so that no list of accounts can be made by trying. Failed sign-ins count toward the login throttle.";
@@ -188,6 +191,9 @@ codes! {
     UserDeactivated: FORBIDDEN, "USER_DEACTIVATED",
         "This account is deactivated.",
         "Only an admin can reactivate an account.";
+    UserSuspended: FORBIDDEN, "USER_SUSPENDED",
+        "Access to this account is suspended.",
+        "Its owner has suspended it, with a link in an email about a change. A password reset restores access (`POST /api/auth/request-password-reset`), if the email of the account is still the one to which that link was sent. Otherwise an admin can reactivate the user.";
     EmailNotVerified: FORBIDDEN, "EMAIL_NOT_VERIFIED",
         "Confirm your email first, with the link that was sent to you.",
         "The setting PORTCULLIS_EMAIL_VERIFICATION is `required`. `POST /api/auth/send-verification-email` mails another link.";
@@ -283,18 +289,20 @@ impl Code {
     ];
 
     /// The codes with which a mailed link to confirm an email can be rejected.
-    pub const EMAIL_LINK: [Self; 4] = [
+    pub const EMAIL_LINK: [Self; 5] = [
         Self::InvalidEmailLink,
         Self::EmailLinkExpired,
         Self::UserDeactivated,
+        Self::UserSuspended,
         Self::UserAlreadyExists,
     ];
 
     /// The codes with which a mailed link to sign in can be rejected.
-    pub const MAGIC_LINK: [Self; 5] = [
+    pub const MAGIC_LINK: [Self; 6] = [
         Self::InvalidEmailLink,
         Self::EmailLinkExpired,
         Self::UserDeactivated,
+        Self::UserSuspended,
         Self::EmailNotVerified,
         Self::NewUserSignUpDisabled,
     ];
@@ -308,10 +316,11 @@ impl Code {
     ];
 
     /// The codes with which the completion of a sign-in can be rejected, in addition to those for a wrong code.
-    pub const CHALLENGE: [Self; 5] = [
+    pub const CHALLENGE: [Self; 6] = [
         Self::InvalidTwoFactorCookie,
         Self::TooManyCodeAttempts,
         Self::UserDeactivated,
+        Self::UserSuspended,
         Self::EmailNotVerified,
         Self::Unauthorized,
     ];

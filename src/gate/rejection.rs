@@ -102,6 +102,7 @@ pub(super) fn of_anonymous(request: &HttpRequest, why: Anonymous) -> Rejection {
     }
     match why {
         Anonymous::Unauthenticated | Anonymous::StaleCookie => Code::Unauthorized.into(),
+        Anonymous::Suspended => Code::AccessSuspended.into(),
         Anonymous::TokenMalformed => Code::TokenMalformed.into(),
         Anonymous::TokenInvalid => Code::TokenInvalid.into(),
         Anonymous::TokenExpired(end) => {

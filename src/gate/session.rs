@@ -62,12 +62,21 @@ pub(super) enum Anonymous {
     Unauthenticated,
     /// A cookie whose session has ended, or continues with another cookie.
     StaleCookie,
+    /// A credential of a user whose access is suspended.
+    Suspended,
     /// Not a well-formed token.
     TokenMalformed,
     /// A token that expired at this time.
     TokenExpired(Timestamp),
     /// Any other invalid token, or a misplaced one.
     TokenInvalid,
+}
+
+impl Anonymous {
+    /// Why a user who is not active is anonymous.
+    pub(super) fn inactive(user: &User) -> Self {
+        if user.is_deactivated() { Self::Unauthenticated } else { Self::Suspended }
+    }
 }
 
 impl From<Anonymous> for Finding {

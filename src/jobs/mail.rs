@@ -11,12 +11,17 @@ use url::Url;
 use super::{Failure, Job};
 use crate::{
     config::Switch,
-    mail::{MailContent, templates},
+    mail::{
+        MailContent,
+        templates::{self, Notice},
+    },
     secrets::LinkSecret,
     state::State,
     store::{
         jobs::JobRow,
+        known_clients::KnownClient,
         sign_up_links::{self, SignUpLink},
+        suspension_links::{self, SuspensionLink},
         users,
         verifications::{self, NewVerification, Purpose},
     },
@@ -44,6 +49,9 @@ pub struct Mail {
     /// The page to which its link leads if it is rejected.
     #[serde(rename = "errorCallback", skip_serializing_if = "Option::is_none")]
     error_callback: Option<String>,
+    /// The client that it is about, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
 }
 
 /// The subject of an email.
@@ -65,6 +73,10 @@ pub enum MailKind {
     DeleteAccount,
     /// Sign in, or sign up if no account has the email.
     MagicLink,
+    /// A sign-in from a client unlike the earlier ones.
+    NewSignIn,
+    /// An API token was created.
+    TokenCreated,
     /// The password was changed.
     PasswordChanged,
     /// The email was changed; sent to the old one.
@@ -89,6 +101,7 @@ impl Mail {
             name: None,
             new_user_callback: None,
             error_callback: None,
+            client: None,
         }
     }
 
@@ -115,6 +128,13 @@ impl Mail {
         Self { error_callback: callback, ..self }
     }
 
+    /// Sets the client that it is about. The name of an unknown program is left out: the client chose that text.
+    #[must_use]
+    pub fn about_client(self, client: &KnownClient) -> Self {
+        let program = client.browser.as_deref().unwrap_or("an unknown program");
+        Self { client: Some(format!("{program}, from {}", client.network)), ..self }
+    }
+
     /// Sets the session that requested it.
     #[must_use]
     pub fn requested_by_session(self, session_id: &str) -> Self {
@@ -137,7 +157,7 @@ const THREE_DAYS: Life = (days(3), "three days");
 /// An email with a link, or one without.
 enum Kind {
     Link(Purpose, Life, fn(&str, Url, &str) -> MailContent),
-    Notice(fn(&str, &Url) -> MailContent),
+    Notice(fn(&str) -> Notice),
 }
 
 impl MailKind {
@@ -151,6 +171,8 @@ impl MailKind {
             Self::ChangeEmail => Kind::Link(ChangeEmail, HOUR, templates::change_email),
             Self::DeleteAccount => Kind::Link(DeleteAccount, HOUR, templates::delete_account),
             Self::MagicLink => Kind::Link(SignIn, FIVE_MINUTES, templates::magic_link),
+            Self::NewSignIn => Kind::Notice(templates::new_sign_in),
+            Self::TokenCreated => Kind::Notice(templates::token_created),
             Self::PasswordChanged => Kind::Notice(templates::password_changed),
             Self::EmailChanged => Kind::Notice(templates::email_changed),
             Self::TwoFactorEnabled => Kind::Notice(templates::two_factor_enabled),
@@ -164,7 +186,11 @@ impl MailKind {
 pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(), Failure> {
     let site = &state.site;
     let content = match mail.about.kind() {
-        Kind::Notice(write) => write(&site.name, &site.public_url),
+        Kind::Notice(write) => {
+            let link = suspension_link(state, row, &mail).await?;
+            let (notice, client) = (write(&site.name), mail.client.clone());
+            templates::notice(notice, client, link.zip(Some(THREE_DAYS.1)), &site.public_url)
+        }
         Kind::Link(purpose, (life, lasts), write) => {
             let link = make_link(state, row, &mail, purpose, life).await?;
             if link.is_none() && mail.about == MailKind::MagicLink {
@@ -206,6 +232,29 @@ async fn make_link(
         .asked_for(mail.session_id.clone(), &row.id);
     let issued = verifications::issue(&state.store, link).await?;
     Ok(issued.then_some(secret))
+}
+
+/// Creates the link that suspends access to the account that a notice is about; none without the page for it.
+async fn suspension_link(state: &State, row: &JobRow, mail: &Mail) -> Result<Option<Url>, Failure> {
+    let (Some(user_id), Switch::On) = (&row.user_id, state.config.site.pages) else {
+        return Ok(None);
+    };
+    let secret = LinkSecret::generate();
+    let link = SuspensionLink {
+        secret_hash: secret.hash(),
+        user_id: user_id.clone(),
+        email: mail.email.clone(),
+        expires_at: state.clock.now() + THREE_DAYS.0,
+    };
+    let issued = suspension_links::issue(&state.store, link).await?;
+    Ok(issued.then(|| page(state, SUSPENSION_PAGE, &[], &secret)))
+}
+
+/// Returns the URL of a page, with the secret of a link in its fragment.
+fn page(state: &State, path: &str, query: &[(&str, &str)], secret: &LinkSecret) -> Url {
+    let mut url = state.site.link(path, query);
+    url.set_fragment(Some(&format!("token={}", secret.reveal())));
+    url
 }
 
 /// Mails a link that creates an account, if no account has the email and one may be created.
@@ -252,36 +301,34 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, mail: &Mail) -> Url
     let callbacks: Vec<_> =
         callbacks.into_iter().filter_map(|(name, page)| Some((name, page?))).collect();
     let callback = mail.callback.as_deref();
-    let secret = secret.reveal();
-    let page = |path, query: &[(&str, &str)]| {
-        let mut url = site.link(path, query);
-        url.set_fragment(Some(&format!("token={secret}")));
-        url
-    };
     if state.config.site.pages == Switch::On && purpose != Purpose::SetPassword {
-        return page(own_page(purpose), &callbacks);
+        return page(state, own_page(purpose), &callbacks, secret);
     }
+    let revealed = secret.reveal();
     let onward = callback.unwrap_or(match purpose {
         Purpose::DeleteAccount => "/login?why=deleted",
         _ => "/verify-email",
     });
-    let query = [("token", secret), ("callbackURL", onward)];
+    let query = [("token", revealed), ("callbackURL", onward)];
     match (purpose, callback) {
         (Purpose::SetPassword, Some(callback)) => {
-            let path = format!("/api/auth/reset-password/{secret}");
+            let path = format!("/api/auth/reset-password/{revealed}");
             site.link(&path, &[("callbackURL", callback)])
         }
-        (Purpose::SetPassword, None) => page(own_page(purpose), &[]),
+        (Purpose::SetPassword, None) => page(state, own_page(purpose), &[], secret),
         (Purpose::VerifyEmail | Purpose::ChangeEmail, _) => {
             site.link("/api/auth/verify-email", &query)
         }
         (Purpose::DeleteAccount, _) => site.link("/api/auth/delete-user/callback", &query),
         (Purpose::SignIn, _) => {
-            let query: Vec<_> = [("token", secret)].into_iter().chain(callbacks).collect();
+            let query: Vec<_> = [("token", revealed)].into_iter().chain(callbacks).collect();
             site.link("/api/auth/magic-link/verify", &query)
         }
     }
 }
+
+/// The built-in page that suspends access.
+const SUSPENSION_PAGE: &str = "/suspend-access";
 
 /// Returns the built-in page for a link.
 const fn own_page(purpose: Purpose) -> &'static str {

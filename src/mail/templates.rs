@@ -129,62 +129,104 @@ pub fn delete_account(site: &str, url: Url, lasts: &str) -> MailContent {
     )
 }
 
-/// Tells a user that the password was changed.
-pub fn password_changed(site: &str, url: &Url) -> MailContent {
-    notice(
-        format!("Your password for {site} was changed"),
-        format!("The password of your account at {site} was just changed."),
-        format!(
-            "If this was not you, choose a new password at {url} at once: that ends all sessions."
+/// What a mail tells the owner of an account.
+pub struct Notice {
+    subject: String,
+    line: String,
+}
+
+/// Tells a user about a change or a sign-in, from this client if it is known. If it was not theirs, the link suspends
+/// access; without a link, they are told whom to ask.
+pub fn notice(
+    Notice { subject, line }: Notice,
+    client: Option<String>,
+    link: Option<(Url, &str)>,
+    site_url: &Url,
+) -> MailContent {
+    let lines = [line].into_iter().chain(client);
+    let lines = lines
+        .chain(["If you did this, or asked for it, you need not do anything.".into()])
+        .collect();
+    match link {
+        Some((url, lasts)) => MailContent {
+            subject,
+            lines,
+            action: Some(Action { label: "If not, suspend all access", url }),
+            closing: vec![format!(
+                "The link opens a page with a button that signs out all devices, stops all API tokens, and mails you a link to choose a new password. It works for {lasts}."
+            )],
+        },
+        None => MailContent {
+            subject,
+            lines,
+            action: None,
+            closing: vec![format!(
+                "If not, choose a new password at {site_url} at once, which ends all sessions, or contact the operators."
+            )],
+        },
+    }
+}
+
+/// Tells a user about a sign-in from a client unlike the earlier ones.
+pub fn new_sign_in(site: &str) -> Notice {
+    Notice {
+        subject: format!("New sign-in to {site}"),
+        line: format!(
+            "Your account at {site} was just signed in to from a browser or network that it was not used from before."
         ),
-    )
+    }
+}
+
+/// Tells a user that an API token was created.
+pub fn token_created(site: &str) -> Notice {
+    Notice {
+        subject: format!("New API token for {site}"),
+        line: format!("An API token was just created in your account at {site}."),
+    }
+}
+
+/// Tells a user that the password was changed.
+pub fn password_changed(site: &str) -> Notice {
+    Notice {
+        subject: format!("Your password for {site} was changed"),
+        line: format!("The password of your account at {site} was just changed."),
+    }
 }
 
 /// Tells a user that the email was changed; sent to the old one.
-pub fn email_changed(site: &str, url: &Url) -> MailContent {
-    notice(
-        format!("Your email for {site} was changed"),
-        format!("The email of your account at {site} was just changed to another one."),
-        format!("If this was not you, contact the operators of {url} at once."),
-    )
+pub fn email_changed(site: &str) -> Notice {
+    Notice {
+        subject: format!("Your email for {site} was changed"),
+        line: format!("The email of your account at {site} was just changed to another one."),
+    }
 }
 
 /// Tells a user that two-factor authentication was turned on.
-pub fn two_factor_enabled(site: &str, url: &Url) -> MailContent {
-    notice(
-        format!("Two-factor authentication for {site} is on"),
-        format!(
+pub fn two_factor_enabled(site: &str) -> Notice {
+    Notice {
+        subject: format!("Two-factor authentication for {site} is on"),
+        line: format!(
             "Signing in to your account at {site} now also needs a code of your authenticator app. All other sessions were signed out."
         ),
-        format!("If this was not you, contact the operators of {url} at once."),
-    )
+    }
 }
 
 /// Tells a user that two-factor authentication was turned off.
-pub fn two_factor_disabled(site: &str, url: &Url) -> MailContent {
-    notice(
-        format!("Two-factor authentication for {site} is off"),
-        format!(
+pub fn two_factor_disabled(site: &str) -> Notice {
+    Notice {
+        subject: format!("Two-factor authentication for {site} is off"),
+        line: format!(
             "Signing in to your account at {site} no longer needs a code. All other sessions were signed out."
         ),
-        format!(
-            "If this was not you, choose a new password at {url} at once: that ends all sessions."
-        ),
-    )
+    }
 }
 
 /// Tells a user that an admin has removed the second factor.
-pub fn two_factor_reset(site: &str, url: &Url) -> MailContent {
-    notice(
-        format!("Two-factor authentication for {site} was reset"),
-        format!(
+pub fn two_factor_reset(site: &str) -> Notice {
+    Notice {
+        subject: format!("Two-factor authentication for {site} was reset"),
+        line: format!(
             "An admin has turned off two-factor authentication of your account at {site}, and signed you out. You can set it up again in the settings."
         ),
-        format!("If you did not ask for this, contact the operators of {url} at once."),
-    )
-}
-
-fn notice(subject: String, line: String, otherwise: String) -> MailContent {
-    let lines = vec![line, "If this was you, you need not do anything.".into()];
-    MailContent { subject, lines, action: None, closing: vec![otherwise] }
+    }
 }

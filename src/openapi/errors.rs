@@ -45,7 +45,7 @@ const RULES: [Rule; 17] = [
     (|_| true, &[Code::Internal]),
     (|call| call.access.gated, &[Code::StoreUnavailable]),
     (|call| !health::PATHS.contains(&call.path), &[Code::TooManyRequests]),
-    (|call| call.access.required, &[Code::Unauthorized, Code::TokenMalformed, Code::TokenExpired, Code::TokenInvalid]),
+    (|call| call.access.required, &[Code::Unauthorized, Code::AccessSuspended, Code::TokenMalformed, Code::TokenExpired, Code::TokenInvalid]),
     (|call| call.access.gated && !call.is_safe, &[Code::InvalidOrigin, Code::MissingOrNullOrigin, Code::CrossSiteNavigation]),
     (|call| call.access.gated && call.scopes() != Scopes::default(), &[Code::InsufficientScope]),
     (|call| !call.access.token, &[Code::CookieRequired]),

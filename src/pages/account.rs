@@ -218,6 +218,19 @@ pub(super) async fn verify_email(
 }
 
 #[derive(Template)]
+#[template(path = "pages/suspend-access.html")]
+struct SuspendAccess {
+    frame: Frame,
+}
+
+pub(super) async fn suspend_access(
+    session: Option<Session>,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    html(&SuspendAccess { frame: Frame::of(&state, session.as_ref(), "suspend-access") })
+}
+
+#[derive(Template)]
 #[template(path = "pages/delete-account.html")]
 struct DeleteAccount<'a> {
     frame: Frame,

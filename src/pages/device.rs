@@ -1,10 +1,9 @@
 //! A session as users recognize it: by the browser and the operating system.
 
-use woothee::parser::Parser;
-
 use crate::{
     store::{page::Page, sessions::SessionRow},
     time::Timestamp,
+    user_agent::browser,
 };
 
 /// A session, as it is displayed.
@@ -38,13 +37,10 @@ pub(super) fn devices(page: Page<SessionRow>, this: &str) -> Page<Device> {
 
 /// Returns a client by its `User-Agent`: "Chrome on Linux", or the beginning of an unknown one.
 pub(super) fn program(agent: &str) -> String {
-    match Parser::new().parse(agent) {
-        Some(known) if known.name != "UNKNOWN" && known.os != "UNKNOWN" => {
-            format!("{} on {}", known.name, known.os)
-        }
-        _ if agent.is_empty() => "An unknown program".to_owned(),
+    browser(agent).unwrap_or_else(|| match agent {
+        "" => "An unknown program".to_owned(),
         _ => agent.chars().take(60).collect(),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ diesel::table! {
         deleted_at -> Nullable<Moment>,
         search_indexed -> Bool,
         two_factor_enabled -> Bool,
+        suspended_at -> Nullable<Moment>,
     }
 }
 
@@ -198,6 +199,37 @@ diesel::table! {
         name -> Text,
         job_id -> Text,
         expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use crate::time::Moment;
+
+    suspension_links (secret_hash) {
+        secret_hash -> Binary,
+        user_id -> Text,
+        email -> Text,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    suspensions (user_id) {
+        user_id -> Text,
+        email -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::time::Moment;
+
+    known_clients (user_id, program, network) {
+        user_id -> Text,
+        program -> Text,
+        network -> Text,
+        last_used_at -> Moment,
     }
 }
 

@@ -10,5 +10,6 @@ pub mod registration;
 pub mod retention;
 pub mod revocation_cleanup;
 pub mod sign_in;
+pub mod suspension;
 pub mod two_factor_enrolment;
 pub mod user_administration;

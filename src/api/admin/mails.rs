@@ -62,7 +62,9 @@ impl UserMail {
     /// The reason why it is not, as text for admins.
     pub fn suits(self, user: &User, has_password: bool) -> Result<(), &'static str> {
         match self {
-            _ if !user.is_active() => Err("The user is deactivated, so no link works for them."),
+            _ if user.is_deactivated() => {
+                Err("The user is deactivated, so no link works for them.")
+            }
             Self::Invitation if has_password => {
                 Err("The user has chosen a password already. Send a password reset instead.")
             }

@@ -22,7 +22,6 @@ use crate::{
     store::{
         account_deletion::{self, Deleted},
         activity::{Action, Client, Event},
-        verifications::LinkError,
     },
 };
 
@@ -135,9 +134,6 @@ async fn delete(
             Ok(())
         }
         Deleted::LastAdmin => Err(Code::LastAdmin.into()),
-        Deleted::LinkRejected(LinkError::Deactivated) => Err(Code::UserDeactivated.into()),
-        Deleted::LinkRejected(LinkError::Unknown | LinkError::Expired) => {
-            Err(Code::InvalidDeletionLink.into())
-        }
+        Deleted::LinkRejected(rejected) => Err(rejected.code(Code::InvalidDeletionLink).into()),
     }
 }

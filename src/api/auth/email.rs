@@ -26,7 +26,6 @@ use crate::{
         email_change::{self, Followed, Verified},
         jobs::JobRow,
         users::User as UserRow,
-        verifications::LinkError,
     },
 };
 
@@ -171,9 +170,7 @@ async fn confirm(
     Ok(match verified {
         Ok(Verified::Present | Verified::Already) => Ok(None),
         Ok(Verified::Changed(user)) => Ok(Some(User::from(*user))),
-        Err(LinkError::Unknown) => Err(Code::InvalidEmailLink),
-        Err(LinkError::Expired) => Err(Code::EmailLinkExpired),
-        Err(LinkError::Deactivated) => Err(Code::UserDeactivated),
+        Err(rejected) => Err(rejected.into()),
     })
 }
 

@@ -31,10 +31,7 @@ use crate::{
     jobs::{Job, Mail, MailKind},
     secrets::{LinkSecret, SessionSecret},
     state::State,
-    store::{
-        sign_in::{self, Challenge, LinkFollowed, LinkRejected, MagicLinkSignIn, SignedIn},
-        verifications::LinkError,
-    },
+    store::sign_in::{self, Challenge, LinkFollowed, LinkRejected, MagicLinkSignIn, SignedIn},
 };
 
 /// The email to mail a link to, and where the link leads.
@@ -287,11 +284,7 @@ async fn follow(
     let LinkFollowed { outcome, is_new } = match followed {
         Ok(followed) => followed,
         Err(LinkRejected::SignUpClosed) => return Ok(Err(Code::NewUserSignUpDisabled)),
-        Err(LinkRejected::Invalid(LinkError::Deactivated)) => {
-            return Ok(Err(Code::UserDeactivated));
-        }
-        Err(LinkRejected::Invalid(LinkError::Expired)) => return Ok(Err(Code::EmailLinkExpired)),
-        Err(LinkRejected::Invalid(LinkError::Unknown)) => return Ok(Err(Code::InvalidEmailLink)),
+        Err(LinkRejected::Invalid(rejected)) => return Ok(Err(rejected.into())),
     };
     match outcome {
         SignedIn::Begun(begun) => {
@@ -304,7 +297,6 @@ async fn follow(
             Ok(Ok(Reached::Session(Box::new(signed_in), is_new, device)))
         }
         SignedIn::SecondFactorDue(challenge) => Ok(Ok(Reached::Challenge(challenge, secret))),
-        SignedIn::Deactivated => Ok(Err(Code::UserDeactivated)),
-        SignedIn::NotVerified => Ok(Err(Code::EmailNotVerified)),
+        SignedIn::Refused(refusal) => Ok(Err(refusal.into())),
     }
 }

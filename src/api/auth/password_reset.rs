@@ -24,7 +24,7 @@ use crate::{
     store::{
         passwords,
         users::User,
-        verifications::{self, LinkError, Purpose},
+        verifications::{self, Purpose},
     },
 };
 
@@ -171,7 +171,6 @@ pub async fn reset_password(
             state.job_added.notify_one();
             Ok(Json(DONE))
         }
-        Err(LinkError::Deactivated) => Err(Code::UserDeactivated.into()),
-        Err(LinkError::Unknown | LinkError::Expired) => Err(Code::InvalidLink.into()),
+        Err(rejected) => Err(rejected.code(Code::InvalidLink).into()),
     }
 }

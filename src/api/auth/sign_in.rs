@@ -128,8 +128,7 @@ pub async fn sign_in_email(
         Some(Outcome::SecondFactorDue(challenge)) => {
             second_factor::due(&state, &challenge, &secret)
         }
-        Some(Outcome::Deactivated) => Err(Code::UserDeactivated.into()),
-        Some(Outcome::NotVerified) => Err(Code::EmailNotVerified.into()),
+        Some(Outcome::Refused(refusal)) => Err(Code::from(refusal).into()),
         None => Err(Code::InvalidEmailOrPassword.into()),
     }
 }

@@ -70,6 +70,10 @@ pub(super) fn sentence(
             let rest = if revoked { "and revoked all sessions, tokens and links" } else { "" };
             Sentence::about("deactivated").then(rest)
         }
+        Action::AccessSuspended => {
+            Sentence::alone("suspended all access, with a link from an email")
+        }
+        Action::AccessRestored => Sentence::alone("restored access, with a password reset"),
         Action::UserReactivated => {
             detail.take_change();
             Sentence::about("reactivated")

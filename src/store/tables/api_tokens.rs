@@ -18,12 +18,13 @@ use crate::{
         AdminCheckFailed, Error, Store,
         engine::{page::new_id, unreadable::OrEmpty},
         invalidating_transaction, list_query, query,
-        schema::{api_tokens, users},
+        schema::{api_tokens, jobs, users},
         tables::{
             activity::{Action, Client, Event, record_tx},
             admin_write::admin_write,
             api_tokens::scopes::StoredScopes,
             generation::{self, generation_tx, next_generation_tx},
+            jobs::NewJob,
             locks::lock_user_tx,
             users::{Role, User, present},
             verifications::session_is_valid_tx,
@@ -144,6 +145,8 @@ pub enum Maker {
         session_id: String,
         /// The client that creates it.
         client: Client,
+        /// The mail that notifies them.
+        notice: NewJob,
     },
     /// The operator, with the event for the activity log.
     Operator(Event),
@@ -184,7 +187,7 @@ pub async fn create(
         // Read before the session is checked: a revocation in between revokes this token too.
         let generation = generation_tx!(conn, &token.user_id, token_generation);
         match &maker {
-            Maker::Owner { session_id, client } => {
+            Maker::Owner { session_id, client, notice } => {
                 if !session_is_valid_tx!(conn, Some(session_id), token.created_at) {
                     return Ok(CreateTokenOutcome::Deactivated);
                 }
@@ -193,6 +196,7 @@ pub async fn create(
                 let event =
                     Event::of_user(user_id, Action::TokenCreated, client, now).with_detail(detail);
                 record_tx!(conn, &event);
+                diesel::insert_into(jobs::table).values(notice).execute(conn).await?;
             }
             Maker::Operator(event) => {
                 record_tx!(conn, event);

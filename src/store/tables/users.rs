@@ -67,6 +67,8 @@ pub struct User {
     /// Whether a sign-in also needs a second factor.
     #[diesel(deserialize_as = OrEmpty<bool, users::two_factor_enabled>)]
     pub two_factor_enabled: bool,
+    /// Since when their access is suspended, if it is: by their own request, with a link in a mail.
+    pub suspended_at: Option<Timestamp>,
 }
 
 impl User {
@@ -84,13 +86,20 @@ impl User {
             created_at: now,
             updated_at: now,
             two_factor_enabled: false,
+            suspended_at: None,
         }
     }
 
-    /// Whether they are not deactivated.
+    /// Whether they are neither deactivated nor suspended.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.deactivated_at.is_none()
+        !self.is_deactivated() && self.suspended_at.is_none()
+    }
+
+    /// Whether they are deactivated.
+    #[must_use]
+    pub fn is_deactivated(&self) -> bool {
+        self.deactivated_at.is_some()
     }
 }
 
@@ -202,10 +211,11 @@ macro_rules! find_user_tx {
     };
 }
 
+// A suspended admin counts: they can restore their access themselves.
 macro_rules! is_last_admin_tx {
     ($conn:ident, $user:expr) => {{
         let user: &User = $user;
-        user.role == Role::Admin && user.is_active() && {
+        user.role == Role::Admin && !user.is_deactivated() && {
             let other: Option<String> = users::table
                 .filter($crate::store::tables::users::present())
                 .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(

@@ -121,6 +121,8 @@ pub enum LinkError {
     Expired,
     /// Its user is deactivated. The link is not spent.
     Deactivated,
+    /// Its user's access is suspended, and the link does not restore it.
+    Suspended,
 }
 
 /// Issues a link, i.e. makes it valid. Returns false, and does nothing, when it is no longer useful: the user is
@@ -136,9 +138,10 @@ pub enum LinkError {
 /// As every query: see [`Error`].
 pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> {
     transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &link.user_id).filter(User::is_active) else {
+        let Some(user) = lock_user_tx!(conn, &link.user_id) else { return Ok(false) };
+        if usable_by(&user, link.kind == Purpose::SetPassword).is_err() {
             return Ok(false);
-        };
+        }
         // Read before anything else that decides on the link: a revocation in between revokes this link too.
         let generation = generation_tx!(conn, &user.id, link_generation);
         let others: i64 = users::table
@@ -335,6 +338,17 @@ macro_rules! redeem_tx {
     }};
 }
 
+/// Checks that a link is of use to a user. While access is suspended, only a new password is.
+fn usable_by(user: &User, sets_password: bool) -> Result<(), LinkError> {
+    if user.is_deactivated() {
+        Err(LinkError::Deactivated)
+    } else if user.suspended_at.is_some() && !sets_password {
+        Err(LinkError::Suspended)
+    } else {
+        Ok(())
+    }
+}
+
 impl Verification {
     /// Whether it changes the email, and so does not depend on the current one.
     #[must_use]
@@ -349,10 +363,9 @@ impl Verification {
             Some(LinkError::Unknown)
         } else if self.expires_at <= now {
             Some(LinkError::Expired)
-        } else if !user.is_active() {
-            Some(LinkError::Deactivated)
         } else {
-            None
+            let restores = self.purpose == <&str>::from(Purpose::SetPassword);
+            usable_by(user, restores).err()
         }
     }
 }

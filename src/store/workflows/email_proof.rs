@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     store::{
         engine::{postgres, sqlite},
-        schema::{accounts, users},
+        schema::{accounts, known_clients, users},
         tables::{
             activity::{Action, Client, Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
@@ -64,6 +64,9 @@ macro_rules! email_proof {
                 mark_tokens_revoked_tx!(conn, &user.id, now);
                 remove_links_tx!(conn, &user.id, now);
                 remove_second_factor_tx!(conn, &user.id, now);
+                diesel::delete(known_clients::table.filter(known_clients::user_id.eq(&user.id)))
+                    .execute(conn)
+                    .await?;
                 let event = Event::of_user(&user.id, Action::EmailVerified, client, now)
                     .with_detail(json!({ "credentialsRevoked": true }));
                 record_tx!(conn, &event);

@@ -24,6 +24,7 @@ use crate::{
         workflows::{
             email_proof::EmailProof,
             sign_in::{Renewal, SessionGrant, SessionStatements, SignInRequest},
+            suspension::{is_restored_by_tx, restore_access_tx},
         },
     },
     time::Timestamp,
@@ -61,7 +62,8 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
 /// Of two concurrent calls with one link, one succeeds.
 ///
 /// Revokes every session, every token and every other link: a user who resets a password may have lost more than that.
-/// The link proves that its holder reads mail to the user's email.
+/// The link proves that its holder reads mail to the user's email. It restores suspended access, if that mailbox also
+/// suspended it.
 ///
 /// # Errors
 /// As every query: see [`Error`].
@@ -78,6 +80,14 @@ pub async fn reset(
             Ok(taken) => taken,
             Err(refused) => return Ok(Err(refused)),
         };
+        if user.suspended_at.is_some() {
+            if !is_restored_by_tx!(conn, &user) {
+                return Ok(Err(LinkError::Suspended));
+            }
+            restore_access_tx!(conn, &user.id);
+            let event = Event::of_user(&user.id, Action::AccessRestored, &client, now);
+            record_tx!(conn, &event);
+        }
         let had_password: i64 = accounts::table
             .filter(accounts::user_id.eq(&user.id))
             .filter(accounts::password_hash.is_not_null())

@@ -5,7 +5,7 @@ mod grant;
 mod magic_link;
 mod password;
 
-use diesel::QueryResult;
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
@@ -15,8 +15,11 @@ use crate::{
         Error, Store,
         engine::{postgres, sqlite},
         invalidating_transaction,
+        schema::jobs,
         tables::{
             activity::{Action, Client, Event, record_tx},
+            jobs::NewJob,
+            known_clients::{KnownClient, note_client_tx},
             sessions::{Device, Methods},
             users::User,
         },
@@ -60,35 +63,49 @@ pub struct SignInRequest {
     pub challenge: ChallengeHash,
     /// The secret of a trusted device that the browser presents.
     pub device_secret: Option<DeviceHash>,
+    /// What the sign-in is compared with earlier ones by; none if the settings keep no networks and devices.
+    pub known: Option<KnownClient>,
+    /// Builds the mail about a sign-in from a client unlike the earlier ones.
+    pub new_client_notice: fn(&User, &KnownClient, Timestamp) -> NewJob,
 }
 
 /// The outcome of a sign-in with a verified credential.
 pub enum SignedIn {
     /// The user has a session.
     Begun(Box<(User, SessionGrant)>),
-    /// The user is deactivated.
-    Deactivated,
-    /// The user has not confirmed their email yet.
-    NotVerified,
+    /// The user may not sign in.
+    Refused(Refusal),
     /// The user must prove the second factor: the sign-in waits for it, without a session.
     SecondFactorDue(Challenge),
+}
+
+/// Why a user with a verified credential may not sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// They are deactivated.
+    Deactivated,
+    /// Their access is suspended.
+    Suspended,
+    /// They have not confirmed their email yet.
+    NotVerified,
 }
 
 /// What the rules say about a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decision {
     Begin,
-    Deactivated,
-    NotVerified,
+    Refuse(Refusal),
     /// Unless the browser is a trusted device.
     SecondFactorDue,
 }
 
 fn decide(user: &User, methods: Methods, policy: SignInPolicy) -> Decision {
-    if !user.is_active() {
-        Decision::Deactivated
+    if user.is_deactivated() {
+        Decision::Refuse(Refusal::Deactivated)
+    } else if user.suspended_at.is_some() {
+        Decision::Refuse(Refusal::Suspended)
     } else if policy.verified_only && !user.email_verified {
-        Decision::NotVerified
+        Decision::Refuse(Refusal::NotVerified)
     } else if user.two_factor_enabled && !methods.has_second_factor() {
         Decision::SecondFactorDue
     } else {
@@ -122,8 +139,7 @@ macro_rules! sign_in {
                 now: Timestamp,
             ) -> QueryResult<SignedIn> {
                 match decide(&user, methods, policy) {
-                    Decision::Deactivated => return Ok(SignedIn::Deactivated),
-                    Decision::NotVerified => return Ok(SignedIn::NotVerified),
+                    Decision::Refuse(refusal) => return Ok(SignedIn::Refused(refusal)),
                     Decision::SecondFactorDue => {
                         let challenge = self.challenge(&user.id, methods, request, now).await?;
                         if let Some(challenge) = challenge {
@@ -139,6 +155,12 @@ macro_rules! sign_in {
                 let event = Event::of_user(&user.id, Action::SignedIn, &request.client, now);
                 let conn = self;
                 record_tx!(conn, &event.with_detail(detail));
+                if let Some(known) = &request.known
+                    && note_client_tx!(conn, &user.id, known, now)
+                {
+                    let notice = (request.new_client_notice)(&user, known, now);
+                    diesel::insert_into(jobs::table).values(notice).execute(conn).await?;
+                }
                 Ok(SignedIn::Begun(Box::new((user, grant))))
             }
         }
@@ -167,31 +189,36 @@ mod tests {
     use crate::store::{sessions::Method, users::Role};
 
     #[test]
-    fn sign_in_is_decided_by_deactivation_then_verification_then_the_second_factor() {
+    fn sign_in_is_decided_by_access_then_verification_then_the_second_factor() {
         let now = Timestamp::from_micros(0);
-        let user = |active: bool, email_verified, two_factor_enabled| User {
-            email_verified,
-            two_factor_enabled,
-            deactivated_at: (!active).then_some(now),
-            ..User::new(String::new(), String::new(), Role::User, now)
-        };
-        let policy = |verified_only| SignInPolicy { max_sessions: 1, verified_only };
+        let (active, suspended, deactivated) = ((None, None), (None, Some(now)), (Some(now), None));
+        let refused = Decision::Refuse;
         let first = Methods::one(Method::Password);
         let both = first.and(Method::Totp);
-        for (active, verified, verified_only, enabled, methods, decision) in [
-            (false, false, false, false, first, Decision::Deactivated),
-            (false, false, true, true, first, Decision::Deactivated),
-            (false, true, true, true, both, Decision::Deactivated),
-            (true, false, true, true, both, Decision::NotVerified),
-            (true, false, true, false, first, Decision::NotVerified),
-            (true, false, false, false, first, Decision::Begin),
-            (true, true, true, false, first, Decision::Begin),
-            (true, true, false, true, first, Decision::SecondFactorDue),
-            (true, false, false, true, Methods::default(), Decision::SecondFactorDue),
-            (true, true, true, true, both, Decision::Begin),
+        for (access, verified, verified_only, enabled, methods, decision) in [
+            (deactivated, false, false, false, first, refused(Refusal::Deactivated)),
+            ((Some(now), Some(now)), false, true, true, first, refused(Refusal::Deactivated)),
+            (deactivated, true, true, true, both, refused(Refusal::Deactivated)),
+            (suspended, false, true, true, first, refused(Refusal::Suspended)),
+            (suspended, true, true, true, both, refused(Refusal::Suspended)),
+            (active, false, true, true, both, refused(Refusal::NotVerified)),
+            (active, false, true, false, first, refused(Refusal::NotVerified)),
+            (active, false, false, false, first, Decision::Begin),
+            (active, true, true, false, first, Decision::Begin),
+            (active, true, false, true, first, Decision::SecondFactorDue),
+            (active, false, false, true, Methods::default(), Decision::SecondFactorDue),
+            (active, true, true, true, both, Decision::Begin),
         ] {
-            let user = user(active, verified, enabled);
-            assert_eq!(decide(&user, methods, policy(verified_only)), decision);
+            let (deactivated_at, suspended_at) = access;
+            let user = User {
+                email_verified: verified,
+                two_factor_enabled: enabled,
+                deactivated_at,
+                suspended_at,
+                ..User::new(String::new(), String::new(), Role::User, now)
+            };
+            let policy = SignInPolicy { max_sessions: 1, verified_only };
+            assert_eq!(decide(&user, methods, policy), decision);
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
             },
             verifications::remove_links_tx,
         },
+        workflows::suspension::restore_access_tx,
     },
     time::Timestamp,
 };
@@ -97,7 +98,7 @@ pub async fn deactivate(
     })
 }
 
-/// Reactivates a user. Their sessions and tokens that have neither expired nor been revoked are valid again.
+/// Reactivates a user, and restores suspended access. Their sessions and tokens that have neither expired nor been revoked are valid again.
 ///
 /// # Errors
 /// As every query: see [`Error`].
@@ -110,9 +111,10 @@ pub async fn reactivate(
     admin_write!(store, by event.actor_id.clone(), |conn| {
         let before: Option<User> = find_user_tx!(conn, &id);
         let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
-        let user = if before.deactivated_at.is_none() {
+        let user = if before.is_active() {
             before.clone()
         } else {
+            restore_access_tx!(conn, &id);
             diesel::update(users::table.filter(present()).find(&id))
                 .set((users::deactivated_at.eq(None::<Timestamp>), users::updated_at.eq(now)))
                 .returning(User::as_returning())
@@ -130,7 +132,7 @@ fn named(user: &User) -> Value {
 
 /// What the log shows of a user before and after a deactivation or reactivation.
 fn state(user: &User) -> Value {
-    json!({ "deactivated": !user.is_active() })
+    json!({ "deactivated": user.is_deactivated(), "suspended": user.suspended_at.is_some() })
 }
 
 /// Adds a job that mails a user, for an admin who still is one. `mail` builds it from the user and whether they have a

@@ -164,7 +164,7 @@ impl Backend {
 }
 
 /// The value to set each column to, and whether that begins an epoch.
-const COLUMNS: [(&str, &str, &str, bool); 46] = [
+const COLUMNS: [(&str, &str, &str, bool); 47] = [
     ("users", "id", "'adam'", true),
     ("users", "name", "'Adam'", true),
     ("users", "email", "'adam@example.com'", true),
@@ -179,6 +179,7 @@ const COLUMNS: [(&str, &str, &str, bool); 46] = [
     ("users", "link_generation", "link_generation + 1", true),
     ("users", "deleted_at", "PAST", true),
     ("users", "search_indexed", "NOT search_indexed", false),
+    ("users", "suspended_at", "PAST", true),
     ("users", "two_factor_enabled", "NOT two_factor_enabled", true),
     ("sessions", "id", "'other'", true),
     ("sessions", "user_id", "'eve'", true),

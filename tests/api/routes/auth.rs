@@ -12,6 +12,7 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 mod sign_up;
+mod suspend_access;
 mod trusted_origins;
 mod two_factor;
 mod update_user;

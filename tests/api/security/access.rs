@@ -44,6 +44,8 @@ enum Case {
     CookieAsBearer,
     DeactivatedCookie,
     DeactivatedToken,
+    SuspendedCookie,
+    SuspendedToken,
     ExpiredCookie,
     ProxyBasic,
     CookieAndProxyBasic,
@@ -60,7 +62,7 @@ enum AcceptedCredential {
     Challenge,
 }
 
-const CASES: [Case; 18] = [
+const CASES: [Case; 20] = [
     Case::Anonymous,
     Case::Cookie,
     Case::Token,
@@ -74,6 +76,8 @@ const CASES: [Case; 18] = [
     Case::CookieAsBearer,
     Case::DeactivatedCookie,
     Case::DeactivatedToken,
+    Case::SuspendedCookie,
+    Case::SuspendedToken,
     Case::ExpiredCookie,
     Case::ProxyBasic,
     Case::CookieAndProxyBasic,
@@ -440,6 +444,10 @@ async fn adapt_example(
             body["token"] = json!(name);
             add_link(server, Purpose::SignIn, other, name).await;
         }
+        "suspend_access" => {
+            body["token"] = json!(name);
+            server.add_suspension_link(other, name).await;
+        }
         "reset_password" => {
             body["token"] = json!(name);
             add_link(server, Purpose::SetPassword, other, name).await;
@@ -508,6 +516,15 @@ async fn caller_with_credential(server: &Server, subject: &TestUser, case: Case)
         Case::DeactivatedToken => {
             let script = subject.token(&["read", "write"]).await;
             deactivate(server, subject).await;
+            script
+        }
+        Case::SuspendedCookie => {
+            server.suspend(subject).await;
+            subject.browser.clone()
+        }
+        Case::SuspendedToken => {
+            let script = subject.token(&["read", "write"]).await;
+            server.suspend(subject).await;
             script
         }
         Case::ExpiredCookie => {

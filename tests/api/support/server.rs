@@ -5,16 +5,17 @@ use clap::Parser;
 use portcullis::{
     app,
     config::Config,
-    secrets::{HashCost, NewPassword, Password, PasswordContext, PlainToken},
+    secrets::{HashCost, LinkSecret, NewPassword, Password, PasswordContext, PlainToken},
     state::State,
     store::{
         self,
         activity::{Action, Event},
         retention::{self, Due},
+        suspension_links::{self, SuspensionLink},
         user_administration,
         users::{Changes, Role},
     },
-    time::{Clock, Span, Timestamp},
+    time::{Clock, Span, Timestamp, days},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -316,6 +317,25 @@ impl Server {
             .await
             .unwrap()
             .unwrap();
+    }
+
+    /// Stores a link with this secret that suspends a user's access.
+    pub async fn add_suspension_link(&self, person: &TestUser, secret: &str) {
+        let link = SuspensionLink {
+            secret_hash: LinkSecret::presented(secret.to_owned()).hash(),
+            user_id: person.id.clone(),
+            email: person.email.clone(),
+            expires_at: self.now() + days(3),
+        };
+        assert!(suspension_links::issue(&self.state.store, link).await.unwrap());
+    }
+
+    /// Suspends a user's access, as the owner does with the link of a mail.
+    pub async fn suspend(&self, person: &TestUser) {
+        let secret = LinkSecret::generate();
+        self.add_suspension_link(person, secret.reveal()).await;
+        let body = json!({ "token": secret.reveal() });
+        self.anonymous.post("/api/auth/suspend-access", body).await.expect(200);
     }
 
     /// Signs a user in on another device.

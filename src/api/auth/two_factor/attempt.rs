@@ -167,8 +167,7 @@ impl<'a> Attempt<'a> {
                 let (user, grant) = *begun;
                 self.answer(user, grant.session().id.clone(), Some(&grant))
             }
-            Completed::Proved(SignedIn::Deactivated) => Err(ErrorCode::UserDeactivated.into()),
-            Completed::Proved(SignedIn::NotVerified) => Err(ErrorCode::EmailNotVerified.into()),
+            Completed::Proved(SignedIn::Refused(refusal)) => Err(ErrorCode::from(refusal).into()),
             Completed::Proved(SignedIn::SecondFactorDue(_)) => Err(ErrorCode::Internal.into()),
             Completed::CodeRejected => Err(code.rejected().into()),
             Completed::Gone => Err(ErrorCode::InvalidTwoFactorCookie.into()),

@@ -32,6 +32,10 @@ pub enum Action {
     UserReactivated,
     /// A user deleted their account.
     UserDeleted,
+    /// A user suspended all access to their account, with a link in a mail.
+    AccessSuspended,
+    /// A user restored suspended access by setting a password.
+    AccessRestored,
     /// A user changed their password.
     PasswordChanged,
     /// A user set a password with a mailed link.

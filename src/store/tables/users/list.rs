@@ -90,7 +90,7 @@ impl Filter {
     /// Whether a user has the role and the state.
     pub(in crate::store) fn takes(&self, user: &User) -> bool {
         self.role.is_none_or(|role| user.role == role)
-            && self.deactivated.is_none_or(|deactivated| user.is_active() != deactivated)
+            && self.deactivated.is_none_or(|deactivated| user.is_deactivated() == deactivated)
     }
 }
 

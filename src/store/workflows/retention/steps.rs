@@ -11,8 +11,8 @@ use crate::{
         maintenance_transaction, query,
         schema::{
             activity, api_tokens, epoch, jobs, known_networks, login_attempts, rate_limits,
-            sessions, setup_links, sign_in_challenges, sign_up_links, trusted_devices, used_links,
-            verifications,
+            sessions, setup_links, sign_in_challenges, sign_up_links, suspension_links,
+            trusted_devices, used_links, verifications,
         },
         tables::{login_attempts as throttle, verifications::RETENTION},
         workflows::revocation_cleanup,
@@ -78,6 +78,7 @@ pub const STEPS: &[Step] = &[
     by_time!("links", verifications.id where expires_at le |due| due.now - RETENTION),
     by_time!("setup links", setup_links.secret_hash where expires_at le |due| due.now),
     by_time!("sign-up links", sign_up_links.secret_hash where expires_at le |due| due.now),
+    by_time!("suspension links", suspension_links.secret_hash where expires_at le |due| due.now),
     by_time!("used links", used_links.secret_hash where expires_at le |due| due.now),
     by_time!("sign-ins without a second factor", sign_in_challenges.secret_hash where expires_at le |due| due.now),
     by_time!("trusted devices", trusted_devices.id where expires_at le |due| due.now),

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{SignIn, SignInRequest, SignedIn};
+use super::{Refusal, SignIn, SignInRequest, SignedIn};
 use crate::{
     secrets::PasswordHash,
     store::{
@@ -47,7 +47,7 @@ pub async fn sign_in_with_password(
     let policy = store.sign_in_policy;
     invalidating_transaction!(store, if request.replaced.is_some(), |conn| {
         let Some(user) = lock_user_tx!(conn, &user_id) else {
-            return Ok(Some(SignedIn::Deactivated));
+            return Ok(Some(SignedIn::Refused(Refusal::Deactivated)));
         };
         let unchanged = diesel::update(accounts::table.find(&verified.account_id))
             .filter(accounts::password_hash.eq(verified.hash.as_str()))
