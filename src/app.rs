@@ -267,6 +267,7 @@ fn build(
         .wrap(from_fn(panics::catch))
         .wrap(from_fn(limit::refuse))
         .wrap(from_fn(pages::render_error_pages))
+        .wrap(from_fn(pages::accept_native_forms))
         .wrap(cors::middleware(&state.site))
         .wrap(from_fn(cors::tidy))
         .wrap(from_fn(limit::count))

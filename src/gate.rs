@@ -58,7 +58,7 @@ pub use extract::{
     has_proved_second_factor, is_fresh,
 };
 pub(crate) use rate_limit::add_rate_limit_headers;
-pub use rejection::{fail_closed_without_gate, is_navigation};
+pub use rejection::{fail_closed_without_gate, is_navigation, navigates};
 
 pub use log_identity::{LogIdentity, log_identity, session_of};
 pub use origin::verify_origin;

@@ -10,6 +10,7 @@ mod assets;
 mod device;
 mod fault;
 mod frame;
+mod native_form;
 mod qr_code;
 mod query;
 mod settings;
@@ -34,6 +35,7 @@ use crate::{
 
 pub(crate) use assets::PREFIX as ASSETS;
 pub use fault::render_error_pages;
+pub use native_form::accept_native_forms;
 
 /// Matches every path that no other route matches.
 pub(crate) const ANY_PATH: &str = "/{path:.*}";

@@ -25,6 +25,7 @@ use crate::{store::users::User as UserRow, time::Timestamp};
     "image": null,
     "role": "user",
     "deactivatedAt": null,
+    "suspendedAt": null,
     "twoFactorEnabled": false,
     "createdAt": "2026-11-23T12:48:00.000Z",
     "updatedAt": "2026-11-23T12:48:00.000Z",

@@ -45,13 +45,16 @@ pub(super) fn add(headers: &mut HeaderMap, secure: bool, content: Content) {
         headers.insert(name, HeaderValue::from_static(value));
     };
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(REFERRER_POLICY, "no-referrer");
     set(X_FRAME_OPTIONS, "DENY");
     set(CROSS_ORIGIN_OPENER_POLICY, "same-origin");
     set(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
     set(PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=()");
     if secure {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    // The pages have another one.
+    if !headers.contains_key(REFERRER_POLICY) {
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
         let policy = HeaderValue::from_static(content.content_security_policy());

@@ -75,12 +75,18 @@ pub fn is_navigation(request: &HttpRequest) -> bool {
     let presents_nothing = State::of(request).is_ok_and(|state| {
         bearer::is_absent(request.headers(), state.config.accounts.token_prefix.all())
     });
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    is_read && navigates(request) && presents_nothing
+}
+
+/// Returns whether the response is for a browser to show, whatever the method: it follows a link or submits a form.
+#[must_use]
+pub fn navigates(request: &HttpRequest) -> bool {
     let mut modes = request.headers().get_all(FETCH_MODE).peekable();
-    let navigates = match modes.peek() {
+    match modes.peek() {
         Some(_) => modes.all(|mode| mode == "navigate"),
         None => accepts_html(request),
-    };
-    matches!(*request.method(), Method::GET | Method::HEAD) && navigates && presents_nothing
+    }
 }
 
 /// Returns whether Accept names `text/html`, and not with `q=0` (RFC 9110, 12.4.2 and 12.5.1). An unparsable

@@ -39,6 +39,7 @@ pub(super) struct LoginQuery {
 #[strum(serialize_all = "lowercase")]
 enum Why {
     Ended,
+    Fresh,
     Out,
     Reset,
     Deleted,
@@ -48,7 +49,7 @@ impl Why {
     /// Returns the style of the notice.
     const fn kind(self) -> &'static str {
         match self {
-            Self::Ended => "warn",
+            Self::Ended | Self::Fresh => "warn",
             Self::Reset => "done",
             Self::Out | Self::Deleted => "",
         }
@@ -59,6 +60,7 @@ impl Why {
     const fn says(self) -> &'static str {
         match self {
             Self::Ended => "Your session has ended. Sign in to continue.",
+            Self::Fresh => "Sign in again to make this change.",
             Self::Out => "You are signed out.",
             Self::Reset => "Password set. Sign in with it.",
             Self::Deleted => "Your account and everything in it were deleted.",

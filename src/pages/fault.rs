@@ -1,7 +1,7 @@
 //! Error pages: HTML for browsers, instead of the problem details that other clients receive.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -11,6 +11,7 @@ use actix_web::{
     middleware::Next,
 };
 use askama::Template;
+use serde_json::Value;
 
 use super::frame::{self, Frame};
 use crate::{
@@ -34,6 +35,8 @@ struct Fault {
     /// After how many seconds a rate-limited request may be repeated.
     wait: Option<u64>,
     request_id: Option<String>,
+    /// What is wrong with the fields of the form that was sent, if one was.
+    form: Option<Vec<String>>,
 }
 
 /// Replaces the problem details in the response to a browser's navigation with a page, except under the API's
@@ -97,8 +100,32 @@ fn fault<B>(
         },
         wait,
         request_id: status.is_server_error().then(request_id::current).flatten(),
+        form: None,
     };
     frame::page(status, &fault)
+}
+
+/// Returns the page for a form that a browser submitted itself, and that the API rejected with this response.
+pub(super) fn of_form(
+    state: &State,
+    request: &HttpRequest,
+    code: Code,
+    problem: &Value,
+) -> Result<HttpResponse, Error> {
+    let status = code.status();
+    let fields = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let line = |error: &Value| format!("{} {}", text(&error["field"]), text(&error["message"]));
+    let page = Fault {
+        frame: Frame::of(state, session_of(request).as_ref(), "fault"),
+        status: status.as_u16(),
+        title: if status.is_client_error() { "That did not work" } else { title(status) },
+        text: problem["detail"].as_str().unwrap_or_else(|| code.message()).to_owned(),
+        wait: None,
+        request_id: status.is_server_error().then(request_id::current).flatten(),
+        form: Some(fields.iter().map(line).collect()),
+    };
+    frame::page(status, &page)
 }
 
 fn wait(headers: &HeaderMap) -> Option<u64> {

@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     http::{
         StatusCode,
-        header::{CONTENT_SECURITY_POLICY as HEADER, ContentType},
+        header::{CONTENT_SECURITY_POLICY as HEADER, ContentType, REFERRER_POLICY},
     },
 };
 use askama::Template;
@@ -80,5 +80,7 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Result<HttpR
     Ok(HttpResponse::build(status)
         .content_type(ContentType::html())
         .insert_header((HEADER, CONTENT_SECURITY_POLICY))
+        // With `no-referrer`, browsers send `Origin: null` with a form, which the gate rejects (Fetch, 3.2).
+        .insert_header((REFERRER_POLICY, "same-origin"))
         .body(text))
 }
