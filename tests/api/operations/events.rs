@@ -327,7 +327,7 @@ async fn secrets_are_in_no_log_level_and_not_in_the_database(backend: Backend) {
 
     let reset = json!({ "email": email });
     anonymous.post("/api/auth/request-password-reset", reset).await.expect(200);
-    let reset = link(Email::wait_in(&mailbox, email, 3).await);
+    let reset = link(Email::wait_in(&mailbox, email, 4).await);
     secrets.push(("a link to reset", reset.clone()));
     anonymous.get(&format!("/api/auth/reset-password/{reset}?callbackURL=/")).await.expect(302);
     let body = json!({ "newPassword": passwords[2], "token": reset });

@@ -114,6 +114,7 @@ async fn list_users_with_a_single_admin_shows_that_admin(backend: Backend) {
                 "image": null,
                 "role": "admin",
                 "deactivatedAt": null,
+                "suspendedAt": null,
                 "createdAt": server.now().to_string(),
                 "updatedAt": server.now().to_string(),
                 "twoFactorEnabled": false,

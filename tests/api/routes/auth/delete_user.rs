@@ -348,6 +348,9 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
          SELECT id, user_id, secret_hash, 0, created_at, created_at, expires_at",
         "sign_in_challenges (secret_hash, user_id, methods, remember, attempts, generation, expires_at)
          SELECT secret_hash, user_id, methods, remember, 0, 0, expires_at",
+        "suspensions (user_id, email) SELECT DISTINCT user_id, 'ada@example.com'",
+        "known_clients (user_id, program, network, last_used_at)
+         SELECT user_id, id, '192.0.2.7', created_at",
     ] {
         let sql = format!("INSERT INTO {rows} FROM sessions WHERE user_id = '{}'", ada.id);
         execute(&server, &sql).await;
@@ -367,10 +370,13 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
         "accounts",
         "api_tokens",
         "jobs",
+        "known_clients",
         "projects",
         "recovery_codes",
         "sessions",
         "sign_in_challenges",
+        "suspension_links",
+        "suspensions",
         "trusted_devices",
         "two_factor",
         "used_links",
