@@ -5,10 +5,11 @@ use std::{fs, path::Path};
 const DOCS: &str = include_str!("../../../docs/security.md");
 
 /// The number of rules in each section.
-const SECTIONS: [(char, usize); 11] = [
+const SECTIONS: [(char, usize); 12] = [
     ('A', 22),
     ('B', 20),
     ('T', 8),
+    ('N', 1),
     ('C', 7),
     ('D', 14),
     ('E', 6),
