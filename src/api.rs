@@ -6,7 +6,7 @@
 pub mod activity;
 pub mod admin;
 pub mod auth;
-mod client;
+pub(crate) mod client;
 pub mod dashboard;
 pub mod health;
 pub(crate) mod json;

@@ -110,6 +110,7 @@ impl Server {
         let shutdown_timeout = config.server.shutdown_timeout;
         let keep_alive = Duration::from_secs(config.server.keep_alive);
         let site = Site::new(&config, address.port())?;
+        let passkeys = config.passkeys.relying_party(&site.public_url)?;
         let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
             mailer: Mailer::new(&config, &site)?,
@@ -126,6 +127,7 @@ impl Server {
                 config.accounts.hash_cost.clone(),
             ),
             encryption: EncryptionKeys::new(&keys),
+            passkeys,
             key_check,
             checked_cookies: CheckedCookies::new(config.data.cache_size()),
             last_used: LastUsedBuffer::default(),

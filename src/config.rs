@@ -8,6 +8,7 @@ mod list;
 mod listen;
 mod log;
 mod parse;
+mod passkeys;
 mod server;
 mod site;
 
@@ -21,7 +22,7 @@ use clap::Args;
 
 use crate::{
     private_files,
-    secrets::{SigningKeyError, SigningKeys},
+    secrets::{SigningKeyError, SigningKeys, passkeys::RelyingPartyError},
     store::{Location, Options, sign_in::SignInPolicy},
 };
 
@@ -33,6 +34,7 @@ pub use list::List;
 pub use listen::{Listen, SocketMode};
 pub use log::{LogFormat, LogSettings};
 pub use parse::{Rate, Secret, TokenPrefixes};
+pub use passkeys::PasskeySettings;
 pub use server::ServerSettings;
 pub use site::{SameSite, SiteSettings, Switch};
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub email: EmailSettings,
     #[command(flatten)]
     pub accounts: AccountSettings,
+    #[command(flatten)]
+    pub passkeys: PasskeySettings,
     #[command(flatten)]
     pub limits: LimitSettings,
     #[command(flatten)]
@@ -89,6 +93,9 @@ pub enum ConfigError {
         "PORTCULLIS_COOKIE_SAME_SITE=none needs a PORTCULLIS_PUBLIC_URL that begins with https://"
     )]
     InsecureCookie,
+    /// Passkeys are impossible with these settings.
+    #[error("PORTCULLIS_PASSKEY_DOMAIN, PORTCULLIS_PASSKEY_ORIGINS: {0}")]
+    Passkeys(#[from] RelyingPartyError),
     /// The mail server's URL is invalid.
     #[error("PORTCULLIS_SMTP_URL: {0}")]
     Smtp(String),

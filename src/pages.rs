@@ -11,6 +11,7 @@ mod device;
 mod fault;
 mod frame;
 mod native_form;
+mod passkeys;
 mod qr_code;
 mod query;
 mod settings;
@@ -68,6 +69,7 @@ pages! {
     "/settings" => settings::settings,
     "/settings/tokens" => settings::tokens,
     "/settings/two-factor" => two_factor::settings,
+    "/settings/passkeys" => passkeys::settings,
     "/settings/activity" => settings::activity::activity,
     "/admin" => admin::users,
     "/admin/users/{id}" => admin::user,

@@ -127,6 +127,16 @@ table! {
         ],
         auth::two_factor::otp::send_otp [OtpNotConfigured],
         auth::two_factor::otp::verify_otp [OtpNotConfigured],
+        auth::passkeys::registration::generate_passkey_registration_options [PasskeysNotConfigured],
+        auth::passkeys::registration::verify_passkey_registration [
+            PasskeysNotConfigured, ChallengeNotFound, PasskeyOfAnotherUser, FailedToVerifyRegistration,
+            PreviouslyRegistered, TooManyPasskeys
+        ],
+        auth::passkeys::authentication::generate_passkey_authentication_options [PasskeysNotConfigured],
+        auth::passkeys::authentication::verify_passkey_authentication [PASSKEY_SIGN_IN],
+        auth::passkeys::changes::list_passkeys,
+        auth::passkeys::changes::update_passkey [PasskeyNotFound],
+        auth::passkeys::changes::delete_passkey [PasskeyNotFound, LastSignInMethod],
 
         dashboard::show_dashboard,
         settings::show_settings,

@@ -7,6 +7,7 @@
 mod cookies;
 mod encryption;
 mod hash;
+pub mod passkeys;
 mod password;
 mod password_context;
 mod random;
@@ -22,7 +23,7 @@ pub use password::{
     Busy, HashCost, Hashing, NewPassword, Outdated, Password, PasswordFault, PasswordHash, Verdict,
 };
 pub use password_context::PasswordContext;
-pub use random::{ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};
+pub use random::{CeremonySecret, ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};
 pub use recovery::{NewRecoveryCodes, RecoveryCode, RecoverySalt};
 pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};
@@ -38,6 +39,8 @@ pub type LinkHash = HashOf<LinkSecret>;
 pub type KeyFingerprint = HashOf<SigningKey>;
 /// The stored hash of the secret of a sign-in that waits for the second factor.
 pub type ChallengeHash = HashOf<ChallengeSecret>;
+/// The stored hash of the secret of a passkey ceremony.
+pub type CeremonyHash = HashOf<CeremonySecret>;
 /// The stored hash of a trusted device's secret.
 pub type DeviceHash = HashOf<DeviceSecret>;
 /// The stored hash of a recovery code.

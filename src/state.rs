@@ -11,7 +11,10 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
-    secrets::{CheckedCookies, EncryptionKeys, Hashing},
+    secrets::{
+        CheckedCookies, EncryptionKeys, Hashing,
+        passkeys::{RelyingParty, RelyingPartyError},
+    },
     site::Site,
     store::{
         Store, activity::rejections::Rejections, last_used::LastUsedBuffer,
@@ -40,6 +43,8 @@ pub struct State {
     pub hashing: Hashing,
     /// The keys that encrypt TOTP secrets.
     pub encryption: EncryptionKeys,
+    /// This site as authenticators know it, or why it has no passkeys.
+    pub passkeys: Result<RelyingParty, RelyingPartyError>,
     /// Sends emails.
     pub mailer: Mailer,
     /// Notified when a job is added, so that it starts without waiting for the next poll.

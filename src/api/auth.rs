@@ -10,6 +10,7 @@ pub mod email;
 pub mod magic_link;
 mod mailbox;
 pub mod ok;
+pub mod passkeys;
 pub mod password_reset;
 pub mod passwords;
 pub mod profile;

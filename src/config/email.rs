@@ -61,6 +61,12 @@ pub struct EmailSettings {
 }
 
 impl EmailSettings {
+    /// Returns whether there is a mail server, and not only a folder for the developer.
+    #[must_use]
+    pub fn has_server(&self) -> bool {
+        self.smtp_url.is_some() || self.smtp_url_file.is_some()
+    }
+
     /// Returns the mail server's URL, if there is one.
     ///
     /// # Errors

@@ -131,6 +131,24 @@ codes! {
     OtpNotConfigured: BAD_REQUEST, "OTP_NOT_CONFIGURED",
         "Codes are not sent by email here. Use an authenticator app.",
         "The only method is `totp`.";
+    PasskeysNotConfigured: BAD_REQUEST, "PASSKEYS_NOT_CONFIGURED",
+        "Passkeys are not available here.",
+        "`detail` says why. They need https and a domain, or localhost: the setting PORTCULLIS_PUBLIC_URL.";
+    ChallengeNotFound: BAD_REQUEST, "CHALLENGE_NOT_FOUND",
+        "This took too long, or was begun in another browser. Try again.",
+        "The cookie of the ceremony is missing, or the ceremony has expired, was for something else or was used: its first response ends it. Fetch new options.";
+    FailedToVerifyRegistration: BAD_REQUEST, "FAILED_TO_VERIFY_REGISTRATION",
+        "The passkey was rejected.",
+        "`detail` says why: for example the page's origin is not one of PORTCULLIS_PASSKEY_ORIGINS. Fetch new options to try again.";
+    PreviouslyRegistered: BAD_REQUEST, "PREVIOUSLY_REGISTERED",
+        "This passkey is registered already.",
+        "A credential id belongs to one user. The authenticator should have chosen another.";
+    AuthenticationFailed: BAD_REQUEST, "AUTHENTICATION_FAILED",
+        "The passkey was rejected. Try again.",
+        "`detail` says why: for example the page's origin is not one of PORTCULLIS_PASSKEY_ORIGINS, or the signature is wrong. Fetch new options to try again.";
+    LastSignInMethod: BAD_REQUEST, "FAILED_TO_UNLINK_LAST_ACCOUNT",
+        "This is your last way to sign in. Add another one first.",
+        "Passwords, accounts at identity providers and passkeys count; links by email count if there is a mail server.";
     TooManyCodeAttempts: BAD_REQUEST, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE",
         "Too many wrong codes. Sign in again.",
         "Five wrong codes end a sign-in that waits for the second factor. Begin again with the first one.";
@@ -149,6 +167,12 @@ codes! {
     InvalidBackupCode: UNAUTHORIZED, "INVALID_BACKUP_CODE",
         "This recovery code is wrong, or was used before.",
         "Each of the ten codes works once. Wrong codes count toward the throttle of the second factor.";
+    UnknownPasskey: UNAUTHORIZED, "PASSKEY_NOT_FOUND",
+        "This passkey is not known here. It may have been removed.",
+        "No user has a passkey with this credential id. The browser may offer to forget it.";
+    PasskeyOfAnotherUser: UNAUTHORIZED, "YOU_ARE_NOT_ALLOWED_TO_REGISTER_THIS_PASSKEY",
+        "This was begun by another user. Try again.",
+        "The options were fetched in a session of another user, in the same browser. Fetch new ones.";
     InvalidTwoFactorCookie: UNAUTHORIZED, "INVALID_TWO_FACTOR_COOKIE",
         "This sign-in has ended. Sign in again.",
         "The cookie of a sign-in that waits for the second factor is missing or invalid, or the sign-in was completed or has expired: it lasts ten minutes.";
@@ -180,8 +204,8 @@ codes! {
         "This operation is for site admins.",
         "The signed-in user does not have the role `admin`, or the token lacks the scope of that name.";
     SessionNotFresh: FORBIDDEN, "SESSION_NOT_FRESH",
-        "Enter your password again (verify-password) to do this.",
-        "The password of this session was entered more than a day ago. After `POST /api/auth/verify-password` the same request succeeds.";
+        "Enter your password again (verify-password), or use a passkey, to do this.",
+        "The password of this session was entered more than a day ago. After `POST /api/auth/verify-password`, or a passkey's `verify-authentication`, the same request succeeds.";
     SecondFactorRequired: FORBIDDEN, "second_factor_required",
         "Enter a code of your authenticator app, or a recovery code, to do this.",
         "Send it as `code`, or verify one in this session first, with `POST /api/auth/two-factor/verify-totp`: that holds for fifteen minutes.";
@@ -224,6 +248,9 @@ codes! {
     NotFound: NOT_FOUND, "not_found",
         "Not found.",
         "The path is unknown, or the resource does not exist or belongs to another user: the answer does not tell these apart.";
+    PasskeyNotFound: NOT_FOUND, "PASSKEY_NOT_FOUND",
+        "There is no such passkey.",
+        "It does not exist, or belongs to another user: the answer does not tell these apart.";
     InvalidDeletionLink: NOT_FOUND, "INVALID_TOKEN",
         "This link has been used, has expired or is not yours. Request a new one.",
         "A link that deletes an account works once, in a browser that is signed in to that account. Request another.";
@@ -245,6 +272,9 @@ codes! {
     TotpUnreadable: CONFLICT, "totp_unreadable",
         "The server cannot read the secret of your authenticator app. Use a recovery code, or ask an admin.",
         "No accepted signing secret decrypts it, as after restoring a backup without its secret. A recovery code still works; then turn two-factor authentication off and on again.";
+    TooManyPasskeys: CONFLICT, "too_many_passkeys",
+        "You have as many passkeys as an account may have. Remove one first.",
+        "An account has at most fifty.";
     LastAdmin: CONFLICT, "last_admin",
         "This would leave the site without an active admin.",
         "Give another user the role `admin` first.";
@@ -323,6 +353,17 @@ impl Code {
         Self::UserSuspended,
         Self::EmailNotVerified,
         Self::Unauthorized,
+    ];
+
+    /// The codes with which the response of a browser to a passkey ceremony can be rejected.
+    pub const PASSKEY_SIGN_IN: [Self; 7] = [
+        Self::PasskeysNotConfigured,
+        Self::ChallengeNotFound,
+        Self::UnknownPasskey,
+        Self::AuthenticationFailed,
+        Self::UserDeactivated,
+        Self::UserSuspended,
+        Self::EmailNotVerified,
     ];
 
     /// Returns the code with this name; the first, if several have it.

@@ -1,5 +1,5 @@
-//! The cookies beside the session's: of a sign-in that waits for the second factor, and of a trusted device. Neither is a
-//! credential: the gate does not read them.
+//! The cookies beside the session's: of a sign-in that waits for the second factor, of a trusted device, and of a passkey
+//! ceremony. None is a credential: the gate does not read them.
 //!
 //! They need no signature: each holds a random secret, of which only the hash is looked up.
 
@@ -11,9 +11,10 @@ use actix_web::{
 use crate::{
     config,
     error::{Code, Error},
-    secrets::{ChallengeSecret, DeviceSecret},
+    secrets::{CeremonySecret, ChallengeSecret, DeviceSecret},
     site::Site,
     store::{
+        passkey_ceremonies::CEREMONY_LIFETIME,
         sign_in::{Challenge, LIFETIME},
         trusted_devices::TRUSTED,
     },
@@ -23,6 +24,7 @@ use crate::{
 /// The names with and without https; see [`super::cookie::name`].
 const CHALLENGE: [&str; 2] = ["__Host-portcullis-challenge", "portcullis-challenge"];
 const DEVICE: [&str; 2] = ["__Host-portcullis-device", "portcullis-device"];
+const CEREMONY: [&str; 2] = ["__Host-portcullis-passkey", "portcullis-passkey"];
 
 /// Returns the secret of the sign-in that waits for the second factor in this browser.
 #[must_use]
@@ -61,6 +63,24 @@ pub fn without_challenge(site: &Site) -> Cookie<'static> {
 #[must_use]
 pub fn for_device(site: &Site, secret: &DeviceSecret) -> Cookie<'static> {
     build(site, DEVICE, secret.reveal(), Some(TRUSTED))
+}
+
+/// Returns the secret of the passkey ceremony that has begun in this browser.
+#[must_use]
+pub fn ceremony(site: &Site, request: &HttpRequest) -> Option<CeremonySecret> {
+    presented(site, request, CEREMONY).map(CeremonySecret::presented)
+}
+
+/// Creates the cookie of a passkey ceremony.
+#[must_use]
+pub fn for_ceremony(site: &Site, secret: &CeremonySecret) -> Cookie<'static> {
+    build(site, CEREMONY, secret.reveal(), Some(CEREMONY_LIFETIME))
+}
+
+/// Creates the cookie that removes it.
+#[must_use]
+pub fn without_ceremony(site: &Site) -> Cookie<'static> {
+    build(site, CEREMONY, "", None)
 }
 
 fn presented(site: &Site, request: &HttpRequest, names: [&str; 2]) -> Option<String> {

@@ -87,6 +87,10 @@ pub enum MailKind {
     TwoFactorDisabled,
     /// An admin or the operator has removed the second factor.
     TwoFactorReset,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
 }
 
 impl Mail {
@@ -178,6 +182,8 @@ impl MailKind {
             Self::TwoFactorEnabled => Kind::Notice(templates::two_factor_enabled),
             Self::TwoFactorDisabled => Kind::Notice(templates::two_factor_disabled),
             Self::TwoFactorReset => Kind::Notice(templates::two_factor_reset),
+            Self::PasskeyAdded => Kind::Notice(templates::passkey_added),
+            Self::PasskeyRemoved => Kind::Notice(templates::passkey_removed),
         }
     }
 }

@@ -230,3 +230,23 @@ pub fn two_factor_reset(site: &str) -> Notice {
         ),
     }
 }
+
+/// Tells a user that a passkey was added.
+pub fn passkey_added(site: &str) -> Notice {
+    Notice {
+        subject: format!("A passkey for {site} was added"),
+        line: format!(
+            "A passkey was just added to your account at {site}. It can sign in without a password."
+        ),
+    }
+}
+
+/// Tells a user that a passkey was removed.
+pub fn passkey_removed(site: &str) -> Notice {
+    Notice {
+        subject: format!("A passkey for {site} was removed"),
+        line: format!(
+            "A passkey of your account at {site} was just removed. It no longer signs in."
+        ),
+    }
+}

@@ -9,8 +9,8 @@ use self::{
     detail::{Detail, in_plain_words},
     sentence::{Sentence, sentence},
 };
-use super::device::program;
 use crate::{
+    api::client::program,
     error::Error,
     store::{
         Store,

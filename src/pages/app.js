@@ -9,6 +9,9 @@
 //   data-confirm     what to ask first, data-yes being the answer that goes on
 //   data-anonymous   works without a session: 401 is about the input
 //   data-needs       the field that the page's link must bring
+//   data-passkey     where the options of a passkey ceremony are: what the authenticator returns is sent as well;
+//                    data-own if it must be one of the user's own
+//   data-offers-passkey  a passkey is offered after it, once
 //   data-token       what to show a new token in
 //   data-codes       what to show new recovery codes in
 
@@ -52,13 +55,18 @@ class Problem extends Error {
 const OUTAGE = { message: 'The server is temporarily unavailable. Nothing is lost. Try again.' }
 
 async function ask(form) {
+  const { method = 'POST', passkey } = form.dataset
+  const body = bodyOf(form)
+  if (passkey) body.response = await performed(form, await request('GET', passkey))
+  return request(method, form.getAttribute('action'), body)
+}
+
+async function request(method, address, content) {
+  const headers = { Accept: 'application/json' }
+  if (content) headers['Content-Type'] = 'application/json'
   let answer
   try {
-    answer = await fetch(form.getAttribute('action'), {
-      method: form.dataset.method ?? 'POST',
-      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify(bodyOf(form)),
-    })
+    answer = await fetch(address, { method, headers, body: content && JSON.stringify(content) })
   } catch {
     throw new Problem(0, { message: 'The server cannot be reached. Nothing is lost. Try again.' })
   }
@@ -75,6 +83,82 @@ async function ask(form) {
   }
   throw new Problem(answer.status, body)
 }
+
+// ---- Passkeys
+
+const Passkeys = globalThis.PublicKeyCredential
+const canUsePasskeys = Boolean(Passkeys?.parseCreationOptionsFromJSON)
+
+/** The request of the browser's autofill for a passkey, which a press of a button ends. */
+let autofill
+
+/** Asks the authenticator, and returns its response as JSON. */
+async function performed(form, options, more = {}) {
+  const domain = options.rpId ?? options.rp.id
+  const { hostname } = location
+  if (hostname !== domain && !hostname.endsWith(`.${domain}`)) {
+    throw new Problem(0, { message: `Passkeys of this site work at ${domain}, not at ${hostname}. Open this page there.` })
+  }
+  if (form.dataset.own !== undefined && !options.allowCredentials) {
+    throw new Problem(0, { message: 'You have no passkey yet.' })
+  }
+  if (!more.signal) autofill?.abort()
+  try {
+    const credential = options.rp
+      ? await navigator.credentials.create({ publicKey: Passkeys.parseCreationOptionsFromJSON(options) })
+      : await navigator.credentials.get({ publicKey: Passkeys.parseRequestOptionsFromJSON(options), ...more })
+    return credential.toJSON()
+  } catch (fault) {
+    if (fault.name === 'InvalidStateError') {
+      throw new Problem(0, { message: 'This device has a passkey for your account already.' })
+    }
+    if (['NotAllowedError', 'AbortError'].includes(fault.name)) {
+      throw new Problem(0, { message: 'No passkey was used. You can try again.' })
+    }
+    throw new Problem(0, { message: `The browser could not use a passkey (${fault.name}).` })
+  }
+}
+
+/** Offers passkeys among the suggestions for the email. */
+async function suggestPasskeys(form) {
+  if (!(await Passkeys.isConditionalMediationAvailable?.())) return
+  const { passkey } = form.dataset
+  autofill = new AbortController()
+  const { signal } = autofill
+  try {
+    const options = await request('GET', passkey)
+    const response = await performed(form, options, { mediation: 'conditional', signal })
+    const answer = await request('POST', form.getAttribute('action'), { response })
+    done(form, answer)
+  } catch (problem) {
+    // Nothing was asked for, so nothing is said unless the server has rejected what the user has chosen.
+    if (problem instanceof Problem && problem.status > 0 && !signal.aborted) show(form, problem)
+  }
+}
+
+for (const form of all('[data-passkey]')) {
+  if (form.hidden) form.hidden = !canUsePasskeys
+}
+for (const place of all('[data-without-passkeys]')) place.hidden = canUsePasskeys
+
+const suggesting = $('[data-passkey][data-anonymous]')
+if (suggesting && canUsePasskeys) suggestPasskeys(suggesting)
+
+/** A cookie, because signing out clears all other storage. It is of the browser: so is the passkey that it is about. */
+const OFFERED = 'passkey-offered'
+
+async function offerPasskey(offer) {
+  sessionStorage.removeItem('offer-passkey')
+  if (document.cookie.includes(`${OFFERED}=`)) return
+  if (!(await Passkeys.isUserVerifyingPlatformAuthenticatorAvailable())) return
+  const present = await request('GET', '/api/auth/passkey/list-user-passkeys').catch(() => null)
+  if (present?.length !== 0) return
+  document.cookie = `${OFFERED}=1; path=/; max-age=31536000; samesite=lax`
+  offer.hidden = false
+}
+
+const offer = $('#passkey-offer')
+if (offer && canUsePasskeys && sessionStorage.getItem('offer-passkey')) offerPasskey(offer)
 
 // ---- What is wrong, where it is entered
 
@@ -250,7 +334,8 @@ function signIn() {
 }
 
 function done(form, answer) {
-  const { then, done: after, said, token, codes } = form.dataset
+  const { then, done: after, said, token, codes, offersPasskey } = form.dataset
+  if (offersPasskey !== undefined) sessionStorage.setItem('offer-passkey', '1')
   if (answer?.twoFactorRedirect) return location.assign(`/two-factor?next=${encodeURIComponent(then)}`)
   if (codes) return showCodes(document.getElementById(codes), form, answer)
   if (form.closest('#fresh')) return form.closest('dialog').close('yes')
@@ -402,7 +487,7 @@ addEventListener('hashchange', () => {
 document.addEventListener('click', async ({ target }) => {
   const button = target.closest('button, a')
   if (!button) return
-  const { show: shown, copy, opens, close } = button.dataset
+  const { show: shown, copy, opens, close, hides } = button.dataset
   if (shown !== undefined) {
     const field = document.getElementById(shown)
     const visible = field.type === 'password'
@@ -417,6 +502,8 @@ document.addEventListener('click', async ({ target }) => {
     form.reset()
     clear(form)
     dialog.showModal()
+  } else if (hides !== undefined) {
+    document.getElementById(hides).hidden = true
   } else if (close !== undefined) {
     button.closest('dialog').close('no')
   }

@@ -1,9 +1,9 @@
 //! A session as users recognize it: by the browser and the operating system.
 
 use crate::{
+    api::client::program,
     store::{page::Page, sessions::SessionRow},
     time::Timestamp,
-    user_agent::browser,
 };
 
 /// A session, as it is displayed.
@@ -33,25 +33,4 @@ impl Device {
 /// Converts a page of sessions; `this` is the id of the viewer's own session.
 pub(super) fn devices(page: Page<SessionRow>, this: &str) -> Page<Device> {
     page.map(|row| Device::of(row, this))
-}
-
-/// Returns a client by its `User-Agent`: "Chrome on Linux", or the beginning of an unknown one.
-pub(super) fn program(agent: &str) -> String {
-    browser(agent).unwrap_or_else(|| match agent {
-        "" => "An unknown program".to_owned(),
-        _ => agent.chars().take(60).collect(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::program;
-
-    #[test]
-    fn user_agent_is_shown_as_browser_and_system_or_as_sent() {
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
-        assert_eq!(program(chrome), "Chrome on Linux");
-        assert_eq!(program("backup-script/2"), "backup-script/2");
-        assert_eq!(program(""), "An unknown program");
-    }
 }

@@ -31,6 +31,8 @@ pub(super) struct Frame {
     pub viewer: Option<Viewer>,
     /// Whether the request had a session cookie, in case nothing else is known of the viewer.
     pub has_cookie: bool,
+    /// Whether this site has passkeys.
+    pub has_passkeys: bool,
     /// The section of the site.
     pub place: &'static str,
 }
@@ -62,6 +64,7 @@ impl Frame {
             now: state.clock.now(),
             viewer,
             has_cookie: session.is_some(),
+            has_passkeys: state.passkeys.is_ok(),
             place,
         }
     }

@@ -5,12 +5,11 @@ use askama::Template;
 
 use super::{
     account::{LoginQuery, go_on},
-    device::program,
     frame::{Frame, html},
     qr_code,
 };
 use crate::{
-    api::query::ValidQuery,
+    api::{client::program, query::ValidQuery},
     error::{Code, Error},
     gate::{BeforeEnrolment, ByCookie, Session, is_fresh, second_factor_cookies},
     state::State,

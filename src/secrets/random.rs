@@ -71,12 +71,18 @@ random_secret! {
     DeviceSecret
 }
 
+random_secret! {
+    /// The secret that binds a passkey ceremony to the browser in which it began.
+    CeremonySecret
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};
+    use super::{CeremonySecret, ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};
 
     static_assertions::assert_not_impl_any!(SessionSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
     static_assertions::assert_not_impl_any!(ChallengeSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
     static_assertions::assert_not_impl_any!(DeviceSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
+    static_assertions::assert_not_impl_any!(CeremonySecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
     static_assertions::assert_not_impl_any!(LinkSecret: std::fmt::Debug, std::fmt::Display, serde::Serialize, Clone);
 }

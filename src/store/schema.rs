@@ -132,6 +132,48 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+
+    passkey_handles (user_id) {
+        user_id -> Text,
+        handle -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+    use crate::time::Moment;
+
+    passkeys (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        credential_id -> Binary,
+        public_key -> Binary,
+        counter -> BigInt,
+        transports -> Text,
+        backup_eligible -> Bool,
+        backed_up -> Bool,
+        aaguid -> Text,
+        created_at -> Moment,
+        last_used_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use crate::time::Moment;
+
+    passkey_ceremonies (secret_hash) {
+        secret_hash -> Binary,
+        purpose -> Text,
+        user_id -> Nullable<Text>,
+        state -> Binary,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Binary;
     use crate::time::Moment;
 
@@ -410,6 +452,8 @@ diesel::joinable!(verifications -> users (user_id));
 diesel::joinable!(sign_in_challenges -> users (user_id));
 diesel::joinable!(trusted_devices -> users (user_id));
 diesel::joinable!(two_factor -> users (user_id));
+diesel::joinable!(passkeys -> users (user_id));
+diesel::joinable!(passkey_handles -> users (user_id));
 diesel::joinable!(used_links -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -420,6 +464,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_challenges,
     trusted_devices,
     two_factor,
+    passkeys,
+    passkey_handles,
     used_links,
     epoch,
 );

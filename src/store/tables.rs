@@ -12,6 +12,8 @@ pub mod jobs;
 pub mod known_clients;
 pub(in crate::store) mod locks;
 pub mod login_attempts;
+pub mod passkey_ceremonies;
+pub mod passkeys;
 pub mod projects;
 pub mod rate_limits;
 pub(in crate::store) mod revocation_cleanup;

@@ -32,6 +32,7 @@ mod node_package;
 mod outage_probe;
 mod outbox;
 mod pagination;
+mod passkey;
 mod sample;
 mod server;
 mod server_process;
@@ -53,6 +54,9 @@ pub use node_package::Package;
 pub use outage_probe::{OutageProbe, assert_unavailable, within_timeout};
 pub use outbox::Email;
 pub use pagination::{BAD_PAGES, each, pages};
+pub use passkey::{
+    BEGIN_PASSKEY, BEGIN_REGISTRATION, FINISH_PASSKEY, FINISH_REGISTRATION, Passkey,
+};
 pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
 pub use serde_json::{Value, json};

@@ -40,15 +40,16 @@ test('sign-in form has the expected tab order and is submitted with the keyboard
   await page.keyboard.type(ada.email)
   assert.deepEqual(await tab(page), ['Password'])
   await page.keyboard.type(PASSWORD)
-  assert.deepEqual(await tab(page, 6), [
+  assert.deepEqual(await tab(page, 7), [
     'Show the password',
     'Keep me signed in on this device',
     'Sign in',
+    'Sign in with a passkey',
     'Email me a link instead',
     'Forgot your password?',
     'Create an account',
   ])
-  for (let back = 0; back < 3; back++) await page.keyboard.press('Shift+Tab')
+  for (let back = 0; back < 4; back++) await page.keyboard.press('Shift+Tab')
   await page.keyboard.press('Enter')
   await landsOn(page, '/dashboard')
 })

@@ -35,7 +35,7 @@ const attributes = (scope) =>
   )
 
 for (const [path, expected] of [
-  ['/login', ['email username', 'password current-password']],
+  ['/login', ['email username webauthn', 'password current-password']],
   ['/signup', ['text name', 'email username', 'password new-password']],
   ['/forgot-password', ['email username']],
   ['/magic-link', ['email username']],

@@ -101,6 +101,10 @@ pub(super) fn sentence(
         Action::RecoveryCodesReplaced => {
             Sentence::alone(&format!("replaced {their} recovery codes"))
         }
+        Action::PasskeyAdded
+        | Action::PasskeyRenamed
+        | Action::PasskeyRemoved
+        | Action::PasskeyRejected => passkey(action, detail),
         Action::LoginUnlocked => Sentence::about("ended the login throttle of"),
         Action::SessionsEnded => {
             let links = detail.take("links") == Some(Value::Bool(true));
@@ -189,4 +193,20 @@ fn job(verb: &str, detail: &mut Detail, kind: SubjectKind) -> Sentence {
         Some(kind) => format!("{verb} “{}”,", in_plain_words(&kind)),
         None => format!("{verb} the work for"),
     })
+}
+
+fn passkey(action: Action, detail: &mut Detail) -> Sentence {
+    let verb = match action {
+        Action::PasskeyAdded => "added",
+        Action::PasskeyRenamed => "renamed",
+        Action::PasskeyRemoved => "removed",
+        _ => {
+            let did = "used a passkey whose signature counter had not grown to sign in to";
+            return Sentence::about(did).then(times(detail));
+        }
+    };
+    // The passkey may be removed, so its id leads nowhere.
+    detail.take("passkeyId");
+    let name = detail.take_text("name").map(|name| format!("“{name}”"));
+    Sentence::alone(&format!("{verb} the passkey")).then(name.unwrap_or_default())
 }

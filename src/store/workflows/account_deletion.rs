@@ -13,6 +13,7 @@ use crate::{
         tables::{
             activity::{Event, record_tx},
             locks::{lock_admins_tx, lock_user_tx},
+            passkeys::remove_passkeys_tx,
             users::{Role, User, is_last_admin_tx, present, search::unindex_user_tx},
             verifications::{LinkError, Purpose, Verification, redeem_tx},
         },
@@ -90,6 +91,7 @@ pub async fn delete(
         diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
             .execute(conn)
             .await?;
+        remove_passkeys_tx!(conn, &user.id);
         diesel::delete(jobs::table.filter(jobs::user_id.eq(&user.id))).execute(conn).await?;
         diesel::update(users::table.filter(present()).find(&user.id))
             .set((

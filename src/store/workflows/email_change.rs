@@ -16,6 +16,7 @@ use crate::{
             jobs::{JobRow, NewJob},
             locks::lock_user_tx,
             login_attempts::{clear_login_attempts_tx, move_login_attempts_tx},
+            passkeys::remove_passkeys_tx,
             sessions::{keep_session_tx, remove_sessions_tx},
             two_factor::remove_second_factor_tx,
             users::{User, present, search::index_user_tx},
@@ -80,7 +81,7 @@ pub async fn request(store: &Store, mail: NewJob, event: Event) -> Result<(), Er
 /// notifies the old email.
 ///
 /// If the current email is confirmed by a GET request outside the user's own session, revokes the sessions and tokens
-/// from before, and removes the second factor: an attacker may have signed up with this email, and a mail scanner followed the link.
+/// from before, and removes the second factor and the passkeys: an attacker may have signed up with this email, and a mail scanner followed the link.
 ///
 /// # Errors
 /// [`Error::Violated`] when another user has taken the new email; the link then stays valid.
@@ -115,6 +116,7 @@ pub async fn verify(
                 remove_sessions_tx!(conn, &user.id, now);
                 mark_tokens_revoked_tx!(conn, &user.id, now);
                 remove_second_factor_tx!(conn, &user.id, now);
+                remove_passkeys_tx!(conn, &user.id);
             }
             diesel::update(users::table.filter(present()).find(&user.id))
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))

@@ -12,6 +12,7 @@ use crate::{
             activity::{Action, Client, Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
             generation::next_generation_tx,
+            passkeys::remove_passkeys_tx,
             sessions::remove_sessions_tx,
             two_factor::remove_second_factor_tx,
             users::{User, present},
@@ -27,7 +28,7 @@ pub(in crate::store) trait EmailProof {
     ///
     /// If that was not proved before, an attacker may have signed up with the email of another person, and kept ways to
     /// sign in (account pre-hijacking, <https://doi.org/10.48550/arXiv.2205.10174>). So everything is removed that the
-    /// earlier registrant could still use: the password and other sign-in methods, the second factor, sessions,
+    /// earlier registrant could still use: the password, passkeys and other sign-in methods, the second factor, sessions,
     /// tokens and links.
     async fn prove_email(
         &mut self,
@@ -64,6 +65,7 @@ macro_rules! email_proof {
                 mark_tokens_revoked_tx!(conn, &user.id, now);
                 remove_links_tx!(conn, &user.id, now);
                 remove_second_factor_tx!(conn, &user.id, now);
+                remove_passkeys_tx!(conn, &user.id);
                 diesel::delete(known_clients::table.filter(known_clients::user_id.eq(&user.id)))
                     .execute(conn)
                     .await?;

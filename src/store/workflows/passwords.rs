@@ -17,6 +17,7 @@ use crate::{
             jobs::NewJob,
             locks::lock_user_tx,
             login_attempts::clear_login_attempts_tx,
+            passkeys::remove_passkeys_tx,
             sessions::remove_sessions_tx,
             users::{User, present},
             verifications::{LinkError, Purpose, Verification, redeem_tx, remove_links_tx},
@@ -61,9 +62,9 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
 /// Sets the password that the holder of a mailed link has chosen, and notifies the user by mail if they had another.
 /// Of two concurrent calls with one link, one succeeds.
 ///
-/// Revokes every session, every token and every other link: a user who resets a password may have lost more than that.
-/// The link proves that its holder reads mail to the user's email. It restores suspended access, if that mailbox also
-/// suspended it.
+/// Revokes every session, every token, every passkey and every other link: a user who resets a password may have lost
+/// more than that. The link proves that its holder reads mail to the user's email. It restores suspended access, if that
+/// mailbox also suspended it.
 ///
 /// # Errors
 /// As every query: see [`Error`].
@@ -95,6 +96,8 @@ pub async fn reset(
             .get_result(conn)
             .await?;
         let user = conn.prove_email(user, &client, now).await?;
+        // Also of a verified user: another person may have added one, and only the mailbox is certain.
+        remove_passkeys_tx!(conn, &user.id);
         put_password_tx!(conn, &NewAccount::password(&user.id, &hash, now));
         clear_login_attempts_tx!(conn, &user.email);
         next_generation_tx!(conn, &user.id, session_generation, token_generation, link_generation);

@@ -3,6 +3,7 @@
 mod challenge;
 mod grant;
 mod magic_link;
+mod passkey;
 mod password;
 
 use diesel::prelude::*;
@@ -30,6 +31,9 @@ use crate::{
 pub use challenge::{Challenge, Completed, Completion, LIFETIME, PendingSignIn, complete, pending};
 pub use grant::{Renewal, SessionGrant};
 pub use magic_link::{LinkFollowed, LinkRejected, MagicLinkSignIn, sign_in_with_link};
+pub use passkey::{
+    Reauthenticated, UsedPasskey, reauthenticate_with_passkey, sign_in_with_passkey,
+};
 pub use password::{PasswordSignIn, sign_in_with_password};
 
 pub(in crate::store) use grant::SessionStatements;
@@ -208,6 +212,8 @@ mod tests {
             (active, true, false, true, first, Decision::SecondFactorDue),
             (active, false, false, true, Methods::default(), Decision::SecondFactorDue),
             (active, true, true, true, both, Decision::Begin),
+            (active, true, true, true, Methods::one(Method::Passkey), Decision::SecondFactorDue),
+            (active, true, true, true, Methods::one(Method::VerifiedPasskey), Decision::Begin),
         ] {
             let (deactivated_at, suspended_at) = access;
             let user = User {

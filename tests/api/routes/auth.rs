@@ -6,6 +6,7 @@ mod change_password;
 mod delete_user;
 mod list_accounts;
 mod magic_link;
+mod passkeys;
 mod password_reset;
 mod passwords;
 mod sessions;

@@ -51,6 +51,7 @@ enum Case {
     CookieAndProxyBasic,
     CookieAndBadToken,
     Challenge,
+    PasskeyCookie,
 }
 
 /// The credential that the gate accepts in a case, with its roles or scopes.
@@ -62,7 +63,7 @@ enum AcceptedCredential {
     Challenge,
 }
 
-const CASES: [Case; 20] = [
+const CASES: [Case; 21] = [
     Case::Anonymous,
     Case::Cookie,
     Case::Token,
@@ -83,12 +84,15 @@ const CASES: [Case; 20] = [
     Case::CookieAndProxyBasic,
     Case::CookieAndBadToken,
     Case::Challenge,
+    Case::PasskeyCookie,
 ];
 
 impl Case {
     fn accepted(self) -> AcceptedCredential {
         match self {
-            Self::Cookie | Self::CookieAndProxyBasic => AcceptedCredential::Cookie(&[]),
+            Self::Cookie | Self::CookieAndProxyBasic | Self::PasskeyCookie => {
+                AcceptedCredential::Cookie(&[])
+            }
             Self::AdminCookie => AcceptedCredential::Cookie(&["admin"]),
             Self::Token | Self::CookieAndToken | Self::AdminTokenWithoutAdminScope => {
                 AcceptedCredential::Token(&["read", "write"])
@@ -294,8 +298,10 @@ async fn prepare(
         }
         None => operation.path.to_owned(),
     };
+    let mut passkey = passkey_for(server, operation, [&subject, &other]).await;
     let caller = caller_with_credential(server, &subject, case).await;
     let path = add_link_to_path(server, operation, path, [&subject, &other], &name).await;
+    let (caller, ceremony) = begin_ceremony(server, operation, caller, passkey.as_mut()).await;
     let mut request = caller.request(operation.method.clone(), &path);
     if operation.id == "follow_magic_link" {
         // A navigation is redirected to the link's page.
@@ -307,6 +313,11 @@ async fn prepare(
     if let Some(example) = operation.example() {
         let users = [&subject, &other];
         let mut body = adapt_example(server, example.clone(), operation, users, &name).await;
+        match (&ceremony, &passkey) {
+            (Some(response), _) => body["response"] = response.clone(),
+            (None, Some(passkey)) if body.get("id").is_some() => body["id"] = json!(passkey.id),
+            _ => {}
+        }
         if let Some(app) = app {
             match operation.id {
                 "verify_backup_code" => body["code"] = json!(app.recovery_codes[0]),
@@ -333,6 +344,45 @@ async fn enrol(
             Some(user.enable_two_factor(server).await)
         }
         _ => None,
+    }
+}
+
+/// Adds the passkey that an operation needs: of the caller, or for a sign-in of another user.
+async fn passkey_for(
+    server: &Server,
+    operation: &Operation<'_>,
+    [subject, other]: [&TestUser; 2],
+) -> Option<Passkey> {
+    match operation.id {
+        "verify_passkey_registration" => Some(server.passkey()),
+        "update_passkey" | "delete_passkey" => Some(subject.add(server.passkey()).await),
+        "verify_passkey_authentication" => Some(other.add(server.passkey()).await),
+        _ => None,
+    }
+}
+
+/// Begins the ceremony that an operation finishes. Returns the caller with its cookie, and the response.
+async fn begin_ceremony(
+    server: &Server,
+    operation: &Operation<'_>,
+    caller: Caller,
+    passkey: Option<&mut Passkey>,
+) -> (Caller, Option<Value>) {
+    match (operation.id, passkey) {
+        ("verify_passkey_authentication", Some(passkey)) => {
+            let (browser, options) = server.anonymous.begin_ceremony(BEGIN_PASSKEY).await;
+            let response = passkey.sign(&options);
+            (caller.and_cookie(&browser.cookie.unwrap()), Some(response))
+        }
+        // Only a caller with a session can begin it.
+        ("verify_passkey_registration", Some(passkey)) if caller.token.is_none() => {
+            if caller.get(BEGIN_REGISTRATION).await.status != 200 {
+                return (caller, None);
+            }
+            let (browser, options) = caller.begin_ceremony(BEGIN_REGISTRATION).await;
+            (browser, Some(passkey.create(&options)))
+        }
+        _ => (caller, None),
     }
 }
 
@@ -532,6 +582,11 @@ async fn caller_with_credential(server: &Server, subject: &TestUser, case: Case)
             subject.browser.clone()
         }
         Case::Challenge => server.challenged(subject).await,
+        Case::PasskeyCookie => {
+            let mut passkey = subject.add(server.passkey()).await;
+            let reply = server.anonymous.use_passkey(&mut passkey).await;
+            server.anonymous.with_cookie(&reply.cookie().expect("the session cookie is set"))
+        }
     }
 }
 
@@ -560,8 +615,10 @@ async fn assert_examples_succeed<'a>(
     let mut tried = BTreeSet::new();
     for operation in operations {
         let Some(example) = operation.example() else { continue };
-        // A code depends on a random secret.
-        if ["verify_totp", "verify_backup_code"].contains(&operation.id) {
+        // A code depends on a random secret, and a signature on a random key.
+        if operation.id.starts_with("verify_passkey_")
+            || ["verify_totp", "verify_backup_code"].contains(&operation.id)
+        {
             continue;
         }
         tried.insert(operation.id);
@@ -582,6 +639,11 @@ async fn assert_examples_succeed<'a>(
                 "show_totp_uri" => drop(ada.begin_two_factor().await),
                 "generate_backup_codes" | "disable_two_factor" => {
                     ada.enable_two_factor(&server).await;
+                }
+                "update_passkey" | "delete_passkey" => {
+                    ada.add(server.passkey()).await;
+                    let id = example["id"].as_str().unwrap();
+                    execute(&server, &format!("UPDATE passkeys SET id = '{id}'")).await;
                 }
                 _ => {}
             }

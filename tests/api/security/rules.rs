@@ -5,11 +5,12 @@ use std::{fs, path::Path};
 const DOCS: &str = include_str!("../../../docs/security.md");
 
 /// The number of rules in each section.
-const SECTIONS: [(char, usize); 12] = [
+const SECTIONS: [(char, usize); 13] = [
     ('A', 22),
     ('B', 20),
     ('T', 8),
     ('N', 1),
+    ('P', 8),
     ('C', 7),
     ('D', 14),
     ('E', 6),

@@ -10,10 +10,12 @@ const NAMES: [&str; 4] = ["AUTHORIZATION", "COOKIE", "SessionExt", "actix_sessio
 const TEXTS: [&str; 4] = ["\"authorization\"", "\"cookie\"", ".cookie(", ".cookies("];
 
 /// Files that use such a name without reading a credential.
-const OTHERS: [(&str, &str); 7] = [
-    // They set the cookie of a sign-in that waits for the second factor, or of a trusted device, which are no
-    // credentials by themselves; the gate reads them.
+const OTHERS: [(&str, &str); 9] = [
+    // They set the cookie of a sign-in that waits for the second factor, of a trusted device, or of a passkey ceremony,
+    // which are no credentials by themselves; the gate reads them.
     ("src/api/auth/magic_link.rs", ".cookie("),
+    ("src/api/auth/passkeys/authentication.rs", ".cookie("),
+    ("src/api/auth/passkeys/registration.rs", ".cookie("),
     ("src/api/auth/second_factor.rs", ".cookie("),
     ("src/api/auth/sign_in.rs", ".cookie("),
     ("src/api/auth/two_factor/attempt.rs", ".cookie("),

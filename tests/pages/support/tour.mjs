@@ -136,6 +136,7 @@ export async function tour({ site, stale }) {
     { name: 'settings-empty', path: '/settings', cookie: ada.cookie },
     { name: 'settings', path: '/settings', cookie: full.cookie },
     { name: 'settings-failed', path: '/settings', cookie: full.cookie, act: failToChange, status: 400 },
+    { name: 'passkeys', path: '/settings/passkeys', cookie: ada.cookie },
     { name: 'two-factor-off', path: '/settings/two-factor', cookie: ada.cookie },
     { name: 'two-factor-begun', path: '/settings/two-factor', cookie: beginner.cookie },
     { name: 'two-factor-on', path: '/settings/two-factor', cookie: safeCookie },

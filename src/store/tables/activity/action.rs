@@ -56,6 +56,14 @@ pub enum Action {
     TwoFactorReset,
     /// A user replaced their recovery codes.
     RecoveryCodesReplaced,
+    /// A user added a passkey.
+    PasskeyAdded,
+    /// A user renamed a passkey.
+    PasskeyRenamed,
+    /// A user removed a passkey.
+    PasskeyRemoved,
+    /// A passkey was rejected because its signature counter had not grown: there may be a copy of its authenticator.
+    PasskeyRejected,
     /// The operator ended a user's wait after failed sign-ins.
     LoginUnlocked,
     /// All sessions of a user, or of all users, were revoked.
@@ -86,6 +94,6 @@ impl Action {
     /// Whether clients that are not signed in cause it, so that its events have no actor.
     #[must_use]
     pub fn is_anonymous(self) -> bool {
-        matches!(self, Self::SignInFailed | Self::TokenRejected)
+        matches!(self, Self::SignInFailed | Self::PasskeyRejected | Self::TokenRejected)
     }
 }

@@ -23,6 +23,11 @@ pub enum Method {
     Totp,
     /// A recovery code.
     RecoveryCode,
+    /// A passkey, whose authenticator tested only that a user is present.
+    Passkey,
+    /// A passkey, whose authenticator verified the user, by a PIN or a fingerprint for instance. It stands for both
+    /// factors: the authenticator, and what it verified.
+    VerifiedPasskey,
 }
 
 impl Method {
@@ -32,12 +37,15 @@ impl Method {
         self.into()
     }
 
-    /// Returns the registered Authentication Method Reference value (RFC 8176).
-    fn reference(self) -> &'static str {
+    /// Returns the registered Authentication Method Reference values (RFC 8176).
+    const fn references(self) -> &'static [&'static str] {
         match self {
-            Self::Password => "pwd",
+            Self::Password => &["pwd"],
             // RFC 8176 has no value of their own for a mailed link and a recovery code. Both are passwords that work once.
-            Self::MagicLink | Self::Totp | Self::RecoveryCode => "otp",
+            Self::MagicLink | Self::Totp | Self::RecoveryCode => &["otp"],
+            // The possession of a key and the presence of a user. That the key is in hardware (hwk) or in software (swk)
+            // would only be known from an attestation, which is not requested.
+            Self::Passkey | Self::VerifiedPasskey => &["pop", "user"],
         }
     }
 }
@@ -78,8 +86,12 @@ impl Methods {
     /// Returns the Authentication Method References of these methods (`amr`, RFC 8176).
     #[must_use]
     pub fn references(self) -> Vec<&'static str> {
-        let mut references: Vec<_> = self.iter().map(Method::reference).collect();
-        references.dedup();
+        let mut references = Vec::new();
+        for reference in self.iter().flat_map(Method::references) {
+            if !references.contains(reference) {
+                references.push(reference);
+            }
+        }
         if self.has_second_factor() {
             references.push("mfa");
         }
@@ -89,7 +101,9 @@ impl Methods {
     /// Returns whether a second factor was proved: a sign-in asks for one only after a first one.
     #[must_use]
     pub const fn has_second_factor(self) -> bool {
-        self.contains(Method::Totp) || self.contains(Method::RecoveryCode)
+        self.contains(Method::Totp)
+            || self.contains(Method::RecoveryCode)
+            || self.contains(Method::VerifiedPasskey)
     }
 }
 
@@ -149,6 +163,18 @@ mod tests {
     fn second_factor_of_either_kind_is_a_one_time_password_and_multi_factor() {
         for names in ["password totp", "password recovery-code", "password totp recovery-code"] {
             assert_eq!(Methods::from(names).references(), ["pwd", "otp", "mfa"], "{names}");
+        }
+    }
+
+    #[test]
+    fn passkey_is_multi_factor_only_with_user_verification() {
+        for (names, references) in [
+            ("passkey", ["pop", "user"].as_slice()),
+            ("verified-passkey", &["pop", "user", "mfa"]),
+            ("passkey verified-passkey", &["pop", "user", "mfa"]),
+            ("passkey totp", &["otp", "pop", "user", "mfa"]),
+        ] {
+            assert_eq!(Methods::from(names).references(), references, "{names}");
         }
     }
 }

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use crate::support::*;
 
 /// The `value_name`s of settings that are not numbers.
-const TEXTS: [&str; 19] = [
-    "ADDRESS", "DIR", "DOMAINS", "FILE", "FILTER", "FORMAT", "MODE", "NAME", "NETWORKS", "ORIGINS",
-    "PAGES", "PORT", "PREFIX", "RATE", "SECRET", "STATE", "URL", "WHEN", "WHO",
+const TEXTS: [&str; 20] = [
+    "ADDRESS", "DIR", "DOMAIN", "DOMAINS", "FILE", "FILTER", "FORMAT", "MODE", "NAME", "NETWORKS",
+    "ORIGINS", "PAGES", "PORT", "PREFIX", "RATE", "SECRET", "STATE", "URL", "WHEN", "WHO",
 ];
 
 fn accepts(flag: &str, value: &str) -> bool {

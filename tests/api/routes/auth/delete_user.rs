@@ -343,6 +343,9 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
     let verify = server.last_mail_to(&ada.email).await.secret();
     confirm_email(&server.anonymous, &verify).await.expect(200);
     ada.begin_two_factor().await;
+    ada.add(server.passkey()).await;
+    ada.browser.begin_ceremony(BEGIN_REGISTRATION).await;
+    server.wait_for_jobs().await;
     for rows in [
         "trusted_devices (id, user_id, secret_hash, generation, created_at, last_used_at, expires_at)
          SELECT id, user_id, secret_hash, 0, created_at, created_at, expires_at",
@@ -371,6 +374,9 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
         "api_tokens",
         "jobs",
         "known_clients",
+        "passkey_ceremonies",
+        "passkey_handles",
+        "passkeys",
         "projects",
         "recovery_codes",
         "sessions",
@@ -412,7 +418,7 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
 
     server.advance(HOUR);
     reopen_outbox(&server).await;
-    assert_eq!(server.mail_to(&ada.email).await.len(), 3, "sign-up, reset, deletion");
+    assert_eq!(server.mail_to(&ada.email).await.len(), 4, "sign-up, passkey, reset, deletion");
 
     // The email is free, and signing up with it creates another user.
     let new_user = server.sign_up("ada").await;

@@ -18,7 +18,7 @@ async fn sign_up(server: &Server, name: &str, password: &str) -> Reply {
 }
 
 /// Signs up a user who has verified their email.
-async fn confirmed(server: &Server, name: &str) -> TestUser {
+pub async fn confirmed(server: &Server, name: &str) -> TestUser {
     let user = sign_up(server, name, PASSWORD).await.expect(200)["user"].clone();
     let email = user["email"].as_str().unwrap().to_owned();
     let link = server.last_mail_to(&email).await.secret();

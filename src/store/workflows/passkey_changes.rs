@@ -1,0 +1,113 @@
+//! Adds and removes passkeys, and notifies their user by mail.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::json;
+
+use crate::store::{
+    Error, Store,
+    schema::{jobs, passkeys},
+    tables::{
+        activity::{Event, record_tx},
+        jobs::NewJob,
+        locks::lock_user_tx,
+        passkeys::{MOST, PasskeyRow},
+        users::User,
+    },
+    transaction,
+    workflows::sign_in_methods::count_sign_in_methods_tx,
+};
+
+/// Why a passkey was not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAdded {
+    /// The user was deactivated in the meantime.
+    Deactivated,
+    /// A user, this one or another, has a passkey with this credential id.
+    Taken,
+    /// The user has as many passkeys as one may have.
+    TooMany,
+}
+
+/// Why a passkey was not removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRemoved {
+    /// The user has no such passkey.
+    NotFound,
+    /// It is the user's last sign-in method.
+    LastMethod,
+}
+
+/// Adds a passkey.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn add(
+    store: &Store,
+    passkey: PasskeyRow,
+    notice: NewJob,
+    event: Event,
+) -> Result<Result<(), NotAdded>, Error> {
+    transaction!(store, |conn| {
+        let Some(user) = lock_user_tx!(conn, &passkey.user_id).filter(User::is_active) else {
+            return Ok(Err(NotAdded::Deactivated));
+        };
+        let present: i64 =
+            passkeys::table.filter(passkeys::user_id.eq(&user.id)).count().get_result(conn).await?;
+        if present >= MOST {
+            return Ok(Err(NotAdded::TooMany));
+        }
+        let added = diesel::insert_into(passkeys::table)
+            .values(&passkey)
+            .on_conflict(passkeys::credential_id)
+            .do_nothing()
+            .execute(conn)
+            .await?;
+        if added == 0 {
+            return Ok(Err(NotAdded::Taken));
+        }
+        diesel::insert_into(jobs::table).values(&notice).execute(conn).await?;
+        record_tx!(conn, &event.clone().with_detail(detail(&passkey)));
+        Ok(Ok(()))
+    })
+}
+
+/// Removes a user's passkey, unless it is the last sign-in method. `mailed_links` says whether the user can always sign
+/// in with a mailed link.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn remove(
+    store: &Store,
+    user_id: String,
+    id: String,
+    mailed_links: bool,
+    notice: NewJob,
+    event: Event,
+) -> Result<Result<(), NotRemoved>, Error> {
+    transaction!(store, |conn| {
+        // Locked, so that two requests cannot each remove the last but one.
+        let Some(user) = lock_user_tx!(conn, &user_id) else {
+            return Ok(Err(NotRemoved::NotFound));
+        };
+        let passkey: Option<PasskeyRow> = passkeys::table
+            .find(&id)
+            .filter(passkeys::user_id.eq(&user.id))
+            .select(PasskeyRow::as_select())
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(passkey) = passkey else { return Ok(Err(NotRemoved::NotFound)) };
+        if !mailed_links && count_sign_in_methods_tx!(conn, &user.id) <= 1 {
+            return Ok(Err(NotRemoved::LastMethod));
+        }
+        diesel::delete(passkeys::table.find(&id)).execute(conn).await?;
+        diesel::insert_into(jobs::table).values(&notice).execute(conn).await?;
+        record_tx!(conn, &event.clone().with_detail(detail(&passkey)));
+        Ok(Ok(()))
+    })
+}
+
+fn detail(passkey: &PasskeyRow) -> serde_json::Value {
+    json!({ "passkeyId": passkey.id, "name": passkey.name })
+}
