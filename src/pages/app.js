@@ -2,7 +2,8 @@
 // fields are the body, and its data attributes say what comes after.
 //
 //   data-method      another method than POST
-//   data-then        where to go when it is done unless the answer names a URL, or "reload"
+//   data-then        where to go when it is done unless the answer names a URL, or "reload"; on pages that work
+//                    without this script, the hidden field _then
 //   data-done        what to show in the form's place instead; in it data-filled is what was entered in a field, and
 //                    data-answer a part of the answer, whose paragraph is shown if there is one
 //   data-said        what to say when it is done
@@ -31,7 +32,7 @@ function valueOf(field) {
 function bodyOf(form) {
   const body = {}
   for (const field of form.elements) {
-    if (!field.name || field.dataset.unsent !== undefined) continue
+    if (!field.name || field.name.startsWith('_') || field.dataset.unsent !== undefined) continue
     if (field.type === 'checkbox' && field.hasAttribute('value')) {
       body[field.name] ??= []
       if (field.checked) body[field.name].push(field.value)
@@ -316,14 +317,16 @@ async function signedInUser() {
   return user
 }
 
+const thenOf = (form) => form.dataset.then ?? form.elements._then?.value
+
 /** A page that was asked for in such a moment has led here. */
 async function goOnIfSignedIn(form) {
-  if (await signedInUser()) location.replace(form.dataset.then)
+  if (await signedInUser()) location.replace(thenOf(form))
 }
 
 const query = new URLSearchParams(location.search)
 if (location.pathname === '/login' && query.has('next') && !query.has('why')) {
-  goOnIfSignedIn($('[data-then]', $('main')))
+  goOnIfSignedIn($('[name=_then]', $('main')).form)
 }
 
 // ---- A form on its way
@@ -334,7 +337,8 @@ function signIn() {
 }
 
 function done(form, answer) {
-  const { then, done: after, said, token, codes, offersPasskey } = form.dataset
+  const { done: after, said, token, codes, offersPasskey } = form.dataset
+  const then = thenOf(form)
   if (offersPasskey !== undefined) sessionStorage.setItem('offer-passkey', '1')
   if (answer?.twoFactorRedirect) return location.assign(`/two-factor?next=${encodeURIComponent(then)}`)
   if (codes) return showCodes(document.getElementById(codes), form, answer)
@@ -352,7 +356,7 @@ function done(form, answer) {
     form.hidden = true
     return reveal(document.getElementById(after))
   }
-  if (then === 'reload') {
+  if (then === 'reload' || then === location.pathname) {
     sayThere(said)
     return location.reload()
   }
