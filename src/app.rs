@@ -34,7 +34,9 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
-    output, pages, routes,
+    output, pages,
+    providers::Providers,
+    routes,
     secrets::{CheckedCookies, EncryptionKeys, Hashing, SigningKeys},
     site::Site,
     state::State,
@@ -111,10 +113,13 @@ impl Server {
         let keep_alive = Duration::from_secs(config.server.keep_alive);
         let site = Site::new(&config, address.port())?;
         let passkeys = config.passkeys.relying_party(&site.public_url)?;
+        let providers = Providers::load(config.accounts.providers_file.as_deref())
+            .map_err(ConfigError::from)?;
         let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
             mailer: Mailer::new(&config, &site)?,
             site,
+            providers,
             store,
             metrics: Metrics::default(),
             limits: Limits::new(&config, &clock),

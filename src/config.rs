@@ -22,6 +22,7 @@ use clap::Args;
 
 use crate::{
     private_files,
+    providers::FileError,
     secrets::{SigningKeyError, SigningKeys, passkeys::RelyingPartyError},
     store::{Location, Options, sign_in::SignInPolicy},
 };
@@ -96,6 +97,9 @@ pub enum ConfigError {
     /// Passkeys are impossible with these settings.
     #[error("PORTCULLIS_PASSKEY_DOMAIN, PORTCULLIS_PASSKEY_ORIGINS: {0}")]
     Passkeys(#[from] RelyingPartyError),
+    /// The file of identity providers is invalid.
+    #[error("PORTCULLIS_PROVIDERS_FILE: {0}")]
+    Providers(#[from] FileError),
     /// The mail server's URL is invalid.
     #[error("PORTCULLIS_SMTP_URL: {0}")]
     Smtp(String),

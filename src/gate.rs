@@ -27,6 +27,7 @@ pub mod client;
 pub mod cookie;
 mod credentials;
 mod extract;
+pub mod flow_cookies;
 mod log_identity;
 pub mod next;
 mod origin;

@@ -12,6 +12,7 @@ mod fault;
 mod frame;
 mod native_form;
 mod passkeys;
+mod providers;
 mod qr_code;
 mod query;
 mod settings;
@@ -56,6 +57,7 @@ macro_rules! pages {
 }
 pages! {
     "/login" => account::login,
+    "/sign-in-error" => providers::sign_in_error,
     "/two-factor" => two_factor::second_step,
     "/signup" => account::sign_up,
     "/forgot-password" => account::forgot_password,

@@ -60,15 +60,16 @@ table! {
         health::live,
         health::ready [StoreUnavailable],
         auth::ok::auth_ok,
+        auth::social::callback::provider_form_callback [BadRequest, PayloadTooLarge],
     }
 
     // Behind the gate.
     gated {
         auth::sign_up::sign_up_email [
-            SignUpClosed, EmailDomainNotAllowed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
+            PasswordsDisabled, SignUpClosed, EmailDomainNotAllowed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
         ],
         auth::sign_in::sign_in_email [
-            InvalidEmail, PasswordTooLong, InvalidCallbackUrl, InvalidEmailOrPassword, UserDeactivated, UserSuspended,
+            PasswordsDisabled, InvalidEmail, PasswordTooLong, InvalidCallbackUrl, InvalidEmailOrPassword, UserDeactivated, UserSuspended,
             EmailNotVerified, Busy
         ],
         auth::magic_link::request_magic_link [
@@ -81,6 +82,17 @@ table! {
             InvalidCallbackUrl, InvalidNewUserCallbackUrl, InvalidErrorCallbackUrl, InvalidOrigin,
             MissingOrNullOrigin, MAGIC_LINK
         ],
+        auth::social::sign_in::sign_in_social [
+            ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidNewUserCallbackUrl,
+            InvalidErrorCallbackUrl, InvalidEmailLink, UserInfoMissing, AccountNotLinked, UserDeactivated,
+            UserSuspended, EmailNotVerified
+        ],
+        auth::social::callback::provider_callback,
+        auth::social::link::link_social [
+            ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidErrorCallbackUrl,
+            InvalidEmailLink, AccountAlreadyLinked
+        ],
+        auth::social::link::unlink_account [AccountNotFound, LastSignInMethod],
         auth::sign_out::sign_out,
         auth::sessions::get_session,
         auth::sessions::list_sessions,
@@ -89,10 +101,10 @@ table! {
         auth::sessions::revoke_other_sessions,
         auth::profile::update_profile [EmailCannotBeUpdated, FieldNotAllowed, NoFieldsToUpdate],
         auth::passwords::verify_password [InvalidPassword, Busy],
-        auth::passwords::change_password [NEW_PASSWORD, InvalidPassword, NoPassword],
-        auth::password_reset::request_password_reset [InvalidRedirectUrl],
+        auth::passwords::change_password [PasswordsDisabled, NEW_PASSWORD, InvalidPassword, NoPassword],
+        auth::password_reset::request_password_reset [PasswordsDisabled, InvalidRedirectUrl],
         auth::password_reset::follow_reset_link [InvalidCallbackUrl],
-        auth::password_reset::reset_password [InvalidLink, NEW_PASSWORD, UserDeactivated, UserSuspended],
+        auth::password_reset::reset_password [PasswordsDisabled, InvalidLink, NEW_PASSWORD, UserDeactivated, UserSuspended],
         auth::suspension::suspend_access [InvalidEmailLink, EmailLinkExpired],
         auth::email::send_verification_email [InvalidCallbackUrl, EmailMismatch, EmailAlreadyVerified],
         auth::email::confirm_email [EMAIL_LINK],

@@ -6,6 +6,7 @@
 
 mod cookies;
 mod encryption;
+mod flow;
 mod hash;
 pub mod passkeys;
 mod password;
@@ -18,12 +19,15 @@ mod totp;
 
 pub use cookies::CheckedCookies;
 pub use encryption::{DecryptedTotp, DecryptionError, EncryptedTotp, EncryptionKeys};
+pub use flow::{FlowState, IdTokenText};
 pub use hash::HashOf;
 pub use password::{
     Busy, HashCost, Hashing, NewPassword, Outdated, Password, PasswordFault, PasswordHash, Verdict,
 };
 pub use password_context::PasswordContext;
-pub use random::{CeremonySecret, ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};
+pub use random::{
+    CeremonySecret, ChallengeSecret, DeviceSecret, FlowSecret, LinkSecret, SessionSecret,
+};
 pub use recovery::{NewRecoveryCodes, RecoveryCode, RecoverySalt};
 pub use signing::{SigningKey, SigningKeyError, SigningKeys};
 pub use token::{MalformedToken, PlainToken};
@@ -45,3 +49,7 @@ pub type CeremonyHash = HashOf<CeremonySecret>;
 pub type DeviceHash = HashOf<DeviceSecret>;
 /// The stored hash of a recovery code.
 pub type RecoveryHash = HashOf<RecoveryCode>;
+/// The stored hash of the state of a sign-in at an identity provider.
+pub type FlowStateHash = HashOf<FlowState>;
+/// The stored hash of an ID token that was used.
+pub type IdTokenHash = HashOf<IdTokenText>;

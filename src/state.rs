@@ -11,6 +11,7 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
+    providers::Providers,
     secrets::{
         CheckedCookies, EncryptionKeys, Hashing,
         passkeys::{RelyingParty, RelyingPartyError},
@@ -45,6 +46,8 @@ pub struct State {
     pub encryption: EncryptionKeys,
     /// This site as authenticators know it, or why it has no passkeys.
     pub passkeys: Result<RelyingParty, RelyingPartyError>,
+    /// The identity providers.
+    pub providers: Providers,
     /// Sends emails.
     pub mailer: Mailer,
     /// Notified when a job is added, so that it starts without waiting for the next poll.

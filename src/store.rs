@@ -44,14 +44,14 @@ pub use error::Error;
 pub use location::Location;
 pub use tables::{
     accounts, activity, admin_write::AdminCheckFailed, api_tokens, declared_constraints, jobs,
-    known_clients, login_attempts, passkey_ceremonies, passkeys, projects, rate_limits, sessions,
-    sign_up_links, signing_keys, suspension_links, trusted_devices, two_factor, users,
-    verifications,
+    known_clients, login_attempts, passkey_ceremonies, passkeys, projects, provider_flows,
+    rate_limits, sessions, sign_up_links, signing_keys, suspension_links, trusted_devices,
+    two_factor, used_id_tokens, users, verifications,
 };
 pub use workflows::{
-    account_deletion, email_change, first_admin, operator_revocation, passkey_changes, passwords,
-    registration, retention, revocation_cleanup, sign_in, suspension, two_factor_enrolment,
-    user_administration,
+    account_deletion, email_change, first_admin, linking, operator_revocation, passkey_changes,
+    passwords, registration, retention, revocation_cleanup, sign_in, suspension,
+    two_factor_enrolment, user_administration,
 };
 
 use credentials::{Counts, lookup::Lookups};

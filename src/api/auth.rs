@@ -20,6 +20,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 pub mod sign_up;
+pub mod social;
 pub mod suspension;
 mod throttle;
 pub mod two_factor;

@@ -90,6 +90,25 @@ fn read(
 ) -> impl Future<Output = Result<web::Bytes, Error>> + use<> {
     let is_json = request.content_type().eq_ignore_ascii_case("application/json");
     let is_typed = !request.content_type().is_empty();
+    let bytes = read_bytes(request, payload);
+    async move {
+        if is_typed && !is_json {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        let bytes = bytes.await?;
+        match (bytes.is_empty(), is_json) {
+            (true, _) => Ok(web::Bytes::from_static(b"{}")),
+            (false, true) => Ok(bytes),
+            (false, false) => Err(Code::UnsupportedMediaType.into()),
+        }
+    }
+}
+
+/// Reads a body of any type, within the limits of size and time.
+pub(crate) fn read_bytes(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<web::Bytes, Error>> + use<> {
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
@@ -99,9 +118,6 @@ fn read(
         if announced.is_some_and(|length| length > LARGEST) {
             return Err(Code::PayloadTooLarge.into());
         }
-        if is_typed && !is_json {
-            return Err(Code::UnsupportedMediaType.into());
-        }
         let payload = payload.await.map_err(|_| Code::BadRequest)?;
         // The caller was authenticated before the body arrived. The body must arrive soon, because by then the
         // caller may have lost the right to call this.
@@ -109,12 +125,7 @@ fn read(
             .await
             .map_err(|_| Code::RequestTimeout)?
             .map_err(|_| Code::PayloadTooLarge)?;
-        let bytes = bytes.map_err(|_| Code::BadRequest.because("The body ended early."))?;
-        match (bytes.is_empty(), is_json) {
-            (true, _) => Ok(web::Bytes::from_static(b"{}")),
-            (false, true) => Ok(bytes),
-            (false, false) => Err(Code::UnsupportedMediaType.into()),
-        }
+        bytes.map_err(|_| Code::BadRequest.because("The body ended early."))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{List, Secret, TokenPrefixes, cores, parse};
+use super::{List, Secret, Switch, TokenPrefixes, cores, parse};
 use crate::{error::Code, secrets::HashCost};
 
 /// The settings under the heading "Accounts and credentials" of `--help`.
@@ -75,6 +75,21 @@ pub struct AccountSettings {
         global = true
     )]
     pub two_factor: TwoFactor,
+
+    /// Whether users sign in with passwords. If not, they sign in with an identity provider or a link to their email
+    #[arg(
+        long,
+        env = "PORTCULLIS_PASSWORDS",
+        default_value = "on",
+        value_name = "STATE",
+        global = true
+    )]
+    pub passwords: Switch,
+
+    /// The file that configures identity providers with which users can sign in: TOML, one table for each. By default,
+    /// there are none
+    #[arg(long, env = "PORTCULLIS_PROVIDERS_FILE", value_name = "FILE", global = true)]
+    pub providers_file: Option<PathBuf>,
 
     /// The prefix of API tokens. Of several, separated by commas, new tokens have the first and all are
     /// accepted, for rotation
@@ -171,6 +186,20 @@ impl AccountSettings {
     #[must_use]
     pub fn sign_up_is_open(&self) -> bool {
         self.sign_up == SignUp::Open
+    }
+
+    /// Returns whether passwords are accepted.
+    #[must_use]
+    pub fn accepts_passwords(&self) -> bool {
+        self.passwords == Switch::On
+    }
+
+    /// Checks that passwords are accepted.
+    ///
+    /// # Errors
+    /// That they are not.
+    pub fn check_passwords(&self) -> Result<(), Code> {
+        if self.accepts_passwords() { Ok(()) } else { Err(Code::PasswordsDisabled) }
     }
 
     /// Checks that a visitor with this email may sign up.

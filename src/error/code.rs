@@ -83,6 +83,9 @@ codes! {
     InvalidPassword: BAD_REQUEST, "INVALID_PASSWORD",
         "The password is wrong.",
         "The password in the body is not that of the signed-in user. Wrong passwords count toward the login throttle.";
+    PasswordsDisabled: BAD_REQUEST, "EMAIL_PASSWORD_DISABLED",
+        "Passwords are not used here. Sign in another way.",
+        "The setting PORTCULLIS_PASSWORDS is `off`: users sign in with an identity provider or with a link to their email.";
     NoPassword: BAD_REQUEST, "CREDENTIAL_ACCOUNT_NOT_FOUND",
         "This account has no password. Request a link to choose one.",
         "A user who was created by an admin has no password before they choose one. `POST /api/auth/request-password-reset` mails a link for that.";
@@ -149,6 +152,9 @@ codes! {
     LastSignInMethod: BAD_REQUEST, "FAILED_TO_UNLINK_LAST_ACCOUNT",
         "This is your last way to sign in. Add another one first.",
         "Passwords, accounts at identity providers and passkeys count; links by email count if there is a mail server.";
+    AccountNotFound: BAD_REQUEST, "ACCOUNT_NOT_FOUND",
+        "You have no such sign-in method.",
+        "`accountId` is the `id` of a row of `GET /api/auth/list-accounts`.";
     TooManyCodeAttempts: BAD_REQUEST, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE",
         "Too many wrong codes. Sign in again.",
         "Five wrong codes end a sign-in that waits for the second factor. Begin again with the first one.";
@@ -178,7 +184,13 @@ codes! {
         "The cookie of a sign-in that waits for the second factor is missing or invalid, or the sign-in was completed or has expired: it lasts ten minutes.";
     InvalidEmailLink: UNAUTHORIZED, "INVALID_TOKEN",
         "This link is invalid or has been used. Request a new one.",
-        "A link that confirms an email works once, and a newer one takes its place. Request another.";
+        "A link that confirms an email works once, and a newer one takes its place. Request another. Of a sign-in with an ID token: it is not valid here, is older than an hour, was used before, or came without its nonce.";
+    UserInfoMissing: UNAUTHORIZED, "FAILED_TO_GET_USER_INFO",
+        "The identity provider named no email.",
+        "The account at the provider is not linked to a user, and without a valid email none can be created.";
+    AccountNotLinked: UNAUTHORIZED, "OAUTH_LINK_ERROR",
+        "This account at the identity provider is not linked to your account here.",
+        "An account with its email exists, and the email is not confirmed on both sides; or sign-up is closed. The user signs in by another method and links it with `POST /api/auth/link-social`.";
     EmailLinkExpired: UNAUTHORIZED, "TOKEN_EXPIRED",
         "This link has expired. Request a new one.",
         "A link that confirms an email works for an hour, one that signs in for five minutes. Request another.";
@@ -251,6 +263,12 @@ codes! {
     PasskeyNotFound: NOT_FOUND, "PASSKEY_NOT_FOUND",
         "There is no such passkey.",
         "It does not exist, or belongs to another user: the answer does not tell these apart.";
+    ProviderNotFound: NOT_FOUND, "PROVIDER_NOT_FOUND",
+        "There is no such identity provider.",
+        "`provider` is the id of a table in the file that PORTCULLIS_PROVIDERS_FILE names.";
+    IdTokenNotSupported: NOT_FOUND, "ID_TOKEN_NOT_SUPPORTED",
+        "This identity provider issues no ID tokens.",
+        "Sign in with it by redirect: leave `idToken` out.";
     InvalidDeletionLink: NOT_FOUND, "INVALID_TOKEN",
         "This link has been used, has expired or is not yours. Request a new one.",
         "A link that deletes an account works once, in a browser that is signed in to that account. Request another.";
@@ -260,6 +278,9 @@ codes! {
     RequestTimeout: REQUEST_TIMEOUT, "request_timeout",
         "The body took too long to arrive.",
         "A body must be complete within ten seconds. Send the request again.";
+    AccountAlreadyLinked: CONFLICT, "SOCIAL_ACCOUNT_ALREADY_LINKED",
+        "This account at the identity provider is linked to another user.",
+        "It must be unlinked there first.";
     EmailTaken: CONFLICT, "email_taken",
         "This email is already in use.",
         "Another account has this email. Find it in the list of users.";
@@ -302,6 +323,9 @@ codes! {
     StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable",
         "The database is temporarily unavailable. Try again soon.",
         "The session is not ended by it. The header `Retry-After` says after how many seconds to try again.";
+    ProviderUnavailable: SERVICE_UNAVAILABLE, "provider_unavailable",
+        "The identity provider is temporarily unavailable. Try again soon, or sign in another way.",
+        "It cannot be reached, or does not respond as OpenID Connect requires; the log has the reason. Nothing else depends on it.";
     Busy: SERVICE_UNAVAILABLE, "busy",
         "The server is busy checking passwords. Try again soon.",
         "The header `Retry-After` says after how many seconds to try again.";

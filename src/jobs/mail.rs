@@ -91,6 +91,10 @@ pub enum MailKind {
     PasskeyAdded,
     /// A passkey was removed.
     PasskeyRemoved,
+    /// An account at an identity provider was linked.
+    ProviderLinked,
+    /// A sign-in method was removed.
+    ProviderUnlinked,
 }
 
 impl Mail {
@@ -184,6 +188,8 @@ impl MailKind {
             Self::TwoFactorReset => Kind::Notice(templates::two_factor_reset),
             Self::PasskeyAdded => Kind::Notice(templates::passkey_added),
             Self::PasskeyRemoved => Kind::Notice(templates::passkey_removed),
+            Self::ProviderLinked => Kind::Notice(templates::provider_linked),
+            Self::ProviderUnlinked => Kind::Notice(templates::provider_unlinked),
         }
     }
 }
@@ -196,6 +202,13 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
             let link = suspension_link(state, row, &mail).await?;
             let (notice, client) = (write(&site.name), mail.client.clone());
             templates::notice(notice, client, link.zip(Some(THREE_DAYS.1)), &site.public_url)
+        }
+        // It would lead to a page that can set no password.
+        Kind::Link(Purpose::SetPassword, ..) if !state.config.accounts.accepts_passwords() => {
+            if mail.about != MailKind::Invitation {
+                return Ok(());
+            }
+            templates::invitation_without_password(&site.name, &site.public_url)
         }
         Kind::Link(purpose, (life, lasts), write) => {
             let link = make_link(state, row, &mail, purpose, life).await?;

@@ -101,6 +101,18 @@ pub fn invitation(site: &str, url: Url, lasts: &str) -> MailContent {
     )
 }
 
+/// Invites a user where passwords are not used.
+pub fn invitation_without_password(site: &str, url: &Url) -> MailContent {
+    MailContent {
+        subject: format!("Your account at {site}"),
+        lines: vec![format!(
+            "An account at {site} was created for you. Sign in with this email at {url}."
+        )],
+        action: None,
+        closing: vec!["If you expected no account, ignore this email.".into()],
+    }
+}
+
 /// Asks for confirmation of an account's new email; sent to the new one.
 pub fn change_email(site: &str, url: Url, lasts: &str) -> MailContent {
     content(
@@ -247,6 +259,26 @@ pub fn passkey_removed(site: &str) -> Notice {
         subject: format!("A passkey for {site} was removed"),
         line: format!(
             "A passkey of your account at {site} was just removed. It no longer signs in."
+        ),
+    }
+}
+
+/// Tells a user that an account at an identity provider was linked.
+pub fn provider_linked(site: &str) -> Notice {
+    Notice {
+        subject: format!("A new way to sign in to {site}"),
+        line: format!(
+            "An account at an identity provider was linked to your account at {site}: it can sign in to it now. Your settings list all sign-in methods."
+        ),
+    }
+}
+
+/// Tells a user that a sign-in method was removed.
+pub fn provider_unlinked(site: &str) -> Notice {
+    Notice {
+        subject: format!("A way to sign in to {site} was removed"),
+        line: format!(
+            "One of the sign-in methods of your account at {site} was just removed. Your settings list those that are left."
         ),
     }
 }

@@ -9,6 +9,7 @@ use validator::Validate;
 
 use super::{
     frame::{Frame, html},
+    providers::{Choice, choices},
     query::filled,
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// The page after a sign-in without another target.
-const HOME: &str = "/dashboard";
+pub(super) const HOME: &str = "/dashboard";
 
 /// The query string of the login page: the page to return to, and the reason for the sign-in.
 #[derive(Deserialize, Validate)]
@@ -70,7 +71,7 @@ impl Why {
 
 impl LoginQuery {
     /// Returns the page to go to: a path of this site, or the default.
-    pub(super) fn next(&self, state: &State) -> &str {
+    fn next(&self, state: &State) -> &str {
         self.next.as_deref().and_then(|next| own_path(next, &state.site)).unwrap_or(HOME)
     }
 
@@ -99,6 +100,8 @@ struct Login<'a> {
     next: &'a str,
     onward: String,
     open: bool,
+    passwords: bool,
+    providers: Vec<Choice>,
 }
 
 pub(super) async fn login(
@@ -120,6 +123,8 @@ pub(super) async fn login(
         next,
         onward,
         open: is_open(&state),
+        passwords: state.config.accounts.accepts_passwords(),
+        providers: choices(&state),
     })
 }
 
@@ -134,6 +139,8 @@ struct SignUpPage<'a> {
     next: &'a str,
     onward: String,
     open: bool,
+    passwords: bool,
+    providers: Vec<Choice>,
 }
 
 pub(super) async fn sign_up(
@@ -151,6 +158,8 @@ pub(super) async fn sign_up(
         next,
         onward,
         open: is_open(&state),
+        passwords: state.config.accounts.accepts_passwords(),
+        providers: choices(&state),
     })
 }
 

@@ -40,6 +40,9 @@ use crate::{
     state::State,
 };
 
+/// Where identity providers submit forms of their own.
+const PROVIDERS: &str = "/api/auth/callback/";
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How long the fields may take to arrive.
@@ -88,6 +91,14 @@ struct DonePage {
     text: &'static str,
     /// New recovery codes, which are shown this once.
     codes: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/continue.html")]
+struct ContinuePage<'a> {
+    frame: Frame,
+    /// The URL of an identity provider.
+    url: &'a str,
 }
 
 /// The fields of a form that are not for the API.
@@ -148,6 +159,7 @@ fn is_native_form(request: &ServiceRequest) -> bool {
     has_pages
         && request.method() == Method::POST
         && request.path().starts_with(API)
+        && !request.path().starts_with(PROVIDERS)
         && kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
         && navigates(request.request())
 }
@@ -217,6 +229,13 @@ fn respond(
     if codes.is_empty() || answer.get("totpURI").is_some() {
         if let Some(url) = answer["url"].as_str().filter(|url| trusted_callback(url, &state.site)) {
             return Ok(see_other(&absolute(url, &state.site)));
+        }
+        // A redirect to a provider would be no page of this site, which the Content-Security-Policy forbids a form.
+        if answer["redirect"] == true
+            && let Some(url) = answer["url"].as_str()
+        {
+            let frame = Frame::of(state, session_of(request).as_ref(), "login");
+            return html(&ContinuePage { frame, url });
         }
         // A sign-up that waits for the email to be confirmed has no session to go on with.
         let goes_on = instructions.done.is_none() || answer["token"].is_string();

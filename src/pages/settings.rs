@@ -9,6 +9,7 @@ use strum::VariantArray;
 use super::{
     device::{Device, devices},
     frame::{Frame, html},
+    providers::{Choice, SignInMethod, choices, methods},
     query::{FilterQuery, List, Pager},
     tokens::{Token, shown},
 };
@@ -19,7 +20,7 @@ use crate::{
     scope::Scope,
     state::State,
     store::{
-        api_tokens, email_change,
+        accounts, api_tokens, email_change,
         page::{Page, Window},
         sessions,
     },
@@ -37,6 +38,9 @@ struct Settings {
     pager: Pager,
     /// Whether there are other sessions.
     others: bool,
+    methods: Vec<SignInMethod>,
+    providers: Vec<Choice>,
+    passwords: bool,
 }
 
 pub(super) async fn settings(
@@ -62,6 +66,9 @@ pub(super) async fn settings(
             || sessions.rows.iter().any(|row| !row.is_this),
         sessions,
         pager,
+        methods: methods(&state, accounts::list(&state.store, user_id.clone()).await?),
+        providers: choices(&state),
+        passwords: state.config.accounts.accepts_passwords(),
     })
 }
 

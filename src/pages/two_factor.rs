@@ -2,16 +2,22 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use askama::Template;
+use serde::Deserialize;
+use validator::Validate;
 
 use super::{
-    account::{LoginQuery, go_on},
+    account::{HOME, go_on},
     frame::{Frame, html},
     qr_code,
 };
 use crate::{
     api::{client::program, query::ValidQuery},
     error::{Code, Error},
-    gate::{BeforeEnrolment, ByCookie, Session, is_fresh, second_factor_cookies},
+    gate::{
+        BeforeEnrolment, ByCookie, Session, is_fresh,
+        next::{own_path, trusted_callback},
+        second_factor_cookies,
+    },
     state::State,
     store::{
         accounts,
@@ -31,12 +37,28 @@ struct SecondStep<'a> {
     next: &'a str,
 }
 
+/// Where to go after the second step: a path here, or the callback of a sign-in at an identity provider.
+#[derive(Deserialize, Validate)]
+pub(super) struct SecondStepQuery {
+    next: Option<String>,
+    #[serde(rename = "callbackURL")]
+    callback_url: Option<String>,
+}
+
+impl SecondStepQuery {
+    fn next(&self, state: &State) -> &str {
+        let own = self.next.as_deref().and_then(|next| own_path(next, &state.site));
+        let callback = self.callback_url.as_deref();
+        own.or_else(|| callback.filter(|url| trusted_callback(url, &state.site))).unwrap_or(HOME)
+    }
+}
+
 /// The second step of a sign-in.
 pub(super) async fn second_step(
     session: Option<Session>,
     request: HttpRequest,
     state: Data<State>,
-    ValidQuery(query): ValidQuery<LoginQuery>,
+    ValidQuery(query): ValidQuery<SecondStepQuery>,
 ) -> Result<HttpResponse, Error> {
     let next = query.next(&state);
     if session.is_some() {

@@ -76,6 +76,11 @@ random_secret! {
     CeremonySecret
 }
 
+random_secret! {
+    /// The secret of a browser's sign-in at an identity provider, in a cookie of its own.
+    FlowSecret
+}
+
 #[cfg(test)]
 mod tests {
     use super::{CeremonySecret, ChallengeSecret, DeviceSecret, LinkSecret, SessionSecret};

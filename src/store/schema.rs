@@ -276,6 +276,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use crate::time::Moment;
+
+    provider_flows (state_hash) {
+        state_hash -> Binary,
+        provider_id -> Text,
+        user_id -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        callback_url -> Nullable<Text>,
+        new_user_callback_url -> Nullable<Text>,
+        error_callback_url -> Nullable<Text>,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use crate::time::Moment;
+
+    used_id_tokens (token_hash) {
+        token_hash -> Binary,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use crate::time::Moment;
 
@@ -446,6 +472,7 @@ diesel::table! {
 }
 
 diesel::joinable!(accounts -> users (user_id));
+diesel::joinable!(provider_flows -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(verifications -> users (user_id));

@@ -15,6 +15,7 @@ pub mod login_attempts;
 pub mod passkey_ceremonies;
 pub mod passkeys;
 pub mod projects;
+pub mod provider_flows;
 pub mod rate_limits;
 pub(in crate::store) mod revocation_cleanup;
 pub mod sessions;
@@ -23,6 +24,7 @@ pub mod signing_keys;
 pub mod suspension_links;
 pub mod trusted_devices;
 pub mod two_factor;
+pub mod used_id_tokens;
 pub mod users;
 pub mod verifications;
 

@@ -4,6 +4,7 @@ pub mod account_deletion;
 pub mod email_change;
 pub(in crate::store) mod email_proof;
 pub mod first_admin;
+pub mod linking;
 pub mod operator_revocation;
 pub mod passkey_changes;
 pub mod passwords;

@@ -29,6 +29,7 @@ mod databases;
 mod declared_responses;
 mod log_secret_scan;
 mod node_package;
+mod openid_provider;
 mod outage_probe;
 mod outbox;
 mod pagination;
@@ -40,7 +41,7 @@ mod smtp;
 mod sql;
 
 pub use authenticator::{Authenticator, CHALLENGE};
-pub use caller::{Caller, Reply};
+pub use caller::{Caller, Reply, http_client};
 pub(crate) use contracts::{
     contract_tests,
     mailed_link::{MailedLink, Rejection, mailed_link},
@@ -51,6 +52,7 @@ pub use databases::{
 };
 pub use declared_responses::{problems, resolve};
 pub use node_package::Package;
+pub use openid_provider::{OpenIdProvider, file_with_github};
 pub use outage_probe::{OutageProbe, assert_unavailable, within_timeout};
 pub use outbox::Email;
 pub use pagination::{BAD_PAGES, each, pages};

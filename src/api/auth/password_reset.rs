@@ -74,6 +74,7 @@ pub async fn request_password_reset(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<RequestPasswordReset>,
 ) -> Result<Json<PasswordResetRequested>, Error> {
+    state.config.accounts.check_passwords()?;
     let page = reset_page(body.redirect_to, &state)?;
     let email = normal_email(&body.email);
     if takes_mail(&state, &request, &email).await? {
@@ -153,6 +154,7 @@ pub async fn reset_password(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ResetPassword>,
 ) -> Result<Json<StatusResponse>, Error> {
+    state.config.accounts.check_passwords()?;
     if body.token.is_empty() {
         return Err(Code::InvalidLink.into());
     }

@@ -143,6 +143,7 @@ pub async fn change_password(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ChangePassword>,
 ) -> Result<Json<PasswordChanged>, Error> {
+    state.config.accounts.check_passwords()?;
     let user = session.user;
     let context = PasswordContext::new(&state.site.name, &user.email, &user.name);
     let chosen = body.new_password.choose(&context)?;

@@ -88,6 +88,7 @@ pub async fn sign_in_email(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SignIn>,
 ) -> Result<HttpResponse, Error> {
+    state.config.accounts.check_passwords()?;
     if fields::present_email(&body.email).is_err() {
         return Err(Code::InvalidEmail.into());
     }

@@ -91,6 +91,7 @@ pub async fn sign_up_email(
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<SignUp>,
 ) -> Result<Json<SignedUp>, Error> {
+    state.config.accounts.check_passwords()?;
     let email = normal_email(&body.email);
     state.config.accounts.check_sign_up(&email)?;
     let password =

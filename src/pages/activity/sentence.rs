@@ -45,7 +45,10 @@ pub(super) fn sentence(
         if own { Sentence::alone(owns) } else { Sentence::about(others) }
     };
     match action {
-        Action::SignedUp => Sentence::alone("signed up"),
+        Action::SignedUp => {
+            let provider = detail.take_text("provider").map(|provider| format!("with {provider}"));
+            Sentence::alone("signed up").then(provider.unwrap_or_default())
+        }
         Action::SignedIn => {
             // The session may have ended, so its id leads nowhere.
             detail.take("sessionId");
@@ -105,6 +108,14 @@ pub(super) fn sentence(
         | Action::PasskeyRenamed
         | Action::PasskeyRemoved
         | Action::PasskeyRejected => passkey(action, detail),
+        Action::ProviderLinked => {
+            let provider = detail.take_text("provider").unwrap_or_default();
+            Sentence::alone("linked an account at").then(provider)
+        }
+        Action::ProviderUnlinked => {
+            let method = detail.take_text("provider").unwrap_or_default();
+            Sentence::alone("removed the sign-in method").then(method)
+        }
         Action::LoginUnlocked => Sentence::about("ended the login throttle of"),
         Action::SessionsEnded => {
             let links = detail.take("links") == Some(Value::Bool(true));

@@ -1,4 +1,4 @@
-//! Sign-in methods. A password is one; others will be further rows with a provider of their own.
+//! Sign-in methods: a password, and accounts at identity providers.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -26,7 +26,7 @@ pub struct Account {
     pub id: String,
     /// The user's id.
     pub user_id: String,
-    /// The identity provider: only [`PASSWORD`] so far.
+    /// The identity provider's id; [`PASSWORD`] for a password.
     #[diesel(deserialize_as = OrEmpty<String, accounts::provider_id>)]
     pub provider_id: String,
     /// The user's id at the provider; for a password, the user's own id.
@@ -44,8 +44,8 @@ pub struct Account {
 pub struct NewAccount {
     pub(in crate::store) id: String,
     pub(in crate::store) user_id: String,
-    provider_id: &'static str,
-    account_id: String,
+    pub(in crate::store) provider_id: String,
+    pub(in crate::store) account_id: String,
     pub(in crate::store) password_hash: Option<String>,
     created_at: Timestamp,
     pub(in crate::store) updated_at: Timestamp,
@@ -58,13 +58,49 @@ impl NewAccount {
         Self {
             id: new_id(),
             user_id: user_id.to_owned(),
-            provider_id: PASSWORD,
+            provider_id: PASSWORD.to_owned(),
             account_id: user_id.to_owned(),
             password_hash: Some(hash.as_str().to_owned()),
             created_at: now,
             updated_at: now,
         }
     }
+
+    /// An account at an identity provider, whose id for the user is `subject`.
+    #[must_use]
+    pub fn at_provider(user_id: &str, provider: &str, subject: &str, now: Timestamp) -> Self {
+        Self {
+            id: new_id(),
+            user_id: user_id.to_owned(),
+            provider_id: provider.to_owned(),
+            account_id: subject.to_owned(),
+            password_hash: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// Within a transaction that has locked the user: links an account at a provider, unless it is linked already. Returns
+/// the id of the user whose it is, and whether it is new.
+macro_rules! link_tx {
+    ($conn:ident, $account:expr) => {{
+        use $crate::store::{schema::accounts, tables::accounts::NewAccount};
+        let account: &NewAccount = $account;
+        let added = diesel::insert_into(accounts::table)
+            .values(account)
+            .on_conflict((accounts::provider_id, accounts::account_id))
+            .do_nothing()
+            .execute($conn)
+            .await?;
+        let owner: String = accounts::table
+            .filter(accounts::provider_id.eq(&account.provider_id))
+            .filter(accounts::account_id.eq(&account.account_id))
+            .select(accounts::user_id)
+            .get_result($conn)
+            .await?;
+        (owner, added == 1)
+    }};
 }
 
 /// Reads the row of a user's password, if there is one. A macro, as it must be expanded for each backend.
@@ -84,7 +120,7 @@ macro_rules! find_password_tx {
     }};
 }
 
-pub(in crate::store) use find_password_tx;
+pub(in crate::store) use {find_password_tx, link_tx};
 
 /// Returns a user's sign-in methods, oldest first.
 ///

@@ -5,6 +5,7 @@ mod grant;
 mod magic_link;
 mod passkey;
 mod password;
+mod provider;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -35,6 +36,10 @@ pub use passkey::{
     Reauthenticated, UsedPasskey, reauthenticate_with_passkey, sign_in_with_passkey,
 };
 pub use password::{PasswordSignIn, sign_in_with_password};
+pub use provider::{
+    NewProviderUser, ProvidedEmail, ProviderFollowed, ProviderRejected, ProviderSignIn,
+    sign_in_with_provider,
+};
 
 pub(in crate::store) use grant::SessionStatements;
 

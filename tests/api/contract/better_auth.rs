@@ -1,8 +1,8 @@
 //! Runs Better Auth's own client, from npm, against a server on each database: `tests/better-auth/`.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
-use portcullis::time::seconds;
+use portcullis::time::{Clock, seconds};
 
 use crate::support::*;
 
@@ -26,18 +26,36 @@ async fn better_auth_client_from_npm_works_unmodified(backend: Backend) {
     stale.wait_for_jobs().await;
     stale.advance(seconds(25 * 60 * 60 - 60));
 
+    let provider = OpenIdProvider::start().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("providers.toml");
+    std::fs::write(&file, provider.table("op", "")).unwrap();
+    let social = backend.start_with(&["--providers-file", &file.display().to_string()]).await;
+    provider.register(&social, &["op"]).await;
+    // The provider's clock goes on while the client is tested.
+    let clock = social.clock.clone();
+    let ticking = tokio::spawn(async move {
+        loop {
+            clock.set(Clock::System.now());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+
     let mut servers = json!({
         "plain": described(&plain),
         "verifying": described(&verifying),
         "closed": described(&closed),
         "stale": described(&stale),
+        "social": described(&social),
     });
+    servers["social"]["issuer"] = json!(provider.issuer);
     servers["plain"]["app"] = json!(APP);
     servers["plain"]["admin"] = json!({ "email": admin.email, "password": PASSWORD });
     servers["stale"]["email"] = json!(sleeper.email);
     servers["stale"]["password"] = json!(PASSWORD);
     servers["stale"]["cookie"] = json!(sleeper.browser.cookie);
     CLIENT.run("test", &[("SERVERS", &servers)]).await;
+    ticking.abort();
 }
 
 /// Runs a front end on another origin in Chromium, which applies CORS and SameSite.

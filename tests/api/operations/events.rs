@@ -220,7 +220,8 @@ async fn metrics_are_served_only_on_a_separate_listener(backend: Backend) {
     let base = address.lines().next().unwrap().trim_end_matches("/metrics");
     let metrics = Caller::anonymous(base);
     // The metrics listener serves no operation of the document.
-    let elsewhere = reqwest::get(format!("{base}/api/me")).await.unwrap();
+    let elsewhere =
+        http_client().build().unwrap().get(format!("{base}/api/me")).send().await.unwrap();
     assert_eq!(elsewhere.status(), 404);
     let reply = metrics.get("/metrics").await;
     assert!(reply.header("content-type").unwrap().starts_with("application/openmetrics-text"));

@@ -63,7 +63,7 @@ struct Balancer {
 impl Balancer {
     fn new(cookie: &str, token: &str) -> Arc<Self> {
         // One connection per request: hyper would retry on a kept-alive connection that turns out to be closed.
-        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let http = http_client().no_proxy().pool_max_idle_per_host(0);
         Arc::new(Self {
             upstreams: Mutex::default(),
             http: http.retry(reqwest::retry::never()).build().unwrap(),

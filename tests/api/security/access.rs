@@ -224,7 +224,7 @@ async fn call_in_every_case(
     operations: &[Operation<'_>],
     all: &[Operation<'_>],
 ) -> (String, Vec<String>) {
-    let server = backend.start().await;
+    let server = backend.start_with_github().await;
     let mut wrong = Vec::new();
     let mut table = String::new();
     for operation in operations {
@@ -490,6 +490,7 @@ async fn adapt_example(
             server.wait_for_jobs().await;
             add_link(server, Purpose::VerifyEmail, other, name).await;
         }
+        "unlink_account" => body["accountId"] = json!(add_account(server, subject, name).await),
         "use_magic_link" => {
             body["token"] = json!(name);
             add_link(server, Purpose::SignIn, other, name).await;
@@ -514,6 +515,17 @@ async fn adapt_example(
         _ => {}
     }
     body
+}
+
+/// Links an account at a provider to a user. Returns its id.
+async fn add_account(server: &Server, owner: &TestUser, id: &str) -> String {
+    let sql = format!(
+        "INSERT INTO accounts (id, user_id, provider_id, account_id, created_at, updated_at)
+         SELECT '{id}', id, 'github', '{id}', created_at, updated_at FROM users WHERE id = '{}'",
+        owner.id
+    );
+    execute(server, &sql).await;
+    id.to_owned()
 }
 
 /// Stores a setup link with this secret.
@@ -622,7 +634,7 @@ async fn assert_examples_succeed<'a>(
             continue;
         }
         tried.insert(operation.id);
-        let server = backend.start().await;
+        let server = backend.start_with_github().await;
         let mut caller = server.anonymous.clone();
         let mut owner = None;
         if operation.id == "set_up" {
@@ -648,6 +660,9 @@ async fn assert_examples_succeed<'a>(
                 _ => {}
             }
             caller = ada.browser.clone();
+            if let Some(account) = example.get("accountId").and_then(Value::as_str) {
+                add_account(&server, &ada, account).await;
+            }
             // With a second admin, the operations that delete or demote the caller succeed.
             server.sign_up_admin("colleague").await;
             if let Some(secret) = example.get("token").and_then(Value::as_str) {

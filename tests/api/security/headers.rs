@@ -18,6 +18,7 @@ pub const PAGES: [&str; 18] = [
     "/verify-email",
     "/delete-account",
     "/magic-link",
+    "/sign-in-error",
     "/setup",
     "/dashboard",
     "/settings",

@@ -5,12 +5,13 @@ use std::{fs, path::Path};
 const DOCS: &str = include_str!("../../../docs/security.md");
 
 /// The number of rules in each section.
-const SECTIONS: [(char, usize); 13] = [
+const SECTIONS: [(char, usize); 14] = [
     ('A', 22),
     ('B', 20),
     ('T', 8),
     ('N', 1),
     ('P', 8),
+    ('O', 5),
     ('C', 7),
     ('D', 14),
     ('E', 6),

@@ -10,7 +10,7 @@ const NAMES: [&str; 4] = ["AUTHORIZATION", "COOKIE", "SessionExt", "actix_sessio
 const TEXTS: [&str; 4] = ["\"authorization\"", "\"cookie\"", ".cookie(", ".cookies("];
 
 /// Files that use such a name without reading a credential.
-const OTHERS: [(&str, &str); 9] = [
+const OTHERS: [(&str, &str); 12] = [
     // They set the cookie of a sign-in that waits for the second factor, of a trusted device, or of a passkey ceremony,
     // which are no credentials by themselves; the gate reads them.
     ("src/api/auth/magic_link.rs", ".cookie("),
@@ -19,8 +19,13 @@ const OTHERS: [(&str, &str); 9] = [
     ("src/api/auth/second_factor.rs", ".cookie("),
     ("src/api/auth/sign_in.rs", ".cookie("),
     ("src/api/auth/two_factor/attempt.rs", ".cookie("),
+    // They set the cookies of a sign-in at a provider, which are no credentials either.
+    ("src/api/auth/social/sign_in.rs", ".cookie("),
+    ("src/api/auth/social/start.rs", ".cookie("),
     // Its warnings are left out of the log.
     ("src/cli/log.rs", "actix_session"),
+    // It sends GitHub's own token to GitHub.
+    ("src/providers/github.rs", "AUTHORIZATION"),
     // The name of a security scheme in the document.
     ("src/openapi.rs", "COOKIE"),
     ("src/openapi.rs", "\"cookie\""),

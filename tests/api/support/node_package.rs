@@ -1,6 +1,9 @@
 //! Node.js programs, with their packages from npm.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -20,9 +23,15 @@ impl Package {
     /// Runs one of its scripts, which are tests, with these settings as JSON in its environment. Its
     /// dependencies are installed first, once for all.
     pub async fn run(&self, script: &str, settings: &[(&str, &Value)]) {
+        self.install().await;
+        self.npm(&["run", script], settings).await;
+    }
+
+    /// Installs its dependencies, once for all tests, and returns its folder.
+    pub async fn install(&self) -> PathBuf {
         let install = || self.npm(&["ci", "--no-audit", "--no-fund"], &[]);
         self.installed.get_or_init(install).await;
-        self.npm(&["run", script], settings).await;
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder)
     }
 
     async fn npm(&self, arguments: &[&str], settings: &[(&str, &Value)]) {

@@ -64,6 +64,10 @@ pub enum Action {
     PasskeyRemoved,
     /// A passkey was rejected because its signature counter had not grown: there may be a copy of its authenticator.
     PasskeyRejected,
+    /// An account at an identity provider was linked to a user.
+    ProviderLinked,
+    /// A user removed a sign-in method.
+    ProviderUnlinked,
     /// The operator ended a user's wait after failed sign-ins.
     LoginUnlocked,
     /// All sessions of a user, or of all users, were revoked.

@@ -28,6 +28,10 @@ pub enum Method {
     /// A passkey, whose authenticator verified the user, by a PIN or a fingerprint for instance. It stands for both
     /// factors: the authenticator, and what it verified.
     VerifiedPasskey,
+    /// An account at an identity provider.
+    Provider,
+    /// A second factor that the provider asked for.
+    ProviderSecondFactor,
 }
 
 impl Method {
@@ -46,6 +50,8 @@ impl Method {
             // The possession of a key and the presence of a user. That the key is in hardware (hwk) or in software (swk)
             // would only be known from an attestation, which is not requested.
             Self::Passkey | Self::VerifiedPasskey => &["pop", "user"],
+            // How the provider authenticated is its own matter, and it may have been long ago.
+            Self::Provider | Self::ProviderSecondFactor => &[],
         }
     }
 }
@@ -104,6 +110,7 @@ impl Methods {
         self.contains(Method::Totp)
             || self.contains(Method::RecoveryCode)
             || self.contains(Method::VerifiedPasskey)
+            || self.contains(Method::ProviderSecondFactor)
     }
 }
 
@@ -176,5 +183,12 @@ mod tests {
         ] {
             assert_eq!(Methods::from(names).references(), references, "{names}");
         }
+    }
+
+    #[test]
+    fn provider_has_no_reference_and_its_second_factor_is_multi_factor() {
+        assert_eq!(Methods::from("provider").references(), [""; 0]);
+        assert_eq!(Methods::from("provider totp").references(), ["otp", "mfa"]);
+        assert_eq!(Methods::from("provider provider-second-factor").references(), ["mfa"]);
     }
 }

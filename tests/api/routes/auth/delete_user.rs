@@ -354,6 +354,8 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
         "suspensions (user_id, email) SELECT DISTINCT user_id, 'ada@example.com'",
         "known_clients (user_id, program, network, last_used_at)
          SELECT user_id, id, '192.0.2.7', created_at",
+        "provider_flows (state_hash, provider_id, user_id, session_id, expires_at)
+         SELECT secret_hash, 'company', user_id, id, expires_at",
     ] {
         let sql = format!("INSERT INTO {rows} FROM sessions WHERE user_id = '{}'", ada.id);
         execute(&server, &sql).await;
@@ -378,6 +380,7 @@ async fn delete_user_removes_every_row_job_link_and_credential(backend: Backend)
         "passkey_handles",
         "passkeys",
         "projects",
+        "provider_flows",
         "recovery_codes",
         "sessions",
         "sign_in_challenges",

@@ -22,7 +22,9 @@ async fn postgresql_statements_read_no_more_rows_when_the_tables_grow() {
         add_rows(&client, from..to).await;
         from = to;
         let before = log(&client).await.len();
-        let server = Server::on(url, TempDir::new().unwrap(), &[]).await;
+        let folder = TempDir::new().unwrap();
+        let providers = file_with_github(folder.path());
+        let server = Server::on(url, folder, &["--providers-file", &providers]).await;
         ask_for_everything(&server).await;
         server.stop().await;
         for (statement, rows) in explained(&log(&client).await[before..]) {

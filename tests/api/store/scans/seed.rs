@@ -41,7 +41,7 @@ const NOBODY: usize = 899_999_999_999;
 
 /// A tenth of all first names is Li and a tenth Wei, and the same holds for last names. There are 24 admins and
 /// 100 deactivated users at every size. One event in a hundred has another action and network than the others. One token in three is revoked, and one is expired or will be.
-const STATEMENTS: [&str; 28] = [
+const STATEMENTS: [&str; 30] = [
     "users (id, name, email, email_verified, role, deactivated_at, created_at, updated_at, search_indexed) SELECT IDS, CASE i % 10 WHEN 0 THEN 'Li' WHEN 1 THEN 'Wei' ELSE 'Ada' END || ' ' || CASE (i / 10) % 10 WHEN 0 THEN 'Wei' WHEN 1 THEN 'Li' ELSE 'Hopper' END || ' ' || i, 'user' || i || '@example.com', TRUE, CASE WHEN i % 100 = 0 AND i < 2400 THEN 'admin' ELSE 'user' END, CASE WHEN i % 97 = 1 AND i < 9700 THEN NOW END, NOW - DAY, NOW - DAY, TRUE FROM n",
     "user_words (word, user_id) SELECT CASE i % 10 WHEN 0 THEN 'li' WHEN 1 THEN 'wei' ELSE 'ada' END, IDS FROM n",
     "user_words (word, user_id) SELECT CASE (i / 10) % 10 WHEN 0 THEN 'wei' WHEN 1 THEN 'li' ELSE 'hopper' END, IDS FROM n WHERE i % 10 > 1 OR (i / 10) % 10 > 1",
@@ -69,5 +69,7 @@ const STATEMENTS: [&str; 28] = [
     "passkey_handles (user_id, handle) SELECT IDS, HASH_OF_TOKEN FROM n",
     "passkeys (id, user_id, name, credential_id, public_key, counter, transports, backup_eligible, backed_up, aaguid, created_at) SELECT IDS, IDS, 'x', HASH_OF_SESSION, HASH_OF_TOKEN, 0, '', TRUE, TRUE, 'x', NOW FROM n",
     "passkey_ceremonies (secret_hash, purpose, user_id, state, expires_at) SELECT HASH_OF_SESSION, 'registration', IDS, HASH_OF_TOKEN, NOW + DAY FROM n",
+    "provider_flows (state_hash, provider_id, user_id, expires_at) SELECT HASH_OF_SESSION, 'company', IDS, NOW + DAY FROM n",
+    "used_id_tokens (token_hash, expires_at) SELECT HASH_OF_SESSION, NOW + DAY FROM n",
     "sign_up_links (secret_hash, email, name, job_id, expires_at) SELECT HASH_OF_LINK, 'new' || i || '@example.com', 'Ada', IDS, NOW + DAY FROM n",
 ];

@@ -60,7 +60,9 @@ fn add_rows(file: &std::path::Path, numbers: std::ops::Range<usize>) {
 /// Returns the distinct statements that a server executes for all requests. The server is stopped afterwards.
 async fn statements_of(url: &str) -> Vec<String> {
     let statements = record(url);
-    let server = Server::on(url, TempDir::new().unwrap(), &[]).await;
+    let folder = TempDir::new().unwrap();
+    let providers = file_with_github(folder.path());
+    let server = Server::on(url, folder, &["--providers-file", &providers]).await;
     statements.lock().unwrap().clear();
     ask_for_everything(&server).await;
     server.stop().await;

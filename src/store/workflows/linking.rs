@@ -1,0 +1,114 @@
+//! Links accounts at identity providers to users, and unlinks them.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::json;
+
+use crate::{
+    store::{
+        Error, Store,
+        schema::{accounts, jobs},
+        tables::{
+            accounts::{NewAccount, PASSWORD, link_tx},
+            activity::{Action, Client, Event, record_tx},
+            jobs::NewJob,
+            locks::lock_user_tx,
+        },
+        transaction,
+        workflows::sign_in_methods::count_sign_in_methods_tx,
+    },
+    time::Timestamp,
+};
+
+/// The outcome of linking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// The account is the user's.
+    Done,
+    /// It is another user's.
+    OfAnotherUser,
+    /// The user was deactivated or deleted in the meantime.
+    UserGone,
+}
+
+/// Links an account to the user of a session, and sends them a mail. The account's email does not matter: the user has
+/// shown, in one browser, to be both.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn link(
+    store: &Store,
+    account: NewAccount,
+    mail: NewJob,
+    client: Client,
+    now: Timestamp,
+) -> Result<Linked, Error> {
+    transaction!(store, |conn| {
+        let user = lock_user_tx!(conn, &account.user_id);
+        let Some(user) = user.filter(|user| user.is_active()) else {
+            return Ok(Linked::UserGone);
+        };
+        let is_new = match link_tx!(conn, &account) {
+            (owner, _) if owner != user.id => return Ok(Linked::OfAnotherUser),
+            (_, is_new) => is_new,
+        };
+        if is_new {
+            let event = Event::of_user(&user.id, Action::ProviderLinked, &client, now)
+                .with_detail(json!({ "provider": account.provider_id }));
+            record_tx!(conn, &event);
+            diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
+        }
+        Ok(Linked::Done)
+    })
+}
+
+/// The outcome of unlinking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlinked {
+    /// The account is unlinked.
+    Done,
+    /// The user has no such account.
+    NotFound,
+    /// It is the last with which the user can sign in.
+    Last,
+}
+
+/// Removes one of a user's sign-in methods, and sends them a mail. The last one stays, unless the user can always sign in
+/// with a mailed link; a password counts only where passwords are accepted.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn unlink(
+    store: &Store,
+    (user_id, account_id): (String, String),
+    (passwords, mailed_links): (bool, bool),
+    mail: NewJob,
+    client: Client,
+    now: Timestamp,
+) -> Result<Unlinked, Error> {
+    transaction!(store, |conn| {
+        if lock_user_tx!(conn, &user_id).is_none() {
+            return Ok(Unlinked::NotFound);
+        }
+        let methods: Vec<(String, String)> = accounts::table
+            .filter(accounts::user_id.eq(&user_id))
+            .select((accounts::id, accounts::provider_id))
+            .load(conn)
+            .await?;
+        let Some((id, provider)) = methods.iter().find(|(id, _)| *id == account_id) else {
+            return Ok(Unlinked::NotFound);
+        };
+        let is_useless = |other: &&(String, String)| other.0 != *id && other.1 == PASSWORD;
+        let useless = if passwords { 0 } else { methods.iter().filter(is_useless).count() };
+        let all = count_sign_in_methods_tx!(conn, &user_id);
+        if !mailed_links && all - i64::try_from(useless).unwrap_or_default() <= 1 {
+            return Ok(Unlinked::Last);
+        }
+        diesel::delete(accounts::table.find(id)).execute(conn).await?;
+        let event = Event::of_user(&user_id, Action::ProviderUnlinked, &client, now)
+            .with_detail(json!({ "provider": provider }));
+        record_tx!(conn, &event);
+        diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
+        Ok(Unlinked::Done)
+    })
+}
