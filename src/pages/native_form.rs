@@ -101,6 +101,14 @@ struct ContinuePage<'a> {
     url: &'a str,
 }
 
+/// Leads to an identity provider. Not a redirect: after a form, browsers apply `form-action` of the pages' policy to it.
+#[derive(Template)]
+#[template(path = "pages/elsewhere.html")]
+struct Elsewhere<'a> {
+    frame: Frame,
+    url: &'a str,
+}
+
 /// The fields of a form that are not for the API.
 #[derive(Debug, Default)]
 struct Instructions {
@@ -227,8 +235,11 @@ fn respond(
     }
     // Setting up the second factor answers with codes that the page of the settings asks for later.
     if codes.is_empty() || answer.get("totpURI").is_some() {
-        if let Some(url) = answer["url"].as_str().filter(|url| trusted_callback(url, &state.site)) {
-            return Ok(see_other(&absolute(url, &state.site)));
+        if let Some(url) = answer["url"].as_str().filter(|url| !url.is_empty()) {
+            if trusted_callback(url, &state.site) {
+                return Ok(see_other(&absolute(url, &state.site)));
+            }
+            return html(&Elsewhere { frame: Frame::of(state, None, "login"), url });
         }
         // A redirect to a provider would be no page of this site, which the Content-Security-Policy forbids a form.
         if answer["redirect"] == true
