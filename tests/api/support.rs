@@ -54,7 +54,7 @@ pub use declared_responses::{problems, resolve};
 pub use node_package::Package;
 pub use openid_provider::{OpenIdProvider, file_with_github};
 pub use outage_probe::{OutageProbe, assert_unavailable, within_timeout};
-pub use outbox::Email;
+pub use outbox::{Email, NEW_TOKEN};
 pub use pagination::{BAD_PAGES, each, pages};
 pub use passkey::{
     BEGIN_PASSKEY, BEGIN_REGISTRATION, FINISH_PASSKEY, FINISH_REGISTRATION, Passkey,
