@@ -669,11 +669,15 @@ async fn assert_examples_succeed<'a>(
                 // A message that is sent later contains a newer link, which supersedes this one.
                 server.wait_for_jobs().await;
                 let purpose = match operation.id {
-                    "confirm_email" => Purpose::VerifyEmail,
-                    "use_magic_link" => Purpose::SignIn,
-                    _ => Purpose::SetPassword,
+                    "confirm_email" => Some(Purpose::VerifyEmail),
+                    "use_magic_link" => Some(Purpose::SignIn),
+                    "suspend_access" => None,
+                    _ => Some(Purpose::SetPassword),
                 };
-                add_link(&server, purpose, &ada, secret).await;
+                match purpose {
+                    Some(purpose) => add_link(&server, purpose, &ada, secret).await,
+                    None => server.add_suspension_link(&ada, secret).await,
+                }
             }
             owner = Some(ada);
         }
