@@ -32,6 +32,7 @@ impl Sentence {
 }
 
 /// Returns the sentence of an action, and takes what it tells from the details.
+#[expect(clippy::too_many_lines, reason = "one match for all actions")]
 pub(super) fn sentence(
     action: Action,
     detail: &mut Detail,
