@@ -10,7 +10,7 @@ const ID: &str = "019ab000-0000-7000-8000-000000000000";
 const HTML: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
 /// Every page.
-pub const PAGES: [&str; 18] = [
+pub const PAGES: [&str; 19] = [
     "/login",
     "/signup",
     "/forgot-password",
