@@ -40,7 +40,7 @@ struct User {
 }
 
 #[derive(Deserialize)]
-struct Email {
+struct Mailbox {
     email: String,
     primary: bool,
     verified: bool,
@@ -109,7 +109,7 @@ impl GitHub {
             return Err(ProviderError::InvalidCode(tokens.error.unwrap_or_default()));
         };
         let user: User = self.read(http, "/user", &token).await?;
-        let emails: Vec<Email> = self.read(http, "/user/emails", &token).await?;
+        let emails: Vec<Mailbox> = self.read(http, "/user/emails", &token).await?;
         let email = emails.into_iter().find(|email| email.primary && email.verified);
         Ok(Identity {
             subject: user.id.to_string(),

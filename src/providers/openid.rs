@@ -75,14 +75,12 @@ impl OpenId {
         http: &HttpClient,
         issuer: Option<&str>,
     ) -> Result<bool, ProviderError> {
-        match issuer {
-            Some(issuer) => Ok(issuer == self.discovery.issuer.as_str()),
-            None => {
-                let metadata = self.discovery.metadata(http).await?;
-                let support = metadata.additional_metadata();
-                Ok(!support.authorization_response_iss_parameter_supported)
-            }
+        if let Some(issuer) = issuer {
+            return Ok(issuer == self.discovery.issuer.as_str());
         }
+        let metadata = self.discovery.metadata(http).await?;
+        let support = metadata.additional_metadata();
+        Ok(!support.authorization_response_iss_parameter_supported)
     }
 
     pub(super) async fn authorization_url(

@@ -13,6 +13,7 @@ use crate::{
             activity::{Action, Client, Event, record_tx},
             jobs::NewJob,
             locks::lock_user_tx,
+            users::User,
         },
         transaction,
         workflows::sign_in_methods::count_sign_in_methods_tx,
@@ -45,7 +46,7 @@ pub async fn link(
 ) -> Result<Linked, Error> {
     transaction!(store, |conn| {
         let user = lock_user_tx!(conn, &account.user_id);
-        let Some(user) = user.filter(|user| user.is_active()) else {
+        let Some(user) = user.filter(User::is_active) else {
             return Ok(Linked::UserGone);
         };
         let is_new = match link_tx!(conn, &account) {

@@ -7,7 +7,7 @@ use url::Url;
 use super::{Server, log_secret_scan::add_secrets};
 
 /// The subject of the notice of a new token.
-const NEW_TOKEN: &str = "New API token for Portcullis";
+pub const NEW_TOKEN: &str = "New API token for Portcullis";
 
 /// A mail, parsed.
 #[derive(Debug, Clone)]

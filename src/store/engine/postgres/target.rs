@@ -121,17 +121,18 @@ impl Target {
 
     async fn open(&self) -> ConnectionResult<AsyncPgConnection> {
         if let Some(tls) = self.tls.clone() {
-            let (client, driver) = self.config.connect(tls).await.map_err(bad)?;
+            let (client, driver) = self.config.connect(tls).await.map_err(|error| bad(&error))?;
             with_clean_session(client, driver).await
         } else {
-            let (client, driver) = self.config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
+            let (client, driver) =
+                self.config.connect(tokio_postgres::NoTls).await.map_err(|error| bad(&error))?;
             with_clean_session(client, driver).await
         }
     }
 }
 
-fn bad(error: tokio_postgres::Error) -> ConnectionError {
-    ConnectionError::BadConnection(describe(&error))
+fn bad(error: &tokio_postgres::Error) -> ConnectionError {
+    ConnectionError::BadConnection(describe(error))
 }
 
 /// Resets the session of a connection, and only then hands the connection to diesel, which prepares statements at once:
@@ -145,9 +146,9 @@ where
 {
     let settings = format!("{RESET}; {DURABLE}");
     tokio::select! {
-        set = client.batch_execute(&settings) => set.map_err(bad)?,
+        set = client.batch_execute(&settings) => set.map_err(|error| bad(&error))?,
         ended = &mut driver => {
-            ended.map_err(bad)?;
+            ended.map_err(|error| bad(&error))?;
             return Err(ConnectionError::BadConnection("PostgreSQL closed the connection".to_owned()));
         }
     }

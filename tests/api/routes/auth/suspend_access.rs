@@ -33,7 +33,7 @@ async fn owner_suspends_all_access_by_the_link_of_a_notice_and_restores_it_by_a_
     let ada = server.sign_up("ada").await;
     let script = ada.token(&["read", "write"]).await;
     let mail = notice(&server, &ada.email).await;
-    assert_eq!(mail.subject, "New API token for Portcullis");
+    assert_eq!(mail.subject, NEW_TOKEN);
     let link = mail.link();
     assert_eq!((link.path(), link.query()), ("/suspend-access", None));
     server.anonymous.get("/suspend-access").await.expect(200);

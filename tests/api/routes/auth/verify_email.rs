@@ -279,7 +279,7 @@ async fn verification_link_opens_a_page_which_verifies_nothing_by_itself(backend
     for path in ["/verify-email", &format!("/verify-email?token={secret}")] {
         let reply = server.anonymous.navigate(path).await;
         assert_eq!(reply.status, 200);
-        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(reply.header("referrer-policy"), Some("same-origin"));
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         assert_eq!(reply.header("set-cookie"), None);
     }
