@@ -101,7 +101,9 @@ async fn pgbouncer_in_session_mode_works_for_servers_and_commands(#[case] mode: 
 
 /// Leaves prepared statements in every session of the pool, with the names that a new process chooses.
 async fn leave_statements(url: &str) {
-    let all: String = (0..300).map(|number| format!("PREPARE s{number} AS SELECT 1;")).collect();
+    let all: Vec<String> =
+        (0..300).map(|number| format!("PREPARE s{number} AS SELECT 1;")).collect();
+    let all = all.concat();
     let mut others = Vec::new();
     for _ in 0..10 {
         let (other, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
