@@ -472,13 +472,13 @@ for (const field of all('[data-same-as]')) {
 for (const form of all('[data-needs]')) {
   const { needs } = form.dataset
   const given = new URLSearchParams(location.hash.slice(1)).get(needs) ?? new URLSearchParams(location.search).get(needs)
+  $(`[data-without="${needs}"]`).hidden = Boolean(given)
   if (given) {
     // Removed from the URL, so that it is neither read over a shoulder nor kept in the history.
     form.elements.namedItem(needs).value = given
     history.replaceState(null, '', location.pathname)
   } else {
     form.hidden = true
-    $(`[data-without="${needs}"]`).hidden = false
   }
 }
 
