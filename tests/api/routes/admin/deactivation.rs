@@ -211,7 +211,7 @@ async fn deactivated_user_is_anonymous_with_every_credential_until_reactivated(b
         for (callers, code) in [(&cookies, "UNAUTHORIZED"), (&scripts, "token_invalid")] {
             for caller in callers {
                 let reply = ask(caller).await;
-                assert_eq!(reply.header("set-cookie"), None, "{}", operation.id);
+                assert_eq!(reply.set_cookie("portcullis"), None, "{}", operation.id);
                 if anonymous.status == 401 && anonymous.json()["code"] == "UNAUTHORIZED" {
                     reply.assert_problem(401, code);
                 } else {

@@ -301,7 +301,11 @@ async fn verification_page_continues_only_to_own_or_trusted_origins(backend: Bac
         assert_eq!(query, [("callbackURL".to_owned(), callback.to_owned())]);
         let path = format!("/verify-email?{}", link.query().unwrap());
         let page = server.anonymous.navigate(&path).await;
-        assert!(page.text.contains(&format!("data-then=\"{callback}\"")), "{}", page.text);
+        assert!(
+            page.text.contains(&format!("name=\"_then\" value=\"{callback}\"")),
+            "{}",
+            page.text
+        );
     }
     for callback in ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/%5Cevil"] {
         for path in ["/verify-email", "/delete-account"] {

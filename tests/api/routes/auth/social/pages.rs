@@ -60,7 +60,7 @@ async fn second_step_goes_on_to_a_trusted_callback_only() {
         ("https://evil.example/", "/dashboard"),
     ] {
         let text = caller.navigate(&format!("/two-factor?callbackURL={callback}")).await.text;
-        assert!(text.contains(&format!("data-then=\"{then}\"")), "{callback}");
+        assert!(text.contains(&format!("name=\"_then\" value=\"{then}\"")), "{callback}");
     }
 }
 
