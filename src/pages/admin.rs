@@ -17,6 +17,7 @@ use self::user_field::UserField;
 use super::{
     device::{Device, devices},
     frame::{Frame, html},
+    providers::{SignInMethod, methods},
     query::{Choice, FilterQuery, List, Pager},
     tokens::{Token, shown},
 };
@@ -33,6 +34,7 @@ use crate::{
         accounts, api_tokens,
         jobs::{self, JobRow},
         page::{Page, Window},
+        passkeys::{self, PasskeyRow},
         sessions,
         users::{self, Role, User},
     },
@@ -135,6 +137,8 @@ struct OneUser {
     stops: Stops,
     /// The emails that are useful to the user: the value and the label of each.
     mails: Vec<(&'static str, &'static str)>,
+    methods: Vec<SignInMethod>,
+    passkeys: Vec<PasskeyRow>,
     sessions: Page<Device>,
     pager: Pager,
     tokens: Page<Token, api_tokens::Cursor>,
@@ -161,6 +165,8 @@ pub(super) async fn user(
     let working = own_tokens(Some(api_tokens::State::Active));
     let working = api_tokens::list(store, working, Window::first(COUNTED), now).await?;
     let has_password = accounts::of_user(store, user.id.clone()).await?.is_some();
+    let accounts = accounts::list(store, user.id.clone()).await?;
+    let passkeys = passkeys::list(store, user.id.clone()).await?;
     let pager = list.pager(&window, &sessions);
     html(&OneUser {
         frame: frame(&state, &admin),
@@ -171,6 +177,8 @@ pub(super) async fn user(
             tokens: counted(&working, "API token", "scripts that use them are refused"),
         },
         mails: mails(&user, has_password),
+        methods: methods(&state, accounts),
+        passkeys,
         user,
         sessions: devices(sessions, &own.id),
         pager,

@@ -28,7 +28,7 @@ fn read(path: &str) -> (PathBuf, String) {
 
 /// Asserts that a file has this text. Where `UPDATE_DOCS` is set, as by `just reference`, the file is written
 /// instead.
-fn is_written(path: &str, expected: &str) {
+pub fn is_written(path: &str, expected: &str) {
     let (file, text) = read(path);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(file, expected).unwrap();

@@ -1,10 +1,12 @@
 //! Identity providers, with a real one: sign-in by redirect and by ID token, linking, and how attacks on them are
 //! rejected.
 
+mod every_method;
 mod faults;
 mod id_tokens;
 mod linking;
 mod pages;
+mod pre_registration;
 mod sign_in;
 mod takeover;
 

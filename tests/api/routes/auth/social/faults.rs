@@ -105,7 +105,7 @@ async fn code_that_the_provider_rejects_is_reported() {
 }
 
 #[tokio::test]
-async fn invalid_id_token_signs_nobody_in() {
+async fn invalid_id_token_signs_no_user_in() {
     let site = Site::start(Backend::Sqlite).await;
     for claims in [
         json!({ "wrongKey": true }),
