@@ -212,7 +212,10 @@ async fn each_is_written_to_once(homes: &[TempDir], emails: &[String]) {
     loop {
         let mut mails = BTreeMap::<String, usize>::new();
         for home in homes {
-            for mail in letters(&home.path().join("data/outbox")) {
+            let mut letters = letters(&home.path().join("data/outbox"));
+            // One user creates a token on each server.
+            letters.retain(|mail| mail.subject != NEW_TOKEN);
+            for mail in letters {
                 *mails.entry(mail.to).or_default() += 1;
             }
         }
