@@ -291,6 +291,8 @@ async function confirmed(form) {
 
 async function enteredPassword() {
   const dialog = $('#fresh')
+  const here = location.pathname + location.search
+  $('[data-again]', dialog).href = `/login?why=fresh&next=${encodeURIComponent(here)}`
   const form = $('form', dialog)
   form.reset()
   clear(form)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browser } from './support/browser.mjs'
-import { visit } from './support/chromium.mjs'
+import { landsOn, visit } from './support/chromium.mjs'
 import { enter, part, press, pressAndConfirm, says } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
 import { OTHER_PASSWORD, uniqueEmail, newUser } from './support/people.mjs'
@@ -37,4 +37,14 @@ test('confirmed admin action with a stale session asks for the password and then
   await press(asks(page), 'Go on')
   await says(page, 'Ada is deactivated.')
   assert.ok(await part(page, 'Access').getByRole('button', { name: 'Reactivate' }).isVisible())
+})
+
+test('dialog that asks for the password leads to another sign-in, and from there back', async () => {
+  const page = await visit(browser, stale, '/settings', { cookie: stale.sleeper })
+  await enter(page, { 'New email': uniqueEmail() })
+  await press(page, 'Change email')
+  await asks(page).getByRole('link', { name: 'Sign in again another way' }).click()
+  await landsOn(page, '/login')
+  await page.getByText('Sign in again to make this change.').waitFor()
+  assert.equal(new URL(page.url()).searchParams.get('next'), '/settings')
 })

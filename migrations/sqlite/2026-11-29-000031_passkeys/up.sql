@@ -34,7 +34,7 @@ CREATE TABLE passkey_ceremonies (
     state BLOB NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX passkey_ceremonies_by_user ON passkey_ceremonies (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX passkey_ceremonies_by_user ON passkey_ceremonies (user_id);
 CREATE INDEX passkey_ceremonies_by_expiry ON passkey_ceremonies (expires_at);
 
 INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('2026-11-29-000031_passkeys', '0.3.0');

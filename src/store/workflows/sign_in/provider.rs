@@ -144,12 +144,12 @@ pub async fn sign_in_with_provider(
         let Some(user) = lock_user_tx!(conn, &id) else {
             return Ok(Err(ProviderRejected::NotLinked));
         };
+        if !is_new && !provided.verified {
+            return Ok(Err(ProviderRejected::NotLinked));
+        }
         if !user.is_active() {
             let outcome = conn.sign_in(user, methods, &request, policy, now).await?;
             return Ok(Ok(ProviderFollowed { outcome, is_new }));
-        }
-        if !is_new && !provided.verified {
-            return Ok(Err(ProviderRejected::NotLinked));
         }
         let user = if is_new { user } else { conn.prove_email(user, &request.client, now).await? };
         let account = NewAccount::at_provider(&user.id, &provider, &subject, now);

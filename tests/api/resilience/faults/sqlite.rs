@@ -200,7 +200,7 @@ impl SmallDisk {
     fn mount(at: &Path) -> Option<Self> {
         fs::create_dir(at).unwrap();
         let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", "size=1m", "portcullis-test"]).arg(at);
+        command.args(["-t", "tmpfs", "-o", "size=4m", "portcullis-test"]).arg(at);
         if command.output().is_ok_and(|output| output.status.success()) {
             return Some(Self(at.to_owned()));
         }
