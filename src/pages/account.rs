@@ -36,7 +36,7 @@ pub(super) struct LoginQuery {
 }
 
 /// Why the user is on the login page.
-#[derive(Clone, Copy, EnumString)]
+#[derive(Clone, Copy, PartialEq, Eq, EnumString)]
 #[strum(serialize_all = "lowercase")]
 enum Why {
     Ended,
@@ -110,7 +110,7 @@ pub(super) async fn login(
     ValidQuery(query): ValidQuery<LoginQuery>,
 ) -> Result<HttpResponse, Error> {
     let next = query.next(&state);
-    if session.is_some() {
+    if session.is_some() && query.why != Some(Why::Fresh) {
         return Ok(go_on(next));
     }
     let onward = query.onward(&state);
