@@ -81,7 +81,7 @@ pub enum ProviderRejected {
 /// otherwise as a new user.
 ///
 /// An account is linked to the user with its email only if both sides have verified that. If the provider verified it and
-/// this site never did, another person may have signed up with it: see [`EmailProof`].
+/// this site never did, another person may have signed up with it: see `EmailProof`.
 ///
 /// # Errors
 /// As every query: see [`Error`].
