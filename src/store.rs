@@ -50,7 +50,7 @@ pub use tables::{
 };
 pub use workflows::{
     account_deletion, email_change, first_admin, linking, operator_revocation, passkey_changes,
-    passwords, registration, retention, revocation_cleanup, sign_in, suspension,
+    passwords, registration, retention, revocation_cleanup, sign_in, sign_in_methods, suspension,
     two_factor_enrolment, user_administration,
 };
 

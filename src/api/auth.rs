@@ -34,9 +34,10 @@ use crate::{
     jobs::{Job, Mail, MailKind},
     secrets::SessionSecret,
     site::Site,
+    state::State,
     store::{
         activity::Client, jobs::NewJob, known_clients::KnownClient, sessions::Device,
-        sign_in::SignInRequest, users::User,
+        sign_in::SignInRequest, sign_in_methods::Usable, users::User,
     },
     time::Timestamp,
     user_agent,
@@ -73,6 +74,14 @@ pub(super) fn browser(
         known: known_client(&client),
         client,
         new_client_notice,
+    }
+}
+
+/// Returns which sign-in methods the settings make usable.
+fn usable_methods(state: &State) -> Usable {
+    Usable {
+        passwords: state.config.accounts.accepts_passwords(),
+        mailed_links: state.config.email.has_server(),
     }
 }
 

@@ -12,7 +12,7 @@ pub mod registration;
 pub mod retention;
 pub mod revocation_cleanup;
 pub mod sign_in;
-pub(in crate::store) mod sign_in_methods;
+pub mod sign_in_methods;
 pub mod suspension;
 pub mod two_factor_enrolment;
 pub mod user_administration;

@@ -9,14 +9,14 @@ use crate::{
         Error, Store,
         schema::{accounts, jobs},
         tables::{
-            accounts::{NewAccount, PASSWORD, link_tx},
+            accounts::{NewAccount, link_tx},
             activity::{Action, Client, Event, record_tx},
             jobs::NewJob,
             locks::lock_user_tx,
             users::User,
         },
         transaction,
-        workflows::sign_in_methods::count_sign_in_methods_tx,
+        workflows::sign_in_methods::{Usable, is_last_sign_in_method_tx},
     },
     time::Timestamp,
 };
@@ -82,7 +82,7 @@ pub enum Unlinked {
 pub async fn unlink(
     store: &Store,
     (user_id, account_id): (String, String),
-    (passwords, mailed_links): (bool, bool),
+    usable: Usable,
     mail: NewJob,
     client: Client,
     now: Timestamp,
@@ -91,21 +91,18 @@ pub async fn unlink(
         if lock_user_tx!(conn, &user_id).is_none() {
             return Ok(Unlinked::NotFound);
         }
-        let methods: Vec<(String, String)> = accounts::table
+        let provider: Option<String> = accounts::table
+            .find(&account_id)
             .filter(accounts::user_id.eq(&user_id))
-            .select((accounts::id, accounts::provider_id))
-            .load(conn)
-            .await?;
-        let Some((id, provider)) = methods.iter().find(|(id, _)| *id == account_id) else {
-            return Ok(Unlinked::NotFound);
-        };
-        let is_useless = |other: &&(String, String)| other.0 != *id && other.1 == PASSWORD;
-        let useless = if passwords { 0 } else { methods.iter().filter(is_useless).count() };
-        let all = count_sign_in_methods_tx!(conn, &user_id);
-        if !mailed_links && all - i64::try_from(useless).unwrap_or_default() <= 1 {
+            .select(accounts::provider_id)
+            .get_result(conn)
+            .await
+            .optional()?;
+        let Some(provider) = provider else { return Ok(Unlinked::NotFound) };
+        if is_last_sign_in_method_tx!(conn, &user_id, &account_id, usable) {
             return Ok(Unlinked::Last);
         }
-        diesel::delete(accounts::table.find(id)).execute(conn).await?;
+        diesel::delete(accounts::table.find(&account_id)).execute(conn).await?;
         let event = Event::of_user(&user_id, Action::ProviderUnlinked, &client, now)
             .with_detail(json!({ "provider": provider }));
         record_tx!(conn, &event);

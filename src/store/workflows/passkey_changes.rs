@@ -15,7 +15,7 @@ use crate::store::{
         users::User,
     },
     transaction,
-    workflows::sign_in_methods::count_sign_in_methods_tx,
+    workflows::sign_in_methods::{Usable, is_last_sign_in_method_tx},
 };
 
 /// Why a passkey was not added.
@@ -72,8 +72,7 @@ pub async fn add(
     })
 }
 
-/// Removes a user's passkey, unless it is the last sign-in method. `mailed_links` says whether the user can always sign
-/// in with a mailed link.
+/// Removes a user's passkey, unless it is the last sign-in method.
 ///
 /// # Errors
 /// As every query: see [`Error`].
@@ -81,7 +80,7 @@ pub async fn remove(
     store: &Store,
     user_id: String,
     id: String,
-    mailed_links: bool,
+    usable: Usable,
     notice: NewJob,
     event: Event,
 ) -> Result<Result<(), NotRemoved>, Error> {
@@ -98,7 +97,7 @@ pub async fn remove(
             .await
             .optional()?;
         let Some(passkey) = passkey else { return Ok(Err(NotRemoved::NotFound)) };
-        if !mailed_links && count_sign_in_methods_tx!(conn, &user.id) <= 1 {
+        if is_last_sign_in_method_tx!(conn, &user.id, &id, usable) {
             return Ok(Err(NotRemoved::LastMethod));
         }
         diesel::delete(passkeys::table.find(&id)).execute(conn).await?;

@@ -1,17 +1,40 @@
-//! How many ways a user has to sign in: the last one must not be removed.
+//! Whether a sign-in method may be removed: the last one must stay.
 
-/// Within a transaction that has locked the user: counts the password, the accounts at providers and the passkeys. Magic
-/// links are not counted: only the settings say whether they can be relied on.
-macro_rules! count_sign_in_methods_tx {
-    ($conn:ident, $user_id:expr) => {{
-        use $crate::store::schema::{accounts, passkeys};
-        let user_id: &str = $user_id;
-        let accounts: i64 =
-            accounts::table.filter(accounts::user_id.eq(user_id)).count().get_result($conn).await?;
-        let passkeys: i64 =
-            passkeys::table.filter(passkeys::user_id.eq(user_id)).count().get_result($conn).await?;
-        accounts + passkeys
+/// What the settings say of sign-in methods.
+#[derive(Debug, Clone, Copy)]
+pub struct Usable {
+    /// Whether passwords are accepted.
+    pub passwords: bool,
+    /// Whether users can always sign in with a mailed link.
+    pub mailed_links: bool,
+}
+
+/// Within a transaction that has locked the user: whether the account or the passkey with this id is the last
+/// with which the user can sign in.
+macro_rules! is_last_sign_in_method_tx {
+    ($conn:ident, $user_id:expr, $id:expr, $usable:expr) => {{
+        use $crate::store::{
+            schema::{accounts, passkeys},
+            tables::accounts::PASSWORD,
+            workflows::sign_in_methods::Usable,
+        };
+        let (user_id, id): (&str, &str) = ($user_id, $id);
+        let Usable { passwords, mailed_links } = $usable;
+        !mailed_links && {
+            let others = accounts::table
+                .filter(accounts::user_id.eq(user_id))
+                .filter(accounts::id.ne(id))
+                .select(accounts::provider_id);
+            let others: Vec<String> = others.load($conn).await?;
+            let passkeys: i64 = passkeys::table
+                .filter(passkeys::user_id.eq(user_id))
+                .filter(passkeys::id.ne(id))
+                .count()
+                .get_result($conn)
+                .await?;
+            passkeys == 0 && !others.iter().any(|provider| passwords || provider != PASSWORD)
+        }
     }};
 }
 
-pub(in crate::store) use count_sign_in_methods_tx;
+pub(in crate::store) use is_last_sign_in_method_tx;

@@ -12,7 +12,7 @@ use validator::Validate;
 use super::Passkey;
 use crate::{
     api::{
-        auth::{DONE, StatusResponse},
+        auth::{DONE, StatusResponse, usable_methods},
         client::client,
         json::ProtocolJson,
         tag,
@@ -117,16 +117,10 @@ pub async fn delete_passkey(
     let notice =
         Job::from(Mail::new(MailKind::PasskeyRemoved, &user.email)).row(Some(&user.id), now);
     let event = Event::of_user(&user.id, Action::PasskeyRemoved, &client(&request), now);
-    let mailed_links = state.config.email.has_server();
-    let removed = passkey_changes::remove(
-        &state.store,
-        user.id.clone(),
-        body.id,
-        mailed_links,
-        notice,
-        event,
-    )
-    .await?;
+    let usable = usable_methods(&state);
+    let removed =
+        passkey_changes::remove(&state.store, user.id.clone(), body.id, usable, notice, event)
+            .await?;
     removed.map_err(|reason| match reason {
         NotRemoved::NotFound => Code::PasskeyNotFound,
         NotRemoved::LastMethod => Code::LastSignInMethod,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{
-        auth::{DONE, StatusResponse},
+        auth::{DONE, StatusResponse, usable_methods},
         client::client,
         json::ProtocolJson,
         limited, tag,
@@ -141,7 +141,7 @@ pub async fn unlink_account(
         Job::from(Mail::new(MailKind::ProviderUnlinked, &user.email)).row(Some(&user.id), now);
     let method = (user.id.clone(), body.account_id);
     let client = client(&request);
-    let usable = (state.config.accounts.accepts_passwords(), state.config.email.has_server());
+    let usable = usable_methods(&state);
     match linking::unlink(&state.store, method, usable, mail, client, now).await? {
         Unlinked::Done => {
             state.job_added.notify_one();

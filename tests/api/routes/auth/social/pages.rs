@@ -91,4 +91,14 @@ async fn password_does_not_count_as_a_sign_in_method_where_passwords_are_off() {
     execute(&site.server, sql).await;
     let reply = ada.post(UNLINK, json!({ "accountId": id })).await;
     reply.assert_problem(400, "FAILED_TO_UNLINK_LAST_ACCOUNT");
+
+    // Nor for the removal of a passkey.
+    let user_id = ada.get(ME).await.expect(200)["user"]["id"].as_str().unwrap().to_owned();
+    let email = "ada@example.com".to_owned();
+    let ada = TestUser { id: user_id, email, browser: ada };
+    let passkey = ada.add(site.server.passkey()).await;
+    ada.browser.post(UNLINK, json!({ "accountId": id })).await.expect(200);
+    let remove = json!({ "id": passkey.id });
+    let reply = ada.browser.post("/api/auth/passkey/delete-passkey", remove).await;
+    reply.assert_problem(400, "FAILED_TO_UNLINK_LAST_ACCOUNT");
 }
