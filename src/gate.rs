@@ -35,6 +35,7 @@ mod rate_limit;
 mod rejected_token;
 mod rejection;
 pub mod second_factor_cookies;
+mod secret_cookies;
 mod session;
 
 use actix_web::{

@@ -1,15 +1,13 @@
 //! The cookies of sign-ins at identity providers that have begun, one for each, so that two tabs do not disturb each
 //! other. None is a credential: the gate does not read them.
 
-use actix_web::{
-    HttpRequest,
-    cookie::{Cookie, SameSite, time},
-};
+use actix_web::{HttpRequest, cookie::Cookie};
 
+use super::secret_cookies;
 use crate::{
-    config,
     secrets::{FlowSecret, FlowState},
     site::Site,
+    store::provider_flows::LIFETIME,
 };
 
 /// The names with and without https, to which a part of the state is added; see [`super::cookie::name`].
@@ -20,9 +18,6 @@ const PART: usize = 12;
 
 /// How many a browser keeps.
 const MOST: usize = 4;
-
-/// How long a cookie lasts: as long as its flow.
-const LIFETIME: time::Duration = time::Duration::minutes(10);
 
 /// Returns the secret of the flow with this state, if it began in this browser.
 #[must_use]
@@ -38,49 +33,34 @@ pub fn begin(site: &Site, request: &HttpRequest, secret: &FlowSecret) -> Vec<Coo
         |_| Vec::new(),
         |cookies| {
             let names = cookies.iter().map(Cookie::name);
-            names.filter(|name| name.starts_with(prefix(site))).map(ToOwned::to_owned).collect()
+            names
+                .filter(|name| name.starts_with(secret_cookies::name(site, NAMES)))
+                .map(ToOwned::to_owned)
+                .collect()
         },
     );
     let mut cookies = Vec::new();
     if others.len() >= MOST {
-        cookies.extend(others.into_iter().map(|name| build(site, name, "", None)));
+        cookies.extend(others.into_iter().map(|name| secret_cookies::build(site, name, "", None)));
     }
-    cookies.push(build(site, name(site, &secret.state()), secret.reveal(), Some(LIFETIME)));
+    cookies.push(secret_cookies::build(
+        site,
+        name(site, &secret.state()),
+        secret.reveal(),
+        Some(LIFETIME),
+    ));
     cookies
 }
 
 /// Creates the cookie that removes the one of a flow that has ended.
 #[must_use]
 pub fn end(site: &Site, state: &FlowState) -> Cookie<'static> {
-    build(site, name(site, state), "", None)
-}
-
-fn prefix(site: &Site) -> &'static str {
-    let [secure, plain] = NAMES;
-    if site.is_secure() { secure } else { plain }
+    secret_cookies::build(site, name(site, state), "", None)
 }
 
 /// A state that is no part of a cookie's name belongs to no flow.
 fn name(site: &Site, state: &FlowState) -> String {
     let part =
         state.reveal().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    format!("{}{}", prefix(site), part.take(PART).collect::<String>())
-}
-
-fn build(
-    site: &Site,
-    name: String,
-    value: &str,
-    lifetime: Option<time::Duration>,
-) -> Cookie<'static> {
-    Cookie::build(name, value.to_owned())
-        .path("/")
-        .secure(site.is_secure())
-        .http_only(true)
-        .same_site(match site.same_site {
-            config::SameSite::Lax => SameSite::Lax,
-            config::SameSite::None => SameSite::None,
-        })
-        .max_age(lifetime.unwrap_or(time::Duration::ZERO))
-        .finish()
+    format!("{}{}", secret_cookies::name(site, NAMES), part.take(PART).collect::<String>())
 }

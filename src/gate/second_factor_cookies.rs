@@ -3,13 +3,10 @@
 //!
 //! They need no signature: each holds a random secret, of which only the hash is looked up.
 
-use actix_web::{
-    HttpRequest,
-    cookie::{Cookie, SameSite, time},
-};
+use actix_web::{HttpRequest, cookie::Cookie};
 
+use super::secret_cookies::{self, name};
 use crate::{
-    config,
     error::{Code, Error},
     secrets::{CeremonySecret, ChallengeSecret, DeviceSecret},
     site::Site,
@@ -18,7 +15,7 @@ use crate::{
         sign_in::{Challenge, LIFETIME},
         trusted_devices::TRUSTED,
     },
-    time::{Span, Timestamp},
+    time::Span,
 };
 
 /// The names with and without https; see [`super::cookie::name`].
@@ -87,26 +84,6 @@ fn presented(site: &Site, request: &HttpRequest, names: [&str; 2]) -> Option<Str
     Some(request.cookie(name(site, names))?.value().to_owned())
 }
 
-fn name<'a>(site: &Site, [secure, plain]: [&'a str; 2]) -> &'a str {
-    if site.is_secure() { secure } else { plain }
-}
-
-fn build(
-    site: &Site,
-    names: [&'static str; 2],
-    value: &str,
-    lifetime: Option<Span>,
-) -> Cookie<'static> {
-    let zero = Timestamp::from_micros(0);
-    let micros = lifetime.map_or(0, |lifetime| (zero + lifetime).micros());
-    Cookie::build(name(site, names), value.to_owned())
-        .path("/")
-        .secure(site.is_secure())
-        .http_only(true)
-        .same_site(match site.same_site {
-            config::SameSite::Lax => SameSite::Lax,
-            config::SameSite::None => SameSite::None,
-        })
-        .max_age(time::Duration::microseconds(micros))
-        .finish()
+fn build(site: &Site, names: [&str; 2], value: &str, lifetime: Option<Span>) -> Cookie<'static> {
+    secret_cookies::build(site, name(site, names).to_owned(), value, lifetime)
 }

@@ -1,53 +1,16 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::hmac;
-use secrecy::{ExposeSecret, SecretString};
 
-use super::{FlowSecret, HashOf};
+use super::{FlowSecret, random::hashed_secret};
 
-/// The `state` of a sign-in at an identity provider (RFC 6749, 10.12).
-pub struct FlowState(SecretString);
-
-impl FlowState {
-    /// Wraps a state that a client presented.
-    #[must_use]
-    pub fn presented(text: String) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the hash for the store.
-    #[must_use]
-    pub fn hash(&self) -> HashOf<Self> {
-        HashOf::of(self.0.expose_secret().as_bytes())
-    }
-
-    /// Returns the state itself, for the URL of the provider.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        self.0.expose_secret()
-    }
+hashed_secret! {
+    /// The `state` of a sign-in at an identity provider (RFC 6749, 10.12).
+    FlowState
 }
 
-/// An ID token that a client presented.
-pub struct IdTokenText(SecretString);
-
-impl IdTokenText {
-    /// Wraps the text of a token.
-    #[must_use]
-    pub fn presented(text: String) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the hash for the store.
-    #[must_use]
-    pub fn hash(&self) -> HashOf<Self> {
-        HashOf::of(self.0.expose_secret().as_bytes())
-    }
-
-    /// Returns the token itself, for its validation.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        self.0.expose_secret()
-    }
+hashed_secret! {
+    /// An ID token that a client presented.
+    IdTokenText
 }
 
 /// What a sign-in at a provider has to keep secret is derived from the secret in the browser's cookie (HMAC-SHA-256), so

@@ -1,7 +1,5 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use secrecy::{ExposeSecret, SecretString};
-
-use super::HashOf;
+use secrecy::SecretString;
 
 /// Returns 32 bytes from a CSPRNG that is seeded by the system, as text that is safe in cookies and URLs.
 fn random_text() -> SecretString {
@@ -9,18 +7,13 @@ fn random_text() -> SecretString {
     BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
 }
 
-macro_rules! random_secret {
+/// A secret that a client presents, of which the store has only the hash.
+macro_rules! hashed_secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        pub struct $name(SecretString);
+        pub struct $name(secrecy::SecretString);
 
         impl $name {
-            /// Generates a new secret of 256 random bits.
-            #[must_use]
-            pub fn generate() -> Self {
-                Self(random_text())
-            }
-
             /// Wraps a secret that a client presented. Any text is accepted: a wrong one is simply not found.
             #[must_use]
             pub fn presented(text: String) -> Self {
@@ -29,14 +22,33 @@ macro_rules! random_secret {
 
             /// Returns the hash for the store.
             #[must_use]
-            pub fn hash(&self) -> HashOf<Self> {
-                HashOf::of(self.0.expose_secret().as_bytes())
+            pub fn hash(&self) -> $crate::secrets::HashOf<Self> {
+                $crate::secrets::HashOf::of(secrecy::ExposeSecret::expose_secret(&self.0).as_bytes())
             }
 
             /// Returns the secret itself, for the one place that hands it to its owner.
             #[must_use]
             pub fn reveal(&self) -> &str {
-                self.0.expose_secret()
+                secrecy::ExposeSecret::expose_secret(&self.0)
+            }
+        }
+    };
+}
+
+pub(super) use hashed_secret;
+
+macro_rules! random_secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        hashed_secret! {
+            $(#[$doc])*
+            $name
+        }
+
+        impl $name {
+            /// Generates a new secret of 256 random bits.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(random_text())
             }
         }
     };
