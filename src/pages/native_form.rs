@@ -152,12 +152,13 @@ pub async fn accept_native_forms<B: MessageBody + 'static>(
 
 /// Returns whether a browser submits a form itself. A script that sends a form to the API is told that it takes JSON.
 fn is_native_form(request: &ServiceRequest) -> bool {
-    let has_pages =
-        State::of(request.request()).is_ok_and(|state| state.config.site.pages == Switch::On);
+    // Every request comes by here, and most are none.
+    if request.method() != Method::POST {
+        return false;
+    }
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next());
-    has_pages
-        && request.method() == Method::POST
+    State::of(request.request()).is_ok_and(|state| state.config.site.pages == Switch::On)
         && request.path().starts_with(API)
         && !request.path().starts_with(PROVIDERS)
         && kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
