@@ -23,6 +23,7 @@ use crate::{
         self,
         jobs::{self, Claim, JobRow, NewJob, Outcome},
         shared_clock,
+        users::User,
     },
     time::{Span, Timestamp, seconds},
 };
@@ -74,6 +75,12 @@ const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_times(30);
 
 impl Job {
+    /// Returns the row of a job that mails a user about this.
+    #[must_use]
+    pub fn mail_to(user: &User, about: MailKind, now: Timestamp) -> NewJob {
+        Self::from(Mail::new(about, &user.email)).row(Some(&user.id), now)
+    }
+
     /// Returns the row of the job; with a user, it is deleted together with the user.
     #[must_use]
     pub fn row(&self, user_id: Option<&str>, now: Timestamp) -> NewJob {

@@ -24,7 +24,7 @@ use crate::{
     error::{Code, Error, FieldError},
     fields,
     gate::{ByCookie, ByToken, Fresh, Session},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     scope::{Scope, Scopes},
     secrets::PlainToken,
     state::State,
@@ -216,11 +216,10 @@ pub async fn create_token(
     let token = PlainToken::generate(state.config.accounts.token_prefix.of_new());
     let life = body.expires_in_days.or(longest);
     let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
-    let mail = Mail::new(MailKind::TokenCreated, &session.user.email);
     let maker = Maker::Owner {
         session_id: own.id.clone(),
         client: client(&request),
-        notice: Job::from(mail).row(Some(&session.user.id), now),
+        notice: Job::mail_to(&session.user, MailKind::TokenCreated, now),
     };
     // What the gate has read may have changed in the meantime.
     let row = match api_tokens::create(&state.store, row, scopes, maker).await? {

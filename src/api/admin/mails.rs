@@ -15,7 +15,7 @@ use crate::{
     api::{client::client as recorded, json::ValidJson, limited, tag},
     error::{Code, Error},
     gate::{Fresh, SiteAdmin, client},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     limits::{Limit, RateLimitKey, network},
     scope::by_name,
     state::State,
@@ -114,7 +114,7 @@ pub async fn send_user_mail(
         .from_client(recorded(&request));
     let mail = move |user: &User, has_password| {
         about.suits(user, has_password)?;
-        Ok(Job::from(Mail::new(about.into(), &user.email)).row(Some(&user.id), now))
+        Ok(Job::mail_to(user, about.into(), now))
     };
     user_administration::mail_as_admin(&state.store, user.id, event, mail).await??;
     state.job_added.notify_one();

@@ -11,7 +11,7 @@ use crate::{
     api::{client::client, tag},
     error::Error,
     gate::{Fresh, SiteAdmin},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     state::State,
     store::{
         activity::{Action, Event},
@@ -43,9 +43,7 @@ pub async fn reset_two_factor(
     let id = id.to_string();
     let event = Event::new(Some(&admin.user.id), Action::TwoFactorReset, &id, &json!({}), now)
         .from_client(client(&request));
-    let notice = move |user: &User| {
-        Job::from(Mail::new(MailKind::TwoFactorReset, &user.email)).row(Some(&user.id), now)
-    };
+    let notice = move |user: &User| Job::mail_to(user, MailKind::TwoFactorReset, now);
     enrolment::reset(&state.store, id, event, notice, now).await??;
     state.job_added.notify_one();
     Ok(HttpResponse::NoContent().finish())

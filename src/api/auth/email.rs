@@ -158,9 +158,7 @@ async fn confirm(
 ) -> Result<Result<Option<User>, Code>, Error> {
     let link = LinkSecret::presented(token).hash();
     let now = state.clock.now();
-    let notice = move |user: &UserRow| {
-        Job::from(Mail::new(MailKind::EmailChanged, &user.email)).row(Some(&user.id), now)
-    };
+    let notice = move |user: &UserRow| Job::mail_to(user, MailKind::EmailChanged, now);
     let verified =
         match email_change::verify(&state.store, link, followed, notice, client, now).await {
             Err(error) if error.is_taken("email") => return Ok(Err(Code::UserAlreadyExists)),

@@ -165,9 +165,7 @@ pub async fn reset_password(
         body.new_password.choose(&PasswordContext::new(&state.site.name, &email, &name))?;
     let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
-    let notice = move |user: &User| {
-        Job::from(Mail::new(MailKind::PasswordChanged, &user.email)).row(Some(&user.id), now)
-    };
+    let notice = move |user: &User| Job::mail_to(user, MailKind::PasswordChanged, now);
     match passwords::reset(&state.store, link, hash, notice, client(&request), now).await? {
         Ok(()) => {
             state.job_added.notify_one();

@@ -13,7 +13,7 @@ use crate::{
     api::{client::client, json::ProtocolJson, limited, tag, user::User},
     error::{Code, Error},
     gate::{BeforeEnrolment, ByCookie, Session, cookie::SessionCookie},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     secrets::{Password, PasswordContext, SessionSecret, Verdict},
     state::State,
     store::{
@@ -166,8 +166,7 @@ pub async fn change_password(
                     ..browser(&state.site, &request, &cookie, &secret, own.remember)
                 }
             }),
-            notice: Job::from(Mail::new(MailKind::PasswordChanged, &user.email))
-                .row(Some(&user.id), now),
+            notice: Job::mail_to(&user, MailKind::PasswordChanged, now),
             client: client(&request),
         };
         match passwords::change(&state.store, user.id.clone(), change, now).await? {

@@ -13,7 +13,7 @@ use crate::{
     api::{client::client, json::ProtocolJson, limited, tag},
     error::{Code, Error},
     gate::NotByToken,
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     secrets::LinkSecret,
     state::State,
     store::{suspension, users::User},
@@ -47,9 +47,7 @@ pub async fn suspend_access(
 ) -> Result<Json<StatusResponse>, Error> {
     let link = LinkSecret::presented(body.token).hash();
     let now = state.clock.now();
-    let reset = move |user: &User| {
-        Job::from(Mail::new(MailKind::ResetPassword, &user.email)).row(Some(&user.id), now)
-    };
+    let reset = move |user: &User| Job::mail_to(user, MailKind::ResetPassword, now);
     suspension::suspend(&state.store, link, reset, client(&request), now)
         .await?
         .map_err(Code::from)?;

@@ -20,7 +20,7 @@ use crate::{
     error::{Code, Error},
     fields,
     gate::{ByCookie, Fresh, Session},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     state::State,
     store::{
         activity::{Action, Event},
@@ -114,8 +114,7 @@ pub async fn delete_passkey(
 ) -> Result<Json<StatusResponse>, Error> {
     let user = &session.user;
     let now = state.clock.now();
-    let notice =
-        Job::from(Mail::new(MailKind::PasskeyRemoved, &user.email)).row(Some(&user.id), now);
+    let notice = Job::mail_to(user, MailKind::PasskeyRemoved, now);
     let event = Event::of_user(&user.id, Action::PasskeyRemoved, &client(&request), now);
     let usable = usable_methods(&state);
     let removed =

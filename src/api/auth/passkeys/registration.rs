@@ -22,7 +22,7 @@ use crate::{
     error::{Code, Error},
     fields,
     gate::{ByCookie, Fresh, Session, second_factor_cookies},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     scope::read_by_name,
     secrets::{
         CeremonySecret,
@@ -244,7 +244,7 @@ pub async fn verify_passkey_registration(
     };
     let now = state.clock.now();
     let passkey = PasskeyRow::new(&user.id, name, created, now);
-    let notice = Job::from(Mail::new(MailKind::PasskeyAdded, &user.email)).row(Some(&user.id), now);
+    let notice = Job::mail_to(user, MailKind::PasskeyAdded, now);
     let event = Event::of_user(&user.id, Action::PasskeyAdded, &client(&request), now);
     let added = passkey_changes::add(&state.store, passkey.clone(), notice, event).await?;
     added.map_err(|reason| match reason {

@@ -32,7 +32,7 @@ use crate::{
         Access, DeclaresAccess, NotByToken, Session, cookie::SessionCookie, flow_cookies,
         second_factor_cookies,
     },
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     providers::{Identity, Provider},
     secrets::{FlowSecret, FlowState},
     state::State,
@@ -217,7 +217,7 @@ pub(super) async fn link_identity(
 ) -> Result<Linked, Error> {
     let (user, now) = (&session.user, state.clock.now());
     let account = NewAccount::at_provider(&user.id, &provider.id, &identity.subject, now);
-    let mail = Job::from(Mail::new(MailKind::ProviderLinked, &user.email)).row(Some(&user.id), now);
+    let mail = Job::mail_to(user, MailKind::ProviderLinked, now);
     let linked = linking::link(&state.store, account, mail, client(request), now).await?;
     state.job_added.notify_one();
     Ok(linked)

@@ -22,7 +22,7 @@ use crate::{
     },
     error::{Code, Error},
     gate::{ByCookie, Fresh, Session},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     state::State,
     store::linking::{self, Linked, Unlinked},
 };
@@ -137,8 +137,7 @@ pub async fn unlink_account(
     ProtocolJson(body): ProtocolJson<UnlinkAccount>,
 ) -> Result<Json<StatusResponse>, Error> {
     let (user, now) = (&session.user, state.clock.now());
-    let mail =
-        Job::from(Mail::new(MailKind::ProviderUnlinked, &user.email)).row(Some(&user.id), now);
+    let mail = Job::mail_to(user, MailKind::ProviderUnlinked, now);
     let method = (user.id.clone(), body.account_id);
     let client = client(&request);
     let usable = usable_methods(&state);

@@ -10,7 +10,7 @@ use crate::{
     },
     error::{Code as ErrorCode, Error},
     gate::{Prover, cookie::SessionCookie, second_factor_cookies},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     secrets::{ChallengeHash, DeviceSecret, SessionSecret},
     state::State,
     store::{
@@ -116,11 +116,10 @@ impl<'a> Attempt<'a> {
         step: i64,
     ) -> Result<Result<Done, Unchanged>, Error> {
         let now = self.state.clock.now();
-        let mail = Mail::new(MailKind::TwoFactorEnabled, &user.email);
         let change = Change {
             renewal: self.renewal(own, Proof::Step(step))?,
             trusted: self.trusted(&user.id),
-            notice: Job::from(mail).row(Some(&user.id), now),
+            notice: Job::mail_to(user, MailKind::TwoFactorEnabled, now),
             event: Event::of_user(&user.id, Action::TwoFactorEnabled, &client(self.request), now),
         };
         let done = enrolment::enable(&self.state.store, factor.clone(), step, change, now).await?;

@@ -18,7 +18,7 @@ use crate::{
     },
     error::{Code, Error},
     gate::{BeforeEnrolment, ByCookie, Session, cookie::SessionCookie, has_proved_second_factor},
-    jobs::{Job, Mail, MailKind},
+    jobs::{Job, MailKind},
     secrets::{Password, RecoveryCode, SessionSecret, TotpSecret},
     state::State,
     store::{
@@ -202,11 +202,10 @@ pub async fn disable_two_factor(
     let secret = SessionSecret::generate();
     let done = proof::required(&state, &request, user, &own, body.code, async |proof| {
         let now = state.clock.now();
-        let mail = Mail::new(MailKind::TwoFactorDisabled, &user.email);
         let change = Change {
             renewal: renewal(&cookie, &own, &secret, proof.and(own.methods))?,
             trusted: None,
-            notice: Job::from(mail).row(Some(&user.id), now),
+            notice: Job::mail_to(user, MailKind::TwoFactorDisabled, now),
             event: Event::of_user(&user.id, Action::TwoFactorDisabled, &client(&request), now),
         };
         Ok(enrolment::disable(&state.store, user.id.clone(), proof, change, now).await?)
