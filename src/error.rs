@@ -247,3 +247,40 @@ impl From<PasswordFault> for Error {
         .into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violated_constraint_has_the_code_and_field_of_its_meaning() {
+        for (constraint, code, field) in [
+            (
+                Constraint::unique("tasks_title_key", "tasks.title", "title", "taken"),
+                Code::Conflict,
+                Some(("title", "taken")),
+            ),
+            (
+                Constraint::check("tasks_hours_check", "hours", "must not be negative"),
+                Code::ValidationFailed,
+                Some(("hours", "invalid")),
+            ),
+            (
+                Constraint::foreign_key("tasks_list_id_fkey", "listId", "There is no such list."),
+                Code::ValidationFailed,
+                Some(("listId", "not_found")),
+            ),
+            (Constraint::in_use("tasks_list_id_fkey", "The list has tasks."), Code::Conflict, None),
+            (Constraint::own_user("tasks_user_id_fkey"), Code::Unauthorized, None),
+        ] {
+            let error = Error::from(&constraint);
+            assert!(error.is(code), "{constraint:?}: {error:?}");
+            let fields = error.fields.iter().map(|fault| (&*fault.field, &*fault.code));
+            assert_eq!(
+                fields.collect::<Vec<_>>(),
+                field.into_iter().collect::<Vec<_>>(),
+                "{constraint:?}"
+            );
+        }
+    }
+}
