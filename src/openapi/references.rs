@@ -1,6 +1,6 @@
 //! The names of generic types in the document.
 //!
-//! utoipa names `Page<Project>` `Page_Project` and inlines a copy of `Project`. Generated clients would have
+//! utoipa names `Page<ApiToken>` `Page_ApiToken` and inlines a copy of `ApiToken`. Generated clients would have
 //! two types for the same thing, one with an unusual name.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use utoipa::openapi::{
 
 use crate::routes;
 
-/// Renames `Page_Project` to `ProjectPage`, and replaces copies of a type by references.
+/// Renames `Page_ApiToken` to `ApiTokenPage`, and replaces copies of a type by references.
 pub(super) fn restore(document: &mut OpenApi) {
     let Some(components) = &mut document.components else { return };
     let named = std::mem::take(&mut components.schemas);
@@ -32,7 +32,7 @@ pub(super) fn restore(document: &mut OpenApi) {
     }
 }
 
-/// Returns `ProjectPage` for `Page_Project`.
+/// Returns `ApiTokenPage` for `Page_ApiToken`.
 fn readable(name: &str) -> String {
     let (generic, argument) = name.split_once('_').unwrap_or((name, ""));
     argument.to_owned() + generic

@@ -4,15 +4,15 @@
 //! ```ignore
 //! // In src/store/tables/tasks.rs, and `tasks::CONSTRAINTS` in the list in src/store/tables.rs:
 //! pub(super) const CONSTRAINTS: &[Constraint] = &[
-//!     // UNIQUE (project_id, title)
-//!     Constraint::unique("tasks_project_id_title_key", "tasks.project_id, tasks.title", "title", "There is a task of this title already."),
+//!     // UNIQUE (list_id, title)
+//!     Constraint::unique("tasks_list_id_title_key", "tasks.list_id, tasks.title", "title", "There is a task of this title already."),
 //!     // CREATE UNIQUE INDEX tasks_by_any_case ON tasks (lower(title))
 //!     Constraint::unique_index("tasks_by_any_case", "title", "There is a task of this title already."),
 //!     // CONSTRAINT tasks_hours_check CHECK (hours >= 0): named in both migrations, as SQLite reports only that name
 //!     Constraint::check("tasks_hours_check", "hours", "must not be negative"),
 //!     Constraint::not_null("tasks.title", "title", "is missing"),
-//!     // project_id REFERENCES projects (id)
-//!     Constraint::foreign_key("tasks_project_id_fkey", "projectId", "There is no such project."),
+//!     // list_id REFERENCES lists (id)
+//!     Constraint::foreign_key("tasks_list_id_fkey", "listId", "There is no such list."),
 //!     // user_id REFERENCES users (id), where a task belongs to the user who creates it
 //!     Constraint::own_user("tasks_user_id_fkey"),
 //! ];
@@ -225,7 +225,7 @@ mod tests {
 
     /// The declarations of a product's table.
     const TASKS: &[&[Constraint]] = &[&[
-        Constraint::unique("tasks_title_key", "tasks.project_id, tasks.title", "title", "taken"),
+        Constraint::unique("tasks_title_key", "tasks.list_id, tasks.title", "title", "taken"),
         Constraint::unique_index("tasks_by_any_case", "title", "taken in another case"),
         Constraint::check("tasks_hours_check", "hours", "must not be negative"),
         Constraint::not_null("tasks.title", "title", "is missing"),
@@ -236,10 +236,10 @@ mod tests {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         conn.batch_execute(
             "CREATE TABLE tasks (
-                 project_id TEXT NOT NULL,
+                 list_id TEXT NOT NULL,
                  title TEXT NOT NULL,
                  hours INTEGER CONSTRAINT tasks_hours_check CHECK (hours >= 0),
-                 UNIQUE (project_id, title)
+                 UNIQUE (list_id, title)
              );
              CREATE UNIQUE INDEX tasks_by_any_case ON tasks (lower(title));
              INSERT INTO tasks VALUES ('p', 'Write', 1)",
@@ -260,7 +260,7 @@ mod tests {
             let found = find(TASKS, &broken(kind, info.as_ref()).unwrap());
             assert_eq!(found.unwrap().message, message, "{values}");
         }
-        let unique = "UNIQUE constraint failed: tasks.project_id, tasks.title".to_owned();
+        let unique = "UNIQUE constraint failed: tasks.list_id, tasks.title".to_owned();
         let name = broken(DatabaseErrorKind::UniqueViolation, &unique).unwrap();
         assert_eq!(find(TASKS, &name).unwrap().message, "taken");
     }

@@ -84,7 +84,7 @@ impl Error {
     }
 }
 
-/// Shortens `portcullis::store::projects::create::{{closure}}::here` to `projects::create`.
+/// Shortens `portcullis::store::tables::jobs::add::{{closure}}::here` to `tables::jobs::add`.
 fn shortened(name: &str) -> String {
     let name = name.split("::{{closure}}").next().unwrap_or(name);
     let name = name.strip_suffix("::here").unwrap_or(name);
@@ -176,11 +176,11 @@ mod tests {
             (Kind::Unknown, "column \"nickname\" does not exist"),
             (Kind::Unknown, "division by zero"),
             (Kind::Unknown, "near \"SELEC\": syntax error"),
-            (Kind::Unknown, "cannot store TEXT value in INTEGER column projects.created_at"),
+            (Kind::Unknown, "cannot store TEXT value in INTEGER column jobs.created_at"),
             (Kind::UnableToSendCommand, "error serializing parameter 0"),
             (Kind::CheckViolation, "CHECK constraint failed: undeclared"),
             (Kind::ForeignKeyViolation, "FOREIGN KEY constraint failed"),
-            (Kind::UniqueViolation, "UNIQUE constraint failed: projects.id"),
+            (Kind::UniqueViolation, "UNIQUE constraint failed: jobs.id"),
         ] {
             let error = of(kind, message);
             assert!(matches!(error, Error::Bug { .. }), "{message}: {error:?}");

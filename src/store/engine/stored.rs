@@ -4,10 +4,10 @@
 //! #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, ToSchema)]
 //! #[strum(serialize_all = "lowercase")]
 //! #[schema(rename_all = "lowercase")]
-//! pub enum ProjectStatus { Planned, Active, Done }
+//! pub enum TaskStatus { Planned, Active, Done }
 //!
-//! impl Column for ProjectStatus { const NAME: &str = "projects.status"; }   // a row holds a Stored<ProjectStatus>
-//! read_by_name!(ProjectStatus);                                             // a body may name it
+//! impl Column for TaskStatus { const NAME: &str = "tasks.status"; }   // a row holds a Stored<TaskStatus>
+//! read_by_name!(TaskStatus);                                             // a body may name it
 //! ```
 
 use std::{fmt, str::FromStr};

@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn unknown_scope_is_shown_and_grants_nothing() {
-        let scopes = StoredScopes::from("read Admin projects:write");
+        let scopes = StoredScopes::from("read Admin reports:write");
         assert_eq!(scopes.known, [Scope::Read].into_iter().collect());
-        assert_eq!(scopes.names(), ["read", "Admin", "projects:write"]);
+        assert_eq!(scopes.names(), ["read", "Admin", "reports:write"]);
     }
 }
