@@ -60,7 +60,7 @@ def writes(port, stop, result):
     client = Client(port, sign_in(port))
 
     def ask():
-        status = client.ask("POST", "/api/projects", {"name": "written meanwhile"})[0]
+        status = client.ask("POST", "/api/tokens", {"name": "written meanwhile"})[0]
         if status == 401:
             client.cookie = sign_in(port)
         return status

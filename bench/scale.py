@@ -159,7 +159,8 @@ class Server:
         free.close()
         self.process = subprocess.Popen(
             [program, "--database-url", url, "--data-dir", folder, "--secret", SECRET, "--listen",
-             f"127.0.0.1:{self.port}", "--log", "warn", "--limit-requests", "off", *settings],
+             f"127.0.0.1:{self.port}", "--log", "warn", "--limit-requests", "off", "--limit-tokens", "off",
+             *settings],
             stdout=subprocess.DEVNULL)
         for _ in range(600):
             try:
@@ -219,7 +220,7 @@ def write(port, cookie, rate, stop, result):
     client, times, due = Client(port, cookie), [], time.monotonic()
     while not stop.is_set():
         begun = time.perf_counter()
-        status, text, _ = client.ask("POST", "/api/projects", {"name": "written meanwhile"})
+        status, text, _ = client.ask("POST", "/api/tokens", {"name": "written meanwhile"})
         times.append((time.perf_counter() - begun) * 1e3)
         if status != 201:
             result.put((f"write: {status} {text[:200]!r}", []))
