@@ -5,21 +5,18 @@ from typing import Any, TypeVar
 
 from portcullis_client import AuthenticatedClient
 from portcullis_client.api.account import show_me
-from portcullis_client.api.admin import deactivate_user, list_users
+from portcullis_client.api.admin import deactivate_user, list_users, reactivate_user
 from portcullis_client.api.auth import sign_in_email, sign_up_email
-from portcullis_client.api.projects import create_project, list_projects
-from portcullis_client.api.tokens import create_token
+from portcullis_client.api.tokens import create_token, list_tokens, revoke_current_token
 from portcullis_client.models import (
     AdminUser,
+    ApiTokenPage,
     CreatedToken,
-    CreateProject,
     CreateToken,
     CurrentUser,
     DeactivateUser,
     ErrorCode,
     Problem,
-    Project,
-    ProjectPage,
     Scope,
     SignedIn,
     SignedUp,
@@ -71,36 +68,37 @@ sign_up = SignUp(name="Mary", email=EMAIL, password=PASSWORD)
 signed_up = sign_up_email.sync_detailed(client=browser(), body=sign_up)
 accepted(SignedUp, signed_up.parsed)
 mary = with_cookie(signed_up)
-assert accepted(CurrentUser, show_me.sync(client=mary)).user.email == EMAIL
+user = accepted(CurrentUser, show_me.sync(client=mary)).user
+assert user.email == EMAIL
 
-# Create a token, and write through the API with it.
+# Create a token, and use the API with it.
 token = accepted(CreatedToken, create_token.sync(client=mary, body=CreateToken(name="tour"))).token
 writer = AuthenticatedClient(base_url=BASE, token=token)
-accepted(Project, create_project.sync(client=writer, body=CreateProject(name="Analytical Engine")))
-projects = accepted(ProjectPage, list_projects.sync(client=writer)).items
-assert [project.name for project in projects] == ["Analytical Engine"]
+tokens = accepted(ApiTokenPage, list_tokens.sync(client=writer)).items
+assert [token.name for token in tokens] == ["tour"]
 
-# A read-only token is forbidden to change anything.
+# A read-only token is forbidden to change anything but itself.
 read_only = CreateToken(name="reader", scopes=[Scope.READ])
 reader = AuthenticatedClient(
     base_url=BASE,
     token=accepted(CreatedToken, create_token.sync(client=mary, body=read_only)).token,
 )
-refused(
-    create_project.sync(client=reader, body=CreateProject(name="no")),
-    403,
-    ErrorCode.INSUFFICIENT_SCOPE,
-)
+refused(reactivate_user.sync(id=user.id, client=reader), 403, ErrorCode.INSUFFICIENT_SCOPE)
+assert revoke_current_token.sync_detailed(client=reader).status_code == 204
+refused(show_me.sync(client=reader), 401, ErrorCode.TOKEN_INVALID)
 
-# An admin deactivates the user: the cookie and the token stop working with the next request.
+# An admin's script deactivates the user: the cookie and the token stop working with the next request.
 sign_in = SignIn(email="root@example.com", password="another correct horse battery")
 signed_in = sign_in_email.sync_detailed(client=browser(), body=sign_in)
 accepted(SignedIn, signed_in.parsed)
-root = with_cookie(signed_in)
-(user,) = accepted(UserPage, list_users.sync(client=root, search=EMAIL)).items
+rights = CreateToken(name="admin", scopes=[Scope.READ, Scope.WRITE, Scope.ADMIN])
+created = accepted(CreatedToken, create_token.sync(client=with_cookie(signed_in), body=rights))
+operator = AuthenticatedClient(base_url=BASE, token=created.token)
+(found,) = accepted(UserPage, list_users.sync(client=operator, search=EMAIL)).items
+assert found.id == user.id
 accepted(
     AdminUser,
-    deactivate_user.sync(id=user.id, client=root, body=DeactivateUser()),
+    deactivate_user.sync(id=user.id, client=operator, body=DeactivateUser()),
 )
 refused(show_me.sync(client=mary), 401, ErrorCode.UNAUTHORIZED)
 refused(show_me.sync(client=writer), 401, ErrorCode.TOKEN_INVALID)

@@ -47,29 +47,32 @@ function refused(answer: { error?: components['schemas']['Problem']; response: R
 const mary = browser()
 const signUp = { name: 'Mary', email, password }
 accepted(await mary.POST('/api/auth/sign-up/email', { body: signUp }))
-assert.equal(accepted(await mary.GET('/api/me')).user.email, email)
+const { user } = accepted(await mary.GET('/api/me'))
+assert.equal(user.email, email)
 
-// Create a token, and write through the API with it.
+// Create a token, and use the API with it.
 const { token } = accepted(await mary.POST('/api/tokens', { body: { name: 'tour' } }))
 const writer = script(token)
-accepted(await writer.POST('/api/projects', { body: { name: 'Analytical Engine' } }))
-const { items } = accepted(await writer.GET('/api/projects'))
-assert.deepEqual(items.map((project) => project.name), ['Analytical Engine'])
+const { items } = accepted(await writer.GET('/api/tokens'))
+assert.deepEqual(items.map(({ name }) => name), ['tour'])
 
-// A read-only token is forbidden to change anything.
+// A read-only token is forbidden to change anything but itself.
 const reading = accepted(await mary.POST('/api/tokens', { body: { name: 'reader', scopes: ['read'] } }))
 const reader = script(reading.token)
-refused(await reader.POST('/api/projects', { body: { name: 'no' } }), 403, 'insufficient_scope')
+const path = { params: { path: { id: user.id } } }
+refused(await reader.POST('/api/admin/users/{id}/reactivate', path), 403, 'insufficient_scope')
+assert.equal((await reader.DELETE('/api/tokens/current')).response.status, 204)
+refused(await reader.GET('/api/me'), 401, 'token_invalid')
 
-// An admin deactivates the user: the cookie and the token stop working with the next request.
+// An admin's script deactivates the user: the cookie and the token stop working with the next request.
 const root = browser()
 const signIn = { email: 'root@example.com', password: 'another correct horse battery' }
 accepted(await root.POST('/api/auth/sign-in/email', { body: signIn }))
-const found = accepted(await root.GET('/api/admin/users', { params: { query: { search: email } } }))
-const [user] = found.items
-assert(user)
-const path = { params: { path: { id: user.id } } }
-accepted(await root.POST('/api/admin/users/{id}/deactivate', { ...path, body: {} }))
+const rights = accepted(await root.POST('/api/tokens', { body: { name: 'admin', scopes: ['read', 'write', 'admin'] } }))
+const operator = script(rights.token)
+const found = accepted(await operator.GET('/api/admin/users', { params: { query: { search: email } } }))
+assert.deepEqual(found.items.map(({ id }) => id), [user.id])
+accepted(await operator.POST('/api/admin/users/{id}/deactivate', { ...path, body: {} }))
 refused(await mary.GET('/api/me'), 401, 'UNAUTHORIZED')
 refused(await writer.GET('/api/me'), 401, 'token_invalid')
 console.log('The tour in TypeScript has ended as it should.')
