@@ -3,7 +3,8 @@
 pub mod better_auth;
 pub mod doc_links;
 pub mod http;
-pub mod just_recipes;
+pub mod json;
+mod just_recipes;
 pub mod openapi;
 pub mod readme;
 pub mod schema;

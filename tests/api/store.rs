@@ -243,7 +243,7 @@ async fn terminated_postgresql_connection_is_replaced_without_an_error() {
         );
         client.batch_execute(&sql).await.unwrap();
         ada.browser.get("/api/me").await.expect(200);
-        ada.browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+        ada.browser.post(TOKENS, json!({ "name": "x" })).await.expect(201);
     }
 }
 
@@ -271,7 +271,7 @@ async fn database_timeout_is_unavailable(backend: Backend) {
                 Ok(())
             });
             let (_, reply) =
-                tokio::join!(occupied, ada.browser.post("/api/projects", json!({ "name": "x" })));
+                tokio::join!(occupied, ada.browser.post(TOKENS, json!({ "name": "x" })));
             reply.assert_problem(503, "store_unavailable");
         }
         Database::Postgres(_) => {
@@ -282,15 +282,13 @@ async fn database_timeout_is_unavailable(backend: Backend) {
             own.set_path(&name);
             let client = connect(own.as_str()).await;
             client
-                .batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE")
+                .batch_execute("BEGIN; LOCK TABLE api_tokens IN ACCESS EXCLUSIVE MODE")
                 .await
                 .unwrap();
-            ada.browser
-                .post("/api/projects", json!({ "name": "x" }))
-                .await
-                .assert_problem(503, "store_unavailable");
+            let reply = ada.browser.post(TOKENS, json!({ "name": "x" })).await;
+            reply.assert_problem(503, "store_unavailable");
             client.batch_execute("ROLLBACK").await.unwrap();
-            ada.browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+            ada.browser.post(TOKENS, json!({ "name": "x" })).await.expect(201);
         }
     }
 }
@@ -299,15 +297,15 @@ async fn database_timeout_is_unavailable(backend: Backend) {
 async fn concurrent_reads_and_writes_all_succeed(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let script = ada.token(&["read", "write"]).await;
+    let script = ada.token(&["read"]).await;
     // 64 writes and 256 reads.
     let calls = (0..320).map(|number| {
-        let script = script.clone();
+        let (browser, script) = (ada.browser.clone(), script.clone());
         tokio::spawn(async move {
             if number % 5 == 0 {
-                script.post("/api/projects", json!({ "name": "x" })).await.status.as_u16()
+                browser.post(TOKENS, json!({ "name": "x" })).await.status.as_u16()
             } else {
-                script.get("/api/projects").await.status.as_u16()
+                script.get(TOKENS).await.status.as_u16()
             }
         })
     });

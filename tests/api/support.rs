@@ -8,6 +8,8 @@
 //! - **Callers.** `server.anonymous` has no credentials. `server.sign_up("ada")` and `sign_up_admin` create a user, whose
 //!   `browser` is signed in by cookie; `ada.token(&["read"])` calls with an API token. Each request is checked against
 //!   the OpenAPI document: a response that is not declared there fails the test, as does one that leaks a secret.
+//! - **Operations.** `TOKENS`, `CURRENT_TOKEN` and `reactivation` are the read and the writes of tests for which any
+//!   operation would do.
 //! - **Responses.** `reply.expect(201)` returns the body of a success, and `reply.assert_problem(404, "not_found")` that of
 //!   an error. `pages` walks through a list, forwards and back.
 //! - **Time** passes only where the test says so: `server.advance(days(1))`, `server.clock.set(…)`.
@@ -27,9 +29,11 @@ mod caller;
 pub mod contracts;
 mod databases;
 mod declared_responses;
+mod example;
 mod log_secret_scan;
 mod node_package;
 mod openid_provider;
+mod operations;
 mod outage_probe;
 mod outbox;
 mod pagination;
@@ -51,8 +55,10 @@ pub use databases::{
     PgBouncer, Proxy, ProxyMode, Restartable, add_sessions, connect, moment, record,
 };
 pub use declared_responses::{problems, resolve};
+pub use example::{EXAMPLE_ROWS, EXAMPLE_SEED, EXAMPLE_TABLES};
 pub use node_package::Package;
 pub use openid_provider::{OpenIdProvider, file_with_github};
+pub use operations::{CURRENT_TOKEN, TOKENS, reactivation};
 pub use outage_probe::{OutageProbe, assert_unavailable, within_timeout};
 pub use outbox::{Email, NEW_TOKEN};
 pub use pagination::{BAD_PAGES, each, pages};

@@ -13,7 +13,7 @@ async fn unknown_path_or_malformed_id_is_a_not_found_problem(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     for path in
-        ["/api", "/api/", "/api/nothing", "/nothing", "/api/projects/not-an-id", "/api/tokens/%00"]
+        ["/api", "/api/", "/api/nothing", "/nothing", "/api/tokens/not-an-id", "/api/tokens/%00"]
     {
         ada.browser.get(path).await.assert_problem(404, "not_found");
     }
@@ -191,7 +191,7 @@ async fn anonymous_browser_navigation_redirects_to_login_with_next(backend: Back
         }
     };
     assert_eq!(next("/api/settings").await, "/login?next=%2Fapi%2Fsettings");
-    assert_eq!(next("/api/projects?limit=2").await, "/login?next=%2Fapi%2Fprojects%3Flimit%3D2");
+    assert_eq!(next("/api/tokens?limit=2").await, "/login?next=%2Fapi%2Ftokens%3Flimit%3D2");
     // A request with a token does not come from a browser, and a POST is not a navigation.
     server
         .anonymous
@@ -201,7 +201,7 @@ async fn anonymous_browser_navigation_redirects_to_login_with_next(backend: Back
         .assert_problem(401, "token_malformed");
     let post = server
         .anonymous
-        .request(Method::POST, "/api/projects")
+        .request(Method::POST, TOKENS)
         .header("Accept", "text/html")
         .json(&json!({}));
     Reply::of(post).await.assert_problem(401, "UNAUTHORIZED");
@@ -216,13 +216,13 @@ async fn anonymous_browser_navigation_redirects_to_login_with_next(backend: Back
 /// Tries every combination of the headers by which a request describes itself.
 #[apply(on_both_databases)]
 async fn login_redirect_requires_a_navigation_without_a_token(backend: Backend) {
-    const ID: &str = "/api/projects/019ab000-0000-7000-8000-000000000000";
+    const ID: &str = "/api/tokens/019ab000-0000-7000-8000-000000000000";
     let server = backend.start().await;
     let unknown = format!("Bearer {}", Server::unknown_token());
     let methods = [
         ("GET", "/api/settings", true),
         ("HEAD", "/api/settings", true),
-        ("POST", "/api/projects", false),
+        ("POST", TOKENS, false),
         ("DELETE", ID, false),
     ];
     let accepts = [(None, false), (Some("*/*"), false), (Some("text/html,*/*;q=0.8"), true)];

@@ -21,8 +21,6 @@ use crate::{contract::readme, support::*};
 
 const BACK_UP: &str = include_str!("../../../docs/how-to/back-up.md");
 
-const PROJECTS: &str = "/api/projects";
-
 /// What is true of a site when its backup begins.
 struct Site {
     cookie: String,
@@ -78,7 +76,7 @@ impl Site {
         token(&self.revoked_later).get("/api/me").await.expect(200);
         let ada = json!({ "email": "ada@example.com", "password": PASSWORD });
         server.anonymous.post("/api/auth/sign-in/email", ada).await.expect(200);
-        cookie(&self.cookie).post(PROJECTS, json!({ "name": "after" })).await.expect(201);
+        cookie(&self.cookie).post(TOKENS, json!({ "name": "after" })).await.expect(201);
     }
 }
 
@@ -90,14 +88,13 @@ struct Load {
 }
 
 impl Load {
-    fn start(script: &Caller) -> Self {
+    fn start(browser: &Caller) -> Self {
         let (done, stop) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
         let writers = (0..4).map(|_| {
-            let (script, done, stop) = (script.clone(), Arc::clone(&done), stop.clone());
+            let (browser, done, stop) = (browser.clone(), Arc::clone(&done), stop.clone());
             tokio::spawn(async move {
                 while !stop.is_cancelled() {
-                    let created =
-                        script.post(PROJECTS, json!({ "name": "load" })).await.expect(201);
+                    let created = browser.post(TOKENS, json!({ "name": LOAD })).await.expect(201);
                     done.lock().unwrap().push(created["id"].as_str().unwrap().to_owned());
                 }
             })
@@ -131,12 +128,16 @@ impl Load {
     }
 }
 
-async fn projects(script: &Caller) -> HashSet<String> {
+/// The name of the tokens that the writers create.
+const LOAD: &str = "load";
+
+/// Returns the ids of all tokens that the writers have created.
+async fn written(script: &Caller) -> HashSet<String> {
     let (mut all, mut cursor) = (HashSet::new(), String::new());
     loop {
-        let page = script.get(&format!("{PROJECTS}?limit=100{cursor}")).await.expect(200);
-        let items = page["items"].as_array().unwrap();
-        all.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        let page = script.get(&format!("{TOKENS}?limit=100{cursor}")).await.expect(200);
+        let items = page["items"].as_array().unwrap().iter().filter(|item| item["name"] == LOAD);
+        all.extend(items.map(|item| item["id"].as_str().unwrap().to_owned()));
         match page["nextCursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return all,
@@ -169,7 +170,7 @@ async fn back_up(
     let server = ServerProcess::start(home, settings);
     let operator = |arguments: &[&str]| drop(succeeds(run(home, settings, arguments, "")));
     let site = Site::of(&server, operator).await;
-    let load = Load::start(&server.anonymous.with_token(&site.token));
+    let load = Load::start(&server.anonymous.with_cookie(&site.cookie));
     load.goes_on(50).await;
     let before = load.so_far();
     shell(home, settings, commands).await;
@@ -184,7 +185,7 @@ async fn is_restored(
     server: &ServerProcess,
     (site, before, all): &(Site, HashSet<String>, HashSet<String>),
 ) {
-    let restored = projects(&server.anonymous.with_token(&site.token)).await;
+    let restored = written(&server.anonymous.with_token(&site.token)).await;
     assert!(
         restored.is_superset(before),
         "the restore has every write that was acknowledged before the backup began"

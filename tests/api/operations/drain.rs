@@ -88,7 +88,7 @@ impl Balancer {
 struct Responses {
     answered: usize,
     broken: Vec<String>,
-    projects: Vec<String>,
+    tokens: Vec<String>,
     signed_up: Vec<String>,
 }
 
@@ -113,14 +113,14 @@ impl Responses {
 
 async fn call(balancer: Arc<Balancer>, outage_probe: Arc<OutageProbe>) -> Responses {
     let mut responses = Responses::default();
-    let project = json!({ "name": "x" });
+    let token = json!({ "name": "x" });
     while !balancer.is_over() {
         let outage_probe = outage_probe.at(&balancer.pick().await);
-        responses.ask(outage_probe.browser.request(Method::GET, "/api/me")).await;
+        responses.ask(outage_probe.script.request(Method::GET, "/api/me")).await;
         let outage_probe = outage_probe.at(&balancer.pick().await);
-        let make = outage_probe.script.request(Method::POST, "/api/projects").json(&project);
-        if let Some(reply) = responses.ask(make).await {
-            responses.projects.push(reply.json()["id"].as_str().unwrap().to_owned());
+        let create = outage_probe.browser.request(Method::POST, TOKENS).json(&token);
+        if let Some(reply) = responses.ask(create).await {
+            responses.tokens.push(reply.json()["id"].as_str().unwrap().to_owned());
         }
     }
     responses
@@ -194,14 +194,14 @@ async fn rolling_restart_under_load_breaks_no_request(backend: Backend) {
         let responses = caller.await.unwrap();
         all.answered += responses.answered;
         all.broken.extend(responses.broken);
-        all.projects.extend(responses.projects);
+        all.tokens.extend(responses.tokens);
         all.signed_up.extend(responses.signed_up);
     }
     assert_eq!(all.broken, Vec::<String>::new());
     assert!(!all.signed_up.is_empty());
     let outage_probe = outage_probe.at(&servers[0].anonymous);
-    for id in &all.projects {
-        outage_probe.script.get(&format!("/api/projects/{id}")).await.expect(200);
+    for id in &all.tokens {
+        outage_probe.script.get(&format!("{TOKENS}/{id}")).await.expect(200);
     }
     within_timeout(each_is_written_to_once(&homes, &all.signed_up)).await;
     println!("{backend:?}: {replaced} servers replaced, {} answers, none broken", all.answered);
@@ -213,7 +213,7 @@ async fn each_is_written_to_once(homes: &[TempDir], emails: &[String]) {
         let mut mails = BTreeMap::<String, usize>::new();
         for home in homes {
             let mut letters = letters(&home.path().join("data/outbox"));
-            // One user creates a token on each server.
+            // One user creates many tokens.
             letters.retain(|mail| mail.subject != NEW_TOKEN);
             for mail in letters {
                 *mails.entry(mail.to).or_default() += 1;

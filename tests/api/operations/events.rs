@@ -110,10 +110,8 @@ async fn log_line_names_the_route_user_credential_and_reason(backend: Backend) {
     let request_id = refused.header("x-request-id").unwrap().to_owned();
     let created = browser.post("/api/tokens", json!({ "name": "t", "scopes": ["read"] })).await;
     let script = anonymous.with_token(created.expect(201)["token"].as_str().unwrap());
-    script
-        .post("/api/projects", json!({ "name": "x" }))
-        .await
-        .assert_problem(403, "insufficient_scope");
+    let write = script.post(&reactivation(id.as_str().unwrap()), json!({})).await;
+    write.assert_problem(403, "insufficient_scope");
     script.get("/api/me").await.expect(200);
     browser.get("/api/admin/users").await.assert_problem(403, "admin_required");
     browser.post("/api/auth/sign-out", json!({})).await.expect(200);
@@ -129,7 +127,7 @@ async fn log_line_names_the_route_user_credential_and_reason(backend: Backend) {
     assert_eq!(refused.get("user"), None);
     assert_eq!(line("/api/tokens")["gate"], "cookie");
     assert_eq!(line("/api/tokens")["user"], id);
-    assert_eq!(line("/api/projects")["reason"], "insufficient_scope");
+    assert_eq!(line("/api/admin/users/{id}/reactivate")["reason"], "insufficient_scope");
     assert_eq!(line("/api/admin/users")["reason"], "admin_required");
     let mine = lines_of(&log, "/api/me");
     assert_eq!(mine[0]["gate"], "token");

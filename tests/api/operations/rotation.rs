@@ -52,7 +52,7 @@ async fn all_are_accepted(users: &[[String; 2]], instances: &[&ServerProcess]) {
                 assert_eq!(reply.header("set-cookie"), None);
                 reply.expect(200);
             }
-            browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+            browser.post(TOKENS, json!({ "name": "x" })).await.expect(201);
             instance.anonymous.with_token(token).get("/api/me").await.expect(200);
         }
     }

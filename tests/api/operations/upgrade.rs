@@ -31,13 +31,13 @@ use crate::support::*;
 /// the statements of N-1 still work, that N-1 starts on the tables of N, and that switching between them loses
 /// no request; not what N would do with its column.
 const FORWARD: &str = "
-    ALTER TABLE projects ADD COLUMN archived BOOLEAN NOT NULL DEFAULT false;
-    CREATE INDEX projects_by_state ON projects (user_id, archived);
+    ALTER TABLE api_tokens ADD COLUMN archived BOOLEAN NOT NULL DEFAULT false;
+    CREATE INDEX api_tokens_by_state ON api_tokens (user_id, archived);
     INSERT INTO schema_compatibility (migration, oldest_binary)
         VALUES ('2099-01-01-000001_archived', '0.1.0');
     INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000001');";
 const BACK: &str = "
-    ALTER TABLE projects DROP COLUMN archived;
+    ALTER TABLE api_tokens DROP COLUMN archived;
     DELETE FROM schema_compatibility WHERE migration = '2099-01-01-000001_archived';
     DELETE FROM __diesel_schema_migrations WHERE version = '20990101000001';";
 
@@ -46,6 +46,13 @@ struct Upstream {
     base: String,
     ready: Mutex<bool>,
     served: AtomicUsize,
+}
+
+/// A token that a client has created.
+#[derive(Clone)]
+struct Created {
+    id: String,
+    token: String,
 }
 
 /// A load balancer and the clients behind it. It sends requests to ready instances, checks readiness a few
@@ -114,30 +121,37 @@ impl Balancer {
         }
     }
 
-    /// Sends one request; the kinds take turns.
+    /// Sends one request; the kinds take turns. Reads alternate between the cookie and the token.
     async fn ask(
         &self,
         upstream: &Upstream,
         number: usize,
-        latest: &mut Option<String>,
+        latest: &mut Option<Created>,
     ) -> Result<(), String> {
-        let (method, path, body) = match (number % 7, latest.clone()) {
+        let (method, path, body) = match (number % 9, latest.clone()) {
             (0, _) => (Method::GET, "/api/me".to_owned(), None),
             (1, _) => (Method::GET, "/api/auth/get-session".to_owned(), None),
-            (2, Some(id)) => {
-                let body = json!({ "description": number.to_string() });
-                (Method::PATCH, format!("/api/projects/{id}"), Some(body))
+            (2, Some(Created { id, .. })) => {
+                let body = json!({ "name": number.to_string() });
+                (Method::PATCH, format!("{TOKENS}/{id}"), Some(body))
             }
-            (3, Some(id)) => (Method::GET, format!("/api/projects/{id}"), None),
-            (4, _) => (Method::GET, "/api/projects".to_owned(), None),
-            (_, _) => (Method::POST, "/api/projects".to_owned(), Some(json!({ "name": "load" }))),
+            (3, Some(Created { id, .. })) => (Method::GET, format!("{TOKENS}/{id}"), None),
+            (4, _) => (Method::GET, TOKENS.to_owned(), None),
+            (5, Some(_)) => (Method::DELETE, CURRENT_TOKEN.to_owned(), None),
+            (_, _) => (Method::POST, TOKENS.to_owned(), Some(json!({ "name": "load" }))),
+        };
+        let token = if method == Method::DELETE {
+            latest.take().map(|created| created.token)
+        } else {
+            let reads_by_token = method == Method::GET && number % 2 == 1;
+            reads_by_token.then(|| self.token.clone())
         };
         let created = method == Method::POST;
         let url = format!("{}{path}", upstream.base);
         let mut request = self.http.request(method, url).header("Origin", &upstream.base);
-        request = match number % 2 {
-            0 => request.header("Cookie", &self.cookie),
-            _ => request.bearer_auth(&self.token),
+        request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request.header("Cookie", &self.cookie),
         };
         if let Some(body) = &body {
             request = request.json(body);
@@ -147,13 +161,15 @@ impl Balancer {
         let text = reply.text().await.map_err(|error| format!("{path}: {error:?}"))?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
         // `null` would mean "signed out".
-        if !status.is_success() || answer.is_null() {
+        let is_signed_out = answer.is_null() && status != StatusCode::NO_CONTENT;
+        if !status.is_success() || is_signed_out {
             return Err(format!("{path}: {status} {text}"));
         }
         if created {
-            let id = answer["id"].as_str().unwrap().to_owned();
+            let [id, token] =
+                ["id", "token"].map(|field| answer[field].as_str().unwrap().to_owned());
             self.created.lock().unwrap().insert(id.clone());
-            *latest = Some(id);
+            *latest = Some(Created { id, token });
         }
         Ok(())
     }
@@ -198,8 +214,8 @@ async fn rolling_upgrade_and_downgrade_under_load_fail_no_request() {
     let ada = json!({ "name": "Ada", "email": "ada@example.com", "password": PASSWORD });
     let cookie = old.anonymous.post("/api/auth/sign-up/email", ada).await.cookie().unwrap();
     let browser = old.anonymous.with_cookie(&cookie);
-    let created = browser.post("/api/tokens", json!({ "name": "load" })).await.expect(201);
-    let balancer = Balancer::new(&cookie, created["token"].as_str().unwrap());
+    let own = browser.post(TOKENS, json!({ "name": "own" })).await.expect(201);
+    let balancer = Balancer::new(&cookie, own["token"].as_str().unwrap());
     let at_old = balancer.add(&old);
     let mut tasks = Vec::new();
     for number in 0..4 {
@@ -234,7 +250,7 @@ async fn rolling_upgrade_and_downgrade_under_load_fail_no_request() {
         task.await.unwrap();
     }
     assert_eq!(*balancer.failed.lock().unwrap(), [""; 0]);
-    let rows = operator.query("SELECT id FROM projects", &[]).await.unwrap();
+    let rows = operator.query("SELECT id FROM api_tokens WHERE name <> 'own'", &[]).await.unwrap();
     let kept: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(
         kept,

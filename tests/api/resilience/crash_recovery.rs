@@ -48,8 +48,7 @@ impl Site {
         ServerProcess::start(self.home.path(), &self.settings())
     }
 
-    /// Returns the clients that write while the server is killed: an owner of projects and tokens, and an
-    /// admin.
+    /// Returns the clients that write while the server is killed: an owner of tokens, and an admin.
     async fn writers(&self) -> Writers {
         let server = self.start();
         let run = |arguments: &[&str]| {
@@ -114,7 +113,7 @@ async fn crash_check_finds_lost_reverted_and_partial_writes(backend: Backend) {
     }
     assert_eq!(journal.lost(&site.database.things().await), Vec::<String>::new());
     for (damage, found) in [
-        ("DELETE FROM projects", "project"),
+        ("DELETE FROM api_tokens WHERE revoked_at IS NULL", "token"),
         ("UPDATE api_tokens SET revoked_at = NULL", "token"),
         ("UPDATE users SET deactivated_at = NULL", "lock-out"),
     ] {

@@ -1,12 +1,12 @@
 //! What callers see during a fault of the store, and after it.
 
-mod columns;
+pub mod columns;
 mod files;
 mod panics;
 mod pgbouncer;
 mod postgres;
 mod restart;
-mod rows;
+pub mod rows;
 mod sqlite;
 mod statements;
 mod tls;

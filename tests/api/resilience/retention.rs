@@ -139,8 +139,7 @@ async fn expired_rows_are_all_deleted_while_other_writes_succeed(backend: Backen
     let mut writes = 0;
     within_timeout(async {
         while sessions(&server).await > 0 {
-            let project = json!({ "name": "meanwhile" });
-            ada.browser.post("/api/projects", project).await.expect(201);
+            ada.browser.post(TOKENS, json!({ "name": "meanwhile" })).await.expect(201);
             writes += 1;
         }
     })

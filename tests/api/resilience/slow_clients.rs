@@ -239,7 +239,7 @@ async fn endless_unread_request_body_is_cut_off_after_the_response() {
     let server = Backend::Sqlite.start().await;
     let address: SocketAddr = server.anonymous.base.trim_start_matches("http://").parse().unwrap();
     for announced in ENDLESS {
-        for (path, status) in [("/nothing", 404), ("/api/me", 405), ("/api/projects", 401)] {
+        for (path, status) in [("/nothing", 404), ("/api/me", 405), (TOKENS, 401)] {
             let socket = TcpStream::connect(address).await.unwrap();
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n");
             let (sent, answer) = within_timeout(send_without_end(socket, &head)).await;
@@ -293,7 +293,7 @@ async fn small_unread_request_body_leaves_the_connection_open() {
         [("Transfer-Encoding: chunked", "2\r\n{}\r\n0\r\n\r\n"), ("Content-Length: 2", "{}")]
     {
         let mut socket = TcpStream::connect(address).await.unwrap();
-        for path in ["/nothing", "/api/projects", "/health/live"] {
+        for path in ["/nothing", TOKENS, "/health/live"] {
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n");
             socket.write_all(head.as_bytes()).await.unwrap();
             // In a packet of its own, as clients send it that compute it meanwhile.

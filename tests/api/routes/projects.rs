@@ -1,6 +1,9 @@
 //! `/api/projects`
 
+mod columns;
+mod constraints;
 mod create;
+mod tokens;
 
 use crate::support::*;
 

@@ -63,12 +63,12 @@ pub fn undeclared(method: &Method, path: &str, status: u16, code: Option<&str>) 
 #[test]
 fn undeclared_response_is_reported() {
     let cases = [
-        ("GET", "/api/projects/x", 200, None, true),
-        ("GET", "/api/projects/x", 404, Some("not_found"), true),
-        ("HEAD", "/api/projects/x", 404, None, true),
-        ("GET", "/api/projects/x", 404, Some("INVALID_TOKEN"), false),
-        ("GET", "/api/projects/x", 201, None, false),
-        ("GET", "/api/projects", 404, Some("not_found"), false),
+        ("GET", "/api/tokens/x", 200, None, true),
+        ("GET", "/api/tokens/x", 404, Some("not_found"), true),
+        ("HEAD", "/api/tokens/x", 404, None, true),
+        ("GET", "/api/tokens/x", 404, Some("INVALID_TOKEN"), false),
+        ("GET", "/api/tokens/x", 201, None, false),
+        ("GET", "/api/tokens", 404, Some("not_found"), false),
         ("DELETE", "/api/tokens/current", 403, Some("token_required"), true),
         ("DELETE", "/api/tokens/x", 403, Some("token_required"), false),
         ("PATCH", "/api/admin/users/x", 409, Some("last_admin"), true),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Caller, PASSWORD, Reply, TestUser};
+use super::{CURRENT_TOKEN, Caller, PASSWORD, Reply, TOKENS, TestUser};
 
 /// Waits for work that must end, whatever state the store is in: tells slow from never.
 pub async fn within_timeout<T>(work: impl Future<Output = T>) -> T {
@@ -56,7 +56,7 @@ impl OutageProbe {
     fn reads(&self) -> Vec<reqwest::RequestBuilder> {
         let mut reads = Vec::new();
         for caller in [&self.browser, &self.script] {
-            for path in ["/api/me", "/api/dashboard", "/api/projects"] {
+            for path in ["/api/me", "/api/dashboard", TOKENS] {
                 reads.push(caller.request(Method::GET, path));
             }
         }
@@ -67,11 +67,10 @@ impl OutageProbe {
     }
 
     fn writes(&self) -> Vec<reqwest::RequestBuilder> {
-        let project = json!({ "name": "during" });
         let sign_in = json!({ "email": self.email, "password": PASSWORD });
         vec![
-            self.browser.request(Method::POST, "/api/projects").json(&project),
-            self.script.request(Method::POST, "/api/projects").json(&project),
+            self.browser.request(Method::POST, TOKENS).json(&json!({ "name": "during" })),
+            self.script.request(Method::DELETE, CURRENT_TOKEN),
             self.browser.request(Method::POST, "/api/auth/sign-out").json(&json!({})),
             self.anonymous.request(Method::POST, "/api/auth/sign-in/email").json(&sign_in),
         ]
@@ -121,19 +120,26 @@ impl OutageProbe {
         for caller in [&self.browser, &self.script] {
             let me = caller.get("/api/me").await.expect(200);
             assert_eq!(me["user"]["email"], self.email.as_str());
-            // Reads do not detect a dead connection for writes.
-            within_timeout(async {
-                loop {
-                    let reply = caller.post("/api/projects", json!({ "name": "after" })).await;
-                    if reply.status == 201 {
-                        return;
-                    }
-                    assert_unavailable(&reply);
-                }
-            })
-            .await;
         }
+        // Reads do not detect a dead connection for writes.
+        within_timeout(async { while !self.writes_by_cookie_and_token().await {} }).await;
         self.anonymous.get("/health/ready").await.expect(200);
+    }
+
+    /// Creates a token by cookie, which then revokes itself. Returns false if one of the two was unavailable.
+    async fn writes_by_cookie_and_token(&self) -> bool {
+        let created = self.browser.post(TOKENS, json!({ "name": "after" })).await;
+        if created.status != 201 {
+            assert_unavailable(&created);
+            return false;
+        }
+        let token = created.json()["token"].as_str().unwrap().to_owned();
+        let revoked = self.anonymous.with_token(&token).delete(CURRENT_TOKEN).await;
+        if revoked.status != 204 {
+            assert_unavailable(&revoked);
+            return false;
+        }
+        true
     }
 
     async fn assert_all_unavailable(&self, requests: Vec<reqwest::RequestBuilder>) {

@@ -86,7 +86,7 @@ impl Journal {
     }
 
     pub fn has_all_kinds(&self) -> bool {
-        [("project", true), ("token", false), ("session", false), ("lock-out", true)]
+        [("token", true), ("token", false), ("session", false), ("lock-out", true)]
             .iter()
             .all(|(kind, is)| self.known.iter().any(|(thing, so)| thing.0 == *kind && so == is))
     }

@@ -41,8 +41,8 @@ impl Writers {
         let context = || (anonymous.clone(), self.owner.clone(), journal.clone());
         let tasks = vec![
             tokio::spawn(sign_ups(context(), sender)),
-            tokio::spawn(tokens(context())),
-            tokio::spawn(projects(context())),
+            tokio::spawn(tokens(context(), RevokedBy::Cookie)),
+            tokio::spawn(tokens(context(), RevokedBy::Token)),
             tokio::spawn(sign_outs(context())),
             tokio::spawn(deactivations(
                 anonymous.with_token(&self.admin),
@@ -85,43 +85,38 @@ async fn sign_ups((anonymous, _, journal): WriterContext, sender: mpsc::Unbounde
     }
 }
 
-async fn tokens((anonymous, owner, journal): WriterContext) {
+/// Whether a token is revoked by its owner's browser, or by a script with the token itself.
+enum RevokedBy {
+    Cookie,
+    Token,
+}
+
+async fn tokens((anonymous, owner, journal): WriterContext, revoked_by: RevokedBy) {
     let browser = anonymous.with_cookie(&owner.cookie);
     loop {
         journal.asked(None);
-        let make = browser.request(Method::POST, "/api/tokens").json(&json!({ "name": "x" }));
+        let make = browser.request(Method::POST, TOKENS).json(&json!({ "name": "x" }));
         let Some(reply) = answered(make).await else { return };
         let created = reply.expect(201);
         let token: Thing = ("token", text(&created["id"]));
         journal.answered([(token.clone(), true)]);
         journal.token(token.clone(), &owner.id, text(&created["token"]));
-        if rand::random() && !remove(&browser, "/api/tokens", token, &journal).await {
-            return;
+        // Half of the tokens are revoked, at random.
+        if rand::random() {
+            journal.asked(Some(&token));
+            let revoke = match revoked_by {
+                RevokedBy::Cookie => {
+                    browser.request(Method::DELETE, &format!("{TOKENS}/{}", token.1))
+                }
+                RevokedBy::Token => anonymous
+                    .with_token(created["token"].as_str().unwrap())
+                    .request(Method::DELETE, CURRENT_TOKEN),
+            };
+            let Some(reply) = answered(revoke).await else { return };
+            reply.expect(204);
+            journal.answered([(token, false)]);
         }
     }
-}
-
-async fn projects((anonymous, owner, journal): WriterContext) {
-    let browser = anonymous.with_cookie(&owner.cookie);
-    loop {
-        journal.asked(None);
-        let make = browser.request(Method::POST, "/api/projects").json(&json!({ "name": "x" }));
-        let Some(reply) = answered(make).await else { return };
-        let project: Thing = ("project", text(&reply.expect(201)["id"]));
-        journal.answered([(project.clone(), true)]);
-        if rand::random() && !remove(&browser, "/api/projects", project, &journal).await {
-            return;
-        }
-    }
-}
-
-async fn remove(browser: &Caller, at: &str, thing: Thing, journal: &Writing) -> bool {
-    journal.asked(Some(&thing));
-    let path = format!("{at}/{}", thing.1);
-    let Some(reply) = answered(browser.request(Method::DELETE, &path)).await else { return false };
-    reply.expect(204);
-    journal.answered([(thing, false)]);
-    true
 }
 
 async fn sign_outs((anonymous, owner, journal): WriterContext) {

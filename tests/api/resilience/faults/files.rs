@@ -219,8 +219,8 @@ const LOST: &str = "the database file was deleted or replaced";
 async fn is_not_served(server: &ServerProcess, probe: &OutageProbe) {
     for _ in 0..3 {
         server.anonymous.get("/health/ready").await.assert_problem(503, "store_unavailable");
-        let project = json!({ "name": "x" });
-        probe.script.post("/api/projects", project).await.assert_problem(503, "store_unavailable");
+        let write = probe.script.delete(CURRENT_TOKEN).await;
+        write.assert_problem(503, "store_unavailable");
     }
     // Cached credentials are gone when the lease ends.
     within_timeout(async {

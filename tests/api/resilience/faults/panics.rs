@@ -28,6 +28,6 @@ async fn panic_in_a_query_leaves_connections_usable(backend: Backend) {
     }
     for _ in 0..6 {
         ada.browser.get("/api/me").await.expect(200);
-        ada.browser.post("/api/projects", json!({ "name": "x" })).await.expect(201);
+        ada.browser.post(TOKENS, json!({ "name": "x" })).await.expect(201);
     }
 }

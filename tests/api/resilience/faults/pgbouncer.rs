@@ -84,7 +84,7 @@ async fn pgbouncer_in_session_mode_works_for_servers_and_commands(#[case] mode: 
         let probe = OutageProbe::sign_up_as(&server.anonymous, &email).await;
         let requests = (0..60).map(|_| {
             let script = probe.script.clone();
-            tokio::spawn(async move { script.get("/api/projects").await.status })
+            tokio::spawn(async move { script.get(TOKENS).await.status })
         });
         for status in requests.collect::<Vec<_>>() {
             assert_eq!(status.await.unwrap(), 200);

@@ -94,14 +94,14 @@ async fn timed_out_queries_do_not_pile_up_in_postgresql() {
         unreachable!()
     };
     let lock_holder = connect(&url).await;
-    lock_holder.batch_execute("BEGIN; LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    lock_holder.batch_execute("BEGIN; LOCK TABLE activity IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND wait_event_type = 'Lock'";
     let waiting = async || lock_holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
     for _ in 0..3 {
         let requests = (0..4).map(|_| {
             let script = probe.script.clone();
-            tokio::spawn(async move { within_timeout(script.get("/api/projects")).await })
+            tokio::spawn(async move { within_timeout(script.get("/api/activity")).await })
         });
         for reply in requests.collect::<Vec<_>>() {
             assert_unavailable(&reply.await.unwrap());

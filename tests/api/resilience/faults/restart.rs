@@ -15,7 +15,8 @@ use crate::support::*;
 /// The responses that one caller got.
 #[derive(Default)]
 struct Responses {
-    projects: Vec<String>,
+    created: Vec<String>,
+    revoked: Vec<String>,
     unavailable: usize,
 }
 
@@ -34,44 +35,60 @@ async fn postgresql_restart_under_load_signs_out_no_user_and_loses_no_write(#[ca
         .into_iter()
         .cycle()
         .take(8)
-        .map(|caller| tokio::spawn(call(caller.clone(), stop.clone())))
+        .map(|caller| tokio::spawn(call(caller.clone(), probe.browser.clone(), stop.clone())))
         .collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
     cluster.restart(signal);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     probe.assert_recovered().await;
     stop.store(true, Ordering::Relaxed);
-    let (mut acknowledged, mut unavailable) = (Vec::new(), 0);
+    let (mut created, mut revoked, mut unavailable) = (Vec::new(), Vec::new(), 0);
     for caller in load {
         let responses = caller.await.unwrap();
-        acknowledged.extend(responses.projects);
+        created.extend(responses.created);
+        revoked.extend(responses.revoked);
         unavailable += responses.unavailable;
     }
     assert!(unavailable > 0, "the outage was noticed");
-    assert!(!acknowledged.is_empty());
-    for id in acknowledged {
-        probe.script.get(&format!("/api/projects/{id}")).await.expect(200);
+    assert!(!created.is_empty() && !revoked.is_empty());
+    for id in created {
+        probe.script.get(&format!("{TOKENS}/{id}")).await.expect(200);
+    }
+    for id in revoked {
+        let token = probe.script.get(&format!("{TOKENS}/{id}")).await.expect(200);
+        assert_eq!(token["state"], "revoked");
     }
 }
 
-async fn call(caller: Caller, stop: Arc<AtomicBool>) -> Responses {
+/// Reads as the caller, creates a token by cookie, and revokes it with the token itself.
+async fn call(caller: Caller, browser: Caller, stop: Arc<AtomicBool>) -> Responses {
     let mut responses = Responses::default();
     while !stop.load(Ordering::Relaxed) {
-        for reply in [
-            within_timeout(caller.get("/api/me")).await,
-            within_timeout(caller.post("/api/projects", json!({ "name": "x" }))).await,
-        ] {
-            assert_eq!(reply.header("set-cookie"), None);
-            match reply.status.as_u16() {
-                200 => {}
-                201 => responses.projects.push(reply.json()["id"].as_str().unwrap().to_owned()),
-                503 => {
-                    assert!(reply.header("retry-after").is_some());
-                    responses.unavailable += 1;
-                }
-                other => panic!("{other}: {}", reply.text),
-            }
+        responses.succeeded(&within_timeout(caller.get("/api/me")).await, 200);
+        let reply = within_timeout(browser.post(TOKENS, json!({ "name": "x" }))).await;
+        if !responses.succeeded(&reply, 201) {
+            continue;
+        }
+        let [id, token] =
+            ["id", "token"].map(|field| reply.json()[field].as_str().unwrap().to_owned());
+        responses.created.push(id.clone());
+        let script = browser.with_token(&token);
+        if responses.succeeded(&within_timeout(script.delete(CURRENT_TOKEN)).await, 204) {
+            responses.revoked.push(id);
         }
     }
     responses
+}
+
+impl Responses {
+    /// Whether a request succeeded with this status. Otherwise the store must have been unavailable.
+    fn succeeded(&mut self, reply: &Reply, status: u16) -> bool {
+        assert_eq!(reply.header("set-cookie"), None);
+        if reply.status == status {
+            return true;
+        }
+        assert_unavailable(reply);
+        self.unavailable += 1;
+        false
+    }
 }

@@ -3,33 +3,25 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use portcullis::{
-    error::{Code, Error},
-    store::{
-        page::new_id,
-        projects::{self, ProjectRow, ProjectStatus},
-    },
-};
 use tempfile::TempDir;
 
 use super::rows::{alter, logging};
 use crate::support::*;
 
-const PROJECTS: &str = "/api/projects";
 const BUG: &str = "a statement failed because of a bug";
 
-/// Returns SQL for a trigger that runs this statement when a project is inserted.
+/// Returns SQL for a trigger that runs this statement when a token is inserted.
 fn on_insert(backend: Backend, when: &str, statement: &str) -> String {
     match backend {
         Backend::Sqlite => format!(
             "DROP TRIGGER IF EXISTS fails;
-             CREATE TRIGGER fails {when} INSERT ON projects BEGIN {statement}; END"
+             CREATE TRIGGER fails {when} INSERT ON api_tokens BEGIN {statement}; END"
         ),
         Backend::Postgres => format!(
-            "DROP TRIGGER IF EXISTS fails ON projects;
+            "DROP TRIGGER IF EXISTS fails ON api_tokens;
              CREATE OR REPLACE FUNCTION fails() RETURNS TRIGGER LANGUAGE plpgsql AS
                  $$ BEGIN {statement}; RETURN NEW; END $$;
-             CREATE TRIGGER fails {when} INSERT ON projects FOR EACH ROW EXECUTE FUNCTION fails()"
+             CREATE TRIGGER fails {when} INSERT ON api_tokens FOR EACH ROW EXECUTE FUNCTION fails()"
         ),
     }
 }
@@ -79,25 +71,25 @@ async fn unexpected_statement_error_is_500_and_logged_once_with_its_operation(ba
     .enumerate()
     {
         alter(backend, &url, &on_insert(backend, "AFTER", statement)).await;
-        let reply = ada.post(PROJECTS, json!({ "name": "a value" })).await;
+        let reply = ada.post(TOKENS, json!({ "name": "a value" })).await;
         assert_eq!(reply.header("retry-after"), None, "{statement}");
         assert_eq!(reply.status, 500, "{statement}: {}", reply.text);
         reply.assert_problem(500, "internal_error");
         let logged = bugs(home.path(), number + 1).await;
         assert_eq!(logged.len(), number + 1, "{statement}: {logged:?}");
-        assert!(logged[number].contains("projects::create"), "{logged:?}");
+        assert!(logged[number].contains("api_tokens::create"), "{logged:?}");
         assert!(!logged[number].contains("a value"), "{logged:?}");
     }
-    ada.get(PROJECTS).await.expect(200);
-    alter(backend, &url, "ALTER TABLE projects RENAME COLUMN description TO details").await;
-    ada.get(PROJECTS).await.assert_problem(500, "internal_error");
-    assert!(bugs(home.path(), 7).await.last().unwrap().contains("projects::list"));
+    ada.get(TOKENS).await.expect(200);
+    alter(backend, &url, "ALTER TABLE api_tokens RENAME COLUMN name TO label").await;
+    ada.get(TOKENS).await.assert_problem(500, "internal_error");
+    assert!(bugs(home.path(), 7).await.last().unwrap().contains("api_tokens::list"));
     // A missing table is treated as a missing column: the schema does not fit.
-    alter(backend, &url, "ALTER TABLE projects RENAME TO plans").await;
-    let reply = ada.get(PROJECTS).await;
+    alter(backend, &url, "ALTER TABLE api_tokens RENAME TO keys").await;
+    let reply = ada.get(TOKENS).await;
     assert_eq!(reply.header("retry-after"), None);
     reply.assert_problem(500, "internal_error");
-    assert!(bugs(home.path(), 8).await.last().unwrap().contains("projects::list"));
+    assert!(bugs(home.path(), 8).await.last().unwrap().contains("api_tokens::list"));
 }
 
 #[tokio::test]
@@ -115,68 +107,10 @@ async fn transient_postgresql_error_is_unavailable_with_retry_after() {
     ] {
         let raise = format!("RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = '{message}'");
         execute(&server, &on_insert(Backend::Postgres, "BEFORE", &raise)).await;
-        let reply = ada.browser.post(PROJECTS, json!({ "name": "x" })).await;
+        let reply = ada.browser.post(TOKENS, json!({ "name": "x" })).await;
         assert!(reply.header("retry-after").is_some(), "{message}");
         reply.assert_problem(503, "store_unavailable");
     }
-}
-
-fn project(server: &Server, user_id: String) -> ProjectRow {
-    ProjectRow {
-        id: new_id(),
-        user_id,
-        name: "x".to_owned(),
-        description: None,
-        created_at: server.now(),
-        updated_at: server.now(),
-        short_name: None,
-        status: ProjectStatus::Planned.into(),
-        estimated_hours: None,
-        due_date: None,
-    }
-}
-
-#[apply(on_both_databases)]
-async fn create_project_for_a_deleted_user_is_unauthorized(backend: Backend) {
-    let server = backend.start().await;
-    let project = project(&server, new_id());
-    let broken = projects::create(&server.state.store, project).await.unwrap_err();
-    assert!(Error::from(broken).is(Code::Unauthorized));
-}
-
-/// Follows a constraint that the table's author has declared, from the statement to the response.
-#[apply(on_both_databases)]
-async fn duplicate_project_short_name_of_one_user_is_a_conflict(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let grace = server.sign_up("grace").await;
-    let body = json!({ "name": "x", "shortName": "engine" });
-    ada.browser.post(PROJECTS, body.clone()).await.expect(201);
-    let other = ada.browser.post(PROJECTS, json!({ "name": "y" })).await.expect(201);
-    let project_path = format!("{PROJECTS}/{}", other["id"].as_str().unwrap());
-    for reply in [
-        ada.browser.post(PROJECTS, body.clone()).await,
-        ada.browser.patch(&project_path, body.clone()).await,
-    ] {
-        let problem = reply.assert_problem(409, "conflict");
-        assert_eq!(problem["detail"], "You have a project of this short name already.");
-        assert_eq!(problem["errors"][0]["field"], "shortName", "{problem}");
-        assert_eq!(problem["errors"][0]["code"], "taken", "{problem}");
-    }
-    assert_eq!(ada.browser.get(&project_path).await.expect(200), other, "the project is unchanged");
-    grace.browser.post(PROJECTS, body.clone()).await.expect(201);
-    // NULL may occur twice.
-    ada.browser.post(PROJECTS, json!({ "name": "z" })).await.expect(201);
-}
-
-/// A range that a handler has forgotten to check.
-#[apply(on_both_databases)]
-async fn number_outside_a_check_constraint_is_a_validation_error(backend: Backend) {
-    let server = backend.start().await;
-    let ada = server.sign_up("ada").await;
-    let project = ProjectRow { estimated_hours: Some(0), ..project(&server, ada.id.clone()) };
-    let broken = Error::from(projects::create(&server.state.store, project).await.unwrap_err());
-    assert!(broken.is(Code::ValidationFailed));
 }
 
 #[apply(on_both_databases)]

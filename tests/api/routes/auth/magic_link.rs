@@ -276,7 +276,7 @@ async fn following_a_magic_link_as_a_navigation_changes_nothing(backend: Backend
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
     let secret = link(&server, &ada.email).await;
-    let query = format!("token={secret}&callbackURL=/projects");
+    let query = format!("token={secret}&callbackURL=/welcome");
     for headers in [
         &[][..],
         &[("sec-fetch-mode", "navigate"), ("sec-fetch-site", "none")],
@@ -288,7 +288,7 @@ async fn following_a_magic_link_as_a_navigation_changes_nothing(backend: Backend
         let page: Url = reply.header("location").unwrap().parse().unwrap();
         assert_eq!(page.path(), "/magic-link");
         assert_eq!(page.fragment(), Some(format!("token={secret}").as_str()));
-        assert_eq!(page.query(), Some("callbackURL=%2Fprojects"));
+        assert_eq!(page.query(), Some("callbackURL=%2Fwelcome"));
     }
     use_link(&server.anonymous, &secret).await.expect(200);
 }
@@ -319,10 +319,10 @@ async fn magic_link_fetched_by_a_script_signs_in(backend: Backend) {
     browser.get(ME).await.expect(200);
 
     let secret = link(&server, &ada.email).await;
-    let query = format!("token={secret}&callbackURL=/projects&errorCallbackURL=/failed");
+    let query = format!("token={secret}&callbackURL=/welcome&errorCallbackURL=/failed");
     let reply = fetch(&server, &query, &SCRIPT).await;
     assert!(reply.cookie().is_some());
-    assert!(reply.header("location").unwrap().ends_with("/projects"));
+    assert!(reply.header("location").unwrap().ends_with("/welcome"));
     let reply = fetch(&server, &query, &SCRIPT).await;
     assert_eq!(reply.cookie(), None);
     assert!(reply.header("location").unwrap().ends_with("/failed?error=INVALID_TOKEN"));

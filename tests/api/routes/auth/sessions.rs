@@ -168,7 +168,7 @@ async fn session_idle_timeout_is_extended_by_any_request_once_a_day(backend: Bac
         (Method::GET, ME),
         (Method::GET, LIST_SESSIONS),
         (Method::GET, "/api/dashboard"),
-        (Method::POST, "/api/projects"),
+        (Method::POST, UPDATE_USER),
         (Method::GET, "/settings"),
     ]
     .into_iter()

@@ -273,7 +273,7 @@ async fn callback_url_to_own_or_trusted_origin_is_followed(backend: Backend) {
 #[apply(on_both_databases)]
 async fn cors_preflight_from_trusted_origin_is_allowed(backend: Backend) {
     let server = backend.start_with(&TRUSTED).await;
-    for path in [SIGN_IN, "/api/projects", "/api/nothing"] {
+    for path in [SIGN_IN, TOKENS, "/api/nothing"] {
         let reply = Reply::of(preflight(&server, path, APP)).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         opened_to(&reply, APP);
@@ -349,9 +349,8 @@ async fn cors_request_from_trusted_origin_acts_with_the_session_cookie(backend: 
         assert!(exposed.contains(name), "{exposed}");
     }
     assert_eq!(reply.expect(200)["user"]["email"], "ada@example.com");
-    let project = json!({ "name": "Analytical Engine" });
-    let created =
-        Reply::of(from_page(&ada, Method::POST, "/api/projects", APP).json(&project)).await;
+    let token = json!({ "name": "Analytical Engine" });
+    let created = Reply::of(from_page(&ada, Method::POST, TOKENS, APP).json(&token)).await;
     opened_to(&created, APP);
     let target = created.header("location").unwrap().to_owned();
     created.expect(201);
@@ -377,14 +376,14 @@ async fn cors_error_responses_are_readable_by_trusted_origins(backend: Backend) 
         (get(&server.anonymous, ME), 401, "UNAUTHORIZED"),
         (get(&server.anonymous, ME).bearer_auth("junk"), 401, "token_malformed"),
         (get(&ada.browser, "/api/nothing"), 404, "not_found"),
-        (get(&ada.browser, "/api/projects/none"), 404, "not_found"),
-        (get(&ada.browser, "/api/projects?limit=0"), 400, "invalid_query"),
+        (get(&ada.browser, "/api/tokens/none"), 404, "not_found"),
+        (get(&ada.browser, "/api/tokens?limit=0"), 400, "invalid_query"),
         (get(&ada.browser, "/api/admin/users"), 403, "admin_required"),
         (from_page(&ada.browser, Method::PUT, ME, APP), 405, "method_not_allowed"),
         (from_page(&ada.browser, Method::OPTIONS, ME, APP), 405, "method_not_allowed"),
-        (post(&ada.browser, "/api/projects").json(&json!({})), 422, "validation_failed"),
-        (post(&ada.browser, "/api/projects").json(&large), 413, "payload_too_large"),
-        (post(&ada.browser, "/api/projects").body("x"), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (post(&ada.browser, TOKENS).json(&json!({})), 422, "validation_failed"),
+        (post(&ada.browser, TOKENS).json(&large), 413, "payload_too_large"),
+        (post(&ada.browser, TOKENS).body("x"), 415, "UNSUPPORTED_MEDIA_TYPE"),
         (post(&server.anonymous, SIGN_IN).json(&json!({})), 400, "VALIDATION_ERROR"),
     ] {
         let reply = Reply::of(request).await;
@@ -420,7 +419,7 @@ async fn csrf_requests_from_foreign_origins_are_forbidden_and_unreadable(backend
         for (caller, path, body) in [
             (&ada.browser, CHANGE_PASSWORD, &change),
             (&ada.browser, SIGN_OUT, &json!({})),
-            (&ada.browser, "/api/projects", &json!({ "name": "theirs" })),
+            (&ada.browser, TOKENS, &json!({ "name": "theirs" })),
             (&server.anonymous, SIGN_IN, &sign_up_body("ada")),
             (&server.anonymous, SIGN_UP, &sign_up_body("eve")),
         ] {
@@ -431,8 +430,8 @@ async fn csrf_requests_from_foreign_origins_are_forbidden_and_unreadable(backend
         }
     }
     assert!(is_signed_in(&ada.browser).await);
-    let projects = ada.browser.get("/api/projects").await.expect(200);
-    assert_eq!(projects["items"], json!([]));
+    let tokens = ada.browser.get(TOKENS).await.expect(200);
+    assert_eq!(tokens["items"], json!([]));
     server.sign_in(&ada).await;
 }
 
@@ -566,7 +565,7 @@ async fn cors_headers_are_absent_without_trusted_origins(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let own = server.anonymous.base.clone();
     for origin in FOREIGN.into_iter().chain([APP, &own]) {
-        for path in [SIGN_IN, ME, "/api/projects"] {
+        for path in [SIGN_IN, ME, TOKENS] {
             let reply = Reply::of(preflight(&server, path, origin)).await;
             assert_eq!(cors(&reply), [""; 0], "{origin}");
             assert!(reply.header("allow").is_some());

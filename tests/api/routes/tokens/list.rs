@@ -53,7 +53,7 @@ async fn token_last_used_is_updated_at_most_once_a_minute(backend: Backend) {
         "a second use within a minute is not recorded"
     );
     server.clock.set(first + seconds(60));
-    script.get("/api/projects").await.expect(200);
+    script.get(PATH).await.expect(200);
     assert_eq!(last_used_at().await, (first + seconds(60)).to_string());
 }
 

@@ -61,14 +61,14 @@ async fn token_of_an_admin_who_must_enrol_is_rejected(backend: Backend) {
     let server = backend.start_with(&["--two-factor", "admins"]).await;
     let mut ada = server.sign_up("ada").await;
     let token = ada.token(&["read", "write"]).await;
-    token.get("/api/tokens").await.expect(200);
+    token.get(TOKENS).await.expect(200);
     ada = server.make_admin(ada).await;
     for caller in [&token, &ada.browser] {
-        caller.get("/api/projects").await.assert_problem(403, REQUIRED);
+        caller.get(TOKENS).await.assert_problem(403, REQUIRED);
         caller.get("/api/me").await.expect(200);
     }
     ada.enable_two_factor(&server).await;
-    token.get("/api/projects").await.expect(200);
+    token.get(TOKENS).await.expect(200);
     ada.browser.get("/api/admin/users").await.expect(200);
     // An admin who removes it must set it up again.
     let body = json!({ "password": PASSWORD });

@@ -62,7 +62,7 @@ fn tampered_cookie_is_unauthorized_and_is_given_no_valid_cookie() {
             (401, ask(Method::GET, "/api/me", "*/*").await),
             (302, ask(Method::GET, "/api/settings", "text/html").await),
             (200, ask(Method::GET, "/api/auth/get-session", "*/*").await),
-            (401, ask(Method::POST, "/api/projects", "*/*").await),
+            (401, ask(Method::POST, TOKENS, "*/*").await),
         ];
         assert_eq!(replies[2].1.text, "null");
         for (expected, reply) in replies {

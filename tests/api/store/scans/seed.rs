@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::support::Backend;
+use crate::support::{Backend, EXAMPLE_SEED};
 
 /// Returns the id of the user, session, token, event or job with this number.
 pub fn id(number: usize) -> String {
@@ -15,7 +15,7 @@ pub fn statements(backend: Backend, numbers: Range<usize>) -> Vec<String> {
         Backend::Sqlite => ("CAST(TEXT AS BLOB)", "86400000000", "(unixepoch() * 1000000)"),
         Backend::Postgres => ("CAST(TEXT AS BYTEA)", "INTERVAL '1 day'", "now()"),
     };
-    let statements = STATEMENTS.map(|statement| {
+    let statements = STATEMENTS.iter().chain(&EXAMPLE_SEED).map(|statement| {
         let (into, select) = statement.split_once(" SELECT ").unwrap();
         let hash = |kind: &str| bytes.replace("TEXT", &format!("'{kind}' || i"));
         let select = select
@@ -41,7 +41,7 @@ const NOBODY: usize = 899_999_999_999;
 
 /// A tenth of all first names is Li and a tenth Wei, and the same holds for last names. There are 24 admins and
 /// 100 deactivated users at every size. One event in a hundred has another action and network than the others. One token in three is revoked, and one is expired or will be.
-const STATEMENTS: [&str; 30] = [
+const STATEMENTS: [&str; 29] = [
     "users (id, name, email, email_verified, role, deactivated_at, created_at, updated_at, search_indexed) SELECT IDS, CASE i % 10 WHEN 0 THEN 'Li' WHEN 1 THEN 'Wei' ELSE 'Ada' END || ' ' || CASE (i / 10) % 10 WHEN 0 THEN 'Wei' WHEN 1 THEN 'Li' ELSE 'Hopper' END || ' ' || i, 'user' || i || '@example.com', TRUE, CASE WHEN i % 100 = 0 AND i < 2400 THEN 'admin' ELSE 'user' END, CASE WHEN i % 97 = 1 AND i < 9700 THEN NOW END, NOW - DAY, NOW - DAY, TRUE FROM n",
     "user_words (word, user_id) SELECT CASE i % 10 WHEN 0 THEN 'li' WHEN 1 THEN 'wei' ELSE 'ada' END, IDS FROM n",
     "user_words (word, user_id) SELECT CASE (i / 10) % 10 WHEN 0 THEN 'wei' WHEN 1 THEN 'li' ELSE 'hopper' END, IDS FROM n WHERE i % 10 > 1 OR (i / 10) % 10 > 1",
@@ -52,7 +52,6 @@ const STATEMENTS: [&str; 30] = [
     "accounts (id, user_id, provider_id, account_id, password_hash, created_at, updated_at) SELECT IDS, IDS, 'credential', IDS, 'x', NOW, NOW FROM n",
     "sessions (id, user_id, secret_hash, expires_at, authenticated_at, last_seen_at, remember, created_at, updated_at) SELECT IDS, IDS, HASH_OF_SESSION, NOW + DAY, NOW, NOW, TRUE, NOW, NOW FROM n",
     "api_tokens (id, user_id, token_hash, display_prefix, name, scopes, expires_at, revoked_at, created_at) SELECT IDS, IDS, HASH_OF_TOKEN, 'x', 'x', 'read', CASE i % 3 WHEN 1 THEN NOW + DAY * (i % 20 - 10) END, CASE i % 3 WHEN 2 THEN NOW END, NOW FROM n",
-    "projects (id, user_id, name, created_at, updated_at) SELECT IDS, IDS, 'x', NOW, NOW FROM n",
     "activity (id, actor_id, action, subject_id, detail, created_at, network) SELECT IDS, IDS, CASE i % 100 WHEN 0 THEN 'user-deactivated' ELSE 'user-updated' END, IDS, '{}', NOW, CASE i % 100 WHEN 0 THEN '192.0.2.1' ELSE '192.0.2.2' END FROM n",
     "jobs (id, kind, payload, user_id, attempts, run_at, given_up_at, created_at) SELECT IDS, 'of-tomorrow', '{}', IDS, 0, NOW + DAY * 300, CASE i % 2 WHEN 0 THEN NOW END, NOW FROM n WHERE i % 10 < 2",
     "verifications (id, user_id, purpose, secret_hash, email, job_id, expires_at, created_at) SELECT IDS, IDS, 'verify-email', HASH_OF_LINK, 'x', IDS, NOW + DAY * 300, NOW FROM n WHERE i % 10 < 2",

@@ -251,7 +251,7 @@ async fn passkey_session_must_set_up_two_factor_authentication_where_all_users_m
     execute(&server, &off).await;
     let browser = signed_in(&server, server.anonymous.use_passkey(&mut passkey).await);
     browser.get(BEGIN_REGISTRATION).await.assert_problem(403, "two_factor_enrolment_required");
-    browser.get("/api/projects").await.assert_problem(403, "two_factor_enrolment_required");
+    browser.get(TOKENS).await.assert_problem(403, "two_factor_enrolment_required");
 }
 
 #[apply(on_both_databases)]

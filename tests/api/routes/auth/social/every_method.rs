@@ -147,9 +147,9 @@ impl Person {
                 let browser = server.anonymous.with_cookie(&cookie);
                 let session = browser.get(GET_SESSION).await.expect(200)["session"].clone();
                 steps.push(format!("session, `amr` `{}`", session["amr"]));
-                let projects = browser.get("/api/projects").await;
-                if projects.status == 403 {
-                    steps.push(format!(" (`{}`)", projects.json()["code"].as_str().unwrap()));
+                let tokens = browser.get(TOKENS).await;
+                if tokens.status == 403 {
+                    steps.push(format!(" (`{}`)", tokens.json()["code"].as_str().unwrap()));
                 }
             }
             None if reply.status == 302 => {
