@@ -1,4 +1,4 @@
-"""The walkthrough of docs/tutorial.md with a client that openapi-python-client generates."""
+"""The walkthrough of docs/tutorial.md, by operations of the server, with a client that openapi-python-client generates."""
 
 import sys
 from typing import Any, TypeVar

@@ -1,4 +1,5 @@
-// The walkthrough of docs/tutorial.md with a client that openapi-typescript and openapi-fetch generate.
+// The walkthrough of docs/tutorial.md, by operations of the server, with a client that openapi-typescript and openapi-fetch
+// generate.
 
 import assert from 'node:assert/strict'
 import createClient from 'openapi-fetch'
