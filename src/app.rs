@@ -115,6 +115,12 @@ impl Server {
         let passkeys = config.passkeys.relying_party(&site.public_url)?;
         let providers = Providers::load(config.accounts.providers_file.as_deref())
             .map_err(ConfigError::from)?;
+        if !config.accounts.accepts_passwords()
+            && !config.email.has_server()
+            && providers.iter().next().is_none()
+        {
+            return Err(ConfigError::NoSignInMethod.into());
+        }
         let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
             mailer: Mailer::new(&config, &site)?,

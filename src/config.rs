@@ -100,6 +100,12 @@ pub enum ConfigError {
     /// The file of identity providers is invalid.
     #[error("PORTCULLIS_PROVIDERS_FILE: {0}")]
     Providers(#[from] FileError),
+    /// No user could sign in.
+    #[error(
+        "PORTCULLIS_PASSWORDS=off needs PORTCULLIS_SMTP_URL, for links that sign in, or \
+         PORTCULLIS_PROVIDERS_FILE with an identity provider: without them no user can sign in"
+    )]
+    NoSignInMethod,
     /// The mail server's URL is invalid.
     #[error("PORTCULLIS_SMTP_URL: {0}")]
     Smtp(String),

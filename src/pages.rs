@@ -64,6 +64,7 @@ pages! {
     "/reset-password" => account::reset_password,
     "/verify-email" => account::verify_email,
     "/suspend-access" => account::suspend_access,
+    "/restore-access" => account::restore_access,
     "/delete-account" => account::delete_account,
     "/magic-link" => account::magic_link,
     "/setup" => account::setup,

@@ -100,30 +100,31 @@ table! {
         auth::sessions::revoke_sessions,
         auth::sessions::revoke_other_sessions,
         auth::profile::update_profile [EmailCannotBeUpdated, FieldNotAllowed, NoFieldsToUpdate],
-        auth::passwords::verify_password [InvalidPassword, Busy],
+        auth::passwords::verify_password [PasswordsDisabled, InvalidPassword, Busy],
         auth::passwords::change_password [PasswordsDisabled, NEW_PASSWORD, InvalidPassword, NoPassword],
         auth::password_reset::request_password_reset [PasswordsDisabled, InvalidRedirectUrl],
         auth::password_reset::follow_reset_link [InvalidCallbackUrl],
         auth::password_reset::reset_password [PasswordsDisabled, InvalidLink, NEW_PASSWORD, UserDeactivated, UserSuspended],
         auth::suspension::suspend_access [InvalidEmailLink, EmailLinkExpired],
+        auth::restoration::restore_access [InvalidEmailLink, EmailLinkExpired, UserDeactivated, UserSuspended],
         auth::email::send_verification_email [InvalidCallbackUrl, EmailMismatch, EmailAlreadyVerified],
         auth::email::confirm_email [EMAIL_LINK],
         auth::email::verify_email [InvalidCallbackUrl, EMAIL_LINK],
         auth::email::change_email [InvalidCallbackUrl, EmailUnchanged],
         auth::email::cancel_email_change,
         auth::deletion::delete_account [
-            InvalidCallbackUrl, InvalidPassword, Busy, SessionTooOld, InvalidDeletionLink, UserDeactivated,
-            UserSuspended, LastAdmin
+            PasswordsDisabled, InvalidCallbackUrl, InvalidPassword, Busy, SessionTooOld, InvalidDeletionLink,
+            UserDeactivated, UserSuspended, LastAdmin
         ],
         auth::deletion::confirm_deletion [
             InvalidCallbackUrl, InvalidDeletionLink, UserDeactivated, UserSuspended, LastAdmin
         ],
         auth::accounts::list_accounts,
         auth::two_factor::enrolment::enable_two_factor [
-            InvalidPassword, Busy, SessionNotFresh, TotpAlreadyEnabled, OtpNotConfigured
+            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TotpAlreadyEnabled, OtpNotConfigured
         ],
         auth::two_factor::enrolment::show_totp_uri [
-            InvalidPassword, Busy, SessionNotFresh, TotpNotEnabled, SecondFactorRequired, TotpUnreadable
+            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TotpNotEnabled, SecondFactorRequired, TotpUnreadable
         ],
         auth::two_factor::verification::verify_totp [
             TotpNotEnabled, TotpAlreadyEnabled, InvalidCode, TotpUnreadable, SecondFactorThrottled, CHALLENGE
@@ -132,10 +133,10 @@ table! {
             BackupCodesNotEnabled, TwoFactorNotEnabled, InvalidBackupCode, Busy, SecondFactorThrottled, CHALLENGE
         ],
         auth::two_factor::recovery_codes::generate_backup_codes [
-            InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
+            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
         ],
         auth::two_factor::enrolment::disable_two_factor [
-            InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
+            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
         ],
         auth::two_factor::otp::send_otp [OtpNotConfigured],
         auth::two_factor::otp::verify_otp [OtpNotConfigured],
@@ -172,7 +173,7 @@ table! {
         tokens::rename_token,
         tokens::revoke_token,
 
-        setup::set_up [NEW_PASSWORD, InvalidLink, AdminExists, EmailTaken],
+        setup::set_up [PasswordsDisabled, NEW_PASSWORD, InvalidLink, AdminExists, EmailTaken],
         admin::users::list_users,
         admin::users::create_user [EmailTaken],
         admin::users::show_user,

@@ -15,6 +15,7 @@ pub mod password_reset;
 pub mod passwords;
 pub mod profile;
 mod refusal;
+pub mod restoration;
 mod second_factor;
 pub mod sessions;
 pub mod sign_in;

@@ -11,10 +11,10 @@ use validator::Validate;
 
 use super::{auth::browser, client::client, json::ValidJson, limited, tag, user::User};
 use crate::{
-    error::{Code, Error},
+    error::{Code, Error, FieldError},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie},
-    secrets::{LinkSecret, Password, PasswordContext, SessionSecret},
+    secrets::{LinkSecret, Password, PasswordContext, PasswordHash, SessionSecret},
     state::State,
     store::{
         accounts::NewAccount,
@@ -43,9 +43,9 @@ pub struct SetUp {
     #[schema(format = Email)]
     email: String,
     /// 8 to 128 characters of any kind. Common passwords, and those made of your name, your email or the name of
-    /// this site, are rejected.
-    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
-    password: Password,
+    /// this site, are rejected. Required, unless the server uses no passwords: then it must be left out.
+    #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 128)]
+    password: Option<Password>,
 }
 
 /// The site has an admin.
@@ -59,7 +59,8 @@ pub struct IsSetUp {
 /// Make the first admin
 ///
 /// Creates the first admin with the link that the server prints when it starts and there is no admin. It works
-/// once, for 30 minutes. Begins a session and sets the session cookie.
+/// once, for 30 minutes. Begins a session and sets the session cookie. Where the server uses no passwords, the admin
+/// later signs in with a link to the email or an identity provider.
 #[utoipa::path(
     post, path = "/api/setup", tag = tag::ADMIN, request_body = SetUp,
     responses((status = 201, description = "The admin, signed in", body = IsSetUp)),
@@ -72,10 +73,9 @@ pub async fn set_up(
     state: Data<State>,
     ValidJson(body): ValidJson<SetUp>,
 ) -> Result<impl Responder, Error> {
-    let password =
-        body.password.choose(&PasswordContext::new(&state.site.name, &body.email, &body.name))?;
+    let context = PasswordContext::new(&state.site.name, &body.email, &body.name);
+    let hash = hashed(&state, body.password, &context).await?;
     let link = LinkSecret::presented(body.token).hash();
-    let hash = state.hashing.hash(password).await?;
     let now = state.clock.now();
     let user = users::User {
         // The operator who reads the server's output vouches for the email: there may be no mail server yet.
@@ -85,7 +85,7 @@ pub async fn set_up(
     let secret = SessionSecret::generate();
     let first = FirstAdmin {
         link,
-        account: NewAccount::password(&user.id, &hash, now),
+        account: hash.map(|hash| NewAccount::password(&user.id, &hash, now)),
         request: browser(&state.site, &request, &cookie, &secret, true),
         event: Event::of_user(&user.id, Action::FirstAdminCreated, &client(&request), now),
         user,
@@ -102,5 +102,28 @@ pub async fn set_up(
         SetupOutcome::Done(_) => Err(Code::Internal.into()),
         SetupOutcome::AdminExists => Err(Code::AdminExists.into()),
         SetupOutcome::InvalidLink => Err(Code::InvalidLink.into()),
+    }
+}
+
+/// Returns the hash of the chosen password; none where passwords are not accepted.
+async fn hashed(
+    state: &State,
+    password: Option<Password>,
+    context: &PasswordContext,
+) -> Result<Option<PasswordHash>, Error> {
+    match password {
+        Some(password) => {
+            state.config.accounts.check_passwords()?;
+            Ok(Some(state.hashing.hash(password.choose(context)?).await?))
+        }
+        None if state.config.accounts.accepts_passwords() => {
+            let missing = FieldError {
+                field: "password".to_owned(),
+                code: "invalid".into(),
+                message: "is required".into(),
+            };
+            Err(Code::ValidationFailed.on(vec![missing]))
+        }
+        None => Ok(None),
     }
 }

@@ -24,7 +24,8 @@ use crate::{
 /// What an operator does with users.
 #[derive(Subcommand, Debug)]
 pub enum UserCommand {
-    /// Create a user; the password is read from the terminal or from standard input
+    /// Create a user; the password is read from the terminal or from standard input, unless
+    /// PORTCULLIS_PASSWORDS is off
     Create {
         /// The user's email
         #[arg(long, value_parser = parse_email)]
@@ -141,6 +142,9 @@ pub(super) async fn run(
                 "has no second factor any more. All their sessions were revoked",
             )
         }
+        UserCommand::Password { .. } if !config.accounts.accepts_passwords() => {
+            Err("PORTCULLIS_PASSWORDS is off: users have no password".into())
+        }
         UserCommand::Password { email } => {
             let user = find(store, &email).await?;
             let context = PasswordContext::new(&config.site.name, &user.email, &user.name);
@@ -177,16 +181,22 @@ async fn create(
     name: String,
     role: Role,
 ) -> Result<(), Failure> {
-    let password = read_password(&PasswordContext::new(&config.site.name, &email, &name))?;
-    let hash = Hashing::new(config.accounts.hash_concurrency(), config.accounts.hash_cost.clone())
-        .hash(password)
-        .await?;
+    let hash = if config.accounts.accepts_passwords() {
+        let password = read_password(&PasswordContext::new(&config.site.name, &email, &name))?;
+        Some(
+            Hashing::new(config.accounts.hash_concurrency(), config.accounts.hash_cost.clone())
+                .hash(password)
+                .await?,
+        )
+    } else {
+        None
+    };
     let now = now();
     // The operator vouches for the email: there may be no mail server yet.
     let user = User { email_verified: true, ..User::new(name, email, role, now) };
     let role: &'static str = role.into();
     let with = CreateUserOptions {
-        account: Some(NewAccount::password(&user.id, &hash, now)),
+        account: hash.map(|hash| NewAccount::password(&user.id, &hash, now)),
         mail: None,
         event: event(Action::UserCreated, &user.id, json!({ "role": role })),
     };

@@ -76,7 +76,8 @@ pub struct AccountSettings {
     )]
     pub two_factor: TwoFactor,
 
-    /// Whether users sign in with passwords. If not, they sign in with an identity provider or a link to their email
+    /// Whether users sign in with passwords. If not, they sign in with an identity provider or a link to their email,
+    /// so one of PORTCULLIS_PROVIDERS_FILE and PORTCULLIS_SMTP_URL must be set
     #[arg(
         long,
         env = "PORTCULLIS_PASSWORDS",

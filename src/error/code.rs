@@ -85,7 +85,7 @@ codes! {
         "The password in the body is not that of the signed-in user. Wrong passwords count toward the login throttle.";
     PasswordsDisabled: BAD_REQUEST, "EMAIL_PASSWORD_DISABLED",
         "Passwords are not used here. Sign in another way.",
-        "The setting PORTCULLIS_PASSWORDS is `off`: users sign in with an identity provider or with a link to their email.";
+        "The setting PORTCULLIS_PASSWORDS is `off`: users sign in with an identity provider, a passkey or a link to their email. Leave the password out where it is optional.";
     NoPassword: BAD_REQUEST, "CREDENTIAL_ACCOUNT_NOT_FOUND",
         "This account has no password. Request a link to choose one.",
         "A user who was created by an admin has no password before they choose one. `POST /api/auth/request-password-reset` mails a link for that.";
@@ -216,8 +216,8 @@ codes! {
         "This operation is for site admins.",
         "The signed-in user does not have the role `admin`, or the token lacks the scope of that name.";
     SessionNotFresh: FORBIDDEN, "SESSION_NOT_FRESH",
-        "Enter your password again (verify-password), or use a passkey, to do this.",
-        "The password of this session was entered more than a day ago. After `POST /api/auth/verify-password`, or a passkey's `verify-authentication`, the same request succeeds.";
+        "Confirm that it is you to do this: with your password (verify-password), a passkey, or by signing in again.",
+        "You signed in, or entered the password, more than a day ago. After `POST /api/auth/verify-password`, a passkey's `verify-authentication`, or another sign-in, the same request succeeds.";
     SecondFactorRequired: FORBIDDEN, "second_factor_required",
         "Enter a code of your authenticator app, or a recovery code, to do this.",
         "Send it as `code`, or verify one in this session first, with `POST /api/auth/two-factor/verify-totp`: that holds for fifteen minutes.";
@@ -229,7 +229,7 @@ codes! {
         "Only an admin can reactivate an account.";
     UserSuspended: FORBIDDEN, "USER_SUSPENDED",
         "Access to this account is suspended.",
-        "Its owner has suspended it, with a link in an email about a change. A password reset restores access (`POST /api/auth/request-password-reset`), if the email of the account is still the one to which that link was sent. Otherwise an admin can reactivate the user.";
+        "Its owner has suspended it, with a link in an email about a change. A password reset restores access (`POST /api/auth/request-password-reset`), or where passwords are not used the link that `POST /api/auth/sign-in/magic-link` mails, if the email of the account is still the one to which that link was sent. Otherwise an admin can reactivate the user.";
     EmailNotVerified: FORBIDDEN, "EMAIL_NOT_VERIFIED",
         "Confirm your email first, with the link that was sent to you.",
         "The setting PORTCULLIS_EMAIL_VERIFICATION is `required`. `POST /api/auth/send-verification-email` mails another link.";

@@ -73,6 +73,8 @@ pub enum MailKind {
     DeleteAccount,
     /// Sign in, or sign up if no account has the email.
     MagicLink,
+    /// Restore suspended access, where passwords are not used.
+    RestoreAccess,
     /// A sign-in from a client unlike the earlier ones.
     NewSignIn,
     /// An API token was created.
@@ -170,7 +172,9 @@ enum Kind {
 
 impl MailKind {
     const fn kind(self) -> Kind {
-        use Purpose::{ChangeEmail, DeleteAccount, SetPassword, SignIn, VerifyEmail};
+        use Purpose::{
+            ChangeEmail, DeleteAccount, RestoreAccess, SetPassword, SignIn, VerifyEmail,
+        };
         match self {
             Self::VerifyEmail => Kind::Link(VerifyEmail, HOUR, templates::verify_email),
             Self::SignUpAttempt => Kind::Link(SetPassword, HOUR, templates::sign_up_attempt),
@@ -179,6 +183,7 @@ impl MailKind {
             Self::ChangeEmail => Kind::Link(ChangeEmail, HOUR, templates::change_email),
             Self::DeleteAccount => Kind::Link(DeleteAccount, HOUR, templates::delete_account),
             Self::MagicLink => Kind::Link(SignIn, FIVE_MINUTES, templates::magic_link),
+            Self::RestoreAccess => Kind::Link(RestoreAccess, HOUR, templates::restore_access),
             Self::NewSignIn => Kind::Notice(templates::new_sign_in),
             Self::TokenCreated => Kind::Notice(templates::token_created),
             Self::PasswordChanged => Kind::Notice(templates::password_changed),
@@ -197,11 +202,14 @@ impl MailKind {
 /// Sends an email, unless it is no longer of use.
 pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(), Failure> {
     let site = &state.site;
-    let content = match mail.about.kind() {
+    let about = useful_kind(state, &mail).await?;
+    let content = match about.kind() {
         Kind::Notice(write) => {
             let link = suspension_link(state, row, &mail).await?;
             let (notice, client) = (write(&site.name), mail.client.clone());
-            templates::notice(notice, client, link.zip(Some(THREE_DAYS.1)), &site.public_url)
+            let link = link.zip(Some(THREE_DAYS.1));
+            let passwords = state.config.accounts.accepts_passwords();
+            templates::notice(notice, client, link, passwords, &site.public_url)
         }
         // It would lead to a page that can set no password.
         Kind::Link(Purpose::SetPassword, ..) if !state.config.accounts.accepts_passwords() => {
@@ -212,7 +220,7 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
         }
         Kind::Link(purpose, (life, lasts), write) => {
             let link = make_link(state, row, &mail, purpose, life).await?;
-            if link.is_none() && mail.about == MailKind::MagicLink {
+            if link.is_none() && about == MailKind::MagicLink {
                 return mail_sign_up_link(state, row, &mail, (life, lasts)).await;
             }
             let Some(secret) = link else {
@@ -228,6 +236,17 @@ pub(super) async fn deliver(state: &State, row: &JobRow, mail: Mail) -> Result<(
     };
     state.mailer.send(&mail.email, &content, &row.id, row.attempts).await?;
     Ok(verifications::supersede(&state.store, row.id.clone()).await?)
+}
+
+/// Returns what an email must be about to be useful: a link that signs in is not while access is suspended. Where
+/// passwords are not used, a link that restores it takes its place, since users cannot request a password reset.
+async fn useful_kind(state: &State, mail: &Mail) -> Result<MailKind, Failure> {
+    if mail.about != MailKind::MagicLink || state.config.accounts.accepts_passwords() {
+        return Ok(mail.about);
+    }
+    let user = users::find_by_email(&state.store, mail.email.clone()).await?;
+    let is_suspended = user.is_some_and(|user| user.suspended_at.is_some());
+    Ok(if is_suspended { MailKind::RestoreAccess } else { mail.about })
 }
 
 /// Creates the link of an email; `None` if there is no recipient, or no use for it.
@@ -320,7 +339,7 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, mail: &Mail) -> Url
     let callbacks: Vec<_> =
         callbacks.into_iter().filter_map(|(name, page)| Some((name, page?))).collect();
     let callback = mail.callback.as_deref();
-    if state.config.site.pages == Switch::On && purpose != Purpose::SetPassword {
+    if state.config.site.pages == Switch::On && !Purpose::RESTORING.contains(&purpose) {
         return page(state, own_page(purpose), &callbacks, secret);
     }
     let revealed = secret.reveal();
@@ -334,7 +353,9 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, mail: &Mail) -> Url
             let path = format!("/api/auth/reset-password/{revealed}");
             site.link(&path, &[("callbackURL", callback)])
         }
-        (Purpose::SetPassword, None) => page(state, own_page(purpose), &[], secret),
+        (Purpose::SetPassword, None) | (Purpose::RestoreAccess, _) => {
+            page(state, own_page(purpose), &[], secret)
+        }
         (Purpose::VerifyEmail | Purpose::ChangeEmail, _) => {
             site.link("/api/auth/verify-email", &query)
         }
@@ -356,5 +377,6 @@ const fn own_page(purpose: Purpose) -> &'static str {
         Purpose::VerifyEmail | Purpose::ChangeEmail => "/verify-email",
         Purpose::DeleteAccount => "/delete-account",
         Purpose::SignIn => "/magic-link",
+        Purpose::RestoreAccess => "/restore-access",
     }
 }

@@ -73,6 +73,21 @@ pub fn magic_link(site: &str, url: Url, lasts: &str) -> MailContent {
     )
 }
 
+/// Mails a link that restores suspended access.
+pub fn restore_access(site: &str, url: Url, lasts: &str) -> MailContent {
+    content(
+        format!("Restore access to {site}"),
+        vec![
+            format!(
+                "All access to your account at {site} is suspended. The link restores it and signs you in. It revokes all earlier sessions, API tokens and passkeys."
+            ),
+            format!("{} Open it in the browser in which you want to sign in.", once(lasts)),
+        ],
+        "Restore access",
+        url,
+    )
+}
+
 /// Mails a link that signs up.
 pub fn sign_up_link(site: &str, url: Url, lasts: &str) -> MailContent {
     content(
@@ -148,13 +163,17 @@ pub struct Notice {
 }
 
 /// Tells a user about a change or a sign-in, from this client if it is known. If it was not theirs, the link suspends
-/// access; without a link, they are told whom to ask.
+/// access, until another link restores it: by choosing a password, if passwords are used. Without a link, they are told
+/// whom to ask.
 pub fn notice(
     Notice { subject, line }: Notice,
     client: Option<String>,
     link: Option<(Url, &str)>,
+    passwords: bool,
     site_url: &Url,
 ) -> MailContent {
+    let restoring =
+        if passwords { "a link to choose a new password" } else { "a link that restores access" };
     let lines = [line].into_iter().chain(client);
     let lines = lines
         .chain(["If you did this, or asked for it, you need not do anything.".into()])
@@ -165,16 +184,22 @@ pub fn notice(
             lines,
             action: Some(Action { label: "If not, suspend all access", url }),
             closing: vec![format!(
-                "The link opens a page with a button that signs out all devices, stops all API tokens, and mails you a link to choose a new password. It works for {lasts}."
+                "The link opens a page with a button that signs out all devices, stops all API tokens, and mails you {restoring}. It works for {lasts}."
             )],
         },
         None => MailContent {
             subject,
             lines,
             action: None,
-            closing: vec![format!(
-                "If not, choose a new password at {site_url} at once, which ends all sessions, or contact the operators."
-            )],
+            closing: vec![if passwords {
+                format!(
+                    "If not, choose a new password at {site_url} at once, which ends all sessions, or contact the operators."
+                )
+            } else {
+                format!(
+                    "If not, end all sessions in your settings at {site_url} at once, and contact the operators."
+                )
+            }],
         },
     }
 }

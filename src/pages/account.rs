@@ -100,7 +100,6 @@ struct Login<'a> {
     next: &'a str,
     onward: String,
     open: bool,
-    passwords: bool,
     providers: Vec<Choice>,
 }
 
@@ -123,7 +122,6 @@ pub(super) async fn login(
         next,
         onward,
         open: is_open(&state),
-        passwords: state.config.accounts.accepts_passwords(),
         providers: choices(&state),
     })
 }
@@ -139,7 +137,6 @@ struct SignUpPage<'a> {
     next: &'a str,
     onward: String,
     open: bool,
-    passwords: bool,
     providers: Vec<Choice>,
 }
 
@@ -158,7 +155,6 @@ pub(super) async fn sign_up(
         next,
         onward,
         open: is_open(&state),
-        passwords: state.config.accounts.accepts_passwords(),
         providers: choices(&state),
     })
 }
@@ -173,6 +169,9 @@ pub(super) async fn forgot_password(
     session: Option<Session>,
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
+    if !state.config.accounts.accepts_passwords() {
+        return Ok(go_on("/login"));
+    }
     html(&ForgotPassword { frame: Frame::of(&state, session.as_ref(), "login") })
 }
 
@@ -187,6 +186,9 @@ pub(super) async fn reset_password(
     session: Option<Session>,
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
+    if !state.config.accounts.accepts_passwords() {
+        return Ok(go_on("/login"));
+    }
     html(&ResetPassword { frame: Frame::of(&state, session.as_ref(), "login") })
 }
 
@@ -239,6 +241,19 @@ pub(super) async fn suspend_access(
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
     html(&SuspendAccess { frame: Frame::of(&state, session.as_ref(), "suspend-access") })
+}
+
+#[derive(Template)]
+#[template(path = "pages/restore-access.html")]
+struct RestoreAccess {
+    frame: Frame,
+}
+
+pub(super) async fn restore_access(
+    session: Option<Session>,
+    state: Data<State>,
+) -> Result<HttpResponse, Error> {
+    html(&RestoreAccess { frame: Frame::of(&state, session.as_ref(), "login") })
 }
 
 #[derive(Template)]

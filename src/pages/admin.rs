@@ -165,6 +165,7 @@ pub(super) async fn user(
     let working = own_tokens(Some(api_tokens::State::Active));
     let working = api_tokens::list(store, working, Window::first(COUNTED), now).await?;
     let has_password = accounts::of_user(store, user.id.clone()).await?.is_some();
+    let has_password = state.config.accounts.accepts_passwords().then_some(has_password);
     let accounts = accounts::list(store, user.id.clone()).await?;
     let passkeys = passkeys::list(store, user.id.clone()).await?;
     let pager = list.pager(&window, &sessions);
@@ -187,7 +188,7 @@ pub(super) async fn user(
 }
 
 /// Returns the emails that are useful to a user.
-fn mails(user: &User, has_password: bool) -> Vec<(&'static str, &'static str)> {
+fn mails(user: &User, has_password: Option<bool>) -> Vec<(&'static str, &'static str)> {
     [
         (UserMail::Invitation, "Send the invitation again"),
         (UserMail::VerifyEmail, "Send a verification link"),

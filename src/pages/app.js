@@ -289,13 +289,15 @@ async function confirmed(form) {
   return (await opened(dialog)) === 'yes'
 }
 
-async function enteredPassword() {
+/** Asks the user to prove again who they are: with the password, a passkey or another sign-in. */
+async function reauthenticated() {
   const dialog = $('#fresh')
   const here = location.pathname + location.search
   $('[data-again]', dialog).href = `/login?why=fresh&next=${encodeURIComponent(here)}`
-  const form = $('form', dialog)
-  form.reset()
-  clear(form)
+  for (const form of all('form', dialog)) {
+    form.reset()
+    clear(form)
+  }
   return (await opened(dialog)) === 'yes'
 }
 
@@ -328,7 +330,8 @@ async function goOnIfSignedIn(form) {
 
 const query = new URLSearchParams(location.search)
 if (location.pathname === '/login' && query.has('next') && !query.has('why')) {
-  goOnIfSignedIn($('[name=_then]', $('main')).form)
+  const then = $('[name=_then]', $('main'))
+  if (then) goOnIfSignedIn(then.form)
 }
 
 // ---- A form on its way
@@ -369,7 +372,7 @@ function done(form, answer) {
   if (said) say(said)
 }
 
-async function send(form, { askPassword = true, checkAgain = true } = {}) {
+async function send(form, { askAgain = true, checkAgain = true } = {}) {
   clear(form)
   try {
     done(form, await ask(form))
@@ -380,11 +383,11 @@ async function send(form, { askPassword = true, checkAgain = true } = {}) {
       const user = checkAgain ? await signedInUser() : null
       if (user === undefined) return show(form, new Problem(503, OUTAGE))
       // Only for the user for whom the page was rendered: another tab may have signed in as another user.
-      if (user && user.email === $('#fresh [name=username]')?.value) return send(form, { askPassword, checkAgain: false })
+      if (user && user.email === $('#fresh')?.dataset.user) return send(form, { askAgain, checkAgain: false })
       return signIn()
     }
-    if (['SESSION_NOT_FRESH', 'SESSION_EXPIRED'].includes(problem.code) && askPassword) {
-      return (await enteredPassword()) ? send(form, { askPassword: false, checkAgain }) : undefined
+    if (['SESSION_NOT_FRESH', 'SESSION_EXPIRED'].includes(problem.code) && askAgain) {
+      return (await reauthenticated()) ? send(form, { askAgain: false, checkAgain }) : undefined
     }
     if (problem.code === 'EMAIL_NOT_VERIFIED' && $('#unverified')) return reveal($('#unverified'))
     show(form, problem)

@@ -33,6 +33,8 @@ pub(super) struct Frame {
     pub has_cookie: bool,
     /// Whether this site has passkeys.
     pub has_passkeys: bool,
+    /// Whether this site has passwords.
+    pub has_passwords: bool,
     /// The section of the site.
     pub place: &'static str,
 }
@@ -65,6 +67,7 @@ impl Frame {
             viewer,
             has_cookie: session.is_some(),
             has_passkeys: state.passkeys.is_ok(),
+            has_passwords: state.config.accounts.accepts_passwords(),
             place,
         }
     }

@@ -72,10 +72,13 @@ impl Done {
         }
     }
 
-    const fn text(self) -> &'static str {
+    const fn text(self, has_passwords: bool) -> &'static str {
         match self {
             Self::CheckEmail => "A link is on its way, if this email can use it here.",
             Self::EmailConfirmed => "Thank you. You are all set.",
+            Self::AccessSuspended if !has_passwords => {
+                "Check your email: a link that restores access is on its way. If the email of your account was changed, an admin must help you."
+            }
             Self::AccessSuspended => {
                 "Check your email: a link to choose a new password is on its way. If the email of your account was changed, an admin must help you."
             }
@@ -241,13 +244,13 @@ fn respond(
             return Ok(see_other(then));
         }
     }
-    let session = session_of(request);
+    let frame = Frame::of(state, session_of(request).as_ref(), "done");
     let (title, text) = match instructions.done {
-        Some(done) => (done.title(), done.text()),
+        Some(done) => (done.title(), done.text(frame.has_passwords)),
         None if codes.is_empty() => ("Done", ""),
         None => ("Your recovery codes", "Keep them where only you can read them. Each works once."),
     };
-    html(&DonePage { frame: Frame::of(state, session.as_ref(), "done"), title, text, codes })
+    html(&DonePage { frame, title, text, codes })
 }
 
 fn absolute(url: &str, site: &Site) -> String {

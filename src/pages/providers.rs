@@ -39,7 +39,7 @@ pub(super) struct SignInMethod {
     pub since: Timestamp,
 }
 
-/// Returns sign-in methods, as they are displayed.
+/// Returns sign-in methods, as they are displayed; without a password that is left from when they were accepted.
 pub(super) fn methods(state: &State, accounts: Vec<Account>) -> Vec<SignInMethod> {
     let method = |account: Account| {
         let is_password = account.provider_id == PASSWORD;
@@ -55,7 +55,9 @@ pub(super) fn methods(state: &State, accounts: Vec<Account>) -> Vec<SignInMethod
             since: account.created_at,
         }
     };
-    accounts.into_iter().map(method).collect()
+    let passwords = state.config.accounts.accepts_passwords();
+    let is_usable = |account: &Account| passwords || account.provider_id != PASSWORD;
+    accounts.into_iter().filter(is_usable).map(method).collect()
 }
 
 /// Why the browser comes back without a session.

@@ -20,7 +20,8 @@ use crate::{
     scope::Scope,
     state::State,
     store::{
-        accounts, api_tokens, email_change,
+        accounts::{self, PASSWORD},
+        api_tokens, email_change,
         page::{Page, Window},
         sessions,
     },
@@ -40,7 +41,8 @@ struct Settings {
     others: bool,
     methods: Vec<SignInMethod>,
     providers: Vec<Choice>,
-    passwords: bool,
+    /// Whether the user has a password that they can sign in with.
+    has_password: bool,
 }
 
 pub(super) async fn settings(
@@ -56,8 +58,12 @@ pub(super) async fn settings(
     let sessions = sessions::list(&state.store, user_id.clone(), window.clone(), now).await?;
     let pager = list.pager(&window, &sessions);
     let sessions = devices(sessions, &own.id);
+    let accounts = accounts::list(&state.store, user_id.clone()).await?;
+    let frame = Frame::of(&state, Some(&session), "settings");
     html(&Settings {
-        frame: Frame::of(&state, Some(&session), "settings"),
+        has_password: frame.has_passwords
+            && accounts.iter().any(|account| account.provider_id == PASSWORD),
+        frame,
         nav_section: "account",
         pending_email: email_change::pending_change(&state.store, user_id.clone(), wanted_by, now)
             .await?,
@@ -66,9 +72,8 @@ pub(super) async fn settings(
             || sessions.rows.iter().any(|row| !row.is_this),
         sessions,
         pager,
-        methods: methods(&state, accounts::list(&state.store, user_id.clone()).await?),
+        methods: methods(&state, accounts),
         providers: choices(&state),
-        passwords: state.config.accounts.accepts_passwords(),
     })
 }
 

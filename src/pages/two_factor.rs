@@ -120,6 +120,7 @@ pub(super) async fn settings(
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
     let (user, now) = (&session.user, state.clock.now());
+    let frame = Frame::of(&state, Some(&session), "settings");
     let enabled = user.two_factor_enabled;
     let is_admin = user.role == Role::Admin;
     // Only in a session that could begin the enrolment: a client with an older one must not see the secret.
@@ -129,15 +130,16 @@ pub(super) async fn settings(
         two_factor::find(&state.store, user.id.clone()).await?
     };
     let devices = trusted_devices::list(&state.store, user.id.clone(), now).await?;
-    let password = accounts::of_user(&state.store, user.id.clone()).await?;
+    let has_password =
+        frame.has_passwords && accounts::of_user(&state.store, user.id.clone()).await?.is_some();
     html(&TwoFactorSettings {
         enabled,
         required: !enabled && state.config.accounts.two_factor.requires(is_admin),
         setup: begun.map(|begun| setup(&state, &begun, &user.email)).transpose()?.flatten(),
-        has_password: password.is_some(),
+        has_password,
         codes_left: two_factor::recovery_codes_left(&state.store, user.id.clone()).await?,
         devices: devices.into_iter().map(Trusted::from).collect(),
-        frame: Frame::of(&state, Some(&session), "settings"),
+        frame,
         nav_section: "two-factor",
     })
 }

@@ -56,19 +56,22 @@ impl From<UserMail> for MailKind {
 }
 
 impl UserMail {
-    /// Checks whether an email is useful to a user.
+    /// Checks whether an email is useful to a user, who has a password or not; none if passwords are not used.
     ///
     /// # Errors
     /// The reason why it is not, as text for admins.
-    pub fn suits(self, user: &User, has_password: bool) -> Result<(), &'static str> {
+    pub fn suits(self, user: &User, has_password: Option<bool>) -> Result<(), &'static str> {
         match self {
             _ if user.is_deactivated() => {
                 Err("The user is deactivated, so no link works for them.")
             }
-            Self::Invitation if has_password => {
+            Self::ResetPassword if has_password.is_none() => {
+                Err("Passwords are not used here. Send the invitation instead.")
+            }
+            Self::Invitation if has_password == Some(true) => {
                 Err("The user has chosen a password already. Send a password reset instead.")
             }
-            Self::ResetPassword | Self::VerifyEmail if !has_password => {
+            Self::ResetPassword | Self::VerifyEmail if has_password == Some(false) => {
                 Err("The user has not chosen a password yet. Send the invitation instead.")
             }
             Self::VerifyEmail if user.email_verified => Err("The email is confirmed already."),
@@ -112,8 +115,9 @@ pub async fn send_user_mail(
     let detail = json!({ "about": <&str>::from(about) });
     let event = Event::new(Some(&admin.user.id), Action::MailSent, &user.id, &detail, now)
         .from_client(recorded(&request));
+    let passwords = state.config.accounts.accepts_passwords();
     let mail = move |user: &User, has_password| {
-        about.suits(user, has_password)?;
+        about.suits(user, passwords.then_some(has_password))?;
         Ok(Job::mail_to(user, about.into(), now))
     };
     user_administration::mail_as_admin(&state.store, user.id, event, mail).await??;

@@ -139,17 +139,8 @@ pub async fn use_magic_link(
     let callback = checked(body.callback_url, &state.site, Code::InvalidCallbackUrl)?;
     let new_user =
         checked(body.new_user_callback_url, &state.site, Code::InvalidNewUserCallbackUrl)?;
-    match follow(&state, &request, &cookie, body.token).await?? {
-        Reached::Session(signed_in, is_new, device) => {
-            let url = if is_new { new_user.or(callback) } else { callback };
-            let mut response = HttpResponse::Ok();
-            if let Some(device) = device {
-                response.cookie(device);
-            }
-            Ok(response.json(SignedInByLink { url, ..*signed_in }))
-        }
-        Reached::Challenge(challenge, secret) => second_factor::due(&state, &challenge, &secret),
-    }
+    let (reached, is_new) = follow(&state, &request, &cookie, body.token).await??;
+    reached.respond(&state, if is_new { new_user.or(callback) } else { callback })
 }
 
 /// What a link carries.
@@ -200,7 +191,7 @@ pub async fn follow_magic_link(
     // A page of another site must not sign its visitor in as another user (login CSRF).
     verify_origin(request.head(), site, false)?;
     match follow(&state, &request, &cookie, link.token).await? {
-        Ok(Reached::Session(signed_in, is_new, device)) => {
+        Ok((Reached::Session(signed_in, device), is_new)) => {
             let mut response = match if is_new { new_user.or(callback) } else { callback } {
                 None => HttpResponse::Ok().json(*signed_in),
                 Some(place) => redirect(&place, site, None),
@@ -210,9 +201,7 @@ pub async fn follow_magic_link(
             }
             Ok(response)
         }
-        Ok(Reached::Challenge(challenge, secret)) => {
-            second_factor::due(&state, &challenge, &secret)
-        }
+        Ok((reached @ Reached::Challenge(..), _)) => reached.respond(&state, None),
         Err(code) => match on_error.or(callback) {
             None => Err(code.into()),
             Some(place) => Ok(redirect(&place, site, Some(("error", code.name())))),
@@ -246,11 +235,27 @@ fn to_page(
 }
 
 /// How far a link has led.
-enum Reached {
-    /// To a session: whether the user is new, and the cookie of a trusted device that stood for the second factor.
-    Session(Box<SignedInByLink>, bool, Option<Cookie<'static>>),
+pub(super) enum Reached {
+    /// To a session, and the cookie of a trusted device that stood for the second factor.
+    Session(Box<SignedInByLink>, Option<Cookie<'static>>),
     /// To the second factor, and the secret of the sign-in that waits for it.
     Challenge(Challenge, SessionSecret),
+}
+
+impl Reached {
+    /// Returns the response, with where to go next.
+    pub(super) fn respond(self, state: &State, url: Option<String>) -> Result<HttpResponse, Error> {
+        match self {
+            Self::Session(signed_in, device) => {
+                let mut response = HttpResponse::Ok();
+                if let Some(device) = device {
+                    response.cookie(device);
+                }
+                Ok(response.json(SignedInByLink { url, ..*signed_in }))
+            }
+            Self::Challenge(challenge, secret) => second_factor::due(state, &challenge, &secret),
+        }
+    }
 }
 
 /// The outcome of a sign-in with a link.
@@ -272,7 +277,7 @@ async fn follow(
     request: &HttpRequest,
     cookie: &SessionCookie,
     token: String,
-) -> Result<Result<Reached, Code>, Error> {
+) -> Result<Result<(Reached, bool), Code>, Error> {
     let secret = SessionSecret::generate();
     let attempt = MagicLinkSignIn {
         link: LinkSecret::presented(token).hash(),
@@ -286,6 +291,17 @@ async fn follow(
         Err(LinkRejected::SignUpClosed) => return Ok(Err(Code::NewUserSignUpDisabled)),
         Err(LinkRejected::Invalid(rejected)) => return Ok(Err(rejected.into())),
     };
+    Ok(reached(state, request, cookie, outcome, secret)?.map(|reached| (reached, is_new)))
+}
+
+/// Sets the session's cookie after a sign-in with a valid link.
+pub(super) fn reached(
+    state: &State,
+    request: &HttpRequest,
+    cookie: &SessionCookie,
+    outcome: SignedIn,
+    secret: SessionSecret,
+) -> Result<Result<Reached, Code>, Error> {
     match outcome {
         SignedIn::Begun(begun) => {
             let (user, grant) = *begun;
@@ -294,7 +310,7 @@ async fn follow(
             let session = SessionView::from(grant.session().clone());
             let token = session.token.clone();
             let signed_in = SignedInByLink { token, user: user.into(), session, url: None };
-            Ok(Ok(Reached::Session(Box::new(signed_in), is_new, device)))
+            Ok(Ok(Reached::Session(Box::new(signed_in), device)))
         }
         SignedIn::SecondFactorDue(challenge) => Ok(Ok(Reached::Challenge(challenge, secret))),
         SignedIn::Refused(refusal) => Ok(Err(refusal.into())),

@@ -74,7 +74,8 @@ pub(super) fn renewal(
     Ok(Renewal { id: own.id.clone(), presented, secret: secret.hash(), methods })
 }
 
-/// Returns the user's password account if the password is correct. `no_password` is the error if there is none.
+/// Returns the user's password account if the password is correct and passwords are accepted. `no_password` is the error
+/// if there is none.
 pub(super) async fn verify(
     state: &State,
     user: &UserRow,
@@ -82,6 +83,7 @@ pub(super) async fn verify(
     password: Password,
     no_password: Code,
 ) -> Result<PasswordAccount, Error> {
+    state.config.accounts.check_passwords()?;
     if password.too_long() {
         return Err(Code::InvalidPassword.into());
     }

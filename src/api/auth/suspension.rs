@@ -32,7 +32,8 @@ pub struct SuspendAccess {
 /// Suspend access
 ///
 /// For the owner of an account who gets an email about a sign-in or a change that was not theirs. Stops all sessions and
-/// tokens of the account with the next request, and mails a link to choose a new password, which restores access. The
+/// tokens of the account with the next request, and mails a link that restores access: by choosing a new password, or
+/// where the server uses none, by signing in. The
 /// link in the email is valid for 72 hours and grants no access. Repeating the request changes nothing.
 #[utoipa::path(
     post, path = "/api/auth/suspend-access", tag = tag::AUTH, request_body = SuspendAccess,
@@ -47,8 +48,13 @@ pub async fn suspend_access(
 ) -> Result<Json<StatusResponse>, Error> {
     let link = LinkSecret::presented(body.token).hash();
     let now = state.clock.now();
-    let reset = move |user: &User| Job::mail_to(user, MailKind::ResetPassword, now);
-    suspension::suspend(&state.store, link, reset, client(&request), now)
+    let about = if state.config.accounts.accepts_passwords() {
+        MailKind::ResetPassword
+    } else {
+        MailKind::RestoreAccess
+    };
+    let mail = move |user: &User| Job::mail_to(user, about, now);
+    suspension::suspend(&state.store, link, mail, client(&request), now)
         .await?
         .map_err(Code::from)?;
     state.job_added.notify_one();

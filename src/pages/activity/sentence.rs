@@ -77,7 +77,7 @@ pub(super) fn sentence(
         Action::AccessSuspended => {
             Sentence::alone("suspended all access, with a link from an email")
         }
-        Action::AccessRestored => Sentence::alone("restored access, with a password reset"),
+        Action::AccessRestored => Sentence::alone("restored access, with a mailed link"),
         Action::UserReactivated => {
             detail.take_change();
             Sentence::about("reactivated")

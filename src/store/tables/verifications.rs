@@ -41,6 +41,13 @@ pub enum Purpose {
     DeleteAccount,
     /// Sign in.
     SignIn,
+    /// Restore suspended access, where passwords are not used.
+    RestoreAccess,
+}
+
+impl Purpose {
+    /// Those that restore suspended access.
+    pub const RESTORING: [Self; 2] = [Self::SetPassword, Self::RestoreAccess];
 }
 
 /// A row of `verifications`, without the hash of its secret.
@@ -139,7 +146,7 @@ pub enum LinkError {
 pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> {
     transaction!(store, |conn| {
         let Some(user) = lock_user_tx!(conn, &link.user_id) else { return Ok(false) };
-        if usable_by(&user, link.kind == Purpose::SetPassword).is_err() {
+        if usable_by(&user, Purpose::RESTORING.contains(&link.kind)).is_err() {
             return Ok(false);
         }
         // Read before anything else that decides on the link: a revocation in between revokes this link too.
@@ -156,6 +163,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
             Purpose::ChangeEmail => !own,
             Purpose::VerifyEmail => own && !user.email_verified,
             Purpose::SetPassword | Purpose::DeleteAccount | Purpose::SignIn => own,
+            Purpose::RestoreAccess => own && user.suspended_at.is_some(),
         };
         if !wanted || !session_is_valid_tx!(conn, &link.session_id, link.created_at) {
             return Ok(false);
@@ -338,11 +346,11 @@ macro_rules! redeem_tx {
     }};
 }
 
-/// Checks that a link is of use to a user. While access is suspended, only a new password is.
-fn usable_by(user: &User, sets_password: bool) -> Result<(), LinkError> {
+/// Checks that a link is of use to a user. While access is suspended, only one that restores it is.
+fn usable_by(user: &User, restores: bool) -> Result<(), LinkError> {
     if user.is_deactivated() {
         Err(LinkError::Deactivated)
-    } else if user.suspended_at.is_some() && !sets_password {
+    } else if user.suspended_at.is_some() && !restores {
         Err(LinkError::Suspended)
     } else {
         Ok(())
@@ -364,8 +372,8 @@ impl Verification {
         } else if self.expires_at <= now {
             Some(LinkError::Expired)
         } else {
-            let restores = self.purpose == <&str>::from(Purpose::SetPassword);
-            usable_by(user, restores).err()
+            let restoring = Purpose::RESTORING.map(<&str>::from);
+            usable_by(user, restoring.contains(&self.purpose.as_str())).err()
         }
     }
 }

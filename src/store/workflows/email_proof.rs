@@ -1,4 +1,4 @@
-//! The first proof that a user reads mail to their email.
+//! The proof that a user reads mail to their email, and what it takes from others.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -12,6 +12,7 @@ use crate::{
             activity::{Action, Client, Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
             generation::next_generation_tx,
+            login_attempts::clear_login_attempts_tx,
             passkeys::remove_passkeys_tx,
             sessions::remove_sessions_tx,
             two_factor::remove_second_factor_tx,
@@ -31,6 +32,16 @@ pub(in crate::store) trait EmailProof {
     /// earlier registrant could still use: the password, passkeys and other sign-in methods, the second factor, sessions,
     /// tokens and links.
     async fn prove_email(
+        &mut self,
+        user: User,
+        client: &Client,
+        now: Timestamp,
+    ) -> QueryResult<User>;
+
+    /// Does the same for a user who may have lost control of the account, and also revokes every session, token, passkey
+    /// and link of a verified user: another person may have added one, and only the mailbox is certain. Ends the login
+    /// throttle.
+    async fn recover_account(
         &mut self,
         user: User,
         client: &Client,
@@ -74,6 +85,33 @@ macro_rules! email_proof {
                 record_tx!(conn, &event);
                 diesel::update(users::table.filter(present()).find(&user.id))
                     .set((users::email_verified.eq(true), users::updated_at.eq(now)))
+                    .returning(User::as_returning())
+                    .get_result(conn)
+                    .await
+            }
+
+            async fn recover_account(
+                &mut self,
+                user: User,
+                client: &Client,
+                now: Timestamp,
+            ) -> QueryResult<User> {
+                let user = self.prove_email(user, client, now).await?;
+                let conn = self;
+                remove_passkeys_tx!(conn, &user.id);
+                clear_login_attempts_tx!(conn, &user.email);
+                next_generation_tx!(
+                    conn,
+                    &user.id,
+                    session_generation,
+                    token_generation,
+                    link_generation
+                );
+                remove_sessions_tx!(conn, &user.id, now);
+                mark_tokens_revoked_tx!(conn, &user.id, now);
+                remove_links_tx!(conn, &user.id, now);
+                diesel::update(users::table.filter(present()).find(&user.id))
+                    .set(users::updated_at.eq(now))
                     .returning(User::as_returning())
                     .get_result(conn)
                     .await

@@ -44,8 +44,8 @@ pub struct FirstAdmin {
     pub link: LinkHash,
     /// The new user.
     pub user: User,
-    /// The sign-in method.
-    pub account: NewAccount,
+    /// The password, where passwords are accepted.
+    pub account: Option<NewAccount>,
     /// The browser that they are signed in with.
     pub request: SignInRequest,
     /// The event for the activity log.
@@ -86,9 +86,15 @@ pub async fn claim(
         }
         diesel::delete(setup_links::table).execute(conn).await?;
         let user = insert_user_tx!(conn, &first.user);
-        diesel::insert_into(accounts::table).values(&first.account).execute(conn).await?;
+        let method = match &first.account {
+            Some(account) => {
+                diesel::insert_into(accounts::table).values(account).execute(conn).await?;
+                Method::Password
+            }
+            None => Method::MagicLink,
+        };
         record_tx!(conn, &first.event);
-        let methods = Methods::one(Method::Password);
+        let methods = Methods::one(method);
         conn.sign_in(user, methods, &first.request, policy, now).await.map(SetupOutcome::Done)
     })
 }

@@ -12,12 +12,10 @@ use crate::{
         tables::{
             accounts::{NewAccount, PasswordAccount},
             activity::{Action, Client, Event, record_tx},
-            api_tokens::mark_tokens_revoked_tx,
             generation::next_generation_tx,
             jobs::NewJob,
             locks::lock_user_tx,
             login_attempts::clear_login_attempts_tx,
-            passkeys::remove_passkeys_tx,
             sessions::remove_sessions_tx,
             users::{User, present},
             verifications::{LinkError, Purpose, Verification, redeem_tx, remove_links_tx},
@@ -25,7 +23,7 @@ use crate::{
         workflows::{
             email_proof::EmailProof,
             sign_in::{Renewal, SessionGrant, SessionStatements, SignInRequest},
-            suspension::{is_restored_by_tx, restore_access_tx},
+            suspension::restore_by_mail_tx,
         },
     },
     time::Timestamp,
@@ -81,33 +79,17 @@ pub async fn reset(
             Ok(taken) => taken,
             Err(refused) => return Ok(Err(refused)),
         };
-        if user.suspended_at.is_some() {
-            if !is_restored_by_tx!(conn, &user) {
-                return Ok(Err(LinkError::Suspended));
-            }
-            restore_access_tx!(conn, &user.id);
-            let event = Event::of_user(&user.id, Action::AccessRestored, &client, now);
-            record_tx!(conn, &event);
-        }
         let had_password: i64 = accounts::table
             .filter(accounts::user_id.eq(&user.id))
             .filter(accounts::password_hash.is_not_null())
             .count()
             .get_result(conn)
             .await?;
-        let user = conn.prove_email(user, &client, now).await?;
-        // Also of a verified user: another person may have added one, and only the mailbox is certain.
-        remove_passkeys_tx!(conn, &user.id);
+        if user.suspended_at.is_some() && !restore_by_mail_tx!(conn, &user, &client, now) {
+            return Ok(Err(LinkError::Suspended));
+        }
+        let user = conn.recover_account(user, &client, now).await?;
         put_password_tx!(conn, &NewAccount::password(&user.id, &hash, now));
-        clear_login_attempts_tx!(conn, &user.email);
-        next_generation_tx!(conn, &user.id, session_generation, token_generation, link_generation);
-        remove_sessions_tx!(conn, &user.id, now);
-        mark_tokens_revoked_tx!(conn, &user.id, now);
-        remove_links_tx!(conn, &user.id, now);
-        diesel::update(users::table.filter(present()).find(&user.id))
-            .set(users::updated_at.eq(now))
-            .execute(conn)
-            .await?;
         if had_password > 0 {
             diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
         }

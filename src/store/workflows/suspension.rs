@@ -1,5 +1,6 @@
 //! Suspension: the owner of an account stops all access to it, with a link in a mail about a change that they did not
-//! make. The link alone grants nothing: access is restored by a password reset, or by an admin.
+//! make. The link alone grants nothing: access is restored by another link, mailed to the same mailbox, or by an admin.
+//! That link chooses a password, or where passwords are not used signs in.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -8,20 +9,25 @@ use crate::{
     secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction,
-        schema::{jobs, suspension_links, suspensions, users},
+        schema::{jobs, suspension_links, suspensions, users, verifications},
         tables::{
             activity::{Action, Client, Event, record_tx},
             jobs::NewJob,
             locks::lock_user_tx,
+            sessions::{Method, Methods},
             suspension_links::SuspensionLink,
             users::{User, present},
-            verifications::LinkError,
+            verifications::{LinkError, Purpose, Verification, redeem_tx},
+        },
+        workflows::{
+            email_proof::EmailProof,
+            sign_in::{SignIn, SignInRequest, SignedIn},
         },
     },
     time::Timestamp,
 };
 
-/// Suspends all access of the user to whom a link was mailed, and mails them a link to choose a new password. Does
+/// Suspends all access of the user to whom a link was mailed, and mails them a link that restores it. Does
 /// nothing if it is suspended already.
 ///
 /// If the email was changed after the link was mailed, no mail is sent: a thief may have changed it. Then only an admin
@@ -32,7 +38,7 @@ use crate::{
 pub async fn suspend(
     store: &Store,
     link: LinkHash,
-    reset: impl Fn(&User) -> NewJob + Send + 'static,
+    restoring_mail: impl Fn(&User) -> NewJob + Send + 'static,
     client: Client,
     now: Timestamp,
 ) -> Result<Result<(), LinkError>, Error> {
@@ -60,11 +66,40 @@ pub async fn suspend(
             .execute(conn)
             .await?;
         if mailed.email == user.email {
-            diesel::insert_into(jobs::table).values(reset(&user)).execute(conn).await?;
+            diesel::insert_into(jobs::table).values(restoring_mail(&user)).execute(conn).await?;
         }
         let event = Event::of_user(&user.id, Action::AccessSuspended, &client, now);
         record_tx!(conn, &event);
         Ok(Ok(()))
+    })
+}
+
+/// Restores suspended access with a mailed link where passwords are not used, and signs in. Revokes what a password reset
+/// revokes; the second factor stays due.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn restore(
+    store: &Store,
+    link: LinkHash,
+    request: SignInRequest,
+    now: Timestamp,
+) -> Result<Result<SignedIn, LinkError>, Error> {
+    let policy = store.sign_in_policy;
+    invalidating_transaction!(store, |conn| {
+        let (user, _) = match redeem_tx!(conn, link, [Purpose::RestoreAccess], now) {
+            Ok(redeemed) => redeemed,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if user.suspended_at.is_none() {
+            return Ok(Err(LinkError::Unknown));
+        }
+        if !restore_by_mail_tx!(conn, &user, &request.client, now) {
+            return Ok(Err(LinkError::Suspended));
+        }
+        let user = conn.recover_account(user, &request.client, now).await?;
+        let methods = Methods::one(Method::MagicLink);
+        conn.sign_in(user, methods, &request, policy, now).await.map(Ok)
     })
 }
 
@@ -81,10 +116,12 @@ macro_rules! find_link_tx {
     }};
 }
 
-/// Whether a password reset by mail to the user's email restores their suspended access.
-macro_rules! is_restored_by_tx {
-    ($conn:ident, $user:expr) => {{
-        use $crate::store::schema::suspensions;
+/// Restores a user's suspended access for the holder of a link that was mailed to their email, and records it. Removes
+/// the password and linked accounts at providers: a thief may know the one, and have linked another. Returns false, and
+/// does nothing, if another mailbox has suspended it: the email was changed since.
+macro_rules! restore_by_mail_tx {
+    ($conn:ident, $user:expr, $client:expr, $now:expr) => {{
+        use $crate::store::schema::{accounts, suspensions};
         let user: &$crate::store::tables::users::User = $user;
         let matching: i64 = suspensions::table
             .find(&user.id)
@@ -92,6 +129,14 @@ macro_rules! is_restored_by_tx {
             .count()
             .get_result($conn)
             .await?;
+        if matching == 1 {
+            $crate::store::workflows::suspension::restore_access_tx!($conn, &user.id);
+            diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
+                .execute($conn)
+                .await?;
+            let event = Event::of_user(&user.id, Action::AccessRestored, $client, $now);
+            record_tx!($conn, &event);
+        }
         matching == 1
     }};
 }
@@ -113,4 +158,4 @@ macro_rules! restore_access_tx {
 }
 
 use find_link_tx;
-pub(in crate::store) use {is_restored_by_tx, restore_access_tx};
+pub(in crate::store) use {restore_access_tx, restore_by_mail_tx};

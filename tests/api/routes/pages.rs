@@ -78,15 +78,36 @@ async fn stale(backend: Backend) -> (Server, Value) {
     (server, described)
 }
 
+/// Starts a server without passwords, where there is no admin yet and a session is not fresh any more.
+async fn without_passwords(backend: Backend) -> (Server, Value) {
+    let server = backend.start_with_github_and(&["--passwords", "off"]).await;
+    let sleeper = server.sign_up_by_link("sleeper").await;
+    let owner = server.sign_up_by_link("owner").await;
+    server.advance(seconds(25 * 60 * 60));
+    let suspension = "suspension-link-of-a-notice";
+    server.add_suspension_link(&owner, suspension).await;
+    let described = json!({
+        "url": server.anonymous.base,
+        "outbox": server.folder.join("outbox"),
+        "setup": format!("/setup#token={}", server.issue_setup_link().await),
+        "sleeper": { "email": sleeper.email, "cookie": sleeper.browser.cookie },
+        "owner": owner.email,
+        "suspension": format!("/suspend-access#token={suspension}"),
+    });
+    (server, described)
+}
+
 #[apply(on_both_databases)]
 async fn pages_work_in_a_browser(backend: Backend) {
     let (fresh, site) = (Site::new(backend).await, Site::new(backend).await);
     let (new, running) = (fresh.start(), site.start());
     let (_stale, described) = stale(backend).await;
+    let (_passwordless, without_passwords) = without_passwords(backend).await;
     let mut sites = json!({
         "fresh": fresh.described(&new),
         "site": site.described(&running),
         "stale": described,
+        "passwordless": without_passwords,
     });
     sites["fresh"]["setup"] = json!(new.setup_link());
     sites["site"]["admin"] = set_up(&running).await;

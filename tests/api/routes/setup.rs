@@ -13,14 +13,6 @@ const PATH: &str = "/api/setup";
 const HALF_AN_HOUR: Span = seconds(30 * 60);
 const EMAIL: &str = "grace@example.com";
 
-/// Returns a link like the one that the server prints when it starts.
-async fn issue(server: &Server) -> String {
-    let secret = LinkSecret::generate();
-    let until = server.now() + HALF_AN_HOUR;
-    assert!(first_admin::issue(&server.state.store, secret.hash(), until).await.unwrap());
-    secret.reveal().to_owned()
-}
-
 fn body(token: &str) -> Value {
     json!({ "token": token, "name": "Grace", "email": EMAIL, "password": PASSWORD })
 }
@@ -32,7 +24,7 @@ async fn claim(server: &Server, token: &str) -> Reply {
 #[apply(on_both_databases)]
 async fn setup_link_creates_the_first_admin_and_signs_them_in(backend: Backend) {
     let server = backend.start().await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     let reply = claim(&server, &token).await;
     let grace = server.anonymous.with_cookie(&reply.cookie().expect("a session is created"));
     assert!(!reply.text.contains(&token), "{}", reply.text);
@@ -58,7 +50,7 @@ async fn setup_link_creates_the_first_admin_and_signs_them_in(backend: Backend) 
 async fn setup_ends_the_browsers_previous_session(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     ada.browser.post(PATH, body(&token)).await.expect(201);
     ada.browser.get("/api/me").await.assert_problem(401, "UNAUTHORIZED");
 }
@@ -66,11 +58,11 @@ async fn setup_ends_the_browsers_previous_session(backend: Backend) {
 #[apply(on_both_databases)]
 async fn setup_link_expires_after_half_an_hour(backend: Backend) {
     let server = backend.start().await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     server.advance(HALF_AN_HOUR);
     claim(&server, &token).await.assert_problem(400, "INVALID_TOKEN");
 
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     server.advance(seconds(30 * 60 - 1));
     claim(&server, &token).await.expect(201);
 }
@@ -78,7 +70,7 @@ async fn setup_link_expires_after_half_an_hour(backend: Backend) {
 #[apply(on_both_databases)]
 async fn setup_with_invalid_link_is_rejected(backend: Backend) {
     let server = backend.start().await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     for wrong in ["", "x", &token[1..], &token.to_lowercase(), LinkSecret::generate().reveal()] {
         let reply = claim(&server, wrong).await;
         assert_eq!(reply.cookie(), None);
@@ -90,7 +82,7 @@ async fn setup_with_invalid_link_is_rejected(backend: Backend) {
 #[apply(on_both_databases)]
 async fn setup_revokes_every_setup_link(backend: Backend) {
     let server = backend.start().await;
-    let (first, second) = (issue(&server).await, issue(&server).await);
+    let (first, second) = (server.issue_setup_link().await, server.issue_setup_link().await);
     claim(&server, &first).await.expect(201);
     // Even if there were no admin again, neither link would create one.
     execute(&server, "UPDATE users SET role = 'user', email = 'else@example.com'").await;
@@ -102,7 +94,7 @@ async fn setup_revokes_every_setup_link(backend: Backend) {
 #[apply(on_both_databases)]
 async fn setup_when_an_admin_exists_is_conflict_and_issues_no_link(backend: Backend) {
     let server = backend.start().await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     server.sign_up_admin("admin").await;
     claim(&server, &token).await.assert_problem(409, "admin_exists");
     claim(&server, "wrong").await.assert_problem(409, "admin_exists");
@@ -116,7 +108,7 @@ async fn setup_when_an_admin_exists_is_conflict_and_issues_no_link(backend: Back
 async fn setup_with_taken_email_is_conflict_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     let mut taken = body(&token);
     taken["email"] = json!(ada.email.to_uppercase());
     server.anonymous.post(PATH, taken).await.assert_problem(409, "email_taken");
@@ -127,7 +119,7 @@ async fn setup_with_taken_email_is_conflict_and_keeps_the_link(backend: Backend)
 #[apply(on_both_databases)]
 async fn setup_with_invalid_field_is_rejected_and_keeps_the_link(backend: Backend) {
     let server = backend.start().await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     for (field, value) in [
         ("name", json!("")),
         ("name", json!("x".repeat(101))),
@@ -160,7 +152,7 @@ async fn setup_with_invalid_field_is_rejected_and_keeps_the_link(backend: Backen
 #[apply(on_both_databases)]
 async fn setup_rejects_token_and_csrf_requests(backend: Backend) {
     let server = backend.start().await;
-    let token = issue(&server).await;
+    let token = server.issue_setup_link().await;
     let ada = server.sign_up("ada").await;
     for scopes in [&["read"][..], &["read", "write"]] {
         let script = ada.token(scopes).await;
@@ -183,7 +175,7 @@ async fn setup_rejects_token_and_csrf_requests(backend: Backend) {
 async fn concurrent_setups_create_one_admin(backend: Backend) {
     for round in 0..5 {
         let server = backend.start().await;
-        let links = [issue(&server).await, issue(&server).await];
+        let links = [server.issue_setup_link().await, server.issue_setup_link().await];
         // In turn with the same link, and with one each.
         let second = &links[round % 2];
         let other = json!({

@@ -499,6 +499,12 @@ async fn adapt_example(
             body["token"] = json!(name);
             server.add_suspension_link(other, name).await;
         }
+        "restore_access" => {
+            body["token"] = json!(name);
+            server.suspend(other).await;
+            server.wait_for_jobs().await;
+            add_link(server, Purpose::RestoreAccess, other, name).await;
+        }
         "reset_password" => {
             body["token"] = json!(name);
             add_link(server, Purpose::SetPassword, other, name).await;
@@ -671,6 +677,10 @@ async fn assert_examples_succeed<'a>(
                 let purpose = match operation.id {
                     "confirm_email" => Some(Purpose::VerifyEmail),
                     "use_magic_link" => Some(Purpose::SignIn),
+                    "restore_access" => {
+                        server.suspend(&ada).await;
+                        Some(Purpose::RestoreAccess)
+                    }
                     "suspend_access" => None,
                     _ => Some(Purpose::SetPassword),
                 };

@@ -10,20 +10,24 @@ const ID: &str = "019ab000-0000-7000-8000-000000000000";
 const HTML: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
 /// Every page.
-pub const PAGES: [&str; 19] = [
+pub const PAGES: [&str; 23] = [
     "/login",
     "/signup",
     "/forgot-password",
     "/reset-password",
     "/verify-email",
+    "/suspend-access",
+    "/restore-access",
     "/delete-account",
     "/magic-link",
     "/sign-in-error",
+    "/two-factor",
     "/setup",
     "/dashboard",
     "/settings",
     "/settings/tokens",
     "/settings/passkeys",
+    "/settings/two-factor",
     "/settings/activity",
     "/admin",
     "/admin/tokens",

@@ -42,10 +42,9 @@ impl Authenticator {
 }
 
 impl TestUser {
-    /// Begins to set up two-factor authentication.
+    /// Begins to set up two-factor authentication, in a session that has just begun.
     pub async fn begin_two_factor(&self) -> Authenticator {
-        let body = json!({ "password": PASSWORD });
-        let set_up = self.browser.post("/api/auth/two-factor/enable", body).await.expect(200);
+        let set_up = self.browser.post("/api/auth/two-factor/enable", json!({})).await.expect(200);
         let codes = set_up["backupCodes"].as_array().unwrap();
         let recovery_codes = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
         Authenticator { recovery_codes, ..Authenticator::scan(set_up["totpURI"].as_str().unwrap()) }

@@ -87,8 +87,14 @@ pub fn file_with_github(folder: &Path) -> String {
 impl Backend {
     /// Starts a server with that provider.
     pub async fn start_with_github(self) -> Server {
+        self.start_with_github_and(&[]).await
+    }
+
+    /// Starts a server with that provider, and further settings.
+    pub async fn start_with_github_and(self, settings: &[&str]) -> Server {
         let folder = tempfile::TempDir::new().unwrap();
-        self.start_with(&["--providers-file", &file_with_github(folder.path())]).await
+        let file = file_with_github(folder.path());
+        self.start_with(&[&["--providers-file", &file], settings].concat()).await
     }
 }
 

@@ -10,12 +10,13 @@ use portcullis::{
     store::{
         self,
         activity::{Action, Event},
+        first_admin,
         retention::{self, Due},
         suspension_links::{self, SuspensionLink},
         user_administration,
         users::{Changes, Role},
     },
-    time::{Clock, Span, Timestamp, days},
+    time::{Clock, Span, Timestamp, days, seconds},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -283,6 +284,31 @@ impl Server {
             email,
             browser: self.anonymous.with_cookie(&cookie),
         }
+    }
+
+    /// Signs in with a mailed link, which creates the user of a new email.
+    pub async fn sign_in_by_link(&self, email: &str) -> Caller {
+        let body = json!({ "email": email });
+        self.anonymous.post("/api/auth/sign-in/magic-link", body).await.expect(200);
+        let body = json!({ "token": self.last_mail_to(email).await.secret() });
+        let reply = self.anonymous.post("/api/auth/magic-link/verify", body).await;
+        self.anonymous.with_cookie(&reply.cookie().expect("the link signs in"))
+    }
+
+    /// Signs up a user of this name with a mailed link, without a password.
+    pub async fn sign_up_by_link(&self, name: &str) -> TestUser {
+        let email = format!("{name}@example.com");
+        let browser = self.sign_in_by_link(&email).await;
+        let me = browser.get("/api/me").await.expect(200);
+        TestUser { id: me["user"]["id"].as_str().unwrap().to_owned(), email, browser }
+    }
+
+    /// Issues a link like the one that a server without an admin prints when it starts, and returns its secret.
+    pub async fn issue_setup_link(&self) -> String {
+        let secret = LinkSecret::generate();
+        let until = self.now() + seconds(30 * 60);
+        assert!(first_admin::issue(&self.state.store, secret.hash(), until).await.unwrap());
+        secret.reveal().to_owned()
     }
 
     /// Sends a request that prepares a test. Where that test gives the database a second to answer, a busy

@@ -34,7 +34,7 @@ pub enum Action {
     UserDeleted,
     /// A user suspended all access to their account, with a link in a mail.
     AccessSuspended,
-    /// A user restored suspended access by setting a password.
+    /// A user restored suspended access by setting a password, or with another mailed link.
     AccessRestored,
     /// A user changed their password.
     PasswordChanged,

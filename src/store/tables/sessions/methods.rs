@@ -17,7 +17,7 @@ use crate::store::engine::unreadable::note;
 pub enum Method {
     /// A password, entered or chosen just now.
     Password,
-    /// A link that was mailed to the user's email.
+    /// A link that works once: mailed to the user's email, or printed by the server for the first admin.
     MagicLink,
     /// A code of an authenticator app.
     Totp,
