@@ -131,6 +131,8 @@ struct Stops {
 struct OneUser {
     frame: Frame,
     nav_section: &'static str,
+    /// The path of this page.
+    path: String,
     user: User,
     /// Whether the admin views their own account.
     is_self: bool,
@@ -183,6 +185,7 @@ pub(super) async fn user(
         user,
         sessions: devices(sessions, &own.id),
         pager,
+        path,
         tokens: shown(tokens, now),
     })
 }

@@ -1,9 +1,10 @@
 // The one script of all pages. A form is a request to the JSON API: its action is the address, its
-// fields are the body, and its data attributes say what comes after.
+// fields are the body, and its data attributes say what comes after. Two hidden fields, which a browser without this
+// script sends as well (native_form.rs), are not for the API:
 //
-//   data-method      another method than POST
-//   data-then        where to go when it is done unless the answer names a URL, or "reload"; on pages that work
-//                    without this script, the hidden field _then
+//   _method          another method than POST
+//   _then            where to go when it is done, unless the answer names a URL
+//
 //   data-done        what to show in the form's place instead; in it data-filled is what was entered in a field, and
 //                    data-answer a part of the answer, whose paragraph is shown if there is one
 //   data-said        what to say when it is done
@@ -55,8 +56,12 @@ class Problem extends Error {
 
 const OUTAGE = { message: 'The server is temporarily unavailable. Nothing is lost. Try again.' }
 
+/** What a hidden field says that is not for the API. */
+const instruction = (form, name) => form.elements.namedItem(`_${name}`)?.value
+
 async function ask(form) {
-  const { method = 'POST', passkey } = form.dataset
+  const { passkey } = form.dataset
+  const method = instruction(form, 'method') ?? 'POST'
   const body = bodyOf(form)
   if (passkey) body.response = await performed(form, await request('GET', passkey))
   return request(method, form.getAttribute('action'), body)
@@ -321,11 +326,9 @@ async function signedInUser() {
   return user
 }
 
-const thenOf = (form) => form.dataset.then ?? form.elements._then?.value
-
 /** A page that was asked for in such a moment has led here. */
 async function goOnIfSignedIn(form) {
-  if (await signedInUser()) location.replace(thenOf(form))
+  if (await signedInUser()) location.replace(instruction(form, 'then'))
 }
 
 const query = new URLSearchParams(location.search)
@@ -343,7 +346,7 @@ function signIn() {
 
 function done(form, answer) {
   const { done: after, said, token, codes, offersPasskey } = form.dataset
-  const then = thenOf(form)
+  const then = instruction(form, 'then')
   if (offersPasskey !== undefined) sessionStorage.setItem('offer-passkey', '1')
   if (answer?.twoFactorRedirect) return location.assign(`/two-factor?next=${encodeURIComponent(then)}`)
   if (codes) return showCodes(document.getElementById(codes), form, answer)
@@ -361,7 +364,7 @@ function done(form, answer) {
     form.hidden = true
     return reveal(document.getElementById(after))
   }
-  if (then === 'reload' || then === location.pathname) {
+  if (then === location.pathname) {
     sayThere(said)
     return location.reload()
   }

@@ -5,7 +5,7 @@ import { browser } from './support/browser.mjs'
 import { landsOn, open, visit } from './support/chromium.mjs'
 import { enter, part, press, signInOn } from './support/forms.mjs'
 import { mailedLink } from './support/mailbox.mjs'
-import { OTHER_PASSWORD, PASSWORD, enableTwoFactor, isLetIn, newUser, uniqueEmail } from './support/people.mjs'
+import { OTHER_PASSWORD, PASSWORD, enableTwoFactor, isLetIn, makeToken, newUser, uniqueEmail, withToken } from './support/people.mjs'
 import { site, stale } from './support/sites.mjs'
 import { tour } from './support/tour.mjs'
 
@@ -120,6 +120,26 @@ test('two-factor authentication is set up without JavaScript', async () => {
   await press(page, 'Create recovery codes')
   await page.getByRole('heading', { name: 'Your recovery codes' }).waitFor()
   assert.equal(await page.locator('li code').count(), 10)
+})
+
+test('token is renamed and revoked, and a change of email cancelled, without JavaScript', async () => {
+  const ada = await newUser(site)
+  const token = await makeToken(site, ada.cookie, { name: 'cron', scopes: ['read'] })
+  const page = await withoutScript('/settings/tokens', ada)
+  await page.getByText('Rename', { exact: true }).click()
+  await enter(page, { 'New name': 'nightly' })
+  await press(page, 'Save')
+  await landsOn(page, '/settings/tokens')
+  await page.getByRole('button', { name: 'Revoke the token nightly' }).click()
+  await page.getByText('You have no active tokens.').waitFor()
+  assert.equal((await withToken(site, token)).status, 401)
+
+  await page.goto('/settings')
+  await enter(page, { 'New email': uniqueEmail() })
+  await press(page, 'Change email')
+  await press(page, 'Cancel the change')
+  await page.getByRole('button', { name: 'Cancel the change' }).waitFor({ state: 'detached' })
+  await landsOn(page, '/settings')
 })
 
 test('password is changed without JavaScript, and the form of another site changes nothing', async () => {
