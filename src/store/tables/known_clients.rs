@@ -1,4 +1,9 @@
 //! The browsers and networks from which users have signed in. A sign-in from any other is reported to the user.
+//!
+//! The login throttle's `known_networks` is another table, although it looks alike. It is kept whatever the settings say of
+//! clients, so it has only hashes; and it has a network only after a correct password or code, each by itself: a sign-in
+//! by a mailed link must not exempt its network from the throttle of the password. This table has what the mail to the
+//! user says, of sign-ins by any method, and a bounded number of rows.
 
 use diesel::Insertable;
 
