@@ -170,43 +170,6 @@ async fn sign_in(server: &Server, email: &str) -> Reply {
 }
 
 #[apply(on_both_databases)]
-async fn first_proof_of_an_email_removes_what_an_earlier_registrant_left(backend: Backend) {
-    let server = backend.start().await;
-    for by in ["magic link", "reset"] {
-        let name = by.replace(' ', "-");
-        let attacker = server.sign_up(&name).await;
-        let email = &attacker.email;
-        let token = attacker.token(&["read", "write"]).await;
-        let reset = if by == "reset" { Some(reset_link(&server, email).await) } else { None };
-        let secret = match &reset {
-            Some(secret) => secret.clone(),
-            None => link(&server, email).await,
-        };
-        // A link of another kind, mailed before.
-        let body = json!({ "newEmail": format!("{name}@attacker.example") });
-        attacker.browser.post(CHANGE_EMAIL, body).await.expect(200);
-        let change = server.last_mail_to(&format!("{name}@attacker.example")).await.secret();
-        let victim = if reset.is_some() {
-            reset_password(&server, &secret, NEW_PASSWORD).await.expect(200);
-            let body = json!({ "email": email, "password": NEW_PASSWORD });
-            server.anonymous.post(SIGN_IN, body).await
-        } else {
-            use_link(&server.anonymous, &secret).await
-        };
-        let victim = server.anonymous.with_cookie(&victim.cookie().unwrap());
-        assert_eq!(victim.get(ME).await.expect(200)["user"]["id"], attacker.id, "{by}");
-
-        attacker.browser.get(ME).await.assert_problem(401, "UNAUTHORIZED");
-        token.get(ME).await.assert_problem(401, "token_invalid");
-        sign_in(&server, email).await.assert_problem(401, "INVALID_EMAIL_OR_PASSWORD");
-        confirm_email(&server.anonymous, &change).await.assert_problem(401, "INVALID_TOKEN");
-        let accounts = victim.get(LIST_ACCOUNTS).await.expect(200);
-        let expected = usize::from(reset.is_some());
-        assert_eq!(accounts.as_array().unwrap().len(), expected, "{by}: {accounts}");
-    }
-}
-
-#[apply(on_both_databases)]
 async fn magic_link_of_a_verified_user_keeps_password_sessions_and_tokens(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;

@@ -45,6 +45,17 @@ async fn nothing_that_an_earlier_registrant_left_works_however_the_owner_arrives
         let me = ada.get(ME).await.expect(200)["user"].clone();
         assert_eq!(me["id"], eve.id, "{by:?}: the user is the same");
         assert_eq!((&me["emailVerified"], &me["twoFactorEnabled"]), (&json!(true), &json!(false)));
+        let accounts = ada.get(LIST_ACCOUNTS).await.expect(200);
+        let accounts: Vec<_> =
+            accounts.as_array().unwrap().iter().map(|account| &account["providerId"]).collect();
+        assert_eq!(
+            accounts,
+            match by {
+                Arrival::Provider => vec!["op"],
+                Arrival::MagicLink => vec![],
+                Arrival::Reset => vec!["credential"],
+            }
+        );
         for credential in [&eve.browser, &token] {
             assert_eq!(credential.get(ME).await.status, 401, "{by:?}");
         }
