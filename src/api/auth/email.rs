@@ -23,7 +23,7 @@ use crate::{
     state::State,
     store::{
         activity::{Action, Client, Event},
-        email_change::{self, Followed, Verified},
+        email_change::{self, Followed, FollowedBy, Verified},
         jobs::JobRow,
         users::User as UserRow,
     },
@@ -98,26 +98,29 @@ pub struct ConfirmEmail {
 ///
 /// Confirms the email with the secret of a link, as the page does that links in emails lead to. If the link
 /// confirms a new email, the account uses it from then on, and all sessions end but the one that requested the
-/// change. Idempotent.
+/// change. The first confirmation, in a browser in which the user is not signed in, removes the second factor, passkeys
+/// and linked accounts that were added before, because someone else may have signed up with the email. Idempotent.
 #[utoipa::path(
     post, path = "/api/auth/verify-email", tag = tag::AUTH, request_body = ConfirmEmail,
     responses((status = 200, description = "The email is confirmed", body = EmailConfirmation)),
 )]
 pub async fn confirm_email(
     _: NotByToken,
+    session: Option<Session>,
     request: HttpRequest,
     state: Data<State>,
     ProtocolJson(body): ProtocolJson<ConfirmEmail>,
 ) -> Result<Json<EmailConfirmation>, Error> {
-    let user = confirm(&state, body.token, Followed::ByButton, client(&request)).await??;
+    let followed = followed(FollowedBy::Button, session.as_ref());
+    let user = confirm(&state, body.token, followed, client(&request)).await??;
     Ok(Json(EmailConfirmation { status: true, user }))
 }
 
 /// Confirm an email by GET
 ///
 /// For clients of the protocol. Emails lead to a page instead, since mail scanners send GET requests. In a browser
-/// in which the user is signed in it does the same as POST. Elsewhere it also ends the sessions and revokes the
-/// tokens that the user had before, because someone else may have signed up with the email. With `callbackURL` it
+/// in which the user is signed in it does the same as POST. Elsewhere the first confirmation also ends the sessions and
+/// revokes the tokens that the user had before. With `callbackURL` it
 /// redirects there, with `?error=…` if it failed.
 #[utoipa::path(
     get, path = "/api/auth/verify-email", tag = tag::AUTH, params(Following),
@@ -135,8 +138,7 @@ pub async fn verify_email(
     ProtocolQuery(following): ProtocolQuery<Following>,
 ) -> Result<Either<Json<EmailConfirmation>, HttpResponse>, Error> {
     let callback = checked(following.callback_url, &state.site, Code::InvalidCallbackUrl)?;
-    let signed_in = session.map(|session| session.user.id.clone());
-    let followed = Followed::ByGet { signed_in };
+    let followed = followed(FollowedBy::Get, session.as_ref());
     let confirmed = confirm(&state, following.token, followed, client(&request)).await?;
     match (confirmed, callback) {
         (Ok(user), None) => Ok(Either::Left(Json(EmailConfirmation { status: true, user }))),
@@ -146,6 +148,10 @@ pub async fn verify_email(
             Ok(Either::Right(redirect(&page, &state.site, Some(("error", code.name())))))
         }
     }
+}
+
+fn followed(by: FollowedBy, session: Option<&Session>) -> Followed {
+    Followed { by, signed_in: session.map(|session| session.user.id.clone()) }
 }
 
 /// Confirms an email. Returns the user if the email is a new one; the inner error is the reason for a

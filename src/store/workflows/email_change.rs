@@ -8,8 +8,9 @@ use crate::{
     secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction, query,
-        schema::{jobs, used_links, users, verifications},
+        schema::{accounts, jobs, used_links, users, verifications},
         tables::{
+            accounts::PASSWORD,
             activity::{Action, Client, Event, record_tx},
             api_tokens::mark_tokens_revoked_tx,
             generation::{self, next_generation_tx},
@@ -32,14 +33,20 @@ use crate::{
 
 /// How a link was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Followed {
-    /// By a person, who pressed a button.
-    ByButton,
-    /// By a GET request, which a mail scanner sends as well as a user's browser.
-    ByGet {
-        /// The id of the user who is signed in in that browser, if any.
-        signed_in: Option<String>,
-    },
+pub struct Followed {
+    /// By what.
+    pub by: FollowedBy,
+    /// The id of the user who is signed in in that browser, if any.
+    pub signed_in: Option<String>,
+}
+
+/// What has followed a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FollowedBy {
+    /// A person, who pressed a button.
+    Button,
+    /// A GET request, which a mail scanner sends as well as a user's browser.
+    Get,
 }
 
 /// What following a link has confirmed.
@@ -54,12 +61,9 @@ pub enum Verified {
 }
 
 impl Followed {
-    /// Whether someone other than the user may have followed the link.
+    /// Whether the person who reads the mail may be another than the one who has signed up.
     fn may_be_another_person(&self, user: &User) -> bool {
-        match self {
-            Self::ByButton => false,
-            Self::ByGet { signed_in } => signed_in.as_ref() != Some(&user.id),
-        }
+        self.signed_in.as_ref() != Some(&user.id)
     }
 }
 
@@ -80,8 +84,11 @@ pub async fn request(store: &Store, mail: NewJob, event: Event) -> Result<(), Er
 /// If it is a new email: revokes every session but the one that requested the change, and every other link, and
 /// notifies the old email.
 ///
-/// If the current email is confirmed by a GET request outside the user's own session, revokes the sessions and tokens
-/// from before, and removes the second factor and the passkeys: an attacker may have signed up with this email, and a mail scanner followed the link.
+/// If the current email is confirmed for the first time, and outside the user's own session, an attacker may have signed
+/// up with it. Removes what was added to the account since, and what a later password reset would leave in place: the
+/// second factor, passkeys and linked accounts at providers. That with which the user signed up stays, because this is
+/// also how users who read their mail in another browser confirm it. After a GET request, which may be a mail scanner's,
+/// revokes the sessions and tokens from before as well.
 ///
 /// # Errors
 /// [`Error::Violated`] when another user has taken the new email; the link then stays valid.
@@ -110,19 +117,29 @@ pub async fn verify(
         };
         diesel::insert_into(used_links::table).values(&confirming).execute(conn).await?;
         if !verification.changes_email() {
-            let revoked = followed.may_be_another_person(&user);
-            if revoked {
+            let removes = !user.email_verified && followed.may_be_another_person(&user);
+            let revokes = removes && followed.by == FollowedBy::Get;
+            if removes {
+                remove_second_factor_tx!(conn, &user.id, now);
+                remove_passkeys_tx!(conn, &user.id);
+                let added = accounts::provider_id
+                    .ne(PASSWORD)
+                    .and(accounts::created_at.gt(user.created_at));
+                diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
+                    .filter(added)
+                    .execute(conn)
+                    .await?;
+            }
+            if revokes {
                 next_generation_tx!(conn, &user.id, session_generation, token_generation);
                 remove_sessions_tx!(conn, &user.id, now);
                 mark_tokens_revoked_tx!(conn, &user.id, now);
-                remove_second_factor_tx!(conn, &user.id, now);
-                remove_passkeys_tx!(conn, &user.id);
             }
             diesel::update(users::table.filter(present()).find(&user.id))
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))
                 .execute(conn)
                 .await?;
-            let detail = if revoked { json!({ "credentialsRevoked": true }) } else { json!({}) };
+            let detail = if revokes { json!({ "credentialsRevoked": true }) } else { json!({}) };
             let event =
                 Event::of_user(&user.id, Action::EmailVerified, &client, now).with_detail(detail);
             record_tx!(conn, &event);

@@ -375,6 +375,56 @@ async fn verify_email_by_get_without_own_session_revokes_sessions_and_tokens(bac
     assert!(is_signed_in(&grace.browser).await);
 }
 
+/// What a user can sign in with: the second factor, passkeys and accounts.
+async fn added(server: &Server, user: &TestUser) -> Vec<String> {
+    let id = &user.id;
+    let sql = format!(
+        "SELECT 'totp' AS value FROM two_factor WHERE user_id = '{id}'
+         UNION SELECT 'passkey' FROM passkeys WHERE user_id = '{id}'
+         UNION SELECT provider_id FROM accounts WHERE user_id = '{id}' ORDER BY 1"
+    );
+    select(server, &sql).await
+}
+
+#[apply(on_both_databases)]
+async fn first_confirmation_in_another_browser_removes_what_was_added_to_the_account(
+    backend: Backend,
+) {
+    let server = backend.start().await;
+    for (name, by_get, in_own_session) in
+        [("ada", false, true), ("bea", true, true), ("eva", false, false), ("eve", true, false)]
+    {
+        let (mut user, link) = sign_up_with_verification_link(&server, name).await;
+        user.enable_two_factor(&server).await;
+        user.add(server.passkey()).await;
+        let token = user.token(&["read"]).await;
+        let (id, later) = (&user.id, moment(backend, server.now() + seconds(1)));
+        execute(
+            &server,
+            &format!(
+                "INSERT INTO accounts (id, user_id, provider_id, account_id, created_at, updated_at)
+                 SELECT '{id}', id, 'op', id, {later}, {later} FROM users WHERE id = '{id}'"
+            ),
+        )
+        .await;
+        let follower = if in_own_session { &user.browser } else { &server.anonymous };
+        if by_get {
+            confirm_email_by_get(follower, &link).await.expect(200);
+        } else {
+            confirm_email(follower, &link).await.expect(200);
+        }
+        let expected: &[&str] =
+            if in_own_session { &["credential", "op", "passkey", "totp"] } else { &["credential"] };
+        assert_eq!(added(&server, &user).await, expected, "{name}");
+        // The person who has signed up can still sign in with the password.
+        let keeps = in_own_session || !by_get;
+        assert_eq!(is_signed_in(&user.browser).await, keeps, "{name}");
+        assert_eq!(is_signed_in(&token).await, keeps, "{name}");
+        let answer = sign_in_with(&server, &user.email, PASSWORD).await.expect(200);
+        assert_eq!(answer["twoFactorRedirect"] == true, in_own_session, "{name}");
+    }
+}
+
 #[apply(on_both_databases)]
 async fn used_verification_link_succeeds_again_until_it_expires(backend: Backend) {
     let server = backend.start().await;
