@@ -25,6 +25,7 @@ use portcullis::{
     time::days,
 };
 use reqwest::{Method, RequestBuilder};
+use tokio::sync::OnceCell;
 
 use crate::support::*;
 
@@ -275,6 +276,19 @@ async fn call(
     Reply::of(prepare(server, operation, all, case).await.1).await
 }
 
+/// Another user, who is an admin. Most operations need none, and signing one up takes longer than most of them.
+struct OtherAdmin<'a> {
+    server: &'a Server,
+    name: String,
+    user: OnceCell<TestUser>,
+}
+
+impl OtherAdmin<'_> {
+    async fn get(&self) -> &TestUser {
+        self.user.get_or_init(|| self.server.sign_up_admin(&self.name)).await
+    }
+}
+
 /// Creates the users and items that an operation needs. Returns the user who calls it, and the request, unsent.
 async fn prepare(
     server: &Server,
@@ -288,19 +302,24 @@ async fn prepare(
     } else {
         server.sign_up(&name).await
     };
-    let other = server.sign_up_admin(&format!("o{name}")).await;
+    let other = OtherAdmin { server, name: format!("o{name}"), user: OnceCell::new() };
+    if case.is_by_admin() {
+        // The last admin could not delete the account.
+        other.get().await;
+    }
     let app = enrol(server, &mut subject, operation, case).await;
     let path = match operation.path.split_once("/{id}") {
         // The item is the caller's own, except for operations of admins on other users.
         Some((collection, rest)) => {
-            let owner = if collection.starts_with("/api/admin/") { &other } else { &subject };
+            let of_others = collection.starts_with("/api/admin/");
+            let owner = if of_others { other.get().await } else { &subject };
             format!("{collection}/{}{rest}", make(server, owner, collection, all, &name).await)
         }
         None => operation.path.to_owned(),
     };
-    let mut passkey = passkey_for(server, operation, [&subject, &other]).await;
+    let mut passkey = passkey_for(server, operation, &subject, &other).await;
     let caller = caller_with_credential(server, &subject, case).await;
-    let path = add_link_to_path(server, operation, path, [&subject, &other], &name).await;
+    let path = add_link_to_path(server, operation, path, (&subject, &other), &name).await;
     let (caller, ceremony) = begin_ceremony(server, operation, caller, passkey.as_mut()).await;
     let mut request = caller.request(operation.method.clone(), &path);
     if operation.id == "follow_magic_link" {
@@ -311,7 +330,7 @@ async fn prepare(
         request = request.header("Authorization", authorization);
     }
     if let Some(example) = operation.example() {
-        let users = [&subject, &other];
+        let users = (&subject, &other);
         let mut body = adapt_example(server, example.clone(), operation, users, &name).await;
         match (&ceremony, &passkey) {
             (Some(response), _) => body["response"] = response.clone(),
@@ -351,12 +370,13 @@ async fn enrol(
 async fn passkey_for(
     server: &Server,
     operation: &Operation<'_>,
-    [subject, other]: [&TestUser; 2],
+    subject: &TestUser,
+    other: &OtherAdmin<'_>,
 ) -> Option<Passkey> {
     match operation.id {
         "verify_passkey_registration" => Some(server.passkey()),
         "update_passkey" | "delete_passkey" => Some(subject.add(server.passkey()).await),
-        "verify_passkey_authentication" => Some(other.add(server.passkey()).await),
+        "verify_passkey_authentication" => Some(other.get().await.add(server.passkey()).await),
         _ => None,
     }
 }
@@ -457,13 +477,15 @@ async fn add_link_to_path(
     server: &Server,
     operation: &Operation<'_>,
     path: String,
-    [subject, other]: [&TestUser; 2],
+    (subject, other): (&TestUser, &OtherAdmin<'_>),
     name: &str,
 ) -> String {
     let (purpose, owner, query) = match operation.id {
-        "follow_reset_link" => (Purpose::SetPassword, other, "?callbackURL=/".to_owned()),
-        "verify_email" => (Purpose::VerifyEmail, other, format!("?token={name}")),
-        "follow_magic_link" => (Purpose::SignIn, other, format!("?token={name}")),
+        "follow_reset_link" => {
+            (Purpose::SetPassword, other.get().await, "?callbackURL=/".to_owned())
+        }
+        "verify_email" => (Purpose::VerifyEmail, other.get().await, format!("?token={name}")),
+        "follow_magic_link" => (Purpose::SignIn, other.get().await, format!("?token={name}")),
         "confirm_deletion" => (Purpose::DeleteAccount, subject, format!("?token={name}")),
         _ => return path,
     };
@@ -478,36 +500,36 @@ async fn adapt_example(
     server: &Server,
     mut body: Value,
     operation: &Operation<'_>,
-    [subject, other]: [&TestUser; 2],
+    (subject, other): (&TestUser, &OtherAdmin<'_>),
     name: &str,
 ) -> Value {
     match operation.id {
-        "sign_in_email" => body["email"] = json!(other.email),
+        "sign_in_email" => body["email"] = json!(other.get().await.email),
         "send_verification_email" => body["email"] = json!(subject.email),
         "confirm_email" => {
             body["token"] = json!(name);
             // A message that is sent later contains a newer link, which supersedes this one.
             server.wait_for_jobs().await;
-            add_link(server, Purpose::VerifyEmail, other, name).await;
+            add_link(server, Purpose::VerifyEmail, other.get().await, name).await;
         }
         "unlink_account" => body["accountId"] = json!(add_account(server, subject, name).await),
         "use_magic_link" => {
             body["token"] = json!(name);
-            add_link(server, Purpose::SignIn, other, name).await;
+            add_link(server, Purpose::SignIn, other.get().await, name).await;
         }
         "suspend_access" => {
             body["token"] = json!(name);
-            server.add_suspension_link(other, name).await;
+            server.add_suspension_link(other.get().await, name).await;
         }
         "restore_access" => {
             body["token"] = json!(name);
-            server.suspend(other).await;
+            server.suspend(other.get().await).await;
             server.wait_for_jobs().await;
-            add_link(server, Purpose::RestoreAccess, other, name).await;
+            add_link(server, Purpose::RestoreAccess, other.get().await, name).await;
         }
         "reset_password" => {
             body["token"] = json!(name);
-            add_link(server, Purpose::SetPassword, other, name).await;
+            add_link(server, Purpose::SetPassword, other.get().await, name).await;
         }
         "set_up" => {
             body["token"] = json!(name);
