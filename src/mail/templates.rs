@@ -79,7 +79,7 @@ pub fn restore_access(site: &str, url: Url, lasts: &str) -> MailContent {
         format!("Restore access to {site}"),
         vec![
             format!(
-                "All access to your account at {site} is suspended. The link restores it and signs you in. It revokes all earlier sessions, API tokens and passkeys."
+                "All access to your account at {site} is suspended. The link restores it and signs you in. It revokes all earlier sessions, API tokens, passkeys and linked accounts."
             ),
             format!("{} Open it in the browser in which you want to sign in.", once(lasts)),
         ],

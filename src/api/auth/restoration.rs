@@ -29,8 +29,8 @@ pub struct RestoreAccess {
 /// Restore suspended access
 ///
 /// Ends the suspension with the secret of a link, which a server that uses no passwords mails in place of a link to
-/// choose one, and signs in. Revokes all sessions, tokens, passkeys and links from before. The link works once, for an
-/// hour; `POST /api/auth/sign-in/magic-link` mails another.
+/// choose one, and signs in. Revokes all sessions, tokens, passkeys, linked accounts and links from before. The link
+/// works once, for an hour; `POST /api/auth/sign-in/magic-link` mails another.
 #[utoipa::path(
     post, path = "/api/auth/restore-access", tag = tag::AUTH, request_body = RestoreAccess,
     responses((status = 200, description = "Access is restored", body = MagicLinkResponse)),
