@@ -203,7 +203,7 @@ fn requirements(access: Access) -> impl Iterator<Item = &'static str> {
         (!access.cookie).then_some("Takes a token, not the session cookie."),
         access
             .fresh
-            .then_some("By cookie, it needs a session whose password was entered within a day."),
+            .then_some("By cookie, it needs a session in which the user has authenticated within a day."),
         (access.before_enrolment)
             .then_some("Open to a user who must set up two-factor authentication first."),
     ]

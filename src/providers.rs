@@ -17,11 +17,14 @@ use url::Url;
 use crate::{http_client::HttpClient, secrets::FlowSecret, time::Timestamp};
 
 pub use file::{FileError, Prompt};
-pub use identity::Identity;
+pub use identity::{Identity, NotAuthenticatedSince};
 
 use file::Settings;
 use github::GitHub;
 use openid::OpenId;
+
+/// How much a provider's clock may differ, in seconds.
+const CLOCK_DIFFERENCE: u32 = 30;
 
 /// The configured providers.
 pub struct Providers {
@@ -50,6 +53,8 @@ pub struct AuthorizationRequest<'a> {
     pub redirect_uri: Url,
     /// The user whom the client expects.
     pub login_hint: Option<String>,
+    /// Whether the provider must authenticate the user now, and say when it did.
+    pub authenticate_again: bool,
 }
 
 /// Why a provider did not tell who the user is. Contains no secret.
@@ -194,6 +199,13 @@ impl Provider {
             Some(preset) => preset.label(),
             None => &self.id,
         })
+    }
+
+    /// Returns whether it authenticates a user again on request, and states when it did.
+    #[must_use]
+    pub fn authenticates_again(&self) -> bool {
+        let preset = self.settings.preset;
+        preset.is_none_or(preset::Preset::authenticates_again)
     }
 
     /// Returns whether it may create accounts.

@@ -92,6 +92,10 @@ table! {
             ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidErrorCallbackUrl,
             InvalidEmailLink, AccountAlreadyLinked
         ],
+        auth::social::verify::verify_social [
+            ProviderNotFound, ReauthenticationNotSupported, AccountNotFound, ProviderUnavailable, InvalidCallbackUrl,
+            InvalidErrorCallbackUrl
+        ],
         auth::social::link::unlink_account [AccountNotFound, LastSignInMethod],
         auth::sign_out::sign_out,
         auth::sessions::get_session,

@@ -46,7 +46,7 @@ Every route of the server, and which credentials it accepts. The list is derived
 
 - **Cookie**, **Token**: `yes` if the session cookie or an API token is accepted, `no` if it is rejected with 403, `optional` if the route also works without a credential.
 - **Admin**: `yes` if the user must have the role `admin`; anyone else gets 403 `admin_required`.
-- **Fresh**: `yes` if a cookie's session must have had its password entered within a day; otherwise 403 `SESSION_NOT_FRESH`. It does not apply to tokens.
+- **Fresh**: `yes` if the user must have authenticated within a day in a cookie's session; otherwise 403 `SESSION_NOT_FRESH`. It does not apply to tokens.
 - **Scope**: what a token needs; `any` means that its scopes do not matter.
 - **Rate limit**: the setting of the route's own limit. `PORTCULLIS_LIMIT_REQUESTS` counts every request as well, except for the two health probes.
 - **Handler**: the operation id in the OpenAPI document and the name of the function, with a link to its file.

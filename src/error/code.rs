@@ -154,7 +154,10 @@ codes! {
         "Passwords, accounts at identity providers and passkeys count; links by email count if there is a mail server.";
     AccountNotFound: BAD_REQUEST, "ACCOUNT_NOT_FOUND",
         "You have no such sign-in method.",
-        "`accountId` is the `id` of a row of `GET /api/auth/list-accounts`.";
+        "`accountId` is the `id` of a row of `GET /api/auth/list-accounts`, and `provider` the `providerId` of one.";
+    ReauthenticationNotSupported: BAD_REQUEST, "reauthentication_not_supported",
+        "This identity provider does not sign a user in again on request.",
+        "GitHub and Google do not. Enter the password, use a passkey, or sign in again, with a link to the email for instance.";
     TooManyCodeAttempts: BAD_REQUEST, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE",
         "Too many wrong codes. Sign in again.",
         "Five wrong codes end a sign-in that waits for the second factor. Begin again with the first one.";
@@ -216,8 +219,8 @@ codes! {
         "This operation is for site admins.",
         "The signed-in user does not have the role `admin`, or the token lacks the scope of that name.";
     SessionNotFresh: FORBIDDEN, "SESSION_NOT_FRESH",
-        "Confirm that it is you to do this: with your password (verify-password), a passkey, or by signing in again.",
-        "You signed in, or entered the password, more than a day ago. After `POST /api/auth/verify-password`, a passkey's `verify-authentication`, or another sign-in, the same request succeeds.";
+        "Confirm that it is you to do this: with your password (verify-password), a passkey, an identity provider, or by signing in again.",
+        "The user of this session authenticated more than a day ago. After `POST /api/auth/verify-password`, a passkey's `verify-authentication`, `POST /api/auth/verify-social` and what follows, or another sign-in, the same request succeeds.";
     SecondFactorRequired: FORBIDDEN, "second_factor_required",
         "Enter a code of your authenticator app, or a recovery code, to do this.",
         "Send it as `code`, or verify one in this session first, with `POST /api/auth/two-factor/verify-totp`: that holds for fifteen minutes.";

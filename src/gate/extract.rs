@@ -173,8 +173,8 @@ impl DeclaresAccess for BeforeEnrolment {
     const ACCESS: Access = Access { before_enrolment: true, ..Access::UNGATED };
 }
 
-/// Requires re-authentication: a cookie's session must have had its password entered within a day. A token has
-/// no session that could age; its scopes say what it may do.
+/// Requires re-authentication: in a cookie's session the user must have authenticated within a day. A token has no
+/// session that could age; its scopes say what it may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh;
 
@@ -187,7 +187,7 @@ extractor!(Fresh, Access { fresh: true, ..Access::REQUIRES_AUTH }, |request| {
     }
 });
 
-/// Returns whether a password was entered in this session within a day. A time in the future was recorded by an
+/// Returns whether the user has authenticated in this session within a day. A time in the future was recorded by an
 /// incorrect clock and proves nothing.
 #[must_use]
 pub fn is_fresh(row: &SessionRow, now: Timestamp) -> bool {

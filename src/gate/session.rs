@@ -16,7 +16,7 @@ use crate::{
 
 use super::Access;
 
-/// How long after its password was entered a session counts as fresh (re-authentication).
+/// How long after its user has authenticated a session counts as fresh (re-authentication).
 pub const FRESH: Span = days(1);
 
 /// How long a proof of the second factor in a session suffices for changes to it.

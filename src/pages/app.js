@@ -14,6 +14,7 @@
 //   data-passkey     where the options of a passkey ceremony are: what the authenticator returns is sent as well;
 //                    data-own if it must be one of the user's own
 //   data-offers-passkey  a passkey is offered after it, once
+//   data-account-at  is shown if the user has an account at this identity provider
 //   data-token       what to show a new token in
 //   data-codes       what to show new recovery codes in
 
@@ -294,11 +295,22 @@ async function confirmed(form) {
   return (await opened(dialog)) === 'yes'
 }
 
-/** Asks the user to prove again who they are: with the password, a passkey or another sign-in. */
+/** Shows the forms for the identity providers with which the user has an account, from which they come back here. */
+async function offerProviders(forms, here) {
+  if (forms.length === 0) return
+  const accounts = await request('GET', '/api/auth/list-accounts').catch(() => [])
+  for (const form of forms) {
+    form.elements.callbackURL.value = here
+    form.hidden = !accounts.some(({ providerId }) => providerId === form.dataset.accountAt)
+  }
+}
+
+/** Asks the user to prove again who they are: with the password, a passkey, an identity provider or another sign-in. */
 async function reauthenticated() {
   const dialog = $('#fresh')
   const here = location.pathname + location.search
   $('[data-again]', dialog).href = `/login?why=fresh&next=${encodeURIComponent(here)}`
+  offerProviders(all('[data-account-at]', dialog), here)
   for (const form of all('form', dialog)) {
     form.reset()
     clear(form)
@@ -350,6 +362,7 @@ function done(form, answer) {
   if (offersPasskey !== undefined) sessionStorage.setItem('offer-passkey', '1')
   if (answer?.twoFactorRedirect) return location.assign(`/two-factor?next=${encodeURIComponent(then)}`)
   if (codes) return showCodes(document.getElementById(codes), form, answer)
+  if (answer?.redirect) return location.assign(answer.url)
   if (form.closest('#fresh')) return form.closest('dialog').close('yes')
   if (token) return showToken(document.getElementById(token), form, answer)
   if (after && !(then && answer?.token)) {

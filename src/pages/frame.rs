@@ -9,7 +9,10 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::assets::Assets;
+use super::{
+    assets::Assets,
+    providers::{Choice, reauthenticating},
+};
 use crate::{
     error::{Code, Error},
     gate::Session,
@@ -35,6 +38,8 @@ pub(super) struct Frame {
     pub has_passkeys: bool,
     /// Whether this site has passwords.
     pub has_passwords: bool,
+    /// The providers that authenticate a user again. The script shows those with which the viewer has an account.
+    pub reauthenticating: Vec<Choice>,
     /// The section of the site.
     pub place: &'static str,
 }
@@ -68,6 +73,7 @@ impl Frame {
             has_cookie: session.is_some(),
             has_passkeys: state.passkeys.is_ok(),
             has_passwords: state.config.accounts.accepts_passwords(),
+            reauthenticating: if session.is_some() { reauthenticating(state) } else { Vec::new() },
             place,
         }
     }

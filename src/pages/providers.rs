@@ -10,6 +10,7 @@ use crate::{
     api::{auth::social::failure::Failure, query::ValidQuery},
     error::Error,
     gate::Session,
+    providers::Provider,
     state::State,
     store::accounts::{Account, PASSWORD},
     time::Timestamp,
@@ -21,13 +22,21 @@ pub(super) struct Choice {
     pub name: String,
 }
 
+impl From<&Provider> for Choice {
+    fn from(provider: &Provider) -> Self {
+        Self { id: provider.id.clone(), name: provider.name().to_owned() }
+    }
+}
+
 /// Returns all providers.
 pub(super) fn choices(state: &State) -> Vec<Choice> {
-    let choice = |provider: &crate::providers::Provider| Choice {
-        id: provider.id.clone(),
-        name: provider.name().to_owned(),
-    };
-    state.providers.iter().map(choice).collect()
+    state.providers.iter().map(Choice::from).collect()
+}
+
+/// Returns those that authenticate a user again.
+pub(super) fn reauthenticating(state: &State) -> Vec<Choice> {
+    let all = state.providers.iter();
+    all.filter(|provider| provider.authenticates_again()).map(Choice::from).collect()
 }
 
 /// A sign-in method of a user.
@@ -71,6 +80,8 @@ pub(super) struct FailureQuery {
 struct SignInError {
     frame: Frame,
     advice: &'static str,
+    /// Whether the user can sign in again another way.
+    of_reauthentication: bool,
 }
 
 /// Says why a sign-in at a provider failed, and what to do.
@@ -82,5 +93,9 @@ pub(super) async fn sign_in_error(
     // Only this application's own sentences are shown: anyone may have written the query.
     let failure = query.error.as_deref().and_then(|name| name.parse::<Failure>().ok());
     let advice = failure.map_or("The identity provider could not sign you in.", Failure::advice);
-    html(&SignInError { frame: Frame::of(&state, session.as_ref(), "login"), advice })
+    html(&SignInError {
+        frame: Frame::of(&state, session.as_ref(), "login"),
+        advice,
+        of_reauthentication: failure.is_some_and(Failure::is_of_reauthentication),
+    })
 }

@@ -274,7 +274,12 @@ mod tests {
     fn authorization_url_has_pkce_and_the_scopes_for_emails() {
         let secret = FlowSecret::generate();
         let redirect_uri = Url::parse("https://api.example.com/api/auth/callback/github").unwrap();
-        let request = AuthorizationRequest { secret: &secret, redirect_uri, login_hint: None };
+        let request = AuthorizationRequest {
+            secret: &secret,
+            redirect_uri,
+            login_hint: None,
+            authenticate_again: false,
+        };
         let url = GitHub::new().authorization_url(&settings(), &request);
         let query: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
         assert_eq!(query["scope"], "read:user user:email");

@@ -1,6 +1,6 @@
 //! OpenID Connect: the authorization code flow with PKCE, and ID tokens that a client presents.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::{
@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
-    AuthorizationRequest, Identity, ProviderError,
+    AuthorizationRequest, CLOCK_DIFFERENCE, Identity, ProviderError,
     discovery::{Discovery, Metadata, reason},
     file::{Prompt, Settings},
 };
@@ -32,11 +32,11 @@ use crate::{
 const SCOPES: [&str; 2] = ["email", "profile"];
 
 /// How much the provider's clock may differ.
-const TOLERANCE: TimeDelta = TimeDelta::seconds(30);
+const TOLERANCE: TimeDelta = TimeDelta::seconds(CLOCK_DIFFERENCE as i64);
 
 /// How old an ID token that a client presents may be, and so how long it is remembered.
 const LONGEST_AGE: TimeDelta = TimeDelta::hours(1);
-const REMEMBERED: Span = seconds(60 * 60 + 2 * 30);
+const REMEMBERED: Span = seconds(60 * 60 + 2 * CLOCK_DIFFERENCE);
 
 /// The algorithms with which ID tokens may be signed: by keys that the provider alone has.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -106,7 +106,11 @@ impl OpenId {
         if let Some(hint) = request.login_hint {
             url = url.set_login_hint(LoginHint::new(hint));
         }
-        if let Some(prompt) = settings.prompt {
+        if request.authenticate_again {
+            // `max_age` is what obliges the provider to say when the user authenticated. `prompt` is for those that take
+            // 0 for "not set", or ignore `max_age`, as Microsoft may: its documentation lists only `prompt`.
+            url = url.set_max_age(Duration::ZERO).add_prompt(CoreAuthPrompt::Login);
+        } else if let Some(prompt) = settings.prompt {
             url = url.add_prompt(match prompt {
                 Prompt::Login => CoreAuthPrompt::Login,
                 Prompt::Consent => CoreAuthPrompt::Consent,

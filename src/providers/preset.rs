@@ -36,6 +36,13 @@ impl Preset {
         })
     }
 
+    /// Returns whether it authenticates a user again on request. GitHub has no such request, and states no time. Nor has
+    /// Google: "Google does not support re-authentication requests for Google Accounts"
+    /// (<https://developers.google.com/identity/siwg/security-bundle>).
+    pub(super) const fn authenticates_again(self) -> bool {
+        matches!(self, Self::GitLab | Self::Microsoft)
+    }
+
     /// Returns whether its statement about an email counts. An admin of a Microsoft tenant can give a user any email
     /// ("nOAuth").
     pub(super) const fn verifies_emails(self) -> bool {

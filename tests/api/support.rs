@@ -57,7 +57,7 @@ pub use databases::{
 pub use declared_responses::{problems, resolve};
 pub use example::{EXAMPLE_ROWS, EXAMPLE_SEED, EXAMPLE_TABLES};
 pub use node_package::Package;
-pub use openid_provider::{OpenIdProvider, file_with_github};
+pub use openid_provider::{OpenIdProvider, file_with_providers};
 pub use operations::{CURRENT_TOKEN, TOKENS, reactivation};
 pub use outage_probe::{OutageProbe, assert_unavailable, within_timeout};
 pub use outbox::{Email, NEW_TOKEN};

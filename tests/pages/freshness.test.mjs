@@ -48,3 +48,38 @@ test('dialog that asks for the password leads to another sign-in, and from there
   await page.getByText('Sign in again to make this change.').waitFor()
   assert.equal(new URL(page.url()).searchParams.get('next'), '/settings')
 })
+
+test('dialog offers the linked provider, which is asked to sign the user in again', async () => {
+  const page = await visit(browser, stale, '/settings?x=y', { cookie: stale.linked })
+  const asked = []
+  await page.route(/\/authorize\?/, (route) => {
+    asked.push(new URL(route.request().url()).searchParams)
+    return route.fulfill({ contentType: 'text/html', body: '<title>Company</title><h1>Company asks who you are</h1>' })
+  })
+  await enter(page, { 'New email': uniqueEmail() })
+  await press(page, 'Change email')
+  assert.equal(await asks(page).getByRole('button', { name: /GitHub/ }).count(), 0)
+  const body = page.waitForRequest('**/api/auth/verify-social').then((request) => request.postDataJSON())
+  await press(asks(page), 'Sign in again with Company')
+  await page.getByText('Company asks who you are').waitFor()
+  assert.equal((await body).callbackURL, '/settings?x=y', 'the user comes back to the same page')
+  assert.deepEqual([asked[0].get('max_age'), asked[0].get('prompt')], ['0', 'login'])
+})
+
+test('dialog offers no provider with which the user has no account', async () => {
+  const page = await visit(browser, stale, '/settings', { cookie: stale.sleeper })
+  await enter(page, { 'New email': uniqueEmail() })
+  await press(page, 'Change email')
+  await asks(page).waitFor()
+  await page.waitForLoadState('networkidle')
+  assert.equal(await asks(page).getByRole('button', { name: 'Sign in again with Company' }).isVisible(), false)
+})
+
+test('account is linked at the provider by the button in the settings', async () => {
+  const page = await visit(browser, stale, '/settings', { cookie: stale.sleeper })
+  const url = 'https://id.example.com/authorize'
+  await page.route('**/api/auth/link-social', (route) => route.fulfill({ json: { url, redirect: true } }))
+  await page.route(url, (route) => route.fulfill({ contentType: 'text/html', body: '<h1>Company asks who you are</h1>' }))
+  await press(page, 'Link Company')
+  await page.getByText('Company asks who you are').waitFor()
+})

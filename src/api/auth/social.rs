@@ -6,3 +6,4 @@ pub mod link;
 mod outcome;
 pub mod sign_in;
 mod start;
+pub mod verify;

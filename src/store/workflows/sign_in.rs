@@ -38,7 +38,7 @@ pub use passkey::{
 pub use password::{PasswordSignIn, sign_in_with_password};
 pub use provider::{
     NewProviderUser, ProvidedEmail, ProviderFollowed, ProviderRejected, ProviderSignIn,
-    sign_in_with_provider,
+    reauthenticate_with_provider, sign_in_with_provider,
 };
 
 pub(in crate::store) use grant::SessionStatements;

@@ -11,7 +11,10 @@ use portcullis::{
 use strum::VariantArray;
 use tempfile::TempDir;
 
-use crate::{security::headers::PAGES, support::*};
+use crate::{
+    security::{access::add_account, headers::PAGES},
+    support::*,
+};
 
 static BROWSER: Package = Package::of("tests/pages");
 
@@ -53,10 +56,12 @@ async fn set_up(server: &ServerProcess) -> Value {
 
 /// Starts a server whose sessions are not fresh any more, and where some mail could not be sent.
 async fn stale(backend: Backend) -> (Server, Value) {
-    let server = backend.start().await;
+    let server = backend.start_with_providers().await;
     let admin = server.sign_up_admin("admin").await;
     let sleeper = server.sign_up("sleeper").await;
     let dozer = server.sign_up("dozer").await;
+    let linked = server.sign_up("linked").await;
+    add_account(&server, &linked, "company", "linked").await;
     server.wait_for_jobs().await;
     let store = &server.state.store;
     for kind in ["of-tomorrow", "spoiled"] {
@@ -73,6 +78,7 @@ async fn stale(backend: Backend) -> (Server, Value) {
         "admin": admin.browser.cookie,
         "sleeper": sleeper.browser.cookie,
         "dozer": dozer.browser.cookie,
+        "linked": linked.browser.cookie,
         "password": PASSWORD,
     });
     (server, described)
@@ -80,7 +86,7 @@ async fn stale(backend: Backend) -> (Server, Value) {
 
 /// Starts a server without passwords, where there is no admin yet and a session is not fresh any more.
 async fn without_passwords(backend: Backend) -> (Server, Value) {
-    let server = backend.start_with_github_and(&["--passwords", "off"]).await;
+    let server = backend.start_with_providers_and(&["--passwords", "off"]).await;
     let sleeper = server.sign_up_by_link("sleeper").await;
     let owner = server.sign_up_by_link("owner").await;
     server.advance(seconds(25 * 60 * 60));

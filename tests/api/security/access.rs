@@ -225,7 +225,7 @@ async fn call_in_every_case(
     operations: &[Operation<'_>],
     all: &[Operation<'_>],
 ) -> (String, Vec<String>) {
-    let server = backend.start_with_github().await;
+    let server = backend.start_with_providers().await;
     let mut wrong = Vec::new();
     let mut table = String::new();
     for operation in operations {
@@ -512,7 +512,11 @@ async fn adapt_example(
             server.wait_for_jobs().await;
             add_link(server, Purpose::VerifyEmail, other.get().await, name).await;
         }
-        "unlink_account" => body["accountId"] = json!(add_account(server, subject, name).await),
+        "unlink_account" => {
+            body["accountId"] = json!(name);
+            add_account(server, subject, "github", name).await;
+        }
+        "verify_social" => add_account(server, subject, "company", name).await,
         "use_magic_link" => {
             body["token"] = json!(name);
             add_link(server, Purpose::SignIn, other.get().await, name).await;
@@ -545,15 +549,14 @@ async fn adapt_example(
     body
 }
 
-/// Links an account at a provider to a user. Returns its id.
-async fn add_account(server: &Server, owner: &TestUser, id: &str) -> String {
+/// Links an account at a provider to a user.
+pub async fn add_account(server: &Server, owner: &TestUser, provider: &str, id: &str) {
     let sql = format!(
         "INSERT INTO accounts (id, user_id, provider_id, account_id, created_at, updated_at)
-         SELECT '{id}', id, 'github', '{id}', created_at, updated_at FROM users WHERE id = '{}'",
+         SELECT '{id}', id, '{provider}', '{id}', created_at, updated_at FROM users WHERE id = '{}'",
         owner.id
     );
     execute(server, &sql).await;
-    id.to_owned()
 }
 
 /// Stores a setup link with this secret.
@@ -662,7 +665,7 @@ async fn assert_examples_succeed<'a>(
             continue;
         }
         tried.insert(operation.id);
-        let server = backend.start_with_github().await;
+        let server = backend.start_with_providers().await;
         let mut caller = server.anonymous.clone();
         let mut owner = None;
         if operation.id == "set_up" {
@@ -680,6 +683,7 @@ async fn assert_examples_succeed<'a>(
                 "generate_backup_codes" | "disable_two_factor" => {
                     ada.enable_two_factor(&server).await;
                 }
+                "verify_social" => add_account(&server, &ada, "company", "ada").await,
                 "update_passkey" | "delete_passkey" => {
                     ada.add(server.passkey()).await;
                     let id = example["id"].as_str().unwrap();
@@ -689,7 +693,7 @@ async fn assert_examples_succeed<'a>(
             }
             caller = ada.browser.clone();
             if let Some(account) = example.get("accountId").and_then(Value::as_str) {
-                add_account(&server, &ada, account).await;
+                add_account(&server, &ada, "github", account).await;
             }
             // With a second admin, the operations that delete or demote the caller succeed.
             server.sign_up_admin("colleague").await;

@@ -7,6 +7,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use super::{Backend, Package, Server, http_client};
 
@@ -76,24 +80,64 @@ impl OpenIdProvider {
     }
 }
 
-/// Writes a provider file with one that needs no discovery, of the id `github`, into a folder. Returns its path.
-pub fn file_with_github(folder: &Path) -> String {
+/// Writes a provider file into a folder, for requests that lead to a provider and no further: with `github`, which needs
+/// no discovery, and with `company`. Returns its path.
+pub async fn file_with_providers(folder: &Path) -> String {
     let file = folder.join("providers.toml");
-    let table = "[github]\npreset = \"github\"\nclient_id = \"id\"\nclient_secret = \"-\"\n";
-    std::fs::write(&file, table).unwrap();
+    let issuer = publish_metadata().await;
+    let tables = format!(
+        "[github]\npreset = \"github\"\nclient_id = \"id\"\nclient_secret = \"-\"\n\
+         [company]\nissuer = \"{issuer}\"\nclient_id = \"id\"\nname = \"Company\"\n"
+    );
+    std::fs::write(&file, tables).unwrap();
     file.display().to_string()
 }
 
+/// Publishes the metadata of an OpenID provider until the test ends, and returns its issuer. The same document is its list
+/// of keys, of which there are none: nobody can sign in there.
+async fn publish_metadata() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let metadata = json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "jwks_uri": format!("{issuer}/keys"),
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "keys": [],
+    })
+    .to_string();
+    let response = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{metadata}",
+        metadata.len()
+    );
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                match socket.read_buf(&mut request).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => {}
+                }
+            }
+            let _ = socket.write_all(response.as_bytes()).await;
+        }
+    });
+    issuer
+}
+
 impl Backend {
-    /// Starts a server with that provider.
-    pub async fn start_with_github(self) -> Server {
-        self.start_with_github_and(&[]).await
+    /// Starts a server with these providers.
+    pub async fn start_with_providers(self) -> Server {
+        self.start_with_providers_and(&[]).await
     }
 
-    /// Starts a server with that provider, and further settings.
-    pub async fn start_with_github_and(self, settings: &[&str]) -> Server {
+    /// Starts a server with these providers, and further settings.
+    pub async fn start_with_providers_and(self, settings: &[&str]) -> Server {
         let folder = tempfile::TempDir::new().unwrap();
-        let file = file_with_github(folder.path());
+        let file = file_with_providers(folder.path()).await;
         self.start_with(&[&["--providers-file", &file], settings].concat()).await
     }
 }

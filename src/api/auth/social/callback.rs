@@ -17,6 +17,7 @@ use super::{
     failure::{self, Failure},
     outcome::{self, Reached},
     start::redirect_uri,
+    verify,
 };
 use crate::{
     api::{
@@ -39,7 +40,8 @@ use crate::{
     store::{
         accounts::NewAccount,
         linking::{self, Linked},
-        provider_flows::{self, ProviderFlow},
+        provider_flows::{self, FlowPurpose, ProviderFlow},
+        sessions::SessionRow,
     },
 };
 
@@ -66,7 +68,7 @@ pub struct ProviderResponse {
 ///
 /// The provider redirects the browser here. It is then redirected to the `callbackURL` of the sign-in with a session, to
 /// the page that asks for the second factor, or to the `errorCallbackURL` with an `error`; to the page `/sign-in-error`,
-/// if the sign-in did not begin in this browser.
+/// if the sign-in did not begin in this browser. Linking an account and `verify-social` end here as well.
 #[utoipa::path(
     get, path = "/api/auth/callback/{provider}", tag = tag::AUTH,
     params(("provider" = String, Path, description = "The provider's id"), ProviderResponse),
@@ -106,10 +108,23 @@ pub async fn provider_callback(
     };
     let mut answer = match identity(&state, provider, &response, &secret).await {
         Err(error) => failed(&state, &flow, &error),
-        Ok(identity) if flow.user_id.is_some() => {
-            link(&state, &request, session.as_ref(), provider, &identity, &flow).await?
-        }
-        Ok(identity) => sign_in(&state, &request, &cookie, provider, identity, &flow).await?,
+        Ok(identity) => match flow.purpose() {
+            FlowPurpose::SignIn => {
+                sign_in(&state, &request, &cookie, provider, identity, &flow).await?
+            }
+            FlowPurpose::Link { .. } => {
+                link(&state, &request, session.as_ref(), provider, &identity, &flow).await?
+            }
+            FlowPurpose::Reauthentication { .. } => {
+                let own = session.as_ref().and_then(|session| session_of(session, &flow));
+                match verify::authenticate_again(&state, &cookie, own, provider, identity, &flow)
+                    .await?
+                {
+                    Ok(()) => done(&state, &flow),
+                    Err(failure) => failed(&state, &flow, failure.name()),
+                }
+            }
+        },
     };
     answer.add_cookie(&flow_cookies::end(site, &presented)).map_err(|_| Code::Internal)?;
     Ok(answer)
@@ -189,22 +204,22 @@ async fn link(
     identity: &Identity,
     flow: &ProviderFlow,
 ) -> Result<HttpResponse, Error> {
-    let of_flow = |session: &&Session| {
-        let row = session.session.as_ref();
-        row.is_some_and(|row| Some(&row.id) == flow.session_id.as_ref())
-    };
-    let Some(session) = session.filter(of_flow) else {
+    let Some(session) = session.filter(|session| session_of(session, flow).is_some()) else {
         return Ok(failed(state, flow, Failure::UnableToLinkAccount.name()));
     };
     match link_identity(state, request, session, provider, identity).await? {
-        Linked::Done => {
-            Ok(redirect(flow.callback_url.as_deref().unwrap_or("/"), &state.site, None))
-        }
+        Linked::Done => Ok(done(state, flow)),
         Linked::OfAnotherUser => {
             Ok(failed(state, flow, Failure::AccountAlreadyLinkedToDifferentUser.name()))
         }
         Linked::UserGone => Ok(failed(state, flow, Failure::UnableToLinkAccount.name())),
     }
+}
+
+/// Returns the session's row if the flow began in it.
+fn session_of<'a>(session: &'a Session, flow: &ProviderFlow) -> Option<&'a SessionRow> {
+    let row = session.session.as_deref();
+    row.filter(|row| Some(&row.id) == flow.session_id.as_ref())
 }
 
 /// Links an account to the user of a session.
@@ -221,6 +236,11 @@ pub(super) async fn link_identity(
     let linked = linking::link(&state.store, account, mail, client(request), now).await?;
     state.job_added.notify_one();
     Ok(linked)
+}
+
+/// Redirects to where a signed-in user is to go afterwards.
+fn done(state: &State, flow: &ProviderFlow) -> HttpResponse {
+    redirect(flow.callback_url.as_deref().unwrap_or("/"), &state.site, None)
 }
 
 /// Redirects to where the flow is to go after a failure.

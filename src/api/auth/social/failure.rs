@@ -2,7 +2,7 @@
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use crate::providers::ProviderError;
+use crate::providers::{NotAuthenticatedSince, ProviderError};
 
 /// A reason, by the names of the Better Auth protocol where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
@@ -42,6 +42,14 @@ pub(crate) enum Failure {
     UnableToLinkAccount,
     /// The account is another user's.
     AccountAlreadyLinkedToDifferentUser,
+    /// The session to be fresh again has ended, or this is another one.
+    SessionMismatch,
+    /// The account is not linked to the user who authenticates again.
+    AccountMismatch,
+    /// The provider does not say when the user authenticated.
+    AuthTimeMissing,
+    /// The user has not authenticated at the provider again.
+    AuthTimeTooOld,
     /// The second factor is due, and the built-in page that asks for it is disabled.
     SecondFactorRequired,
 }
@@ -90,7 +98,35 @@ impl Failure {
             Self::AccountAlreadyLinkedToDifferentUser => {
                 "That account at the identity provider is linked to another user here. Unlink it there first."
             }
+            Self::SessionMismatch => {
+                "The session in which you began has ended, or you have signed in anew since. Go back and try again."
+            }
+            Self::AccountMismatch => {
+                "That account at the identity provider is not linked to your account here. Choose the one that is, or sign in again another way."
+            }
+            Self::AuthTimeMissing => {
+                "The identity provider does not say when you signed in there. Sign in again another way, such as by a link to your email."
+            }
+            Self::AuthTimeTooOld => {
+                "The identity provider did not ask you to sign in there again. Sign out there and try again, or sign in again another way, such as by a link to your email."
+            }
             Self::SecondFactorRequired => "Enter a code of your authenticator app to go on.",
+        }
+    }
+}
+
+impl Failure {
+    /// Returns whether the user was to authenticate again, and still can in another way.
+    pub(crate) const fn is_of_reauthentication(self) -> bool {
+        matches!(self, Self::AccountMismatch | Self::AuthTimeMissing | Self::AuthTimeTooOld)
+    }
+}
+
+impl From<NotAuthenticatedSince> for Failure {
+    fn from(why: NotAuthenticatedSince) -> Self {
+        match why {
+            NotAuthenticatedSince::Unknown => Self::AuthTimeMissing,
+            NotAuthenticatedSince::Earlier => Self::AuthTimeTooOld,
         }
     }
 }

@@ -24,7 +24,10 @@ use crate::{
     gate::{ByCookie, Fresh, Session},
     jobs::{Job, MailKind},
     state::State,
-    store::linking::{self, Linked, Unlinked},
+    store::{
+        linking::{self, Linked, Unlinked},
+        provider_flows::FlowPurpose,
+    },
 };
 
 /// The provider, and where to go afterwards.
@@ -97,9 +100,10 @@ pub async fn link_social(
     }
     .checked(&state)?;
     let Some(token) = body.id_token else {
-        let of_session = Some((session.user.id.clone(), row.id.clone()));
+        let purpose =
+            FlowPurpose::Link { user_id: session.user.id.clone(), session_id: row.id.clone() };
         let how = (None, body.disable_redirect);
-        return start::begin(&state, &request, provider, to, of_session, how).await;
+        return start::begin(&state, &request, provider, to, purpose, how).await;
     };
     let identity = identity_of(&state, provider, token).await?;
     match link_identity(&state, &request, &session, provider, &identity).await? {

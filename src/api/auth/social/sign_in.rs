@@ -22,7 +22,7 @@ use crate::{
     providers::{Identity, Provider},
     secrets::IdTokenText,
     state::State,
-    store::used_id_tokens,
+    store::{provider_flows::FlowPurpose, used_id_tokens},
 };
 
 /// The longest text that is passed on to a provider.
@@ -116,7 +116,7 @@ pub async fn sign_in_social(
     .checked(&state)?;
     let Some(token) = body.id_token else {
         let how = (body.login_hint, body.disable_redirect);
-        return start::begin(&state, &request, provider, to, None, how).await;
+        return start::begin(&state, &request, provider, to, FlowPurpose::SignIn, how).await;
     };
     let identity = identity_of(&state, provider, token).await?;
     match outcome::sign_in(&state, &request, &cookie, provider, identity).await? {

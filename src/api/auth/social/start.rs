@@ -13,7 +13,7 @@ use crate::{
     providers::{AuthorizationRequest, Provider, ProviderError},
     secrets::FlowSecret,
     state::State,
-    store::provider_flows::{self, LIFETIME, ProviderFlow},
+    store::provider_flows::{self, FlowPurpose, LIFETIME, ProviderFlow},
 };
 
 /// Where to go when the provider is done, as the client says it.
@@ -46,13 +46,13 @@ pub struct ProviderRedirect {
     redirect: bool,
 }
 
-/// Begins a flow, for the session that links an account if there is one, and responds with the provider's URL.
+/// Begins a flow, and responds with the provider's URL.
 pub(super) async fn begin(
     state: &State,
     request: &HttpRequest,
     provider: &Provider,
     to: Destinations,
-    session: Option<(String, String)>,
+    purpose: FlowPurpose,
     (login_hint, disable_redirect): (Option<String>, bool),
 ) -> Result<HttpResponse, Error> {
     let secret = FlowSecret::generate();
@@ -60,10 +60,11 @@ pub(super) async fn begin(
         secret: &secret,
         redirect_uri: redirect_uri(state, provider),
         login_hint,
+        authenticate_again: matches!(purpose, FlowPurpose::Reauthentication { .. }),
     };
     let url = state.providers.authorization_url(provider, asked).await;
     let url = url.map_err(|error| unavailable(&provider.id, &error))?;
-    let (user_id, session_id) = session.unzip();
+    let (user_id, session_id) = purpose.into_columns();
     let flow = ProviderFlow {
         state_hash: secret.state().hash(),
         provider_id: provider.id.clone(),

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
-use super::{SignIn, SignInRequest, SignedIn};
+use super::{Reauthenticated, Renewal, SessionStatements, SignIn, SignInRequest, SignedIn};
 use crate::{
     store::{
         Error, Store, invalidating_transaction,
@@ -168,5 +168,37 @@ pub async fn sign_in_with_provider(
         }
         let outcome = conn.sign_in(user, methods, &request, policy, now).await?;
         Ok(Ok(ProviderFollowed { outcome, is_new }))
+    })
+}
+
+/// Records that a session's user has authenticated again at a provider, and rotates the session's secret. Returns nothing
+/// if the account there, of this provider and subject, is not linked to the user, or the user was deactivated.
+///
+/// As after a password, that proves nothing about the second factor: what needs one asks for a code.
+///
+/// # Errors
+/// As every query: see [`Error`].
+pub async fn reauthenticate_with_provider(
+    store: &Store,
+    user_id: String,
+    (provider, subject): (String, String),
+    renewal: Renewal,
+    now: Timestamp,
+) -> Result<Option<Reauthenticated>, Error> {
+    invalidating_transaction!(store, |conn| {
+        let user = lock_user_tx!(conn, &user_id).filter(User::is_active);
+        let Some(user) = user else { return Ok(None) };
+        let linked: i64 = accounts::table
+            .filter(accounts::provider_id.eq(&provider))
+            .filter(accounts::account_id.eq(&subject))
+            .filter(accounts::user_id.eq(&user_id))
+            .count()
+            .get_result(conn)
+            .await?;
+        if linked == 0 {
+            return Ok(None);
+        }
+        let renewed = conn.rotate_secret(&renewal, now).await?;
+        Ok(Some(Reauthenticated { user, renewed }))
     })
 }

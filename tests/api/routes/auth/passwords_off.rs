@@ -14,7 +14,7 @@ const RESTORE: &str = "/api/auth/restore-access";
 
 /// Starts a server without passwords, on which a provider is a sign-in method.
 async fn start(backend: Backend) -> Server {
-    backend.start_with_github_and(&["--passwords", "off"]).await
+    backend.start_with_providers_and(&["--passwords", "off"]).await
 }
 
 /// Requests a link to sign in, and returns the email that arrives.
@@ -92,7 +92,7 @@ async fn commands_read_no_password_where_passwords_are_off() {
 #[tokio::test]
 async fn server_without_any_sign_in_method_does_not_start() {
     let home = TempDir::new().unwrap();
-    let (providers, mail) = (file_with_github(home.path()), "smtp://mail.example.com");
+    let (providers, mail) = (file_with_providers(home.path()).await, "smtp://mail.example.com");
     let off = ("PORTCULLIS_PASSWORDS", "off");
     let refusal = fails(run(home.path(), &[off], &["serve"], ""));
     assert!(refusal.contains("PORTCULLIS_PASSWORDS=off needs PORTCULLIS_SMTP_URL"), "{refusal}");
@@ -106,7 +106,7 @@ async fn server_without_any_sign_in_method_does_not_start() {
 #[tokio::test]
 async fn pages_offer_no_password_where_passwords_are_off() {
     for (setting, shown) in [("on", true), ("off", false)] {
-        let server = Backend::Sqlite.start_with_github_and(&["--passwords", setting]).await;
+        let server = Backend::Sqlite.start_with_providers_and(&["--passwords", setting]).await;
         let anonymous = &server.anonymous;
         for page in ["/login", "/signup", "/setup"] {
             let text = anonymous.navigate(page).await.text;

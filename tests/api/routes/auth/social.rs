@@ -7,6 +7,7 @@ mod id_tokens;
 mod linking;
 mod pages;
 mod pre_registration;
+mod reauthentication;
 mod sign_in;
 mod takeover;
 

@@ -23,7 +23,7 @@ async fn postgresql_statements_read_no_more_rows_when_the_tables_grow() {
         from = to;
         let before = log(&client).await.len();
         let folder = TempDir::new().unwrap();
-        let providers = file_with_github(folder.path());
+        let providers = file_with_providers(folder.path()).await;
         let server = Server::on(url, folder, &["--providers-file", &providers]).await;
         ask_for_everything(&server).await;
         server.stop().await;

@@ -61,7 +61,7 @@ fn add_rows(file: &std::path::Path, numbers: std::ops::Range<usize>) {
 async fn statements_of(url: &str) -> Vec<String> {
     let statements = record(url);
     let folder = TempDir::new().unwrap();
-    let providers = file_with_github(folder.path());
+    let providers = file_with_providers(folder.path()).await;
     let server = Server::on(url, folder, &["--providers-file", &providers]).await;
     statements.lock().unwrap().clear();
     ask_for_everything(&server).await;
