@@ -9,6 +9,9 @@ mod github;
 mod identity;
 mod openid;
 mod preset;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod recorded;
 
 use std::path::Path;
 

@@ -93,6 +93,17 @@ impl Discovery {
         Self { issuer, reach, cached: Mutex::default() }
     }
 
+    #[cfg(test)]
+    pub(super) fn recorded(metadata: Metadata) -> Self {
+        let issuer = metadata.issuer().clone();
+        let cached = Cached {
+            metadata: Some(Arc::new(metadata)),
+            metadata_at: Some(Instant::now()),
+            ..Cached::default()
+        };
+        Self { issuer, reach: Reach::Loopback, cached: Mutex::new(cached) }
+    }
+
     /// Returns the client for requests to the provider.
     pub(super) fn client<'a>(&self, http: &'a HttpClient) -> ProviderClient<'a> {
         ProviderClient { http, reach: self.reach }

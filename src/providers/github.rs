@@ -156,14 +156,8 @@ impl GitHub {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
-
     use super::*;
+    use crate::providers::recorded::{Requests, serve};
 
     // Recorded responses, with other values.
     const TOKENS: &str =
@@ -174,48 +168,19 @@ mod tests {
         {"email":"ada@example.com","primary":true,"verified":true,"visibility":"private"}
     ]"#;
 
-    /// Serves recorded responses by path, and returns GitHub at its address, and the requests that it gets.
-    async fn github(
-        tokens: &'static str,
-        emails: &'static str,
-    ) -> (GitHub, Arc<Mutex<Vec<String>>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = requests.clone();
-        tokio::spawn(async move {
-            loop {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                let mut request = Vec::new();
-                let mut part = [0; 4096];
-                while !is_whole(&request) {
-                    let length = socket.read(&mut part).await.unwrap();
-                    request.extend_from_slice(&part[..length]);
-                }
-                let text = String::from_utf8(request).unwrap();
-                let body = match text.split(' ').nth(1).unwrap() {
-                    "/token" => tokens,
-                    "/user" => USER,
-                    _ => emails,
-                };
-                seen.lock().unwrap().push(text);
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    body.len()
-                );
-                socket.write_all(head.as_bytes()).await.unwrap();
-                socket.write_all(body.as_bytes()).await.unwrap();
-            }
-        });
+    /// Serves the recorded responses, and returns GitHub at their address, and the requests.
+    async fn github(tokens: &'static str, emails: &'static str) -> (GitHub, Requests) {
+        let respond = move |path: &str| {
+            let response = match path {
+                "/token" => tokens,
+                "/user" => USER,
+                _ => emails,
+            };
+            response.to_owned()
+        };
+        let (base, requests) = serve(respond).await;
         let github = GitHub { token: format!("{base}/token"), api: base, reach: Reach::Loopback };
         (github, requests)
-    }
-
-    fn is_whole(request: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(request).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        body.len() >= length.map_or(0, |length| length.parse().unwrap())
     }
 
     fn settings() -> Settings {

@@ -70,6 +70,12 @@ impl OpenId {
         Self { discovery: Discovery::new(issuer, reach) }
     }
 
+    /// A provider on this machine whose metadata and keys are known.
+    #[cfg(test)]
+    pub(super) fn recorded(metadata: Metadata) -> Self {
+        Self { discovery: Discovery::recorded(metadata) }
+    }
+
     pub(super) async fn is_issuer(
         &self,
         http: &HttpClient,

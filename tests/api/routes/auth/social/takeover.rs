@@ -99,6 +99,23 @@ async fn missing_statement_on_the_email_counts_for_sign_up_where_it_is_trusted(b
     }
 }
 
+/// As at Microsoft, whose statements about emails count for nothing.
+#[apply(on_both_databases)]
+async fn user_whose_email_the_provider_does_not_verify_confirms_it_by_the_mailed_link(
+    backend: Backend,
+) {
+    let site = Site::start(backend).await;
+    let claims = json!({ "sub": "lincoln", "email": "AbeLi@example.com", "email_verified": false });
+    let browser = site.signed_in(claims.clone()).await;
+    let me = browser.get(ME).await.expect(200);
+    assert_eq!(me["user"]["emailVerified"], false);
+    let secret = site.server.last_mail_to("abeli@example.com").await.secret();
+    confirm_email(&site.server.anonymous, &secret).await.expect(200);
+    let me = site.signed_in(claims).await.get(ME).await.expect(200);
+    assert_eq!(me["user"]["emailVerified"], true);
+    assert_eq!(site.emails().await, ["abeli@example.com"], "it is the same user");
+}
+
 #[apply(on_both_databases)]
 async fn unverified_user_of_a_provider_must_confirm_the_email_where_that_is_required(
     backend: Backend,
