@@ -9,12 +9,11 @@ pub mod auth;
 pub(crate) mod client;
 pub mod dashboard;
 pub mod health;
-pub(crate) mod json;
+pub mod json;
 mod limited;
 pub mod me;
-pub(crate) mod page;
-pub mod projects;
-pub(crate) mod query;
+pub mod page;
+pub mod query;
 pub mod settings;
 pub mod setup;
 pub mod tokens;
@@ -27,8 +26,6 @@ pub mod tag {
     pub const AUTH: &str = "auth";
     /// The caller's own account.
     pub const ACCOUNT: &str = "account";
-    /// The sample resource.
-    pub const PROJECTS: &str = "projects";
     /// API tokens.
     pub const TOKENS: &str = "tokens";
     /// Administration.

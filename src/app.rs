@@ -27,14 +27,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, ConfigError},
-    docs,
+    docs::{self, Document},
     error::{Code, Error},
     gate,
+    jobs::Jobs,
     key_check::KeyCheck,
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
-    output, pages,
+    name, output, pages,
+    product::{Product, ProductError},
     providers::Providers,
     routes,
     secrets::{CheckedCookies, EncryptionKeys, Hashing, SigningKeys},
@@ -60,6 +62,9 @@ const MAX_WAITING_SIGN_INS: usize = 256;
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The parts of the product do not fit together.
+    #[error(transparent)]
+    Product(#[from] ProductError),
     /// A setting is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -85,6 +90,7 @@ pub struct Server {
     /// Where its data is stored.
     pub location: Location,
     http: ActixServer,
+    jobs: Jobs,
     metrics: Option<ActixServer>,
     // Removed when the server has stopped.
     _socket_files: [Option<SocketFile>; 2],
@@ -94,8 +100,14 @@ impl Server {
     /// Opens the store and starts to listen.
     ///
     /// # Errors
-    /// When a setting is invalid, the database unusable or the port taken.
-    pub async fn start(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
+    /// When the parts of the product do not fit together, a setting is invalid, the database unusable or the port taken.
+    pub async fn start(
+        product: &Product,
+        config: Config,
+        clock: Clock,
+        migrate: bool,
+    ) -> Result<Self, StartError> {
+        product.check()?;
         // Before any file is opened: the database opens files for each worker.
         sockets::allow_many();
         let location = config.data.location()?;
@@ -103,9 +115,10 @@ impl Server {
         // the other has replaced.
         let lock = location.lock()?;
         let keys = config.signing_keys(&location)?;
-        let store = Store::open_locked(&location, config.store_options(migrate), lock).await?;
+        let options = config.store_options(migrate, product.tables());
+        let store = Store::open_locked(&location, options, lock).await?;
         let mode = config.server.socket_mode;
-        let listeners = Listeners::bind(&config.server.listen(), mode, "PORTCULLIS_LISTEN")
+        let listeners = Listeners::bind(&config.server.listen(), mode, &name::setting("LISTEN"))
             .map_err(StartError::Listen)?;
         let address = listeners.bound.clone();
         let workers = config.server.workers();
@@ -148,8 +161,10 @@ impl Server {
             config,
         });
         let http = {
-            let state = state.clone();
-            let mut server = HttpServer::new(move || build(state.clone(), keys.clone()))
+            let (product, state) = (product.clone(), state.clone());
+            let document = Data::new(Document::of(product.clone()));
+            let app = move || build(product.clone(), document.clone(), state.clone(), keys.clone());
+            let mut server = HttpServer::new(app)
                 .workers(workers)
                 .on_connect(move |connection, extensions| {
                     sockets::accepted(connection, extensions);
@@ -171,7 +186,7 @@ impl Server {
         };
         let (mut metrics_address, mut metrics_server, mut metrics_file) = (None, None, None);
         if let Some(place) = &state.config.server.metrics_listen {
-            let mut listeners = Listeners::bind(place, mode, "PORTCULLIS_METRICS_LISTEN")
+            let mut listeners = Listeners::bind(place, mode, &name::setting("METRICS_LISTEN"))
                 .map_err(StartError::Listen)?;
             metrics_address = Some(listeners.bound.clone());
             metrics_file = listeners.file.take();
@@ -183,6 +198,7 @@ impl Server {
             state,
             location,
             http,
+            jobs: product.jobs(),
             metrics: metrics_server,
             _socket_files: [listeners.file, metrics_file],
         })
@@ -218,7 +234,7 @@ impl Server {
             }
         };
         let (served, measured, ()) =
-            tokio::join!(serving, measured, background::run(&state, &stop));
+            tokio::join!(serving, measured, background::run(&state, &self.jobs, &stop));
         if let Err(fault) = state.last_used.flush(&state.store).await {
             tracing::warn!(%fault, "the last use of credentials could not be written");
         }
@@ -257,6 +273,8 @@ impl Handle {
 /// Builds the application of one worker thread.
 #[expect(clippy::needless_pass_by_value, reason = "what it returns would borrow them")]
 fn build(
+    product: Product,
+    document: Data<Document>,
     state: Data<State>,
     keys: SigningKeys,
 ) -> App<
@@ -272,8 +290,8 @@ fn build(
         .app_data(state.clone())
         // An unparsable id results in 404.
         .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
-        .configure(|config| routes::configure(config, &state, &keys))
-        .configure(|config| docs::serve(config, &state))
+        .configure(|config| routes::configure(config, &product, &state, &keys))
+        .configure(|config| docs::serve(config, &document, &state))
         .configure(|config| pages::serve(config, &state, &keys))
         .default_service(web::to(routes::nothing))
         .wrap(from_fn(gate::fail_closed_without_gate))

@@ -21,6 +21,7 @@ use std::{
     ffi::OsString,
     io::{self, IsTerminal, Read},
     path::PathBuf,
+    process::ExitCode,
     time::Duration,
 };
 
@@ -30,29 +31,29 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-use print::print;
+use print::{Closed, print};
 
 use crate::{
     config::Config,
     docs::{error_codes, route_table},
     gate::cookie,
-    openapi,
+    name, openapi, output,
+    product::Product,
     secrets::{NewPassword, Password, PasswordContext, SigningKey},
     store::{Location, Store},
     time::Clock,
 };
 
 pub use cache::CacheCommand;
-pub use print::Closed;
 pub use retention::RetentionCommand;
 pub use sessions::SessionCommand;
 pub use tokens::TokenCommand;
 pub use users::UserCommand;
 
-/// A complete REST backend with sign-in, sessions, API tokens and user administration
+/// The command line of every product.
 #[derive(Parser, Debug)]
-#[command(version, about, max_term_width = 100)]
-pub struct Cli {
+#[command(max_term_width = 100)]
+struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 
@@ -103,13 +104,53 @@ enum Command {
 /// A command's error, as one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+impl Product {
+    /// Runs the product's command line: the server, or one of the operator's commands. Returns the program's exit status.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        // Here and not in the program, so that the compiler generates the code of every command once, in this crate.
+        let done = match tokio::runtime::Runtime::new() {
+            Ok(runtime) => runtime.block_on(self.run_command()),
+            Err(error) => Err(error.into()),
+        };
+        let status = match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) if failure.is::<Closed>() => ExitCode::from(Closed::STATUS),
+            Err(failure) => {
+                let text = failure.to_string();
+                output::error_line(&format!("{}: {}", name::get().slug, name::in_text(&text)));
+                ExitCode::FAILURE
+            }
+        };
+        output::flush();
+        status
+    }
+
+    async fn run_command(&self) -> Result<(), Failure> {
+        self.check()?;
+        let asked = parse(self)?;
+        Box::pin(run(self, asked)).await
+    }
+
+    /// Returns the command line, under the names of this product.
+    #[must_use]
+    pub fn command(&self) -> clap::Command {
+        let command = Cli::command()
+            .name(name::get().slug.as_str())
+            .about(self.about)
+            .long_about(self.about)
+            .version(self.version);
+        help::with_names(environment::with_prefix(command))
+    }
+}
+
 /// Parses the command line and the environment.
 ///
 /// # Errors
 /// One line that names the invalid setting as it is set in the environment.
-pub fn parse() -> Result<Cli, Failure> {
+fn parse(product: &Product) -> Result<Cli, Failure> {
     let command =
-        environment::without_empty_variables(help::with_settings_in_one_place(Cli::command()));
+        environment::without_empty_variables(help::with_settings_in_one_place(product.command()));
     let read = |arguments: Vec<OsString>| {
         let mut matches = command.clone().try_get_matches_from(arguments)?;
         Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone()))
@@ -119,18 +160,18 @@ pub fn parse() -> Result<Cli, Failure> {
         // The environment may also contain settings of `serve` alone.
         None => read(env::args_os().chain(["serve".into()]).collect()),
     });
-    let cli = parsed.map_err(|error| as_failure(&error))?;
-    environment::refuse_unknown_variables(&Cli::command())?;
+    let cli = parsed.map_err(|error| as_failure(&error, product))?;
+    environment::refuse_unknown_variables(&product.command())?;
     Ok(cli)
 }
 
 /// Converts an invalid setting to an error of one line. For anything else clap prints its own message, and this
 /// function does not return.
-fn as_failure(error: &clap::Error) -> Failure {
+fn as_failure(error: &clap::Error, product: &Product) -> Failure {
     let text = error.render().to_string();
     let sentence: Vec<&str> =
         text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    match setting(error) {
+    match setting(error, product) {
         Some(name) => {
             format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
         }
@@ -142,10 +183,10 @@ fn as_failure(error: &clap::Error) -> Failure {
     }
 }
 
-fn setting(error: &clap::Error) -> Option<String> {
+fn setting(error: &clap::Error, product: &Product) -> Option<String> {
     let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return None };
     let flag = wrong.split([' ', '=']).next()?.trim_start_matches('-');
-    let command = Cli::command();
+    let command = product.command();
     let of_commands = command.get_subcommands().flat_map(clap::Command::get_arguments);
     let mut arguments = command.get_arguments().chain(of_commands);
     let argument = arguments.find(|argument| argument.get_long() == Some(flag))?;
@@ -156,26 +197,32 @@ fn setting(error: &clap::Error) -> Option<String> {
 ///
 /// # Errors
 /// One line that says why the command failed.
-pub async fn run(cli: Cli) -> Result<(), Failure> {
+async fn run(product: &Product, cli: Cli) -> Result<(), Failure> {
     let config = cli.config;
     match cli.command.unwrap_or(Command::Serve { no_migrate: false }) {
-        Command::Serve { no_migrate } => Box::pin(serve::serve(config, !no_migrate)).await,
+        Command::Serve { no_migrate } => Box::pin(serve::serve(product, config, !no_migrate)).await,
         Command::Migrate => {
-            let applied = Store::migrate(&config.data.location()?).await?;
+            let applied = Store::migrate(&config.data.location()?, &product.tables()).await?;
             match applied.len() {
                 0 => print("The database is up to date."),
                 _ => print(format_args!("Applied {}.", applied.join(", "))),
             }
         }
         Command::Backup { file } => backup::run(&config, &file),
-        Command::Openapi => print(openapi::text(cookie::name_for(&config))?.trim_end()),
-        Command::Errors => print(error_codes().trim_end()),
-        Command::Routes => print(route_table().trim_end()),
-        Command::User(command) => users::run(command, &open(&config).await?, &config).await,
-        Command::Session(command) => sessions::run(command, &open(&config).await?).await,
-        Command::Token(command) => tokens::run(command, &open(&config).await?, &config).await,
-        Command::Cache(command) => cache::run(command, &open(&config).await?).await,
-        Command::Retention(command) => retention::run(command, &open(&config).await?).await,
+        Command::Openapi => print(openapi::text(product, cookie::name_for(&config))?.trim_end()),
+        Command::Errors => print(error_codes(product).trim_end()),
+        Command::Routes => print(route_table(product).trim_end()),
+        Command::User(command) => {
+            users::run(command, &open(product, &config).await?, &config).await
+        }
+        Command::Session(command) => sessions::run(command, &open(product, &config).await?).await,
+        Command::Token(command) => {
+            tokens::run(command, &open(product, &config).await?, &config).await
+        }
+        Command::Cache(command) => cache::run(command, &open(product, &config).await?).await,
+        Command::Retention(command) => {
+            retention::run(command, &open(product, &config).await?).await
+        }
         Command::Secret => print(SigningKey::generate().reveal()),
     }
 }
@@ -186,9 +233,10 @@ const DATABASE_TIMEOUT: Duration = Duration::from_mins(10);
 /// Opens the store for a command that runs beside the server: one worker, and one connection. A SQLite database
 /// is migrated, so that the first admin can be created before the first start of the server; a PostgreSQL
 /// database, which others share, is not.
-async fn open(config: &Config) -> Result<Store, Failure> {
+async fn open(product: &Product, config: &Config) -> Result<Store, Failure> {
     let location = config.data.location()?;
-    let mut options = config.store_options(matches!(location, Location::Sqlite(_)));
+    let mut options =
+        config.store_options(matches!(location, Location::Sqlite(_)), product.tables());
     options.workers = 1;
     options.pool_size = 1;
     options.cache_size = 0;

@@ -24,7 +24,7 @@ use crate::{
     private_files,
     providers::FileError,
     secrets::{SigningKeyError, SigningKeys, passkeys::RelyingPartyError},
-    store::{Location, Options, sign_in::SignInPolicy},
+    store::{Location, Options, Tables, sign_in::SignInPolicy},
 };
 
 pub use accounts::{AccountSettings, EmailVerification, SignUp, TwoFactor};
@@ -142,8 +142,9 @@ impl Config {
 
     /// Returns the options with which the store is opened.
     #[must_use]
-    pub fn store_options(&self, migrate: bool) -> Options {
+    pub fn store_options(&self, migrate: bool, tables: Vec<Tables>) -> Options {
         Options {
+            tables,
             timeout: Duration::from_secs(self.data.database_timeout),
             connect_timeout: Duration::from_secs(self.data.database_timeout),
             pool_size: self.data.database_pool_size,

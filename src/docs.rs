@@ -8,7 +8,7 @@ mod ui;
 
 use std::{
     future::ready,
-    sync::{Arc, LazyLock, OnceLock},
+    sync::{Arc, OnceLock},
 };
 
 use actix_web::{
@@ -22,7 +22,9 @@ use crate::{
     config::Switch,
     error::{CODES, Code, Error},
     gate::cookie,
-    openapi, routes,
+    openapi,
+    product::Product,
+    routes,
     state::State,
 };
 use stored::Stored;
@@ -39,12 +41,14 @@ const MARK: &str = include_str!("pages/mark.svg");
 /// Adds these routes to an application. If the HTML pages are disabled, `/` redirects here.
 ///
 /// The list of error codes is served whatever the settings: each error response links to it.
-pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
-    config.service(page(CODES, errors::Page::of(state)));
+pub fn serve(config: &mut ServiceConfig, document: &Data<Document>, state: &Data<State>) {
+    config.service(page(CODES, errors::Page::of(&document.product, state)));
     if state.config.site.docs == Switch::Off {
         return;
     }
-    config.service(routes::read_only("/openapi.json", web::to(show_document)));
+    config
+        .app_data(document.clone())
+        .service(routes::read_only("/openapi.json", web::to(show_document)));
     config.service(routes::read_only("/docs", web::to(to_docs)));
     config.service(page("/docs/", ui::Page::of(state)));
     config.service(routes::read_only("/docs/{file}", web::to(ui::show_file)));
@@ -53,19 +57,35 @@ pub fn serve(config: &mut ServiceConfig, state: &Data<State>) {
     }
 }
 
-/// The documents of a server without https, and of one with it: they differ in the cookie's name. Each is
-/// generated and compressed once, for all threads, when it is first requested.
-static DOCUMENTS: [LazyLock<Option<Stored>>; 2] =
-    [LazyLock::new(|| document(false)), LazyLock::new(|| document(true))];
-
-fn document(is_secure: bool) -> Option<Stored> {
-    let text = openapi::document(cookie::name(is_secure)).to_json().ok()?;
-    Stored::compress("application/json", text.into_bytes())
+/// The OpenAPI document of a product. It is generated and compressed once, for all threads, when it is first requested.
+pub struct Document {
+    product: Product,
+    stored: OnceLock<Option<Stored>>,
 }
 
-async fn show_document(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Error> {
-    let document = DOCUMENTS[usize::from(state.site.is_secure())].as_ref();
-    Ok(document.ok_or(Code::Internal)?.revalidated(&request))
+impl Document {
+    /// Creates the document of a product.
+    #[must_use]
+    pub fn of(product: Product) -> Self {
+        Self { product, stored: OnceLock::new() }
+    }
+
+    fn stored(&self, state: &State) -> Option<&Stored> {
+        let generate = || {
+            let cookie = cookie::name(state.site.is_secure());
+            let text = openapi::document(&self.product, cookie).to_json().ok()?;
+            Stored::compress("application/json", text.into_bytes())
+        };
+        self.stored.get_or_init(generate).as_ref()
+    }
+}
+
+async fn show_document(
+    request: HttpRequest,
+    state: Data<State>,
+    document: Data<Document>,
+) -> Result<HttpResponse, Error> {
+    Ok(document.stored(&state).ok_or(Code::Internal)?.revalidated(&request))
 }
 
 /// Returns a route for a page that is rendered and compressed when it is first requested.

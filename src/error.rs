@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-pub use code::{CODES, Code};
+pub use code::{CODES, Code, CustomCode};
 pub use problem::{FieldError, MEDIA_TYPE, Problem};
 
 /// The same as Retry-After, under the name that Better Auth clients use.

@@ -36,6 +36,7 @@ pub fn present_email(text: &str) -> Result<(), ValidationError> {
 }
 
 /// Normalizes an email to the form in which it is stored and looked up.
+#[must_use]
 pub fn normal_email(text: &str) -> String {
     text.to_ascii_lowercase()
 }

@@ -1,5 +1,5 @@
-//! The queue of background jobs, which run after the response and survive a crash: one variant per kind, one
-//! function each.
+//! The queue of background jobs, which run after the response and survive a crash: one variant per kind of this library,
+//! and a type for each of a product's own ([`JobKind`]).
 //!
 //! A handler writes a job in the same transaction as the change that requires it (transactional outbox), and
 //! one of the instances runs it soon after. A failed job is retried with exponential backoff for about a day;
@@ -8,6 +8,7 @@
 //! tolerate a repetition.
 
 mod failure;
+mod kind;
 mod mail;
 
 use std::{
@@ -34,6 +35,10 @@ use serde_json::{Value, json};
 use strum::VariantNames;
 
 pub use failure::Failure;
+pub(crate) use kind::payload;
+pub use kind::{JobContext, JobKind, RegisteredKind, Schedule};
+
+use kind::Work;
 pub use mail::{Mail, MailKind};
 
 /// A kind of job, with its parameters. It is stored in plain text: it must not contain a secret.
@@ -89,7 +94,7 @@ impl Job {
         NewJob::new(kind, written["payload"].to_string(), user_id, now)
     }
 
-    /// Returns the job of a row; `None` if a newer version of Portcullis wrote it.
+    /// Returns the job of a row; `None` if a newer version wrote it.
     fn of(row: &JobRow) -> Option<Self> {
         let payload: Value = serde_json::from_str(&row.payload).ok()?;
         serde_json::from_value(json!({ "kind": row.kind, "payload": payload })).ok()
@@ -113,19 +118,35 @@ impl Job {
     }
 }
 
-/// Runs jobs until the server drains, and then finishes those that have started.
-pub async fn run(state: &State) {
+/// The jobs of a product.
+#[derive(Clone, Default)]
+pub struct Jobs {
+    /// Their kinds.
+    pub kinds: Vec<RegisteredKind>,
+    /// Those that are added periodically.
+    pub schedules: Vec<Schedule>,
+}
+
+/// Runs jobs, those of this library and those of a product, until the server drains, and then finishes those that have
+/// started.
+pub async fn run(state: &State, Jobs { kinds: all, schedules }: &Jobs) {
     let stop = &state.draining;
     let mut running = FuturesUnordered::new();
-    let mut shortened: Option<Instant> = None;
+    let (mut shortened, mut periodic) = (None::<Instant>, None::<Instant>);
     loop {
         if shortened.is_none_or(|at| at.elapsed() >= SHORTEN_INTERVAL) {
             while_polling(&mut running, shorten_waits(state)).await;
             shortened = Some(Instant::now());
         }
+        if !schedules.is_empty() && periodic.is_none_or(|at| at.elapsed() >= POLL) {
+            while_polling(&mut running, add_periodic(state, schedules)).await;
+            periodic = Some(Instant::now());
+        }
         while running.len() < CONCURRENCY && !stop.is_cancelled() {
-            match while_polling(&mut running, claim(state)).await {
-                Ok(Claim::Taken(row)) => running.push(attempt(state, row)),
+            // The last place is for the jobs of the library: a product's slow ones must not delay a mail.
+            let kinds = if running.len() + 1 < CONCURRENCY { all.as_slice() } else { &[] };
+            match while_polling(&mut running, claim(state, kinds)).await {
+                Ok(Claim::Taken(row)) => running.push(attempt(state, all, row)),
                 Ok(Claim::Contended) => {}
                 Ok(Claim::NothingDue) => break,
                 Err(fault) => {
@@ -148,9 +169,22 @@ pub async fn run(state: &State) {
 }
 
 /// Claims a job, by the clock that all instances share.
-async fn claim(state: &State) -> Result<Claim, store::Error> {
+async fn claim(state: &State, kinds: &[RegisteredKind]) -> Result<Claim, store::Error> {
     let now = shared_clock::now(&state.store, &state.clock).await?;
-    jobs::claim(&state.store, Job::VARIANTS, JOB_LEASE, now).await
+    let names = Job::VARIANTS.iter().copied().chain(kinds.iter().map(|kind| kind.name));
+    jobs::claim(&state.store, names.collect(), JOB_LEASE, now).await
+}
+
+/// Adds the periodic jobs that are due, by the clock that all instances share.
+async fn add_periodic(state: &State, schedules: &[Schedule]) {
+    match shared_clock::now(&state.store, &state.clock).await {
+        Ok(now) => {
+            for schedule in schedules {
+                schedule.add_if_due(state, now).await;
+            }
+        }
+        Err(fault) => tracing::warn!(%fault, "periodic jobs could not be added"),
+    }
 }
 
 async fn shorten_waits(state: &State) {
@@ -181,13 +215,17 @@ async fn while_polling<T>(
 }
 
 /// Makes one attempt at a job, and records its outcome.
-async fn attempt(state: &State, row: JobRow) {
+async fn attempt(state: &State, kinds: &[RegisteredKind], row: JobRow) {
     let work = async {
-        match Job::of(&row) {
+        let work = match kinds.iter().find(|kind| kind.name == row.kind) {
+            Some(kind) => (kind.prepare)(state, &row),
+            None => Job::of(&row).map(|job| Box::pin(perform(state, &row, job)) as Work<'_>),
+        };
+        match work {
             Some(_) if row.attempts > MAX_STARTS => {
                 Err(Failure::Permanent("it never came to an end".to_owned()))
             }
-            Some(job) => perform(state, &row, job).await,
+            Some(work) => work.await,
             None => Err(Failure::Unknown),
         }
     };
@@ -228,7 +266,7 @@ fn outcome(result: Result<(), Failure>, attempts: i32, now: Timestamp) -> Outcom
         Ok(()) => Outcome::Done,
         Err(Failure::Permanent(reason)) => Outcome::GivenUp(reason),
         Err(Failure::Unknown) => {
-            Outcome::Again(now + JOB_LEASE, "a newer Portcullis must do this".to_owned())
+            Outcome::Again(now + JOB_LEASE, "a newer version must do this".to_owned())
         }
         Err(Failure::Transient(reason)) => {
             let before = usize::try_from(attempts - 1).unwrap_or_default();

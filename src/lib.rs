@@ -3,6 +3,7 @@
 //! The modules, in the order in which a request meets them. Handlers use the gate's types and the store; the gate uses
 //! the store and no handler; the store uses none of them.
 //!
+//! - [`product`] is what all of it makes: a name, and the [`component`]s that a product adds, such as their [operations](mod@operations)
 //! - [`app`] builds the server, runs it, and shuts it down gracefully
 //! - [`routes`] is the route table, [`openapi`] the same table as an OpenAPI document
 //! - [`gate`] authenticates each request exactly once: the result is a [`gate::Session`] or an anonymous caller
@@ -18,7 +19,7 @@
 //! [`site`] the server's public name and origins, [`error`] every error that a client can receive, [`secrets`]
 //! the types of all secrets, [`limits`] the rate limits, `private_files` the permissions of files,
 //! `metrics` the Prometheus metrics, [`output`] non-blocking writes to stdout and stderr, [`scope`] the
-//! scopes of API tokens, and [`time`] the clock.
+//! scopes of API tokens, `name` the product's name in all its forms, and [`time`] the clock.
 
 // These macros panic when the output is closed or the disk is full; `output` and `cli::print` do not.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
@@ -26,11 +27,12 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod component;
 pub mod config;
 mod connection_url;
 pub mod docs;
 pub mod error;
-mod fields;
+pub mod fields;
 pub mod gate;
 pub(crate) mod http_client;
 pub mod jobs;
@@ -38,10 +40,13 @@ pub(crate) mod key_check;
 pub mod limits;
 pub(crate) mod mail;
 pub(crate) mod metrics;
+mod name;
 pub mod openapi;
+pub mod operations;
 pub mod output;
 pub(crate) mod pages;
 pub(crate) mod private_files;
+pub mod product;
 pub mod providers;
 pub(crate) mod request_id;
 pub(crate) mod retention;

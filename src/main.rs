@@ -1,33 +1,20 @@
-//! The entry point: parses the command line and runs the command.
+//! Portcullis as it is shipped: the library, and an example of a resource.
 
-#![deny(clippy::print_stderr, clippy::print_stdout)]
+mod projects;
 
 use std::process::ExitCode;
 
-use portcullis::{
-    cli::{self, Closed},
-    output,
-};
+use portcullis::product::Product;
 
 /// Replaces glibc's allocator, which does not return the memory of a burst of password hashing: 19 MiB a hash,
 /// for each thread and several times over.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let done = match cli::parse() {
-        Ok(asked) => Box::pin(cli::run(asked)).await,
-        Err(failure) => Err(failure),
-    };
-    let status = match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) if failure.is::<Closed>() => ExitCode::from(Closed::STATUS),
-        Err(failure) => {
-            output::error_line(&format!("portcullis: {failure}"));
-            ExitCode::FAILURE
-        }
-    };
-    output::flush();
-    status
+fn main() -> ExitCode {
+    Product::new("Portcullis", env!("CARGO_PKG_VERSION"))
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .license(env!("CARGO_PKG_LICENSE"))
+        .with(projects::component())
+        .run()
 }

@@ -85,7 +85,7 @@ impl Default for Metrics {
         let mut whole = Registry::default();
         #[cfg(target_os = "linux")]
         whole.register_collector(Box::new(process::Process));
-        let registry = whole.sub_registry_with_prefix("portcullis");
+        let registry = whole.sub_registry_with_prefix(crate::name::get().slug.replace('-', "_"));
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version runs", build);
         let request_seconds =

@@ -24,7 +24,9 @@ use crate::{
     api::tag,
     error::{Code, FieldError, Problem},
     gate::Access,
-    routes::{self, Operation as Row},
+    operations::Operation as Row,
+    product::Product,
+    routes,
     scope::Scope,
 };
 use errors::{Call, Errors};
@@ -49,45 +51,41 @@ Two kinds of credential are accepted, and both resolve to the same session: the 
 `Authorization: Bearer sk_live_…` for scripts. Where both are sent, the token decides; `Authorization` of another scheme, such as a proxy's Basic, is ignored. \
 Errors are `application/problem+json` (RFC 9457); their `code` does not change, and their `type` leads to [its explanation](/docs/errors).";
 
-/// The tags, in the order of a first session.
-const TAGS: [(&str, &str); 6] = [
+/// The tags of this library, in the order of a first session; those of a product follow the first.
+const TAGS: [(&str, &str); 5] = [
     (tag::ACCOUNT, "Who you are"),
-    (tag::PROJECTS, "A resource that belongs to a user: the example to copy"),
     (tag::TOKENS, "API tokens for scripts"),
     (tag::AUTH, "Sign-up, sign-in and accounts, in the Better Auth protocol"),
     (tag::ADMIN, "For site admins"),
     (tag::HEALTH, "For load balancers"),
 ];
 
-/// Returns the document, for a server whose cookie has this name.
+/// Returns the document of a product, for a server whose cookie has this name.
 #[must_use]
-pub fn document(cookie_name: &str) -> OpenApi {
-    let rows: BTreeMap<&str, Row> =
-        routes::operations().into_iter().map(|row| (row.id, row)).collect();
-    let mut document = routes::documented();
+pub fn document(product: &Product, cookie_name: &str) -> OpenApi {
+    let rows: BTreeMap<&str, Row> = product.rows().into_iter().map(|row| (row.id, row)).collect();
+    let mut document = product.documented();
     references::restore(&mut document);
-    document.info = InfoBuilder::new()
-        .title("Portcullis")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(DESCRIPTION))
-        .license(Some(
-            LicenseBuilder::new()
-                .name("MIT OR Apache-2.0")
-                .identifier(Some("MIT OR Apache-2.0"))
-                .build(),
-        ))
-        .build();
+    document.info =
+        InfoBuilder::new()
+            .title(product.title)
+            .version(product.version)
+            .description(Some(DESCRIPTION))
+            .license(product.license.map(|license| {
+                LicenseBuilder::new().name(license).identifier(Some(license)).build()
+            }))
+            .build();
     document.servers =
         Some(vec![ServerBuilder::new().url("/").description(Some("This server")).build()]);
     document.tags = Some(
-        TAGS.iter()
-            .map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build())
+        tags(product)
+            .map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build())
             .collect(),
     );
     let mut components = ComponentsBuilder::from(document.components.take().unwrap_or_default())
         .schema(Problem::name(), Problem::schema())
         .schema(FieldError::name(), FieldError::schema())
-        .schema(<Code as ToSchema>::name(), Code::schema())
+        .schema(<Code as ToSchema>::name(), Code::schema_of(product.codes()))
         .response(SIGN_IN, sign_in())
         .security_scheme(COOKIE, cookie_scheme(cookie_name))
         .security_scheme(BEARER, bearer_scheme())
@@ -113,8 +111,13 @@ pub fn document(cookie_name: &str) -> OpenApi {
 ///
 /// # Errors
 /// When it cannot be serialized as JSON, which does not happen.
-pub fn text(cookie_name: &str) -> Result<String, serde_json::Error> {
-    document(cookie_name).to_pretty_json().map(|text| text + "\n")
+pub fn text(product: &Product, cookie_name: &str) -> Result<String, serde_json::Error> {
+    document(product, cookie_name).to_pretty_json().map(|text| text + "\n")
+}
+
+fn tags(product: &Product) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let (first, others) = TAGS.split_at(1);
+    first.iter().copied().chain(product.tags()).chain(others.iter().copied())
 }
 
 fn cookie_scheme(name: &str) -> SecurityScheme {

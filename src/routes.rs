@@ -15,45 +15,24 @@ use actix_web::{
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
-use utoipa::openapi::{HttpMethod, OpenApi, PathItem, path::Operation as Documentation};
+use utoipa::openapi::{HttpMethod, PathItem, path::Operation as Documentation};
 
 use crate::{
-    api::{
-        activity, admin, auth, dashboard, health, me, projects, settings, setup, tokens,
-        trusted_devices,
-    },
+    api::{activity, admin, auth, dashboard, health, me, settings, setup, tokens, trusted_devices},
     error::{Code, Error},
-    gate::{self, Access, DeclaresAccess, cookie},
+    gate::{Access, DeclaresAccess, cookie},
+    operations,
+    operations::{Operation, Operations},
+    product::Product,
     secrets::SigningKeys,
     state::State,
 };
 
-/// Generates, from one list of handlers, what utoipa documents and what actix serves.
-macro_rules! table {
-    (
-        open { $($open:ident $(:: $open_rest:ident)* $([$($open_code:ident),*])?),* $(,)? }
-        gated { $($gated:ident $(:: $gated_rest:ident)* $([$($code:ident),*])?),* $(,)? }
-    ) => {
-        #[derive(utoipa::OpenApi)]
-        #[openapi(paths(
-            $($open $(:: $open_rest)*,)*
-            $($gated $(:: $gated_rest)*),*
-        ))]
-        struct Documented;
-
-        /// Returns every row of the table.
-        #[must_use]
-        pub fn operations() -> Vec<Operation> {
-            vec![
-                $(Operation::open(stringify!($open $(:: $open_rest)*), $open $(:: $open_rest)*)
-                    $($(.answering(Code::$open_code))*)?,)*
-                $(Operation::gated(stringify!($gated $(:: $gated_rest)*), $gated $(:: $gated_rest)*)
-                    $($(.answering(Code::$code))*)?,)*
-            ]
-        }
-    };
-}
-table! {
+/// Returns the operations of this library.
+#[must_use]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+pub fn operations() -> Operations {
+    operations! {
     // Outside the gate: these handlers read no credential, no store and no cookie. Requests are counted by
     // their IP address here as well (`app::limit`), except for the probes.
     open {
@@ -66,7 +45,7 @@ table! {
     // Behind the gate.
     gated {
         auth::sign_up::sign_up_email [
-            PasswordsDisabled, SignUpClosed, EmailDomainNotAllowed, NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
+            PasswordsDisabled, SignUpClosed, EmailDomainNotAllowed, Code::NEW_PASSWORD, FieldNotAllowed, InvalidCallbackUrl, UserAlreadyExists
         ],
         auth::sign_in::sign_in_email [
             PasswordsDisabled, InvalidEmail, PasswordTooLong, InvalidCallbackUrl, InvalidEmailOrPassword, UserDeactivated, UserSuspended,
@@ -76,11 +55,11 @@ table! {
             InvalidCallbackUrl, InvalidNewUserCallbackUrl, InvalidErrorCallbackUrl
         ],
         auth::magic_link::use_magic_link [
-            InvalidCallbackUrl, InvalidNewUserCallbackUrl, MAGIC_LINK
+            InvalidCallbackUrl, InvalidNewUserCallbackUrl, Code::MAGIC_LINK
         ],
         auth::magic_link::follow_magic_link [
             InvalidCallbackUrl, InvalidNewUserCallbackUrl, InvalidErrorCallbackUrl, InvalidOrigin,
-            MissingOrNullOrigin, MAGIC_LINK
+            MissingOrNullOrigin, Code::MAGIC_LINK
         ],
         auth::social::sign_in::sign_in_social [
             ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidNewUserCallbackUrl,
@@ -105,15 +84,15 @@ table! {
         auth::sessions::revoke_other_sessions,
         auth::profile::update_profile [EmailCannotBeUpdated, FieldNotAllowed, NoFieldsToUpdate],
         auth::passwords::verify_password [PasswordsDisabled, InvalidPassword, Busy],
-        auth::passwords::change_password [PasswordsDisabled, NEW_PASSWORD, InvalidPassword, NoPassword],
+        auth::passwords::change_password [PasswordsDisabled, Code::NEW_PASSWORD, InvalidPassword, NoPassword],
         auth::password_reset::request_password_reset [PasswordsDisabled, InvalidRedirectUrl],
         auth::password_reset::follow_reset_link [InvalidCallbackUrl],
-        auth::password_reset::reset_password [PasswordsDisabled, InvalidLink, NEW_PASSWORD, UserDeactivated, UserSuspended],
+        auth::password_reset::reset_password [PasswordsDisabled, InvalidLink, Code::NEW_PASSWORD, UserDeactivated, UserSuspended],
         auth::suspension::suspend_access [InvalidEmailLink, EmailLinkExpired],
         auth::restoration::restore_access [InvalidEmailLink, EmailLinkExpired, UserDeactivated, UserSuspended],
         auth::email::send_verification_email [InvalidCallbackUrl, EmailMismatch, EmailAlreadyVerified],
-        auth::email::confirm_email [EMAIL_LINK],
-        auth::email::verify_email [InvalidCallbackUrl, EMAIL_LINK],
+        auth::email::confirm_email [Code::EMAIL_LINK],
+        auth::email::verify_email [InvalidCallbackUrl, Code::EMAIL_LINK],
         auth::email::change_email [InvalidCallbackUrl, EmailUnchanged],
         auth::email::cancel_email_change,
         auth::deletion::delete_account [
@@ -131,16 +110,16 @@ table! {
             PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TotpNotEnabled, SecondFactorRequired, TotpUnreadable
         ],
         auth::two_factor::verification::verify_totp [
-            TotpNotEnabled, TotpAlreadyEnabled, InvalidCode, TotpUnreadable, SecondFactorThrottled, CHALLENGE
+            TotpNotEnabled, TotpAlreadyEnabled, InvalidCode, TotpUnreadable, SecondFactorThrottled, Code::CHALLENGE
         ],
         auth::two_factor::verification::verify_backup_code [
-            BackupCodesNotEnabled, TwoFactorNotEnabled, InvalidBackupCode, Busy, SecondFactorThrottled, CHALLENGE
+            BackupCodesNotEnabled, TwoFactorNotEnabled, InvalidBackupCode, Busy, SecondFactorThrottled, Code::CHALLENGE
         ],
         auth::two_factor::recovery_codes::generate_backup_codes [
-            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
+            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, Code::SECOND_FACTOR
         ],
         auth::two_factor::enrolment::disable_two_factor [
-            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, SECOND_FACTOR
+            PasswordsDisabled, InvalidPassword, Busy, SessionNotFresh, TwoFactorNotEnabled, Code::SECOND_FACTOR
         ],
         auth::two_factor::otp::send_otp [OtpNotConfigured],
         auth::two_factor::otp::verify_otp [OtpNotConfigured],
@@ -150,7 +129,7 @@ table! {
             PreviouslyRegistered, TooManyPasskeys
         ],
         auth::passkeys::authentication::generate_passkey_authentication_options [PasskeysNotConfigured],
-        auth::passkeys::authentication::verify_passkey_authentication [PASSKEY_SIGN_IN],
+        auth::passkeys::authentication::verify_passkey_authentication [Code::PASSKEY_SIGN_IN],
         auth::passkeys::changes::list_passkeys,
         auth::passkeys::changes::update_passkey [PasskeyNotFound],
         auth::passkeys::changes::delete_passkey [PasskeyNotFound, LastSignInMethod],
@@ -160,12 +139,6 @@ table! {
         me::show_me,
 
         activity::list_own_activity,
-
-        projects::list_projects,
-        projects::create_project [Conflict],
-        projects::show_project,
-        projects::update_project [Conflict],
-        projects::delete_project,
 
         trusted_devices::list_trusted_devices,
         trusted_devices::remove_trusted_device,
@@ -177,7 +150,7 @@ table! {
         tokens::rename_token,
         tokens::revoke_token,
 
-        setup::set_up [PasswordsDisabled, NEW_PASSWORD, InvalidLink, AdminExists, EmailTaken],
+        setup::set_up [PasswordsDisabled, Code::NEW_PASSWORD, InvalidLink, AdminExists, EmailTaken],
         admin::users::list_users,
         admin::users::create_user [EmailTaken],
         admin::users::show_user,
@@ -198,105 +171,26 @@ table! {
         admin::activity::list_activity,
     }
 }
-
-/// A row: a handler and its name, which is its operation id.
-pub struct Operation {
-    /// The operation id.
-    pub id: &'static str,
-    /// The access rules, from the handler's arguments.
-    pub access: Access,
-    /// The codes that the handler itself can return.
-    pub codes: Vec<Code>,
-    /// The path of the handler from `api`.
-    handler: &'static str,
-    route: Box<dyn Fn() -> Route>,
+    .in_folder("src/api")
 }
 
-impl Operation {
-    /// A handler outside the gate. One whose arguments need a session does not compile here.
-    fn open<F, Args>(path: &'static str, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + DeclaresAccess + 'static,
-        F::Output: Responder + 'static,
-    {
-        const {
-            assert!(!Args::ACCESS.gated, "this handler belongs behind the gate");
-            assert!(Args::ACCESS.limit.is_none(), "a limit of its own is counted by the gate");
-        }
-        let route = Box::new(move || web::to(handler.clone()));
-        let access = Args::ACCESS;
-        Self { id: id(path), access, codes: Vec::new(), handler: path, route }
-    }
-
-    /// A handler behind the gate. One whose arguments do not need the gate does not compile here.
-    fn gated<F, Args>(path: &'static str, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + DeclaresAccess + 'static,
-        F::Output: Responder + 'static,
-    {
-        const { assert!(Args::ACCESS.gated, "this handler takes no session") }
-        let access = Args::ACCESS;
-        let gate = move |request, next| gate::pass(access, request, next);
-        let route = Box::new(move || web::to(handler.clone()).wrap(from_fn(gate)));
-        Self { id: id(path), access, codes: Vec::new(), handler: path, route }
-    }
-
-    /// The source file of the handler.
-    #[must_use]
-    pub fn file(&self) -> String {
-        let modules: Vec<&str> = self.handler.split("::").map(str::trim).collect();
-        let module = modules.split_last().map_or(&[][..], |(_, modules)| modules);
-        format!("src/api/{}.rs", module.join("/"))
-    }
-
-    /// Adds codes that the handler itself can return.
-    fn answering(mut self, answer: impl Answer) -> Self {
-        self.codes.extend(answer.codes());
-        self
-    }
-}
-
-/// A code of a row, or a group of codes.
-trait Answer {
-    fn codes(self) -> Vec<Code>;
-}
-
-impl Answer for Code {
-    fn codes(self) -> Vec<Code> {
-        vec![self]
-    }
-}
-
-impl<const N: usize> Answer for [Code; N] {
-    fn codes(self) -> Vec<Code> {
-        self.into()
-    }
-}
-
-fn id(path: &'static str) -> &'static str {
-    path.rsplit(':').next().map_or(path, str::trim)
-}
-
-/// Returns the document that utoipa generates from the handlers, without the access rules.
-#[must_use]
-pub fn documented() -> OpenApi {
-    <Documented as utoipa::OpenApi>::openapi()
-}
-
-/// Adds the table's routes to an application.
-pub fn configure(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
-    let mut operations: BTreeMap<&str, Operation> =
-        operations().into_iter().map(|operation| (operation.id, operation)).collect();
-    let mut paths: Vec<(String, PathItem)> = documented().paths.paths.into_iter().collect();
+/// Adds the routes of a product's operations to an application.
+pub fn configure(
+    config: &mut ServiceConfig,
+    product: &Product,
+    state: &Data<State>,
+    keys: &SigningKeys,
+) {
+    let mut rows: BTreeMap<&str, Operation> =
+        product.rows().into_iter().map(|row| (row.id, row)).collect();
+    let mut paths: Vec<(String, PathItem)> = product.documented().paths.paths.into_iter().collect();
     // The first match is served, so /tokens/current must come before /tokens/{id}.
     paths.sort_by_key(|(path, _)| path.contains('{'));
     for (path, mut item) in paths {
         let mut resource = web::resource(path);
         let mut allowed = Vec::new();
         for (method, documented) in methods(&mut item) {
-            let row = documented.operation_id.as_deref().and_then(|id| operations.remove(id));
+            let row = documented.operation_id.as_deref().and_then(|id| rows.remove(id));
             let Some(row) = row else { continue };
             let accepted = accepted(actix_method(&method), row.access);
             resource = serve(resource, &accepted, &row, state, keys);
@@ -349,7 +243,7 @@ fn serve(
     state: &Data<State>,
     keys: &SigningKeys,
 ) -> Resource {
-    let route = || (row.route)().guard(method_guard(accepted));
+    let route = || row.route().guard(method_guard(accepted));
     if !row.access.gated {
         return resource.route(route());
     }

@@ -45,6 +45,7 @@ where
 }
 
 /// Implements `Deserialize` for an enum by its name, with [`by_name`].
+#[macro_export]
 macro_rules! read_by_name {
     ($name:ty) => {
         impl<'de> serde::Deserialize<'de> for $name {
@@ -55,7 +56,7 @@ macro_rules! read_by_name {
     };
 }
 
-pub(crate) use read_by_name;
+pub(crate) use crate::read_by_name;
 
 impl Scope {
     /// Returns the name, as in JSON and in the database.

@@ -12,13 +12,16 @@
 //! - `tables`: one file per table, with its rows and queries;
 //! - `engine`: runs a query or a transaction on either database, and knows no table.
 
-mod checks;
+#[doc(hidden)]
+pub mod checks;
+mod component;
 mod credentials;
 mod database;
 mod engine;
 mod error;
 mod location;
 mod tables;
+pub(crate) mod user_events;
 mod workflows;
 
 pub mod constraints;
@@ -28,6 +31,8 @@ use std::{sync::Arc, time::Duration};
 
 use diesel::sql_types::Text;
 
+pub(crate) use component::check_tables;
+pub use component::{TABLES, Tables};
 pub use credentials::{Resolved, last_used, lease_settings, session_ends};
 pub use database::Database;
 pub use engine::{
@@ -39,33 +44,38 @@ pub use engine::{
     shared_clock,
     sqlite::{InPlace, in_place},
     stored::{Column, Stored},
+    unreadable::OrEmpty,
 };
 pub use error::Error;
 pub use location::Location;
 pub use tables::{
-    accounts, activity, admin_write::AdminCheckFailed, api_tokens, declared_constraints, jobs,
-    known_clients, login_attempts, passkey_ceremonies, passkeys, projects, provider_flows,
-    rate_limits, sessions, sign_up_links, signing_keys, suspension_links, trusted_devices,
-    two_factor, used_id_tokens, users, verifications,
+    accounts, activity, admin_write::AdminCheckFailed, api_tokens, jobs, known_clients,
+    login_attempts, passkey_ceremonies, passkeys, provider_flows, rate_limits, schedules, sessions,
+    sign_up_links, signing_keys, suspension_links, trusted_devices, two_factor, used_id_tokens,
+    users, verifications,
 };
+pub use user_events::{UserEvent, UserEventKind};
 pub use workflows::{
     account_deletion, email_change, first_admin, linking, operator_revocation, passkey_changes,
     passwords, registration, retention, revocation_cleanup, sign_in, sign_in_methods, suspension,
     two_factor_enrolment, user_administration,
 };
 
-use credentials::{Counts, lookup::Lookups};
-use database::{
-    cleanup_transaction, invalidating_transaction, list_query, maintenance_transaction, query,
-    read_epoch, run, transaction,
+pub use crate::{
+    add_job, foreign_key, invalidating_transaction, list_query, load_window, own_user_key, query,
+    transaction,
 };
+use credentials::{Counts, lookup::Lookups};
+
+use database::{cleanup_transaction, maintenance_transaction, read_epoch};
 use engine::{file_lock, migrate, postgres, schema_compatibility, sqlite};
-use error::operation;
 use sign_in::SignInPolicy;
 
 /// The options with which the store is opened.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Options {
+    /// The tables of each component, this library's first.
+    pub tables: Vec<Tables>,
     /// The query timeout, for requests and for commands.
     pub timeout: Duration,
     /// The timeout for a connection to PostgreSQL.
@@ -113,6 +123,7 @@ pub struct Store {
     /// Whether no other process caches credentials, which holding the lock on the file ensures.
     exclusive: bool,
     sign_in_policy: SignInPolicy,
+    tables: Vec<Tables>,
 }
 
 impl Store {
@@ -137,7 +148,7 @@ impl Store {
         let lock = lock.map(Arc::new);
         let exclusive = lock.is_some();
         match location {
-            _ if options.migrate => drop(Self::migrate(location).await?),
+            _ if options.migrate => drop(Self::migrate(location, &options.tables).await?),
             Location::Sqlite(file) => file_lock::prepare(file)?,
             Location::Postgres(target) => target.check_sessions().await?,
         }
@@ -163,7 +174,8 @@ impl Store {
         };
         let lookups = Lookups::new(options.cache_size, options.workers);
         let sign_in_policy = options.sign_in_policy;
-        let store = Self { database, lookups, exclusive, sign_in_policy };
+        let tables = options.tables;
+        let store = Self { database, lookups, exclusive, sign_in_policy, tables };
         schema_compatibility::check(&store).await?;
         Ok(store)
     }
@@ -172,7 +184,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be reached, or a migration fails; the ones before it stay applied.
-    pub async fn migrate(location: &Location) -> Result<Applied, Error> {
+    pub async fn migrate(location: &Location, tables: &[Tables]) -> Result<Applied, Error> {
         let _held_until_migrated = match location {
             Location::Sqlite(file) => {
                 let legacy_locks = file_lock::refuse_beside_older_server(file)?;
@@ -184,13 +196,20 @@ impl Store {
                 Vec::new()
             }
         };
-        migrate::run(location.clone()).await
+        migrate::run(location.clone(), tables.to_vec()).await
     }
 
     /// Whether this is the only server on its database, which the lock on SQLite's file ensures.
     #[must_use]
     pub const fn is_exclusive(&self) -> bool {
         self.exclusive
+    }
+
+    /// Gives the error of a broken constraint the meaning that its component declares.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn explain(&self, error: Error) -> Error {
+        error.explained_by(&self.tables)
     }
 
     /// The database itself.

@@ -12,6 +12,7 @@ use portcullis::{
     config::Config,
     error::Error,
     gate::{Session, cookie},
+    product::Product,
     routes,
     secrets::SigningKey,
     state::State,
@@ -101,7 +102,8 @@ impl Served {
             actix_web::rt::System::new().block_on(async move {
                 // Starts all of Portcullis, for its state and its background work; what is measured is a
                 // handler beside it.
-                let whole = app::Server::start(config, Clock::System, true).await;
+                let product = Product::new("Portcullis", env!("CARGO_PKG_VERSION"));
+                let whole = app::Server::start(&product, config, Clock::System, true).await;
                 let whole = whole.map_err(io::Error::other)?;
                 let state = whole.state.clone();
                 let mut urls = HashMap::new();

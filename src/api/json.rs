@@ -39,10 +39,6 @@ impl<T> DeclaresAccess for ProtocolJson<T> {
 ///
 /// # Errors
 /// When the value has another type.
-#[expect(
-    clippy::option_option,
-    reason = "left out, null, or a value: three things that JSON tells apart"
-)]
 pub fn given<'de, T, D>(value: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
@@ -223,6 +219,7 @@ fn camel_case(name: &str) -> String {
 
 /// Returns the JSON object that a text column contains; text that is not an object is wrapped in one,
 /// unchanged.
+#[must_use]
 pub fn object(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(object @ Value::Object(_)) => object,

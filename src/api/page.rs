@@ -54,6 +54,7 @@ pub struct Paging {
 }
 
 /// The default number of items on a page.
+#[must_use]
 pub fn default_limit() -> u32 {
     20
 }

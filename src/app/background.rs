@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    jobs, key_check, output, retention,
+    jobs::{self, Jobs},
+    key_check, output, retention,
     state::State,
     store::users::{self, search::BATCH},
     totp_keys,
@@ -26,9 +27,9 @@ const INDEX_INTERVAL: Duration = Duration::from_secs(5);
 /// Runs jobs, renews the cache's lease, writes last uses, drops unused rate limits, reports dropped log lines
 /// and deletes expired rows, until it is stopped. An error is logged, and the work is tried again the next
 /// time.
-pub(super) async fn run(state: &State, stop: &CancellationToken) {
+pub(super) async fn run(state: &State, jobs: &Jobs, stop: &CancellationToken) {
     tokio::join!(
-        jobs::run(state),
+        jobs::run(state, jobs),
         state.store.renew_lease(stop),
         every(FLUSH_INTERVAL, stop, async || {
             if let Err(fault) = state.last_used.flush(&state.store).await {

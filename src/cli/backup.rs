@@ -34,7 +34,7 @@ fn write(database: &Path, file: &Path) -> Result<u64, Failure> {
     // Private regardless of the umask, because it contains emails and hashes; removed if anything below fails.
     let private = Permissions::from_mode(0o600);
     let copy = tempfile::Builder::new()
-        .prefix(".portcullis-backup-")
+        .prefix(&format!(".{}-backup-", crate::name::get().slug))
         .permissions(private.clone())
         .tempfile_in(&folder)
         .map_err(|error| explain(&folder, error))?;

@@ -6,16 +6,28 @@ use std::{collections::BTreeSet, env, ffi::OsStr};
 use clap::{Arg, Command, builder::Resettable};
 
 use super::Failure;
+use crate::name;
 
-/// The prefix of all variables of this application.
-const PREFIX: &str = "PORTCULLIS";
+/// Settings that are rejected when empty, without the prefix: without the first two a server would start with an empty
+/// database, and without the others with a new signing secret.
+const NEVER_EMPTY: [&str; 4] = ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET", "SECRET_FILE"];
 
-/// Settings that are rejected when empty: without the first two a server would start with an empty database,
-/// and without the others with a new signing secret.
-const NEVER_EMPTY: [&str; 4] =
-    ["DATABASE_URL", "DATABASE_URL_FILE", "PORTCULLIS_SECRET", "PORTCULLIS_SECRET_FILE"];
+/// Returns the command line with the settings of this product: `PORTCULLIS_SECRET` is `LEDGER_SECRET` for one that is
+/// called Ledger. `DATABASE_URL` and `PORT`, which hosting platforms set, are the same for all.
+pub(super) fn with_prefix(command: Command) -> Command {
+    command
+        .mut_args(|argument| match argument.get_env().and_then(OsStr::to_str) {
+            Some(variable) => {
+                let variable = name::in_text(variable).into_owned();
+                argument.env(variable)
+            }
+            None => argument,
+        })
+        .mut_subcommands(with_prefix)
+}
 
-/// How many letters of a misspelled prefix may differ for the variable to count as meant for this application.
+/// How many letters of a misspelled prefix may differ for the variable to count as meant for this application: fewer for
+/// a short name, from which those of other programs differ little.
 const MAX_TYPOS: usize = 2;
 
 /// Returns the command line with empty variables ignored: compose files (`${NAME:-}`) and Helm charts set them.
@@ -30,7 +42,10 @@ pub(super) fn without_empty_variables(command: Command) -> Command {
 }
 
 fn is_empty(argument: &Arg) -> bool {
-    let required = |name: &OsStr| NEVER_EMPTY.iter().any(|required| name == *required);
+    let required = |variable: &OsStr| {
+        let variable = variable.to_str().unwrap_or_default();
+        NEVER_EMPTY.contains(&variable.strip_prefix(&name::get().prefix).unwrap_or(variable))
+    };
     argument.get_env().is_some_and(|name| {
         !required(name) && env::var_os(name).is_some_and(|value| holds_no_value(&value))
     })
@@ -66,10 +81,19 @@ fn is_unknown(name: &str, value: &OsStr, known: &BTreeSet<String>) -> bool {
     is_meant_for_us(name) && !known.contains(name) && !is_set_by_kubernetes(name, value)
 }
 
+/// Splits a variable after as many words as the product's name has.
+fn split(variable: &str) -> Option<(&str, &str)> {
+    let words = name::get().prefix.matches('_').count();
+    let (end, _) = variable.match_indices('_').nth(words - 1)?;
+    Some((&variable[..end], &variable[end + 1..]))
+}
+
 /// Returns whether a variable has this application's prefix, in any case, or a misspelling of it.
 fn is_meant_for_us(name: &str) -> bool {
-    let Some((first, _)) = name.split_once('_') else { return false };
-    strsim::damerau_levenshtein(&first.to_ascii_uppercase(), PREFIX) <= MAX_TYPOS
+    let own = name::get().prefix.trim_end_matches('_');
+    let Some((prefix, _)) = split(name) else { return false };
+    let typos = MAX_TYPOS.min(own.len() / 5);
+    strsim::damerau_levenshtein(&prefix.to_ascii_uppercase(), own) <= typos
 }
 
 /// Returns whether Kubernetes sets the variable in each container beside a service called `portcullis` or
@@ -95,8 +119,8 @@ fn is_set_by_kubernetes(name: &str, value: &OsStr) -> bool {
 /// Returns the setting with the most similar name, compared without the common prefix.
 fn closest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
     let own = |name: &str| {
-        let (first, rest) = name.split_once('_').unwrap_or_default();
-        if is_meant_for_us(name) { rest.to_owned() } else { format!("{first}_{rest}") }
+        let rest = split(name).filter(|_| is_meant_for_us(name)).map(|(_, rest)| rest);
+        rest.unwrap_or(name).to_owned()
     };
     let name = own(&name.to_ascii_uppercase());
     let likeness = |setting: &str| strsim::normalized_damerau_levenshtein(&name, &own(setting));

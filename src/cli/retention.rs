@@ -34,7 +34,7 @@ pub(super) async fn run(command: RetentionCommand, store: &Store) -> Result<(), 
             clock::confirm(store, &Clock::System, event).await?
         }
     };
-    print(describe(&status))
+    print(crate::name::in_text(&describe(&status)))
 }
 
 /// Describes the status in sentences.

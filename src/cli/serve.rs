@@ -8,8 +8,10 @@ use super::{
 use crate::{
     app::{Bound, Server},
     config::{Config, Switch},
+    name,
     output::{self, LogLine},
     private_files::exposed as exposed_file,
+    product::Product,
     secrets::LinkSecret,
     state::State,
     store::{
@@ -24,17 +26,17 @@ use crate::{
 const SETUP_MINUTES: u32 = 30;
 
 /// Runs the server until it receives a signal to stop.
-pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> {
+pub(super) async fn serve(product: &Product, config: Config, migrate: bool) -> Result<(), Failure> {
     output::start()?;
     let ansi = std::io::stderr().is_terminal();
     log::begin(&config.log.log, config.log.log_format, ansi, || LogLine)?;
     log::log_panics();
     signals::ignore_others()?;
-    let server = Server::start(config, Clock::System, migrate).await?;
+    let server = Server::start(product, config, Clock::System, migrate).await?;
     let (handle, address) = (server.handle(), server.address.clone());
     // Before the banner, because a process that has read it may send a signal.
     let mut stop = Stop::listen()?;
-    banner(&server).await?;
+    banner(product, &server).await?;
     let mut running = std::pin::pin!(server.run());
     tokio::select! {
         stopped = &mut running => return Ok(stopped?),
@@ -57,18 +59,18 @@ pub(super) async fn serve(config: Config, migrate: bool) -> Result<(), Failure> 
 
 /// Prints the addresses, the settings that matter, and warnings, for an operator who has just started the
 /// server.
-async fn banner(server: &Server) -> Result<(), Failure> {
+async fn banner(product: &Product, server: &Server) -> Result<(), Failure> {
     let state = &server.state;
     let url = state.site.public_url.as_str().trim_end_matches('/');
     let mut lines = vec![
-        format!("Portcullis {}", env!("CARGO_PKG_VERSION")),
+        format!("{} {}", name::get().title, product.version),
         format!("  address   {url} (listening on {})", server.address),
     ];
     if state.config.site.docs == Switch::On {
         lines.push(format!("  docs      {url}/docs/"));
     }
     lines.push(format!("  database  {}", server.location.describe()));
-    lines.push(format!("  mail      {}", state.mailer.describe()));
+    lines.push(format!("  mail      {}", name::in_text(&state.mailer.describe())));
     if let Some(address) = &server.metrics_address {
         lines.push(match address {
             Bound::Tcp(addresses) => {
@@ -88,7 +90,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
         .chain(readable_files(server));
     let found = [jumped(state).await?, totp_keys::warning(state).await?];
     for warning in warnings.into_iter().chain(settings).chain(found.into_iter().flatten()) {
-        lines.push(format!("  warning   {warning}"));
+        lines.push(format!("  warning   {}", name::in_text(&warning)));
     }
     if let Some(secret) = setup_link(state).await? {
         if state.config.site.pages == Switch::On {
@@ -97,7 +99,7 @@ async fn banner(server: &Server) -> Result<(), Failure> {
                 "  no admin  create one within {SETUP_MINUTES} minutes: {url}/setup#token={secret}"
             ));
         }
-        let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
+        let program = std::env::args().next().unwrap_or_else(|| name::get().slug.clone());
         lines.push(format!(
             "  no admin  create one: {program} user create --admin --name You --email you@example.com"
         ));

@@ -27,7 +27,7 @@ pub struct DataSettings {
     pub data_dir: PathBuf,
 
     /// postgres://… for PostgreSQL (?sslmode=require for verified TLS, ?host=/run/postgresql for a
-    /// socket), or sqlite:FILE; without it, portcullis.db in the data folder
+    /// socket), or sqlite:FILE; without it, a file in the data folder
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<Secret>,
 
@@ -135,7 +135,9 @@ impl DataSettings {
         match url {
             Some(url) => Location::parse(url.expose(), self.database_ca_file.clone())
                 .map_err(ConfigError::Database),
-            None => Ok(Location::Sqlite(self.data_dir.join("portcullis.db"))),
+            None => {
+                Ok(Location::Sqlite(self.data_dir.join(format!("{}.db", crate::name::get().slug))))
+            }
         }
     }
 }

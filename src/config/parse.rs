@@ -95,9 +95,10 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// name of a module that logs everything, and nothing else would be logged.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
     let directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let own = ["portcullis", &crate::name::get().slug.replace('-', "_")];
     for word in directives.clone().filter(|directive| !directive.contains(['=', '[', ']'])) {
         let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-        if !is_level && !word.starts_with("portcullis") {
+        if !is_level && !own.iter().any(|own| word.starts_with(own)) {
             return Err(format!(
                 "{word} is no level ({}); for all of a module's lines, {word}=trace",
                 LEVELS.join(", ")
@@ -122,7 +123,7 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub(super) fn public_url(text: &str) -> Result<Url, String> {
     let url = web_url(text)?;
     if url.path() != "/" {
-        return Err("must be without a path: Portcullis needs a host of its own, such as \
+        return Err("must be without a path: the server needs a host of its own, such as \
             https://api.example.com, and cannot be served under a path of another site"
             .into());
     }

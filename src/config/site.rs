@@ -27,7 +27,7 @@ pub struct SiteSettings {
     #[arg(
         long,
         env = "PORTCULLIS_NAME",
-        default_value = "Portcullis",
+        default_value = crate::name::get().title.as_str(),
         value_name = "NAME",
         value_parser = parse::site_name,
         global = true

@@ -96,7 +96,7 @@ const filter = ({ React }) => ({
           className: 'operation-filter-input',
           type: 'search',
           'aria-label': 'Filter operations',
-          placeholder: 'Filter: revoke token, /api/projects, admin …',
+          placeholder: 'Filter: revoke token, /api/tokens, admin …',
           value: typeof phrase === 'string' ? phrase : '',
           onChange: ({ target }) => layoutActions.updateFilter(target.value),
         }),

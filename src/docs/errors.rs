@@ -1,23 +1,18 @@
-//! The list of error codes, as a page and as Markdown: both are generated from [`Code`].
+//! The list of error codes, as a page and as Markdown: both are generated from [`Code`](crate::error::Code).
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use actix_web::http::StatusCode;
 use askama::Template;
-use strum::VariantArray;
 
 use super::MARK;
-use crate::{
-    config::Switch,
-    error::{CODES, Code},
-    state::State,
-};
+use crate::{config::Switch, error::CODES, name::in_text, product::Product, state::State};
 
 /// The meaning of a code with one status.
 struct Meaning {
     status: StatusCode,
     message: &'static str,
-    explanation: &'static str,
+    explanation: Cow<'static, str>,
 }
 
 /// A code, and its meanings: the Better Auth protocol uses one name for several errors, which differ in their
@@ -28,13 +23,13 @@ struct Entry {
 }
 
 /// Returns every code, sorted by status.
-fn entries() -> Vec<Entry> {
+fn entries(product: &Product) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    for code in Code::VARIANTS {
+    for code in product.codes() {
         let meaning = Meaning {
             status: code.status(),
             message: code.message(),
-            explanation: code.explanation(),
+            explanation: in_text(code.explanation()),
         };
         match entries.iter_mut().find(|entry| entry.name == code.name()) {
             Some(entry) => entry.meanings.push(meaning),
@@ -55,20 +50,20 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub fn of(state: &State) -> Self {
+    pub fn of(product: &Product, state: &State) -> Self {
         Self {
             site: state.site.name.clone(),
             mark: MARK,
             has_docs: state.config.site.docs == Switch::On,
             has_pages: state.config.site.pages == Switch::On,
-            entries: entries(),
+            entries: entries(product),
         }
     }
 }
 
 /// Returns the list as Markdown, as it is committed.
 #[must_use]
-pub fn markdown() -> String {
+pub fn markdown(product: &Product) -> String {
     let mut text = format!(
         "\
 # Error codes
@@ -81,11 +76,11 @@ An error is `application/problem+json` (RFC 9457). Its `code` says what went wro
 | --- | --- | --- |
 "
     );
-    for entry in entries() {
+    for entry in entries(product) {
         for Meaning { status, message, explanation } in entry.meanings {
             let name = entry.name;
             let _ = writeln!(text, "| `{name}` | {} | {message} {explanation} |", status.as_u16());
         }
     }
-    text
+    in_text(&text).into_owned()
 }

@@ -5,11 +5,8 @@ use std::fmt::Write;
 use actix_web::http::Method;
 
 use crate::{
-    gate::Access,
-    limits::Limit,
-    openapi, pages,
-    routes::{self, Operation},
-    scope::Scope,
+    gate::Access, limits::Limit, name::in_text, openapi, operations::Operation, pages,
+    product::Product, routes, scope::Scope,
 };
 
 /// An operation with its method and path.
@@ -21,9 +18,9 @@ struct Route {
     operation: Operation,
 }
 
-/// Every operation, in the order of the table of routes.
-fn routes() -> Vec<Route> {
-    let mut paths = routes::documented().paths.paths;
+/// Every operation of a product, in the order of its tables of routes.
+fn routes(product: &Product) -> Vec<Route> {
+    let mut paths = product.documented().paths.paths;
     let mut places = Vec::new();
     for (path, item) in &mut paths {
         for (method, documented) in routes::methods(item) {
@@ -36,7 +33,7 @@ fn routes() -> Vec<Route> {
         let scope = Scope::of_method(openapi::is_safe(method));
         Some(Route { method: routes::actix_method(method), path: path.clone(), scope, operation })
     };
-    routes::operations().into_iter().filter_map(place).collect()
+    product.rows().into_iter().filter_map(place).collect()
 }
 
 const HEAD: &str = "\
@@ -84,9 +81,9 @@ const OTHERS: &str = "
 
 /// The table as Markdown, as it is committed.
 #[must_use]
-pub fn markdown() -> String {
+pub fn markdown(product: &Product) -> String {
     let mut text = HEAD.to_owned();
-    let routes = routes();
+    let routes = routes(product);
     for (title, belongs) in PARTS {
         let _ = write!(text, "\n## {title}\n{COLUMNS}");
         for route in routes.iter().filter(|route| belongs(route.operation.access)) {
@@ -103,7 +100,7 @@ pub fn markdown() -> String {
         ];
         let _ = writeln!(text, "| `{path}` | {cookie} | {token} | {admin} | {scope} |");
     }
-    text + OTHERS
+    in_text(&(text + OTHERS)).into_owned()
 }
 
 fn row(route: &Route) -> String {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashSet};
 
 use actix_web::http::StatusCode;
 use serde::{Serialize, Serializer};
-use strum::{IntoStaticStr, VariantArray};
+use strum::IntoStaticStr;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, extensions::Extensions, schema::Type},
@@ -16,40 +16,57 @@ use super::{Error, FieldError};
 /// The path of the list of error codes.
 pub const CODES: &str = "/docs/errors";
 
-/// DeclaresAccess the codes, one entry each: `Variant: STATUS, name, message, explanation;`.
+/// Declares the codes, one entry each: `Variant: STATUS, name, message, explanation;`.
 macro_rules! codes {
     ($($variant:ident: $status:ident, $name:literal, $message:literal, $explanation:literal;)+) => {
         /// The stable code of an error, for programs. Names in capitals are those of the Better Auth protocol, which
         /// its clients compare; names in lower case are this API's own.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
         #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
         pub enum Code {
             $(#[doc = $message] $variant,)+
+            /// A code of a product's own.
+            Custom(&'static CustomCode),
         }
 
         impl Code {
+            /// The codes of this library.
+            pub const VARIANTS: &'static [Self] = &[$(Self::$variant),+];
+
             /// Returns the HTTP status of the response.
             #[must_use]
             pub const fn status(self) -> StatusCode {
-                match self { $(Self::$variant => StatusCode::$status,)+ }
+                match self {
+                    $(Self::$variant => StatusCode::$status,)+
+                    Self::Custom(code) => code.status,
+                }
             }
 
             /// Returns the stable name.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
+                match self {
+                    $(Self::$variant => $name,)+
+                    Self::Custom(code) => code.name,
+                }
             }
 
             /// Returns a sentence for people.
             #[must_use]
             pub const fn message(self) -> &'static str {
-                match self { $(Self::$variant => $message,)+ }
+                match self {
+                    $(Self::$variant => $message,)+
+                    Self::Custom(code) => code.message,
+                }
             }
 
             /// Returns when the error occurs and what to do about it, for authors of clients.
             #[must_use]
             pub const fn explanation(self) -> &'static str {
-                match self { $(Self::$variant => $explanation,)+ }
+                match self {
+                    $(Self::$variant => $explanation,)+
+                    Self::Custom(code) => code.explanation,
+                }
             }
         }
     };
@@ -334,6 +351,31 @@ codes! {
         "The header `Retry-After` says after how many seconds to try again.";
 }
 
+/// An error code of a product's own.
+///
+/// ```
+/// use actix_web::http::StatusCode;
+/// use portcullis::error::{Code, CustomCode};
+///
+/// pub const OVER_BUDGET: Code = Code::Custom(&CustomCode {
+///     status: StatusCode::CONFLICT,
+///     name: "over_budget",
+///     message: "The budget is exhausted.",
+///     explanation: "Raise the budget with `PATCH /api/budgets/{id}`, or wait for the next month.",
+/// });
+/// ```
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CustomCode {
+    /// The HTTP status of the response.
+    pub status: StatusCode,
+    /// The stable name, for programs: lower case, and underscores.
+    pub name: &'static str,
+    /// A sentence for people.
+    pub message: &'static str,
+    /// When the error occurs and what to do about it, for authors of clients.
+    pub explanation: &'static str,
+}
+
 impl Code {
     /// The codes with which a new password can be rejected: by the rules, or because too many passwords are
     /// being hashed.
@@ -403,7 +445,10 @@ impl Code {
     /// generators treat `TOKEN_EXPIRED` and `token_expired` as the same.
     #[must_use]
     pub fn constant(self) -> &'static str {
-        self.into()
+        match self {
+            Self::Custom(code) => code.name,
+            _ => self.into(),
+        }
     }
 
     /// Returns the URL of the explanation: the `type` of a problem (RFC 9457, 3.1.1).
@@ -433,7 +478,13 @@ impl Serialize for Code {
 
 impl PartialSchema for Code {
     fn schema() -> RefOr<Schema> {
-        let mut codes = Self::VARIANTS.to_vec();
+        Self::schema_of(Self::VARIANTS.to_vec())
+    }
+}
+
+impl Code {
+    /// Returns the schema of these codes.
+    pub(crate) fn schema_of(mut codes: Vec<Self>) -> RefOr<Schema> {
         let mut seen = HashSet::new();
         codes.retain(|code| seen.insert(code.name()));
         let constants: Vec<_> = codes.iter().map(|code| code.constant()).collect();

@@ -55,11 +55,12 @@ pub(super) enum Cookie {
     Secret(SessionHash),
 }
 
-/// Returns the cookie's name. `__Host-` makes browsers reject a cookie that is not Secure, host-only and for
-/// the path `/` (RFC 6265bis, 4.1.3.2); over http, on localhost, such a cookie could not be set.
+/// Returns the cookie's name, with https or without: over http, on localhost, browsers set no cookie with the prefix
+/// `__Host-`.
 #[must_use]
 pub fn name(secure: bool) -> &'static str {
-    if secure { "__Host-portcullis" } else { "portcullis" }
+    let product = crate::name::get();
+    if secure { &product.secure_cookie } else { &product.slug }
 }
 
 /// Creates the middleware that signs, sets and parses the cookie.
@@ -112,8 +113,10 @@ pub async fn finish<B: MessageBody>(
         response.headers_mut().insert(CLEAR_SITE_DATA, CLEAR_STORAGE);
     }
     if response.request().extensions().contains::<UntilClosed>() {
-        let written =
-            response.response().cookies().find(|cookie| cookie.name().ends_with("portcullis"));
+        let written = response
+            .response()
+            .cookies()
+            .find(|cookie| [name(true), name(false)].contains(&cookie.name()));
         if let Some(mut cookie) = written.map(actix_web::cookie::Cookie::into_owned) {
             response.response_mut().del_cookie(cookie.name());
             cookie.set_max_age(None);

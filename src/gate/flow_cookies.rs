@@ -10,8 +10,8 @@ use crate::{
     store::provider_flows::LIFETIME,
 };
 
-/// The names with and without https, to which a part of the state is added; see [`super::cookie::name`].
-const NAMES: [&str; 2] = ["__Host-portcullis-flow-", "portcullis-flow-"];
+/// The kind of cookie, to which a part of the state is added.
+const KIND: &str = "flow-";
 
 /// How much of the state is in the name: enough to tell a few flows apart.
 const PART: usize = 12;
@@ -32,11 +32,9 @@ pub fn begin(site: &Site, request: &HttpRequest, secret: &FlowSecret) -> Vec<Coo
     let others: Vec<String> = request.cookies().map_or_else(
         |_| Vec::new(),
         |cookies| {
-            let names = cookies.iter().map(Cookie::name);
-            names
-                .filter(|name| name.starts_with(secret_cookies::name(site, NAMES)))
-                .map(ToOwned::to_owned)
-                .collect()
+            let (names, prefix) =
+                (cookies.iter().map(Cookie::name), secret_cookies::name(site, KIND));
+            names.filter(|name| name.starts_with(&prefix)).map(ToOwned::to_owned).collect()
         },
     );
     let mut cookies = Vec::new();
@@ -62,5 +60,5 @@ pub fn end(site: &Site, state: &FlowState) -> Cookie<'static> {
 fn name(site: &Site, state: &FlowState) -> String {
     let part =
         state.reveal().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    format!("{}{}", secret_cookies::name(site, NAMES), part.take(PART).collect::<String>())
+    format!("{}{}", secret_cookies::name(site, KIND), part.take(PART).collect::<String>())
 }

@@ -18,10 +18,9 @@ use crate::{
     time::Span,
 };
 
-/// The names with and without https; see [`super::cookie::name`].
-const CHALLENGE: [&str; 2] = ["__Host-portcullis-challenge", "portcullis-challenge"];
-const DEVICE: [&str; 2] = ["__Host-portcullis-device", "portcullis-device"];
-const CEREMONY: [&str; 2] = ["__Host-portcullis-passkey", "portcullis-passkey"];
+const CHALLENGE: &str = "challenge";
+const DEVICE: &str = "device";
+const CEREMONY: &str = "passkey";
 
 /// Returns the secret of the sign-in that waits for the second factor in this browser.
 #[must_use]
@@ -80,10 +79,10 @@ pub fn without_ceremony(site: &Site) -> Cookie<'static> {
     build(site, CEREMONY, "", None)
 }
 
-fn presented(site: &Site, request: &HttpRequest, names: [&str; 2]) -> Option<String> {
-    Some(request.cookie(name(site, names))?.value().to_owned())
+fn presented(site: &Site, request: &HttpRequest, kind: &str) -> Option<String> {
+    Some(request.cookie(&name(site, kind))?.value().to_owned())
 }
 
-fn build(site: &Site, names: [&str; 2], value: &str, lifetime: Option<Span>) -> Cookie<'static> {
-    secret_cookies::build(site, name(site, names).to_owned(), value, lifetime)
+fn build(site: &Site, kind: &str, value: &str, lifetime: Option<Span>) -> Cookie<'static> {
+    secret_cookies::build(site, name(site, kind), value, lifetime)
 }

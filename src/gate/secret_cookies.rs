@@ -8,9 +8,9 @@ use crate::{
     time::{Span, Timestamp},
 };
 
-/// Returns the name with https, or the one without; see [`super::cookie::name`].
-pub(super) fn name<'a>(site: &Site, [secure, plain]: [&'a str; 2]) -> &'a str {
-    if site.is_secure() { secure } else { plain }
+/// Returns the name of a cookie of this kind: the session cookie's, and the kind.
+pub(super) fn name(site: &Site, kind: &str) -> String {
+    format!("{}-{kind}", super::cookie::name(site.is_secure()))
 }
 
 /// Creates a cookie; without a lifetime, one that removes it.

@@ -7,7 +7,8 @@ pub enum Failure {
     Permanent(String),
     /// It may succeed later: retry.
     Transient(String),
-    /// This version does not know this kind of job: a newer Portcullis does.
+    /// This version does not know this kind of job: a newer one does.
+    #[doc(hidden)]
     Unknown,
 }
 

@@ -20,6 +20,7 @@ use crate::{
         Session,
         next::{own_path, trusted_callback},
     },
+    name,
     state::State,
     store::users,
 };
@@ -322,6 +323,7 @@ pub(super) async fn magic_link(
 struct Setup {
     frame: Frame,
     open: bool,
+    program: &'static str,
 }
 
 pub(super) async fn setup(
@@ -329,7 +331,8 @@ pub(super) async fn setup(
     state: Data<State>,
 ) -> Result<HttpResponse, Error> {
     let open = !users::any_active_admin(&state.store).await?;
-    html(&Setup { frame: Frame::of(&state, session.as_ref(), "login"), open })
+    let program = &name::get().slug;
+    html(&Setup { frame: Frame::of(&state, session.as_ref(), "login"), open, program })
 }
 
 #[derive(Template)]

@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 /// Runs a body that must not begin an epoch, and must index the users whose name or email it writes.
-pub(super) fn begins_no_epoch_and_indexes_users<T>(
+pub fn begins_no_epoch_and_indexes_users<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<T> {
@@ -19,7 +19,7 @@ pub(super) fn begins_no_epoch_and_indexes_users<T>(
 
 /// Runs a body that must not begin an epoch: it would be answered before other instances have invalidated their
 /// caches.
-pub(super) fn begins_no_epoch<T>(
+pub fn begins_no_epoch<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<T> {
@@ -28,7 +28,7 @@ pub(super) fn begins_no_epoch<T>(
 }
 
 /// Runs a body that must not leave more users without their words in the search index than before.
-pub(super) fn indexes_users<T>(
+pub fn indexes_users<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<T> {
@@ -58,7 +58,7 @@ fn checked<T>(
 }
 
 /// Runs a body without a check.
-pub(super) fn anything<T>(
+pub fn anything<T>(
     connection: &mut Connection,
     body: impl FnOnce(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<T> {
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
     use crate::store::{
-        Location, Options, Store, engine::sqlite::InPlace, query, sign_in::SignInPolicy,
+        Location, Options, Store, TABLES, engine::sqlite::InPlace, query, sign_in::SignInPolicy,
         transaction,
     };
 
@@ -103,6 +103,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("test.db"));
         let options = Options {
+            tables: vec![TABLES],
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(30),
             pool_size: 1,

@@ -142,30 +142,31 @@ pub(super) fn broken(
 
 /// Returns the constraint with this name, in either database.
 pub(super) fn find(
-    tables: &'static [&'static [Constraint]],
+    tables: impl IntoIterator<Item = &'static [Constraint]>,
     name: &str,
 ) -> Option<&'static Constraint> {
-    tables
-        .iter()
-        .copied()
-        .flatten()
-        .find(|declared| [declared.name, declared.sqlite].contains(&name))
+    tables.into_iter().flatten().find(|declared| [declared.name, declared.sqlite].contains(&name))
 }
 
 /// Whether a foreign key was broken that SQLite does not name.
-pub(super) fn is_unnamed_foreign_key(error: &QueryError) -> bool {
+#[doc(hidden)]
+#[must_use]
+pub fn is_unnamed_foreign_key(error: &QueryError) -> bool {
     // Diesel has no kind for a row that may not be deleted.
     matches!(error, QueryError::DatabaseError(_, info)
         if info.constraint_name().is_none() && info.message() == "FOREIGN KEY constraint failed")
 }
 
 /// Returns the error of the foreign key with this name.
-pub(super) fn foreign_key_error(name: &'static str) -> QueryError {
+#[doc(hidden)]
+#[must_use]
+pub fn foreign_key_error(name: &'static str) -> QueryError {
     QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(Named(name)))
 }
 
 /// Within a transaction: returns the result of a statement. If a foreign key was broken that the database does not
 /// name (SQLite) and the condition holds, which is evaluated only then, the error gets this name.
+#[macro_export]
 macro_rules! foreign_key {
     ($result:expr, $name:literal, if $condition:expr) => {
         match $result {
@@ -182,7 +183,19 @@ macro_rules! foreign_key {
     };
 }
 
-pub(super) use foreign_key;
+/// Within a transaction: returns the result of a statement that writes a row of the user who makes the request. If that
+/// user has been deleted in the meantime, the error is that of the foreign key with this name, which the table declares
+/// with [`Constraint::own_user`].
+#[macro_export]
+macro_rules! own_user_key {
+    ($conn:ident, $result:expr, $name:literal, $user_id:expr) => {
+        $crate::foreign_key!($result, $name, if {
+            use $crate::store::{schema::users, users::present};
+            let owner = users::table.filter(present()).find($user_id);
+            owner.count().get_result::<i64>($conn).await? == 0
+        })
+    };
+}
 
 struct Named(&'static str);
 
@@ -224,12 +237,12 @@ mod tests {
     use super::*;
 
     /// The declarations of a product's table.
-    const TASKS: &[&[Constraint]] = &[&[
+    const TASKS: &[Constraint] = &[
         Constraint::unique("tasks_title_key", "tasks.list_id, tasks.title", "title", "taken"),
         Constraint::unique_index("tasks_by_any_case", "title", "taken in another case"),
         Constraint::check("tasks_hours_check", "hours", "must not be negative"),
         Constraint::not_null("tasks.title", "title", "is missing"),
-    ]];
+    ];
 
     #[test]
     fn sqlite_constraint_violation_finds_its_declaration_for_each_kind() {
@@ -257,11 +270,11 @@ mod tests {
             else {
                 panic!("{values}")
             };
-            let found = find(TASKS, &broken(kind, info.as_ref()).unwrap());
+            let found = find([TASKS], &broken(kind, info.as_ref()).unwrap());
             assert_eq!(found.unwrap().message, message, "{values}");
         }
         let unique = "UNIQUE constraint failed: tasks.list_id, tasks.title".to_owned();
         let name = broken(DatabaseErrorKind::UniqueViolation, &unique).unwrap();
-        assert_eq!(find(TASKS, &name).unwrap().message, "taken");
+        assert_eq!(find([TASKS], &name).unwrap().message, "taken");
     }
 }

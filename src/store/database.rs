@@ -13,24 +13,26 @@ pub enum Database {
 /// Runs a query, or several that need no common snapshot, and returns a [`Result`].
 ///
 /// The body must be repeatable: on PostgreSQL it runs again if its connection turns out to be dead.
+#[macro_export]
 macro_rules! query {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, read, anything, |$connection| $body)
+        $crate::run!($store, read, anything, |$connection| $body)
     };
 }
 
 /// Does the same as `query!`, for a list, a search or a count: on separate threads and connections, so that none of
 /// these, however slow, is ever ahead of a short read.
+#[macro_export]
 macro_rules! list_query {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, read_list, anything, |$connection| $body)
+        $crate::run!($store, read_list, anything, |$connection| $body)
     };
 }
 
 /// Reads the epoch, on a connection that is used for nothing else. The body must be repeatable, as in `query!`.
 macro_rules! read_epoch {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, read_epoch, anything, |$connection| $body)
+        $crate::run!($store, read_epoch, anything, |$connection| $body)
     };
 }
 
@@ -38,13 +40,14 @@ macro_rules! read_epoch {
 /// can use a cached credential from before it: `docs/explanation/credential-cache.md`. It also waits if there was nothing left to do,
 /// since the request that did it may not have waited yet. In builds with debug assertions, `transaction!` rejects such
 /// a body.
+#[macro_export]
 macro_rules! invalidating_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::invalidating_transaction!($store, if true, |$connection| $body)
+        $crate::invalidating_transaction!($store, if true, |$connection| $body)
     };
     ($store:expr, if $takes:expr, |$connection:ident| $body:expr) => {{
         let takes = $takes;
-        let done = $crate::store::run!($store, write, indexes_users, |$connection| $body);
+        let done = $crate::run!($store, write, indexes_users, |$connection| $body);
         if takes { $store.wait_for_invalidation(done).await } else { done }
     }};
 }
@@ -52,7 +55,7 @@ macro_rules! invalidating_transaction {
 /// Does the same as `transaction!`, for work that no request waits for: it may take longer than a request.
 macro_rules! maintenance_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, maintain, begins_no_epoch, |$connection| $body)
+        $crate::run!($store, maintain, begins_no_epoch, |$connection| $body)
     };
 }
 
@@ -60,20 +63,22 @@ macro_rules! maintenance_transaction {
 /// nothing waits for its invalidation.
 macro_rules! cleanup_transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, maintain, anything, |$connection| $body)
+        $crate::run!($store, maintain, anything, |$connection| $body)
     };
 }
 
 /// Runs a body in one transaction.
+#[macro_export]
 macro_rules! transaction {
     ($store:expr, |$connection:ident| $body:expr) => {
-        $crate::store::run!($store, write, begins_no_epoch_and_indexes_users, |$connection| $body)
+        $crate::run!($store, write, begins_no_epoch_and_indexes_users, |$connection| $body)
     };
 }
 
 /// Expands a body for each database, as one statement of Diesel does not compile for both: on PostgreSQL
 /// `postgres.write(async |conn| body)`, on SQLite `sqlite.write(|conn| in_place(async { body }))`, where the body runs
 /// on another thread and never waits. Then gives an error the operation's name and the meaning that its table declares.
+#[macro_export]
 macro_rules! run {
     ($store:expr, $how:ident, $check:ident, |$connection:ident| $body:expr) => {{
         let result = match $store.database() {
@@ -94,13 +99,14 @@ macro_rules! run {
                     .await
             }
         };
+        // The name of the enclosing function.
         result.map_err(|error| {
-            $crate::store::tables::explain(error).in_operation($crate::store::operation!())
+            $store.explain(error).in_operation({
+                fn here() {}
+                std::any::type_name_of_val(&here)
+            })
         })
     }};
 }
 
-pub(super) use {
-    cleanup_transaction, invalidating_transaction, list_query, maintenance_transaction, query,
-    read_epoch, run, transaction,
-};
+pub(super) use {cleanup_transaction, maintenance_transaction, read_epoch};

@@ -6,7 +6,10 @@ use std::fmt;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
-use super::constraints::{self, Constraint};
+use super::{
+    Tables,
+    constraints::{self, Constraint},
+};
 use transient::is_transient;
 
 /// Why a query has no result. Any function that runs a query can return [`Unavailable`](Self::Unavailable) and, for a
@@ -53,7 +56,9 @@ impl Error {
     }
 
     /// Adds the name of the function that ran the statement.
-    pub(super) fn in_operation(self, name: &str) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn in_operation(self, name: &str) -> Self {
         match self {
             Self::Bug { reason, constraint, .. } => {
                 Self::Bug { operation: shortened(name), reason, constraint }
@@ -63,10 +68,11 @@ impl Error {
     }
 
     /// Gives a broken constraint the meaning that one of these tables declares; if none does, it stays a bug.
-    pub(super) fn explained_by(self, tables: &'static [&'static [Constraint]]) -> Self {
+    pub(super) fn explained_by(self, tables: &[Tables]) -> Self {
         match &self {
             Self::Bug { constraint: Some(name), .. } => {
-                constraints::find(tables, name).map_or(self, Self::Violated)
+                let declared = tables.iter().flat_map(|tables| tables.constraints.iter().copied());
+                constraints::find(declared, name).map_or(self, Self::Violated)
             }
             _ => self,
         }
@@ -123,16 +129,6 @@ impl From<QueryError> for Error {
         }
     }
 }
-
-/// The name of the enclosing function.
-macro_rules! operation {
-    () => {{
-        fn here() {}
-        std::any::type_name_of_val(&here)
-    }};
-}
-
-pub(super) use operation;
 
 #[cfg(test)]
 mod tests {
@@ -192,10 +188,8 @@ mod tests {
 
     #[test]
     fn bug_names_the_function_of_its_statement() {
-        let error = of(DatabaseErrorKind::Unknown, "no such column: x").in_operation(operation!());
-        assert_eq!(
-            error.to_string(),
-            "error::tests::bug_names_the_function_of_its_statement: no such column: x"
-        );
+        let error = of(DatabaseErrorKind::Unknown, "no such column: x")
+            .in_operation("portcullis::store::users::create::{{closure}}::here");
+        assert_eq!(error.to_string(), "users::create: no such column: x");
     }
 }

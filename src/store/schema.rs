@@ -321,24 +321,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Date, Integer, Nullable, Text};
-    use crate::time::Moment;
-
-    projects (id) {
-        id -> Text,
-        user_id -> Text,
-        name -> Text,
-        description -> Nullable<Text>,
-        created_at -> Moment,
-        updated_at -> Moment,
-        short_name -> Nullable<Text>,
-        status -> Text,
-        estimated_hours -> Nullable<Integer>,
-        due_date -> Nullable<Date>,
-    }
-}
-
-diesel::table! {
     use diesel::sql_types::{Nullable, Text};
     use crate::time::Moment;
 
@@ -438,9 +420,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::time::Moment;
+
+    schedules (name) {
+        name -> Text,
+        due_at -> Moment,
+    }
+}
+
+diesel::table! {
     schema_compatibility (migration) {
         migration -> Text,
         oldest_binary -> Text,
+        component -> Text,
     }
 }
 

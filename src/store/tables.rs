@@ -14,10 +14,10 @@ pub(in crate::store) mod locks;
 pub mod login_attempts;
 pub mod passkey_ceremonies;
 pub mod passkeys;
-pub mod projects;
 pub mod provider_flows;
 pub mod rate_limits;
 pub(in crate::store) mod revocation_cleanup;
+pub mod schedules;
 pub mod sessions;
 pub mod sign_up_links;
 pub mod signing_keys;
@@ -28,31 +28,7 @@ pub mod used_id_tokens;
 pub mod users;
 pub mod verifications;
 
-use crate::store::{Error, constraints::Constraint};
+use crate::store::constraints::Constraint;
 
 /// The constraints of each table that declares any.
-const CONSTRAINTS: &[&[Constraint]] = &[users::CONSTRAINTS, projects::CONSTRAINTS];
-
-/// Returns every declared constraint.
-pub fn declared_constraints() -> impl Iterator<Item = &'static Constraint> {
-    CONSTRAINTS.iter().copied().flatten()
-}
-
-/// Gives the error of a broken constraint the meaning that its table declares.
-pub(in crate::store) fn explain(error: Error) -> Error {
-    error.explained_by(CONSTRAINTS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn constraint_names_are_unique() {
-        let mut names: Vec<_> = declared_constraints().map(|declared| declared.name).collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count);
-    }
-}
+pub(in crate::store) const CONSTRAINTS: &[&[Constraint]] = &[users::CONSTRAINTS];

@@ -20,6 +20,8 @@
 mod contract;
 mod credential_cache;
 mod operations;
+#[path = "../../src/projects/mod.rs"]
+mod projects;
 mod resilience;
 mod routes;
 mod security;

@@ -8,6 +8,7 @@ mod pipeline;
 mod retries;
 mod revocation;
 mod scans;
+mod schedules;
 
 use std::path::Path;
 
@@ -42,7 +43,7 @@ async fn isolated_store(backend: Backend, settings: &[&str]) -> (Store, tempfile
 
 /// Opens a store on this migrated database.
 async fn open(url: &str, folder: &Path, settings: &[&str]) -> Store {
-    let options = config(url, folder, settings).store_options(true);
+    let options = config(url, folder, settings).store_options(true, product().tables());
     Store::open(&Location::parse(url, None).unwrap(), options).await.unwrap()
 }
 
@@ -78,10 +79,13 @@ async fn concurrent_migrations_of_an_empty_database_apply_once(backend: Backend)
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
     let location = Location::parse(&url, None).unwrap();
-    let (one, other) = tokio::join!(Store::migrate(&location), Store::migrate(&location));
+    let (one, other) = {
+        let tables = product().tables();
+        tokio::join!(Store::migrate(&location, &tables), Store::migrate(&location, &tables))
+    };
     let applied = one.unwrap().len() + other.unwrap().len();
     assert!(applied >= 7, "{applied}");
-    assert_eq!(Store::migrate(&location).await.unwrap().len(), 0);
+    assert_eq!(Store::migrate(&location, &product().tables()).await.unwrap().len(), 0);
 }
 
 #[apply(on_both_databases)]
@@ -89,24 +93,18 @@ async fn migrations_can_be_reverted_and_applied_again(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
     let location = Location::parse(&url, None).unwrap();
-    let up = Store::migrate(&location).await.unwrap();
+    let up = Store::migrate(&location, &product().tables()).await.unwrap();
     let side = match backend {
         Backend::Sqlite => "sqlite",
         Backend::Postgres => "postgres",
     };
     let server = Server::on(&url, tempfile::TempDir::new().unwrap(), &[]).await;
-    let mut folders: Vec<_> =
-        std::fs::read_dir(format!("{}/migrations/{side}", env!("CARGO_MANIFEST_DIR")))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-    folders.sort();
-    for folder in folders.iter().rev() {
+    for folder in migration_folders(side).iter().rev() {
         execute(&server, &std::fs::read_to_string(folder.join("down.sql")).unwrap()).await;
     }
     execute(&server, "DELETE FROM __diesel_schema_migrations").await;
     drop(server);
-    assert_eq!(Store::migrate(&location).await.unwrap(), up);
+    assert_eq!(Store::migrate(&location, &product().tables()).await.unwrap(), up);
 }
 
 #[apply(on_both_databases)]
@@ -114,8 +112,8 @@ async fn binary_too_old_for_the_schema_fails_and_names_the_required_version(back
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.database(folder.path()).await;
     let location = Location::parse(&url, None).unwrap();
-    let options = config(&url, folder.path(), &[]).store_options(true);
-    Store::open(&location, options).await.unwrap();
+    let options = config(&url, folder.path(), &[]).store_options(true, product().tables());
+    Store::open(&location, options.clone()).await.unwrap();
     let record = |migration: &str, oldest: &str| {
         format!(
             "INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('{migration}', '{oldest}')"
@@ -125,12 +123,14 @@ async fn binary_too_old_for_the_schema_fails_and_names_the_required_version(back
     // One more migration than this binary knows, with which it is compatible: a rolling upgrade.
     let server = Server::on(&url, tempfile::TempDir::new().unwrap(), &[]).await;
     execute(&server, &record("2099-01-01-000001_more", "0.1.0")).await;
-    Store::open(&location, options).await.unwrap();
+    Store::open(&location, options.clone()).await.unwrap();
     // And one with which it is not.
     execute(&server, &record("2099-01-01-000002_much_more", "99.0.0")).await;
-    let Err(refusal) = Store::open(&location, options).await else { panic!("the store opened") };
+    let Err(refusal) = Store::open(&location, options.clone()).await else {
+        panic!("the store opened")
+    };
     let text = refusal.to_string();
-    assert!(text.contains("needs Portcullis 99.0.0 or newer"), "{text}");
+    assert!(text.contains("needs version 99.0.0 or newer of portcullis"), "{text}");
 }
 
 /// With SQL, since the code writes lower case.
@@ -212,9 +212,9 @@ async fn postgresql_tls_certificate_is_verified() {
     if authority.as_os_str().is_empty() {
         return; // an external server has a certificate of its own
     }
-    let options = config(&url, folder.path(), &[]).store_options(true);
+    let options = config(&url, folder.path(), &[]).store_options(true, product().tables());
     let trusting = Location::parse(&url, Some(authority)).unwrap();
-    let store = Store::open(&trusting, options).await.unwrap();
+    let store = Store::open(&trusting, options.clone()).await.unwrap();
     let Database::Postgres(postgres) = store.database() else { unreachable!() };
     let encrypted = postgres
         .read(async |connection| {

@@ -69,8 +69,8 @@ pub use rstest::rstest;
 pub use rstest_reuse::{self, apply, template};
 pub use serde_json::{Value, json};
 pub use server::{
-    Backend, PASSWORD, Server, TestUser, UNLIMITED, certificate_authority, config, new_password,
-    path_to_postgresql,
+    Backend, PASSWORD, Server, TestUser, UNLIMITED, certificate_authority, config,
+    migration_folders, new_password, path_to_postgresql, product,
 };
 pub use server_process::{ServerProcess, fails, portcullis, run, succeeds, with_clean_environment};
 pub use smtp::{MailServer, Security, SmtpBehavior};

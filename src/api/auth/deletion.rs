@@ -56,8 +56,8 @@ const MAILED: AccountDeletion =
 
 /// Delete your account
 ///
-/// With your password, the account and everything in it is deleted at once: sessions, tokens, projects, pending
-/// emails. Without it, a link that deletes the account is sent, if your password was entered within a day.
+/// With your password, the account and everything in it is deleted at once: sessions, tokens, pending
+/// emails, and all else that belongs to you. Without it, a link that deletes the account is sent, if your password was entered within a day.
 #[utoipa::path(
     post, path = "/api/auth/delete-user", tag = tag::AUTH, request_body = DeleteAccount,
     responses((status = 200, description = "The account was deleted, or a link was sent: `message` says which", body = AccountDeletion)),

@@ -42,7 +42,9 @@ impl<C> Window<C> {
     }
 
     /// One row more than a page, to know whether there is another page.
-    pub(in crate::store) fn fetch(&self) -> i64 {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fetch(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 
@@ -93,7 +95,7 @@ impl Window {
     }
 
     /// Cuts the rows to a page, of a list in the order of these ids.
-    pub(in crate::store) fn page<T>(&self, rows: Vec<T>, id: impl Fn(&T) -> &str) -> Page<T> {
+    pub fn page<T>(&self, rows: Vec<T>, id: impl Fn(&T) -> &str) -> Page<T> {
         self.cut(rows, |row| Cursor::of(id(row)))
     }
 }
@@ -126,10 +128,11 @@ impl<T, C> Page<T, C> {
 
 /// Loads the rows of a window from a boxed query, in the order of an id column. A macro, because it must be expanded
 /// for each backend.
+#[macro_export]
 macro_rules! load_window {
     ($conn:ident, $query:expr, $id:expr, $window:expr) => {{
-        use $crate::store::engine::page::Start;
-        let window: &$crate::store::engine::page::Window = $window;
+        use $crate::store::page::Start;
+        let window: &$crate::store::page::Window = $window;
         let query = match &window.start {
             Start::First => $query.order($id.desc()),
             Start::After(id) => $query.filter($id.lt(id.id())).order($id.desc()),
@@ -139,7 +142,7 @@ macro_rules! load_window {
     }};
 }
 
-pub(in crate::store) use load_window;
+pub(in crate::store) use crate::load_window;
 
 /// The id of a page's first or last row, in a form that any URL can hold: a UUID as it is, and any other id in base64
 /// after a tilde.

@@ -4,7 +4,7 @@ use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use semver::Version;
 
-use crate::store::{Database, Error, Store, query, schema::schema_compatibility};
+use crate::store::{Database, Error, Store, TABLES, query, schema::schema_compatibility};
 
 /// Fails if a migration that this binary does not know has declared it too old.
 ///
@@ -13,25 +13,46 @@ pub(in crate::store) async fn check(store: &Store) -> Result<(), Error> {
     if let Database::Postgres(postgres) = store.database() {
         refuse_older(postgres.read(older_instances).await?)?;
     }
-    let rows: Vec<(String, String)> = query!(store, |conn| schema_compatibility::table
+    let rows: Vec<(String, String, String)> = query!(store, |conn| schema_compatibility::table
         .order(schema_compatibility::migration)
-        .select((schema_compatibility::migration, schema_compatibility::oldest_binary))
+        .select((
+            schema_compatibility::migration,
+            schema_compatibility::component,
+            schema_compatibility::oldest_binary
+        ))
         .load(conn)
         .await)
     .map_err(|error| match error {
         Error::Bug { reason, .. } if reason.contains("schema_compatibility") => {
             Error::Incompatible(format!(
-                "{reason}. Has this database been migrated? `portcullis migrate` does it"
+                "{reason}. Has this database been migrated? `{} migrate` does it",
+                crate::name::get().slug
             ))
         }
         other => other,
     })?;
-    for (migration, oldest) in rows {
-        if !allows(&oldest, env!("CARGO_PKG_VERSION")) {
+    for tables in store.tables.iter().filter(|tables| tables.component != TABLES.component) {
+        for (_, name) in tables.names().map_err(Error::Incompatible)? {
+            if !rows.iter().any(|(migration, of, _)| *migration == name && of == tables.component) {
+                return Err(Error::Incompatible(format!(
+                    "migration {name} was not applied, or does not record its oldest version as one of the component {}: \
+                     see `{} migrate`, and INSERT INTO schema_compatibility in its up.sql",
+                    tables.component,
+                    crate::name::get().slug
+                )));
+            }
+        }
+    }
+    for (migration, component, oldest) in rows {
+        // The requirements of a component that was removed do not apply.
+        let Some(present) = store.tables.iter().find(|tables| tables.component == component) else {
+            continue;
+        };
+        if !allows(&oldest, present.version) {
             return Err(Error::Incompatible(format!(
-                "migration {migration} of this database needs Portcullis {oldest} or newer, \
+                "migration {migration} of this database needs version {oldest} or newer of {component}, \
                  and this is {}",
-                env!("CARGO_PKG_VERSION"),
+                present.version,
             )));
         }
     }

@@ -207,7 +207,8 @@ impl Event {
     }
 }
 
-/// Within a transaction: records an event. The only insertion into the log.
+/// Within a transaction: records an event, and adds the jobs that subscribe to it. The only insertion into
+/// the log.
 ///
 /// A macro, because the statement must be expanded for each backend.
 macro_rules! record_tx {
@@ -217,6 +218,12 @@ macro_rules! record_tx {
             .values(event)
             .execute($conn)
             .await?;
+        for job in $crate::store::user_events::jobs(event) {
+            diesel::insert_into($crate::store::schema::jobs::table)
+                .values(&job)
+                .execute($conn)
+                .await?;
+        }
     }};
 }
 

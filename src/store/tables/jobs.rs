@@ -118,6 +118,15 @@ impl NewJob {
     }
 }
 
+/// Within a transaction: adds a job to do once the transaction is committed. Returns early with an error.
+#[macro_export]
+macro_rules! add_job {
+    ($conn:ident, $job:expr) => {{
+        let job: $crate::store::jobs::NewJob = $job;
+        diesel::insert_into($crate::store::schema::jobs::table).values(&job).execute($conn).await?;
+    }};
+}
+
 /// Adds a job that no other change belongs to.
 ///
 /// # Errors
@@ -130,7 +139,7 @@ pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
 }
 
 /// Claims the job of these kinds that has been due for longest, if there is one: until the claim times out, no other
-/// worker gets it. Jobs of other kinds belong to a newer Portcullis, and wait for it.
+/// worker gets it. Jobs of other kinds wait for a version that knows them.
 ///
 /// If two workers see the same job, one claims it, and the other receives [`Claim::Contended`].
 ///
@@ -138,7 +147,7 @@ pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
 /// As every query: see [`Error`].
 pub async fn claim(
     store: &Store,
-    kinds: &'static [&'static str],
+    kinds: Vec<&'static str>,
     claim_timeout: Span,
     now: Timestamp,
 ) -> Result<Claim, Error> {

@@ -4,7 +4,7 @@ mod list;
 mod role;
 pub mod search;
 
-use diesel::prelude::*;
+use diesel::{dsl::IsNull, prelude::*};
 use diesel_async::RunQueryDsl;
 
 use crate::{
@@ -31,11 +31,15 @@ pub(in crate::store) const CONSTRAINTS: &[Constraint] = &[
 
 const EMAIL_TAKEN: &str = "This email is already in use.";
 
+/// The type of [`present()`], which Diesel's `auto_type` looks up under the name of the function.
+#[expect(non_camel_case_types, reason = "it is the name of a function")]
+pub type present = IsNull<users::deleted_at>;
+
 /// Matches users who have not deleted their account. The others must not appear anywhere, and their rows are kept only
 /// until everything that belongs to them has been deleted: every query of users uses this condition, and a test goes
 /// through all of them.
-#[diesel::dsl::auto_type]
-pub(in crate::store) fn present() -> _ {
+#[must_use]
+pub fn present() -> present {
     users::deleted_at.is_null()
 }
 

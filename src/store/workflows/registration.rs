@@ -72,6 +72,9 @@ pub async fn register(
             // The same number of round trips as the other branch; these statements match no row.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
             diesel::delete(activity::table.find(&event.id)).execute(conn).await?;
+            for job in crate::store::user_events::jobs(&event) {
+                diesel::delete(jobs::table.find(job.id())).execute(conn).await?;
+            }
         }
         if let Some((welcome, sign_up_attempt)) = &mails {
             let mail = if added { welcome } else { sign_up_attempt };

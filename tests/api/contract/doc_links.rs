@@ -6,8 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::CommandFactory;
-use portcullis::cli::Cli;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -115,7 +113,7 @@ struct Known {
 
 impl Known {
     fn of(justfile: &str, ci: &str) -> Self {
-        let mut portcullis = Cli::command();
+        let mut portcullis = crate::support::product().command();
         portcullis.build();
         let recipes =
             justfile.lines().filter(|line| line.contains(':') && !line.starts_with([' ', '#']));

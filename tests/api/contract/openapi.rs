@@ -8,7 +8,6 @@ use std::{
 
 use portcullis::error::Code;
 use reqwest::Method;
-use strum::VariantArray;
 
 use crate::{security::access::operations, support::*};
 
@@ -27,7 +26,8 @@ fn committed() -> Value {
 
 #[test]
 fn committed_openapi_document_matches_the_routes() {
-    let text = portcullis::openapi::text(portcullis::gate::cookie::name(false)).unwrap();
+    let text =
+        portcullis::openapi::text(&product(), portcullis::gate::cookie::name(false)).unwrap();
     assert!(
         text == document_file(),
         "openapi/openapi.json has drifted: regenerate it with `just openapi`"
@@ -320,7 +320,7 @@ async fn error_type_url_leads_to_an_explanation_of_every_code() {
 
 #[test]
 fn committed_error_code_reference_matches_the_source() {
-    let text = portcullis::docs::error_codes();
+    let text = portcullis::docs::error_codes(&product());
     assert!(
         text == file("docs/reference/errors.md"),
         "docs/reference/errors.md has drifted: regenerate it with `just reference`"
@@ -342,7 +342,7 @@ fn routes_in(table: &str, section: &str) -> BTreeSet<String> {
 fn committed_route_table_lists_operations_by_accepted_credentials() {
     let table = file("docs/reference/routes.md");
     assert!(
-        table == portcullis::docs::route_table(),
+        table == portcullis::docs::route_table(&product()),
         "docs/reference/routes.md has drifted: regenerate it with `just reference`"
     );
     let document = committed();

@@ -6,8 +6,7 @@ use std::{
     process::Command,
 };
 
-use clap::CommandFactory;
-use portcullis::{cli::Cli, secrets::SigningKey};
+use portcullis::secrets::SigningKey;
 
 use crate::support::*;
 
@@ -64,7 +63,7 @@ fn default_of(argument: &clap::Arg) -> Option<String> {
 
 #[test]
 fn every_setting_is_in_the_settings_reference() {
-    let command = Cli::command();
+    let command = product().command();
     let mut text = String::new();
     for (heading, arguments) in settings(&command) {
         text.push_str(&format!("\n## {heading}\n\n"));
@@ -95,7 +94,7 @@ fn commented(text: &str) -> String {
 
 #[test]
 fn every_setting_is_in_the_env_example() {
-    let command = Cli::command();
+    let command = product().command();
     let head = "Every setting with its default, to copy to `.env`: `docker compose` reads that file, and \
         a shell does with `set -a; . ./.env; set +a`. Remove the # of a line to set it. Keep secrets out of \
         a file that is committed. `just reference` writes this file.";
@@ -158,7 +157,7 @@ fn described(name: &str, command: &clap::Command, text: &mut String) {
 
 #[test]
 fn every_command_is_in_the_commands_reference() {
-    let mut command = Cli::command();
+    let mut command = product().command();
     command.build();
     let mut text = String::new();
     for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
@@ -189,7 +188,7 @@ fn emails<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
 /// follow all three on one server.
 #[test]
 fn documentation_tours_create_users_with_distinct_emails() {
-    let document = portcullis::openapi::text("portcullis").unwrap();
+    let document = portcullis::openapi::text(&product(), "portcullis").unwrap();
     let document: Value = serde_json::from_str(&document).unwrap();
     let schemas =
         ["SignUp", "SetUp", "CreateUser"].map(|name| &document["components"]["schemas"][name]);

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::store::{Location, Store, constraints::Constraint, declared_constraints};
+use portcullis::store::{Location, Store, constraints::Constraint};
 
 use crate::support::*;
 
 /// Table, column, type, nullability.
 pub type Column = (String, String, String, bool);
 
-/// Returns the columns that `schema.rs` declares: the file is regular enough to be read line by line.
+/// Returns the columns that each `schema.rs` declares: the file is regular enough to be read line by line.
 pub fn declared() -> BTreeSet<Column> {
     let mut table = String::new();
     let mut columns = BTreeSet::new();
-    for line in include_str!("../../../src/store/schema.rs").lines().map(str::trim) {
+    let schemas = [
+        include_str!("../../../src/store/schema.rs"),
+        include_str!("../../../src/projects/schema.rs"),
+    ];
+    for line in schemas.iter().flat_map(|schema| schema.lines()).map(str::trim) {
         if let Some((name, _)) = line.strip_suffix(" {").and_then(|line| line.split_once(" (")) {
             table = name.to_owned();
         } else if let Some((column, kind)) =
@@ -52,7 +56,7 @@ fn same(declared: &str, found: &str) -> bool {
 async fn diesel_schema_matches_the_migrated_tables(backend: Backend) {
     let folder = tempfile::TempDir::new().unwrap();
     let url = backend.empty_database(folder.path()).await;
-    Store::migrate(&Location::parse(&url, None).unwrap()).await.unwrap();
+    Store::migrate(&Location::parse(&url, None).unwrap(), &product().tables()).await.unwrap();
     let found = match backend {
         Backend::Sqlite => sqlite_columns(&url),
         Backend::Postgres => postgres_columns(&url).await,
@@ -120,12 +124,11 @@ async fn postgres_columns(url: &str) -> BTreeSet<Column> {
 #[test]
 fn migration_records_its_oldest_compatible_binary_for_both_databases() {
     let versions = |side: &str| -> BTreeSet<String> {
-        let folder = format!("{}/migrations/{side}", env!("CARGO_MANIFEST_DIR"));
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-        entries
-            .map(|entry| {
-                let name = entry.file_name().into_string().unwrap();
-                let up = std::fs::read_to_string(entry.path().join("up.sql")).unwrap();
+        migration_folders(side)
+            .into_iter()
+            .map(|folder| {
+                let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+                let up = std::fs::read_to_string(folder.join("up.sql")).unwrap();
                 let record = format!("(migration, oldest_binary) VALUES ('{name}', '");
                 assert!(up.contains(&record), "{side}/{name}/up.sql records no oldest binary");
                 name
@@ -157,7 +160,8 @@ async fn declared_constraints_all_exist_in_the_migrated_database(backend: Backen
         }
         Backend::Postgres => found.iter().any(|name| name == declared.name),
     };
-    for declared in declared_constraints() {
-        assert!(is_there(declared), "{declared:?}");
+    let declared = product().tables().into_iter().flat_map(|tables| tables.constraints.concat());
+    for declared in declared {
+        assert!(is_there(&declared), "{declared:?}");
     }
 }

@@ -39,7 +39,7 @@ impl Shell {
     async fn new(backend: Backend) -> Self {
         let folder = TempDir::new().unwrap();
         let url = backend.empty_database(folder.path()).await;
-        Store::migrate(&Location::parse(&url, None).unwrap()).await.unwrap();
+        Store::migrate(&Location::parse(&url, None).unwrap(), &product().tables()).await.unwrap();
         let (mut sqlite, mut postgres) = (None, None);
         match backend {
             Backend::Sqlite => {

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use clap::CommandFactory;
 use portcullis::{
     cli::log,
     config::LogFormat,
@@ -207,7 +206,7 @@ fn defined(command: &clap::Command, path: &str) -> Vec<String> {
 
 /// Runs each command with this standard output, and returns its result.
 fn commands(home: &Path, output: fn() -> Stdio) -> Vec<(String, Output)> {
-    let defined = defined(&portcullis::cli::Cli::command(), "");
+    let defined = defined(&product().command(), "");
     let listed = |name: &String| COMMANDS.iter().any(|(listed, ..)| listed == name);
     assert!(defined.iter().all(listed), "COMMANDS lacks one of {defined:?}");
     let help = defined.iter().map(|name| (name.as_str(), &["--help"][..], ""));

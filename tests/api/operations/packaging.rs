@@ -12,11 +12,6 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-fn names(folder: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-}
-
 /// Cargo stores the output of the build script beside its folder.
 #[test]
 fn build_script_watches_every_embedded_folder() {
@@ -57,11 +52,12 @@ fn build_script_watches_every_embedded_folder() {
 async fn every_migration_is_embedded_and_applied(backend: Backend) {
     let server = backend.start().await;
     let folder = match backend {
-        Backend::Sqlite => "migrations/sqlite",
-        Backend::Postgres => "migrations/postgres",
+        Backend::Sqlite => "sqlite",
+        Backend::Postgres => "postgres",
     };
-    let versions: BTreeSet<_> = names(&root().join(folder))
+    let versions: BTreeSet<_> = migration_folders(folder)
         .iter()
+        .map(|folder| folder.file_name().unwrap().to_str().unwrap())
         .map(|name| name.split('_').next().unwrap().replace('-', ""))
         .collect();
     let applied = "SELECT version AS value FROM __diesel_schema_migrations";

@@ -4,8 +4,7 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use clap::CommandFactory;
-use portcullis::{cli::Cli, secrets::SigningKey};
+use portcullis::secrets::SigningKey;
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -26,7 +25,7 @@ const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 #[tokio::test]
 async fn empty_setting_counts_as_unset() {
-    let names = variables(&Cli::command());
+    let names = variables(&product().command());
     assert!(names.len() > 40 && names.contains("PORTCULLIS_NO_MIGRATE"), "{names:?}");
     for empty in ["", " ", " , "] {
         let home = TempDir::new().unwrap();
@@ -84,7 +83,7 @@ const COMMANDS: [&[&str]; 13] = [
 fn unknown_setting_fails_the_server_and_every_command() {
     let tried: BTreeSet<&str> =
         COMMANDS.iter().filter_map(|arguments| arguments.first().copied()).collect();
-    let command = Cli::command();
+    let command = product().command();
     let all: BTreeSet<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     assert_eq!(tried, all);
     let home = TempDir::new().unwrap();

@@ -300,7 +300,10 @@ impl Tables {
                 if !lines.is_empty() {
                     lines.append(&mut sql_query(APPLIED).load(&mut connection).unwrap());
                 }
-                lines.into_iter().map(|row| row.line).collect()
+                // Tables that are created again are last.
+                let mut lines: Vec<String> = lines.into_iter().map(|row| row.line).collect();
+                lines.sort_unstable();
+                lines
             }
             Self::Postgres(client) => {
                 let sql = format!(
@@ -344,7 +347,9 @@ async fn failed_migration_leaves_the_tables_unchanged(backend: Backend) {
     let (name, down) = newest(backend);
     tables.execute(&down).await;
     // Makes the migration's last statement fail.
-    let obstacle = format!("INSERT INTO schema_compatibility VALUES ('{name}', '0.0.0')");
+    let obstacle = format!(
+        "INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('{name}', '0.0.0')"
+    );
     tables.execute(&obstacle).await;
     let before = tables.shape().await;
     assert_ne!(before, whole);

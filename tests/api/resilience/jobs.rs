@@ -33,7 +33,7 @@ async fn add_foreign(server: &Server, due: Timestamp) -> String {
 
 async fn claim(server: &Server, kinds: &'static [&'static str], now: Timestamp) -> Option<JobRow> {
     loop {
-        match queue::claim(&server.state.store, kinds, LEASE, now).await.unwrap() {
+        match queue::claim(&server.state.store, kinds.to_vec(), LEASE, now).await.unwrap() {
             Claim::Taken(job) => return Some(job),
             Claim::NothingDue => return None,
             // The server's own worker has the row locked, for the duration of a statement.
@@ -88,7 +88,7 @@ async fn unknown_mail_kind_waits_for_a_newer_version(backend: Backend) {
     server.state.job_added.notify_one();
     server.wait_for_jobs().await;
     let job = job_for(&server, "ada@example.com").await.unwrap();
-    assert_eq!(job.last_error.as_deref(), Some("a newer Portcullis must do this"));
+    assert_eq!(job.last_error.as_deref(), Some("a newer version must do this"));
     assert_eq!((job.given_up_at, job.run_at), (None, server.now() + LEASE));
 
     // The newer mail arrives.

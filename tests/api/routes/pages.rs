@@ -67,7 +67,7 @@ async fn stale(backend: Backend) -> (Server, Value) {
     for kind in ["of-tomorrow", "spoiled"] {
         jobs::add(store, NewJob::new(kind, "{}".into(), None, server.now())).await.unwrap();
     }
-    let claim = jobs::claim(store, &["spoiled"], seconds(60), server.now()).await.unwrap();
+    let claim = jobs::claim(store, vec!["spoiled"], seconds(60), server.now()).await.unwrap();
     let Claim::Taken(job) = claim else { panic!("{claim:?}") };
     let given_up = Outcome::GivenUp("550 there is nobody by that name here".into());
     jobs::record_outcome(store, &job, given_up, server.now()).await.unwrap();

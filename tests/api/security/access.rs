@@ -200,7 +200,7 @@ const SERVERS: usize = 4;
 
 /// Returns the OpenAPI document of this server.
 fn document() -> Value {
-    serde_json::from_str(&portcullis::openapi::text("portcullis").unwrap()).unwrap()
+    serde_json::from_str(&portcullis::openapi::text(&product(), "portcullis").unwrap()).unwrap()
 }
 
 #[apply(on_both_databases)]

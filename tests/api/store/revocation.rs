@@ -205,11 +205,12 @@ async fn server_does_not_start_beside_a_connected_older_instance() {
     let older = connect(&url).await;
     older.batch_execute("SET application_name = 'portcullis'").await.unwrap();
     let location = portcullis::store::Location::parse(&url, None).unwrap();
-    let options = config(&url, folder.path(), &[]).store_options(false);
-    let refused = portcullis::store::Store::open(&location, options).await.map(drop).unwrap_err();
+    let options = config(&url, folder.path(), &[]).store_options(false, product().tables());
+    let refused =
+        portcullis::store::Store::open(&location, options.clone()).await.map(drop).unwrap_err();
     assert!(refused.to_string().contains("stop every older instance first"), "{refused}");
-    portcullis::store::Store::migrate(&location).await.unwrap_err();
+    portcullis::store::Store::migrate(&location, &product().tables()).await.unwrap_err();
     older.batch_execute("SET application_name = 'psql'").await.unwrap();
-    portcullis::store::Store::migrate(&location).await.unwrap();
+    portcullis::store::Store::migrate(&location, &product().tables()).await.unwrap();
     portcullis::store::Store::open(&location, options).await.map(drop).unwrap();
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// The document, as the program writes it.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let text = portcullis::openapi::text("portcullis").unwrap();
+    let text = portcullis::openapi::text(&super::product(), "portcullis").unwrap();
     serde_json::from_str(&text).unwrap()
 });
 

@@ -5,6 +5,7 @@ use clap::Parser;
 use portcullis::{
     app,
     config::Config,
+    product::Product,
     secrets::{HashCost, LinkSecret, NewPassword, Password, PasswordContext, PlainToken},
     state::State,
     store::{
@@ -31,6 +32,27 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub fn new_password(text: &str) -> NewPassword {
     let nothing_known = PasswordContext::new("", "", "");
     Password::new(text.to_owned()).choose(&nothing_known).expect("the password passes the rules")
+}
+
+/// Returns the product under test.
+pub fn product() -> Product {
+    Product::new("Portcullis", env!("CARGO_PKG_VERSION"))
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .license(env!("CARGO_PKG_LICENSE"))
+        .with(crate::projects::component())
+}
+
+/// Returns the folders of all migrations for a database, in the order in which they are applied.
+pub fn migration_folders(side: &str) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for migrations in ["migrations", "src/projects/migrations"] {
+        let folder = format!("{}/{migrations}/{side}", env!("CARGO_MANIFEST_DIR"));
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut entries: Vec<PathBuf> = entries.collect();
+        entries.sort();
+        folders.append(&mut entries);
+    }
+    folders
 }
 
 /// The database that a test runs on.
@@ -104,7 +126,9 @@ impl Backend {
 
     /// Creates the tables of a database.
     pub async fn migrate(self, url: &str) {
-        store::Store::migrate(&store::Location::parse(url, None).unwrap()).await.unwrap();
+        store::Store::migrate(&store::Location::parse(url, None).unwrap(), &product().tables())
+            .await
+            .unwrap();
     }
 
     pub async fn start(self) -> Server {
@@ -204,8 +228,9 @@ impl Server {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let server =
-                    app::Server::start(config, ticking, true).await.expect("the server starts");
+                let server = app::Server::start(&product(), config, ticking, true)
+                    .await
+                    .expect("the server starts");
                 let handle = server.handle();
                 let port = server.address.port().unwrap();
                 let _ = sender.send((port, server.state.clone()));

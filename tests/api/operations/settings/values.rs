@@ -3,8 +3,7 @@
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
-use clap::{Arg, CommandFactory, Parser};
-use portcullis::cli::Cli;
+use clap::Arg;
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -16,7 +15,7 @@ const TEXTS: [&str; 20] = [
 ];
 
 fn accepts(flag: &str, value: &str) -> bool {
-    Cli::try_parse_from(["portcullis", flag, value]).is_ok()
+    product().command().try_get_matches_from(["portcullis", flag, value]).is_ok()
 }
 
 /// Finds the minimum and the maximum of a number by trial.
@@ -37,7 +36,7 @@ fn bounds(flag: &str) -> [u64; 2] {
 
 /// Returns the environment variable and the flag of each number.
 fn numbers() -> Vec<(String, String)> {
-    let command = Cli::command();
+    let command = product().command();
     let kind = |argument: &Arg| {
         argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string)
     };

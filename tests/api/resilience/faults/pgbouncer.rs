@@ -57,7 +57,7 @@ async fn pgbouncer_in_transaction_mode_is_detected_under_load_of_others() {
     }
     let location = portcullis::store::Location::parse(&url, None).unwrap();
     for _ in 0..20 {
-        let migrated = portcullis::store::Store::migrate(&location).await;
+        let migrated = portcullis::store::Store::migrate(&location, &product().tables()).await;
         assert!(migrated.unwrap_err().to_string().contains("transaction or statement mode"));
     }
     traffic.iter().for_each(tokio::task::JoinHandle::abort);

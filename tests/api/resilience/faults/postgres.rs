@@ -152,7 +152,7 @@ async fn migration_on_an_unresponsive_database_fails_with_a_timeout() {
     let (proxy, url) = Proxy::to(&Backend::Postgres.database(folder.path()).await).await;
     proxy.set(ProxyMode::BlackHole);
     let location = Location::parse(&format!("{url}?connect_timeout=1"), None).unwrap();
-    let Err(refusal) = within_timeout(Store::migrate(&location)).await else {
+    let Err(refusal) = within_timeout(Store::migrate(&location, &product().tables())).await else {
         panic!("the migration succeeded")
     };
     assert!(refusal.to_string().contains("did not answer in time"), "{refusal}");
@@ -283,7 +283,8 @@ async fn postgresql_messages_are_english_if_the_role_may_set_the_language() {
         operator.batch_execute(&grant).await.unwrap();
         let location = Location::parse(ordinary.as_str(), None).unwrap();
         let config = config(ordinary.as_str(), folder.path(), &[]);
-        let store = Store::open(&location, config.store_options(false)).await.unwrap();
+        let store =
+            Store::open(&location, config.store_options(false, product().tables())).await.unwrap();
         let Database::Postgres(postgres) = store.database() else { unreachable!() };
         let query = || diesel::select(sql::<Text>("current_setting('lc_messages')"));
         let shown: String =

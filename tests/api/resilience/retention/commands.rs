@@ -69,7 +69,8 @@ async fn migration_is_not_limited_by_database_timeouts() {
     let lock = "SELECT pg_advisory_lock(x'706f727463756c6c'::bigint)";
     client.batch_execute(lock).await.unwrap();
     let location = Location::parse(&url, None).unwrap();
-    let migration = Store::migrate(&location);
+    let tables = product().tables();
+    let migration = Store::migrate(&location, &tables);
     let release = async {
         tokio::time::sleep(Duration::from_millis(3 * LIMIT)).await;
         let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid

@@ -628,7 +628,7 @@ async fn cookie_same_site_none_without_https_public_url_fails_to_start() {
         let mut settings = vec!["--cookie-same-site", "none"];
         settings.extend(public_url.iter().flat_map(|url| ["--public-url", url]));
         let config = config(&url, folder.path(), &settings);
-        let Err(refusal) = app::Server::start(config, Clock::System, true).await else {
+        let Err(refusal) = app::Server::start(&product(), config, Clock::System, true).await else {
             panic!("the server started")
         };
         assert_eq!(

@@ -2,13 +2,11 @@
 
 use portcullis::{
     error::{Code, Error},
-    store::{
-        page::new_id,
-        projects::{self, ProjectRow, ProjectStatus},
-    },
+    store::page::new_id,
 };
 
 use super::*;
+use crate::projects::store::{self as projects, ProjectRow, ProjectStatus};
 
 const DELETE_USER: &str = "/api/auth/delete-user";
 

@@ -114,7 +114,9 @@ impl Cluster {
         cluster.wait().await;
         cluster.execute(&format!("CREATE DATABASE {}", template())).await;
         let location = Location::parse(&cluster.at(&template()), None).unwrap();
-        Store::migrate(&location).await.expect("the migrations apply to an empty database");
+        Store::migrate(&location, &crate::support::product().tables())
+            .await
+            .expect("the migrations apply to an empty database");
         cluster
     }
 

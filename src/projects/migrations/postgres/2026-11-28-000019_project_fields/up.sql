@@ -1,6 +1,6 @@
 -- Examples of fields that products need: a name that is unique for each owner, an enum, a bounded number and a
 -- date. Clients that do not know them may leave them out. A constraint that a client can violate has a name, by
--- which `CONSTRAINTS` in src/store/tables/projects.rs gives its meaning.
+-- which `CONSTRAINTS` in src/projects/store.rs gives its meaning.
 ALTER TABLE projects
     ADD COLUMN short_name TEXT COLLATE "C",
     -- Without a CHECK: a newer version may add values, while this one is still running.

@@ -1,4 +1,4 @@
-//! Projects: a user-owned resource, for callers with a cookie or a token. Copy this file for your own resource.
+//! The operations, for callers with a cookie or a token.
 
 use actix_web::{
     HttpResponse, Responder,
@@ -10,23 +10,23 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{
-    json::{ValidJson, given},
-    page::{Page, Paging, window},
-    query::ValidQuery,
-    tag,
-};
-use crate::{
+use portcullis::{
+    api::{
+        json::{ValidJson, given},
+        page::{Page, Paging, window},
+        query::ValidQuery,
+    },
     error::{Code, Error},
     fields,
     gate::Session,
     state::State,
-    store::{
-        Stored,
-        page::new_id,
-        projects::{self, Changes, ProjectRow, ProjectStatus},
-    },
+    store::{Stored, page::new_id},
     time::{Date, Timestamp},
+};
+
+use super::{
+    TAG,
+    store::{self, Changes, ProjectRow, ProjectStatus},
 };
 
 /// A project, which belongs to one user.
@@ -92,7 +92,7 @@ impl From<ProjectRow> for Project {
 #[utoipa::path(
     get,
     path = "/api/projects",
-    tag = tag::PROJECTS,
+    tag = TAG,
     params(Paging),
     responses(
         (status = 200, description = "A page of your projects, newest first", body = Page<Project>)
@@ -104,7 +104,7 @@ pub async fn list_projects(
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<Page<Project>>, Error> {
     let window = window(paging.cursor, paging.before, paging.limit)?;
-    let page = projects::list(&state.store, session.user.id.clone(), window).await?;
+    let page = store::list(&state.store, session.user.id.clone(), window).await?;
     Ok(Json(Page::of(page, Project::from)))
 }
 
@@ -146,7 +146,7 @@ pub struct CreateProject {
 ///
 /// It belongs to you: other users can neither see nor change it.
 #[utoipa::path(
-    post, path = "/api/projects", tag = tag::PROJECTS, request_body = CreateProject,
+    post, path = "/api/projects", tag = TAG, request_body = CreateProject,
     responses(
         (status = 201, description = "The project", body = Project, headers(("Location" = String, description = "The URL of the project"))),
     ),
@@ -169,7 +169,7 @@ pub async fn create_project(
         estimated_hours: body.estimated_hours,
         due_date: body.due_date,
     };
-    let project = Project::from(projects::create(&state.store, row).await?);
+    let project = Project::from(store::create(&state.store, row).await?);
     let place = format!("/api/projects/{}", project.id);
     Ok(Json(project).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
 }
@@ -180,7 +180,7 @@ pub async fn create_project(
 #[utoipa::path(
     get,
     path = "/api/projects/{id}",
-    tag = tag::PROJECTS,
+    tag = TAG,
     params(("id" = Uuid, Path, description = "The project's id")),
     responses((status = 200, description = "The project", body = Project))
 )]
@@ -189,7 +189,7 @@ pub async fn show_project(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<Project>, Error> {
-    let found = projects::find(&state.store, session.user.id.clone(), id.to_string()).await?;
+    let found = store::find(&state.store, session.user.id.clone(), id.to_string()).await?;
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
@@ -238,7 +238,7 @@ pub struct UpdateProject {
 ///
 /// What is left out stays as it is.
 #[utoipa::path(
-    patch, path = "/api/projects/{id}", tag = tag::PROJECTS, params(("id" = Uuid, Path, description = "The project's id")), request_body = UpdateProject,
+    patch, path = "/api/projects/{id}", tag = TAG, params(("id" = Uuid, Path, description = "The project's id")), request_body = UpdateProject,
     responses(
         (status = 200, description = "The project as it is now", body = Project),
     ),
@@ -259,7 +259,7 @@ pub async fn update_project(
         updated_at: state.clock.now(),
     };
     let found =
-        projects::update(&state.store, session.user.id.clone(), id.to_string(), changes).await?;
+        store::update(&state.store, session.user.id.clone(), id.to_string(), changes).await?;
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
@@ -269,7 +269,7 @@ pub async fn update_project(
 #[utoipa::path(
     delete,
     path = "/api/projects/{id}",
-    tag = tag::PROJECTS,
+    tag = TAG,
     params(("id" = Uuid, Path, description = "The project's id")),
     responses((status = 204, description = "The project was deleted"))
 )]
@@ -278,7 +278,7 @@ pub async fn delete_project(
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    if projects::delete(&state.store, session.user.id.clone(), id.to_string()).await? {
+    if store::delete(&state.store, session.user.id.clone(), id.to_string()).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())

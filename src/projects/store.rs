@@ -1,29 +1,26 @@
-//! Projects: a resource that belongs to a user. Copy this file for yours.
+//! The table, and its queries.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-use crate::{
-    scope::read_by_name,
+use portcullis::{
+    read_by_name,
     store::{
-        Column, Error, Store, Stored,
-        constraints::{Constraint, foreign_key},
-        engine::{
-            page::{Page, Window, load_window},
-            unreadable::OrEmpty,
-        },
-        list_query, query,
-        schema::{projects, users},
-        tables::users::present,
-        transaction,
+        Column, Error, OrEmpty, Store, Stored,
+        constraints::Constraint,
+        list_query, load_window, own_user_key,
+        page::{Page, Window},
+        query, transaction,
     },
     time::{Date, Timestamp},
 };
 
-/// What the table's constraints mean: `constraints.rs` says how to declare them.
-pub(in crate::store) const CONSTRAINTS: &[Constraint] = &[
+use super::schema::projects;
+
+/// What the table's constraints mean.
+pub const CONSTRAINTS: &[Constraint] = &[
     Constraint::own_user("projects_user_id_fkey"),
     Constraint::unique(
         "projects_user_id_short_name_key",
@@ -84,6 +81,7 @@ pub struct ProjectRow {
 /// The changes to a project; `Some(None)` clears a field.
 #[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = projects)]
+#[expect(clippy::option_option, reason = "`None` leaves a column as it is, `Some(None)` clears it")]
 pub struct Changes {
     /// A new name.
     pub name: Option<String>,
@@ -132,10 +130,7 @@ pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Er
             .returning(ProjectRow::as_returning())
             .get_result(conn)
             .await;
-        foreign_key!(created, "projects_user_id_fkey", if {
-            let owner = users::table.filter(present()).find(&project.user_id);
-            owner.count().get_result::<i64>(conn).await? == 0
-        })
+        own_user_key!(conn, created, "projects_user_id_fkey", &project.user_id)
     })
 }
 

@@ -1,0 +1,7 @@
+-- When each periodic job of a product is due next, for all instances together.
+CREATE TABLE schedules (
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    due_at TIMESTAMPTZ NOT NULL
+);
+
+INSERT INTO schema_compatibility (migration, oldest_binary) VALUES ('2026-11-29-000034_schedules', '0.1.0');

@@ -1,0 +1,187 @@
+//! A component with one of everything.
+
+use std::sync::Mutex;
+
+use actix_web::{HttpResponse, http::StatusCode, web::Data};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use portcullis::{
+    api::json::ValidJson,
+    component::Component,
+    error::{Code, CustomCode, Error},
+    gate::Session,
+    jobs::{Failure, JobContext, JobKind},
+    operations,
+    state::State,
+    store::{
+        self, Store, Tables, UserEvent, UserEventKind, add_job, constraints::Constraint,
+        own_user_key, transaction,
+    },
+    time::days,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("tests/product/migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("tests/product/migrations/postgres");
+
+pub const TABLES: Tables = Tables {
+    component: "belfry",
+    version: "1.2.0",
+    sqlite: &SQLITE,
+    postgres: &POSTGRES,
+    constraints: &[&[
+        Constraint::own_user("bells_user_id_fkey"),
+        Constraint::unique("bells_pkey", "bells.name", "name", "There is a bell of this name."),
+    ]],
+};
+
+pub const TOO_LOUD: Code = Code::Custom(&CustomCode {
+    status: StatusCode::CONFLICT,
+    name: "too_loud",
+    message: "The neighbours are asleep.",
+    explanation: "Choose another name.",
+});
+
+pub fn component() -> Component {
+    let operations = operations! {
+        gated { hang_bell [TOO_LOUD, Conflict] }
+    };
+    Component::new("bells")
+        .operations(operations.in_folder("tests/product"))
+        .tag("bells", "They ring")
+        .codes(&[TOO_LOUD])
+        .tables(TABLES)
+        .job::<Ring>()
+        .on::<Greet>(UserEventKind::Created)
+        .on::<Greet>(UserEventKind::Deactivated)
+        .every::<Toll>(days(1))
+}
+
+diesel::table! {
+    bells (name) {
+        name -> Text,
+        user_id -> Text,
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Emmanuel" }))]
+pub struct NewBell {
+    #[validate(length(min = 1, max = 20))]
+    #[schema(min_length = 1, max_length = 20)]
+    name: String,
+}
+
+/// Hang a bell
+#[utoipa::path(
+    post, path = "/api/bells", tag = "bells", request_body = NewBell,
+    responses((status = 204, description = "It hangs, and will ring"))
+)]
+pub async fn hang_bell(
+    session: Session,
+    state: Data<State>,
+    ValidJson(bell): ValidJson<NewBell>,
+) -> Result<HttpResponse, Error> {
+    if bell.name == "LOUD" {
+        return Err(TOO_LOUD.into());
+    }
+    let ring = Ring { name: bell.name.clone() };
+    let job = ring.row(Some(&session.user.id), state.clock.now());
+    insert(&state.store, bell.name, session.user.id.clone(), job).await?;
+    state.job_added.notify_one();
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn insert(
+    store: &Store,
+    name: String,
+    user_id: String,
+    job: store::jobs::NewJob,
+) -> Result<(), store::Error> {
+    transaction!(store, |conn| {
+        let hung = diesel::insert_into(bells::table)
+            .values((bells::name.eq(&name), bells::user_id.eq(&user_id)))
+            .execute(conn)
+            .await;
+        own_user_key!(conn, hung, "bells_user_id_fkey", &user_id)?;
+        add_job!(conn, job.clone());
+        Ok(())
+    })
+}
+
+/// What has been heard, by all tests of this process.
+static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn hear(sound: String) {
+    HEARD.lock().unwrap().push(sound);
+}
+
+/// Waits until something with this part has been heard this often.
+pub async fn wait_until_heard(part: &str, times: usize) {
+    for _ in 0..200 {
+        if heard(part) >= times {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{part} was heard {} times, not {times}: {:?}", heard(part), HEARD.lock().unwrap());
+}
+
+pub fn heard(part: &str) -> usize {
+    HEARD.lock().unwrap().iter().filter(|sound| sound.contains(part)).count()
+}
+
+/// Rings once it hangs. The first attempt fails.
+#[derive(Serialize, Deserialize)]
+struct Ring {
+    name: String,
+}
+
+impl JobKind for Ring {
+    const NAME: &'static str = "ring";
+
+    async fn run(self, job: JobContext<'_>) -> Result<(), Failure> {
+        hear(format!("ring {} {}", self.name, job.attempt));
+        match job.attempt {
+            1 => Err(Failure::Transient("the rope slipped".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Greets users as they come and go.
+#[derive(Serialize, Deserialize)]
+pub struct Greet(UserEvent);
+
+impl From<UserEvent> for Greet {
+    fn from(event: UserEvent) -> Self {
+        Self(event)
+    }
+}
+
+impl JobKind for Greet {
+    const NAME: &'static str = "greet";
+
+    async fn run(self, job: JobContext<'_>) -> Result<(), Failure> {
+        assert_eq!(job.user_id, None);
+        hear(format!("{:?} {}", self.0.kind, self.0.user_id));
+        Ok(())
+    }
+}
+
+/// Tolls every day.
+#[derive(Serialize, Deserialize, Default)]
+struct Toll {}
+
+impl JobKind for Toll {
+    const NAME: &'static str = "toll";
+
+    async fn run(self, job: JobContext<'_>) -> Result<(), Failure> {
+        hear(format!("toll in {}", job.state.config.data.data_dir.display()));
+        Ok(())
+    }
+}
