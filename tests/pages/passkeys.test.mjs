@@ -58,7 +58,8 @@ test('sign-in page suggests passkeys in the field for the email', async () => {
   await press(page, 'Sign out')
   await landsOn(page, '/login')
   assert.equal(await page.getByLabel('Email').getAttribute('autocomplete'), 'username webauthn')
-  // The virtual authenticator stands for the user's choice among the suggestions.
+  // The virtual authenticator stands for the user's choice among the suggestions: of the next page, not of this one.
+  await page.goto('/health/live')
   await authenticator.react(true)
   await page.goto('/login')
   await landsOn(page, '/dashboard')
