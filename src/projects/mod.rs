@@ -27,6 +27,7 @@ pub fn component() -> Component {
         .operations(operations.in_folder("src/projects"))
         .tag(TAG, "A resource that belongs to a user: the example to copy")
         .tables(Tables {
+            // In a product, its own name: `schema_compatibility` compares the versions of each separately.
             component: "portcullis",
             version: env!("CARGO_PKG_VERSION"),
             sqlite: &SQLITE,
