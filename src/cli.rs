@@ -127,7 +127,6 @@ impl Product {
     }
 
     async fn run_command(&self) -> Result<(), Failure> {
-        self.check()?;
         let asked = parse(self)?;
         Box::pin(run(self, asked)).await
     }
@@ -199,7 +198,12 @@ fn setting(error: &clap::Error, product: &Product) -> Option<String> {
 /// One line that says why the command failed.
 async fn run(product: &Product, cli: Cli) -> Result<(), Failure> {
     let config = cli.config;
-    match cli.command.unwrap_or(Command::Serve { no_migrate: false }) {
+    let command = cli.command.unwrap_or(Command::Serve { no_migrate: false });
+    // The server checks this itself.
+    if !matches!(command, Command::Serve { .. }) {
+        product.check()?;
+    }
+    match command {
         Command::Serve { no_migrate } => Box::pin(serve::serve(product, config, !no_migrate)).await,
         Command::Migrate => {
             let applied = Store::migrate(&config.data.location()?, &product.tables()).await?;

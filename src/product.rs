@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
 use strum::VariantNames as _;
 use utoipa::{ToSchema, openapi::OpenApi};
 
@@ -145,21 +144,21 @@ impl Product {
         let mut ids = BTreeSet::new();
         let mut paths: Vec<(String, String)> = Vec::new();
         let mut schemas = BTreeMap::new();
-        for name in [Problem::name(), FieldError::name(), <Code as ToSchema>::name()] {
-            // The document adds these itself.
-            schemas.insert(name.into_owned(), Value::Null);
-        }
+        // The document adds these itself.
+        let reserved = [Problem::name(), FieldError::name(), <Code as ToSchema>::name()];
         let parts = self.components.iter().flat_map(|component| {
             component.operations.iter().map(|operations| (component.name, operations))
         });
         let own = routes::operations();
-        for (index, (part, operations)) in std::iter::once((LIBRARY, &own)).chain(parts).enumerate()
+        let library = store::TABLES.component;
+        for (index, (part, operations)) in std::iter::once((library, &own)).chain(parts).enumerate()
         {
-            let mut declared: BTreeSet<String> = BTreeSet::new();
+            let mut declared: BTreeSet<&str> = BTreeSet::new();
             for row in operations.rows() {
-                if !ids.insert(row.id) || !declared.insert(row.id.to_owned()) {
+                if !ids.insert(row.id) {
                     return Err(twice(part, "an operation", row.id));
                 }
+                declared.insert(row.id);
             }
             let document = operations.documented();
             let mut new = Vec::new();
@@ -180,7 +179,7 @@ impl Product {
                         )));
                     }
                     let id = operation.operation_id.take().unwrap_or_default();
-                    if !declared.remove(&id) {
+                    if !declared.remove(id.as_str()) {
                         return Err(ProductError(format!(
                             "the operation {method} {path} of the component {part} is called {id:?}, which is not its function's name"
                         )));
@@ -199,11 +198,11 @@ impl Product {
             paths.append(&mut new);
             for (name, schema) in document.components.unwrap_or_default().schemas {
                 // Components share this library's types.
-                let schema = serde_json::to_value(&schema).unwrap_or_default();
-                let known = schemas.entry(name.clone()).or_insert_with(|| schema.clone());
-                if *known != schema {
+                let is_other = schemas.get(&name).is_some_and(|known| *known != schema);
+                if is_other || reserved.contains(&name.as_str().into()) {
                     return Err(twice(part, "a type", &name));
                 }
+                schemas.insert(name, schema);
             }
         }
         Ok(())
@@ -258,9 +257,6 @@ impl Product {
         Ok(())
     }
 }
-
-/// How errors call the library's own part.
-const LIBRARY: &str = "portcullis";
 
 /// Returns whether a request can match both of two paths, whose placeholders match any segment.
 fn overlap(one: &str, other: &str) -> bool {
