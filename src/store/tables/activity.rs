@@ -219,10 +219,7 @@ macro_rules! record_tx {
             .execute($conn)
             .await?;
         for job in $crate::store::user_events::jobs(event) {
-            diesel::insert_into($crate::store::schema::jobs::table)
-                .values(&job)
-                .execute($conn)
-                .await?;
+            $crate::add_job!($conn, job);
         }
     }};
 }

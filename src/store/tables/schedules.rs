@@ -5,12 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    store::{
-        Error, Store, query,
-        schema::{jobs, schedules},
-        tables::jobs::NewJob,
-        transaction,
-    },
+    store::{Error, Store, add_job, query, schema::schedules, tables::jobs::NewJob, transaction},
     time::{Span, Timestamp},
 };
 
@@ -55,7 +50,7 @@ pub async fn add_if_due(
             }
         };
         if moved == 1 && due_at.is_none_or(|due_at| due_at <= now) {
-            diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
+            add_job!(conn, job.clone());
             return Ok(true);
         }
         Ok(false)

@@ -49,6 +49,16 @@ pub(in crate::store) trait EmailProof {
     ) -> QueryResult<User>;
 }
 
+/// Revokes every session, token and link of a user.
+macro_rules! revoke_credentials_tx {
+    ($conn:ident, $user_id:expr, $now:expr) => {
+        next_generation_tx!($conn, $user_id, session_generation, token_generation, link_generation);
+        remove_sessions_tx!($conn, $user_id, $now);
+        mark_tokens_revoked_tx!($conn, $user_id, $now);
+        remove_links_tx!($conn, $user_id, $now);
+    };
+}
+
 macro_rules! email_proof {
     ($Connection:ty) => {
         impl EmailProof for $Connection {
@@ -65,16 +75,7 @@ macro_rules! email_proof {
                 diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
                     .execute(conn)
                     .await?;
-                next_generation_tx!(
-                    conn,
-                    &user.id,
-                    session_generation,
-                    token_generation,
-                    link_generation
-                );
-                remove_sessions_tx!(conn, &user.id, now);
-                mark_tokens_revoked_tx!(conn, &user.id, now);
-                remove_links_tx!(conn, &user.id, now);
+                revoke_credentials_tx!(conn, &user.id, now);
                 remove_second_factor_tx!(conn, &user.id, now);
                 remove_passkeys_tx!(conn, &user.id);
                 diesel::delete(known_clients::table.filter(known_clients::user_id.eq(&user.id)))
@@ -100,16 +101,7 @@ macro_rules! email_proof {
                 let conn = self;
                 remove_passkeys_tx!(conn, &user.id);
                 clear_login_attempts_tx!(conn, &user.email);
-                next_generation_tx!(
-                    conn,
-                    &user.id,
-                    session_generation,
-                    token_generation,
-                    link_generation
-                );
-                remove_sessions_tx!(conn, &user.id, now);
-                mark_tokens_revoked_tx!(conn, &user.id, now);
-                remove_links_tx!(conn, &user.id, now);
+                revoke_credentials_tx!(conn, &user.id, now);
                 diesel::update(users::table.filter(present()).find(&user.id))
                     .set(users::updated_at.eq(now))
                     .returning(User::as_returning())

@@ -94,7 +94,7 @@ pub async fn file_with_providers(folder: &Path) -> String {
 }
 
 /// Publishes the metadata of an OpenID provider until the test ends, and returns its issuer. The same document is its list
-/// of keys, of which there are none: nobody can sign in there.
+/// of keys, of which there are none: no user can sign in there.
 async fn publish_metadata() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());

@@ -99,7 +99,7 @@ impl Failure {
                 "That account at the identity provider is linked to another user here. Unlink it there first."
             }
             Self::SessionMismatch => {
-                "The session in which you began has ended, or you have signed in anew since. Go back and try again."
+                "Your session has ended, or you have signed in again since you started this. Go back and try again."
             }
             Self::AccountMismatch => {
                 "That account at the identity provider is not linked to your account here. Choose the one that is, or sign in again another way."

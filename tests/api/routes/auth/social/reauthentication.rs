@@ -117,7 +117,7 @@ async fn account_that_is_not_the_users_makes_no_session_fresh(backend: Backend) 
     let site = Site::start(backend).await;
     let ada = stale_user(&site, "ada").await;
     stale_user(&site, "eve").await;
-    for sub in ["eve", "nobody"] {
+    for sub in ["eve", "mallory"] {
         let flow = begin(&ada.browser).await;
         assert_refused(&finish(&site, &flow, &ada.browser, sub).await, "account_mismatch");
     }
