@@ -20,6 +20,7 @@ mod database;
 mod engine;
 mod error;
 mod location;
+mod owned;
 mod tables;
 pub(crate) mod user_events;
 mod workflows;
@@ -54,6 +55,8 @@ pub use tables::{
     sign_up_links, signing_keys, suspension_links, trusted_devices, two_factor, used_id_tokens,
     users, verifications,
 };
+#[doc(hidden)]
+pub use user_events::jobs as jobs_for;
 pub use user_events::{UserEvent, UserEventKind};
 pub use workflows::{
     account_deletion, email_change, first_admin, linking, operator_revocation, passkey_changes,
@@ -62,8 +65,8 @@ pub use workflows::{
 };
 
 pub use crate::{
-    add_job, foreign_key, invalidating_transaction, list_query, load_window, own_user_key, query,
-    transaction,
+    add_job, foreign_key, invalidating_transaction, list_query, load_window, own_user_key,
+    owned_rows, query, record_event, transaction,
 };
 use credentials::{Counts, lookup::Lookups};
 

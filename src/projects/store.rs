@@ -7,13 +7,7 @@ use utoipa::ToSchema;
 
 use portcullis::{
     read_by_name,
-    store::{
-        Column, Error, OrEmpty, Store, Stored,
-        constraints::Constraint,
-        list_query, load_window, own_user_key,
-        page::{Page, Window},
-        query, transaction,
-    },
+    store::{Column, OrEmpty, Stored, constraints::Constraint, owned_rows},
     time::{Date, Timestamp},
 };
 
@@ -99,82 +93,4 @@ pub struct Changes {
     pub updated_at: Timestamp,
 }
 
-/// A page of a user's projects, newest first.
-///
-/// # Errors
-/// As every query: see [`Error`].
-pub async fn list(
-    store: &Store,
-    user_id: String,
-    window: Window,
-) -> Result<Page<ProjectRow>, Error> {
-    let wanted = window.clone();
-    let rows = list_query!(store, |conn| {
-        let query = projects::table
-            .filter(projects::user_id.eq(&user_id))
-            .select(ProjectRow::as_select())
-            .into_boxed::<Backend>();
-        load_window!(conn, query, projects::id, &wanted)
-    })?;
-    Ok(window.page(rows, |project| &project.id))
-}
-
-/// Inserts a project.
-///
-/// # Errors
-/// [`Error::Violated`] when its owner has another project with this short name, or has been deleted.
-pub async fn create(store: &Store, project: ProjectRow) -> Result<ProjectRow, Error> {
-    transaction!(store, |conn| {
-        let created = diesel::insert_into(projects::table)
-            .values(&project)
-            .returning(ProjectRow::as_returning())
-            .get_result(conn)
-            .await;
-        own_user_key!(conn, created, "projects_user_id_fkey", &project.user_id)
-    })
-}
-
-/// Returns a user's project. Another user's project is not found.
-///
-/// # Errors
-/// As every query: see [`Error`].
-pub async fn find(store: &Store, user_id: String, id: String) -> Result<Option<ProjectRow>, Error> {
-    query!(store, |conn| projects::table
-        .find(&id)
-        .filter(projects::user_id.eq(&user_id))
-        .select(ProjectRow::as_select())
-        .get_result(conn)
-        .await
-        .optional())
-}
-
-/// Changes a user's project.
-///
-/// # Errors
-/// As for [`create`].
-pub async fn update(
-    store: &Store,
-    user_id: String,
-    id: String,
-    changes: Changes,
-) -> Result<Option<ProjectRow>, Error> {
-    transaction!(store, |conn| diesel::update(projects::table.find(&id))
-        .filter(projects::user_id.eq(&user_id))
-        .set(&changes)
-        .returning(ProjectRow::as_returning())
-        .get_result(conn)
-        .await
-        .optional())
-}
-
-/// Deletes a user's project. Returns false when there is none with that id.
-///
-/// # Errors
-/// As every query: see [`Error`].
-pub async fn delete(store: &Store, user_id: String, id: String) -> Result<bool, Error> {
-    let deleted = transaction!(store, |conn| diesel::delete(projects::table.find(&id))
-        .filter(projects::user_id.eq(&user_id))
-        .execute(conn)
-        .await)?;
-    Ok(deleted == 1)
-}
+owned_rows!(projects: ProjectRow, Changes, owner user_id "projects_user_id_fkey");

@@ -88,7 +88,8 @@ pub(crate) fn subscribe(all: Vec<Subscription>) -> Result<(), String> {
 }
 
 /// Returns the jobs to add for what is recorded.
-pub(in crate::store) fn jobs(recorded: &Event) -> Vec<NewJob> {
+#[must_use]
+pub fn jobs(recorded: &Event) -> Vec<NewJob> {
     let subscriptions = SUBSCRIPTIONS.get().map(Vec::as_slice).unwrap_or_default();
     let kind = recorded.action.parse().ok().and_then(UserEventKind::of);
     let of_kind = subscriptions.iter().filter(|subscription| Some(subscription.kind) == kind);

@@ -1,6 +1,6 @@
 //! The activity log: everything that changes access or shows a sign-in, written in the same transaction as the change.
 //!
-//! It is append-only: `record_tx!` is the only insertion, no statement updates a row (a trigger rejects that), and only
+//! It is append-only: `record_event!` is the only insertion, no statement updates a row (a trigger rejects that), and only
 //! retention deletes.
 
 mod action;
@@ -95,16 +95,40 @@ impl Event {
         detail: &Value,
         now: Timestamp,
     ) -> Self {
+        Self::named(actor_id, action.into(), subject_id, detail, now)
+    }
+
+    fn named(
+        actor_id: Option<&str>,
+        action: &'static str,
+        subject_id: &str,
+        detail: &Value,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id: id::new(now),
             actor_id: actor_id.map(ToOwned::to_owned),
-            action: <&'static str>::from(action).to_owned(),
+            action: action.to_owned(),
             subject_id: subject_id.to_owned(),
             detail: detail.to_string(),
             created_at: now,
             network: None,
             device: None,
         }
+    }
+
+    /// An event of a component, whose action, such as `price-changed`, is none of this library's. The subject is the id
+    /// of the user or of the item that it concerns.
+    #[must_use]
+    pub fn custom(
+        actor_id: &str,
+        action: &'static str,
+        subject_id: &str,
+        detail: &Value,
+        now: Timestamp,
+    ) -> Self {
+        debug_assert!(action.parse::<Action>().is_err(), "{action} is an action of the library");
+        Self::named(Some(actor_id), action, subject_id, detail, now)
     }
 
     /// An event for what a user did to their own account.
@@ -208,20 +232,21 @@ impl Event {
 }
 
 /// Within a transaction: records an event, and adds the jobs that subscribe to it. The only insertion into
-/// the log.
+/// the log. Returns early with an error.
 ///
 /// A macro, because the statement must be expanded for each backend.
-macro_rules! record_tx {
+#[macro_export]
+macro_rules! record_event {
     ($conn:ident, $event:expr) => {{
-        let event: &$crate::store::tables::activity::Event = $event;
+        let event: &$crate::store::activity::Event = $event;
         diesel::insert_into($crate::store::schema::activity::table)
             .values(event)
             .execute($conn)
             .await?;
-        for job in $crate::store::user_events::jobs(event) {
+        for job in $crate::store::jobs_for(event) {
             $crate::add_job!($conn, job);
         }
     }};
 }
 
-pub(in crate::store) use record_tx;
+pub(in crate::store) use crate::record_event;

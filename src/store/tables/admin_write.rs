@@ -60,7 +60,7 @@ macro_rules! admin_write {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             debug_assert_eq!(event.actor_id, actor, "the event names who was checked");
-            $crate::store::tables::activity::record_tx!($conn, &event);
+            $crate::store::tables::activity::record_event!($conn, &event);
             Ok(Ok(result))
         })
     }};

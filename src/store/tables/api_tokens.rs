@@ -20,7 +20,7 @@ use crate::{
         invalidating_transaction, list_query, query,
         schema::{api_tokens, jobs, users},
         tables::{
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             admin_write::admin_write,
             api_tokens::scopes::StoredScopes,
             generation::{self, generation_tx, next_generation_tx},
@@ -195,11 +195,11 @@ pub async fn create(
                 let detail = json!({ "tokenId": token.id, "scopes": scopes.to_vec() });
                 let event =
                     Event::of_user(user_id, Action::TokenCreated, client, now).with_detail(detail);
-                record_tx!(conn, &event);
+                record_event!(conn, &event);
                 diesel::insert_into(jobs::table).values(notice).execute(conn).await?;
             }
             Maker::Operator(event) => {
-                record_tx!(conn, event);
+                record_event!(conn, event);
             }
         }
         diesel::insert_into(api_tokens::table)
@@ -293,7 +293,7 @@ pub async fn revoke(
         if revoked > 0 {
             let event = Event::of_user(&user_id, Action::TokenRevoked, &client, now)
                 .with_detail(json!({ "tokenId": id }));
-            record_tx!(conn, &event);
+            record_event!(conn, &event);
         }
         api_tokens::table
             .find(&id)

@@ -15,7 +15,7 @@ use crate::{
     store::{
         Error, Store, query,
         schema::{known_networks, login_attempts},
-        tables::activity::{Event, record_tx},
+        tables::activity::{Event, record_event},
         transaction,
     },
     time::{Span, Timestamp, days, seconds},
@@ -290,7 +290,7 @@ pub async fn is_known(store: &Store, origin: AttemptSource, now: Timestamp) -> R
 pub async fn unlock(store: &Store, email: String, event: Event) -> Result<bool, Error> {
     transaction!(store, |conn| {
         let cleared = clear_login_attempts_tx!(conn, &email);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(cleared > 0)
     })
 }

@@ -10,7 +10,7 @@ use crate::{
         engine::page::new_id,
         query,
         schema::{passkey_handles, passkeys},
-        tables::activity::{Event, record_tx},
+        tables::activity::{Event, record_event},
         transaction,
     },
     time::Timestamp,
@@ -165,7 +165,7 @@ pub async fn rename(
             .await
             .optional()?;
         if renamed.is_some() {
-            record_tx!(conn, &event);
+            record_event!(conn, &event);
         }
         Ok(renamed)
     })

@@ -17,7 +17,7 @@ use crate::{
         invalidating_transaction, list_query,
         schema::{sessions, users},
         tables::{
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             admin_write::admin_write,
             generation::{self, next_generation_tx},
         },
@@ -121,7 +121,7 @@ pub async fn end_by_secret(
         if let Some((id, user_id)) = ended {
             let event = Event::of_user(&user_id, Action::SignedOut, &client, now)
                 .with_detail(json!({ "sessionId": id }));
-            record_tx!(conn, &event);
+            record_event!(conn, &event);
         }
         Ok(())
     })
@@ -171,7 +171,7 @@ pub async fn end(
             }
         };
         let event = Event::of_user(&user_id, action, &client, now).with_detail(detail);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(())
     })
 }

@@ -11,7 +11,7 @@ use crate::{
         Error, Store, invalidating_transaction,
         schema::{accounts, jobs, users, verifications},
         tables::{
-            activity::{Event, record_tx},
+            activity::{Event, record_event},
             locks::{lock_admins_tx, lock_user_tx},
             passkeys::remove_passkeys_tx,
             users::{Role, User, is_last_admin_tx, present, search::unindex_user_tx},
@@ -114,7 +114,7 @@ pub async fn delete(
             .execute(conn)
             .await?;
         unindex_user_tx!(conn, &user.id);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(Deleted::Done)
     })
 }

@@ -11,7 +11,7 @@ use crate::{
         schema::{accounts, jobs, used_links, users, verifications},
         tables::{
             accounts::PASSWORD,
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             api_tokens::mark_tokens_revoked_tx,
             generation::{self, next_generation_tx},
             jobs::{JobRow, NewJob},
@@ -74,7 +74,7 @@ impl Followed {
 pub async fn request(store: &Store, mail: NewJob, event: Event) -> Result<(), Error> {
     transaction!(store, |conn| {
         diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(())
     })
 }
@@ -142,7 +142,7 @@ pub async fn verify(
             let detail = if revokes { json!({ "credentialsRevoked": true }) } else { json!({}) };
             let event =
                 Event::of_user(&user.id, Action::EmailVerified, &client, now).with_detail(detail);
-            record_tx!(conn, &event);
+            record_event!(conn, &event);
             return Ok(Ok(Verified::Present));
         }
         diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
@@ -164,7 +164,7 @@ pub async fn verify(
         remove_sessions_tx!(conn, &user.id, now);
         remove_links_tx!(conn, &user.id, now);
         let event = Event::of_user(&user.id, Action::EmailChanged, &client, now);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(Ok(Verified::Changed(Box::new(user))))
     })
 }

@@ -9,7 +9,7 @@ use crate::{
         engine::{postgres, sqlite},
         schema::{accounts, known_clients, users},
         tables::{
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             api_tokens::mark_tokens_revoked_tx,
             generation::next_generation_tx,
             login_attempts::clear_login_attempts_tx,
@@ -83,7 +83,7 @@ macro_rules! email_proof {
                     .await?;
                 let event = Event::of_user(&user.id, Action::EmailVerified, client, now)
                     .with_detail(json!({ "credentialsRevoked": true }));
-                record_tx!(conn, &event);
+                record_event!(conn, &event);
                 diesel::update(users::table.filter(present()).find(&user.id))
                     .set((users::email_verified.eq(true), users::updated_at.eq(now)))
                     .returning(User::as_returning())

@@ -10,7 +10,7 @@ use crate::{
         schema::{accounts, setup_links, users},
         tables::{
             accounts::NewAccount,
-            activity::{Event, record_tx},
+            activity::{Event, record_event},
             locks::lock_admins_tx,
             sessions::{Method, Methods},
             users::{User, any_active_admin_tx, search::insert_user_tx},
@@ -93,7 +93,7 @@ pub async fn claim(
             }
             None => Method::MagicLink,
         };
-        record_tx!(conn, &first.event);
+        record_event!(conn, &first.event);
         let methods = Methods::one(method);
         conn.sign_in(user, methods, &first.request, policy, now).await.map(SetupOutcome::Done)
     })

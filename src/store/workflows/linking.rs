@@ -10,7 +10,7 @@ use crate::{
         schema::{accounts, jobs},
         tables::{
             accounts::{NewAccount, link_tx},
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             jobs::NewJob,
             locks::lock_user_tx,
             users::User,
@@ -56,7 +56,7 @@ pub async fn link(
         if is_new {
             let event = Event::of_user(&user.id, Action::ProviderLinked, &client, now)
                 .with_detail(json!({ "provider": account.provider_id }));
-            record_tx!(conn, &event);
+            record_event!(conn, &event);
             diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
         }
         Ok(Linked::Done)
@@ -105,7 +105,7 @@ pub async fn unlink(
         diesel::delete(accounts::table.find(&account_id)).execute(conn).await?;
         let event = Event::of_user(&user_id, Action::ProviderUnlinked, &client, now)
             .with_detail(json!({ "provider": provider }));
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
         Ok(Unlinked::Done)
     })

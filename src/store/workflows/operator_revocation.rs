@@ -7,7 +7,7 @@ use crate::{
     store::{
         Error, Store, invalidating_transaction,
         tables::{
-            activity::{Event, record_tx},
+            activity::{Event, record_event},
             api_tokens::mark_tokens_revoked_tx,
             generation::{next_generation_tx, next_site_generation_tx},
             revocation_cleanup::{Kind, add_cleanup_tx},
@@ -38,7 +38,7 @@ pub async fn end_sessions(
             add_cleanup_tx!(conn, Kind::Sessions, None, now);
             add_cleanup_tx!(conn, Kind::Links, None, now);
         }
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(())
     })
 }
@@ -61,7 +61,7 @@ pub async fn revoke_tokens(
             next_site_generation_tx!(conn, token_generation);
             add_cleanup_tx!(conn, Kind::Tokens, None, now);
         }
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use crate::store::{
     Error, Store,
     schema::{jobs, passkeys},
     tables::{
-        activity::{Event, record_tx},
+        activity::{Event, record_event},
         jobs::NewJob,
         locks::lock_user_tx,
         passkeys::{MOST, PasskeyRow},
@@ -67,7 +67,7 @@ pub async fn add(
             return Ok(Err(NotAdded::Taken));
         }
         diesel::insert_into(jobs::table).values(&notice).execute(conn).await?;
-        record_tx!(conn, &event.clone().with_detail(detail(&passkey)));
+        record_event!(conn, &event.clone().with_detail(detail(&passkey)));
         Ok(Ok(()))
     })
 }
@@ -102,7 +102,7 @@ pub async fn remove(
         }
         diesel::delete(passkeys::table.find(&id)).execute(conn).await?;
         diesel::insert_into(jobs::table).values(&notice).execute(conn).await?;
-        record_tx!(conn, &event.clone().with_detail(detail(&passkey)));
+        record_event!(conn, &event.clone().with_detail(detail(&passkey)));
         Ok(Ok(()))
     })
 }

@@ -11,7 +11,7 @@ use crate::{
         schema::{accounts, jobs, users, verifications},
         tables::{
             accounts::{NewAccount, PasswordAccount},
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             generation::next_generation_tx,
             jobs::NewJob,
             locks::lock_user_tx,
@@ -52,7 +52,7 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
         next_generation_tx!(conn, &account.user_id, session_generation, link_generation);
         remove_sessions_tx!(conn, &account.user_id, now);
         remove_links_tx!(conn, &account.user_id, now);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(())
     })
 }
@@ -94,7 +94,7 @@ pub async fn reset(
             diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
         }
         let event = Event::of_user(&user.id, Action::PasswordReset, &client, now);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(Ok(()))
     })
 }
@@ -169,7 +169,7 @@ pub async fn change(
         diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;
         let event = Event::of_user(&user_id, Action::PasswordChanged, &change.client, now)
             .with_detail(json!({ "otherSessionsEnded": change.sole_session.is_some() }));
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(Changed::Done(Box::new(Done { user, session })))
     })
 }

@@ -9,7 +9,7 @@ use crate::{
         schema::{accounts, activity, jobs},
         tables::{
             accounts::NewAccount,
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             admin_write::{AdminCheckFailed, admin_write},
             jobs::NewJob,
             sessions::{Method, Methods},
@@ -45,7 +45,7 @@ pub async fn sign_up(
             diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
         }
         let event = Event::of_user(&user.id, Action::SignedUp, &request.client, now);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         conn.sign_in(user, Methods::one(Method::Password), &request, policy, now).await
     })
 }
@@ -67,7 +67,7 @@ pub async fn register(
         let added = insert_user_unless_taken_tx!(conn, &user);
         if added {
             diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
-            record_tx!(conn, &event);
+            record_event!(conn, &event);
         } else {
             // The same number of round trips as the other branch; these statements match no row.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;

@@ -19,7 +19,7 @@ use crate::{
         invalidating_transaction,
         schema::jobs,
         tables::{
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             jobs::NewJob,
             known_clients::{KnownClient, note_client_tx},
             sessions::{Device, Methods},
@@ -163,7 +163,7 @@ macro_rules! sign_in {
                     json!({ "methods": methods.names(), "sessionId": grant.session().id });
                 let event = Event::of_user(&user.id, Action::SignedIn, &request.client, now);
                 let conn = self;
-                record_tx!(conn, &event.with_detail(detail));
+                record_event!(conn, &event.with_detail(detail));
                 if let Some(known) = &request.known
                     && note_client_tx!(conn, &user.id, known, now)
                 {

@@ -11,7 +11,7 @@ use crate::{
         Error, Store, invalidating_transaction,
         schema::{jobs, suspension_links, suspensions, users, verifications},
         tables::{
-            activity::{Action, Client, Event, record_tx},
+            activity::{Action, Client, Event, record_event},
             jobs::NewJob,
             locks::lock_user_tx,
             sessions::{Method, Methods},
@@ -69,7 +69,7 @@ pub async fn suspend(
             diesel::insert_into(jobs::table).values(restoring_mail(&user)).execute(conn).await?;
         }
         let event = Event::of_user(&user.id, Action::AccessSuspended, &client, now);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(Ok(()))
     })
 }
@@ -135,7 +135,7 @@ macro_rules! restore_by_mail_tx {
                 .execute($conn)
                 .await?;
             let event = Event::of_user(&user.id, Action::AccessRestored, $client, $now);
-            record_tx!($conn, &event);
+            record_event!($conn, &event);
         }
         matching == 1
     }};

@@ -10,7 +10,7 @@ use crate::{
         Error, Store, invalidating_transaction,
         schema::{jobs, two_factor, users},
         tables::{
-            activity::{Event, record_tx},
+            activity::{Event, record_event},
             admin_write::{AdminCheckFailed, admin_write},
             generation::next_generation_tx,
             jobs::NewJob,
@@ -234,7 +234,7 @@ pub async fn replace_recovery_codes(
             .execute(conn)
             .await?;
         put_recovery_codes_tx!(conn, &user_id, &codes.hashes);
-        record_tx!(conn, &event);
+        record_event!(conn, &event);
         Ok(Ok(()))
     })
 }
@@ -331,7 +331,7 @@ macro_rules! finish_tx {
         }
         let renewed = $conn.rotate_secret(&change.renewal, $now).await?;
         diesel::insert_into(jobs::table).values(&change.notice).execute($conn).await?;
-        record_tx!($conn, &change.event);
+        record_event!($conn, &change.event);
         let user = users::table.find(user_id).select(User::as_select()).get_result($conn).await?;
         Done { user, renewed }
     }};

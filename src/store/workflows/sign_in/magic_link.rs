@@ -10,7 +10,7 @@ use crate::{
         Error, Store, invalidating_transaction,
         schema::{users, verifications},
         tables::{
-            activity::{Action, Event, record_tx},
+            activity::{Action, Event, record_event},
             locks::lock_user_tx,
             sessions::{Method, Methods},
             sign_up_links::spend_sign_up_link_tx,
@@ -76,7 +76,7 @@ pub async fn sign_in_with_link(
                 let is_new = sign_up && insert_user_unless_taken_tx!(conn, &new);
                 if is_new {
                     let event = Event::of_user(&new.id, Action::SignedUp, &request.client, now);
-                    record_tx!(conn, &event);
+                    record_event!(conn, &event);
                 }
                 let id: Option<String> = users::table
                     .filter(present())

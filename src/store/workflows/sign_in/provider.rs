@@ -11,7 +11,7 @@ use crate::{
         schema::{accounts, jobs, users},
         tables::{
             accounts::{NewAccount, link_tx},
-            activity::{Action, Event, record_tx},
+            activity::{Action, Event, record_event},
             jobs::NewJob,
             locks::lock_user_tx,
             sessions::Methods,
@@ -132,7 +132,7 @@ pub async fn sign_in_with_provider(
             if is_new {
                 let event = Event::of_user(&user.id, Action::SignedUp, &request.client, now)
                     .with_detail(json!({ "provider": &provider }));
-                record_tx!(conn, &event);
+                record_event!(conn, &event);
                 if let Some(mail) = &new.verification_mail {
                     diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
                 }
@@ -158,7 +158,7 @@ pub async fn sign_in_with_provider(
             (_, true) if !is_new => {
                 let event = Event::of_user(&user.id, Action::ProviderLinked, &request.client, now)
                     .with_detail(json!({ "provider": &provider }));
-                record_tx!(conn, &event);
+                record_event!(conn, &event);
                 diesel::insert_into(jobs::table)
                     .values(&provided.linked_mail)
                     .execute(conn)
