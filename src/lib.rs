@@ -18,7 +18,7 @@
 //! Beside them, [`cli`] holds the commands, [`config`] every setting, [`state`] what all requests share,
 //! [`site`] the server's public name and origins, [`error`] every error that a client can receive, [`secrets`]
 //! the types of all secrets, [`limits`] the rate limits, `private_files` the permissions of files,
-//! `metrics` the Prometheus metrics, [`output`] non-blocking writes to stdout and stderr, [`scope`] the
+//! `testkit` what a test needs, behind a feature of that name, `metrics` the Prometheus metrics, [`output`] non-blocking writes to stdout and stderr, [`scope`] the
 //! scopes of API tokens, `name` the product's name in all its forms, and [`time`] the clock.
 
 // These macros panic when the output is closed or the disk is full; `output` and `cli::print` do not.
@@ -56,6 +56,8 @@ pub mod secrets;
 pub mod site;
 pub mod state;
 pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 pub mod time;
 pub(crate) mod totp_keys;
 mod user_agent;

@@ -6,7 +6,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{security::access::operations, support::*};
+use crate::support::*;
 
 #[apply(on_both_databases)]
 async fn unknown_path_or_malformed_id_is_a_not_found_problem(backend: Backend) {
@@ -56,7 +56,7 @@ async fn alternative_path_spelling_is_unauthorized_or_not_found(backend: Backend
 async fn unsupported_method_is_not_allowed_and_names_the_allowed_methods(backend: Backend) {
     let server = backend.start().await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-000000000000");
         for method in ["TRACE", "PUT", "BREW"] {
             let method: Method = method.parse().unwrap();

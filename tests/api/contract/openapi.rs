@@ -9,7 +9,7 @@ use std::{
 use portcullis::error::Code;
 use reqwest::Method;
 
-use crate::{security::access::operations, support::*};
+use crate::support::*;
 
 /// Reads a committed file when the test runs, so that a regenerated file needs no new build.
 fn file(path: &str) -> String {
@@ -59,7 +59,7 @@ fn openapi_operations_have_a_unique_id_summary_tag_and_schema() {
         .map(|tag| tag["name"].as_str().unwrap())
         .collect();
     let mut ids = BTreeSet::new();
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         assert!(ids.insert(operation.id), "{} names two operations", operation.id);
         assert!(
             operation.value["summary"].as_str().is_some_and(|text| !text.ends_with('.')),
@@ -136,7 +136,7 @@ fn names_side_by_side(part: &Value) -> Vec<Vec<&str>> {
 fn openapi_names_never_differ_only_in_case_or_punctuation() {
     let document = committed();
     let mut groups = names_side_by_side(&document);
-    groups.push(operations(&document).iter().map(|operation| operation.id).collect());
+    groups.push(Operation::all(&document).iter().map(|operation| operation.id).collect());
     assert!(groups.len() > 100, "the document was not parsed: {groups:?}");
     let alike: Vec<&str> = groups.into_iter().flat_map(alike).collect();
     assert_eq!(alike, [""; 0]);
@@ -188,7 +188,7 @@ fn openapi_list_items_are_strings_or_of_a_named_type() {
 fn openapi_error_examples_match_their_status_and_description() {
     let document = committed();
     let mut seen = 0;
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         for (status, response) in operation.value["responses"].as_object().unwrap() {
             let status: u16 = status.parse().unwrap();
             let problems = problems(&document, response);
@@ -348,7 +348,7 @@ fn committed_route_table_lists_operations_by_accepted_credentials() {
     let document = committed();
     let (mut accepting, mut rejecting, mut open) =
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         let schemes = operation.value["security"].as_array().into_iter().flatten();
         let schemes: Vec<&Value> = schemes.collect();
         let kind = if schemes.iter().any(|scheme| scheme.get("bearer").is_some()) {
@@ -392,7 +392,7 @@ fn openapi_schemas_are_described_and_named_in_camel_case() {
             spell(property, name);
         }
     }
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
             check(format!("{} {name}", operation.id), parameter);
@@ -413,7 +413,7 @@ fn properties(schema: &Value) -> Vec<(&String, &Value)> {
 fn openapi_success_examples_match_their_schemas() {
     let document = committed();
     let mut seen = 0;
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         for (status, response) in operation.value["responses"].as_object().unwrap() {
             let content = &response["content"]["application/json"];
             if !status.starts_with('2') || content.is_null() {

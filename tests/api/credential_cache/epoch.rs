@@ -136,8 +136,15 @@ fn insert_user(id: &str) -> String {
     )
 }
 
-impl Backend {
+/// SQL of a database's own.
+trait Dialect {
     /// Replaces the placeholders of these tests by a database's own SQL.
+    fn of(self, sql: &str) -> String;
+
+    fn bytes(self, text: &str) -> String;
+}
+
+impl Dialect for Backend {
     fn of(self, sql: &str) -> String {
         match self {
             Self::Sqlite => sql
@@ -523,7 +530,7 @@ async fn tables_read_by_the_gate_all_have_epoch_triggers(backend: Backend) {
     let folder = TempDir::new().unwrap();
     let cluster = match backend {
         Backend::Sqlite => None,
-        Backend::Postgres => Some(Restartable::start().await),
+        Backend::Postgres => Some(PostgresServer::start().await),
     };
     let url = match &cluster {
         None => backend.empty_database(folder.path()).await,

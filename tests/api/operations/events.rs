@@ -216,7 +216,7 @@ async fn metrics_are_served_only_on_a_separate_listener(backend: Backend) {
         .assert_problem(405, "method_not_allowed");
     let (_, address) = server.banner.split_once("metrics   ").unwrap();
     let base = address.lines().next().unwrap().trim_end_matches("/metrics");
-    let metrics = Caller::anonymous(base);
+    let metrics = anonymous(base);
     // The metrics listener serves no operation of the document.
     let elsewhere =
         http_client().build().unwrap().get(format!("{base}/api/me")).send().await.unwrap();

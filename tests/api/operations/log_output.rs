@@ -147,7 +147,7 @@ async fn server_with_unwritable_output_serves_and_shuts_down(#[case] output: fn(
     let listen = address.to_string();
     let mut command = portcullis(home.path(), &[INFO, ("PORTCULLIS_LISTEN", &listen)]);
     let child = command.stdout(output()).stderr(output()).spawn().unwrap();
-    let anonymous = Caller::anonymous(&format!("http://{address}"));
+    let anonymous = anonymous(&format!("http://{address}"));
     let server = ServerProcess { child, banner: String::new(), anonymous };
     within_timeout(async {
         while TcpStream::connect(address).is_err() {

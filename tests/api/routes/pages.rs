@@ -120,8 +120,9 @@ async fn pages_work_in_a_browser(backend: Backend) {
     let apart = (backend == Backend::Postgres).then_some(Site::new(backend).await);
     if let Some(apart) = &apart {
         // The browser tests cut its connection to the database, so they start it themselves.
-        let unlimited = UNLIMITED.map(|(_, name, value)| (name, value.to_owned()));
-        let settings: BTreeMap<_, _> = apart.settings.iter().cloned().chain(unlimited).collect();
+        let own = apart.settings.iter().map(|(name, value)| (name.to_string(), value.clone()));
+        let unlimited = unlimited().map(|(name, value)| (name, value.to_owned()));
+        let settings: BTreeMap<_, _> = own.chain(unlimited).collect();
         sites["apart"] = json!({
             "program": env!("CARGO_BIN_EXE_portcullis"),
             "home": apart.home.path(),

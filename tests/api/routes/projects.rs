@@ -5,11 +5,17 @@ mod constraints;
 mod create;
 mod tokens;
 
+use portcullis::product::Product;
+
 use crate::support::*;
 
 struct Projects;
 
 impl UserOwnedResource for Projects {
+    fn product() -> Product {
+        product()
+    }
+
     const PATH: &'static str = "/api/projects";
     const LABEL: &'static str = "name";
     const REQUIRED: &'static [&'static str] = &["name"];

@@ -6,6 +6,8 @@ mod rename;
 mod revoke;
 mod show;
 
+use portcullis::product::Product;
+
 use crate::support::*;
 
 const PATH: &str = "/api/tokens";
@@ -32,6 +34,10 @@ fn public_token(created: &Value) -> Value {
 struct ApiTokens;
 
 impl UserOwnedResource for ApiTokens {
+    fn product() -> Product {
+        product()
+    }
+
     const PATH: &'static str = PATH;
     const LABEL: &'static str = "name";
     const REQUIRED: &'static [&'static str] = &["name"];

@@ -3,7 +3,7 @@
 //!
 //! A credential counts as accepted only if the response is the documented success, for an existing id and a valid body.
 //! An operation that succeeds in no case fails the test. So does a response whose status or code is not declared, as in
-//! every other test (`support::Reply`). There is no list of operations: a new one is covered as soon as it is in the
+//! every other test (`testkit::Reply`). There is no list of operations: a new one is covered as soon as it is in the
 //! document.
 
 mod activity;
@@ -16,11 +16,14 @@ use futures_util::future::join_all;
 use portcullis::{
     secrets::LinkSecret,
     store::{
-        activity::{Action, Event},
         first_admin,
         jobs::{self, NewJob},
-        user_administration,
         verifications::{NewVerification, Purpose},
+    },
+    testkit::rules::{
+        Items,
+        cases::{AcceptedCredential, Case as CommonCase},
+        sweep::{Outcome, sweep},
     },
     time::days,
 };
@@ -29,167 +32,55 @@ use tokio::sync::OnceCell;
 
 use crate::support::*;
 
-/// A credential, and how the request sends it.
+/// A credential, and how the request sends it: those of every product, and two that only this library accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Case {
-    Anonymous,
-    Cookie,
-    Token,
-    ReadOnlyToken,
-    AdminCookie,
-    AdminToken,
-    AdminTokenWithoutAdminScope,
-    CookieAndToken,
-    ExpiredToken,
-    RevokedToken,
-    CookieAsBearer,
-    DeactivatedCookie,
-    DeactivatedToken,
-    SuspendedCookie,
-    SuspendedToken,
-    ExpiredCookie,
-    ProxyBasic,
-    CookieAndProxyBasic,
-    CookieAndBadToken,
+    Common(CommonCase),
     Challenge,
     PasskeyCookie,
 }
 
-/// The credential that the gate accepts in a case, with its roles or scopes.
-#[derive(Debug)]
-enum AcceptedCredential {
-    None,
-    Cookie(&'static [&'static str]),
-    Token(&'static [&'static str]),
-    Challenge,
+/// Returns every case.
+fn cases() -> Vec<Case> {
+    let common = CommonCase::ALL.into_iter().map(Case::Common);
+    common.chain([Case::Challenge, Case::PasskeyCookie]).collect()
 }
 
-const CASES: [Case; 21] = [
-    Case::Anonymous,
-    Case::Cookie,
-    Case::Token,
-    Case::ReadOnlyToken,
-    Case::AdminCookie,
-    Case::AdminToken,
-    Case::AdminTokenWithoutAdminScope,
-    Case::CookieAndToken,
-    Case::ExpiredToken,
-    Case::RevokedToken,
-    Case::CookieAsBearer,
-    Case::DeactivatedCookie,
-    Case::DeactivatedToken,
-    Case::SuspendedCookie,
-    Case::SuspendedToken,
-    Case::ExpiredCookie,
-    Case::ProxyBasic,
-    Case::CookieAndProxyBasic,
-    Case::CookieAndBadToken,
-    Case::Challenge,
-    Case::PasskeyCookie,
-];
-
 impl Case {
+    const ADMIN_COOKIE: Self = Self::Common(CommonCase::AdminCookie);
+    const COOKIE: Self = Self::Common(CommonCase::Cookie);
+    const TOKEN: Self = Self::Common(CommonCase::Token);
+
     fn accepted(self) -> AcceptedCredential {
         match self {
-            Self::Cookie | Self::CookieAndProxyBasic | Self::PasskeyCookie => {
-                AcceptedCredential::Cookie(&[])
-            }
-            Self::AdminCookie => AcceptedCredential::Cookie(&["admin"]),
-            Self::Token | Self::CookieAndToken | Self::AdminTokenWithoutAdminScope => {
-                AcceptedCredential::Token(&["read", "write"])
-            }
-            Self::ReadOnlyToken => AcceptedCredential::Token(&["read"]),
-            Self::AdminToken => AcceptedCredential::Token(&["read", "write", "admin"]),
+            Self::Common(case) => case.accepted(),
             Self::Challenge => AcceptedCredential::Challenge,
-            _ => AcceptedCredential::None,
+            Self::PasskeyCookie => AcceptedCredential::Cookie(&[]),
         }
     }
 
     /// Returns the `Authorization` header that is sent in addition to the caller's credential.
     fn authorization(self) -> Option<&'static str> {
         match self {
-            Self::ProxyBasic | Self::CookieAndProxyBasic => Some("Basic c3RhZ2U6Z2VoZWlt"),
-            Self::CookieAndBadToken => Some("Bearer junk"),
+            Self::Common(case) => case.authorization(),
             _ => None,
         }
     }
 
     fn is_by_admin(self) -> bool {
-        matches!(self, Self::AdminCookie | Self::AdminToken | Self::AdminTokenWithoutAdminScope)
-    }
-}
-
-/// An operation of an OpenAPI document.
-pub struct Operation<'a> {
-    pub id: &'a str,
-    pub method: Method,
-    pub path: &'a str,
-    pub value: &'a Value,
-}
-
-/// Returns every operation of a document.
-pub fn operations(document: &Value) -> Vec<Operation<'_>> {
-    let paths = document["paths"].as_object().unwrap();
-    let all = paths.iter().flat_map(|(path, item)| {
-        item.as_object().unwrap().iter().map(move |(method, value)| Operation {
-            id: value["operationId"].as_str().expect("every operation has an id"),
-            method: method.to_uppercase().parse().unwrap(),
-            path,
-            value,
-        })
-    });
-    all.collect()
-}
-
-impl Operation<'_> {
-    /// Returns the status of the documented success.
-    pub fn success(&self) -> u16 {
-        let statuses = self.value["responses"].as_object().unwrap().keys();
-        let statuses: Vec<u16> = statuses.map(|status| status.parse().unwrap()).collect();
-        let success = statuses.iter().find(|status| (200..300).contains(*status));
-        // An operation that follows a link succeeds with a redirect.
-        let success = success.or_else(|| statuses.iter().find(|status| **status == 302));
-        // One that this server does not offer documents its error alone.
-        let success = success.or_else(|| statuses.iter().min());
-        *success.unwrap_or_else(|| panic!("{} documents no success", self.id))
+        matches!(self, Self::Common(case) if case.is_by_admin())
     }
 
-    /// Returns the example of its request body, unchanged.
-    pub fn example(&self) -> Option<&Value> {
-        let content = self.value.get("requestBody")?["content"].as_object().unwrap();
-        let example = content["application/json"].get("example");
-        Some(example.unwrap_or_else(|| panic!("the body of {} has no example", self.id)))
-    }
-
-    /// Returns the status of the response to this credential, as `security` declares.
-    fn expected_status(&self, accepted: &AcceptedCredential) -> u16 {
-        let security = self.value["security"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{} declares no security", self.id));
-        let accepts = |scheme: &str, granted: &[&str]| {
-            let mut requirements =
-                security.iter().filter_map(|requirement| requirement.get(scheme));
-            requirements.any(|roles| {
-                roles
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .all(|role| granted.contains(&role.as_str().unwrap()))
-            })
-        };
-        let is_public = security.is_empty();
-        match accepted {
-            _ if is_public => self.success(),
-            AcceptedCredential::Challenge if accepts("challenge", &[]) => self.success(),
-            AcceptedCredential::None | AcceptedCredential::Challenge
-                if security.iter().any(|requirement| *requirement == json!({})) =>
-            {
-                self.success()
+    /// Returns a client with the credential, which belongs to this user.
+    async fn caller(self, server: &Server, user: &TestUser) -> Caller {
+        match self {
+            Self::Common(case) => case.caller(server, user).await,
+            Self::Challenge => server.challenged(user).await,
+            Self::PasskeyCookie => {
+                let mut passkey = user.add(server.passkey()).await;
+                let reply = server.anonymous.use_passkey(&mut passkey).await;
+                server.anonymous.with_cookie(&reply.cookie().expect("the session cookie is set"))
             }
-            AcceptedCredential::None | AcceptedCredential::Challenge => 401,
-            AcceptedCredential::Cookie(granted) if accepts("cookie", granted) => self.success(),
-            AcceptedCredential::Token(granted) if accepts("bearer", granted) => self.success(),
-            _ => 403,
         }
     }
 }
@@ -198,69 +89,40 @@ impl Operation<'_> {
 /// clock.
 const SERVERS: usize = 4;
 
-/// Returns the OpenAPI document of this server.
-fn document() -> Value {
-    serde_json::from_str(&portcullis::openapi::text(&product(), "portcullis").unwrap()).unwrap()
-}
-
 #[apply(on_both_databases)]
 async fn openapi_security_is_enforced_for_every_operation_and_credential(backend: Backend) {
-    assert_security_is_enforced(backend, &operations(&document())).await;
+    assert_security_is_enforced(backend, &document().operations()).await;
 }
 
 /// Calls the operations of a document in every case, and compares the responses with what `security` declares.
 async fn assert_security_is_enforced(backend: Backend, operations: &[Operation<'_>]) {
+    let cases = cases();
     let parts = operations.chunks(operations.len().div_ceil(SERVERS));
-    let results = join_all(parts.map(|part| call_in_every_case(backend, part, operations))).await;
-    let (tables, wrong): (Vec<String>, Vec<Vec<String>>) = results.into_iter().unzip();
+    let results = join_all(parts.map(async |part| {
+        let server = backend.start_with_providers().await;
+        let expected =
+            |operation: &Operation<'_>, case: Case| operation.expected_status(case.accepted());
+        let call = async |operation: &Operation<'_>, case| {
+            Ok(Outcome { reply: call(&server, operation, operations, case).await, changed: None })
+        };
+        sweep(part, &cases, expected, call).await
+    }));
+    let (tables, wrong): (Vec<String>, Vec<Vec<String>>) = results.await.into_iter().unzip();
     let (table, wrong) = (tables.concat(), wrong.concat());
     assert_eq!(table.lines().count(), operations.len());
-    println!("{} operations, {} cases each: {CASES:?}\n{table}", operations.len(), CASES.len());
+    println!("{} operations, {} cases each: {cases:?}\n{table}", operations.len(), cases.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Calls these operations in every case. Returns a row of statuses for each, and the responses that were not declared.
-async fn call_in_every_case(
-    backend: Backend,
-    operations: &[Operation<'_>],
-    all: &[Operation<'_>],
-) -> (String, Vec<String>) {
-    let server = backend.start_with_providers().await;
-    let mut wrong = Vec::new();
-    let mut table = String::new();
-    for operation in operations {
-        let mut succeeded = false;
-        let mut row = String::new();
-        for case in CASES {
-            let expected = operation.expected_status(&case.accepted());
-            let reply = call(&server, operation, all, case).await;
-            let status = reply.status.as_u16();
-            row.push_str(&format!(" {status}"));
-            succeeded |= status == operation.success();
-            if status != expected {
-                wrong.push(format!(
-                    "{} {} as {case:?}: {status}, declared {expected}: {}",
-                    operation.method, operation.path, reply.text
-                ));
-            }
-        }
-        table.push_str(&format!("{:<6} {:<40}{row}\n", operation.method.as_str(), operation.path));
-        if !succeeded {
-            wrong.push(format!("{} {} succeeded in no case", operation.method, operation.path));
-        }
-    }
-    (table, wrong)
 }
 
 /// Calls every operation successfully, each with new users and items, except the one that requires a site without an
 /// admin.
 pub async fn succeed_at_every_operation(server: &Server) {
     let document = server.anonymous.get("/openapi.json").await.expect(200);
-    let operations = operations(&document);
+    let operations = Operation::all(&document);
     for operation in operations.iter().filter(|operation| operation.id != "set_up") {
-        let mut reply = call(server, operation, &operations, Case::AdminCookie).await;
+        let mut reply = call(server, operation, &operations, Case::ADMIN_COOKIE).await;
         if reply.status != operation.success() {
-            reply = call(server, operation, &operations, Case::Token).await;
+            reply = call(server, operation, &operations, Case::TOKEN).await;
         }
         assert_eq!(reply.status, operation.success(), "{}: {}", operation.id, reply.text);
     }
@@ -318,7 +180,7 @@ async fn prepare(
         None => operation.path.to_owned(),
     };
     let mut passkey = passkey_for(server, operation, &subject, &other).await;
-    let caller = caller_with_credential(server, &subject, case).await;
+    let caller = case.caller(server, &subject).await;
     let path = add_link_to_path(server, operation, path, (&subject, &other), &name).await;
     let (caller, ceremony) = begin_ceremony(server, operation, caller, passkey.as_mut()).await;
     let mut request = caller.request(operation.method.clone(), &path);
@@ -406,6 +268,28 @@ async fn begin_ceremony(
     }
 }
 
+/// Items that no operation creates.
+struct OtherItems;
+
+impl Items for OtherItems {
+    async fn create(&self, server: &Server, owner: &TestUser, collection: &str) -> Option<String> {
+        match collection {
+            // This version cannot run a job of this kind, so the job stays queued.
+            "/api/admin/jobs" => {
+                let job = NewJob::new("of-tomorrow", "{}".to_owned(), None, server.now());
+                let id = job.id().to_owned();
+                jobs::add(&server.state.store, job).await.unwrap();
+                Some(id)
+            }
+            // Sign-in creates a session.
+            "/api/admin/sessions" => Some(owner.browser.session_id().await),
+            // A device is trusted together with a code, which would end the owner's session here.
+            "/api/trusted-devices" => Some(add_trusted_device(server, owner).await),
+            _ => None,
+        }
+    }
+}
+
 /// Creates an item of a collection by its `POST`, or by that of another collection of the same name. Returns its id.
 pub async fn make(
     server: &Server,
@@ -414,20 +298,8 @@ pub async fn make(
     all: &[Operation<'_>],
     name: &str,
 ) -> String {
-    // No operation creates a job. This version cannot run a job of this kind, so the job stays queued.
-    if collection == "/api/admin/jobs" {
-        let job = NewJob::new("of-tomorrow", "{}".to_owned(), None, server.now());
-        let id = job.id().to_owned();
-        jobs::add(&server.state.store, job).await.unwrap();
+    if let Some(id) = OtherItems.create(server, owner, collection).await {
         return id;
-    }
-    // No operation of this collection creates a session: sign-in does.
-    if collection == "/api/admin/sessions" {
-        return owner.browser.session_id().await;
-    }
-    // A device is trusted together with a code, which would end the owner's session here.
-    if collection == "/api/trusted-devices" {
-        return add_trusted_device(server, owner).await;
     }
     let last = collection.rsplit('/').next().unwrap();
     let creates = |operation: &&Operation<'_>| {
@@ -575,77 +447,10 @@ async fn add_link(server: &Server, purpose: Purpose, owner: &TestUser, secret: &
     crate::store::add_link(server, link).await;
 }
 
-/// Returns the caller with the credential of a case.
-async fn caller_with_credential(server: &Server, subject: &TestUser, case: Case) -> Caller {
-    let cookie = subject.browser.cookie.clone().unwrap();
-    match case {
-        Case::Anonymous | Case::ProxyBasic => server.anonymous.clone(),
-        Case::Cookie | Case::AdminCookie | Case::CookieAndProxyBasic | Case::CookieAndBadToken => {
-            subject.browser.clone()
-        }
-        Case::Token | Case::AdminTokenWithoutAdminScope => subject.token(&["read", "write"]).await,
-        Case::ReadOnlyToken => subject.token(&["read"]).await,
-        Case::AdminToken => subject.token(&["read", "write", "admin"]).await,
-        Case::CookieAndToken => {
-            let token = subject.token(&["read", "write"]).await.token.unwrap();
-            server.anonymous.with_both(&cookie, &token)
-        }
-        Case::ExpiredToken => {
-            let created =
-                subject.create_token(json!({ "name": "short", "expiresInDays": 1 })).await;
-            server.advance(days(1));
-            server.anonymous.with_token(created["token"].as_str().unwrap())
-        }
-        Case::RevokedToken => {
-            let script = subject.token(&["read", "write"]).await;
-            script.delete("/api/tokens/current").await.expect(204);
-            script
-        }
-        Case::CookieAsBearer => server.anonymous.with_token(cookie.split_once('=').unwrap().1),
-        Case::DeactivatedCookie => {
-            deactivate(server, subject).await;
-            subject.browser.clone()
-        }
-        Case::DeactivatedToken => {
-            let script = subject.token(&["read", "write"]).await;
-            deactivate(server, subject).await;
-            script
-        }
-        Case::SuspendedCookie => {
-            server.suspend(subject).await;
-            subject.browser.clone()
-        }
-        Case::SuspendedToken => {
-            let script = subject.token(&["read", "write"]).await;
-            server.suspend(subject).await;
-            script
-        }
-        Case::ExpiredCookie => {
-            server.advance(days(7));
-            subject.browser.clone()
-        }
-        Case::Challenge => server.challenged(subject).await,
-        Case::PasskeyCookie => {
-            let mut passkey = subject.add(server.passkey()).await;
-            let reply = server.anonymous.use_passkey(&mut passkey).await;
-            server.anonymous.with_cookie(&reply.cookie().expect("the session cookie is set"))
-        }
-    }
-}
-
-async fn deactivate(server: &Server, user: &TestUser) {
-    let now = server.now();
-    let event = Event::new(None, Action::UserDeactivated, &user.id, &json!({}), now);
-    user_administration::deactivate(&server.state.store, user.id.clone(), false, now, event)
-        .await
-        .unwrap()
-        .unwrap();
-}
-
 #[apply(on_both_databases)]
 async fn openapi_request_examples_succeed_unmodified(backend: Backend) {
     let document = document();
-    let tried = assert_examples_succeed(backend, &operations(&document)).await;
+    let tried = assert_examples_succeed(backend, &document.operations()).await;
     assert!(tried.len() >= 10, "{tried:?}");
 }
 

@@ -20,7 +20,7 @@ use proptest::{
 };
 use tokio::runtime::{self, Runtime};
 
-use crate::{security::access::Operation, support::*};
+use crate::support::*;
 
 /// The runtime of a test and of its server's clients: proptest itself is not async.
 fn runtime() -> Runtime {

@@ -3,7 +3,7 @@
 use portcullis::store::Database;
 use reqwest::Method;
 
-use crate::{security::access::operations, support::*};
+use crate::support::*;
 
 const SITE: &str = "https://example.com";
 const ID: &str = "019ab000-0000-7000-8000-000000000000";
@@ -82,7 +82,7 @@ async fn admin_over_https(server: &Server, name: usize) -> Caller {
 async fn every_response_has_security_headers() {
     let server = Backend::Sqlite.start_with(&["--public-url", SITE]).await;
     let document = server.anonymous.get("/openapi.json").await.expect(200);
-    let operations = operations(&document);
+    let operations = Operation::all(&document);
     let mut requests = Vec::new();
     for operation in &operations {
         let path = operation.path.replace("{id}", ID).replace("{token}", "x");

@@ -120,8 +120,10 @@ fn exists(name: &Name<'_>, read: &impl Fn(&str) -> Option<String>) -> bool {
 fn has_test(source: &str, test: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let listed = format!("{test},");
-    let lists = source.split("contract_tests!(").skip(1).filter_map(|list| list.split(')').next());
-    if lists.flat_map(str::lines).any(|line| line.trim() == listed) {
+    let lists = ["contract_tests!(", "@tests $resource:"]
+        .iter()
+        .flat_map(|head| source.split(head).skip(1).filter_map(|list| list.split(')').next()));
+    if lists.into_iter().flat_map(str::lines).any(|line| line.trim() == listed) {
         return true;
     }
     let head = format!("fn {test}(");

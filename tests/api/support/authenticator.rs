@@ -41,17 +41,24 @@ impl Authenticator {
     }
 }
 
-impl TestUser {
+/// Users with a second factor.
+pub trait SecondFactor {
     /// Begins to set up two-factor authentication, in a session that has just begun.
-    pub async fn begin_two_factor(&self) -> Authenticator {
+    async fn begin_two_factor(&self) -> Authenticator;
+
+    /// Turns two-factor authentication on, and advances the clock to the next code.
+    async fn enable_two_factor(&mut self, server: &Server) -> Authenticator;
+}
+
+impl SecondFactor for TestUser {
+    async fn begin_two_factor(&self) -> Authenticator {
         let set_up = self.browser.post("/api/auth/two-factor/enable", json!({})).await.expect(200);
         let codes = set_up["backupCodes"].as_array().unwrap();
         let recovery_codes = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
         Authenticator { recovery_codes, ..Authenticator::scan(set_up["totpURI"].as_str().unwrap()) }
     }
 
-    /// Turns two-factor authentication on, and advances the clock to the next code.
-    pub async fn enable_two_factor(&mut self, server: &Server) -> Authenticator {
+    async fn enable_two_factor(&mut self, server: &Server) -> Authenticator {
         let app = self.begin_two_factor().await;
         let body = json!({ "code": app.code(server.now()) });
         let reply = self.browser.post("/api/auth/two-factor/verify-totp", body).await;
@@ -63,10 +70,15 @@ impl TestUser {
     }
 }
 
-impl Server {
+/// Sign-ins that wait for the second factor.
+pub trait Challenges {
     /// Signs a user in by the password alone, who has a second factor. Returns the browser, in which the sign-in waits
     /// for it.
-    pub async fn challenged(&self, user: &TestUser) -> Caller {
+    async fn challenged(&self, user: &TestUser) -> Caller;
+}
+
+impl Challenges for Server {
+    async fn challenged(&self, user: &TestUser) -> Caller {
         let body = json!({ "email": user.email, "password": PASSWORD });
         let reply = self.anonymous.post("/api/auth/sign-in/email", body).await;
         let cookie = reply.cookie_named(CHALLENGE);

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::{Backend, Package, Server, http_client};
+use super::{Backend, Package, Server, Start, http_client};
 
 static PROVIDER: Package = Package::of("tests/oidc-provider");
 
@@ -128,14 +128,21 @@ async fn publish_metadata() -> String {
     issuer
 }
 
-impl Backend {
+/// Servers with identity providers.
+pub trait StartWithProviders {
     /// Starts a server with these providers.
-    pub async fn start_with_providers(self) -> Server {
+    async fn start_with_providers(self) -> Server;
+
+    /// Starts a server with these providers, and further settings.
+    async fn start_with_providers_and(self, settings: &[&str]) -> Server;
+}
+
+impl StartWithProviders for Backend {
+    async fn start_with_providers(self) -> Server {
         self.start_with_providers_and(&[]).await
     }
 
-    /// Starts a server with these providers, and further settings.
-    pub async fn start_with_providers_and(self, settings: &[&str]) -> Server {
+    async fn start_with_providers_and(self, settings: &[&str]) -> Server {
         let folder = tempfile::TempDir::new().unwrap();
         let file = file_with_providers(folder.path()).await;
         self.start_with(&[&["--providers-file", &file], settings].concat()).await

@@ -44,9 +44,14 @@ pub struct Passkey {
     pub challenge: Option<String>,
 }
 
-impl Server {
+/// Authenticators for pages of a server.
+pub trait NewPasskey: Sized {
     /// Returns a new authenticator for pages of this server.
-    pub fn passkey(&self) -> Passkey {
+    fn passkey(&self) -> Passkey;
+}
+
+impl NewPasskey for Server {
+    fn passkey(&self) -> Passkey {
         let site = &self.state.site.public_url;
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
@@ -190,9 +195,20 @@ impl Passkey {
     }
 }
 
-impl Caller {
+/// Browsers in which a user uses a passkey.
+pub trait Ceremonies: Sized {
     /// Returns the same browser with one more cookie.
-    pub fn and_cookie(&self, cookie: &str) -> Self {
+    fn and_cookie(&self, cookie: &str) -> Self;
+
+    /// Fetches the options of a ceremony. Returns the browser that it is bound to, and the options.
+    async fn begin_ceremony(&self, path: &str) -> (Self, Value);
+
+    /// Signs in, or authenticates again, with a passkey.
+    async fn use_passkey(&self, passkey: &mut Passkey) -> Reply;
+}
+
+impl Ceremonies for Caller {
+    fn and_cookie(&self, cookie: &str) -> Self {
         let cookies = match &self.cookie {
             Some(present) => format!("{present}; {cookie}"),
             None => cookie.to_owned(),
@@ -202,24 +218,27 @@ impl Caller {
         caller
     }
 
-    /// Fetches the options of a ceremony. Returns the browser that it is bound to, and the options.
-    pub async fn begin_ceremony(&self, path: &str) -> (Self, Value) {
+    async fn begin_ceremony(&self, path: &str) -> (Self, Value) {
         let reply = self.get(path).await;
         let cookie = reply.cookie_named(CEREMONY).expect("the cookie of the ceremony is set");
         let options = reply.expect(200);
         (self.and_cookie(&cookie), options)
     }
 
-    /// Signs in, or authenticates again, with a passkey.
-    pub async fn use_passkey(&self, passkey: &mut Passkey) -> Reply {
+    async fn use_passkey(&self, passkey: &mut Passkey) -> Reply {
         let (browser, options) = self.begin_ceremony(BEGIN_PASSKEY).await;
         browser.post(FINISH_PASSKEY, json!({ "response": passkey.sign(&options) })).await
     }
 }
 
-impl TestUser {
+/// Users with passkeys.
+pub trait Passkeys: Sized {
     /// Adds a passkey to the user's account.
-    pub async fn add(&self, mut passkey: Passkey) -> Passkey {
+    async fn add(&self, passkey: Passkey) -> Passkey;
+}
+
+impl Passkeys for TestUser {
+    async fn add(&self, mut passkey: Passkey) -> Passkey {
         let (browser, options) = self.browser.begin_ceremony(BEGIN_REGISTRATION).await;
         let body = json!({ "response": passkey.create(&options) });
         let row = browser.post(FINISH_REGISTRATION, body).await.expect(200);

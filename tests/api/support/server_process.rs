@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Caller, UNLIMITED};
+use super::{Caller, anonymous, unlimited};
 
 /// The timeout of a command.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -27,7 +27,7 @@ pub fn with_clean_environment(
     settings: &[(&str, &str)],
 ) -> Command {
     command.env_clear().env("PORTCULLIS_LISTEN", "127.0.0.1:0").env("PORTCULLIS_LOG", "warn");
-    command.envs(UNLIMITED.map(|(_, name, value)| (name, value)));
+    command.envs(unlimited());
     command.envs(settings.iter().copied()).current_dir(folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -102,7 +102,7 @@ impl ServerProcess {
             panic!("the server did not start: {errors}");
         };
         let address = rest.split(')').next().unwrap();
-        let anonymous = Caller::anonymous(&format!("http://{address}"));
+        let anonymous = anonymous(&format!("http://{address}"));
         Self { child, banner, anonymous }
     }
 
@@ -118,7 +118,7 @@ impl ServerProcess {
         let (_, address) =
             self.banner.split_once("metrics   ").expect("the metrics listener is enabled");
         let base = address.lines().next().unwrap().trim_end_matches("/metrics");
-        Caller::anonymous(base).get("/metrics").await.text
+        anonymous(base).get("/metrics").await.text
     }
 
     pub fn signal(&self, name: &str) {

@@ -32,7 +32,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{Email, databases::postgres_server};
+use super::{Email, make_certificate};
 
 /// How a connection to a mail server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl MailServer {
     /// A mail server that refuses connections until it is opened, with a certificate for this host.
     pub fn closed(security: Security, host: &str) -> Self {
         let keys = TempDir::new().unwrap();
-        let (authority, key) = postgres_server::make_certificate(keys.path(), host);
+        let (authority, key) = make_certificate(keys.path(), host);
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         // A bound socket reserves the port; only a listening one accepts connections.

@@ -25,7 +25,7 @@ struct Responses {
 #[case::by_a_crash("QUIT")]
 #[tokio::test]
 async fn postgresql_restart_under_load_signs_out_no_user_and_loses_no_write(#[case] signal: &str) {
-    let mut cluster = Restartable::start().await;
+    let mut cluster = PostgresServer::start().await;
     let folder = TempDir::new().unwrap();
     let server = Server::on(cluster.url(), folder, &["--database-timeout", "1"]).await;
     let ada = server.sign_up("ada").await;

@@ -4,7 +4,6 @@ use portcullis::time::{days, seconds};
 use reqwest::Method;
 
 use super::*;
-use crate::security::access::operations;
 
 /// Returns the paths that deactivate and reactivate a user.
 fn status_paths(person: &TestUser) -> [String; 2] {
@@ -197,7 +196,7 @@ async fn deactivated_user_is_anonymous_with_every_credential_until_reactivated(b
     admin.browser.post(&deactivate, json!({})).await.expect(200);
 
     let document = server.anonymous.get("/openapi.json").await.expect(200);
-    let operations = operations(&document);
+    let operations = Operation::all(&document);
     for operation in &operations {
         // Sign-out needs no session, and would end the session of the very cookie.
         if operation.id == "sign_out" {

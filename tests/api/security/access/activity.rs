@@ -14,7 +14,7 @@ async fn actors(server: &Server) -> Vec<String> {
 
 #[apply(on_both_databases)]
 async fn admin_write_records_one_event_and_a_rejected_one_none(backend: Backend) {
-    let writes = assert_writes_are_recorded(backend, &operations(&document())).await;
+    let writes = assert_writes_are_recorded(backend, &document().operations()).await;
     assert!(writes >= 9, "only {writes} operations were found");
 }
 
@@ -29,7 +29,7 @@ async fn assert_writes_are_recorded(backend: Backend, operations: &[Operation<'_
         .collect();
     let mut wrong = Vec::new();
     for operation in &writes {
-        let (admin, request) = prepare(&server, operation, operations, Case::AdminCookie).await;
+        let (admin, request) = prepare(&server, operation, operations, Case::ADMIN_COOKIE).await;
         let before = actors(&server).await;
         let reply = Reply::of(request).await;
         assert_eq!(reply.status, operation.success(), "{}: {}", operation.id, reply.text);
@@ -48,7 +48,7 @@ async fn assert_writes_are_recorded(backend: Backend, operations: &[Operation<'_
             Reply::of(request).await.assert_problem(404, "not_found");
         }
         // A caller who is not an admin.
-        let (_, request) = prepare(&server, operation, operations, Case::Cookie).await;
+        let (_, request) = prepare(&server, operation, operations, Case::COOKIE).await;
         let before = actors(&server).await.len().max(after.len());
         Reply::of(request).await.assert_problem(403, "admin_required");
         if actors(&server).await.len() != before {

@@ -7,18 +7,13 @@ use super::*;
 
 const REQUIRED: &str = "two_factor_enrolment_required";
 
-impl Operation<'_> {
-    fn requires_authentication(&self) -> bool {
-        let security = self.value["security"].as_array().unwrap();
-        !security.is_empty()
-            && !security.contains(&json!({}))
-            && !security.iter().any(|requirement| requirement.get("challenge").is_some())
-    }
+fn requires_authentication(operation: &Operation<'_>) -> bool {
+    !operation.is_public() && !operation.accepts("challenge", &[])
+}
 
-    fn is_open_before_enrolment(&self) -> bool {
-        let text = self.value["description"].as_str().unwrap_or_default();
-        text.contains("Open to a user who must set up two-factor authentication first.")
-    }
+fn is_open_before_enrolment(operation: &Operation<'_>) -> bool {
+    let text = operation.value["description"].as_str().unwrap_or_default();
+    text.contains("Open to a user who must set up two-factor authentication first.")
 }
 
 /// Calls every operation as this caller. Returns those that were rejected because the user must enrol.
@@ -38,7 +33,7 @@ async fn rejected<'a>(caller: &Caller, operations: &[Operation<'a>]) -> BTreeSet
 
 fn closed<'a>(operations: &[Operation<'a>]) -> BTreeSet<&'a str> {
     let closed = operations.iter().filter(|operation| {
-        operation.requires_authentication() && !operation.is_open_before_enrolment()
+        requires_authentication(operation) && !is_open_before_enrolment(operation)
     });
     closed.map(|operation| operation.id).collect()
 }
@@ -46,7 +41,7 @@ fn closed<'a>(operations: &[Operation<'a>]) -> BTreeSet<&'a str> {
 #[apply(on_both_databases)]
 async fn user_who_must_enrol_can_only_do_that(backend: Backend) {
     let document = document();
-    let operations = operations(&document);
+    let operations = document.operations();
     let server = backend.start_with(&["--two-factor", "all"]).await;
     let mut ada = server.sign_up("ada").await;
     let closed = closed(&operations);

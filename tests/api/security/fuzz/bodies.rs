@@ -5,10 +5,7 @@ use std::{cell::RefCell, iter};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{assert_documented, holds, runtime};
-use crate::{
-    security::access::{Operation, make, operations},
-    support::*,
-};
+use crate::{security::access::make, support::*};
 
 /// Generates any JSON as text, since no value in memory can hold half a surrogate pair or a number of 400
 /// digits.
@@ -122,7 +119,7 @@ fn any_request_body_gets_a_documented_response(#[case] backend: Backend) {
         let document = server.anonymous.get("/openapi.json").await.expect(200);
         (server, document)
     });
-    let all = operations(&document);
+    let all = Operation::all(&document);
     let numbers = RefCell::new(0..);
     let someone = async || {
         let number = numbers.borrow_mut().next().unwrap();

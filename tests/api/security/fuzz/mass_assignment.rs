@@ -7,7 +7,7 @@ use proptest::{collection::btree_map, prelude::*, sample::select};
 use reqwest::Method;
 
 use super::{holds, runtime};
-use crate::{security::access::operations, support::*};
+use crate::support::*;
 
 /// Generates names that mean something to us somewhere, or to some language, or nothing at all.
 fn names() -> impl Strategy<Value = String> {
@@ -63,7 +63,9 @@ fn undocumented_body_field_is_a_validation_error_that_names_it() {
         .map(|operation| operation.id)
         .collect();
     assert!(own.len() >= 7, "{own:?}");
-    for operation in operations(&document).iter().filter(|operation| own.contains(&operation.id)) {
+    for operation in
+        Operation::all(&document).iter().filter(|operation| own.contains(&operation.id))
+    {
         let content = &operation.value["requestBody"]["content"]["application/json"];
         let schema = content["schema"]["$ref"].as_str().unwrap().trim_start_matches('#');
         let known = &document.pointer(schema).unwrap()["properties"];

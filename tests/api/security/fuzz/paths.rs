@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    contract::http::raw,
-    security::access::{Operation, operations},
-    support::*,
-};
+use crate::{contract::http::raw, support::*};
 
 /// Returns spellings that some server, proxy or router takes for the same path.
 fn spellings(path: &str) -> BTreeSet<String> {
@@ -68,7 +64,7 @@ async fn alternative_path_spelling_grants_no_more_access_than_the_path() {
     let cookie = format!("Cookie: {}\r\n", ada.browser.cookie.as_ref().unwrap());
     let document = server.anonymous.get("/openapi.json").await.expect(200);
     let (mut tried, mut same) = (0, 0);
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         let path = operation.path.replace("{id}", "019ab000-0000-7000-8000-00000000000a");
         let path = path.replace("{token}", "x");
         let is_admins = path.starts_with("/api/admin/");

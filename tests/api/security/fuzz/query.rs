@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use url::form_urlencoded;
 
 use super::{assert_documented, holds, runtime};
-use crate::{security::access::operations, support::*};
+use crate::support::*;
 
 /// Generates a query string of these names with any values, or of anything.
 fn queries(names: Vec<String>) -> impl Strategy<Value = String> {
@@ -37,7 +37,7 @@ fn any_query_string_gets_a_documented_response(#[case] backend: Backend) {
         (server, admin, document)
     });
     let mut lists = 0;
-    for operation in operations(&document) {
+    for operation in Operation::all(&document) {
         let parameters = operation.value["parameters"].as_array().map_or(&[][..], Vec::as_slice);
         let read = parameters.iter().filter(|parameter| parameter["in"] == "query");
         let mut names: Vec<String> =

@@ -11,7 +11,7 @@ const LITTLE: u64 = 10;
 
 #[tokio::test]
 async fn postgresql_statements_read_no_more_rows_when_the_tables_grow() {
-    let cluster = Restartable::start().await;
+    let cluster = PostgresServer::start().await;
     let url = cluster.url();
     Backend::Postgres.migrate(url).await;
     let client = connect(url).await;

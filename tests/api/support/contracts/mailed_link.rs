@@ -9,7 +9,7 @@ use portcullis::{
     time::{Span, seconds},
 };
 
-use crate::support::{Backend, Reply, Server, TestUser, Value, execute, json, rounds};
+use crate::support::{Backend, Reply, Server, Start, TestUser, Value, execute, json, rounds};
 
 /// The status and code of a problem.
 pub type Rejection = (u16, &'static str);

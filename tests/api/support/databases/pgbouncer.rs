@@ -10,8 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::postgres_server;
-use crate::support::within_timeout;
+use crate::support::{as_ordinary_user, within_timeout};
 
 /// Runs until its standard input closes, which happens however the test process ends.
 const SCRIPT: &str = r#""$1" -q "$2" & read -r _ || true; kill -INT $!; wait"#;
@@ -43,7 +42,7 @@ impl PgBouncer {
         let file = folder.path().join("pgbouncer.ini");
         fs::write(&file, configuration).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let child = postgres_server::as_ordinary_user()
+        let child = as_ordinary_user()
             .args(["sh", "-c", SCRIPT, "sh"])
             .args([&program(), &file])
             .stdin(Stdio::piped())

@@ -5,7 +5,7 @@ use super::*;
 pub async fn show_returns_the_callers_item_by_cookie_and_token<R: UserOwnedResource>(
     backend: Backend,
 ) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     for caller in [&ada.browser, &ada.token(&["read"]).await] {
@@ -14,7 +14,7 @@ pub async fn show_returns_the_callers_item_by_cookie_and_token<R: UserOwnedResou
 }
 
 pub async fn show_of_another_users_item_is_not_found<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let admin = server.sign_up_admin("admin").await;

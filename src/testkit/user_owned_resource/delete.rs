@@ -8,7 +8,7 @@ pub async fn delete_of_another_users_item_is_not_found<R: UserOwnedResource>(bac
 }
 
 pub async fn deleted_item_is_not_found_and_others_remain<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "deleted").await;
     let other = create_item::<R>(&ada.browser, "kept").await;
@@ -22,7 +22,7 @@ pub async fn deleted_item_is_not_found_and_others_remain<R: UserOwnedResource>(b
 }
 
 pub async fn concurrent_deletes_of_an_item_succeed_once<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     for _ in 0..rounds(10) {
         let path = create_item::<R>(&ada.browser, "contested").await.path;

@@ -1,9 +1,11 @@
 //! The contract of a user-owned resource: only its owner can list, show, update and delete an item, by session cookie
 //! or by a token with the scope; lists are paginated, and bodies validated.
 //!
-//! Describe the resource by implementing [`UserOwnedResource`], and add `user_owned_resource!(Tasks);` below. The macro
-//! at the end of this file adds a module `contract` with the tests. Where some do not apply, name the parts that do:
+//! Describe the resource by implementing [`UserOwnedResource`], and add `user_owned_resource!(Tasks);` below, which adds a
+//! module `contract` with the tests, each on both databases. Where some do not apply, name the parts that do:
 //! `user_owned_resource!(ApiTokens: access, list, show);`.
+
+#![allow(missing_docs, reason = "a test's name says what it asserts")]
 
 mod access;
 mod create;
@@ -12,20 +14,23 @@ mod list;
 mod show;
 mod update;
 
+#[doc(hidden)]
 pub use {access::*, create::*, delete::*, list::*, show::*, update::*};
 
-use portcullis::{store::page::new_id, time::seconds};
 use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
 
-use crate::support::{
-    BAD_PAGES, Backend, Caller, Reply, TestUser, Value, each, json, pages, rounds,
-};
+use super::{BAD_PAGES, Backend, Caller, Reply, Server, TestUser, each, pages, rounds};
+use crate::{product::Product, store::page::new_id, time::seconds};
 
 /// A field, an invalid value, and the message of the error, which is empty where the JSON parser determines it.
 pub type InvalidField = (&'static str, Value, &'static str);
 
 /// A resource whose items belong to the user who created them.
 pub trait UserOwnedResource {
+    /// Returns the product that has the resource.
+    fn product() -> Product;
+
     /// The path of the list. The path of an item is `{PATH}/{id}`.
     const PATH: &'static str;
 
@@ -156,7 +161,7 @@ async fn assert_write_is_not_found_for_other_users<R: UserOwnedResource>(
     backend: Backend,
     write: impl AsyncFn(&Caller, &str) -> Reply,
 ) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let admin = server.sign_up_admin("admin").await;
@@ -175,23 +180,23 @@ async fn assert_write_is_not_found_for_other_users<R: UserOwnedResource>(
 }
 
 /// Adds the contract's tests for a resource: all of them, or those of the named parts.
+#[macro_export]
 macro_rules! user_owned_resource {
     ($resource:ty) => {
-        $crate::support::user_owned_resource!(
+        $crate::user_owned_resource!(
             $resource: access, list, create, show, update, partial_update, delete, removal, token_writes
         );
     };
     ($resource:ty: $($part:ident),+) => {
         mod contract {
             use super::*;
-            use $crate::support::contracts::user_owned_resource;
 
-            $($crate::support::user_owned_resource!(@$part $resource);)+
+            $($crate::user_owned_resource!(@$part $resource);)+
         }
     };
     (@access $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             requests_without_credentials_are_unauthorized,
             token_without_read_scope_cannot_list_or_show,
             token_without_write_scope_cannot_create_update_or_delete,
@@ -201,8 +206,8 @@ macro_rules! user_owned_resource {
         );
     };
     (@list $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             list_of_a_new_user_is_empty,
             list_shows_only_the_callers_own_items,
             list_pagination_shows_each_item_once_newest_first,
@@ -212,8 +217,8 @@ macro_rules! user_owned_resource {
         );
     };
     (@create $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             create_returns_the_item_and_its_location,
             create_with_an_invalid_field_is_rejected,
             create_with_an_unknown_field_is_rejected,
@@ -221,15 +226,15 @@ macro_rules! user_owned_resource {
         );
     };
     (@show $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             show_returns_the_callers_item_by_cookie_and_token,
             show_of_another_users_item_is_not_found,
         );
     };
     (@update $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             update_changes_only_the_given_fields,
             update_of_another_users_item_is_not_found,
             update_with_an_invalid_field_is_rejected,
@@ -237,31 +242,52 @@ macro_rules! user_owned_resource {
         );
     };
     (@partial_update $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             update_with_an_empty_body_changes_nothing,
         );
     };
     (@delete $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             delete_of_another_users_item_is_not_found,
         );
     };
     (@removal $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             deleted_item_is_not_found_and_others_remain,
             concurrent_deletes_of_an_item_succeed_once,
             list_pagination_is_stable_while_items_are_created_and_deleted,
         );
     };
     (@token_writes $resource:ty) => {
-        $crate::support::contract_tests!(
-            user_owned_resource<$resource>:
+        $crate::user_owned_resource!(
+            @tests $resource:
             token_with_write_scope_creates_updates_and_deletes,
         );
     };
+    (@tests $resource:ty: $($test:ident,)+) => {
+        $(
+            mod $test {
+                use super::*;
+
+                #[test]
+                fn sqlite() {
+                    $crate::testkit::block_on($crate::testkit::user_owned_resource::$test::<$resource>(
+                        $crate::testkit::Backend::Sqlite,
+                    ));
+                }
+
+                #[test]
+                fn postgres() {
+                    $crate::testkit::block_on($crate::testkit::user_owned_resource::$test::<$resource>(
+                        $crate::testkit::Backend::Postgres,
+                    ));
+                }
+            }
+        )+
+    };
 }
 
-pub(crate) use user_owned_resource;
+pub use crate::user_owned_resource;

@@ -8,7 +8,7 @@ pub async fn update_of_another_users_item_is_not_found<R: UserOwnedResource>(bac
 }
 
 pub async fn update_changes_only_the_given_fields<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     let other = create_item::<R>(&ada.browser, "the other").await;
@@ -31,7 +31,7 @@ pub async fn update_changes_only_the_given_fields<R: UserOwnedResource>(backend:
 }
 
 pub async fn update_with_an_invalid_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     for invalid in R::invalid_changes() {
@@ -42,7 +42,7 @@ pub async fn update_with_an_invalid_field_is_rejected<R: UserOwnedResource>(back
 }
 
 pub async fn update_with_an_unknown_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let item = create_item::<R>(&ada.browser, "item").await;
@@ -55,7 +55,7 @@ pub async fn update_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
 }
 
 pub async fn update_with_an_empty_body_changes_nothing<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     assert_eq!(ada.browser.patch(&item.path, json!({})).await.expect(200), item.shown);

@@ -3,7 +3,7 @@
 use super::*;
 
 pub async fn requests_without_credentials_are_unauthorized<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     let requests = [
@@ -15,7 +15,7 @@ pub async fn requests_without_credentials_are_unauthorized<R: UserOwnedResource>
 }
 
 pub async fn token_without_read_scope_cannot_list_or_show<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     let writer = ada.token(&["write"]).await;
@@ -25,7 +25,7 @@ pub async fn token_without_read_scope_cannot_list_or_show<R: UserOwnedResource>(
 pub async fn token_without_write_scope_cannot_create_update_or_delete<R: UserOwnedResource>(
     backend: Backend,
 ) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     let reader = ada.token(&["read"]).await;
@@ -36,7 +36,7 @@ pub async fn token_without_write_scope_cannot_create_update_or_delete<R: UserOwn
 }
 
 pub async fn csrf_from_another_origin_is_forbidden<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
     let cookie = ada.browser.cookie.as_ref().unwrap();
@@ -61,7 +61,7 @@ pub async fn csrf_from_another_origin_is_forbidden<R: UserOwnedResource>(backend
 }
 
 pub async fn unknown_or_malformed_ids_are_not_found<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let long = "9".repeat(500);
     for id in ["none", "1", "%00", "%ff", "null", "..%2f..", &long, &new_id()] {
@@ -75,7 +75,7 @@ pub async fn unknown_or_malformed_ids_are_not_found<R: UserOwnedResource>(backen
 pub async fn deactivated_user_is_unauthorized_until_reactivated<R: UserOwnedResource>(
     backend: Backend,
 ) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
@@ -94,7 +94,7 @@ pub async fn deactivated_user_is_unauthorized_until_reactivated<R: UserOwnedReso
 pub async fn token_with_write_scope_creates_updates_and_deletes<R: UserOwnedResource>(
     backend: Backend,
 ) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let writer = ada.token(&["write"]).await;
     let item = create_item::<R>(&writer, "by script").await;

@@ -1,24 +1,41 @@
+//! Emails in the outbox, the folder in which they are kept where no mail server is configured.
+
 use std::{fs, path::Path, time::Duration};
 
 use mail_parser::MessageParser;
-use portcullis::store::{jobs, page::Window};
+use strum::VariantNames as _;
 use url::Url;
 
 use super::{Server, log_secret_scan::add_secrets};
+use crate::{
+    jobs::Job,
+    store::{
+        jobs::{self, JobRow},
+        page::Window,
+    },
+};
 
-/// The subject of the notice of a new token.
-pub const NEW_TOKEN: &str = "New API token for Portcullis";
+/// How the subject of the notice of a new token begins.
+const NEW_TOKEN: &str = "New API token for ";
 
-/// A mail, parsed.
+/// An email, parsed.
 #[derive(Debug, Clone)]
 pub struct Email {
+    /// The address of its recipient.
     pub to: String,
+    /// The subject.
     pub subject: String,
+    /// The body as text.
     pub text: String,
+    /// The body as HTML.
     pub html: String,
 }
 
 impl Email {
+    /// Parses an email.
+    ///
+    /// # Panics
+    /// When it is none.
     pub fn parse(mail: &[u8]) -> Self {
         let message = MessageParser::default().parse(mail).expect("it is a mail");
         let to = message.to().and_then(|to| to.first()?.address()).expect("a mail has a recipient");
@@ -34,7 +51,7 @@ impl Email {
     pub async fn wait_in(folder: &Path, email: &str, many: usize) -> Self {
         for _ in 0..1000 {
             let mut mails = Self::all_in(folder);
-            mails.retain(|letter| letter.to == email);
+            mails.retain(|mail| mail.to == email);
             if mails.len() >= many {
                 return mails.pop().unwrap();
             }
@@ -75,28 +92,38 @@ impl Email {
 }
 
 impl Server {
-    /// Waits until every job has been tried, and returns the mail in the outbox, oldest first: without the notices of
+    /// Waits until every job has been tried, and returns the emails in the outbox, oldest first: without the notices of
     /// new tokens, because many tests create some on the way.
     pub async fn outbox(&self) -> Vec<Email> {
-        let mut mail = self.whole_outbox().await;
-        mail.retain(|letter| letter.subject != NEW_TOKEN);
-        mail
+        let mut emails = self.whole_outbox().await;
+        emails.retain(|email| !email.subject.starts_with(NEW_TOKEN));
+        emails
     }
 
-    /// The same, with the notices of new tokens.
+    /// Does the same as [`outbox`](Self::outbox), with the notices of new tokens.
     pub async fn whole_outbox(&self) -> Vec<Email> {
         self.wait_for_jobs().await;
         Email::all_in(&self.folder.join("outbox"))
     }
 
-    /// Returns all mail to an email, oldest first.
-    pub async fn mail_to(&self, email: &str) -> Vec<Email> {
-        let mut mail = self.outbox().await;
-        mail.retain(|letter| letter.to == email);
-        mail
+    /// Returns all emails to an address, oldest first.
+    pub async fn mail_to(&self, address: &str) -> Vec<Email> {
+        let mut emails = self.outbox().await;
+        emails.retain(|email| email.to == address);
+        emails
     }
 
-    /// Deletes the mail in the outbox.
+    /// Returns the newest email to an address.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn last_mail_to(&self, address: &str) -> impl Future<Output = Email> {
+        let address = address.to_owned();
+        async move { self.mail_to(&address).await.pop().expect("there is mail") }
+    }
+
+    /// Deletes the emails in the outbox.
     pub async fn clear_outbox(&self) {
         self.wait_for_jobs().await;
         for file in fs::read_dir(self.folder.join("outbox")).unwrap() {
@@ -104,20 +131,23 @@ impl Server {
         }
     }
 
-    /// Returns the newest mail to an email.
-    #[track_caller]
-    pub fn last_mail_to(&self, email: &str) -> impl Future<Output = Email> {
-        let email = email.to_owned();
-        async move { self.mail_to(&email).await.pop().expect("there is mail") }
-    }
-
-    /// Waits until every job has been tried: done, given up, or delayed.
+    /// Waits until every due job that sends an email, or that the product adds, has been tried: done, given up, or
+    /// delayed.
+    ///
+    /// # Panics
+    /// When that takes longer than 20 seconds.
     pub async fn wait_for_jobs(&self) {
+        let own = self.product.jobs();
+        let is_known = |kind: &str| {
+            Job::VARIANTS.contains(&kind) || own.kinds.iter().any(|known| known.name == kind)
+        };
         for _ in 0..1000 {
             let window = Window::first(100);
             let waiting = jobs::list(&self.state.store, Some(false), window).await.unwrap();
-            let mut mails = waiting.rows.iter().filter(|job| job.kind == "mail");
-            if mails.all(|job| job.last_error.is_some()) {
+            // One that is running is due again when its claim ends.
+            let is_due = |job: &&JobRow| job.attempts > 0 || job.run_at <= self.now();
+            let mut due = waiting.rows.iter().filter(|job| is_known(&job.kind)).filter(is_due);
+            if due.all(|job| job.last_error.is_some()) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -10,9 +10,9 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
-use portcullis::{cli::log, config::LogFormat};
 
-use super::{Backend, PASSWORD};
+use super::PASSWORD;
+use crate::{cli::log, config::LogFormat};
 
 /// Shorter words are not secrets.
 const SHORTEST_SECRET: usize = 32;
@@ -57,10 +57,15 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(apart).filter(|word| word.len() >= SHORTEST_SECRET)
 }
 
-/// Whether a line contains a secret.
-fn is_bad(line: &str) -> bool {
+/// Returns whether a line contains a secret.
+pub fn reveals_secret(line: &str) -> bool {
     let secrets = lock(&SECRETS);
     line.contains(PASSWORD) || words(line).any(|word| secrets.contains(word))
+}
+
+/// Returns how many requests the log has had so far.
+pub fn answered() -> usize {
+    ANSWERED.load(Ordering::Relaxed)
 }
 
 /// Receives each line as one write.
@@ -72,7 +77,7 @@ impl io::Write for Line {
         if line.contains("answered") {
             ANSWERED.fetch_add(1, Ordering::Relaxed);
         }
-        if is_bad(&line) {
+        if reveals_secret(&line) {
             lock(&FOUND).push(line.into_owned());
         }
         Ok(bytes.len())
@@ -81,23 +86,4 @@ impl io::Write for Line {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-#[test]
-fn log_line_that_contains_a_secret_is_reported() {
-    let secret = "x".repeat(SHORTEST_SECRET);
-    assert!(!is_bad(&format!("begun {secret}.")));
-    let cookie = format!("portcullis=%22{secret}%22");
-    add_secrets(secrets_in(&cookie));
-    assert!(is_bad(&format!("begun {secret}.")));
-    assert!(!is_bad(&format!("begun {secret}y.")));
-    assert!(is_bad(&format!("with {PASSWORD}!")));
-}
-
-#[tokio::test]
-async fn log_lines_of_test_servers_are_scanned() {
-    let server = Backend::Sqlite.start().await;
-    let before = ANSWERED.load(Ordering::Relaxed);
-    server.anonymous.get("/health/live").await.expect(200);
-    assert!(ANSWERED.load(Ordering::Relaxed) > before);
 }

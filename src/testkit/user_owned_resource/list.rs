@@ -3,14 +3,14 @@
 use super::*;
 
 pub async fn list_of_a_new_user_is_empty<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let empty = json!({ "items": [], "previousCursor": null, "nextCursor": null });
     assert_eq!(ada.browser.get(R::PATH).await.expect(200), empty);
 }
 
 pub async fn list_shows_only_the_callers_own_items<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let users = [server.sign_up("ada").await, server.sign_up_admin("admin").await];
     let mut all = Vec::new();
     for user in &users {
@@ -30,7 +30,7 @@ pub async fn list_shows_only_the_callers_own_items<R: UserOwnedResource>(backend
 pub async fn list_pagination_shows_each_item_once_newest_first<R: UserOwnedResource>(
     backend: Backend,
 ) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     let path = |limit: u8| format!("{}?limit={limit}", R::PATH);
@@ -50,7 +50,7 @@ pub async fn list_pagination_shows_each_item_once_newest_first<R: UserOwnedResou
 }
 
 pub async fn list_page_holds_20_items_by_default<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     for number in 0..21 {
         create_item::<R>(&ada.browser, &number.to_string()).await;
@@ -61,7 +61,7 @@ pub async fn list_page_holds_20_items_by_default<R: UserOwnedResource>(backend: 
 }
 
 pub async fn list_cursor_of_another_user_shows_nothing<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     create_item::<R>(&ada.browser, "1").await;
@@ -75,7 +75,7 @@ pub async fn list_cursor_of_another_user_shows_nothing<R: UserOwnedResource>(bac
 }
 
 pub async fn list_with_an_invalid_query_is_rejected<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     for query in BAD_PAGES.iter().chain(&["userId=x", "search=x", "state=active"]) {
         let path = format!("{}?{query}", R::PATH);
@@ -89,7 +89,7 @@ pub async fn list_with_an_invalid_query_is_rejected<R: UserOwnedResource>(backen
 pub async fn list_pagination_is_stable_while_items_are_created_and_deleted<R: UserOwnedResource>(
     backend: Backend,
 ) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let mut paths = Vec::new();
     for label in ["1", "2", "3", "4", "5"] {

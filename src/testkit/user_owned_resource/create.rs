@@ -3,7 +3,7 @@
 use super::*;
 
 pub async fn create_returns_the_item_and_its_location<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     for body in R::valid_bodies().into_iter().chain([R::body("item")]) {
         let item = created_item::<R>(ada.browser.post(R::PATH, body.clone()).await);
@@ -17,7 +17,7 @@ pub async fn create_returns_the_item_and_its_location<R: UserOwnedResource>(back
 }
 
 pub async fn create_with_an_invalid_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     for invalid in R::invalid_fields() {
         let body = with_field(R::body("x"), invalid.0.split('[').next().unwrap(), &invalid.1);
@@ -27,7 +27,7 @@ pub async fn create_with_an_invalid_field_is_rejected<R: UserOwnedResource>(back
 }
 
 pub async fn create_with_an_unknown_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let grace = server.sign_up("grace").await;
     for (field, value) in owner_id_and_dates(&grace).into_iter().chain(R::unknown_fields()) {
@@ -40,7 +40,7 @@ pub async fn create_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
 }
 
 pub async fn create_without_a_required_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
-    let server = backend.start().await;
+    let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     for field in R::REQUIRED {
         let mut without = R::body("x");
