@@ -34,7 +34,7 @@ pub trait UserOwnedResource {
     /// The path of the list. The path of an item is `{PATH}/{id}`.
     const PATH: &'static str;
 
-    /// A text field, by which the tests identify items.
+    /// A text field, by which the tests identify items. It may be unique among the items of a user.
     const LABEL: &'static str;
 
     /// The required fields of a new item.
@@ -90,8 +90,9 @@ async fn create_item<R: UserOwnedResource>(owner: &Caller, label: &str) -> Item 
 
 /// Returns the item of a response to a creation.
 fn created_item<R: UserOwnedResource>(reply: Reply) -> Item {
-    let path = reply.header("location").expect("the response has a Location").to_owned();
+    let path = reply.header("location").map(ToOwned::to_owned);
     let shown = R::shown(reply.expect(201));
+    let path = path.expect("the response has a Location");
     Item { path, id: shown["id"].as_str().unwrap().to_owned(), shown }
 }
 

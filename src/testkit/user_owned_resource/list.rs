@@ -42,7 +42,7 @@ pub async fn list_pagination_shows_each_item_once_newest_first<R: UserOwnedResou
             assert_eq!(pages(&ada.browser, &path(100)).await.len(), 1);
         }
         create_item::<R>(&ada.browser, label).await;
-        create_item::<R>(&grace.browser, "another user's").await;
+        create_item::<R>(&grace.browser, &format!("another user's {label}")).await;
     }
     let pages = pages(&ada.browser, &path(2)).await;
     let labels: Vec<_> = pages.iter().map(|page| each(page, R::LABEL)).collect();
