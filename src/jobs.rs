@@ -7,6 +7,7 @@
 //! delivery: a crash between the work and the record that it is done), so its function must be idempotent or
 //! tolerate a repetition.
 
+mod email;
 mod failure;
 mod kind;
 mod mail;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use strum::VariantNames;
 
+pub use email::Email;
 pub use failure::Failure;
 pub(crate) use kind::payload;
 pub use kind::{JobContext, JobKind, RegisteredKind, Schedule};

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use askama::Template;
 use lettre::{
     Message,
@@ -12,8 +14,8 @@ use super::Error;
 
 /// The content of an email: some lines, an optional link, and more lines.
 ///
-/// No line may contain user input: a name chosen at sign-up would be sent to whatever email was entered with
-/// it.
+/// No line of this library's own emails may contain user input: a name chosen at sign-up would be sent to whatever email
+/// was entered with it.
 pub struct MailContent {
     /// The subject.
     pub subject: String,
@@ -28,7 +30,7 @@ pub struct MailContent {
 /// A link.
 pub struct Action {
     /// What following it does.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// The URL.
     pub url: Url,
 }

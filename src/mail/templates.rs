@@ -10,7 +10,7 @@ fn content(subject: String, lines: Vec<String>, label: &'static str, url: Url) -
     MailContent {
         subject,
         lines,
-        action: Some(Action { label, url }),
+        action: Some(Action { label: label.into(), url }),
         closing: vec![NOT_YOU.into()],
     }
 }
@@ -182,7 +182,7 @@ pub fn notice(
         Some((url, lasts)) => MailContent {
             subject,
             lines,
-            action: Some(Action { label: "If not, suspend all access", url }),
+            action: Some(Action { label: "If not, suspend all access".into(), url }),
             closing: vec![format!(
                 "The link opens a page with a button that signs out all devices, stops all API tokens, and mails you {restoring}. It works for {lasts}."
             )],

@@ -11,7 +11,7 @@ use portcullis::{
     component::Component,
     error::{Code, CustomCode, Error},
     gate::Session,
-    jobs::{Failure, JobContext, JobKind},
+    jobs::{Email, Failure, JobContext, JobKind},
     operations,
     state::State,
     store::{
@@ -146,10 +146,15 @@ impl JobKind for Ring {
 
     async fn run(self, job: JobContext<'_>) -> Result<(), Failure> {
         hear(format!("ring {} {}", self.name, job.attempt));
-        match job.attempt {
-            1 => Err(Failure::Transient("the rope slipped".to_owned())),
-            _ => Ok(()),
+        if job.attempt == 1 {
+            return Err(Failure::Transient("the rope slipped".to_owned()));
         }
+        let email = Email::new(format!("{} rang", self.name))
+            .paragraph(format!("<b>{}</b> rang in Bruges.", self.name))
+            .link("See the bells", "/bells?from=email");
+        job.email_user(job.user_id.unwrap_or_default(), email).await?;
+        hear(format!("rung {}", self.name));
+        Ok(())
     }
 }
 

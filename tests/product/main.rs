@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "a test's name says what it shows")]
 
 mod bells;
+mod emails;
 
 use std::path::Path;
 
