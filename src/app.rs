@@ -14,7 +14,7 @@ mod sockets;
 mod trace_context;
 mod unread_body;
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use actix_web::{
     App, HttpServer,
@@ -26,6 +26,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    cli::Failure,
     config::{Config, ConfigError},
     docs::{self, Document},
     error::{Code, Error},
@@ -68,6 +69,12 @@ pub enum StartError {
     /// A setting is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A setting of the product's own is missing or invalid.
+    #[error("{0}")]
+    Settings(String),
+    /// The product's own state cannot be built.
+    #[error("the product's own state cannot be built: {0}")]
+    State(Failure),
     /// The database is unusable.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -108,6 +115,7 @@ impl Server {
         migrate: bool,
     ) -> Result<Self, StartError> {
         product.check()?;
+        let own = product.read_settings(&config.product)?;
         // Before any file is opened: the database opens files for each worker.
         sockets::allow_many();
         let location = config.data.location()?;
@@ -157,9 +165,11 @@ impl Server {
             last_used: LastUsedBuffer::default(),
             rejections: Rejections::default(),
             session_ends: SessionEnds::default(),
+            own: OnceLock::new(),
             draining: CancellationToken::new(),
             config,
         });
+        product.build_states(own, &state).await?;
         let http = {
             let (product, state) = (product.clone(), state.clone());
             let document = Data::new(Document::of(product.clone()));
@@ -288,6 +298,11 @@ fn build(
 > {
     App::new()
         .app_data(state.clone())
+        .configure(|config| {
+            if let Some(own) = state.own.get() {
+                own.serve(config);
+            }
+        })
         // An unparsable id results in 404.
         .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
         .configure(|config| routes::configure(config, &product, &state, &keys))

@@ -8,6 +8,7 @@ mod environment;
 mod help;
 mod operator;
 mod print;
+pub(crate) mod product_settings;
 mod retention;
 mod serve;
 mod sessions;
@@ -45,6 +46,8 @@ use crate::{
 };
 
 pub use cache::CacheCommand;
+pub use product_settings::ProductMatches;
+pub(crate) use product_settings::SettingsType;
 pub use retention::RetentionCommand;
 pub use sessions::SessionCommand;
 pub use tokens::TokenCommand;
@@ -127,6 +130,7 @@ impl Product {
     }
 
     async fn run_command(&self) -> Result<(), Failure> {
+        self.check_settings()?;
         let asked = parse(self)?;
         Box::pin(run(self, asked)).await
     }
@@ -134,7 +138,10 @@ impl Product {
     /// Returns the command line, under the names of this product.
     #[must_use]
     pub fn command(&self) -> clap::Command {
-        let command = Cli::command()
+        let own = self.settings.iter();
+        let command = own.fold(Cli::command(), |command, settings| settings.add_to(command));
+        // After the settings: the description of their type would take its place.
+        let command = command
             .name(name::get().slug.as_str())
             .about(self.about)
             .long_about(self.about)

@@ -21,6 +21,7 @@ use std::{
 use clap::Args;
 
 use crate::{
+    cli::ProductMatches,
     private_files,
     providers::FileError,
     secrets::{SigningKeyError, SigningKeys, passkeys::RelyingPartyError},
@@ -59,6 +60,8 @@ pub struct Config {
     pub limits: LimitSettings,
     #[command(flatten)]
     pub log: LogSettings,
+    #[command(flatten)]
+    pub product: ProductMatches,
 }
 
 /// A setting that is missing or invalid.
@@ -163,8 +166,11 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Returns a secret that is set directly or in a file.
-fn read_secret(
+/// Returns a secret that is set directly or in a file. `name` is the setting of the file, such as `LEDGER_KEY_FILE`.
+///
+/// # Errors
+/// When the file cannot be read, or is empty.
+pub fn read_secret(
     name: &'static str,
     value: Option<&Secret>,
     file: Option<&PathBuf>,

@@ -1,18 +1,30 @@
 //! A product: this library under a name of its own, with the components that it adds.
 
 mod checks;
+mod values;
 
+use std::{marker::PhantomData, sync::Arc};
+
+use clap::Args;
 use utoipa::openapi::OpenApi;
 
 use crate::{
+    app::StartError,
+    cli::{self, ProductMatches, SettingsType},
     component::Component,
     error::Code,
     jobs::Jobs,
     name,
     operations::{Operation, Operations},
     routes,
+    state::State,
     store::{self, Tables},
 };
+
+pub use values::StartContext;
+pub(crate) use values::{OwnValue, OwnValues};
+
+use values::{BuildState, StateBuilder};
 
 /// A product. `main` builds it and runs its command line.
 ///
@@ -32,6 +44,8 @@ pub struct Product {
     pub(crate) about: &'static str,
     pub(crate) license: Option<&'static str>,
     components: Vec<Component>,
+    pub(crate) settings: Vec<SettingsType>,
+    states: Vec<Arc<dyn BuildState>>,
 }
 
 /// Why the parts of a product do not fit together. It is found at start-up, by every command.
@@ -54,6 +68,8 @@ impl Product {
             about: "A server that is built on Portcullis",
             license: None,
             components: Vec::new(),
+            settings: Vec::new(),
+            states: Vec::new(),
         }
     }
 
@@ -74,6 +90,68 @@ impl Product {
     pub fn with(mut self, component: Component) -> Self {
         self.components.push(component);
         self
+    }
+
+    /// Adds settings of its own: flags, environment variables that begin with the product's name, and a section of
+    /// `--help`. Handlers have them as `Data<S>`, and jobs with [`JobContext::data`](crate::jobs::JobContext::data).
+    ///
+    /// Each field is a flag, `#[arg(long)]`. The variable follows from it, unless `env` declares another: `--currency` is
+    /// `LEDGER_CURRENCY`. A misspelled variable is an error, as for those of this library. A setting that is required,
+    /// because its type is not an `Option` and it has no default, is so for the server alone.
+    ///
+    /// ```
+    /// use portcullis::product::Product;
+    ///
+    /// #[derive(clap::Args)]
+    /// struct LedgerSettings {
+    ///     /// The currency of all accounts
+    ///     #[arg(long, value_name = "CODE")]
+    ///     currency: String,
+    /// }
+    ///
+    /// let product = Product::new("Ledger", "1.0.0").settings::<LedgerSettings>();
+    /// ```
+    #[must_use]
+    pub fn settings<S: Args + Send + Sync + 'static>(mut self) -> Self {
+        let settings = SettingsType::of::<S>();
+        if !self.settings.iter().any(|known| known.id == settings.id) {
+            self.settings.push(settings);
+        }
+        self
+    }
+
+    /// Adds a value that is built once, when the server starts, from settings, which it adds as [`Self::settings`] does.
+    /// Handlers have it as `Data<T>`, and jobs with [`JobContext::data`](crate::jobs::JobContext::data).
+    ///
+    /// The server does not start if it cannot be built: it ends with the error, in one line.
+    ///
+    /// ```
+    /// use portcullis::product::{Product, StartContext};
+    ///
+    /// #[derive(clap::Args)]
+    /// struct LedgerSettings {
+    ///     /// The file of exchange rates
+    ///     #[arg(long, value_name = "FILE")]
+    ///     rates: std::path::PathBuf,
+    /// }
+    ///
+    /// struct Rates(String);
+    ///
+    /// let product = Product::new("Ledger", "1.0.0")
+    ///     .state(async |start: StartContext<'_, LedgerSettings>| {
+    ///         Ok(Rates(std::fs::read_to_string(&start.settings.rates)?))
+    ///     });
+    /// ```
+    #[must_use]
+    pub fn state<S, T, F>(self, build: F) -> Self
+    where
+        S: Args + Send + Sync + 'static,
+        T: Send + Sync + 'static,
+        F: AsyncFn(StartContext<'_, S>) -> Result<T, cli::Failure> + Send + Sync + 'static,
+    {
+        let mut product = self.settings::<S>();
+        product.states.push(Arc::new(StateBuilder { build, types: PhantomData }));
+        product
     }
 
     /// Returns every operation, this library's first.
@@ -122,5 +200,28 @@ impl Product {
 
     fn operations(&self) -> impl Iterator<Item = &Operations> {
         self.components.iter().flat_map(|component| &component.operations)
+    }
+
+    /// Reads its own settings.
+    pub(crate) fn read_settings(&self, matches: &ProductMatches) -> Result<OwnValues, StartError> {
+        let mut values = OwnValues::default();
+        for settings in &self.settings {
+            values.insert(settings.read(matches).map_err(StartError::Settings)?);
+        }
+        Ok(values)
+    }
+
+    /// Builds its states, in the order in which they were added, and makes them and the settings available.
+    pub(crate) async fn build_states(
+        &self,
+        mut values: OwnValues,
+        state: &State,
+    ) -> Result<(), StartError> {
+        for builder in &self.states {
+            let built = builder.build(&values, state).await.map_err(StartError::State)?;
+            values.insert(built);
+        }
+        let _ = state.own.set(values);
+        Ok(())
     }
 }

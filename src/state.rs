@@ -1,5 +1,7 @@
 //! The state that all requests and threads share.
 
+use std::sync::OnceLock;
+
 use actix_web::{HttpRequest, web::Data};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +13,7 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
+    product::OwnValues,
     providers::Providers,
     secrets::{
         CheckedCookies, EncryptionKeys, Hashing,
@@ -64,11 +67,18 @@ pub struct State {
     pub rejections: Rejections,
     /// New ends of sessions that are to be written.
     pub session_ends: SessionEnds,
+    /// The values of the product's own types. Set before the server listens.
+    pub(crate) own: OnceLock<OwnValues>,
     /// Cancelled when the server starts to drain: it still serves requests, and reports that it is not ready.
     pub draining: CancellationToken,
 }
 
 impl State {
+    /// Returns the value of a type of the product's own, if it has one.
+    pub(crate) fn own<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.own.get()?.get()
+    }
+
     /// Returns the state of the application that handles a request.
     ///
     /// # Errors

@@ -132,7 +132,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::cli::Cli;
+    use crate::{cli::Cli, product::Product};
 
     fn known() -> BTreeSet<String> {
         known_variables(&Cli::command())
@@ -169,6 +169,21 @@ mod tests {
             assert!(unknown(name, "closed"), "{name}");
             assert_eq!(closest(name, &known()), Some(setting), "{name}");
         }
+    }
+
+    #[test]
+    fn setting_of_a_product_is_known_by_the_variable_that_follows_from_its_flag() {
+        #[derive(clap::Args)]
+        struct Ledger {
+            #[arg(long)]
+            home_currency: String,
+        }
+        let product = Product::new("Portcullis", "1.0.0").settings::<Ledger>();
+        let known = known_variables(&product.command());
+        let unknown = |name| is_unknown(name, OsStr::new("EUR"), &known);
+        assert!(!unknown("PORTCULLIS_HOME_CURRENCY"));
+        assert!(unknown("PORTCULLIS_HOME_CURENCY"));
+        assert_eq!(closest("PORTCULLIS_CURRENCY", &known), Some("PORTCULLIS_HOME_CURRENCY"));
     }
 
     #[test]

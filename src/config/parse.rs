@@ -18,7 +18,8 @@ pub struct Secret(SecretString);
 
 impl Secret {
     /// Returns the text, for the one place that uses it.
-    pub(crate) fn expose(&self) -> &str {
+    #[must_use]
+    pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }

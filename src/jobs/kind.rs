@@ -1,6 +1,9 @@
 //! The kinds of jobs that the components of a product add.
 
-use std::{any::TypeId, pin::Pin};
+use std::{
+    any::{TypeId, type_name},
+    pin::Pin,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -96,6 +99,17 @@ pub struct JobContext<'a> {
     pub user_id: Option<&'a str>,
     /// The number of this attempt, from 1.
     pub attempt: i32,
+}
+
+impl<'a> JobContext<'a> {
+    /// Returns the value of a type of the product's own: its settings, or a state that it builds at start-up.
+    ///
+    /// # Errors
+    /// When the product has no value of this type.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Result<&'a T, Failure> {
+        let missing = || Failure::Transient(format!("the product has no {}", type_name::<T>()));
+        self.state.own().ok_or_else(missing)
+    }
 }
 
 /// An attempt that has not begun.

@@ -10,6 +10,7 @@ use utoipa::{
 
 use super::{Product, ProductError};
 use crate::{
+    cli::product_settings,
     component::Component,
     error::{Code, FieldError, Problem},
     jobs::Job,
@@ -26,13 +27,31 @@ impl Product {
     /// When the name does not fit, or two components have an operation, a type, an error code or a migration of the same
     /// name: one of them would be dropped without an error.
     pub fn check(&self) -> Result<(), ProductError> {
-        name::set(self.title).map_err(ProductError)?;
+        self.check_settings()?;
+        self.check_states()?;
         Documents::check(&self.components)?;
         self.check_codes()?;
         self.check_jobs()?;
         store::check_tables(&self.tables()).map_err(ProductError)?;
         let subscriptions = self.components.iter().flat_map(|component| &component.subscriptions);
         user_events::subscribe(subscriptions.copied().collect()).map_err(ProductError)
+    }
+
+    /// Checks what the command line consists of, before it is parsed.
+    pub(crate) fn check_settings(&self) -> Result<(), ProductError> {
+        name::set(self.title).map_err(ProductError)?;
+        product_settings::check(&self.settings).map_err(ProductError)
+    }
+
+    fn check_states(&self) -> Result<(), ProductError> {
+        let mut types: BTreeSet<_> = self.settings.iter().map(|settings| settings.id).collect();
+        match self.states.iter().find(|state| !types.insert(state.id())) {
+            Some(state) => Err(ProductError(format!(
+                "the product has two values of the type {}",
+                state.type_name()
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn check_codes(&self) -> Result<(), ProductError> {

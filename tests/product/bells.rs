@@ -1,6 +1,6 @@
 //! A component with one of everything.
 
-use std::sync::Mutex;
+use std::{path::PathBuf, sync::Mutex};
 
 use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use diesel::prelude::*;
@@ -9,10 +9,12 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use portcullis::{
     api::json::ValidJson,
     component::Component,
+    config::{self, Secret},
     error::{Code, CustomCode, Error},
     gate::Session,
     jobs::{Email, Failure, JobContext, JobKind},
     operations,
+    product::StartContext,
     state::State,
     store::{
         self, Store, Tables, UserEvent, UserEventKind, add_job, constraints::Constraint,
@@ -47,7 +49,7 @@ pub const TOO_LOUD: Code = Code::Custom(&CustomCode {
 
 pub fn component() -> Component {
     let operations = operations! {
-        gated { hang_bell [TOO_LOUD, Conflict] }
+        gated { hang_bell [TOO_LOUD, Conflict], show_belfry }
     };
     Component::new("bells")
         .operations(operations.in_folder("tests/product"))
@@ -94,6 +96,65 @@ pub async fn hang_bell(
     insert(&state.store, bell.name, session.user.id.clone(), job).await?;
     state.job_added.notify_one();
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// The settings of the belfry.
+#[derive(clap::Args)]
+pub struct BelfrySettings {
+    /// The town in which the belfry stands
+    #[arg(long, value_name = "NAME")]
+    town: String,
+
+    /// How often the bells strike
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=12))]
+    strikes: u32,
+
+    /// The key of the door
+    #[arg(long)]
+    key: Option<Secret>,
+
+    /// A file that holds the key of the door
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    key_file: Option<PathBuf>,
+}
+
+/// The belfry, built from its settings.
+pub struct Belfry {
+    town: String,
+    key: Option<Secret>,
+}
+
+pub async fn build(
+    start: StartContext<'_, BelfrySettings>,
+) -> Result<Belfry, Box<dyn std::error::Error + Send + Sync>> {
+    let settings = start.settings;
+    let key = settings.key_file.as_ref();
+    let key = config::read_secret("BELFRY_TOWER_KEY_FILE", settings.key.as_ref(), key)?;
+    Ok(Belfry { town: settings.town.clone(), key })
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct BelfryShown {
+    town: String,
+    strikes: u32,
+    has_key: bool,
+}
+
+/// Show the belfry
+#[utoipa::path(
+    get, path = "/api/belfry", tag = "bells",
+    responses((status = 200, description = "The belfry", body = BelfryShown))
+)]
+pub async fn show_belfry(
+    _: Session,
+    belfry: Data<Belfry>,
+    settings: Data<BelfrySettings>,
+) -> HttpResponse {
+    HttpResponse::Ok().json(BelfryShown {
+        town: belfry.town.clone(),
+        strikes: settings.strikes,
+        has_key: belfry.key.as_ref().is_some_and(|key| key.expose() == "iron"),
+    })
 }
 
 async fn insert(
@@ -149,8 +210,9 @@ impl JobKind for Ring {
         if job.attempt == 1 {
             return Err(Failure::Transient("the rope slipped".to_owned()));
         }
+        let belfry: &Belfry = job.data()?;
         let email = Email::new(format!("{} rang", self.name))
-            .paragraph(format!("<b>{}</b> rang in Bruges.", self.name))
+            .paragraph(format!("<b>{}</b> rang in {}.", self.name, belfry.town))
             .link("See the bells", "/bells?from=email");
         job.email_user(job.user_id.unwrap_or_default(), email).await?;
         hear(format!("rung {}", self.name));

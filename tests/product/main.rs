@@ -6,6 +6,7 @@
 
 mod bells;
 mod emails;
+mod settings;
 
 use std::path::Path;
 
@@ -24,19 +25,27 @@ use portcullis::{
     store::{Tables, UserEventKind},
     time::{Clock, days, seconds},
 };
-use reqwest::{Client, Response, header};
+use reqwest::{Client, Response, header, redirect::Policy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn product() -> Product {
-    Product::new("Belfry Tower", "1.2.0").about("Rings in the hours").with(bells::component())
+    Product::new("Belfry Tower", "1.2.0")
+        .about("Rings in the hours")
+        .with(bells::component())
+        .state(bells::build)
 }
 
 fn config(folder: &Path) -> Config {
+    config_with(folder, &["--town", "Bruges"])
+}
+
+fn config_with(folder: &Path, settings: &[&str]) -> Config {
     let folder = folder.display().to_string();
     let arguments = ["belfry-tower", "--data-dir", &folder, "--listen", "127.0.0.1:0"];
     let metrics = ["--metrics-listen", "127.0.0.1:0", "--workers", "1"];
-    let matches = product().command().get_matches_from(arguments.into_iter().chain(metrics));
+    let arguments = arguments.iter().chain(&metrics).chain(settings);
+    let matches = product().command().get_matches_from(arguments);
     let mut config = Config::from_arg_matches(&matches).unwrap();
     config.accounts.hash_cost = HashCost::minimal();
     config
@@ -44,8 +53,12 @@ fn config(folder: &Path) -> Config {
 
 /// Runs a test against a server of the product: the URL of the API, and that of the metrics.
 async fn run(folder: &Path, clock: Clock, test: impl AsyncFnOnce(&str, &str)) {
+    run_with(config(folder), clock, test).await;
+}
+
+async fn run_with(config: Config, clock: Clock, test: impl AsyncFnOnce(&str, &str)) {
     Box::pin(async {
-        let server = Server::start(&product(), config(folder), clock, true).await.unwrap();
+        let server = Server::start(&product(), config, clock, true).await.unwrap();
         let url = |address: &Bound| format!("http://127.0.0.1:{}", address.port().unwrap());
         let (api, metrics) = (url(&server.address), url(server.metrics_address.as_ref().unwrap()));
         let handle = server.handle();
@@ -73,13 +86,17 @@ async fn sign_up(url: &str, name: &str) -> (String, String) {
 }
 
 fn http() -> Client {
+    client(Policy::default())
+}
+
+fn client(redirects: Policy) -> Client {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    Client::builder().tls_backend_preconfigured(tls).build().unwrap()
+    Client::builder().tls_backend_preconfigured(tls).redirect(redirects).build().unwrap()
 }
 
 async fn get(url: &str) -> Response {
