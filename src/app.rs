@@ -31,6 +31,7 @@ use crate::{
     docs::{self, Document},
     error::{Code, Error},
     gate,
+    http_client::HttpClient,
     jobs::Jobs,
     key_check::KeyCheck,
     limits::Limits,
@@ -134,8 +135,10 @@ impl Server {
         let keep_alive = Duration::from_secs(config.server.keep_alive);
         let site = Site::new(&config, address.port())?;
         let passkeys = config.passkeys.relying_party(&site.public_url)?;
-        let providers = Providers::load(config.accounts.providers_file.as_deref())
-            .map_err(ConfigError::from)?;
+        let http_client = HttpClient::new(product.version);
+        let providers = config.accounts.providers_file.as_deref();
+        let providers =
+            Providers::load(providers, http_client.clone()).map_err(ConfigError::from)?;
         if !config.accounts.accepts_passwords()
             && !config.email.has_server()
             && providers.iter().next().is_none()
@@ -147,6 +150,7 @@ impl Server {
             mailer: Mailer::new(&config, &site)?,
             site,
             providers,
+            http: http_client,
             store,
             metrics: Metrics::default(),
             limits: Limits::new(&config, &clock),

@@ -1,17 +1,26 @@
-//! The HTTP client for requests to other servers: identity providers.
+//! The HTTP client for requests to other servers: identity providers, and those that a product calls.
 //!
 //! It follows no redirect, reads no proxy from the environment, limits time and size, and connects to no private
-//! address, so that a provider cannot make this server call its own network (SSRF, OWASP ASVS 5.0, 1.3.6).
+//! address unless a request asks for it, so that nobody can make this server call its own network (SSRF, OWASP ASVS 5.0,
+//! 1.3.6).
 
+mod message;
 mod public_network;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use openidconnect::{HttpRequest, HttpResponse, http};
-use reqwest::{Client, Request, redirect::Policy};
+use reqwest::{Client, redirect::Policy};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::{Host, Url};
+
+use crate::{jobs::Failure, name};
+
+pub use message::{Request, Response};
 
 use public_network::{PublicNetwork, is_public};
 
@@ -21,23 +30,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest response body that is read, in bytes.
 const LARGEST_BODY: usize = 512 * 1024;
-/// For servers that reject requests without one.
-const USER_AGENT: &str = concat!("portcullis/", env!("CARGO_PKG_VERSION"));
 
 /// Which addresses may be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Those of the internet, by https.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// Those of the internet, by https: the only choice for a URL that a user has entered.
+    #[default]
     Public,
-    /// Those of private networks as well, by https.
+    /// Those of private networks as well, by https: for a URL that the operator has configured.
     Private,
-    /// As `Private`, and http to this machine.
+    /// As `Private`, and http to this machine: for a URL that the operator has configured, of a service that runs beside
+    /// this one.
     Loopback,
 }
 
 /// Why a request has no usable response.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestError {
+pub enum RequestError {
     /// The URL must not be called.
     #[error("the URL {0} is not https, or not on a public network")]
     Refused(String),
@@ -47,9 +56,15 @@ pub(crate) enum RequestError {
     /// The body is too large.
     #[error("the response is larger than 512 KiB")]
     TooLarge,
-    /// The response is not HTTP.
-    #[error(transparent)]
-    Malformed(#[from] http::Error),
+    /// The request or the response is not what it must be.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl From<http::Error> for RequestError {
+    fn from(error: http::Error) -> Self {
+        Self::Malformed(error.to_string())
+    }
 }
 
 impl From<reqwest::Error> for RequestError {
@@ -66,18 +81,51 @@ impl From<reqwest::Error> for RequestError {
     }
 }
 
+/// A URL that must not be called never may be; anything else is retried.
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Refused(_) => Self::Permanent(error.to_string()),
+            _ => Self::Transient(error.to_string()),
+        }
+    }
+}
+
+/// The HTTP client, which all requests share: `state.http`. A clone is the same client.
+///
+/// A request takes at most ten seconds, follows no redirect, and reads at most 512 KiB.
+///
+/// ```no_run
+/// use portcullis::http_client::{HttpClient, Request, RequestError};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Rate {
+///     rate: f64,
+/// }
+///
+/// async fn rate(http: &HttpClient, currency: &str) -> Result<f64, RequestError> {
+///     let request = Request::get("https://rates.example.com/latest").query("currency", currency);
+///     let response = http.send(request).await?.success()?;
+///     Ok(response.json::<Rate>()?.rate)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct HttpClient(Arc<Inner>);
+
+struct Inner {
+    user_agent: String,
+    /// Built when they are needed: a server that calls no other needs no certificate authorities.
+    clients: OnceLock<Result<Clients, String>>,
+}
+
 /// The clients, which share their TLS configuration.
-pub(crate) struct HttpClient {
+struct Clients {
     public: Client,
     private: Client,
 }
 
-impl HttpClient {
-    /// Builds the clients.
-    ///
-    /// # Errors
-    /// When the system's certificate authorities cannot be read.
-    pub(crate) fn new() -> Result<Self, String> {
+impl Clients {
+    fn new(user_agent: &str) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -89,7 +137,7 @@ impl HttpClient {
                 .tls_backend_preconfigured(tls.clone())
                 .no_proxy()
                 .redirect(Policy::none())
-                .user_agent(USER_AGENT)
+                .user_agent(user_agent)
                 .connect_timeout(CONNECT_TIMEOUT)
                 .timeout(TIMEOUT)
         };
@@ -99,21 +147,52 @@ impl HttpClient {
             private: build(builder())?,
         })
     }
+}
 
-    /// Sends a request, and reads the whole response.
+impl HttpClient {
+    /// Creates the client of a product of this version: servers that it calls see the product's name.
+    pub(crate) fn new(version: &str) -> Self {
+        let user_agent = format!("{}/{version}", name::get().slug);
+        Self(Arc::new(Inner { user_agent, clients: OnceLock::new() }))
+    }
+
+    /// Builds what it consists of, unless that is done.
+    ///
+    /// # Errors
+    /// When the system's certificate authorities cannot be read.
+    pub(crate) fn prepare(&self) -> Result<(), String> {
+        self.clients().map(drop).map_err(str::to_owned)
+    }
+
+    fn clients(&self) -> Result<&Clients, &str> {
+        let Inner { user_agent, clients } = &*self.0;
+        clients.get_or_init(|| Clients::new(user_agent)).as_ref().map_err(String::as_str)
+    }
+
+    /// Sends a request, and reads the whole response, whatever its status.
     ///
     /// # Errors
     /// When the URL must not be called, or there is no whole response.
-    pub(crate) async fn send(
+    pub async fn send(&self, request: Request) -> Result<Response, RequestError> {
+        let reach = request.reach;
+        self.exchange(request.into_http()?, reach).await.map(Response::from)
+    }
+
+    /// Sends a request of the protocol of a provider, and reads the whole response.
+    ///
+    /// # Errors
+    /// When the URL must not be called, or there is no whole response.
+    pub(crate) async fn exchange(
         &self,
         request: HttpRequest,
         reach: Reach,
     ) -> Result<HttpResponse, RequestError> {
-        let request = Request::try_from(request)?;
+        let request = reqwest::Request::try_from(request)?;
         if !may_call(request.url(), reach) {
             return Err(RequestError::Refused(origin(request.url())));
         }
-        let client = if reach == Reach::Public { &self.public } else { &self.private };
+        let clients = self.clients().map_err(|reason| RequestError::Failed(reason.to_owned()))?;
+        let client = if reach == Reach::Public { &clients.public } else { &clients.private };
         let mut response = client.execute(request).await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {

@@ -18,8 +18,9 @@
 //! Beside them, [`cli`] holds the commands, [`config`] every setting, [`state`] what all requests share,
 //! [`site`] the server's public name and origins, [`error`] every error that a client can receive, [`secrets`]
 //! the types of all secrets, [`limits`] the rate limits, `private_files` the permissions of files,
-//! `testkit` what a test needs, behind a feature of that name, `metrics` the Prometheus metrics, [`output`] non-blocking writes to stdout and stderr, [`scope`] the
-//! scopes of API tokens, `name` the product's name in all its forms, and [`time`] the clock.
+//! `metrics` the Prometheus metrics, [`http_client`] requests to other servers, [`output`] non-blocking writes to
+//! stdout and stderr, [`scope`] the scopes of API tokens, `name` the product's name in all its forms, [`time`] the
+//! clock, and `testkit` what the tests of a product need, behind a feature of that name.
 
 // These macros panic when the output is closed or the disk is full; `output` and `cli::print` do not.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
@@ -34,7 +35,7 @@ pub mod docs;
 pub mod error;
 pub mod fields;
 pub mod gate;
-pub(crate) mod http_client;
+pub mod http_client;
 pub mod jobs;
 pub(crate) mod key_check;
 pub mod limits;

@@ -32,7 +32,7 @@ const CLOCK_DIFFERENCE: u32 = 30;
 /// The configured providers.
 pub struct Providers {
     all: Vec<Provider>,
-    http: Option<HttpClient>,
+    http: HttpClient,
 }
 
 /// A provider.
@@ -82,11 +82,11 @@ impl Providers {
     ///
     /// # Errors
     /// When it cannot be read, or is not valid.
-    pub fn load(path: Option<&Path>) -> Result<Self, FileError> {
-        let Some(path) = path else { return Ok(Self { all: Vec::new(), http: None }) };
+    pub fn load(path: Option<&Path>, http: HttpClient) -> Result<Self, FileError> {
+        let Some(path) = path else { return Ok(Self { all: Vec::new(), http }) };
         let all = file::read(path)?.into_iter().map(Provider::from).collect();
-        let http = HttpClient::new().map_err(FileError::Certificates)?;
-        Ok(Self { all, http: Some(http) })
+        http.prepare().map_err(FileError::Certificates)?;
+        Ok(Self { all, http })
     }
 
     /// Returns the provider with this id.
@@ -111,7 +111,7 @@ impl Providers {
     ) -> Result<Url, ProviderError> {
         match &provider.protocol {
             Protocol::OpenId(openid) => {
-                openid.authorization_url(self.http()?, &provider.settings, request).await
+                openid.authorization_url(&self.http, &provider.settings, request).await
             }
             Protocol::GitHub(github) => Ok(github.authorization_url(&provider.settings, &request)),
         }
@@ -128,7 +128,7 @@ impl Providers {
         issuer: Option<&str>,
     ) -> Result<bool, ProviderError> {
         match &provider.protocol {
-            Protocol::OpenId(openid) => openid.is_issuer(self.http()?, issuer).await,
+            Protocol::OpenId(openid) => openid.is_issuer(&self.http, issuer).await,
             Protocol::GitHub(_) => Ok(issuer.is_none_or(|issuer| issuer == github::ISSUER)),
         }
     }
@@ -145,7 +145,7 @@ impl Providers {
         redirect_uri: Url,
         now: Timestamp,
     ) -> Result<Identity, ProviderError> {
-        let (http, settings) = (self.http()?, &provider.settings);
+        let (http, settings) = (&self.http, &provider.settings);
         let identity = match &provider.protocol {
             Protocol::OpenId(openid) => {
                 openid.identity_by_code(http, settings, code, secret, redirect_uri, now).await?
@@ -172,15 +172,9 @@ impl Providers {
         let Protocol::OpenId(openid) = &provider.protocol else {
             return Err(ProviderError::NoIdTokens);
         };
-        let (identity, forget_at) = openid
-            .identity_by_id_token(self.http()?, &provider.settings, token, nonce, now)
-            .await?;
+        let (identity, forget_at) =
+            openid.identity_by_id_token(&self.http, &provider.settings, token, nonce, now).await?;
         Ok((provider.corrected(identity), forget_at))
-    }
-
-    fn http(&self) -> Result<&HttpClient, ProviderError> {
-        let missing = || ProviderError::Unavailable("no provider is configured".into());
-        self.http.as_ref().ok_or_else(missing)
     }
 }
 

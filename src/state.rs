@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     error::{Code, Error},
+    http_client::HttpClient,
     key_check::KeyCheck,
     limits::Limits,
     mail::Mailer,
@@ -51,6 +52,8 @@ pub struct State {
     pub passkeys: Result<RelyingParty, RelyingPartyError>,
     /// The identity providers.
     pub providers: Providers,
+    /// Sends requests to other servers.
+    pub http: HttpClient,
     /// Sends emails.
     pub mailer: Mailer,
     /// Notified when a job is added, so that it starts without waiting for the next poll.

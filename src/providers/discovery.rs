@@ -64,7 +64,7 @@ impl<'c> AsyncHttpClient<'c> for ProviderClient<'_> {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, RequestError>> + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.http.send(request, self.reach))
+        Box::pin(self.http.exchange(request, self.reach))
     }
 }
 

@@ -142,7 +142,7 @@ impl GitHub {
     ) -> Result<T, ProviderError> {
         let unavailable = |reason: String| ProviderError::Unavailable(reason);
         let request = request.map_err(|error| unavailable(error.to_string()))?;
-        let response = http.send(request, self.reach).await;
+        let response = http.exchange(request, self.reach).await;
         let response = response.map_err(|error| unavailable(error.to_string()))?;
         if !response.status().is_success() {
             return Err(unavailable(format!("it responds with {}", response.status())));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     async fn identity(github: &GitHub, secret: &FlowSecret) -> Result<Identity, ProviderError> {
-        let http = HttpClient::new().unwrap();
+        let http = HttpClient::new("0.0.0");
         let redirect_uri = Url::parse("https://api.example.com/api/auth/callback/github").unwrap();
         github.identity_by_code(&http, &settings(), "code".into(), secret, &redirect_uri).await
     }

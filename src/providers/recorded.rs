@@ -23,7 +23,7 @@ use super::{
     AuthorizationRequest, Identity, Protocol, Provider, ProviderError, Providers,
     discovery::Metadata, openid::OpenId,
 };
-use crate::{secrets::FlowSecret, time::Timestamp};
+use crate::{http_client::HttpClient, secrets::FlowSecret, time::Timestamp};
 
 /// A key in place of the providers' own. Generated, because a private key in a file is what secret scanners look for.
 static KEY: LazyLock<String> = LazyLock::new(|| {
@@ -135,7 +135,7 @@ fn load(text: &str) -> Providers {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("providers.toml");
     std::fs::write(&file, text).unwrap();
-    Providers::load(Some(&file)).unwrap()
+    Providers::load(Some(&file), HttpClient::new("0.0.0")).unwrap()
 }
 
 /// Returns an ID token, and the keys with which it is verified.

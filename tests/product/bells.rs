@@ -12,6 +12,7 @@ use portcullis::{
     config::{self, Secret},
     error::{Code, CustomCode, Error},
     gate::Session,
+    http_client::{Reach, Request},
     jobs::{Email, Failure, JobContext, JobKind},
     operations,
     product::StartContext,
@@ -49,7 +50,7 @@ pub const TOO_LOUD: Code = Code::Custom(&CustomCode {
 
 pub fn component() -> Component {
     let operations = operations! {
-        gated { hang_bell [TOO_LOUD, Conflict], show_belfry }
+        gated { hang_bell [TOO_LOUD, Conflict], show_belfry, visit_belfry [BadRequest] }
     };
     Component::new("bells")
         .operations(operations.in_folder("tests/product"))
@@ -116,12 +117,17 @@ pub struct BelfrySettings {
     /// A file that holds the key of the door
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     key_file: Option<PathBuf>,
+
+    /// A clock that says the hour
+    #[arg(long, value_name = "URL")]
+    clock_url: Option<String>,
 }
 
 /// The belfry, built from its settings.
 pub struct Belfry {
     town: String,
     key: Option<Secret>,
+    hour: String,
 }
 
 pub async fn build(
@@ -130,13 +136,22 @@ pub async fn build(
     let settings = start.settings;
     let key = settings.key_file.as_ref();
     let key = config::read_secret("BELFRY_TOWER_KEY_FILE", settings.key.as_ref(), key)?;
-    Ok(Belfry { town: settings.town.clone(), key })
+    let hour = match &settings.clock_url {
+        Some(url) => {
+            let request = Request::get(url).query("zone", "UTC").reach(Reach::Loopback);
+            let response = start.state.http.send(request).await?.success()?;
+            String::from_utf8_lossy(response.body()).into_owned()
+        }
+        None => "unknown".to_owned(),
+    };
+    Ok(Belfry { town: settings.town.clone(), key, hour })
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct BelfryShown {
     town: String,
     strikes: u32,
+    hour: String,
     has_key: bool,
 }
 
@@ -153,8 +168,33 @@ pub async fn show_belfry(
     HttpResponse::Ok().json(BelfryShown {
         town: belfry.town.clone(),
         strikes: settings.strikes,
+        hour: belfry.hour.clone(),
         has_key: belfry.key.as_ref().is_some_and(|key| key.expose() == "iron"),
     })
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "url": "https://example.com/" }))]
+pub struct Visit {
+    #[validate(length(max = 200))]
+    #[schema(max_length = 200)]
+    url: String,
+}
+
+/// Visit another belfry
+#[utoipa::path(
+    post, path = "/api/belfry/visits", tag = "bells", request_body = Visit,
+    responses((status = 204, description = "It was reached"))
+)]
+pub async fn visit_belfry(
+    _: Session,
+    state: Data<State>,
+    ValidJson(visit): ValidJson<Visit>,
+) -> Result<HttpResponse, Error> {
+    let visited = state.http.send(Request::get(&visit.url)).await;
+    visited.map_err(|error| Code::BadRequest.because(error.to_string()))?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 async fn insert(

@@ -6,6 +6,7 @@
 
 mod bells;
 mod emails;
+mod http_requests;
 mod settings;
 
 use std::path::Path;
