@@ -170,6 +170,7 @@ impl Server {
             rejections: Rejections::default(),
             session_ends: SessionEnds::default(),
             own: OnceLock::new(),
+            navigation: product.navigation(),
             draining: CancellationToken::new(),
             config,
         });
@@ -311,7 +312,7 @@ fn build(
         .app_data(PathConfig::default().error_handler(|_, _| Error::from(Code::NotFound).into()))
         .configure(|config| routes::configure(config, &product, &state, &keys))
         .configure(|config| docs::serve(config, &document, &state))
-        .configure(|config| pages::serve(config, &state, &keys))
+        .configure(|config| pages::serve(config, &product, &state, &keys))
         .default_service(web::to(routes::nothing))
         .wrap(from_fn(gate::fail_closed_without_gate))
         .wrap(from_fn(panics::catch))

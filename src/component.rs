@@ -1,9 +1,10 @@
-//! A component of a product: its operations, tables, errors, jobs and subscriptions to events, in one value.
+//! A component of a product: its operations, tables, errors, jobs, subscriptions to events and pages, in one value.
 
 use crate::{
     error::Code,
     jobs::{JobKind, RegisteredKind, Schedule, payload},
     operations::Operations,
+    pages::{Asset, Page},
     store::{Tables, UserEvent, UserEventKind, user_events::Subscription},
     time::Span,
 };
@@ -25,6 +26,8 @@ pub struct Component {
     pub(crate) jobs: Vec<RegisteredKind>,
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) pages: Vec<Page>,
+    pub(crate) assets: Vec<&'static Asset>,
 }
 
 impl Component {
@@ -40,6 +43,8 @@ impl Component {
             jobs: Vec::new(),
             schedules: Vec::new(),
             subscriptions: Vec::new(),
+            pages: Vec::new(),
+            assets: Vec::new(),
         }
     }
 
@@ -121,6 +126,20 @@ impl Component {
     pub fn every<J: JobKind + Default>(mut self, period: Span) -> Self {
         self.add_job(RegisteredKind::of::<J>());
         self.schedules.push(Schedule::of::<J>(period));
+        self
+    }
+
+    /// Adds a page.
+    #[must_use]
+    pub fn page(mut self, page: Page) -> Self {
+        self.pages.push(page);
+        self
+    }
+
+    /// Adds a script, stylesheet, image or font for its pages.
+    #[must_use]
+    pub fn asset(mut self, asset: &'static Asset) -> Self {
+        self.assets.push(asset);
         self
     }
 

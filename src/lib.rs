@@ -9,7 +9,7 @@
 //! - [`gate`] authenticates each request exactly once: the result is a [`gate::Session`] or an anonymous caller
 //! - [`api`] holds the handlers, one file per resource
 //! - [`docs`] serves Swagger UI and the list of error codes
-//! - `pages` serves the HTML pages, a thin client of the API, which works without them
+//! - [`pages`] serves the HTML pages, a thin client of the API, which works without them
 //! - [`jobs`] is the queue of background jobs, and `mail` the emails that most of them send
 //! - `retention` deletes expired data, `key_check` compares the signing keys of all instances,
 //!   `totp_keys` encrypts TOTP secrets again after a rotation
@@ -45,7 +45,7 @@ mod name;
 pub mod openapi;
 pub mod operations;
 pub mod output;
-pub(crate) mod pages;
+pub mod pages;
 pub(crate) mod private_files;
 pub mod product;
 pub mod providers;

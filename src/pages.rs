@@ -1,16 +1,19 @@
 //! The HTML pages: a thin client of the API, which does not know them.
 //!
 //! Each is rendered from the store's data; for changes, its one script calls the API. The pages contain no rule
-//! that the API does not enforce.
+//! that the API does not enforce. A [`Page`] of a product is like those of this library, in the same layout.
 
 mod account;
 mod activity;
 mod admin;
+mod asset;
 mod assets;
+mod content_security_policy;
 mod device;
 mod fault;
 mod frame;
 mod native_form;
+mod page;
 mod passkeys;
 mod providers;
 mod qr_code;
@@ -30,14 +33,21 @@ use crate::{
     config::Switch,
     error::Error,
     gate::{Access, Session, cookie},
+    product::Product,
     routes,
     secrets::SigningKeys,
     state::State,
 };
 
+pub use asset::Asset;
 pub(crate) use assets::PREFIX as ASSETS;
-pub use fault::render_error_pages;
-pub use native_form::accept_native_forms;
+pub use content_security_policy::Directive;
+pub(crate) use fault::render_error_pages;
+pub(crate) use native_form::accept_native_forms;
+pub(crate) use page::NavigationLink;
+pub use page::{Page, View};
+
+use asset::ProductAssets;
 
 /// Matches every path that no other route matches.
 pub(crate) const ANY_PATH: &str = "/{path:.*}";
@@ -49,7 +59,7 @@ macro_rules! pages {
             $(config.service(routes::page($path, $handler, state, keys));)*
         }
 
-        /// The path of each page, and who may see it.
+        /// The path of each page of this library, and who may see it.
         pub(crate) fn accesses() -> Vec<(&'static str, Access)> {
             vec![$(($path, routes::access(&$handler))),*]
         }
@@ -81,14 +91,29 @@ pages! {
     "/admin/jobs" => admin::jobs,
 }
 
-/// Adds the pages to an application.
-pub fn serve(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
+/// Adds the pages to an application: those of this library, and those of a product.
+pub(crate) fn serve(
+    config: &mut ServiceConfig,
+    product: &Product,
+    state: &Data<State>,
+    keys: &SigningKeys,
+) {
     if state.config.site.pages == Switch::Off {
         return;
     }
     serve_pages(config, state, keys);
+    let mut own: Vec<&Page> = product.own_pages().collect();
+    // The first match is served, so /ledger/new must come before /ledger/{id}.
+    own.sort_by_key(|page| page.path.contains('{'));
+    for page in own {
+        config.service(page.resource(state, keys));
+    }
     config.service(routes::read_only("/", web::to(start)));
     config.service(routes::read_only("/assets/{name}", web::to(assets::asset)));
+    let own_assets = Data::new(ProductAssets(product.assets().collect()));
+    config.service(
+        routes::read_only("/assets/{component}/{name}", web::to(asset::asset)).app_data(own_assets),
+    );
     let browsers = {
         let state = state.clone();
         fn_guard(move |context| is_browsers(context, &state))

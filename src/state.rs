@@ -14,6 +14,7 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
+    pages::NavigationLink,
     product::OwnValues,
     providers::Providers,
     secrets::{
@@ -72,6 +73,8 @@ pub struct State {
     pub session_ends: SessionEnds,
     /// The values of the product's own types. Set before the server listens.
     pub(crate) own: OnceLock<OwnValues>,
+    /// The links to the product's own pages.
+    pub(crate) navigation: Vec<NavigationLink>,
     /// Cancelled when the server starts to drain: it still serves requests, and reports that it is not ready.
     pub draining: CancellationToken,
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use actix_web::http::Method;
 
 use crate::{
-    gate::Access, limits::Limit, name::in_text, openapi, operations::Operation, pages,
-    product::Product, routes, scope::Scope,
+    gate::Access, limits::Limit, name::in_text, openapi, operations::Operation, product::Product,
+    routes, scope::Scope,
 };
 
 /// An operation with its method and path.
@@ -76,7 +76,7 @@ HTML pages, all `GET`, which `PORTCULLIS_PAGES=off` removes. A browser without a
 const OTHERS: &str = "
 ## Documents and assets
 
-`/openapi.json`, `/docs/` and the files below it, `/docs/errors`, `/assets/{name}` and the redirect at `/` read no credential. `PORTCULLIS_DOCS=off` removes the first two.
+`/openapi.json`, `/docs/` and the files below it, `/docs/errors`, `/assets/{name}`, `/assets/{component}/{name}` and the redirect at `/` read no credential. `PORTCULLIS_DOCS=off` removes the first two.
 ";
 
 /// The table as Markdown, as it is committed.
@@ -91,7 +91,7 @@ pub fn markdown(product: &Product) -> String {
         }
     }
     text.push_str(PAGES);
-    for (path, access) in pages::accesses() {
+    for (path, access) in product.pages() {
         let [cookie, token, admin, scope] = [
             accepted(access, access.cookie).to_owned(),
             accepted(access, access.token).to_owned(),

@@ -38,13 +38,13 @@ impl Assets {
     }
 }
 
-fn address(name: &str, content: &str) -> String {
+/// Returns the URL of an asset, which changes with its content.
+pub(super) fn address(name: &str, content: impl AsRef<[u8]>) -> String {
     let hash = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..9]);
     format!("{PREFIX}{name}?v={hash}")
 }
 
-/// Serves an asset. Under its current URL it never changes; under another, which the page of an older or newer
-/// instance may request during an upgrade, it is not cached.
+/// Serves an asset.
 pub(super) async fn asset(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, Error> {
     let (kind, content, address) = match name.as_str() {
         "app.css" => ("text/css; charset=utf-8", CSS, &ASSETS.css),
@@ -52,10 +52,21 @@ pub(super) async fn asset(request: HttpRequest, name: Path<String>) -> Result<Ht
         "mark.svg" => ("image/svg+xml", MARK, &ASSETS.mark),
         _ => return Err(Code::NotFound.into()),
     };
+    Ok(response(&request, kind, content.as_bytes(), address))
+}
+
+/// Returns the response of an asset. Under its current URL it never changes; under another, which the page of an older or
+/// newer instance may request during an upgrade, it is not cached.
+pub(super) fn response(
+    request: &HttpRequest,
+    kind: &'static str,
+    content: &'static [u8],
+    address: &str,
+) -> HttpResponse {
     let present = request.uri().path_and_query().is_some_and(|asked| asked.as_str() == address);
     let keep = if present { "public, max-age=31536000, immutable" } else { "no-store" };
-    Ok(HttpResponse::Ok()
+    HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, kind))
         .insert_header((CACHE_CONTROL, keep))
-        .body(content))
+        .body(content)
 }

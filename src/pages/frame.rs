@@ -1,5 +1,7 @@
 //! The common frame of all pages.
 
+use std::sync::LazyLock;
+
 use actix_web::{
     HttpResponse,
     http::{
@@ -10,7 +12,9 @@ use actix_web::{
 use askama::Template;
 
 use super::{
+    NavigationLink,
     assets::Assets,
+    content_security_policy::policy,
     providers::{Choice, reauthenticating},
 };
 use crate::{
@@ -21,8 +25,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// The Content-Security-Policy of the pages: only this site's resources, and nothing inline (CSP 3).
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+/// The policy of the pages of this library.
+static POLICY: LazyLock<String> = LazyLock::new(|| policy(&[]));
 
 /// What every page shows in addition to its own content.
 pub(super) struct Frame {
@@ -40,6 +44,8 @@ pub(super) struct Frame {
     pub has_passwords: bool,
     /// The providers that authenticate a user again. The script shows those with which the viewer has an account.
     pub reauthenticating: Vec<Choice>,
+    /// The links to pages of the product that the viewer may see.
+    pub navigation: Vec<NavigationLink>,
     /// The section of the site.
     pub place: &'static str,
 }
@@ -65,7 +71,10 @@ impl Frame {
                 is_admin: user.role == Role::Admin,
             }
         });
+        let is_admin = viewer.as_ref().map(|viewer: &Viewer| viewer.is_admin);
+        let links = state.navigation.iter().filter(|link| link.is_shown(is_admin));
         Self {
+            navigation: links.copied().collect(),
             site: state.site.name.clone(),
             assets: Assets::all(),
             now: state.clock.now(),
@@ -85,14 +94,25 @@ pub(super) fn html(template: &impl Template) -> Result<HttpResponse, Error> {
 }
 
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Result<HttpResponse, Error> {
-    let text = template.render().map_err(|fault| {
-        tracing::error!(%fault, "a page cannot be rendered");
-        Code::Internal
-    })?;
+    page_with_policy(status, template, &POLICY)
+}
+
+pub(super) fn page_with_policy(
+    status: StatusCode,
+    template: &impl Template,
+    policy: &str,
+) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::build(status)
         .content_type(ContentType::html())
-        .insert_header((HEADER, CONTENT_SECURITY_POLICY))
+        .insert_header((HEADER, policy))
         // With `no-referrer`, browsers send `Origin: null` with a form, which the gate rejects (Fetch, 3.2).
         .insert_header((REFERRER_POLICY, "same-origin"))
-        .body(text))
+        .body(rendered(template)?))
+}
+
+pub(super) fn rendered(template: &impl Template) -> Result<String, Error> {
+    template.render().map_err(|fault| {
+        tracing::error!(%fault, "a page cannot be rendered");
+        Code::Internal.into()
+    })
 }

@@ -1,5 +1,7 @@
 //! Checks that the parts of a product fit together.
 
+mod pages;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use strum::VariantNames as _;
@@ -32,6 +34,7 @@ impl Product {
         Documents::check(&self.components)?;
         self.check_codes()?;
         self.check_jobs()?;
+        pages::check(self)?;
         store::check_tables(&self.tables()).map_err(ProductError)?;
         let subscriptions = self.components.iter().flat_map(|component| &component.subscriptions);
         user_events::subscribe(subscriptions.copied().collect()).map_err(ProductError)

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, sync::Mutex};
 
-use actix_web::{HttpResponse, http::StatusCode, web::Data};
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{Data, Path},
+};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -11,10 +15,11 @@ use portcullis::{
     component::Component,
     config::{self, Secret},
     error::{Code, CustomCode, Error},
-    gate::Session,
+    gate::{Session, SiteAdmin},
     http_client::{Reach, Request},
     jobs::{Email, Failure, JobContext, JobKind},
     operations,
+    pages::{Asset, Directive, Page, View},
     product::StartContext,
     state::State,
     store::{
@@ -61,6 +66,15 @@ pub fn component() -> Component {
         .on::<Greet>(UserEventKind::Created)
         .on::<Greet>(UserEventKind::Deactivated)
         .every::<Toll>(days(1))
+        .asset(&SCRIPT)
+        .asset(&STYLE)
+        .page(Page::new("/bells", show_bells).in_navigation("Bells"))
+        .page(
+            Page::new("/bells/{name}", show_bell)
+                .allow(Directive::ImgSrc, "https://bells.example.com"),
+        )
+        .page(Page::new("/belfry", show_visitors).in_navigation("Visit us"))
+        .page(Page::new("/belfry/keeper", show_keeper).in_navigation("Keeper"))
 }
 
 diesel::table! {
@@ -195,6 +209,35 @@ pub async fn visit_belfry(
     let visited = state.http.send(Request::get(&visit.url)).await;
     visited.map_err(|error| Code::BadRequest.because(error.to_string()))?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+static SCRIPT: Asset = Asset::new("bells", "bells.js", b"document.title += ' *'");
+static STYLE: Asset = Asset::new("bells", "bells.css", b"h1 { color: navy }");
+
+#[derive(askama::Template)]
+#[template(source = "<h1>The bells of {{ name }}</h1>", ext = "html")]
+struct Heading<'a> {
+    name: &'a str,
+}
+
+async fn show_bells(session: Session) -> Result<View, Error> {
+    let view = View::new("Bells", &Heading { name: &session.user.name })?;
+    Ok(view.script(&SCRIPT).style(&STYLE))
+}
+
+async fn show_bell(_: Session, name: Path<String>) -> Result<View, Error> {
+    if name.as_str() == "missing" {
+        return Err(Code::NotFound.into());
+    }
+    View::new(format!("<{name}>"), &Heading { name: &name })
+}
+
+async fn show_visitors(_: Option<Session>) -> Result<View, Error> {
+    View::new("Visit us", &Heading { name: "all" })
+}
+
+async fn show_keeper(keeper: SiteAdmin) -> Result<View, Error> {
+    View::new("Keeper", &Heading { name: &keeper.user.name })
 }
 
 async fn insert(

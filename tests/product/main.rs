@@ -7,6 +7,7 @@
 mod bells;
 mod emails;
 mod http_requests;
+mod pages;
 mod settings;
 
 use std::path::Path;
