@@ -7,6 +7,7 @@ mod cache;
 mod environment;
 mod help;
 mod operator;
+mod own_command;
 mod print;
 pub(crate) mod product_settings;
 mod retention;
@@ -18,6 +19,7 @@ mod tokens;
 mod users;
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     io::{self, IsTerminal, Read},
@@ -46,6 +48,7 @@ use crate::{
 };
 
 pub use cache::CacheCommand;
+pub(crate) use own_command::OwnCommand;
 pub use product_settings::ProductMatches;
 pub(crate) use product_settings::SettingsType;
 pub use retention::RetentionCommand;
@@ -130,6 +133,9 @@ impl Product {
     }
 
     async fn run_command(&self) -> Result<(), Failure> {
+        if let Some(own) = own_command::called(self) {
+            return own_command::run(own);
+        }
         self.check_settings()?;
         let asked = parse(self)?;
         Box::pin(run(self, asked)).await
@@ -140,6 +146,8 @@ impl Product {
     pub fn command(&self) -> clap::Command {
         let own = self.settings.iter();
         let command = own.fold(Cli::command(), |command, settings| settings.add_to(command));
+        let commands = self.commands.iter().map(|own| own.command.clone());
+        let command = command.subcommands(commands);
         // After the settings: the description of their type would take its place.
         let command = command
             .name(name::get().slug.as_str())
@@ -148,6 +156,15 @@ impl Product {
             .version(self.version);
         help::with_names(environment::with_prefix(command))
     }
+}
+
+/// Returns the names of this library's commands.
+pub(crate) fn command_names() -> BTreeSet<String> {
+    let names = Cli::command()
+        .get_subcommands()
+        .map(|known| known.get_name().to_owned())
+        .collect::<BTreeSet<_>>();
+    names.into_iter().chain(["help".to_owned()]).collect()
 }
 
 /// Parses the command line and the environment.

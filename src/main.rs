@@ -1,5 +1,6 @@
-//! Portcullis as it is shipped: the library, and an example of a resource.
+//! Portcullis as it is shipped: the library, an example of a resource, and the command that creates products.
 
+mod new;
 mod projects;
 
 use std::process::ExitCode;
@@ -16,5 +17,6 @@ fn main() -> ExitCode {
         .about(env!("CARGO_PKG_DESCRIPTION"))
         .license(env!("CARGO_PKG_LICENSE"))
         .with(projects::component())
+        .with_command(new::command(), new::run)
         .run()
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::{
     app::StartError,
-    cli::{self, ProductMatches, SettingsType},
+    cli::{self, OwnCommand, ProductMatches, SettingsType},
     component::Component,
     error::Code,
     gate::Access,
@@ -47,6 +47,7 @@ pub struct Product {
     pub(crate) license: Option<&'static str>,
     components: Vec<Component>,
     pub(crate) settings: Vec<SettingsType>,
+    pub(crate) commands: Vec<OwnCommand>,
     states: Vec<Arc<dyn BuildState>>,
 }
 
@@ -71,6 +72,7 @@ impl Product {
             license: None,
             components: Vec::new(),
             settings: Vec::new(),
+            commands: Vec::new(),
             states: Vec::new(),
         }
     }
@@ -154,6 +156,24 @@ impl Product {
         let mut product = self.settings::<S>();
         product.states.push(Arc::new(StateBuilder { build, types: PhantomData }));
         product
+    }
+
+    /// Adds a command beside those of this library. The function runs it, and returns what it prints.
+    ///
+    /// ```
+    /// use portcullis::product::Product;
+    ///
+    /// let currencies = clap::Command::new("currencies").about("List the currencies");
+    /// let product = Product::new("Ledger", "1.0.0").with_command(currencies, |_| Ok("EUR".to_owned()));
+    /// ```
+    #[must_use]
+    pub fn with_command(
+        mut self,
+        command: clap::Command,
+        run: fn(&clap::ArgMatches) -> Result<String, cli::Failure>,
+    ) -> Self {
+        self.commands.push(OwnCommand { command, run });
+        self
     }
 
     /// Returns every operation, this library's first.

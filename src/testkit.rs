@@ -22,8 +22,8 @@
 //! - **Emails** arrive in `server.outbox()`; `server.last_mail_to(address).await.secret()` is what its link carries.
 //! - **SQL.** [`execute`] and [`select`] work on the server's database, beside the API.
 //! - **Resources.** [`user_owned_resource!`] adds the tests of a resource whose items belong to users.
-//! - **Documents.** [`assert_generated`] compares a committed file, such as the OpenAPI document, with what the product
-//!   generates.
+//! - **Documents.** [`assert_generated`] compares a committed file with what the product generates, such as
+//!   [`own_document`], the part of the OpenAPI document that its components add.
 //! - **Concurrency.** `rounds(8)` is the number of iterations of a race; `RACE_ROUNDS` overrides it.
 
 #![allow(
@@ -42,6 +42,7 @@ mod generated;
 mod log_secret_scan;
 mod operation;
 mod outbox;
+mod own_document;
 mod pagination;
 mod postgres;
 mod reply;
@@ -61,6 +62,7 @@ pub use generated::beside;
 pub use log_secret_scan::{add_secrets, answered, reveals_secret, secrets_in};
 pub use operation::Operation;
 pub use outbox::Email;
+pub use own_document::own_document;
 pub use pagination::{BAD_PAGES, each, pages};
 #[doc(hidden)]
 pub use postgres::as_ordinary_user;

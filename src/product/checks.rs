@@ -12,7 +12,7 @@ use utoipa::{
 
 use super::{Product, ProductError};
 use crate::{
-    cli::product_settings,
+    cli::{self, product_settings},
     component::Component,
     error::{Code, FieldError, Problem},
     jobs::Job,
@@ -43,7 +43,15 @@ impl Product {
     /// Checks what the command line consists of, before it is parsed.
     pub(crate) fn check_settings(&self) -> Result<(), ProductError> {
         name::set(self.title).map_err(ProductError)?;
-        product_settings::check(&self.settings).map_err(ProductError)
+        product_settings::check(&self.settings).map_err(ProductError)?;
+        let mut names: BTreeSet<String> = cli::command_names();
+        match self.commands.iter().find(|own| !names.insert(own.command.get_name().to_owned())) {
+            Some(own) => Err(ProductError(format!(
+                "the product has a command {:?}, which exists already",
+                own.command.get_name()
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn check_states(&self) -> Result<(), ProductError> {

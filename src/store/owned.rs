@@ -40,6 +40,8 @@
 #[macro_export]
 macro_rules! owned_rows {
     ($table:ident: $row:ty, $changes:ty, owner $owner:ident $key:literal) => {
+        // A resource need not have every operation.
+        #[allow(dead_code)]
         /// Returns a page of a user's rows, newest first.
         ///
         /// # Errors
@@ -60,6 +62,7 @@ macro_rules! owned_rows {
             Ok(window.page(rows, |row: &$row| &row.id))
         }
 
+        #[allow(dead_code)]
         /// Inserts a row.
         ///
         /// # Errors
@@ -79,6 +82,7 @@ macro_rules! owned_rows {
             })
         }
 
+        #[allow(dead_code)]
         /// Returns a user's row. Another user's is not found.
         ///
         /// # Errors
@@ -97,6 +101,7 @@ macro_rules! owned_rows {
                 .optional())
         }
 
+        #[allow(dead_code)]
         /// Changes a user's row, and returns it. Another user's is not found.
         ///
         /// # Errors
@@ -116,6 +121,7 @@ macro_rules! owned_rows {
                 .optional())
         }
 
+        #[allow(dead_code)]
         /// Deletes a user's row. Returns whether there was one.
         ///
         /// # Errors

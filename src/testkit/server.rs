@@ -300,6 +300,12 @@ impl Server {
         assert!(suspension_links::issue(&self.state.store, link).await.unwrap());
     }
 
+    /// Confirms the email of a user, who has an unused link to do so, as the mail of a sign-up has.
+    pub async fn verify_email(&self, user: &TestUser) {
+        let body = json!({ "token": self.last_mail_to(&user.email).await.secret() });
+        self.anonymous.post("/api/auth/verify-email", body).await.expect(200);
+    }
+
     /// Signs a user in on another device.
     pub async fn sign_in(&self, user: &TestUser) -> Caller {
         let body = json!({ "email": user.email, "password": PASSWORD });

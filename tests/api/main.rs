@@ -19,6 +19,8 @@
 
 mod contract;
 mod credential_cache;
+#[path = "../../src/new.rs"]
+mod new;
 mod operations;
 #[path = "../../src/projects/mod.rs"]
 mod projects;

@@ -6,6 +6,7 @@ pub mod drain;
 pub mod events;
 pub mod listen;
 pub mod log_output;
+pub mod new;
 pub mod packaging;
 pub mod rotation;
 pub mod settings;

@@ -29,6 +29,7 @@ pub fn product() -> Product {
         .about(env!("CARGO_PKG_DESCRIPTION"))
         .license(env!("CARGO_PKG_LICENSE"))
         .with(crate::projects::component())
+        .with_command(crate::new::command(), crate::new::run)
 }
 
 /// Returns its document.

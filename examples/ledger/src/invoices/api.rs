@@ -14,6 +14,7 @@ use portcullis::{
     error::{Code, Error},
     fields,
     gate::Session,
+    jobs::JobKind as _,
     state::State,
     store::page::new_id,
     time::Date,
@@ -23,7 +24,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::store::{self, Changes, Invoice, Status};
+use super::{
+    reminder::Reminder,
+    store::{self, Changes, Invoice, Status},
+};
 
 /// The group of the operations in the OpenAPI document.
 pub const TAG: &str = "invoices";
@@ -93,7 +97,10 @@ pub async fn create_invoice(
         created_at: now,
         updated_at: now,
     };
-    let invoice = store::create(&state.store, invoice).await?;
+    let reminder = Reminder { user_id: invoice.user_id.clone(), invoice_id: invoice.id.clone() };
+    let reminder = reminder.row(Some(&invoice.user_id), now).due_at(invoice.due_date.start());
+    let invoice = store::create_with_reminder(&state.store, invoice, reminder).await?;
+    state.job_added.notify_one();
     let url = format!("/api/invoices/{}", invoice.id);
     Ok(Json(invoice).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, url)))
 }

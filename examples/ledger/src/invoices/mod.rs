@@ -1,10 +1,12 @@
 //! Invoices, which belong to the user who created them.
 
 mod api;
+mod page;
+mod reminder;
 mod store;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use portcullis::{component::Component, operations, store::Tables};
+use portcullis::{component::Component, operations, pages::Page, store::Tables};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("src/invoices/migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("src/invoices/migrations/postgres");
@@ -23,6 +25,8 @@ pub fn component() -> Component {
     Component::new("invoices")
         .operations(operations.in_folder("src/invoices"))
         .tag(api::TAG, "Your invoices")
+        .page(Page::new("/invoices", page::show_invoices).in_navigation("Invoices"))
+        .job::<reminder::Reminder>()
         .tables(Tables {
             component: "ledger",
             version: env!("CARGO_PKG_VERSION"),

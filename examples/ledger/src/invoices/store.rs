@@ -4,7 +4,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use portcullis::{
     read_by_name,
-    store::{Column, Stored, constraints::Constraint, owned_rows},
+    store::{
+        Column, Error, Store, Stored, add_job, constraints::Constraint, jobs::NewJob, own_user_key,
+        owned_rows, transaction,
+    },
     time::{Date, Timestamp},
 };
 use serde::Serialize;
@@ -96,6 +99,28 @@ pub struct Changes {
     pub status: Option<Stored<Status>>,
     pub due_date: Option<Date>,
     pub updated_at: Timestamp,
+}
+
+/// Inserts an invoice, and adds the job that reminds its owner: both, or neither.
+///
+/// # Errors
+/// As for [`create`].
+pub async fn create_with_reminder(
+    store: &Store,
+    invoice: Invoice,
+    reminder: NewJob,
+) -> Result<Invoice, Error> {
+    transaction!(store, |conn| {
+        let created = diesel::insert_into(invoices::table)
+            .values(&invoice)
+            .returning(Invoice::as_returning())
+            .get_result(conn)
+            .await;
+        // Before the next statement, which PostgreSQL would reject after a violated constraint.
+        let created = own_user_key!(conn, created, "invoices_user_id_fkey", &invoice.user_id)?;
+        add_job!(conn, reminder.clone());
+        Ok(created)
+    })
 }
 
 owned_rows!(invoices: Invoice, Changes, owner user_id "invoices_user_id_fkey");
