@@ -134,7 +134,7 @@ impl Product {
 
     async fn run_command(&self) -> Result<(), Failure> {
         if let Some(own) = own_command::called(self) {
-            return own_command::run(own);
+            return own_command::run(self, own);
         }
         self.check_settings()?;
         let asked = parse(self)?;

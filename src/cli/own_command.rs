@@ -4,7 +4,7 @@ use std::{env, ffi::OsString};
 
 use clap::{ArgMatches, Command};
 
-use super::{Failure, print::print};
+use super::{Failure, as_failure, environment, print::print};
 use crate::{name, product::Product};
 
 /// A command, and the function that runs it and returns what is printed.
@@ -21,10 +21,12 @@ pub(super) fn called(product: &Product) -> Option<&OwnCommand> {
 }
 
 /// Runs the command. It needs no settings, so its arguments are parsed alone.
-pub(super) fn run(own: &OwnCommand) -> Result<(), Failure> {
+pub(super) fn run(product: &Product, own: &OwnCommand) -> Result<(), Failure> {
     let command = own.command.clone();
     let bin_name = format!("{} {}", name::get().slug, command.get_name());
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    let matches = command.bin_name(bin_name).get_matches_from(arguments);
+    let matches = command.bin_name(bin_name).try_get_matches_from(arguments);
+    let matches = matches.map_err(|error| as_failure(&error, product))?;
+    environment::refuse_unknown_variables(&product.command())?;
     print((own.run)(&matches)?)
 }

@@ -21,6 +21,7 @@ mod forged;
 mod items;
 mod lists;
 mod other_users;
+mod pages;
 mod rows;
 pub mod sweep;
 
@@ -42,7 +43,8 @@ pub enum Rule {
     /// [`public`](AccessRules::public); under `/api/admin/` it requires a site admin; and with GET it reads.
     Conventions,
     /// Each operation accepts the credentials that it declares, and no others: every kind of credential is tried. A
-    /// request that is rejected, or whose method is safe (RFC 9110, 9.2.1), changes no row of the product's tables.
+    /// request that is rejected, or whose method is safe (RFC 9110, 9.2.1), changes no row of the product's tables. The
+    /// same goes for pages, as browsers open them; without those whose path has an id.
     Security,
     /// The example of each body succeeds as it is in the document.
     Examples,
@@ -88,7 +90,7 @@ impl AccessRules {
 }
 
 impl<I: Items> AccessRules<I> {
-    /// Names an operation that anonymous clients may call.
+    /// Names an operation by its id, or a page by its path, that is open to anonymous clients.
     #[must_use]
     pub fn public(mut self, operation: &'static str) -> Self {
         self.public.push(operation);
@@ -137,7 +139,10 @@ impl<I: Items> AccessRules<I> {
     pub async fn violations(&self, rule: Rule, backend: Backend) -> Vec<Violation> {
         match rule {
             Rule::Conventions => self.unconventional(),
-            Rule::Security => self.unenforced(backend).await,
+            Rule::Security => {
+                let operations = self.unenforced(backend).await;
+                operations.into_iter().chain(self.unenforced_pages(backend).await).collect()
+            }
             Rule::Examples => self.failing_examples(backend).await,
             Rule::OtherUsers => self.visible_to_others(backend).await,
             Rule::Lists => self.dependent_on_others(backend).await,

@@ -10,6 +10,7 @@ mod reviewed;
 
 use portcullis::{
     operations::Operations,
+    pages::Page,
     product::Product,
     testkit::{
         Backend, access_rules, block_on,
@@ -133,4 +134,35 @@ fn token_that_is_accepted_where_the_cookie_was_required() {
     let planted = portcullis::operations! { gated { mistakes::delete_any_note } };
     let changed = access_table(&with(planted, "delete_note"));
     assert!(changed.contains("DELETE /api/notes/{id}: cookie, token (write)\n"), "{changed}");
+}
+
+/// Asserts that a rule reports this page.
+fn assert_page_reported(rule: Rule, page: Page, reported: &str) {
+    let product = Product::new("Notebook", "1.0.0").with(notebook::component().page(page));
+    let rules = AccessRules::of(product);
+    let violations = block_on(rules.violations(rule, Backend::Sqlite));
+    let found = violations.iter().any(|violation| violation.contains(reported));
+    assert!(found, "{rule:?} does not report {reported:?}: {violations:#?}");
+}
+
+#[test]
+fn page_for_anonymous_visitors() {
+    let page = Page::new("/notes", mistakes::show_public_page);
+    assert_page_reported(Rule::Conventions, page, "the page /notes is open to anonymous visitors");
+}
+
+#[test]
+fn page_that_checks_the_role_in_place_of_an_argument() {
+    let page = Page::new("/statistics", mistakes::show_page_of_admins);
+    assert_page_reported(
+        Rule::Security,
+        page,
+        "the page /statistics to a user: 403 Forbidden, declared 200",
+    );
+}
+
+#[test]
+fn page_that_writes() {
+    let page = Page::new("/start", mistakes::show_page_that_writes);
+    assert_page_reported(Rule::Security, page, "the page /start changed the table folders");
 }

@@ -10,8 +10,9 @@ use portcullis::{
     api::{json::ValidJson, page::Page, page::Paging, page::window, query::ValidQuery},
     error::{Code, Error},
     gate::{Session, SiteAdmin},
+    pages::View,
     state::State,
-    store::{page::new_id, query, transaction},
+    store::{page::new_id, query, transaction, users::Role},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +20,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::notebook::{
-    Named, NewNote, Note, created, delete, done, find, insert, is_own_folder, list, notes, rename,
+    Named, NewNote, Note, created, delete, done, find, folders, insert, is_own_folder, list, notes,
+    rename,
 };
 
 async fn owner_of(state: &State, id: String) -> Result<String, Error> {
@@ -292,4 +294,33 @@ pub async fn delete_notes_silently(
 ) -> Result<HttpResponse, Error> {
     transaction!(state.store, |conn| diesel::delete(notes::table).execute(conn).await)?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(askama::Template)]
+#[template(source = "<h1>Notes</h1>", ext = "html")]
+struct Notes;
+
+/// A page that shows something to every visitor.
+pub async fn show_public_page(_: Option<Session>) -> Result<View, Error> {
+    View::new("Notes", &Notes)
+}
+
+/// A page for admins, whose arguments say that it is for all users.
+pub async fn show_page_of_admins(session: Session) -> Result<View, Error> {
+    if session.user.role != Role::Admin {
+        return Err(Code::AdminRequired.into());
+    }
+    View::new("Statistics", &Notes)
+}
+
+/// A page that creates a folder at the first visit.
+pub async fn show_page_that_writes(session: Session, state: Data<State>) -> Result<View, Error> {
+    let (id, user_id) = (new_id(), session.user.id.clone());
+    transaction!(state.store, |conn| {
+        let folder =
+            (folders::id.eq(&id), folders::user_id.eq(&user_id), folders::name.eq("first"));
+        diesel::insert_into(folders::table).values(folder).execute(conn).await?;
+        Ok(())
+    })?;
+    View::new("Start", &Notes)
 }

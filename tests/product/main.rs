@@ -92,13 +92,7 @@ fn http() -> Client {
 }
 
 fn client(redirects: Policy) -> Client {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Client::builder().tls_backend_preconfigured(tls).redirect(redirects).build().unwrap()
+    portcullis::testkit::http_client().redirect(redirects).build().unwrap()
 }
 
 async fn get(url: &str) -> Response {

@@ -26,9 +26,19 @@ impl<I: Items> AccessRules<I> {
                 wrong.push(format!("{id} requires a site admin, and is not under /api/admin/"));
             }
         }
+        let mut known: Vec<&str> = operations.iter().map(|operation| operation.id).collect();
+        for page in self.product.own_pages() {
+            known.push(page.path);
+            if !page.access.required && !self.public.contains(&page.path) {
+                wrong.push(format!(
+                    "the page {} is open to anonymous visitors, and the test does not name it as public",
+                    page.path
+                ));
+            }
+        }
         let named = self.public.iter().chain(&self.shared);
-        let unknown = named.filter(|id| !operations.iter().any(|operation| operation.id == **id));
-        wrong.extend(unknown.map(|id| format!("the test names {id}, which is no operation")));
+        let unknown = named.filter(|name| !known.contains(name));
+        wrong.extend(unknown.map(|name| format!("the test names {name}, which does not exist")));
         wrong
     }
 }

@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::{
+    gate::Access,
     product::Product,
     routes,
+    scope::Scope,
     testkit::{Document, Operation},
 };
 
-/// Returns a line for each operation that a product's components add: its method, its path, and the credentials that it
-/// accepts, with the roles and scopes that each needs.
+/// Returns a line for each operation and page that a product's components add: its method, its path, and the credentials
+/// that it accepts, with the roles and scopes that each needs.
 ///
 /// A test compares it with a committed file, so that a change of an argument that opens an operation is a changed line in
 /// the review. What is derived from a mistake agrees with the mistake: only a reviewer can tell that an operation which
@@ -32,7 +34,27 @@ pub fn access_table(product: &Product) -> String {
         }
         let _ = writeln!(table, "{:<6} {}: {accepted}", operation.method.as_str(), operation.path);
     }
+    let mut pages: Vec<_> = product.own_pages().collect();
+    pages.sort_by_key(|page| page.path);
+    for page in pages {
+        let _ = writeln!(table, "PAGE   {}: {}", page.path, of_page(page.access));
+    }
     table
+}
+
+/// Returns the same for a page, which is in no document.
+fn of_page(access: Access) -> String {
+    let mut accepted = Vec::new();
+    if !access.required {
+        accepted.push("anyone".to_owned());
+    }
+    if access.cookie {
+        accepted.push(if access.admin { "cookie (admin)" } else { "cookie" }.to_owned());
+    }
+    if access.token {
+        accepted.push(format!("token ({})", access.needs(Scope::Read).names().join(", ")));
+    }
+    accepted.join(", ")
 }
 
 fn accepted(operation: &Operation<'_>) -> String {

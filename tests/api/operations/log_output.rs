@@ -165,7 +165,8 @@ async fn server_with_unwritable_output_serves_and_shuts_down(#[case] output: fn(
 
 /// Every command that prints and exits, with its arguments and standard input, in an order in which all of them
 /// succeed.
-const COMMANDS: [(&str, &[&str], &str); 26] = [
+const COMMANDS: [(&str, &[&str], &str); 27] = [
+    ("new", &["shop"], ""),
     ("openapi", &[], ""),
     ("secret", &[], ""),
     ("migrate", &[], ""),

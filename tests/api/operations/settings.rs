@@ -63,7 +63,7 @@ async fn list_setting_accepts_spaces_and_a_trailing_comma() {
 }
 
 /// Arguments with which each command does something, if its settings allow it to start.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -77,6 +77,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["cache", "status"],
     &["retention", "status"],
     &["secret"],
+    &["new", "shop"],
 ];
 
 #[test]
