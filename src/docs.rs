@@ -38,7 +38,7 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
 /// The logo, inlined into the pages: if the HTML pages are disabled, its file is not served.
 const MARK: &str = include_str!("pages/mark.svg");
 
-/// Adds these routes to an application. If the HTML pages are disabled, `/` redirects here.
+/// Adds these routes to an application.
 ///
 /// The list of error codes is served whatever the settings: each error response links to it.
 pub fn serve(config: &mut ServiceConfig, document: &Data<Document>, state: &Data<State>) {
@@ -52,7 +52,11 @@ pub fn serve(config: &mut ServiceConfig, document: &Data<Document>, state: &Data
     config.service(routes::read_only("/docs", web::to(to_docs)));
     config.service(page("/docs/", ui::Page::of(state)));
     config.service(routes::read_only("/docs/{file}", web::to(ui::show_file)));
-    if state.config.site.pages == Switch::Off {
+}
+
+/// Adds `/` to an application, which redirects here if the HTML pages are disabled.
+pub(crate) fn serve_root(config: &mut ServiceConfig, state: &Data<State>) {
+    if state.config.site.docs == Switch::On && state.config.site.pages == Switch::Off {
         config.service(routes::read_only("/", web::to(to_docs)));
     }
 }

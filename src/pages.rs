@@ -108,12 +108,19 @@ pub(crate) fn serve(
     for page in own {
         config.service(page.resource(state, keys));
     }
-    config.service(routes::read_only("/", web::to(start)));
     config.service(routes::read_only("/assets/{name}", web::to(assets::asset)));
     let own_assets = Data::new(ProductAssets(product.assets().collect()));
     config.service(
         routes::read_only("/assets/{component}/{name}", web::to(asset::asset)).app_data(own_assets),
     );
+}
+
+/// Adds to an application `/`, which leads to the dashboard, and the error page of every path that nothing serves.
+pub(crate) fn serve_root(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
+    if state.config.site.pages == Switch::Off {
+        return;
+    }
+    config.service(routes::read_only("/", web::to(start)));
     let browsers = {
         let state = state.clone();
         fn_guard(move |context| is_browsers(context, &state))

@@ -10,11 +10,15 @@ use actix_web::{
     web::{self, Data},
 };
 
-use super::{Listeners, unread_body};
+use super::{
+    StartError,
+    listeners::{Bound, Listeners, SocketFile},
+    unread_body,
+};
 use crate::{
     error::{Code, Error},
     metrics::Now,
-    output, routes,
+    name, output, routes,
     state::State,
     store::{
         jobs,
@@ -24,8 +28,30 @@ use crate::{
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The server of the metrics, which is already listening.
+pub(super) struct MetricsServer {
+    /// Where it listens.
+    pub address: Bound,
+    pub http: Server,
+    // Removed when the server has stopped.
+    _socket_file: Option<SocketFile>,
+}
+
+impl MetricsServer {
+    /// Listens where the settings say, if they do.
+    pub(super) fn start(state: &Data<State>) -> Result<Option<Self>, StartError> {
+        let settings = &state.config.server;
+        let Some(place) = &settings.metrics_listen else { return Ok(None) };
+        let setting = name::setting("METRICS_LISTEN");
+        let mut listeners =
+            Listeners::bind(place, settings.socket_mode, &setting).map_err(StartError::Listen)?;
+        let (address, file) = (listeners.bound.clone(), listeners.file.take());
+        Ok(Some(Self { address, http: serve(listeners, state)?, _socket_file: file }))
+    }
+}
+
 /// Serves the metrics on these sockets.
-pub(super) fn serve(listeners: Listeners, state: &Data<State>) -> std::io::Result<Server> {
+fn serve(listeners: Listeners, state: &Data<State>) -> std::io::Result<Server> {
     let state = state.clone();
     let mut server = HttpServer::new(move || {
         App::new()
