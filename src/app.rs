@@ -1,8 +1,10 @@
-//! Builds the server, runs it, and shuts it down gracefully.
+//! Builds the server, runs it, and shuts it down gracefully; or puts the gate into an application with a server of its own.
 
 mod application;
 mod background;
 mod cors;
+mod embedded;
+mod gated_resource;
 mod idle;
 mod limit;
 mod listeners;
@@ -37,6 +39,8 @@ use crate::{
 };
 
 use application::Application;
+pub use embedded::{EmbedError, Embedded, Gate};
+pub use gated_resource::GatedResource;
 pub use listeners::Bound;
 use listeners::{Listeners, SocketFile};
 use metrics::MetricsServer;

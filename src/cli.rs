@@ -174,30 +174,50 @@ pub(crate) fn command_names() -> BTreeSet<String> {
 fn parse(product: &Product) -> Result<Cli, Failure> {
     let command =
         environment::without_empty_variables(help::with_settings_in_one_place(product.command()));
-    let read = |arguments: Vec<OsString>| {
-        let mut matches = command.clone().try_get_matches_from(arguments)?;
-        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone()))
-    };
-    let parsed = read(env::args_os().collect()).and_then(|cli| match cli.command {
+    let parsed = read(&command, env::args_os().collect()).and_then(|cli| match cli.command {
         Some(_) => Ok(cli),
         // The environment may also contain settings of `serve` alone.
-        None => read(env::args_os().chain(["serve".into()]).collect()),
+        None => read(&command, env::args_os().chain(["serve".into()]).collect()),
     });
     let cli = parsed.map_err(|error| as_failure(&error, product))?;
     environment::refuse_unknown_variables(&product.command())?;
     Ok(cli)
 }
 
-/// Converts an invalid setting to an error of one line. For anything else clap prints its own message, and this
-/// function does not return.
-fn as_failure(error: &clap::Error, product: &Product) -> Failure {
+/// Returns the settings of a server from the environment alone, for an application that reads its command line itself, and
+/// whether to run migrations.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn settings_of_environment(product: &Product) -> Result<(Config, bool), Failure> {
+    product.check_settings()?;
+    let command = environment::without_empty_variables(product.command());
+    let cli = read(&command, vec![name::get().slug.clone().into(), "serve".into()])
+        .map_err(|error| invalid_setting(&error, product).unwrap_or_else(|| error.into()))?;
+    environment::refuse_unknown_variables(&product.command())?;
+    let migrate = !matches!(cli.command, Some(Command::Serve { no_migrate: true }));
+    Ok((cli.config, migrate))
+}
+
+fn read(command: &clap::Command, arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut matches = command.clone().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone()))
+}
+
+/// Converts an invalid setting to an error of one line.
+fn invalid_setting(error: &clap::Error, product: &Product) -> Option<Failure> {
+    let name = setting(error, product)?;
     let text = error.render().to_string();
     let sentence: Vec<&str> =
         text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    match setting(error, product) {
-        Some(name) => {
-            format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into()
-        }
+    Some(format!("{name}: {}", sentence.join(" ").trim_start_matches("error: ")).into())
+}
+
+/// Converts an invalid setting to an error of one line. For anything else clap prints its own message, and this
+/// function does not return.
+fn as_failure(error: &clap::Error, product: &Product) -> Failure {
+    match invalid_setting(error, product) {
+        Some(failure) => failure,
         // Help, the version, and mistakes in a command: clap's format is the one that users expect.
         None => match error.print() {
             Err(fault) if !error.use_stderr() => print::failure(&fault),

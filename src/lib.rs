@@ -4,7 +4,7 @@
 //! the store and no handler; the store uses none of them.
 //!
 //! - [`product`] is what all of it makes: a name, and the [`component`]s that a product adds, such as their [operations](mod@operations)
-//! - [`app`] builds the server, runs it, and shuts it down gracefully
+//! - [`app`] builds the server, runs it, and shuts it down gracefully, or puts the gate into another application
 //! - [`routes`] is the route table, [`openapi`] the same table as an OpenAPI document
 //! - [`gate`] authenticates each request exactly once: the result is a [`gate::Session`] or an anonymous caller
 //! - [`api`] holds the handlers, one file per resource

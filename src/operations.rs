@@ -114,7 +114,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A handler outside the gate. One whose arguments need a session does not compile here.
+    /// A handler outside the gate. One whose arguments need a session, or are not in the document, does not compile here.
     #[doc(hidden)]
     pub fn open<F, Args>(path: &'static str, handler: F) -> Self
     where
@@ -125,15 +125,47 @@ impl Operation {
         const {
             assert!(!Args::ACCESS.gated, "this handler belongs behind the gate");
             assert!(Args::ACCESS.limit.is_none(), "a limit of its own is counted by the gate");
+            assert!(
+                !Args::ACCESS.undocumented,
+                "the document does not declare this extractor's errors"
+            );
         }
         let route = Box::new(move || web::to(handler.clone()));
         let access = Args::ACCESS;
         Self { id: id(path), access, codes: Vec::new(), handler: path, folder: "src", route }
     }
 
-    /// A handler behind the gate. One whose arguments do not need the gate does not compile here.
+    /// A handler behind the gate. One whose arguments do not need the gate, or are not in the document, does not compile
+    /// here:
+    ///
+    /// ```compile_fail,E0080
+    /// use actix_web::{HttpResponse, web::Json};
+    /// use portcullis::{gate::Session, operations::Operation};
+    ///
+    /// async fn order(_: Session, _: Json<u32>) -> HttpResponse {
+    ///     HttpResponse::Created().finish()
+    /// }
+    ///
+    /// let _ = Operation::gated("order", order);
+    /// ```
     #[doc(hidden)]
     pub fn gated<F, Args>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + DeclaresAccess + 'static,
+        F::Output: Responder + 'static,
+    {
+        const {
+            assert!(
+                !Args::ACCESS.undocumented,
+                "the document does not declare this extractor's errors"
+            );
+        }
+        Self::undocumented(path, handler)
+    }
+
+    /// A handler behind the gate, which may have arguments that are not in the document.
+    pub(crate) fn undocumented<F, Args>(path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + DeclaresAccess + 'static,

@@ -230,13 +230,14 @@ where
     Args::ACCESS
 }
 
-fn rejecting_other_methods(resource: Resource, accepted: &[Method]) -> Resource {
+/// Adds a 405 response for all methods but these.
+pub(crate) fn rejecting_other_methods(resource: Resource, accepted: &[Method]) -> Resource {
     let allowed = accepted.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     resource.default_service(web::to(move || std::future::ready(method_not_allowed(&allowed))))
 }
 
 /// Adds a row's route for these methods.
-fn serve(
+pub(crate) fn serve(
     resource: Resource,
     accepted: &[Method],
     row: &Operation,
@@ -263,7 +264,7 @@ fn serve(
 
 /// Returns the methods that a row accepts. GET implies HEAD (RFC 9110, 9.1), with the same gate and the same
 /// handler; except for one-time links, because mail scanners send HEAD to the links in emails.
-fn accepted(method: Method, access: Access) -> Vec<Method> {
+pub(crate) fn accepted(method: Method, access: Access) -> Vec<Method> {
     if method == Method::GET && !access.once { vec![Method::HEAD, method] } else { vec![method] }
 }
 

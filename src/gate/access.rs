@@ -1,4 +1,4 @@
-use actix_web::web::{Data, Path};
+use actix_web::web::{self, Bytes, Data, Json, Path};
 use uuid::Uuid;
 
 use crate::{
@@ -44,6 +44,9 @@ pub struct Access {
     pub challenge: bool,
     /// Whether it is open to a user who must set up two-factor authentication before anything else.
     pub before_enrolment: bool,
+    /// Whether an argument is an extractor of actix-web, whose errors the OpenAPI document does not declare: an operation
+    /// has none.
+    pub undocumented: bool,
 }
 
 /// The format of an operation's body.
@@ -87,7 +90,11 @@ impl Access {
         sets_cookie: false,
         challenge: false,
         before_enrolment: false,
+        undocumented: false,
     };
+
+    /// An extractor of actix-web, which is unrelated to access.
+    const UNDOCUMENTED: Self = Self { undocumented: true, ..Self::UNGATED };
 
     /// Authentication is optional: anonymous callers are allowed, and the gate resolves the caller.
     pub const OPTIONAL_AUTH: Self = Self { gated: true, ..Self::UNGATED };
@@ -136,6 +143,7 @@ impl Access {
             sets_cookie: self.sets_cookie || other.sets_cookie,
             challenge: self.challenge || other.challenge,
             before_enrolment: self.before_enrolment || other.before_enrolment,
+            undocumented: self.undocumented || other.undocumented,
         }
     }
 
@@ -178,6 +186,28 @@ impl DeclaresAccess for () {
     const ACCESS: Access = Access::UNGATED;
 }
 
+impl<T> DeclaresAccess for Json<T> {
+    const ACCESS: Access = Access::UNDOCUMENTED;
+}
+
+impl<T> DeclaresAccess for web::Query<T> {
+    const ACCESS: Access = Access::UNDOCUMENTED;
+}
+
+impl<A, B> DeclaresAccess for Path<(A, B)> {
+    const ACCESS: Access = Access::UNDOCUMENTED;
+}
+
+macro_rules! undocumented {
+    ($($argument:ty),+) => {
+        $(impl DeclaresAccess for $argument {
+            const ACCESS: Access = Access::UNDOCUMENTED;
+        })+
+    };
+}
+
+undocumented! { Path<i32>, Path<i64>, Path<u32>, Path<u64>, Bytes, String }
+
 macro_rules! arguments {
     ($($argument:ident)+) => {
         impl<$($argument: DeclaresAccess),+> DeclaresAccess for ($($argument,)+) {
@@ -219,6 +249,7 @@ mod tests {
             sets_cookie: true,
             challenge: true,
             before_enrolment: true,
+            undocumented: true,
         };
         assert_eq!(Access::UNGATED.and(all), all);
         assert_eq!(all.and(Access::UNGATED), all);

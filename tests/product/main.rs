@@ -6,6 +6,7 @@
 
 mod bells;
 mod emails;
+mod embedded;
 mod http_requests;
 mod pages;
 mod settings;
