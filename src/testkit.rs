@@ -32,7 +32,10 @@
     clippy::panic,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    reason = "a test fails by panicking"
+    clippy::return_self_not_must_use,
+    clippy::similar_names,
+    clippy::wildcard_imports,
+    reason = "this is for tests: they fail by panicking, and are read once"
 )]
 
 mod backend;

@@ -9,6 +9,7 @@ mod notebook;
 mod reviewed;
 
 use portcullis::{
+    component::Component,
     operations::Operations,
     pages::Page,
     product::Product,
@@ -23,9 +24,7 @@ fn product() -> Product {
 }
 
 fn of(operations: Vec<Operations>) -> Product {
-    let component = operations
-        .into_iter()
-        .fold(notebook::component(), |component, operations| component.operations(operations));
+    let component = operations.into_iter().fold(notebook::component(), Component::operations);
     Product::new("Notebook", "1.0.0").with(component)
 }
 

@@ -44,10 +44,10 @@ impl<I: Items> AccessRules<I> {
         let user = server.sign_up(&format!("u{}", new_id())).await;
         let before = actors(server).await.len();
         if operation.path.contains('{') {
-            let missing = operation.path.split('/').map(|part| match part.starts_with('{') {
-                true => new_id(),
-                false => part.to_owned(),
-            });
+            let missing = operation
+                .path
+                .split('/')
+                .map(|part| if part.starts_with('{') { new_id() } else { part.to_owned() });
             let missing = missing.collect::<Vec<_>>().join("/");
             let reply = self.write(server, &users.caller, operation, &missing).await?;
             if reply.status != 404 {

@@ -53,10 +53,11 @@ impl<I: Items> AccessRules<I> {
             let of_other = self.item(server, &users.other_admin, collection, collection).await?;
             // An operation on several items may leave out those that it does not find.
             let may_succeed = value.is_array();
-            set_reference(value, of_other);
-            let accepted = match may_succeed {
-                true => call.changes(&users, &body).await.1,
-                false => call.is_accepted(&users, &body).await,
+            set_reference(value, &of_other);
+            let accepted = if may_succeed {
+                call.changes(&users, &body).await.1
+            } else {
+                call.is_accepted(&users, &body).await
             };
             if accepted {
                 wrong.push(format!("{} accepts another user's item as {field}", operation.id));

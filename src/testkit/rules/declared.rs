@@ -68,9 +68,10 @@ fn accepted(operation: &Operation<'_>) -> String {
         let scheme = if scheme == "bearer" { "token" } else { scheme };
         let needed: Vec<&str> =
             needed.as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        match needed.is_empty() {
-            true => scheme.to_owned(),
-            false => format!("{scheme} ({})", needed.join(", ")),
+        if needed.is_empty() {
+            scheme.to_owned()
+        } else {
+            format!("{scheme} ({})", needed.join(", "))
         }
     };
     operation.security().iter().map(requirement).collect::<Vec<_>>().join(", ")

@@ -38,10 +38,8 @@ pub(super) struct Users {
 impl<I: Items> AccessRules<I> {
     pub(super) async fn new_users(&self, server: &Server, by_admin: bool) -> Users {
         let name = format!("u{}", new_id().replace('-', ""));
-        let caller = match by_admin {
-            true => server.sign_up_admin(&name).await,
-            false => server.sign_up(&name).await,
-        };
+        let caller =
+            if by_admin { server.sign_up_admin(&name).await } else { server.sign_up(&name).await };
         Users { caller, other_admin: server.sign_up_admin(&format!("o{name}")).await }
     }
 
@@ -104,7 +102,7 @@ impl<I: Items> AccessRules<I> {
                 let Some(value) = body.get_mut(*field).filter(|_| !post.path.contains('{')) else {
                     continue;
                 };
-                set_reference(value, id.to_owned());
+                set_reference(value, id);
                 self.send_new(owner, post, post.path, body).await?;
             }
         }
@@ -180,7 +178,7 @@ impl<I: Items> AccessRules<I> {
         for (field, collection) in &self.references {
             let Some(value) = body.get_mut(*field) else { continue };
             let item = Box::pin(self.item(server, owner, collection, collection)).await?;
-            set_reference(value, item);
+            set_reference(value, &item);
         }
         if body.get("email").is_some() {
             body["email"] = json!(format!("{}@example.com", new_id()));
@@ -190,7 +188,7 @@ impl<I: Items> AccessRules<I> {
 }
 
 /// Sets an id, or the only one of an array of ids.
-pub(super) fn set_reference(value: &mut Value, id: String) {
+pub(super) fn set_reference(value: &mut Value, id: &str) {
     *value = if value.is_array() { json!([id]) } else { json!(id) };
 }
 

@@ -74,10 +74,8 @@ impl<I: Items> AccessRules<I> {
             }
         }
         let must_not_change = operation.is_safe() || !reply.status.is_success();
-        let changed = match must_not_change {
-            true => before.difference(&rows.read(server, &[]).await),
-            false => None,
-        };
+        let changed =
+            if must_not_change { before.difference(&rows.read(server, &[]).await) } else { None };
         Ok(Outcome { reply, changed })
     }
 }

@@ -87,7 +87,7 @@ pub async fn deactivated_user_is_unauthorized_until_reactivated<R: UserOwnedReso
         assert_all_rejected(write_requests::<R>(caller, &item), 401, code).await;
     }
     admin.browser.post(&format!("{user}/reactivate"), json!({})).await.expect(200);
-    assert_unchanged::<R>(&ada, &item).await;
+    assert_unchanged(&ada, &item).await;
     assert_eq!(script.get(&item.path).await.expect(200)["id"], item.id.as_str());
 }
 
@@ -98,7 +98,7 @@ pub async fn token_with_write_scope_creates_updates_and_deletes<R: UserOwnedReso
     let ada = server.sign_up("ada").await;
     let writer = ada.token(&["write"]).await;
     let item = create_item::<R>(&writer, "by script").await;
-    assert_unchanged::<R>(&ada, &item).await;
+    assert_unchanged(&ada, &item).await;
     let changed = writer.patch(&item.path, change::<R>()).await.expect(200);
     assert_eq!(ada.browser.get(&item.path).await.expect(200), changed);
     writer.delete(&item.path).await.expect(204);

@@ -12,7 +12,7 @@ pub async fn create_returns_the_item_and_its_location<R: UserOwnedResource>(back
             assert!(item.shown.get(field).is_none_or(|shown| shown == value), "{}", item.shown);
         }
         assert_eq!(item.shown["createdAt"], server.now().to_string());
-        assert_unchanged::<R>(&ada, &item).await;
+        assert_unchanged(&ada, &item).await;
     }
 }
 

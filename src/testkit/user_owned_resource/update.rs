@@ -27,7 +27,7 @@ pub async fn update_changes_only_the_given_fields<R: UserOwnedResource>(backend:
         assert_eq!(after, expected);
         assert_eq!(ada.browser.get(&item.path).await.expect(200), expected);
     }
-    assert_unchanged::<R>(&ada, &other).await;
+    assert_unchanged(&ada, &other).await;
 }
 
 pub async fn update_with_an_invalid_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
@@ -38,7 +38,7 @@ pub async fn update_with_an_invalid_field_is_rejected<R: UserOwnedResource>(back
         let body = with_field(change::<R>(), invalid.0, &invalid.1);
         assert_field_rejected(ada.browser.patch(&item.path, body).await, &invalid);
     }
-    assert_unchanged::<R>(&ada, &item).await;
+    assert_unchanged(&ada, &item).await;
 }
 
 pub async fn update_with_an_unknown_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
@@ -50,7 +50,7 @@ pub async fn update_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
         let reply = ada.browser.patch(&item.path, with_field(change::<R>(), field, &value)).await;
         assert_field_rejected(reply, &(field, value, ""));
     }
-    assert_unchanged::<R>(&ada, &item).await;
+    assert_unchanged(&ada, &item).await;
     grace.browser.get(&item.path).await.assert_problem(404, "not_found");
 }
 
