@@ -101,7 +101,8 @@ impl ServerProcess {
             }
             panic!("the server did not start: {errors}");
         };
-        let address = rest.split(')').next().unwrap();
+        // The first, where it listens on several.
+        let address = rest.split([' ', ')']).next().unwrap();
         let anonymous = anonymous(&format!("http://{address}"));
         Self { child, banner, anonymous }
     }
