@@ -160,11 +160,9 @@ impl Product {
 
 /// Returns the names of this library's commands.
 pub(crate) fn command_names() -> BTreeSet<String> {
-    let names = Cli::command()
-        .get_subcommands()
-        .map(|known| known.get_name().to_owned())
-        .collect::<BTreeSet<_>>();
-    names.into_iter().chain(["help".to_owned()]).collect()
+    let commands = Command::augment_subcommands(clap::Command::new(""));
+    let names = commands.get_subcommands().map(|known| known.get_name().to_owned());
+    names.chain(["help".to_owned()]).collect()
 }
 
 /// Parses the command line and the environment.

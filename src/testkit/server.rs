@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::web::Data;
-use clap::FromArgMatches;
+use clap::{Args, FromArgMatches};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -190,7 +190,10 @@ pub fn config(product: &Product, url: &str, folder: &Path, settings: &[&str]) ->
     let defaults = defaults.filter(|(flag, _)| !settings.contains(flag));
     let arguments = defaults.flat_map(|(flag, value)| [flag, value]);
     let arguments = ["test"].into_iter().chain(arguments).chain(settings.iter().copied());
-    let matches = product.command().try_get_matches_from(arguments);
+    // Without the commands, which would take most of the time to parse.
+    let command = Config::augment_args(clap::Command::new("test"));
+    let command = product.settings.iter().fold(command, |command, own| own.add_to(command));
+    let matches = command.try_get_matches_from(arguments);
     let matches = matches.unwrap_or_else(|error| panic!("{error}"));
     let mut config = Config::from_arg_matches(&matches).unwrap_or_else(|error| panic!("{error}"));
     // At full cost, hashing would take most of the tests' time.
