@@ -21,7 +21,7 @@ races rounds="1000":
 
 # Run all checks that are not tests, as .ci/run does
 lint:
-    .ci/run format clippy docs openapi clients audit deny
+    .ci/run format clippy bench docs openapi clients audit deny
 
 # Regenerate openapi/openapi.json, after a route has changed
 openapi:
