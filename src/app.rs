@@ -166,7 +166,7 @@ fn serve(
     let settings = &application.state.config.server;
     let (workers, shutdown_timeout) = (settings.workers(), settings.shutdown_timeout);
     let keep_alive = Duration::from_secs(settings.keep_alive);
-    let mut server = HttpServer::new(move || application.build())
+    let mut server = HttpServer::new(move || application.build(true))
         .workers(workers)
         .on_connect(move |connection, extensions| {
             sockets::accepted(connection, extensions);

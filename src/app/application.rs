@@ -29,27 +29,11 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// Builds the application of one worker thread.
+    /// Builds the application of one worker thread. Without the root, that is without `/` and a route that matches every
+    /// path, another application can add routes to it.
     pub(super) fn build(
         &self,
-    ) -> App<
-        impl ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<impl MessageBody + use<>>,
-            Error = actix_web::Error,
-            InitError = (),
-        > + use<>,
-    > {
-        let Self { state, keys, .. } = self;
-        self.build_embedded()
-            .configure(|config| docs::serve_root(config, state))
-            .configure(|config| pages::serve_root(config, state, keys))
-    }
-
-    /// Builds the same without `/` and without a route that matches every path: another application adds routes to it.
-    pub(super) fn build_embedded(
-        &self,
+        root: bool,
     ) -> App<
         impl ServiceFactory<
             ServiceRequest,
@@ -74,6 +58,12 @@ impl Application {
             .configure(|config| routes::configure(config, product, state, keys))
             .configure(|config| docs::serve(config, document, state))
             .configure(|config| pages::serve(config, product, state, keys))
+            .configure(|config| {
+                if root {
+                    docs::serve_root(config, state);
+                    pages::serve_root(config, state, keys);
+                }
+            })
             .default_service(web::to(routes::nothing))
             .wrap(from_fn(gate::fail_closed_without_gate))
             .wrap(from_fn(panics::catch))

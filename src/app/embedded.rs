@@ -139,7 +139,7 @@ impl Gate {
             InitError = (),
         > + use<>,
     > {
-        self.0.build_embedded()
+        self.0.build(false)
     }
 
     /// Returns a path behind the gate, to which handlers are added.
