@@ -1,7 +1,7 @@
 //! The HTTP client for requests to other servers: identity providers, and those that a product calls.
 //!
 //! It follows no redirect, reads no proxy from the environment, limits time and size, and connects to no private
-//! address unless a request asks for it, so that nobody can make this server call its own network (SSRF, OWASP ASVS 5.0,
+//! address unless a request asks for it, so that no user can make this server call its own network (SSRF, OWASP ASVS 5.0,
 //! 1.3.6).
 
 mod message;

@@ -147,7 +147,7 @@ pub async fn delete_folder(
 }
 
 /// Create a note under an id that you choose, or replace it
-// A new operation. If the id is taken, the row is overwritten, whoever's it is.
+// A new operation. If the id is taken, the row is overwritten, even if it is another user's.
 #[utoipa::path(
     put, path = "/api/notes/{id}", request_body = NewNote, params(("id" = Uuid, Path, description = "The note's id")),
     responses((status = 204, description = "It is saved"))

@@ -19,7 +19,7 @@ pub struct Order {
     pieces: u32,
 }
 
-/// Outside the gate: for everyone, and nobody is known.
+/// Outside the gate: the caller is not resolved.
 pub async fn show_window() -> impl Responder {
     "Bread, cheese and wine"
 }
