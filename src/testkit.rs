@@ -94,3 +94,26 @@ pub fn count_from_env<T: std::str::FromStr>(variable: &str) -> Option<T> {
 pub fn block_on<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
+
+/// Adds a module with a test on each database, for the macros of the kit: products need no crate for it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! test_on_both_databases {
+    ($test:ident, |$backend:ident| $body:block) => {
+        mod $test {
+            use super::*;
+
+            async fn run($backend: $crate::testkit::Backend) $body
+
+            #[test]
+            fn sqlite() {
+                $crate::testkit::block_on(run($crate::testkit::Backend::Sqlite));
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::testkit::block_on(run($crate::testkit::Backend::Postgres));
+            }
+        }
+    };
+}

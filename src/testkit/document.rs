@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Operation;
-use crate::{name, openapi, product::Product};
+use crate::{name, openapi, product::Product, routes};
 
 /// The OpenAPI document of a product.
 #[derive(Debug)]
@@ -44,6 +44,14 @@ impl Document {
     /// Returns every operation.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         Operation::all(&self.0)
+    }
+
+    /// Returns the operations that a product's components add to those of this library.
+    pub fn own_operations(&self) -> Vec<Operation<'_>> {
+        let library: Vec<&str> = routes::operations().rows().iter().map(|row| row.id).collect();
+        let mut operations = self.operations();
+        operations.retain(|operation| !library.contains(&operation.id));
+        operations
     }
 
     /// Notes that this document describes the server at this URL.

@@ -1,7 +1,10 @@
 //! Operations of an OpenAPI document.
 
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
+
+use super::Caller;
+use crate::store::page::new_id;
 
 /// An operation of an OpenAPI document.
 #[derive(Debug, Clone)]
@@ -90,6 +93,24 @@ impl<'a> Operation<'a> {
     /// Returns whether it acts on the caller's own items: it requires authentication, but not an admin.
     pub fn is_for_owners(&self) -> bool {
         !self.is_public() && !self.requires_admin()
+    }
+
+    /// Returns a request for it by this caller, with this path and body.
+    pub fn request(&self, caller: &Caller, path: &str, body: Option<&Value>) -> RequestBuilder {
+        let request = caller.request(self.method.clone(), path);
+        match body {
+            Some(body) => request.json(body),
+            None => request,
+        }
+    }
+
+    /// Returns its path with ids that do not exist.
+    pub fn path_of_no_item(&self) -> String {
+        let segments = self
+            .path
+            .split('/')
+            .map(|segment| if segment.starts_with('{') { new_id() } else { segment.to_owned() });
+        segments.collect::<Vec<_>>().join("/")
     }
 
     /// Returns the examples of the query parameters that it requires, by name. Operations that follow a link have such

@@ -31,7 +31,7 @@ pub use declared::access_table;
 pub use items::{Items, NoItems};
 
 use super::{Backend, Document, Operation, Server};
-use crate::{product::Product, routes};
+use crate::product::Product;
 
 /// What is wrong with an operation, as a sentence. That its request cannot be prepared is wrong, too.
 pub type Violation = String;
@@ -153,12 +153,7 @@ impl<I: Items> AccessRules<I> {
 
     /// Returns the operations under test.
     fn operations(&self) -> Vec<Operation<'_>> {
-        let mut operations = self.document.operations();
-        if !self.with_library {
-            let library: Vec<&str> = routes::operations().rows().iter().map(|row| row.id).collect();
-            operations.retain(|operation| !library.contains(&operation.id));
-        }
-        operations
+        if self.with_library { self.document.operations() } else { self.document.own_operations() }
     }
 
     async fn start(&self, backend: Backend) -> Server {
@@ -166,8 +161,9 @@ impl<I: Items> AccessRules<I> {
     }
 }
 
-/// Adds a test for each [`Rule`] on each database, and one that compares the committed `access.txt` beside the test with what each operation declares: [`access_table`]. The argument is the function that returns the product. A
-/// second one is a function that adds to the [`AccessRules`].
+/// Adds a test for each [`Rule`] on each database, and one that compares the committed `access.txt` beside the test with
+/// what each operation declares: [`access_table`]. The argument is the function that returns the product. A second one is
+/// a function that adds to the [`AccessRules`].
 #[macro_export]
 macro_rules! access_rules {
     ($product:path) => {
@@ -197,27 +193,12 @@ macro_rules! access_rules {
     };
     (@tests $product:path, $more:expr; $($test:ident $rule:ident,)+) => {
         $(
-            mod $test {
-                use super::*;
-
-                fn assert(backend: $crate::testkit::Backend) {
-                    let rules = $crate::testkit::rules::AccessRules::of($product());
-                    #[allow(clippy::redundant_closure_call, reason = "it may be a closure or a function")]
-                    let rules = ($more)(rules);
-                    let rule = $crate::testkit::rules::Rule::$rule;
-                    $crate::testkit::block_on(rules.assert(rule, backend));
-                }
-
-                #[test]
-                fn sqlite() {
-                    assert($crate::testkit::Backend::Sqlite);
-                }
-
-                #[test]
-                fn postgres() {
-                    assert($crate::testkit::Backend::Postgres);
-                }
-            }
+            $crate::test_on_both_databases!($test, |backend| {
+                let rules = $crate::testkit::rules::AccessRules::of($product());
+                #[allow(clippy::redundant_closure_call, reason = "it may be a closure or a function")]
+                let rules = ($more)(rules);
+                rules.assert($crate::testkit::rules::Rule::$rule, backend).await;
+            });
         )+
     };
 }

@@ -270,23 +270,9 @@ macro_rules! user_owned_resource {
     };
     (@tests $resource:ty: $($test:ident,)+) => {
         $(
-            mod $test {
-                use super::*;
-
-                #[test]
-                fn sqlite() {
-                    $crate::testkit::block_on($crate::testkit::user_owned_resource::$test::<$resource>(
-                        $crate::testkit::Backend::Sqlite,
-                    ));
-                }
-
-                #[test]
-                fn postgres() {
-                    $crate::testkit::block_on($crate::testkit::user_owned_resource::$test::<$resource>(
-                        $crate::testkit::Backend::Postgres,
-                    ));
-                }
-            }
+            $crate::test_on_both_databases!($test, |backend| {
+                $crate::testkit::user_owned_resource::$test::<$resource>(backend).await;
+            });
         )+
     };
 }

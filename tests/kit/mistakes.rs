@@ -20,8 +20,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::notebook::{
-    Named, NewNote, Note, created, delete, done, find, folders, insert, is_own_folder, list, notes,
-    rename,
+    Named, NewNote, Note, created, delete, done, find, folders, insert, insert_in_own_folder,
+    is_own_folder, list, notes, rename,
 };
 
 async fn owner_of(state: &State, id: String) -> Result<String, Error> {
@@ -164,19 +164,6 @@ pub async fn add_to_any_folder(
     Ok(created(insert(&state.store, note).await?))
 }
 
-async fn create_in_own_folder(
-    state: &State,
-    body: NewNote,
-    user_id: String,
-) -> Result<Note, Error> {
-    let folder_id = body.folder_id.to_string();
-    if !is_own_folder(&state.store, folder_id.clone(), user_id.clone()).await? {
-        return Err(Code::ValidationFailed.into());
-    }
-    let note = Note { id: new_id(), user_id, folder_id, name: body.name };
-    Ok(insert(&state.store, note).await?)
-}
-
 /// Create a note
 #[utoipa::path(post, path = "/api/notes", request_body = NewNote, responses((status = 201, description = "The note", body = Note)))]
 pub async fn create_unique_note(
@@ -193,7 +180,7 @@ pub async fn create_unique_note(
     if taken > 0 {
         return Err(Code::Conflict.into());
     }
-    Ok(created(create_in_own_folder(&state, body, session.user.id.clone()).await?))
+    Ok(created(insert_in_own_folder(&state.store, body, session.user.id.clone()).await?))
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -240,7 +227,7 @@ pub async fn create_and_reject_note(
     state: Data<State>,
     ValidJson(body): ValidJson<NewNote>,
 ) -> Result<impl Responder, Error> {
-    let note = create_in_own_folder(&state, body, session.user.id.clone()).await?;
+    let note = insert_in_own_folder(&state.store, body, session.user.id.clone()).await?;
     if session.session.is_none() {
         return Err(Code::CookieRequired.into());
     }
@@ -264,7 +251,7 @@ pub async fn create_note_with_bad_example(
     ValidJson(body): ValidJson<NewNoteWithBadExample>,
 ) -> Result<impl Responder, Error> {
     let body = NewNote { name: body.name, folder_id: body.folder_id };
-    Ok(created(create_in_own_folder(&state, body, session.user.id.clone()).await?))
+    Ok(created(insert_in_own_folder(&state.store, body, session.user.id.clone()).await?))
 }
 
 /// Suggest a note

@@ -156,6 +156,19 @@ pub async fn insert(store: &Store, note: Note) -> Result<Note, store::Error> {
     })
 }
 
+/// Inserts a note of this user in a folder, which must be the user's own.
+pub async fn insert_in_own_folder(
+    store: &Store,
+    body: NewNote,
+    user_id: String,
+) -> Result<Note, Error> {
+    let folder_id = body.folder_id.to_string();
+    if !is_own_folder(store, folder_id.clone(), user_id.clone()).await? {
+        return Err(Code::ValidationFailed.into());
+    }
+    Ok(insert(store, Note { id: new_id(), user_id, folder_id, name: body.name }).await?)
+}
+
 /// Returns a note: of this owner, or of any.
 pub async fn find(
     store: &Store,
@@ -236,12 +249,7 @@ pub async fn create_note(
     state: Data<State>,
     ValidJson(body): ValidJson<NewNote>,
 ) -> Result<impl Responder, Error> {
-    let (folder_id, user_id) = (body.folder_id.to_string(), session.user.id.clone());
-    if !is_own_folder(&state.store, folder_id.clone(), user_id.clone()).await? {
-        return Err(Code::ValidationFailed.into());
-    }
-    let note = Note { id: new_id(), user_id, folder_id, name: body.name };
-    Ok(created(insert(&state.store, note).await?))
+    Ok(created(insert_in_own_folder(&state.store, body, session.user.id.clone()).await?))
 }
 
 /// Create a note in a folder

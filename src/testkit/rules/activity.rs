@@ -44,11 +44,7 @@ impl<I: Items> AccessRules<I> {
         let user = server.sign_up(&format!("u{}", new_id())).await;
         let before = actors(server).await.len();
         if operation.path.contains('{') {
-            let missing = operation
-                .path
-                .split('/')
-                .map(|part| if part.starts_with('{') { new_id() } else { part.to_owned() });
-            let missing = missing.collect::<Vec<_>>().join("/");
+            let missing = operation.path_of_no_item();
             let reply = self.write(server, &users.caller, operation, &missing).await?;
             if reply.status != 404 {
                 return Err(format!("{}, not 404, for an item that does not exist", reply.status));
@@ -68,10 +64,7 @@ impl<I: Items> AccessRules<I> {
         operation: &Operation<'_>,
         path: &str,
     ) -> Result<Reply, Violation> {
-        let request = caller.browser.request(operation.method.clone(), path);
-        Ok(match self.body(server, caller, operation).await? {
-            Some(body) => Reply::of(request.json(&body)).await,
-            None => Reply::of(request).await,
-        })
+        let body = self.body(server, caller, operation).await?;
+        Ok(Reply::of(operation.request(&caller.browser, path, body.as_ref())).await)
     }
 }

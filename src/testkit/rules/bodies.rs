@@ -21,10 +21,8 @@ impl<I: Items> AccessRules<I> {
         for operation in self.operations().iter().filter(|operation| operation.is_for_owners()) {
             let Some(example) = operation.example() else { continue };
             wrong.extend(self.unnamed_references(operation, example));
-            match self.accepted_by(&server, &rows, operation).await {
-                Ok(accepted) => wrong.extend(accepted),
-                Err(violation) => wrong.push(violation),
-            }
+            let accepted = self.accepted_by(&server, &rows, operation).await;
+            wrong.extend(accepted.unwrap_or_else(|violation| vec![violation]));
         }
         wrong
     }
@@ -50,7 +48,7 @@ impl<I: Items> AccessRules<I> {
         for (field, collection) in &self.references {
             let mut body = body.clone();
             let Some(value) = body.get_mut(*field) else { continue };
-            let of_other = self.item(server, &users.other_admin, collection, collection).await?;
+            let of_other = self.create_item(server, &users.other_admin, collection).await?;
             // An operation on several items may leave out those that it does not find.
             let may_succeed = value.is_array();
             set_reference(value, &of_other);
@@ -103,8 +101,7 @@ impl Call<'_> {
     /// Sends a body. Returns whether it was accepted, and whether it changed a row.
     async fn changes(&self, users: &Users, body: &Value) -> (bool, bool) {
         let before = self.rows.read(self.server, &[]).await;
-        let browser = &users.caller.browser;
-        let request = browser.request(self.operation.method.clone(), &self.path).json(body);
+        let request = self.operation.request(&users.caller.browser, &self.path, Some(body));
         let reply = Reply::of(request).await;
         (reply.status.is_success(), before != self.rows.read(self.server, &[]).await)
     }

@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::{
     gate::Access,
     product::Product,
-    routes,
     scope::Scope,
     testkit::{Document, Operation},
 };
@@ -19,12 +18,10 @@ use crate::{
 /// the review. What is derived from a mistake agrees with the mistake: only a reviewer can tell that an operation which
 /// accepts tokens should not.
 pub fn access_table(product: &Product) -> String {
-    let library: Vec<&str> = routes::operations().rows().iter().map(|row| row.id).collect();
     let fresh: Vec<&str> =
         product.rows().iter().filter(|row| row.access.fresh).map(|row| row.id).collect();
     let document = Document::of(product);
-    let mut operations = document.operations();
-    operations.retain(|operation| !library.contains(&operation.id));
+    let mut operations = document.own_operations();
     operations.sort_by_key(|operation| (operation.path, operation.method.to_string()));
     let mut table = String::new();
     for operation in operations {

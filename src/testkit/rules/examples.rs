@@ -33,8 +33,8 @@ impl<I: Items> AccessRules<I> {
                 body[field] = id.clone();
             }
         }
-        let browser = &users.caller.browser;
-        let reply = Reply::of(browser.request(operation.method.clone(), &path).json(&body)).await;
+        let request = operation.request(&users.caller.browser, &path, Some(&body));
+        let reply = Reply::of(request).await;
         if reply.status == operation.success() {
             return Ok(());
         }

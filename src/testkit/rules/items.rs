@@ -109,8 +109,22 @@ impl<I: Items> AccessRules<I> {
         Ok(())
     }
 
-    /// Creates an item of a collection by its POST, or by that of another collection of the same name. Returns its id.
-    pub(super) async fn item(
+    /// Creates an item of a collection by its POST, or by that of another collection of the same name, from the example of
+    /// the body. Returns its id.
+    ///
+    /// # Errors
+    /// When there is no such operation, or it rejects its example.
+    pub async fn create_item(
+        &self,
+        server: &Server,
+        owner: &TestUser,
+        collection: &str,
+    ) -> Result<String, Violation> {
+        self.item(server, owner, collection, collection).await
+    }
+
+    /// Does the same for a collection within an item, whose id is in the path.
+    async fn item(
         &self,
         server: &Server,
         owner: &TestUser,
@@ -177,7 +191,7 @@ impl<I: Items> AccessRules<I> {
         let Some(mut body) = operation.example().cloned() else { return Ok(None) };
         for (field, collection) in &self.references {
             let Some(value) = body.get_mut(*field) else { continue };
-            let item = Box::pin(self.item(server, owner, collection, collection)).await?;
+            let item = Box::pin(self.create_item(server, owner, collection)).await?;
             set_reference(value, &item);
         }
         if body.get("email").is_some() {

@@ -28,10 +28,8 @@ impl<I: Items> AccessRules<I> {
         let owner = server.sign_up("owner").await;
         let other_user = server.sign_up("other").await;
         let operations = self.operations();
-        match self.compare_reads(&server, &owner, &other_user, &operations).await {
-            Ok(wrong) => wrong,
-            Err(violation) => vec![violation],
-        }
+        let wrong = self.compare_reads(&server, &owner, &other_user, &operations).await;
+        wrong.unwrap_or_else(|violation| vec![violation])
     }
 
     async fn compare_reads(

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::{AccessRules, Items, Violation, forged::naming, rows::Rows};
 use crate::{
-    store::page::new_id,
     testkit::{Backend, Caller, Operation, Reply, Server, TestUser},
     time::seconds,
 };
@@ -60,23 +59,13 @@ impl<I: Items> AccessRules<I> {
         // Each with items of their own where the body refers to some.
         let own_body = self.body(server, user, operation).await?;
         let owners_body = self.body(server, owner, operation).await?;
-        let request = |caller: &Caller, body: &Option<Value>, path: &str| {
-            let request = caller.request(operation.method.clone(), path);
-            match body {
-                Some(body) => request.json(body),
-                None => request,
-            }
-        };
         let caller = token.unwrap_or(&user.browser);
         let scheme = if token.is_some() { "bearer" } else { "cookie" };
         let ids = ids(operation.path, &path);
         let before = rows.read(server, &ids).await;
         server.advance(seconds(1));
-        let denied = match request(caller, &own_body, &path) {
-            request if forged => naming(request, owner),
-            request => request,
-        };
-        let denied = Reply::of(denied).await;
+        let request = operation.request(caller, &path, own_body.as_ref());
+        let denied = Reply::of(if forged { naming(request, owner) } else { request }).await;
         let expected = operation.status_for_other_users(scheme);
         if denied.status != expected {
             return Err(format!("{}, not {expected}: {}", denied.status, denied.text));
@@ -85,11 +74,8 @@ impl<I: Items> AccessRules<I> {
             return Err(format!("{expected}, but it changed {changed}"));
         }
         // The item that exists must not be told from one that does not.
-        let mut missing = path.clone();
-        for id in &ids {
-            missing = missing.replace(id, &new_id());
-        }
-        let missing = Reply::of(request(caller, &own_body, &missing)).await;
+        let missing = operation.path_of_no_item();
+        let missing = Reply::of(operation.request(caller, &missing, own_body.as_ref())).await;
         if without_request_id(&missing) != without_request_id(&denied) {
             return Err(format!(
                 "the response is another one than for an id that does not exist: {}, and {}",
@@ -97,7 +83,8 @@ impl<I: Items> AccessRules<I> {
             ));
         }
         // Without this, an operation that finds no item of any user would pass.
-        let reply = Reply::of(request(&owner.browser, &owners_body, &path)).await;
+        let request = operation.request(&owner.browser, &path, owners_body.as_ref());
+        let reply = Reply::of(request).await;
         if reply.status == operation.success() {
             return Ok(());
         }

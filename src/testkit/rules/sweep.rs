@@ -57,12 +57,9 @@ impl<I: Items> AccessRules<I> {
         let (mut before, mut reply);
         loop {
             before = rows.read(server, &[]).await;
-            let mut request = caller.request(operation.method.clone(), &path);
+            let mut request = operation.request(&caller, &path, body.as_ref());
             if let Some(authorization) = case.authorization() {
                 request = request.header("Authorization", authorization);
-            }
-            if let Some(body) = &body {
-                request = request.json(body);
             }
             reply = Reply::of(request).await;
             // Unique values, of an item of an earlier case.

@@ -29,7 +29,7 @@ async fn assert_writes_are_recorded(backend: Backend, operations: &[Operation<'_
         .collect();
     let mut wrong = Vec::new();
     for operation in &writes {
-        let (admin, request) = prepare(&server, operation, operations, Case::ADMIN_COOKIE).await;
+        let (admin, request) = prepare(&server, operation, Case::ADMIN_COOKIE).await;
         let before = actors(&server).await;
         let reply = Reply::of(request).await;
         assert_eq!(reply.status, operation.success(), "{}: {}", operation.id, reply.text);
@@ -48,7 +48,7 @@ async fn assert_writes_are_recorded(backend: Backend, operations: &[Operation<'_
             Reply::of(request).await.assert_problem(404, "not_found");
         }
         // A caller who is not an admin.
-        let (_, request) = prepare(&server, operation, operations, Case::COOKIE).await;
+        let (_, request) = prepare(&server, operation, Case::COOKIE).await;
         let before = actors(&server).await.len().max(after.len());
         Reply::of(request).await.assert_problem(403, "admin_required");
         if actors(&server).await.len() != before {
