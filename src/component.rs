@@ -1,10 +1,11 @@
 //! A component of a product: its operations, tables, errors, jobs, subscriptions to events and pages, in one value.
 
+#[cfg(feature = "pages")]
+use crate::pages::{Asset, Page};
 use crate::{
     error::Code,
     jobs::{JobKind, RegisteredKind, Schedule, payload},
     operations::Operations,
-    pages::{Asset, Page},
     store::{Tables, UserEvent, UserEventKind, user_events::Subscription},
     time::Span,
 };
@@ -26,7 +27,9 @@ pub struct Component {
     pub(crate) jobs: Vec<RegisteredKind>,
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) subscriptions: Vec<Subscription>,
+    #[cfg(feature = "pages")]
     pub(crate) pages: Vec<Page>,
+    #[cfg(feature = "pages")]
     pub(crate) assets: Vec<&'static Asset>,
 }
 
@@ -43,7 +46,9 @@ impl Component {
             jobs: Vec::new(),
             schedules: Vec::new(),
             subscriptions: Vec::new(),
+            #[cfg(feature = "pages")]
             pages: Vec::new(),
+            #[cfg(feature = "pages")]
             assets: Vec::new(),
         }
     }
@@ -130,6 +135,7 @@ impl Component {
     }
 
     /// Adds a page.
+    #[cfg(feature = "pages")]
     #[must_use]
     pub fn page(mut self, page: Page) -> Self {
         self.pages.push(page);
@@ -137,6 +143,7 @@ impl Component {
     }
 
     /// Adds a script, stylesheet, image or font for its pages.
+    #[cfg(feature = "pages")]
     #[must_use]
     pub fn asset(mut self, asset: &'static Asset) -> Self {
         self.assets.push(asset);

@@ -8,6 +8,7 @@ mod list;
 mod listen;
 mod log;
 mod parse;
+#[cfg(feature = "passkeys")]
 mod passkeys;
 mod server;
 mod site;
@@ -23,8 +24,7 @@ use clap::Args;
 use crate::{
     cli::ProductMatches,
     private_files,
-    providers::FileError,
-    secrets::{SigningKeyError, SigningKeys, passkeys::RelyingPartyError},
+    secrets::{SigningKeyError, SigningKeys},
     store::{Location, Options, Tables, sign_in::SignInPolicy},
 };
 
@@ -36,6 +36,7 @@ pub use list::List;
 pub use listen::{Listen, SocketMode};
 pub use log::{LogFormat, LogSettings};
 pub use parse::{Rate, Secret, TokenPrefixes};
+#[cfg(feature = "passkeys")]
 pub use passkeys::PasskeySettings;
 pub use server::ServerSettings;
 pub use site::{SameSite, SiteSettings, Switch};
@@ -54,6 +55,7 @@ pub struct Config {
     pub email: EmailSettings,
     #[command(flatten)]
     pub accounts: AccountSettings,
+    #[cfg(feature = "passkeys")]
     #[command(flatten)]
     pub passkeys: PasskeySettings,
     #[command(flatten)]
@@ -98,11 +100,13 @@ pub enum ConfigError {
     )]
     InsecureCookie,
     /// Passkeys are impossible with these settings.
+    #[cfg(feature = "passkeys")]
     #[error("PORTCULLIS_PASSKEY_DOMAIN, PORTCULLIS_PASSKEY_ORIGINS: {0}")]
-    Passkeys(#[from] RelyingPartyError),
+    Passkeys(#[from] crate::secrets::passkeys::RelyingPartyError),
     /// The file of identity providers is invalid.
+    #[cfg(feature = "providers")]
     #[error("PORTCULLIS_PROVIDERS_FILE: {0}")]
-    Providers(#[from] FileError),
+    Providers(#[from] crate::providers::FileError),
     /// No user could sign in.
     #[error(
         "PORTCULLIS_PASSWORDS=off needs PORTCULLIS_SMTP_URL, for links that sign in, or \

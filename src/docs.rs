@@ -4,6 +4,7 @@
 mod errors;
 mod route_table;
 mod stored;
+#[cfg(feature = "swagger-ui")]
 mod ui;
 
 use std::{
@@ -49,14 +50,16 @@ pub fn serve(config: &mut ServiceConfig, document: &Data<Document>, state: &Data
     config
         .app_data(document.clone())
         .service(routes::read_only("/openapi.json", web::to(show_document)));
-    config.service(routes::read_only("/docs", web::to(to_docs)));
-    config.service(page("/docs/", ui::Page::of(state)));
-    config.service(routes::read_only("/docs/{file}", web::to(ui::show_file)));
+    #[cfg(feature = "swagger-ui")]
+    config
+        .service(routes::read_only("/docs", web::to(to_docs)))
+        .service(page("/docs/", ui::Page::of(state)))
+        .service(routes::read_only("/docs/{file}", web::to(ui::show_file)));
 }
 
 /// Adds `/` to an application, which redirects here if the HTML pages are disabled.
 pub(crate) fn serve_root(config: &mut ServiceConfig, state: &Data<State>) {
-    if state.config.site.docs == Switch::On && state.config.site.pages == Switch::Off {
+    if state.config.site.has_swagger_ui() && !state.config.site.has_pages() {
         config.service(routes::read_only("/", web::to(to_docs)));
     }
 }

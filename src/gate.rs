@@ -23,10 +23,13 @@
 
 mod access;
 mod bearer;
+#[cfg(feature = "passkeys")]
+pub mod ceremony_cookie;
 pub mod client;
 pub mod cookie;
 mod credentials;
 mod extract;
+#[cfg(feature = "providers")]
 pub mod flow_cookies;
 mod log_identity;
 pub mod next;

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use openidconnect::{HttpRequest, HttpResponse, http};
 use reqwest::{Client, redirect::Policy};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -23,6 +22,11 @@ use crate::{jobs::Failure, name};
 pub use message::{Request, Response};
 
 use public_network::{PublicNetwork, is_public};
+
+/// A request as `reqwest` and `openidconnect` know it.
+pub(crate) type HttpRequest = http::Request<Vec<u8>>;
+/// A response as `openidconnect` knows it.
+pub(crate) type HttpResponse = http::Response<Vec<u8>>;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -160,6 +164,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When the system's certificate authorities cannot be read.
+    #[cfg(feature = "providers")]
     pub(crate) fn prepare(&self) -> Result<(), String> {
         self.clients().map(drop).map_err(str::to_owned)
     }

@@ -45,9 +45,11 @@ mod name;
 pub mod openapi;
 pub mod operations;
 pub mod output;
+#[cfg(feature = "pages")]
 pub mod pages;
 pub(crate) mod private_files;
 pub mod product;
+#[cfg(feature = "providers")]
 pub mod providers;
 pub(crate) mod request_id;
 pub(crate) mod retention;

@@ -14,11 +14,15 @@ mod fault;
 mod frame;
 mod native_form;
 mod page;
+#[cfg(feature = "passkeys")]
 mod passkeys;
 mod providers;
 mod qr_code;
 mod query;
+mod route;
 mod settings;
+#[cfg(feature = "providers")]
+mod sign_in_error;
 mod tokens;
 mod two_factor;
 
@@ -30,7 +34,6 @@ use actix_web::{
 };
 
 use crate::{
-    config::Switch,
     error::Error,
     gate::{Access, Session, cookie},
     product::Product,
@@ -40,34 +43,34 @@ use crate::{
 };
 
 pub use asset::Asset;
-pub(crate) use assets::PREFIX as ASSETS;
 pub use content_security_policy::Directive;
 pub(crate) use fault::render_error_pages;
 pub(crate) use native_form::accept_native_forms;
 pub(crate) use page::NavigationLink;
 pub use page::{Page, View};
 
-use asset::ProductAssets;
+#[doc(hidden)]
+pub use route::page;
 
-/// Matches every path that no other route matches.
-pub(crate) const ANY_PATH: &str = "/{path:.*}";
+use asset::ProductAssets;
 
 /// From one list of pages: what is served, and who may see each.
 macro_rules! pages {
-    ($($path:literal => $handler:path),* $(,)?) => {
+    ($($(#[$feature:meta])? $path:literal => $handler:path),* $(,)?) => {
         fn serve_pages(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
-            $(config.service(routes::page($path, $handler, state, keys));)*
+            $($(#[$feature])? config.service(route::page($path, $handler, state, keys));)*
         }
 
         /// The path of each page of this library, and who may see it.
         pub(crate) fn accesses() -> Vec<(&'static str, Access)> {
-            vec![$(($path, routes::access(&$handler))),*]
+            vec![$($(#[$feature])? ($path, route::access(&$handler))),*]
         }
     };
 }
 pages! {
     "/login" => account::login,
-    "/sign-in-error" => providers::sign_in_error,
+    #[cfg(feature = "providers")]
+    "/sign-in-error" => sign_in_error::sign_in_error,
     "/two-factor" => two_factor::second_step,
     "/signup" => account::sign_up,
     "/forgot-password" => account::forgot_password,
@@ -82,6 +85,7 @@ pages! {
     "/settings" => settings::settings,
     "/settings/tokens" => settings::tokens,
     "/settings/two-factor" => two_factor::settings,
+    #[cfg(feature = "passkeys")]
     "/settings/passkeys" => passkeys::settings,
     "/settings/activity" => settings::activity::activity,
     "/admin" => admin::users,
@@ -98,7 +102,7 @@ pub(crate) fn serve(
     state: &Data<State>,
     keys: &SigningKeys,
 ) {
-    if state.config.site.pages == Switch::Off {
+    if !state.config.site.has_pages() {
         return;
     }
     serve_pages(config, state, keys);
@@ -117,7 +121,7 @@ pub(crate) fn serve(
 
 /// Adds to an application `/`, which leads to the dashboard, and the error page of every path that nothing serves.
 pub(crate) fn serve_root(config: &mut ServiceConfig, state: &Data<State>, keys: &SigningKeys) {
-    if state.config.site.pages == Switch::Off {
+    if !state.config.site.has_pages() {
         return;
     }
     config.service(routes::read_only("/", web::to(start)));
@@ -125,7 +129,7 @@ pub(crate) fn serve_root(config: &mut ServiceConfig, state: &Data<State>, keys: 
         let state = state.clone();
         fn_guard(move |context| is_browsers(context, &state))
     };
-    config.service(routes::page(ANY_PATH, nothing, state, keys).guard(browsers));
+    config.service(route::page(routes::ANY_PATH, nothing, state, keys).guard(browsers));
 }
 
 /// Returns whether a request for a missing page comes from a browser that may be signed in: its error page then

@@ -1,6 +1,8 @@
 //! A product: this library under a name of its own, with the components that it adds.
 
 mod checks;
+#[cfg(feature = "pages")]
+mod pages;
 mod values;
 
 use std::{marker::PhantomData, sync::Arc};
@@ -13,11 +15,9 @@ use crate::{
     cli::{self, OwnCommand, ProductMatches, SettingsType},
     component::Component,
     error::Code,
-    gate::Access,
     jobs::Jobs,
     name,
     operations::{Operation, Operations},
-    pages::{self, Asset, NavigationLink, Page},
     routes,
     state::State,
     store::{self, Tables},
@@ -179,9 +179,7 @@ impl Product {
     /// Returns every operation, this library's first.
     #[must_use]
     pub fn rows(&self) -> Vec<Operation> {
-        let mut rows = routes::operations().rows();
-        rows.extend(self.operations().flat_map(Operations::rows));
-        rows
+        self.operations().iter().flat_map(Operations::rows).collect()
     }
 
     /// Returns the tags that its components add to the document.
@@ -211,39 +209,18 @@ impl Product {
         }
     }
 
-    /// Returns the path of every page, this library's first, and who may see it.
-    #[must_use]
-    pub fn pages(&self) -> Vec<(&'static str, Access)> {
-        let own = self.own_pages().map(|page| (page.path, page.access));
-        pages::accesses().into_iter().chain(own).collect()
-    }
-
-    /// Returns the pages that its components add.
-    pub(crate) fn own_pages(&self) -> impl Iterator<Item = &Page> {
-        self.components.iter().flat_map(|component| &component.pages)
-    }
-
-    /// Returns the links to the pages that its components add.
-    pub(crate) fn navigation(&self) -> Vec<NavigationLink> {
-        self.own_pages().filter_map(Page::link).collect()
-    }
-
-    /// Returns the assets that its components add.
-    pub(crate) fn assets(&self) -> impl Iterator<Item = &'static Asset> {
-        self.components.iter().flat_map(|component| component.assets.iter().copied())
-    }
-
     /// Returns the document that utoipa generates from the handlers, without the access rules.
     pub(crate) fn documented(&self) -> OpenApi {
-        let mut document = routes::operations().documented();
-        for operations in self.operations() {
-            document.merge(operations.documented());
-        }
-        document
+        let mut documents = self.operations().into_iter().map(|part| part.documented());
+        let mut whole = documents.next().unwrap_or_default();
+        documents.for_each(|document| whole.merge(document));
+        whole
     }
 
-    fn operations(&self) -> impl Iterator<Item = &Operations> {
-        self.components.iter().flat_map(|component| &component.operations)
+    /// Returns the tables of operations, this library's first.
+    fn operations(&self) -> Vec<Operations> {
+        let own = self.components.iter().flat_map(|component| component.operations.clone());
+        routes::operations().into_iter().chain(own).collect()
     }
 
     /// Reads its own settings.

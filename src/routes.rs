@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{
-    FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route,
+    HttpResponse, Resource, ResponseError, Route,
     body::BoxBody,
     dev::ServiceRequest,
     guard::{self, Guard},
@@ -20,7 +20,7 @@ use utoipa::openapi::{HttpMethod, PathItem, path::Operation as Documentation};
 use crate::{
     api::{activity, admin, auth, dashboard, health, me, settings, setup, tokens, trusted_devices},
     error::{Code, Error},
-    gate::{Access, DeclaresAccess, cookie},
+    gate::{Access, cookie},
     operations,
     operations::{Operation, Operations},
     product::Product,
@@ -28,10 +28,20 @@ use crate::{
     state::State,
 };
 
-/// Returns the operations of this library.
+/// Returns the operations of this library: a table for each feature of the build.
 #[must_use]
+pub fn operations() -> Vec<Operations> {
+    vec![
+        always(),
+        #[cfg(feature = "providers")]
+        of_providers(),
+        #[cfg(feature = "passkeys")]
+        of_passkeys(),
+    ]
+}
+
 #[expect(clippy::too_many_lines, reason = "it is a table")]
-pub fn operations() -> Operations {
+fn always() -> Operations {
     operations! {
     // Outside the gate: these handlers read no credential, no store and no cookie. Requests are counted by
     // their IP address here as well (`app::limit`), except for the probes.
@@ -39,7 +49,6 @@ pub fn operations() -> Operations {
         health::live,
         health::ready [StoreUnavailable],
         auth::ok::auth_ok,
-        auth::social::callback::provider_form_callback [BadRequest, PayloadTooLarge],
     }
 
     // Behind the gate.
@@ -61,21 +70,6 @@ pub fn operations() -> Operations {
             InvalidCallbackUrl, InvalidNewUserCallbackUrl, InvalidErrorCallbackUrl, InvalidOrigin,
             MissingOrNullOrigin, Code::MAGIC_LINK
         ],
-        auth::social::sign_in::sign_in_social [
-            ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidNewUserCallbackUrl,
-            InvalidErrorCallbackUrl, InvalidEmailLink, UserInfoMissing, AccountNotLinked, UserDeactivated,
-            UserSuspended, EmailNotVerified
-        ],
-        auth::social::callback::provider_callback,
-        auth::social::link::link_social [
-            ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidErrorCallbackUrl,
-            InvalidEmailLink, AccountAlreadyLinked
-        ],
-        auth::social::verify::verify_social [
-            ProviderNotFound, ReauthenticationNotSupported, AccountNotFound, ProviderUnavailable, InvalidCallbackUrl,
-            InvalidErrorCallbackUrl
-        ],
-        auth::social::link::unlink_account [AccountNotFound, LastSignInMethod],
         auth::sign_out::sign_out,
         auth::sessions::get_session,
         auth::sessions::list_sessions,
@@ -123,16 +117,6 @@ pub fn operations() -> Operations {
         ],
         auth::two_factor::otp::send_otp [OtpNotConfigured],
         auth::two_factor::otp::verify_otp [OtpNotConfigured],
-        auth::passkeys::registration::generate_passkey_registration_options [PasskeysNotConfigured],
-        auth::passkeys::registration::verify_passkey_registration [
-            PasskeysNotConfigured, ChallengeNotFound, PasskeyOfAnotherUser, FailedToVerifyRegistration,
-            PreviouslyRegistered, TooManyPasskeys
-        ],
-        auth::passkeys::authentication::generate_passkey_authentication_options [PasskeysNotConfigured],
-        auth::passkeys::authentication::verify_passkey_authentication [Code::PASSKEY_SIGN_IN],
-        auth::passkeys::changes::list_passkeys,
-        auth::passkeys::changes::update_passkey [PasskeyNotFound],
-        auth::passkeys::changes::delete_passkey [PasskeyNotFound, LastSignInMethod],
 
         dashboard::show_dashboard,
         settings::show_settings,
@@ -174,6 +158,53 @@ pub fn operations() -> Operations {
     .in_folder("src/api")
 }
 
+#[cfg(feature = "providers")]
+fn of_providers() -> Operations {
+    operations! {
+    open {
+        auth::social::callback::provider_form_callback [BadRequest, PayloadTooLarge],
+    }
+
+    gated {
+        auth::social::sign_in::sign_in_social [
+            ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidNewUserCallbackUrl,
+            InvalidErrorCallbackUrl, InvalidEmailLink, UserInfoMissing, AccountNotLinked, UserDeactivated,
+            UserSuspended, EmailNotVerified
+        ],
+        auth::social::callback::provider_callback,
+        auth::social::link::link_social [
+            ProviderNotFound, IdTokenNotSupported, ProviderUnavailable, InvalidCallbackUrl, InvalidErrorCallbackUrl,
+            InvalidEmailLink, AccountAlreadyLinked
+        ],
+        auth::social::verify::verify_social [
+            ProviderNotFound, ReauthenticationNotSupported, AccountNotFound, ProviderUnavailable, InvalidCallbackUrl,
+            InvalidErrorCallbackUrl
+        ],
+        auth::social::link::unlink_account [AccountNotFound, LastSignInMethod],
+    }
+}
+    .in_folder("src/api")
+}
+
+#[cfg(feature = "passkeys")]
+fn of_passkeys() -> Operations {
+    operations! {
+    gated {
+        auth::passkeys::registration::generate_passkey_registration_options [PasskeysNotConfigured],
+        auth::passkeys::registration::verify_passkey_registration [
+            PasskeysNotConfigured, ChallengeNotFound, PasskeyOfAnotherUser, FailedToVerifyRegistration,
+            PreviouslyRegistered, TooManyPasskeys
+        ],
+        auth::passkeys::authentication::generate_passkey_authentication_options [PasskeysNotConfigured],
+        auth::passkeys::authentication::verify_passkey_authentication [Code::PASSKEY_SIGN_IN],
+        auth::passkeys::changes::list_passkeys,
+        auth::passkeys::changes::update_passkey [PasskeyNotFound],
+        auth::passkeys::changes::delete_passkey [PasskeyNotFound, LastSignInMethod],
+    }
+}
+    .in_folder("src/api")
+}
+
 /// Adds the routes of a product's operations to an application.
 pub fn configure(
     config: &mut ServiceConfig,
@@ -207,27 +238,6 @@ pub(crate) fn read_only(path: &str, route: Route) -> Resource {
         web::resource(path).route(route.guard(method_guard(&accepted))),
         &accepted,
     )
-}
-
-/// Returns the route of an HTML page, behind the gate, which is not an operation of the document.
-pub fn page<F, Args>(path: &str, handler: F, state: &Data<State>, keys: &SigningKeys) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + DeclaresAccess + 'static,
-    F::Output: Responder + 'static,
-{
-    let row = Operation::gated("", handler);
-    let accepted = accepted(Method::GET, row.access);
-    rejecting_other_methods(serve(web::resource(path), &accepted, &row, state, keys), &accepted)
-}
-
-/// Who may call a handler, from its arguments.
-pub(crate) fn access<F, Args>(_: &F) -> Access
-where
-    F: Handler<Args>,
-    Args: FromRequest + DeclaresAccess + 'static,
-{
-    Args::ACCESS
 }
 
 /// Adds a 405 response for all methods but these.
@@ -302,6 +312,12 @@ pub(crate) fn actix_method(method: &HttpMethod) -> Method {
         HttpMethod::Trace => Method::TRACE,
     }
 }
+
+/// Matches every path that no other route matches.
+pub(crate) const ANY_PATH: &str = "/{path:.*}";
+
+/// The path prefix of the scripts, styles and images of the pages.
+pub(crate) const ASSETS: &str = "/assets/";
 
 /// Responds with 404 where no route matches, without the gate.
 pub async fn nothing() -> Result<HttpResponse, Error> {

@@ -8,6 +8,7 @@ mod cookies;
 mod encryption;
 mod flow;
 mod hash;
+#[cfg(feature = "passkeys")]
 pub mod passkeys;
 mod password;
 mod password_context;

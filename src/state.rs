@@ -14,13 +14,8 @@ use crate::{
     limits::Limits,
     mail::Mailer,
     metrics::Metrics,
-    pages::NavigationLink,
     product::OwnValues,
-    providers::Providers,
-    secrets::{
-        CheckedCookies, EncryptionKeys, Hashing,
-        passkeys::{RelyingParty, RelyingPartyError},
-    },
+    secrets::{CheckedCookies, EncryptionKeys, Hashing},
     site::Site,
     store::{
         Store, activity::rejections::Rejections, last_used::LastUsedBuffer,
@@ -28,6 +23,13 @@ use crate::{
     },
     time::Clock,
 };
+
+#[cfg(feature = "pages")]
+use crate::pages::NavigationLink;
+#[cfg(feature = "providers")]
+use crate::providers::Providers;
+#[cfg(feature = "passkeys")]
+use crate::secrets::passkeys::{RelyingParty, RelyingPartyError};
 
 /// The components of the running server.
 pub struct State {
@@ -50,8 +52,10 @@ pub struct State {
     /// The keys that encrypt TOTP secrets.
     pub encryption: EncryptionKeys,
     /// This site as authenticators know it, or why it has no passkeys.
+    #[cfg(feature = "passkeys")]
     pub passkeys: Result<RelyingParty, RelyingPartyError>,
     /// The identity providers.
+    #[cfg(feature = "providers")]
     pub providers: Providers,
     /// Sends requests to other servers.
     pub http: HttpClient,
@@ -74,12 +78,30 @@ pub struct State {
     /// The values of the product's own types. Set before the server listens.
     pub(crate) own: OnceLock<OwnValues>,
     /// The links to the product's own pages.
+    #[cfg(feature = "pages")]
     pub(crate) navigation: Vec<NavigationLink>,
     /// Cancelled when the server starts to drain: it still serves requests, and reports that it is not ready.
     pub draining: CancellationToken,
 }
 
 impl State {
+    /// Returns whether this site has passkeys.
+    #[cfg(feature = "pages")]
+    pub(crate) fn has_passkeys(&self) -> bool {
+        #[cfg(feature = "passkeys")]
+        return self.passkeys.is_ok();
+        #[cfg(not(feature = "passkeys"))]
+        false
+    }
+
+    /// Returns whether this site has identity providers.
+    pub(crate) fn has_providers(&self) -> bool {
+        #[cfg(feature = "providers")]
+        return self.providers.iter().next().is_some();
+        #[cfg(not(feature = "providers"))]
+        false
+    }
+
     /// Returns the value of a type of the product's own, if it has one.
     pub(crate) fn own<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.own.get()?.get()

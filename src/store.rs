@@ -49,19 +49,27 @@ pub use engine::{
 };
 pub use error::Error;
 pub use location::Location;
+#[cfg(feature = "passkeys")]
+pub use tables::passkey_ceremonies;
 pub use tables::{
     accounts, activity, admin_write::AdminCheckFailed, api_tokens, jobs, known_clients,
-    login_attempts, passkey_ceremonies, passkeys, provider_flows, rate_limits, schedules, sessions,
-    sign_up_links, signing_keys, suspension_links, trusted_devices, two_factor, used_id_tokens,
-    users, verifications,
+    login_attempts, passkeys, rate_limits, schedules, sessions, sign_up_links, signing_keys,
+    suspension_links, trusted_devices, two_factor, users, verifications,
 };
+#[cfg(feature = "providers")]
+pub use tables::{provider_flows, used_id_tokens};
 #[doc(hidden)]
 pub use user_events::jobs as jobs_for;
 pub use user_events::{UserEvent, UserEventKind};
+#[cfg(feature = "providers")]
+pub use workflows::linking;
+#[cfg(feature = "passkeys")]
+pub use workflows::passkey_changes;
+#[cfg(any(feature = "passkeys", feature = "providers"))]
+pub use workflows::sign_in_methods;
 pub use workflows::{
-    account_deletion, email_change, first_admin, linking, operator_revocation, passkey_changes,
-    passwords, registration, retention, revocation_cleanup, sign_in, sign_in_methods, suspension,
-    two_factor_enrolment, user_administration,
+    account_deletion, email_change, first_admin, operator_revocation, passwords, registration,
+    retention, revocation_cleanup, sign_in, suspension, two_factor_enrolment, user_administration,
 };
 
 pub use crate::{

@@ -10,6 +10,7 @@ pub mod email;
 pub mod magic_link;
 mod mailbox;
 pub mod ok;
+#[cfg(feature = "passkeys")]
 pub mod passkeys;
 pub mod password_reset;
 pub mod passwords;
@@ -21,6 +22,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 pub mod sign_up;
+#[cfg(feature = "providers")]
 pub mod social;
 pub mod suspension;
 mod throttle;
@@ -35,14 +37,16 @@ use crate::{
     jobs::{Job, Mail, MailKind},
     secrets::SessionSecret,
     site::Site,
-    state::State,
     store::{
         activity::Client, jobs::NewJob, known_clients::KnownClient, sessions::Device,
-        sign_in::SignInRequest, sign_in_methods::Usable, users::User,
+        sign_in::SignInRequest, users::User,
     },
     time::Timestamp,
     user_agent,
 };
+
+#[cfg(any(feature = "passkeys", feature = "providers"))]
+use crate::store::sign_in_methods::Usable;
 
 /// How many characters of a client's User-Agent are stored.
 const LONGEST_USER_AGENT: usize = 512;
@@ -79,7 +83,8 @@ pub(super) fn browser(
 }
 
 /// Returns which sign-in methods the settings make usable.
-fn usable_methods(state: &State) -> Usable {
+#[cfg(any(feature = "passkeys", feature = "providers"))]
+fn usable_methods(state: &crate::state::State) -> Usable {
     Usable {
         passwords: state.config.accounts.accepts_passwords(),
         mailed_links: state.config.email.has_server(),

@@ -3,9 +3,7 @@
 use actix_web::HttpRequest;
 
 use super::auth::device;
-use crate::{
-    gate::client::recorded_network, state::State, store::activity::Client, user_agent::browser,
-};
+use crate::{gate::client::recorded_network, state::State, store::activity::Client};
 
 /// Returns the client of a request as the activity log keeps it: nothing of it if the settings say so.
 pub(super) fn client(request: &HttpRequest) -> Client {
@@ -17,14 +15,15 @@ pub(super) fn client(request: &HttpRequest) -> Client {
 }
 
 /// Returns a client by its `User-Agent`: "Chrome on Linux", or the beginning of an unknown one.
+#[cfg(any(feature = "pages", feature = "passkeys"))]
 pub(crate) fn program(agent: &str) -> String {
-    browser(agent).unwrap_or_else(|| match agent {
+    crate::user_agent::browser(agent).unwrap_or_else(|| match agent {
         "" => "An unknown program".to_owned(),
         _ => agent.chars().take(60).collect(),
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "pages", feature = "passkeys")))]
 mod tests {
     use super::program;
 

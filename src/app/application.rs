@@ -12,12 +12,15 @@ use super::{cors, limit, panics, request_context, unread_body};
 use crate::{
     docs::{self, Document},
     error::{Code, Error},
-    gate, pages,
+    gate,
     product::Product,
     routes,
     secrets::SigningKeys,
     state::State,
 };
+
+#[cfg(feature = "pages")]
+use crate::pages;
 
 /// What the applications of all worker threads are built from.
 #[derive(Clone)]
@@ -44,7 +47,7 @@ impl Application {
         > + use<>,
     > {
         let Self { product, document, state, keys } = self;
-        App::new()
+        let app = App::new()
             .app_data(state.clone())
             .configure(|config| {
                 if let Some(own) = state.own.get() {
@@ -57,20 +60,23 @@ impl Application {
             )
             .configure(|config| routes::configure(config, product, state, keys))
             .configure(|config| docs::serve(config, document, state))
-            .configure(|config| pages::serve(config, product, state, keys))
             .configure(|config| {
+                #[cfg(feature = "pages")]
+                pages::serve(config, product, state, keys);
                 if root {
                     docs::serve_root(config, state);
+                    #[cfg(feature = "pages")]
                     pages::serve_root(config, state, keys);
                 }
             })
             .default_service(web::to(routes::nothing))
             .wrap(from_fn(gate::fail_closed_without_gate))
             .wrap(from_fn(panics::catch))
-            .wrap(from_fn(limit::refuse))
-            .wrap(from_fn(pages::render_error_pages))
-            .wrap(from_fn(pages::accept_native_forms))
-            .wrap(cors::middleware(&state.site))
+            .wrap(from_fn(limit::refuse));
+        #[cfg(feature = "pages")]
+        let app =
+            app.wrap(from_fn(pages::render_error_pages)).wrap(from_fn(pages::accept_native_forms));
+        app.wrap(cors::middleware(&state.site))
             .wrap(from_fn(cors::tidy))
             .wrap(from_fn(limit::count))
             .wrap(from_fn(request_context::wrap))

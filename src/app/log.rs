@@ -16,7 +16,7 @@ use crate::{
     error::Code,
     gate::{LogIdentity, log_identity},
     output,
-    pages::ANY_PATH,
+    routes::ANY_PATH,
     state::State,
 };
 

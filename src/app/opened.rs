@@ -17,7 +17,6 @@ use crate::{
     mail::Mailer,
     metrics::Metrics,
     product::{OwnValues, Product},
-    providers::Providers,
     secrets::{CheckedCookies, EncryptionKeys, Hashing, SigningKeys},
     site::Site,
     state::State,
@@ -27,6 +26,9 @@ use crate::{
     },
     time::Clock,
 };
+
+#[cfg(feature = "providers")]
+use crate::providers::Providers;
 
 /// How many sign-ins may wait for others of the same account; more are rejected immediately.
 const MAX_WAITING_SIGN_INS: usize = 256;
@@ -72,22 +74,16 @@ impl Opened {
     ) -> Result<Application, StartError> {
         let Self { product, config, own, keys, store, .. } = self;
         let site = Site::new(&config, port)?;
-        let passkeys = config.passkeys.relying_party(&site.public_url)?;
         let http_client = HttpClient::new(product.version);
-        let providers = config.accounts.providers_file.as_deref();
-        let providers =
-            Providers::load(providers, http_client.clone()).map_err(ConfigError::from)?;
-        if !config.accounts.accepts_passwords()
-            && !config.email.has_server()
-            && providers.iter().next().is_none()
-        {
-            return Err(ConfigError::NoSignInMethod.into());
-        }
         let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
             mailer: Mailer::new(&config, &site)?,
-            site,
-            providers,
+            #[cfg(feature = "providers")]
+            providers: Providers::load(
+                config.accounts.providers_file.as_deref(),
+                http_client.clone(),
+            )
+            .map_err(ConfigError::from)?,
             http: http_client,
             store,
             metrics: Metrics::default(),
@@ -101,17 +97,26 @@ impl Opened {
                 config.accounts.hash_cost.clone(),
             ),
             encryption: EncryptionKeys::new(&keys),
-            passkeys,
+            #[cfg(feature = "passkeys")]
+            passkeys: config.passkeys.relying_party(&site.public_url)?,
             key_check,
             checked_cookies: CheckedCookies::new(config.data.cache_size()),
             last_used: LastUsedBuffer::default(),
             rejections: Rejections::default(),
             session_ends: SessionEnds::default(),
             own: OnceLock::new(),
+            site,
+            #[cfg(feature = "pages")]
             navigation: product.navigation(),
             draining: CancellationToken::new(),
             config,
         });
+        if !state.config.accounts.accepts_passwords()
+            && !state.config.email.has_server()
+            && !state.has_providers()
+        {
+            return Err(ConfigError::NoSignInMethod.into());
+        }
         product.build_states(own, &state).await?;
         let document = Data::new(Document::of(product.clone()));
         Ok(Application { product, document, state, keys })

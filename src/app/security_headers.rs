@@ -7,7 +7,7 @@ use actix_web::http::header::{
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
-use crate::{docs, pages};
+use crate::{docs, routes::ASSETS};
 
 /// The kind of content, which determines the response's Content-Security-Policy: for most, data only.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Content {
     pub(super) fn of(path: &str) -> Self {
         if path.starts_with("/docs/") || path == "/openapi.json" {
             Self::Docs
-        } else if path.starts_with(pages::ASSETS) {
+        } else if path.starts_with(ASSETS) {
             Self::Assets
         } else {
             Self::Data

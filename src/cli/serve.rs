@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     app::{Bound, Server},
-    config::{Config, Switch},
+    config::Config,
     name,
     output::{self, LogLine},
     private_files::exposed as exposed_file,
@@ -66,7 +66,7 @@ async fn banner(product: &Product, server: &Server) -> Result<(), Failure> {
         format!("{} {}", name::get().title, product.version),
         format!("  address   {url} (listening on {})", server.address),
     ];
-    if state.config.site.docs == Switch::On {
+    if state.config.site.has_swagger_ui() {
         lines.push(format!("  docs      {url}/docs/"));
     }
     lines.push(format!("  database  {}", server.location.describe()));
@@ -93,7 +93,7 @@ async fn banner(product: &Product, server: &Server) -> Result<(), Failure> {
         lines.push(format!("  warning   {}", name::in_text(&warning)));
     }
     if let Some(secret) = setup_link(state).await? {
-        if state.config.site.pages == Switch::On {
+        if state.config.site.has_pages() {
             let secret = secret.reveal();
             lines.push(format!(
                 "  no admin  create one within {SETUP_MINUTES} minutes: {url}/setup#token={secret}"

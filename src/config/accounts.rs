@@ -89,6 +89,7 @@ pub struct AccountSettings {
 
     /// The file that configures identity providers with which users can sign in: TOML, one table for each. By default,
     /// there are none
+    #[cfg(feature = "providers")]
     #[arg(long, env = "PORTCULLIS_PROVIDERS_FILE", value_name = "FILE", global = true)]
     pub providers_file: Option<PathBuf>,
 

@@ -70,6 +70,7 @@ pub struct SiteSettings {
     pub login_url: String,
 
     /// Whether the HTML pages are served: sign-in, settings, administration
+    #[cfg(feature = "pages")]
     #[arg(
         long,
         env = "PORTCULLIS_PAGES",
@@ -109,6 +110,21 @@ pub enum Switch {
 }
 
 impl SiteSettings {
+    /// Returns whether the HTML pages are served.
+    #[must_use]
+    pub fn has_pages(&self) -> bool {
+        #[cfg(feature = "pages")]
+        return self.pages == Switch::On;
+        #[cfg(not(feature = "pages"))]
+        false
+    }
+
+    /// Returns whether Swagger UI is served.
+    #[must_use]
+    pub fn has_swagger_ui(&self) -> bool {
+        cfg!(feature = "swagger-ui") && self.docs == Switch::On
+    }
+
     /// Returns the trusted origins besides the server's own, as browsers write them.
     #[must_use]
     pub fn trusted_origins(&self) -> &[String] {

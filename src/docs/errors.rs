@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::MARK;
-use crate::{config::Switch, error::CODES, name::in_text, product::Product, state::State};
+use crate::{error::CODES, name::in_text, product::Product, state::State};
 
 /// The meaning of a code with one status.
 struct Meaning {
@@ -54,8 +54,8 @@ impl Page {
         Self {
             site: state.site.name.clone(),
             mark: MARK,
-            has_docs: state.config.site.docs == Switch::On,
-            has_pages: state.config.site.pages == Switch::On,
+            has_docs: state.config.site.has_swagger_ui(),
+            has_pages: state.config.site.has_pages(),
             entries: entries(product),
         }
     }

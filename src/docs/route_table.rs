@@ -91,6 +91,7 @@ pub fn markdown(product: &Product) -> String {
         }
     }
     text.push_str(PAGES);
+    #[cfg(feature = "pages")]
     for (path, access) in product.pages() {
         let [cookie, token, admin, scope] = [
             accepted(access, access.cookie).to_owned(),

@@ -46,6 +46,7 @@ impl Stored {
     }
 
     /// Serves the file under a URL whose content never changes: the browser does not revalidate it.
+    #[cfg(feature = "swagger-ui")]
     pub fn immutable(&self, request: &HttpRequest) -> HttpResponse {
         self.answer(request, "public, max-age=31536000, immutable")
     }

@@ -8,7 +8,6 @@ use utoipa_swagger_ui::Config;
 
 use super::{MARK, stored::Stored};
 use crate::{
-    config::Switch,
     error::{CODES, Code, Error},
     state::State,
 };
@@ -57,11 +56,7 @@ pub(super) struct Page {
 
 impl Page {
     pub fn of(state: &State) -> Self {
-        Self {
-            site: state.site.name.clone(),
-            mark: MARK,
-            has_pages: state.config.site.pages == Switch::On,
-        }
+        Self { site: state.site.name.clone(), mark: MARK, has_pages: state.config.site.has_pages() }
     }
 }
 

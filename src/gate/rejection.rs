@@ -18,7 +18,6 @@ use super::{
     session::{Anonymous, Finding},
 };
 use crate::{
-    config::Switch,
     error::{Code, Error},
     state::State,
 };
@@ -57,7 +56,7 @@ const ENROLMENT: &str = "/settings/two-factor";
 /// Returns the gate's own response to a request that it rejects. A browser of a user who must set up two-factor
 /// authentication first is led there.
 pub(super) fn response(request: &HttpRequest, error: &Error) -> HttpResponse {
-    let has_pages = State::of(request).is_ok_and(|state| state.config.site.pages == Switch::On);
+    let has_pages = State::of(request).is_ok_and(|state| state.config.site.has_pages());
     if error.is(Code::TwoFactorEnrolmentRequired) && has_pages && is_navigation(request) {
         return HttpResponse::Found().insert_header((LOCATION, ENROLMENT)).finish();
     }

@@ -1,5 +1,5 @@
-//! The cookies beside the session's: of a sign-in that waits for the second factor, of a trusted device, and of a passkey
-//! ceremony. None is a credential: the gate does not read them.
+//! The cookies of a sign-in that waits for the second factor and of a trusted device. Neither is a credential: the gate
+//! does not read them.
 //!
 //! They need no signature: each holds a random secret, of which only the hash is looked up.
 
@@ -8,10 +8,9 @@ use actix_web::{HttpRequest, cookie::Cookie};
 use super::secret_cookies::{self, name};
 use crate::{
     error::{Code, Error},
-    secrets::{CeremonySecret, ChallengeSecret, DeviceSecret},
+    secrets::{ChallengeSecret, DeviceSecret},
     site::Site,
     store::{
-        passkey_ceremonies::CEREMONY_LIFETIME,
         sign_in::{Challenge, LIFETIME},
         trusted_devices::TRUSTED,
     },
@@ -20,7 +19,6 @@ use crate::{
 
 const CHALLENGE: &str = "challenge";
 const DEVICE: &str = "device";
-const CEREMONY: &str = "passkey";
 
 /// Returns the secret of the sign-in that waits for the second factor in this browser.
 #[must_use]
@@ -61,28 +59,15 @@ pub fn for_device(site: &Site, secret: &DeviceSecret) -> Cookie<'static> {
     build(site, DEVICE, secret.reveal(), Some(TRUSTED))
 }
 
-/// Returns the secret of the passkey ceremony that has begun in this browser.
-#[must_use]
-pub fn ceremony(site: &Site, request: &HttpRequest) -> Option<CeremonySecret> {
-    presented(site, request, CEREMONY).map(CeremonySecret::presented)
-}
-
-/// Creates the cookie of a passkey ceremony.
-#[must_use]
-pub fn for_ceremony(site: &Site, secret: &CeremonySecret) -> Cookie<'static> {
-    build(site, CEREMONY, secret.reveal(), Some(CEREMONY_LIFETIME))
-}
-
-/// Creates the cookie that removes it.
-#[must_use]
-pub fn without_ceremony(site: &Site) -> Cookie<'static> {
-    build(site, CEREMONY, "", None)
-}
-
-fn presented(site: &Site, request: &HttpRequest, kind: &str) -> Option<String> {
+pub(super) fn presented(site: &Site, request: &HttpRequest, kind: &str) -> Option<String> {
     Some(request.cookie(&name(site, kind))?.value().to_owned())
 }
 
-fn build(site: &Site, kind: &str, value: &str, lifetime: Option<Span>) -> Cookie<'static> {
+pub(super) fn build(
+    site: &Site,
+    kind: &str,
+    value: &str,
+    lifetime: Option<Span>,
+) -> Cookie<'static> {
     secret_cookies::build(site, name(site, kind), value, lifetime)
 }

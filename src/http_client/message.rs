@@ -1,10 +1,9 @@
 //! Requests to other servers, and their responses.
 
-use openidconnect::{HttpRequest, HttpResponse, http};
 use serde::{Serialize, de::DeserializeOwned};
 use url::{Url, form_urlencoded};
 
-use super::{Reach, RequestError};
+use super::{HttpRequest, HttpResponse, Reach, RequestError};
 
 /// A request to another server. It reaches public networks alone, unless [`Self::reach`] says otherwise.
 #[derive(Clone)]

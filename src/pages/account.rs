@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::query::ValidQuery,
-    config::{SignUp, Switch},
+    config::SignUp,
     error::{Code, Error},
     gate::{
         Session,
@@ -350,6 +350,6 @@ pub(super) async fn dashboard(
     html(&Dashboard {
         frame: Frame::of(&state, session.as_ref(), "dashboard"),
         open: is_open(&state),
-        docs: state.config.site.docs == Switch::On,
+        docs: state.config.site.has_swagger_ui(),
     })
 }

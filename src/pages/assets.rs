@@ -10,10 +10,10 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Code, Error};
-
-/// The path prefix of all assets.
-pub(crate) const PREFIX: &str = "/assets/";
+use crate::{
+    error::{Code, Error},
+    routes::ASSETS as PREFIX,
+};
 
 const CSS: &str = include_str!("app.css");
 const JS: &str = include_str!("app.js");

@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use super::frame::{self, Frame};
 use crate::{
-    config::Switch,
     error::{Code, Error, spelled_out},
     gate::{cookie, is_navigation, log_identity, session_of},
     request_id,
@@ -51,7 +50,7 @@ pub async fn render_error_pages<B: MessageBody + 'static>(
     let state = State::of(response.request()).ok();
     match (code, state) {
         (Some(code), Some(state))
-            if state.config.site.pages == Switch::On
+            if state.config.site.has_pages()
                 && is_navigation(response.request())
                 && !response.request().path().starts_with(API) =>
         {

@@ -38,6 +38,8 @@ pub(super) struct Frame {
     pub viewer: Option<Viewer>,
     /// Whether the request had a session cookie, in case nothing else is known of the viewer.
     pub has_cookie: bool,
+    /// Whether there is a page for passkeys.
+    pub builds_passkeys: bool,
     /// Whether this site has passkeys.
     pub has_passkeys: bool,
     /// Whether this site has passwords.
@@ -80,7 +82,8 @@ impl Frame {
             now: state.clock.now(),
             viewer,
             has_cookie: session.is_some(),
-            has_passkeys: state.passkeys.is_ok(),
+            builds_passkeys: cfg!(feature = "passkeys"),
+            has_passkeys: state.has_passkeys(),
             has_passwords: state.config.accounts.accepts_passwords(),
             reauthenticating: if session.is_some() { reauthenticating(state) } else { Vec::new() },
             place,

@@ -33,7 +33,6 @@ use super::{
     frame::{Frame, html},
 };
 use crate::{
-    config::Switch,
     error::{Code, Error},
     gate::{navigates, next::trusted_callback, session_of},
     site::Site,
@@ -161,7 +160,7 @@ fn is_native_form(request: &ServiceRequest) -> bool {
     }
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next());
-    State::of(request.request()).is_ok_and(|state| state.config.site.pages == Switch::On)
+    State::of(request.request()).is_ok_and(|state| state.config.site.has_pages())
         && request.path().starts_with(API)
         && !request.path().starts_with(PROVIDERS)
         && kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))

@@ -12,11 +12,11 @@ use super::{
     Asset, Directive,
     content_security_policy::policy,
     frame::{self, Frame},
+    route,
 };
 use crate::{
     error::{Code, Error},
     gate::{Access, DeclaresAccess, session_of},
-    routes,
     secrets::SigningKeys,
     state::State,
 };
@@ -78,7 +78,7 @@ impl Page {
             access: Args::ACCESS,
             label: None,
             added: Vec::new(),
-            resource: Arc::new(move |state, keys| routes::page(path, handler.clone(), state, keys)),
+            resource: Arc::new(move |state, keys| route::page(path, handler.clone(), state, keys)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Checks that the parts of a product fit together.
 
+#[cfg(feature = "pages")]
 mod pages;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,7 @@ impl Product {
         Documents::check(&self.components)?;
         self.check_codes()?;
         self.check_jobs()?;
+        #[cfg(feature = "pages")]
         pages::check(self)?;
         store::check_tables(&self.tables()).map_err(ProductError)?;
         let subscriptions = self.components.iter().flat_map(|component| &component.subscriptions);
@@ -128,7 +130,9 @@ impl Documents {
     fn check(components: &[Component]) -> Result<(), ProductError> {
         let mut documents =
             Self { ids: BTreeSet::new(), paths: Vec::new(), schemas: BTreeMap::new() };
-        documents.add(store::TABLES.component, &routes::operations())?;
+        for operations in routes::operations() {
+            documents.add(store::TABLES.component, &operations)?;
+        }
         for component in components {
             for operations in &component.operations {
                 check_prefix(component.name, &operations.documented())?;

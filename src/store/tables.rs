@@ -12,8 +12,10 @@ pub mod jobs;
 pub mod known_clients;
 pub(in crate::store) mod locks;
 pub mod login_attempts;
+#[cfg(feature = "passkeys")]
 pub mod passkey_ceremonies;
 pub mod passkeys;
+#[cfg(feature = "providers")]
 pub mod provider_flows;
 pub mod rate_limits;
 pub(in crate::store) mod revocation_cleanup;
@@ -24,6 +26,7 @@ pub mod signing_keys;
 pub mod suspension_links;
 pub mod trusted_devices;
 pub mod two_factor;
+#[cfg(feature = "providers")]
 pub mod used_id_tokens;
 pub mod users;
 pub mod verifications;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Operation;
-use crate::{name, openapi, product::Product, routes};
+use crate::{name, openapi, operations::Operations, product::Product, routes};
 
 /// The OpenAPI document of a product.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ impl Document {
 
     /// Returns the operations that a product's components add to those of this library.
     pub fn own_operations(&self) -> Vec<Operation<'_>> {
-        let library: Vec<&str> = routes::operations().rows().iter().map(|row| row.id).collect();
+        let library = routes::operations().iter().flat_map(Operations::rows);
+        let library: Vec<&str> = library.map(|row| row.id).collect();
         let mut operations = self.operations();
         operations.retain(|operation| !library.contains(&operation.id));
         operations

@@ -9,7 +9,6 @@ use utoipa::IntoParams;
 use validator::Validate;
 
 use crate::{
-    config::Switch,
     error::{Code, Error},
     gate::{Access, DeclaresAccess, next::trusted_callback},
     site::Site,
@@ -70,7 +69,7 @@ pub(super) fn reset_page(
         return Ok(None);
     };
     let whole = absolute(&page, &state.site);
-    if state.config.site.pages == Switch::Off || state.site.is_elsewhere(&whole) {
+    if !state.config.site.has_pages() || state.site.is_elsewhere(&whole) {
         return Ok(Some(page));
     }
     match whole.path() {

@@ -24,7 +24,6 @@ use crate::{
         tag,
         user::{SessionView, User},
     },
-    config::Switch,
     error::{Code, Error},
     fields::{self, normal_email},
     gate::{NotByToken, cookie::SessionCookie, verify_origin},
@@ -224,7 +223,7 @@ fn to_page(
     pages: &[(&'static str, Option<String>); 2],
 ) -> HttpResponse {
     let [callback, _] = pages;
-    if state.config.site.pages == Switch::Off {
+    if !state.config.site.has_pages() {
         return redirect(callback.1.as_deref().unwrap_or("/"), &state.site, Some(("token", token)));
     }
     let query: Vec<(&str, &str)> =

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{Code, Error},
-    gate::second_factor_cookies,
+    gate::ceremony_cookie,
     secrets::passkeys::{CannotBegin, RelyingParty},
     state::State,
     store::{
@@ -130,7 +130,7 @@ fn relying_party(state: &State) -> Result<&RelyingParty, Error> {
 
 /// Ends the ceremony that has begun in this browser and returns it, whatever its response will prove.
 async fn take_ceremony(state: &State, request: &HttpRequest) -> Result<PasskeyCeremony, Error> {
-    let secret = second_factor_cookies::ceremony(&state.site, request);
+    let secret = ceremony_cookie::secret(&state.site, request);
     let secret = secret.ok_or(Code::ChallengeNotFound)?;
     let now = state.clock.now();
     let ceremony = passkey_ceremonies::take(&state.store, secret.hash(), now).await?;

@@ -7,7 +7,6 @@ use super::{
     kinds::{Kind, Life, THREE_DAYS},
 };
 use crate::{
-    config::Switch,
     jobs::Failure,
     mail::templates,
     secrets::LinkSecret,
@@ -101,7 +100,7 @@ async fn make_link(
 
 /// Creates the link that suspends access to the account that a notice is about; none without the page for it.
 async fn suspension_link(state: &State, row: &JobRow, mail: &Mail) -> Result<Option<Url>, Failure> {
-    let (Some(user_id), Switch::On) = (&row.user_id, state.config.site.pages) else {
+    let (Some(user_id), true) = (&row.user_id, state.config.site.has_pages()) else {
         return Ok(None);
     };
     let secret = LinkSecret::generate();
@@ -166,7 +165,7 @@ fn url(state: &State, purpose: Purpose, secret: &LinkSecret, mail: &Mail) -> Url
     let callbacks: Vec<_> =
         callbacks.into_iter().filter_map(|(name, page)| Some((name, page?))).collect();
     let callback = mail.callback.as_deref();
-    if state.config.site.pages == Switch::On && !Purpose::RESTORING.contains(&purpose) {
+    if state.config.site.has_pages() && !Purpose::RESTORING.contains(&purpose) {
         return page(state, own_page(purpose), &callbacks, secret);
     }
     let revealed = secret.reveal();

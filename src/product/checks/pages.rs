@@ -14,7 +14,8 @@ const RESERVED: [&str; 5] = ["api", "assets", "docs", "health", "openapi.json"];
 pub(super) fn check(product: &Product) -> Result<(), ProductError> {
     let mut paths: Vec<String> =
         crate::pages::accesses().into_iter().map(|(path, _)| path.to_owned()).collect();
-    paths.extend(routes::operations().documented().paths.paths.into_keys());
+    let operations = routes::operations();
+    paths.extend(operations.iter().flat_map(|part| part.documented().paths.paths.into_keys()));
     let mut urls = BTreeSet::new();
     for component in &product.components {
         for page in &component.pages {

@@ -83,6 +83,7 @@ impl NewAccount {
 
 /// Within a transaction that has locked the user: links an account at a provider, unless it is linked already. Returns
 /// the id of the user whose it is, and whether it is new.
+#[cfg(feature = "providers")]
 macro_rules! link_tx {
     ($conn:ident, $account:expr) => {{
         use $crate::store::{schema::accounts, tables::accounts::NewAccount};
@@ -120,7 +121,9 @@ macro_rules! find_password_tx {
     }};
 }
 
-pub(in crate::store) use {find_password_tx, link_tx};
+pub(in crate::store) use find_password_tx;
+#[cfg(feature = "providers")]
+pub(in crate::store) use link_tx;
 
 /// Returns a user's sign-in methods, oldest first.
 ///

@@ -3,8 +3,10 @@
 mod challenge;
 mod grant;
 mod magic_link;
+#[cfg(feature = "passkeys")]
 mod passkey;
 mod password;
+#[cfg(feature = "providers")]
 mod provider;
 
 use diesel::prelude::*;
@@ -30,12 +32,12 @@ use crate::{
 };
 
 pub use challenge::{Challenge, Completed, Completion, LIFETIME, PendingSignIn, complete, pending};
-pub use grant::{Renewal, SessionGrant};
+pub use grant::{Reauthenticated, Renewal, SessionGrant};
 pub use magic_link::{LinkFollowed, LinkRejected, MagicLinkSignIn, sign_in_with_link};
-pub use passkey::{
-    Reauthenticated, UsedPasskey, reauthenticate_with_passkey, sign_in_with_passkey,
-};
+#[cfg(feature = "passkeys")]
+pub use passkey::{UsedPasskey, reauthenticate_with_passkey, sign_in_with_passkey};
 pub use password::{PasswordSignIn, sign_in_with_password};
+#[cfg(feature = "providers")]
 pub use provider::{
     NewProviderUser, ProvidedEmail, ProviderFollowed, ProviderRejected, ProviderSignIn,
     reauthenticate_with_provider, sign_in_with_provider,

@@ -535,7 +535,7 @@ async fn token_needs_the_additional_scope_of_an_operation(backend: Backend) {
     let ada = server.sign_up("ada").await;
     let state = server.state.clone();
     let keys = state.config.signing_keys(&state.config.data.location().unwrap()).unwrap();
-    let route = routes::page("/own", read_with_a_scope_of_its_own, &state, &keys);
+    let route = pages::page("/own", read_with_a_scope_of_its_own, &state, &keys);
     let app = test::init_service(App::new().app_data(state).service(route)).await;
     let bearer = |caller: Caller| (AUTHORIZATION, format!("Bearer {}", caller.token.unwrap()));
     for (key, status) in [

@@ -19,9 +19,7 @@ use crate::{
         user::{SessionView, User},
     },
     error::{Code, Error},
-    gate::{
-        NotByToken, Session, client::recorded_network, cookie::SessionCookie, second_factor_cookies,
-    },
+    gate::{NotByToken, Session, ceremony_cookie, client::recorded_network, cookie::SessionCookie},
     secrets::{
         CeremonySecret, SessionSecret,
         passkeys::{AssertionRejected, PresentedAssertion, TIMEOUT},
@@ -95,7 +93,7 @@ pub async fn generate_passkey_authentication_options(
         allow_credentials: (!own.is_empty())
             .then(|| own.iter().map(CredentialDescriptor::from).collect()),
     };
-    let cookie = second_factor_cookies::for_ceremony(&state.site, &secret);
+    let cookie = ceremony_cookie::begin(&state.site, &secret);
     Ok(HttpResponse::Ok().cookie(cookie).json(options))
 }
 
@@ -260,6 +258,6 @@ async fn authenticate_again(
 /// Begins a response that removes the cookie of the ceremony.
 fn answer(state: &State) -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response.cookie(second_factor_cookies::without_ceremony(&state.site));
+    response.cookie(ceremony_cookie::end(&state.site));
     response
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     error::{Code, Error},
     fields,
-    gate::{ByCookie, Fresh, Session, second_factor_cookies},
+    gate::{ByCookie, Fresh, Session, ceremony_cookie},
     jobs::{Job, MailKind},
     scope::read_by_name,
     secrets::{
@@ -190,7 +190,7 @@ pub async fn generate_passkey_registration_options(
             user_verification: "preferred",
         },
     };
-    let cookie = second_factor_cookies::for_ceremony(&state.site, &secret);
+    let cookie = ceremony_cookie::begin(&state.site, &secret);
     Ok(HttpResponse::Ok().cookie(cookie).json(options))
 }
 

@@ -27,7 +27,6 @@ use crate::{
         query::ProtocolQuery,
         tag,
     },
-    config::Switch,
     error::{Code, Error},
     gate::{
         Access, DeclaresAccess, NotByToken, Session, cookie::SessionCookie, flow_cookies,
@@ -182,7 +181,7 @@ async fn sign_in(
         Ok(Reached::Challenge(challenge, secret)) => {
             let secret = secret.of_challenge();
             let waiting = second_factor_cookies::for_challenge(&state.site, &challenge, &secret)?;
-            let mut response = if state.config.site.pages == Switch::On {
+            let mut response = if state.config.site.has_pages() {
                 let page = state.site.link(SECOND_FACTOR_PAGE, &[("callbackURL", callback)]);
                 redirect(page.as_str(), &state.site, None)
             } else {
@@ -253,7 +252,7 @@ fn failed(state: &State, flow: &ProviderFlow, error: &str) -> HttpResponse {
 
 /// Redirects to the built-in page for failures; to the login page of the front end, if the pages are disabled.
 fn to_error_page(state: &State, error: &str) -> HttpResponse {
-    if state.config.site.pages == Switch::On {
+    if state.config.site.has_pages() {
         return redirect(ERROR_PAGE, &state.site, Some(("error", error)));
     }
     let mut page = absolute(&state.config.site.login_url, &state.site);

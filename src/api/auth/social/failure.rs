@@ -61,6 +61,7 @@ impl Failure {
     }
 
     /// Returns what happened and what to do, for the user.
+    #[cfg(feature = "pages")]
     pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::StateNotFound | Self::StateMismatch => {
@@ -117,6 +118,7 @@ impl Failure {
 
 impl Failure {
     /// Returns whether the user was to authenticate again, and still can in another way.
+    #[cfg(feature = "pages")]
     pub(crate) const fn is_of_reauthentication(self) -> bool {
         matches!(self, Self::AccountMismatch | Self::AuthTimeMissing | Self::AuthTimeTooOld)
     }

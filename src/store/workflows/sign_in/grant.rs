@@ -12,6 +12,7 @@ use crate::{
         tables::{
             generation::{FIRST_BATCH, generation_tx},
             sessions::{IDLE_TIMEOUT, Methods, SHORT_LIFE, SessionRow},
+            users::User,
         },
     },
     time::Timestamp,
@@ -58,6 +59,14 @@ pub struct Renewal {
     pub secret: SessionHash,
     /// How the user has authenticated in it, this time included.
     pub methods: Methods,
+}
+
+/// The outcome of a re-authentication.
+pub struct Reauthenticated {
+    /// The user.
+    pub user: User,
+    /// The session with its new secret; none if it was revoked, or a concurrent request has rotated its secret.
+    pub renewed: Option<SessionGrant>,
 }
 
 /// A row of `sessions` to insert.

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Renewal, SessionGrant, SessionStatements, SignIn, SignInRequest, SignedIn};
+use super::{Reauthenticated, Renewal, SessionStatements, SignIn, SignInRequest, SignedIn};
 use crate::{
     secrets::passkeys::Assertion,
     store::{
@@ -64,14 +64,6 @@ pub async fn sign_in_with_passkey(
         }
         Ok(Some(signed_in))
     })
-}
-
-/// The outcome of a re-authentication.
-pub struct Reauthenticated {
-    /// The user.
-    pub user: User,
-    /// The session with its new secret; none if it was revoked, or a concurrent request has rotated its secret.
-    pub renewed: Option<SessionGrant>,
 }
 
 /// Records that a session's user has authenticated again with a passkey, and rotates its secret. A verified user has
