@@ -78,7 +78,7 @@ pub use crate::{
 };
 use credentials::{Counts, lookup::Lookups};
 
-use database::{cleanup_transaction, maintenance_transaction, read_epoch};
+use database::{cleanup_transaction, maintenance_transaction, read_epoch, statements};
 use engine::{file_lock, migrate, postgres, schema_compatibility, sqlite};
 use sign_in::SignInPolicy;
 

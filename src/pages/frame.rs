@@ -28,6 +28,9 @@ use crate::{
 /// The policy of the pages of this library.
 static POLICY: LazyLock<String> = LazyLock::new(|| policy(&[]));
 
+/// Whether there is a page for passkeys.
+pub(super) const HAS_PASSKEY_PAGE: bool = cfg!(feature = "passkeys");
+
 /// What every page shows in addition to its own content.
 pub(super) struct Frame {
     pub site: String,
@@ -38,8 +41,6 @@ pub(super) struct Frame {
     pub viewer: Option<Viewer>,
     /// Whether the request had a session cookie, in case nothing else is known of the viewer.
     pub has_cookie: bool,
-    /// Whether there is a page for passkeys.
-    pub builds_passkeys: bool,
     /// Whether this site has passkeys.
     pub has_passkeys: bool,
     /// Whether this site has passwords.
@@ -82,7 +83,6 @@ impl Frame {
             now: state.clock.now(),
             viewer,
             has_cookie: session.is_some(),
-            builds_passkeys: cfg!(feature = "passkeys"),
             has_passkeys: state.has_passkeys(),
             has_passwords: state.config.accounts.accepts_passwords(),
             reauthenticating: if session.is_some() { reauthenticating(state) } else { Vec::new() },

@@ -109,4 +109,50 @@ macro_rules! run {
     }};
 }
 
-pub(super) use {cleanup_transaction, maintenance_transaction, read_epoch};
+/// Declares parts of transactions that several transactions share, as a trait that the connections of both databases
+/// implement. A method is compiled once for each database; a macro would be wherever a transaction uses it, and most of the
+/// time that this library takes to compile is spent on Diesel's types.
+macro_rules! statements {
+    (
+        $(#[$doc:meta])*
+        $vis:vis trait $Statements:ident {
+            $(
+                $(#[$about:meta])*
+                async fn $name:ident($conn:ident $(, $argument:ident: $Type:ty)*) -> $Returned:ty
+                $body:block
+            )+
+        }
+    ) => {
+        $(#[$doc])*
+        $vis trait $Statements {
+            $(
+                $(#[$about])*
+                async fn $name(&mut self $(, $argument: $Type)*) -> diesel::QueryResult<$Returned>;
+            )+
+        }
+
+        impl $Statements for $crate::store::engine::postgres::Connection {
+            $(
+                async fn $name(&mut self $(, $argument: $Type)*) -> diesel::QueryResult<$Returned> {
+                    #[allow(dead_code, reason = "a body may name its backend")]
+                    type Backend = diesel::pg::Pg;
+                    let $conn = self;
+                    $body
+                }
+            )+
+        }
+
+        impl $Statements for $crate::store::engine::sqlite::Connection {
+            $(
+                async fn $name(&mut self $(, $argument: $Type)*) -> diesel::QueryResult<$Returned> {
+                    #[allow(dead_code, reason = "a body may name its backend")]
+                    type Backend = diesel::sqlite::Sqlite;
+                    let $conn = self;
+                    $body
+                }
+            )+
+        }
+    };
+}
+
+pub(super) use {cleanup_transaction, maintenance_transaction, read_epoch, statements};

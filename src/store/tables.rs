@@ -1,7 +1,8 @@
 //! The tables: one file per table, with its rows and the queries and changes that concern it alone.
 //!
-//! Fragments of transactions that other modules share are macros whose names end in `_tx`: each awaits statements on the
-//! transaction's connection, and returns early with an error.
+//! Parts of transactions that several transactions share are methods of the connection, which `statements!` declares. Those
+//! that one transaction uses, or that differ in their columns, are macros whose names end in `_tx`: each awaits statements on
+//! the transaction's connection, and returns early with an error.
 
 pub mod accounts;
 pub mod activity;

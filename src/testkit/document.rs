@@ -48,8 +48,9 @@ impl Document {
 
     /// Returns the operations that a product's components add to those of this library.
     pub fn own_operations(&self) -> Vec<Operation<'_>> {
-        let library = routes::operations().iter().flat_map(Operations::rows);
-        let library: Vec<&str> = library.map(|row| row.id).collect();
+        let tables = routes::operations();
+        let library: Vec<&str> =
+            tables.iter().flat_map(Operations::rows).map(|row| row.id).collect();
         let mut operations = self.operations();
         operations.retain(|operation| !library.contains(&operation.id));
         operations

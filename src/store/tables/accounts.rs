@@ -10,6 +10,7 @@ use crate::{
         engine::{page::new_id, unreadable::OrEmpty},
         query,
         schema::{accounts, users},
+        statements,
         tables::users::{User, present},
     },
     time::Timestamp,
@@ -104,24 +105,22 @@ macro_rules! link_tx {
     }};
 }
 
-/// Reads the row of a user's password, if there is one. A macro, as it must be expanded for each backend.
-macro_rules! find_password_tx {
-    ($conn:ident, $user_id:expr) => {{
-        use $crate::store::{
-            schema::accounts,
-            tables::accounts::{AccountHash, PASSWORD},
-        };
-        accounts::table
-            .filter(accounts::provider_id.eq(PASSWORD))
-            .filter(accounts::account_id.eq($user_id))
-            .select((accounts::id, accounts::password_hash))
-            .get_result::<AccountHash>($conn)
-            .await
-            .optional()?
-    }};
+statements! {
+    /// Reads passwords, within a transaction.
+    pub(in crate::store) trait FindPassword {
+        /// Returns the row of a user's password, if there is one.
+        async fn find_password(conn, user_id: &str) -> Option<AccountHash> {
+            accounts::table
+                .filter(accounts::provider_id.eq(PASSWORD))
+                .filter(accounts::account_id.eq(user_id))
+                .select((accounts::id, accounts::password_hash))
+                .get_result(conn)
+                .await
+                .optional()
+        }
+    }
 }
 
-pub(in crate::store) use find_password_tx;
 #[cfg(feature = "providers")]
 pub(in crate::store) use link_tx;
 
@@ -174,7 +173,7 @@ pub async fn by_email(
 /// # Errors
 /// As every query: see [`Error`].
 pub async fn of_user(store: &Store, user_id: String) -> Result<Option<PasswordAccount>, Error> {
-    let row = query!(store, |conn| Ok(find_password_tx!(conn, &user_id)))?;
+    let row = query!(store, |conn| conn.find_password(&user_id).await)?;
     Ok(row.and_then(password_account))
 }
 

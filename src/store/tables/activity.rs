@@ -9,10 +9,14 @@ mod list;
 pub mod rejections;
 
 use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    store::{engine::unreadable::OrEmpty, schema::activity},
+    store::{
+        engine::unreadable::OrEmpty, schema::activity, statements, tables::jobs::AddJob,
+        user_events,
+    },
     time::Timestamp,
 };
 
@@ -231,22 +235,27 @@ impl Event {
     }
 }
 
-/// Within a transaction: records an event, and adds the jobs that subscribe to it. The only insertion into
-/// the log. Returns early with an error.
-///
-/// A macro, because the statement must be expanded for each backend.
+/// Within a transaction: records an event, and adds the jobs that subscribe to it. Returns early with an error.
 #[macro_export]
 macro_rules! record_event {
     ($conn:ident, $event:expr) => {{
         let event: &$crate::store::activity::Event = $event;
-        diesel::insert_into($crate::store::schema::activity::table)
-            .values(event)
-            .execute($conn)
-            .await?;
-        for job in $crate::store::jobs_for(event) {
-            $crate::add_job!($conn, job);
-        }
+        $crate::store::activity::RecordEvent::record_event($conn, event).await?;
     }};
 }
 
-pub(in crate::store) use crate::record_event;
+statements! {
+    /// What [`record_event!`](crate::record_event!) expands to.
+    #[doc(hidden)]
+    #[allow(async_fn_in_trait, reason = "its only implementations are here")]
+    pub trait RecordEvent {
+        /// Records an event, and adds the jobs that subscribe to it. The only insertion into the log.
+        async fn record_event(conn, event: &Event) -> () {
+            diesel::insert_into(activity::table).values(event).execute(conn).await?;
+            for job in user_events::jobs(event) {
+                conn.add_job(&job).await?;
+            }
+            Ok(())
+        }
+    }
+}

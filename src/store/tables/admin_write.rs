@@ -42,12 +42,12 @@ macro_rules! admin_write {
     ($store:expr, by $actor:expr, |$conn:ident| $body:expr) => {{
         let actor: Option<String> = $actor;
         $crate::store::invalidating_transaction!($store, |$conn| {
-            $crate::store::tables::locks::lock_admins_tx!($conn);
+            use $crate::store::tables::{
+                activity::RecordEvent as _, locks::Locks as _, users::FindUsers as _,
+            };
+            $conn.lock_admins().await?;
             if let Some(actor) = &actor {
-                let found: Option<$crate::store::tables::users::User> = {
-                    use $crate::store::schema::users;
-                    $crate::store::tables::users::find_user_tx!($conn, actor)
-                };
+                let found = $conn.find_user(actor).await?;
                 if let Err(refusal) = $crate::store::tables::admin_write::may_act(found.as_ref()) {
                     return Ok(Err(refusal));
                 }
@@ -60,7 +60,7 @@ macro_rules! admin_write {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             debug_assert_eq!(event.actor_id, actor, "the event names who was checked");
-            $crate::store::tables::activity::record_event!($conn, &event);
+            $conn.record_event(&event).await?;
             Ok(Ok(result))
         })
     }};

@@ -18,16 +18,18 @@ use crate::{
         AdminCheckFailed, Error, Store,
         engine::{page::new_id, unreadable::OrEmpty},
         invalidating_transaction, list_query, query,
-        schema::{api_tokens, jobs, users},
+        schema::{api_tokens, users},
+        statements,
         tables::{
-            activity::{Action, Client, Event, record_event},
+            activity::{Action, Client, Event, RecordEvent},
             admin_write::admin_write,
-            api_tokens::scopes::StoredScopes,
-            generation::{self, generation_tx, next_generation_tx},
-            jobs::NewJob,
-            locks::lock_user_tx,
+            api_tokens::{active::is_active, scopes::StoredScopes},
+            generation::{self, FIRST_BATCH, Generations, next_generation_tx},
+            jobs::{AddJob, NewJob},
+            locks::Locks,
+            revocation_cleanup::{AddCleanup, Kind},
             users::{Role, User, present},
-            verifications::session_is_valid_tx,
+            verifications::RedeemLinks,
         },
         transaction,
     },
@@ -177,7 +179,7 @@ pub async fn create(
     maker: Maker,
 ) -> Result<CreateTokenOutcome, Error> {
     transaction!(store, |conn| {
-        match lock_user_tx!(conn, &token.user_id).filter(User::is_active) {
+        match conn.lock_user(&token.user_id).await?.filter(User::is_active) {
             None => return Ok(CreateTokenOutcome::Deactivated),
             Some(owner) if scopes.contains(Scope::Admin) && owner.role != Role::Admin => {
                 return Ok(CreateTokenOutcome::NotAnAdmin);
@@ -185,21 +187,21 @@ pub async fn create(
             Some(_) => {}
         }
         // Read before the session is checked: a revocation in between revokes this token too.
-        let generation = generation_tx!(conn, &token.user_id, token_generation);
+        let generation = conn.token_generation(&token.user_id).await?;
         match &maker {
             Maker::Owner { session_id, client, notice } => {
-                if !session_is_valid_tx!(conn, Some(session_id), token.created_at) {
+                if !conn.session_is_valid(Some(session_id), token.created_at).await? {
                     return Ok(CreateTokenOutcome::Deactivated);
                 }
                 let (user_id, now) = (&token.user_id, token.created_at);
                 let detail = json!({ "tokenId": token.id, "scopes": scopes.to_vec() });
                 let event =
                     Event::of_user(user_id, Action::TokenCreated, client, now).with_detail(detail);
-                record_event!(conn, &event);
-                diesel::insert_into(jobs::table).values(notice).execute(conn).await?;
+                conn.record_event(&event).await?;
+                conn.add_job(notice).await?;
             }
             Maker::Operator(event) => {
-                record_event!(conn, event);
+                conn.record_event(event).await?;
             }
         }
         diesel::insert_into(api_tokens::table)
@@ -293,7 +295,7 @@ pub async fn revoke(
         if revoked > 0 {
             let event = Event::of_user(&user_id, Action::TokenRevoked, &client, now)
                 .with_detail(json!({ "tokenId": id }));
-            record_event!(conn, &event);
+            conn.record_event(&event).await?;
         }
         api_tokens::table
             .find(&id)
@@ -346,7 +348,7 @@ pub async fn revoke_all(
 ) -> Result<Result<usize, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         next_generation_tx!(conn, &user_id, token_generation);
-        let revoked = mark_tokens_revoked_tx!(conn, &user_id, now);
+        let revoked = conn.mark_tokens_revoked(&user_id, now).await?;
         Ok(Ok((event.clone(), revoked)))
     })
 }
@@ -358,33 +360,32 @@ fn with_generations() -> _ {
     api_tokens::table.inner_join(users::table).inner_join(generation::site()).filter(present())
 }
 
-/// Within a transaction that has just incremented a user's token generation: sets `revoked_at` of the newest of the
-/// tokens that this revoked, and records if there may be more. Returns how many of them were active until then.
-macro_rules! mark_tokens_revoked_tx {
-    ($conn:ident, $user_id:expr, $now:expr) => {{
-        use $crate::store::{tables::{api_tokens::active::is_active, generation::{FIRST_BATCH, generation_tx}, revocation_cleanup::{Kind, add_cleanup_tx}}, schema::api_tokens};
-        let user_id: &str = $user_id;
-        let generation = generation_tx!($conn, user_id, token_generation);
-        let newest: Vec<(String, i64)> = api_tokens::table
-            .filter(api_tokens::user_id.eq(user_id))
-            .filter(api_tokens::generation.lt(generation))
-            .order(api_tokens::id.desc())
-            .select((api_tokens::id, api_tokens::generation))
-            .limit(i64::from(FIRST_BATCH))
-            .load($conn)
-            .await?;
-        // A token that an earlier mass revocation covered keeps that time, which is still to be written.
-        let ids = newest.iter().filter(|(_, of)| *of == generation - 1).map(|(id, _)| id);
-        let revoked = diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(ids)))
-            .filter(is_active($now))
-            .set(api_tokens::revoked_at.eq($now))
-            .execute($conn)
-            .await?;
-        if newest.len() >= usize::from(FIRST_BATCH) {
-            add_cleanup_tx!($conn, Kind::Tokens, Some(user_id), $now);
+statements! {
+    /// What happens to a user's tokens, within a transaction that has just incremented their token generation.
+    pub(in crate::store) trait RevokeTokens {
+        /// Sets `revoked_at` of the newest of the tokens that this revoked, and records if there may be more. Returns how
+        /// many of them were active until then.
+        async fn mark_tokens_revoked(conn, user_id: &str, now: Timestamp) -> usize {
+            let generation = conn.token_generation(user_id).await?;
+            let newest: Vec<(String, i64)> = api_tokens::table
+                .filter(api_tokens::user_id.eq(user_id))
+                .filter(api_tokens::generation.lt(generation))
+                .order(api_tokens::id.desc())
+                .select((api_tokens::id, api_tokens::generation))
+                .limit(i64::from(FIRST_BATCH))
+                .load(conn)
+                .await?;
+            // A token that an earlier mass revocation covered keeps that time, which is still to be written.
+            let ids = newest.iter().filter(|(_, of)| *of == generation - 1).map(|(id, _)| id);
+            let revoked = diesel::update(api_tokens::table.filter(api_tokens::id.eq_any(ids)))
+                .filter(is_active(now))
+                .set(api_tokens::revoked_at.eq(now))
+                .execute(conn)
+                .await?;
+            if newest.len() >= usize::from(FIRST_BATCH) {
+                conn.add_cleanup(Kind::Tokens, Some(user_id), now).await?;
+            }
+            Ok(revoked)
         }
-        revoked
-    }};
+    }
 }
-
-pub(in crate::store) use mark_tokens_revoked_tx;

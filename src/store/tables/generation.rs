@@ -11,8 +11,12 @@
 //! reactivating the user halfway would restore credentials that were meant to be revoked.
 
 use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 
-use crate::store::schema::{api_tokens, epoch, sessions, users, verifications};
+use crate::store::{
+    schema::{api_tokens, epoch, sessions, users, verifications},
+    statements,
+};
 
 /// How many of a user's rows, newest first, the revocation itself removes: normally all of them.
 pub(in crate::store) const FIRST_BATCH: u16 = 1000;
@@ -41,25 +45,43 @@ pub(in crate::store) fn site() -> _ {
     epoch::table.on(epoch::id.eq(1_i32))
 }
 
-// Macros, because the statements must be expanded for each backend.
-
-/// Within a transaction: the generation for a credential of this kind that is issued now; 0 if the user does not
-/// exist, and nothing can be issued.
-///
-/// Read it before anything else that decides on issuing the credential, so that a revocation in between covers it.
-macro_rules! generation_tx {
-    ($conn:ident, $user_id:expr, $kind:ident) => {{
-        use $crate::store::schema::{epoch, users};
+macro_rules! generation {
+    ($conn:ident, $user_id:ident, $kind:ident) => {{
         let generation: Option<i64> = users::table
-            .inner_join($crate::store::tables::generation::site())
+            .inner_join(site())
             .filter(users::id.eq($user_id))
             .select(users::$kind + epoch::$kind)
             .get_result($conn)
             .await
             .optional()?;
-        generation.unwrap_or_default()
+        Ok(generation.unwrap_or_default())
     }};
 }
+
+statements! {
+    /// The generation for a credential that is issued now, within a transaction; 0 if the user does not exist, and nothing
+    /// can be issued.
+    ///
+    /// Read it before anything else that decides on issuing the credential, so that a revocation in between covers it.
+    pub(in crate::store) trait Generations {
+        /// For a session.
+        async fn session_generation(conn, user_id: &str) -> i64 {
+            generation!(conn, user_id, session_generation)
+        }
+
+        /// For an API token.
+        async fn token_generation(conn, user_id: &str) -> i64 {
+            generation!(conn, user_id, token_generation)
+        }
+
+        /// For a mailed link.
+        async fn link_generation(conn, user_id: &str) -> i64 {
+            generation!(conn, user_id, link_generation)
+        }
+    }
+}
+
+// Macros, because the columns are different ones.
 
 /// Within a transaction: revokes all of a user's credentials of these kinds. One statement, so that it begins one
 /// epoch.
@@ -84,4 +106,4 @@ macro_rules! next_site_generation_tx {
     }};
 }
 
-pub(in crate::store) use {generation_tx, next_generation_tx, next_site_generation_tx};
+pub(in crate::store) use {next_generation_tx, next_site_generation_tx};

@@ -26,6 +26,7 @@ use crate::{
         },
         list_query, query,
         schema::jobs,
+        statements,
         tables::{
             activity::{Action, Client, Event},
             admin_write::admin_write,
@@ -123,8 +124,21 @@ impl NewJob {
 macro_rules! add_job {
     ($conn:ident, $job:expr) => {{
         let job: $crate::store::jobs::NewJob = $job;
-        diesel::insert_into($crate::store::schema::jobs::table).values(&job).execute($conn).await?;
+        $crate::store::jobs::AddJob::add_job($conn, &job).await?;
     }};
+}
+
+statements! {
+    /// What [`add_job!`](crate::add_job!) expands to.
+    #[doc(hidden)]
+    #[allow(async_fn_in_trait, reason = "its only implementations are here")]
+    pub trait AddJob {
+        /// Adds a job to do once the transaction is committed.
+        async fn add_job(conn, job: &NewJob) -> () {
+            diesel::insert_into(jobs::table).values(job).execute(conn).await?;
+            Ok(())
+        }
+    }
 }
 
 /// Adds a job that no other change belongs to.
@@ -132,10 +146,7 @@ macro_rules! add_job {
 /// # Errors
 /// As every query: see [`Error`].
 pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
-    transaction!(store, |conn| {
-        diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
-        Ok(())
-    })
+    transaction!(store, |conn| conn.add_job(&job).await)
 }
 
 /// Claims the job of these kinds that has been due for longest, if there is one: until the claim times out, no other

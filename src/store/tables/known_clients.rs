@@ -5,9 +5,13 @@
 //! by a mailed link must not exempt its network from the throttle of the password. This table has what the mail to the
 //! user says, of sign-ins by any method, and a bounded number of rows.
 
-use diesel::Insertable;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 
-use crate::{store::schema::known_clients, time::Timestamp};
+use crate::{
+    store::{schema::known_clients, statements},
+    time::Timestamp,
+};
 
 /// How many are kept for each user: those that were used last.
 pub(in crate::store) const MOST: u8 = 20;
@@ -33,46 +37,40 @@ pub(in crate::store) struct NewKnownClient<'a> {
     pub last_used_at: Timestamp,
 }
 
-/// Within a transaction that has locked the user: records that the user signs in from this client. Returns whether it
-/// is unlike all earlier ones; false for the first. A macro, because the statements must be expanded for each backend.
-macro_rules! note_client_tx {
-    ($conn:ident, $user_id:expr, $client:expr, $now:expr) => {{
-        use $crate::store::{
-            schema::known_clients,
-            tables::known_clients::{KnownClient, MOST, NewKnownClient},
-        };
-        let user_id: &str = $user_id;
-        let client: &KnownClient = $client;
-        let key = (user_id, client.program.as_str(), client.network.as_str());
-        let again = diesel::update(known_clients::table.find(key))
-            .set(known_clients::last_used_at.eq($now))
-            .execute($conn)
-            .await?;
-        if again == 0 {
+statements! {
+    /// Records clients, within a transaction that has locked the user.
+    pub(in crate::store) trait NoteClient {
+        /// Records that the user signs in from this client. Returns whether it is unlike all earlier ones; false for the
+        /// first.
+        async fn note_client(conn, user_id: &str, client: &KnownClient, now: Timestamp) -> bool {
+            let key = (user_id, client.program.as_str(), client.network.as_str());
+            let again = diesel::update(known_clients::table.find(key))
+                .set(known_clients::last_used_at.eq(now))
+                .execute(conn)
+                .await?;
+            if again == 1 {
+                return Ok(false);
+            }
             let new = NewKnownClient {
                 user_id,
                 program: &client.program,
                 network: &client.network,
-                last_used_at: $now,
+                last_used_at: now,
             };
-            diesel::insert_into(known_clients::table).values(new).execute($conn).await?;
+            diesel::insert_into(known_clients::table).values(new).execute(conn).await?;
             let others: Vec<(String, String)> = known_clients::table
                 .filter(known_clients::user_id.eq(user_id))
                 .order(known_clients::last_used_at.desc())
                 .select((known_clients::program, known_clients::network))
                 .limit(i64::from(MOST) + 1)
-                .load($conn)
+                .load(conn)
                 .await?;
             if let Some((program, network)) = others.get(usize::from(MOST)) {
                 diesel::delete(known_clients::table.find((user_id, program, network)))
-                    .execute($conn)
+                    .execute(conn)
                     .await?;
             }
-            others.len() > 1
-        } else {
-            false
+            Ok(others.len() > 1)
         }
-    }};
+    }
 }
-
-pub(in crate::store) use note_client_tx;

@@ -15,7 +15,8 @@ use crate::{
     store::{
         Error, Store, query,
         schema::{known_networks, login_attempts},
-        tables::activity::{Event, record_event},
+        statements,
+        tables::activity::{Event, RecordEvent},
         transaction,
     },
     time::{Span, Timestamp, days, seconds},
@@ -289,8 +290,8 @@ pub async fn is_known(store: &Store, origin: AttemptSource, now: Timestamp) -> R
 /// As every query: see [`Error`].
 pub async fn unlock(store: &Store, email: String, event: Event) -> Result<bool, Error> {
     transaction!(store, |conn| {
-        let cleared = clear_login_attempts_tx!(conn, &email);
-        record_event!(conn, &event);
+        let cleared = conn.clear_login_attempts(&email).await?;
+        conn.record_event(&event).await?;
         Ok(cleared > 0)
     })
 }
@@ -324,48 +325,43 @@ macro_rules! throttle_network_tx {
     }};
 }
 
-/// Within a transaction: ends the wait of the account with this email, on all networks.
-macro_rules! clear_login_attempts_tx {
-    ($conn:ident, $email:expr) => {{
-        use $crate::store::{schema::login_attempts, tables::login_attempts::account};
-        diesel::delete(login_attempts::table.filter(login_attempts::account.eq(account($email))))
-            .execute($conn)
-            .await?
-    }};
-}
+statements! {
+    /// What ends a wait, within a transaction.
+    pub(in crate::store) trait ClearAttempts {
+        /// Ends the wait of the account with this email, on all networks. Returns on how many there was one.
+        async fn clear_login_attempts(conn, email: &str) -> usize {
+            diesel::delete(login_attempts::table.filter(login_attempts::account.eq(account(email))))
+                .execute(conn)
+                .await
+        }
 
-/// Within a transaction: ends the wait of a user's second factor, on all networks.
-macro_rules! clear_code_attempts_tx {
-    ($conn:ident, $user_id:expr) => {{
-        use $crate::store::{schema::login_attempts, tables::login_attempts::second_factor};
-        let account = second_factor($user_id);
-        diesel::delete(login_attempts::table.filter(login_attempts::account.eq(account)))
-            .execute($conn)
-            .await?
-    }};
-}
+        /// Ends the wait of a user's second factor, on all networks.
+        async fn clear_code_attempts(conn, user_id: &str) -> () {
+            let account = second_factor(user_id);
+            diesel::delete(login_attempts::table.filter(login_attempts::account.eq(account)))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
 
-/// Within a transaction: moves an account to another email. Its known networks move with it, and its wait ends.
-macro_rules! move_login_attempts_tx {
-    ($conn:ident, $from:expr, $to:expr) => {{
-        use $crate::store::{schema::known_networks, tables::login_attempts::account};
-        clear_login_attempts_tx!($conn, $from);
-        clear_login_attempts_tx!($conn, $to);
-        let (from, to) = (account($from), account($to));
-        diesel::delete(known_networks::table.filter(known_networks::account.eq(&to)))
-            .execute($conn)
-            .await?;
-        diesel::update(known_networks::table.filter(known_networks::account.eq(from)))
-            .set(known_networks::account.eq(to))
-            .execute($conn)
-            .await?
-    }};
+        /// Moves an account to another email. Its known networks move with it, and its wait ends.
+        async fn move_login_attempts(conn, from: &str, to: &str) -> () {
+            conn.clear_login_attempts(from).await?;
+            conn.clear_login_attempts(to).await?;
+            let (from, to) = (account(from), account(to));
+            diesel::delete(known_networks::table.filter(known_networks::account.eq(&to)))
+                .execute(conn)
+                .await?;
+            diesel::update(known_networks::table.filter(known_networks::account.eq(from)))
+                .set(known_networks::account.eq(to))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
+    }
 }
 
 use throttle_network_tx;
-pub(in crate::store) use {
-    clear_code_attempts_tx, clear_login_attempts_tx, move_login_attempts_tx,
-};
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    store::{Error, Store, query, schema::passkeys},
+    store::{
+        Error, Store, query,
+        schema::{passkey_ceremonies, passkey_handles, passkeys},
+        statements,
+    },
     time::Timestamp,
 };
 
@@ -69,23 +73,21 @@ pub async fn list(store: &Store, user_id: String) -> Result<Vec<PasskeyRow>, Err
         .await)
 }
 
-// A macro, because the statements must be expanded for each backend.
-
-/// Within a transaction that has locked the user: removes all passkeys, and the handle that their authenticators know.
-macro_rules! remove_passkeys_tx {
-    ($conn:ident, $user_id:expr) => {{
-        use $crate::store::schema::{passkey_ceremonies, passkey_handles, passkeys};
-        let user_id: &str = $user_id;
-        diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user_id)))
-            .execute($conn)
-            .await?;
-        diesel::delete(passkey_ceremonies::table.filter(passkey_ceremonies::user_id.eq(user_id)))
-            .execute($conn)
-            .await?;
-        diesel::delete(passkey_handles::table.find(user_id)).execute($conn).await?;
-    }};
+statements! {
+    /// Removes passkeys, within a transaction.
+    pub(in crate::store) trait RemovePasskeys {
+        /// Removes all passkeys of a user who is locked, and the handle that their authenticators know.
+        async fn remove_passkeys(conn, user_id: &str) -> () {
+            diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user_id)))
+                .execute(conn)
+                .await?;
+            diesel::delete(passkey_ceremonies::table.filter(passkey_ceremonies::user_id.eq(user_id)))
+                .execute(conn)
+                .await?;
+            diesel::delete(passkey_handles::table.find(user_id)).execute(conn).await.map(drop)
+        }
+    }
 }
 
-pub(in crate::store) use remove_passkeys_tx;
 #[cfg(feature = "passkeys")]
 pub(in crate::store) use verification::use_passkey_tx;

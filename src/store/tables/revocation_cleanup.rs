@@ -1,9 +1,13 @@
 //! Revocations that have left rows to remove, which the workflow of the same name does.
 
 use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use strum::{EnumString, IntoStaticStr};
 
-use crate::{store::schema::revocation_cleanup, time::Timestamp};
+use crate::{
+    store::{engine::page::new_id, schema::revocation_cleanup, statements},
+    time::Timestamp,
+};
 
 /// Which credentials were revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -28,23 +32,22 @@ pub(in crate::store) struct Cleanup {
     pub revoked_at: Timestamp,
 }
 
-/// Within a transaction that has revoked credentials: records that rows of this user, or of all users, are left.
-macro_rules! add_cleanup_tx {
-    ($conn:ident, $kind:expr, $user_id:expr, $now:expr) => {{
-        use $crate::store::{engine::page::new_id, schema::revocation_cleanup};
-        let kind: &'static str = $kind.into();
-        let user_id: Option<&str> = $user_id;
-        diesel::insert_into(revocation_cleanup::table)
-            .values((
-                revocation_cleanup::id.eq(new_id()),
-                revocation_cleanup::kind.eq(kind),
-                revocation_cleanup::user_id.eq(user_id),
-                revocation_cleanup::cursor.eq(""),
-                revocation_cleanup::revoked_at.eq($now),
-            ))
-            .execute($conn)
-            .await?
-    }};
+statements! {
+    /// Records that revoked rows are left.
+    pub(in crate::store) trait AddCleanup {
+        /// Records it of this user, or of all users, within the transaction that has revoked their credentials.
+        async fn add_cleanup(conn, kind: Kind, user_id: Option<&str>, now: Timestamp) -> () {
+            diesel::insert_into(revocation_cleanup::table)
+                .values((
+                    revocation_cleanup::id.eq(new_id()),
+                    revocation_cleanup::kind.eq(<&'static str>::from(kind)),
+                    revocation_cleanup::user_id.eq(user_id),
+                    revocation_cleanup::cursor.eq(""),
+                    revocation_cleanup::revoked_at.eq(now),
+                ))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
+    }
 }
-
-pub(in crate::store) use add_cleanup_tx;

@@ -16,10 +16,12 @@ use crate::{
         },
         invalidating_transaction, list_query,
         schema::{sessions, users},
+        statements,
         tables::{
-            activity::{Action, Client, Event, record_event},
+            activity::{Action, Client, Event, RecordEvent},
             admin_write::admin_write,
-            generation::{self, next_generation_tx},
+            generation::{self, FIRST_BATCH, Generations, next_generation_tx},
+            revocation_cleanup::{AddCleanup, Kind},
         },
     },
     time::{Span, Timestamp, days},
@@ -121,7 +123,7 @@ pub async fn end_by_secret(
         if let Some((id, user_id)) = ended {
             let event = Event::of_user(&user_id, Action::SignedOut, &client, now)
                 .with_detail(json!({ "sessionId": id }));
-            record_event!(conn, &event);
+            conn.record_event(&event).await?;
         }
         Ok(())
     })
@@ -160,18 +162,18 @@ pub async fn end(
             }
             Which::AllBut(id) => {
                 next_generation_tx!(conn, &user_id, session_generation);
-                keep_session_tx!(conn, &user_id, id);
-                remove_sessions_tx!(conn, &user_id, now);
+                conn.keep_session(&user_id, id).await?;
+                conn.remove_sessions(&user_id, now).await?;
                 (Action::SessionsEnded, json!({ "keptSessionId": id }))
             }
             Which::All => {
                 next_generation_tx!(conn, &user_id, session_generation);
-                remove_sessions_tx!(conn, &user_id, now);
+                conn.remove_sessions(&user_id, now).await?;
                 (Action::SessionsEnded, json!({}))
             }
         };
         let event = Event::of_user(&user_id, action, &client, now).with_detail(detail);
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(())
     })
 }
@@ -189,7 +191,7 @@ pub async fn end_as_admin(
 ) -> Result<Result<usize, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
         next_generation_tx!(conn, &user_id, session_generation);
-        let ended = remove_sessions_tx!(conn, &user_id, now);
+        let ended = conn.remove_sessions(&user_id, now).await?;
         Ok(Ok((event.clone(), ended)))
     })
 }
@@ -226,51 +228,42 @@ pub async fn end_one_as_admin(
     })
 }
 
-/// Within a transaction that has just incremented a user's session generation: keeps this session valid.
-///
-/// Increments the session's generation as the user's was, instead of setting it to the current sum: a session that was
-/// revoked before stays revoked, and so does one that the site's generation revokes at the same time.
-macro_rules! keep_session_tx {
-    ($conn:ident, $user_id:expr, $id:expr) => {{
-        use $crate::store::schema::sessions;
-        diesel::update(sessions::table.find($id))
-            .filter(sessions::user_id.eq($user_id))
-            .set(sessions::generation.eq(sessions::generation + 1))
-            .execute($conn)
-            .await?
-    }};
-}
-
-/// Within a transaction that has just incremented a user's session generation: deletes the newest of the sessions that
-/// this revoked, and records if there may be more. Returns how many of the deleted were valid until then.
-macro_rules! remove_sessions_tx {
-    ($conn:ident, $user_id:expr, $now:expr) => {{
-        use $crate::store::{
-            schema::sessions,
-            tables::{
-                generation::{FIRST_BATCH, generation_tx},
-                revocation_cleanup::{Kind, add_cleanup_tx},
-            },
-        };
-        let user_id: &str = $user_id;
-        let generation = generation_tx!($conn, user_id, session_generation);
-        let newest: Vec<(String, i64, $crate::time::Timestamp)> = sessions::table
-            .filter(sessions::user_id.eq(user_id))
-            .filter(sessions::generation.lt(generation))
-            .order(sessions::id.desc())
-            .select((sessions::id, sessions::generation, sessions::expires_at))
-            .limit(i64::from(FIRST_BATCH))
-            .load($conn)
-            .await?;
-        let was_valid = |(_, of, until): &&(_, i64, _)| *of == generation - 1 && *until > $now;
-        let ended = newest.iter().filter(was_valid).count();
-        let ids = newest.iter().map(|(id, ..)| id);
-        diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute($conn).await?;
-        if newest.len() >= usize::from(FIRST_BATCH) {
-            add_cleanup_tx!($conn, Kind::Sessions, Some(user_id), $now);
+statements! {
+    /// What happens to a user's sessions, within a transaction that has just incremented their session generation.
+    pub(in crate::store) trait RevokeSessions {
+        /// Keeps this session valid.
+        ///
+        /// Increments the session's generation as the user's was, instead of setting it to the current sum: a session that
+        /// was revoked before stays revoked, and so does one that the site's generation revokes at the same time.
+        async fn keep_session(conn, user_id: &str, id: &str) -> () {
+            diesel::update(sessions::table.find(id))
+                .filter(sessions::user_id.eq(user_id))
+                .set(sessions::generation.eq(sessions::generation + 1))
+                .execute(conn)
+                .await
+                .map(drop)
         }
-        ended
-    }};
-}
 
-pub(in crate::store) use {keep_session_tx, remove_sessions_tx};
+        /// Deletes the newest of the sessions that this revoked, and records if there may be more. Returns how many of the
+        /// deleted were valid until then.
+        async fn remove_sessions(conn, user_id: &str, now: Timestamp) -> usize {
+            let generation = conn.session_generation(user_id).await?;
+            let newest: Vec<(String, i64, Timestamp)> = sessions::table
+                .filter(sessions::user_id.eq(user_id))
+                .filter(sessions::generation.lt(generation))
+                .order(sessions::id.desc())
+                .select((sessions::id, sessions::generation, sessions::expires_at))
+                .limit(i64::from(FIRST_BATCH))
+                .load(conn)
+                .await?;
+            let was_valid = |(_, of, until): &&(_, i64, _)| *of == generation - 1 && *until > now;
+            let ended = newest.iter().filter(was_valid).count();
+            let ids = newest.iter().map(|(id, ..)| id);
+            diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn).await?;
+            if newest.len() >= usize::from(FIRST_BATCH) {
+                conn.add_cleanup(Kind::Sessions, Some(user_id), now).await?;
+            }
+            Ok(ended)
+        }
+    }
+}

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     secrets::LinkHash,
-    store::{Error, Store, schema::sign_up_links, transaction},
+    store::{Error, Store, schema::sign_up_links, statements, transaction},
     time::Timestamp,
 };
 
@@ -51,24 +51,23 @@ pub async fn supersede(store: &Store, email: String, job_id: String) -> Result<(
     })
 }
 
-/// Within a transaction: spends a link, and every other link to its email. Returns nothing if it is unknown or has
-/// expired. A macro, because the statements must be expanded for each backend.
-macro_rules! spend_sign_up_link_tx {
-    ($conn:ident, $secret_hash:expr, $now:expr) => {{
-        use $crate::store::{schema::sign_up_links, tables::sign_up_links::SignUpLink};
-        let link: Option<SignUpLink> = diesel::delete(sign_up_links::table.find($secret_hash))
-            .filter(sign_up_links::expires_at.gt($now))
-            .returning(SignUpLink::as_returning())
-            .get_result($conn)
-            .await
-            .optional()?;
-        if let Some(link) = &link {
-            diesel::delete(sign_up_links::table.filter(sign_up_links::email.eq(&link.email)))
-                .execute($conn)
-                .await?;
+statements! {
+    /// The use of a link, within a transaction.
+    pub(in crate::store) trait SpendSignUpLink {
+        /// Spends a link, and every other link to its email. Returns nothing if it is unknown or has expired.
+        async fn spend_sign_up_link(conn, secret_hash: LinkHash, now: Timestamp) -> Option<SignUpLink> {
+            let link: Option<SignUpLink> = diesel::delete(sign_up_links::table.find(secret_hash))
+                .filter(sign_up_links::expires_at.gt(now))
+                .returning(SignUpLink::as_returning())
+                .get_result(conn)
+                .await
+                .optional()?;
+            if let Some(link) = &link {
+                diesel::delete(sign_up_links::table.filter(sign_up_links::email.eq(&link.email)))
+                    .execute(conn)
+                    .await?;
+            }
+            Ok(link)
         }
-        link
-    }};
+    }
 }
-
-pub(in crate::store) use spend_sign_up_link_tx;

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     secrets::LinkHash,
-    store::{Error, Store, schema::suspension_links, tables::locks::lock_user_tx, transaction},
+    store::{Error, Store, schema::suspension_links, tables::locks::Locks, transaction},
     time::Timestamp,
 };
 
@@ -30,7 +30,7 @@ pub struct SuspensionLink {
 /// As every query: see [`Error`].
 pub async fn issue(store: &Store, link: SuspensionLink) -> Result<bool, Error> {
     transaction!(store, |conn| {
-        if lock_user_tx!(conn, &link.user_id).is_none() {
+        if conn.lock_user(&link.user_id).await?.is_none() {
             return Ok(false);
         }
         diesel::insert_into(suspension_links::table).values(&link).execute(conn).await?;

@@ -14,6 +14,7 @@ use crate::{
         engine::page::new_id,
         query,
         schema::{epoch, trusted_devices, users},
+        statements,
         tables::{generation, sessions::Device},
         transaction,
     },
@@ -119,84 +120,75 @@ pub async fn remove(store: &Store, user_id: String, id: String) -> Result<bool, 
     })
 }
 
-// Macros, because the statements must be expanded for each backend.
+statements! {
+    /// Trusted devices, within a transaction.
+    pub(in crate::store) trait TrustDevices {
+        /// Returns the generation of a device that is trusted now.
+        async fn trust_generation(conn, user_id: &str) -> i64 {
+            let generation: Option<i64> = users::table
+                .inner_join(generation::site())
+                .filter(users::id.eq(user_id))
+                .select(
+                    users::session_generation
+                        + users::link_generation
+                        + epoch::session_generation
+                        + epoch::link_generation,
+                )
+                .get_result(conn)
+                .await
+                .optional()?;
+            Ok(generation.unwrap_or_default())
+        }
 
-/// Within a transaction: the generation of a device that is trusted now.
-macro_rules! trust_generation_tx {
-    ($conn:ident, $user_id:expr) => {{
-        use $crate::store::schema::{epoch, users};
-        let generation: Option<i64> = users::table
-            .inner_join($crate::store::tables::generation::site())
-            .filter(users::id.eq($user_id))
-            .select(
-                users::session_generation
-                    + users::link_generation
-                    + epoch::session_generation
-                    + epoch::link_generation,
+        /// Trusts a device of a user who is locked. If there are then too many, forgets the oldest, and those whose trust
+        /// was revoked.
+        async fn trust_device(conn, device: &NewTrustedDevice) -> () {
+            let generation = conn.trust_generation(&device.user_id).await?;
+            diesel::insert_into(trusted_devices::table)
+                .values((device, trusted_devices::generation.eq(generation)))
+                .execute(conn)
+                .await?;
+            diesel::delete(
+                trusted_devices::table
+                    .filter(trusted_devices::user_id.eq(&device.user_id))
+                    .filter(trusted_devices::generation.lt(generation)),
             )
-            .get_result($conn)
-            .await
-            .optional()?;
-        generation.unwrap_or_default()
-    }};
-}
-
-/// Within a transaction that has locked the user: trusts a device. If there are then too many, forgets the oldest, and
-/// those whose trust was revoked.
-macro_rules! trust_device_tx {
-    ($conn:ident, $device:expr) => {{
-        use $crate::store::{
-            schema::trusted_devices,
-            tables::trusted_devices::{MOST, NewTrustedDevice, trust_generation_tx},
-        };
-        let device: &NewTrustedDevice = $device;
-        let generation = trust_generation_tx!($conn, &device.user_id);
-        diesel::insert_into(trusted_devices::table)
-            .values((device, trusted_devices::generation.eq(generation)))
-            .execute($conn)
+            .execute(conn)
             .await?;
-        diesel::delete(
-            trusted_devices::table
+            let surplus: Vec<String> = trusted_devices::table
                 .filter(trusted_devices::user_id.eq(&device.user_id))
-                .filter(trusted_devices::generation.lt(generation)),
-        )
-        .execute($conn)
-        .await?;
-        let surplus: Vec<String> = trusted_devices::table
-            .filter(trusted_devices::user_id.eq(&device.user_id))
-            .filter(trusted_devices::id.ne(&device.id))
-            .order(trusted_devices::id.desc())
-            .select(trusted_devices::id)
-            .offset(MOST - 1)
-            .load($conn)
-            .await?;
-        diesel::delete(trusted_devices::table.filter(trusted_devices::id.eq_any(surplus)))
-            .execute($conn)
-            .await?;
-    }};
-}
+                .filter(trusted_devices::id.ne(&device.id))
+                .order(trusted_devices::id.desc())
+                .select(trusted_devices::id)
+                .offset(MOST - 1)
+                .load(conn)
+                .await?;
+            diesel::delete(trusted_devices::table.filter(trusted_devices::id.eq_any(surplus)))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
 
-/// Within a transaction: returns whether the user trusts the device with this secret, and extends the trust.
-macro_rules! use_trusted_device_tx {
-    ($conn:ident, $user_id:expr, $secret_hash:expr, $now:expr) => {{
-        use $crate::store::{
-            schema::trusted_devices,
-            tables::trusted_devices::{TRUSTED, trust_generation_tx},
-        };
-        let generation = trust_generation_tx!($conn, $user_id);
-        let used = diesel::update(trusted_devices::table)
-            .filter(trusted_devices::secret_hash.eq($secret_hash))
-            .filter(trusted_devices::user_id.eq($user_id))
-            .filter(trusted_devices::generation.eq(generation))
-            .filter(trusted_devices::expires_at.gt($now))
-            .set((
-                trusted_devices::last_used_at.eq($now),
-                trusted_devices::expires_at.eq($now + TRUSTED),
-            ))
-            .execute($conn)
-            .await?;
-        used == 1
-    }};
+        /// Returns whether the user trusts the device with this secret, and extends the trust.
+        async fn use_trusted_device(
+            conn,
+            user_id: &str,
+            secret_hash: DeviceHash,
+            now: Timestamp
+        ) -> bool {
+            let generation = conn.trust_generation(user_id).await?;
+            let used = diesel::update(trusted_devices::table)
+                .filter(trusted_devices::secret_hash.eq(secret_hash))
+                .filter(trusted_devices::user_id.eq(user_id))
+                .filter(trusted_devices::generation.eq(generation))
+                .filter(trusted_devices::expires_at.gt(now))
+                .set((
+                    trusted_devices::last_used_at.eq(now),
+                    trusted_devices::expires_at.eq(now + TRUSTED),
+                ))
+                .execute(conn)
+                .await?;
+            Ok(used == 1)
+        }
+    }
 }
-
-pub(in crate::store) use {trust_device_tx, trust_generation_tx, use_trusted_device_tx};

@@ -7,8 +7,8 @@ use crate::{
     secrets::{EncryptedTotp, KeyFingerprint, RecoveryHash, RecoverySalt},
     store::{
         Error, Store, query,
-        schema::{recovery_codes, two_factor},
-        transaction,
+        schema::{recovery_codes, trusted_devices, two_factor, users},
+        statements, transaction,
     },
     time::Timestamp,
 };
@@ -164,71 +164,57 @@ pub async fn encrypt_again(
     })
 }
 
-// Macros, because the statements must be expanded for each backend.
-
-/// Within a transaction: accepts the code of a time step, unless a code of this step or of a later one was accepted
-/// before (RFC 6238, 5.2). Returns whether it did.
-macro_rules! accept_step_tx {
-    ($conn:ident, $user_id:expr, $step:expr) => {{
-        use $crate::store::schema::two_factor;
-        let accepted = diesel::update(two_factor::table.find($user_id))
-            .filter(two_factor::verified_at.is_not_null())
-            .filter(two_factor::last_step.lt($step))
-            .set(two_factor::last_step.eq($step))
-            .execute($conn)
-            .await?;
-        accepted == 1
-    }};
-}
-
-/// Within a transaction: spends a recovery code. Returns whether the user had it: of two concurrent attempts with one
-/// code, one deletes it.
-macro_rules! spend_recovery_code_tx {
-    ($conn:ident, $user_id:expr, $hash:expr) => {{
-        use $crate::store::schema::recovery_codes;
-        let spent =
-            diesel::delete(recovery_codes::table.find(($user_id, $hash))).execute($conn).await?;
-        spent == 1
-    }};
-}
-
-/// Within a transaction that has locked the user: replaces the user's recovery codes.
-macro_rules! put_recovery_codes_tx {
-    ($conn:ident, $user_id:expr, $hashes:expr) => {{
-        use $crate::store::{schema::recovery_codes, tables::two_factor::StoredCode};
-        let user_id: &str = $user_id;
-        diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user_id)))
-            .execute($conn)
-            .await?;
-        for code_hash in $hashes {
-            diesel::insert_into(recovery_codes::table)
-                .values(StoredCode { user_id, code_hash: *code_hash })
-                .execute($conn)
+statements! {
+    /// Changes of a second factor, within a transaction.
+    pub(in crate::store) trait SecondFactor {
+        /// Accepts the code of a time step, unless a code of this step or of a later one was accepted before (RFC 6238,
+        /// 5.2). Returns whether it did.
+        async fn accept_step(conn, user_id: &str, step: i64) -> bool {
+            let accepted = diesel::update(two_factor::table.find(user_id))
+                .filter(two_factor::verified_at.is_not_null())
+                .filter(two_factor::last_step.lt(step))
+                .set(two_factor::last_step.eq(step))
+                .execute(conn)
                 .await?;
+            Ok(accepted == 1)
         }
-    }};
-}
 
-/// Within a transaction that has locked the user: removes the second factor, with the recovery codes and the trusted
-/// devices.
-macro_rules! remove_second_factor_tx {
-    ($conn:ident, $user_id:expr, $now:expr) => {{
-        use $crate::store::schema::{recovery_codes, trusted_devices, two_factor, users};
-        let user_id: &str = $user_id;
-        diesel::delete(two_factor::table.find(user_id)).execute($conn).await?;
-        diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user_id)))
-            .execute($conn)
-            .await?;
-        diesel::delete(trusted_devices::table.filter(trusted_devices::user_id.eq(user_id)))
-            .execute($conn)
-            .await?;
-        diesel::update(users::table.find(user_id))
-            .set((users::two_factor_enabled.eq(false), users::updated_at.eq($now)))
-            .execute($conn)
-            .await?;
-    }};
-}
+        /// Spends a recovery code. Returns whether the user had it: of two concurrent attempts with one code, one deletes
+        /// it.
+        async fn spend_recovery_code(conn, user_id: &str, hash: RecoveryHash) -> bool {
+            let spent =
+                diesel::delete(recovery_codes::table.find((user_id, hash))).execute(conn).await?;
+            Ok(spent == 1)
+        }
 
-pub(in crate::store) use {
-    accept_step_tx, put_recovery_codes_tx, remove_second_factor_tx, spend_recovery_code_tx,
-};
+        /// Replaces the recovery codes of a user who is locked.
+        async fn put_recovery_codes(conn, user_id: &str, hashes: &[RecoveryHash]) -> () {
+            diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user_id)))
+                .execute(conn)
+                .await?;
+            for code_hash in hashes {
+                diesel::insert_into(recovery_codes::table)
+                    .values(StoredCode { user_id, code_hash: *code_hash })
+                    .execute(conn)
+                    .await?;
+            }
+            Ok(())
+        }
+
+        /// Removes the second factor of a user who is locked, with the recovery codes and the trusted devices.
+        async fn remove_second_factor(conn, user_id: &str, now: Timestamp) -> () {
+            diesel::delete(two_factor::table.find(user_id)).execute(conn).await?;
+            diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user_id)))
+                .execute(conn)
+                .await?;
+            diesel::delete(trusted_devices::table.filter(trusted_devices::user_id.eq(user_id)))
+                .execute(conn)
+                .await?;
+            diesel::update(users::table.find(user_id))
+                .set((users::two_factor_enabled.eq(false), users::updated_at.eq(now)))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
+    }
+}

@@ -4,7 +4,11 @@ mod list;
 mod role;
 pub mod search;
 
-use diesel::{dsl::IsNull, prelude::*};
+use diesel::{
+    dsl::{IsNull, sql},
+    prelude::*,
+    sql_types::Bool,
+};
 use diesel_async::RunQueryDsl;
 
 use crate::{
@@ -14,7 +18,8 @@ use crate::{
         engine::{page::new_id, unreadable::OrEmpty},
         invalidating_transaction, list_query, query,
         schema::users,
-        tables::users::search::index_user_tx,
+        statements,
+        tables::users::search::IndexUsers,
     },
     time::Timestamp,
 };
@@ -180,7 +185,7 @@ pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>,
 /// # Errors
 /// As every query: see [`Error`].
 pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
-    query!(store, |conn| Ok(any_active_admin_tx!(conn)))
+    query!(store, |conn| conn.any_active_admin().await)
 }
 
 /// Changes a user's own profile.
@@ -196,60 +201,57 @@ pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Resu
             .await
             .optional()?;
         if let Some(user) = user.filter(|_| profile.name.is_some()) {
-            index_user_tx!(conn, &user);
+            conn.index_user(&user).await?;
         }
         Ok(())
     })
 }
 
-// Macros, because the statements must be expanded for each backend.
-macro_rules! find_user_tx {
-    ($conn:ident, $id:expr) => {
-        users::table
-            .filter($crate::store::tables::users::present())
-            .find($id)
-            .select($crate::store::tables::users::User::as_select())
-            .get_result($conn)
-            .await
-            .optional()?
-    };
-}
+statements! {
+    /// Reads users, within a transaction.
+    pub(in crate::store) trait FindUsers {
+        /// Returns a user.
+        async fn find_user(conn, id: &str) -> Option<User> {
+            users::table
+                .filter(present())
+                .find(id)
+                .select(User::as_select())
+                .get_result(conn)
+                .await
+                .optional()
+        }
 
-// A suspended admin counts: they can restore their access themselves.
-macro_rules! is_last_admin_tx {
-    ($conn:ident, $user:expr) => {{
-        let user: &User = $user;
-        user.role == Role::Admin && !user.is_deactivated() && {
+        /// Returns whether a user is the last active admin. A suspended admin counts as active: they can restore their
+        /// access themselves.
+        async fn is_last_admin(conn, user: &User) -> bool {
+            if user.role != Role::Admin || user.is_deactivated() {
+                return Ok(false);
+            }
             let other: Option<String> = users::table
-                .filter($crate::store::tables::users::present())
-                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
-                    $crate::store::tables::users::ACTIVE_ADMIN,
-                ))
+                .filter(present())
+                .filter(sql::<Bool>(ACTIVE_ADMIN))
                 .filter(users::id.ne(&user.id))
                 .select(users::id)
                 .limit(1)
-                .get_result($conn)
+                .get_result(conn)
                 .await
                 .optional()?;
-            other.is_none()
+            Ok(other.is_none())
         }
-    }};
+
+        /// Returns whether there is an active admin.
+        async fn any_active_admin(conn) -> bool {
+            let admin: Option<String> = users::table
+                .filter(present())
+                .filter(sql::<Bool>(ACTIVE_ADMIN))
+                .select(users::id)
+                .limit(1)
+                .get_result(conn)
+                .await
+                .optional()?;
+            Ok(admin.is_some())
+        }
+    }
 }
 
-macro_rules! any_active_admin_tx {
-    ($conn:ident) => {{
-        let admin: Option<String> = users::table
-            .filter($crate::store::tables::users::present())
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
-                $crate::store::tables::users::ACTIVE_ADMIN,
-            ))
-            .select(users::id)
-            .limit(1)
-            .get_result($conn)
-            .await
-            .optional()?;
-        admin.is_some()
-    }};
-}
-
-pub(in crate::store) use {any_active_admin_tx, find_user_tx, is_last_admin_tx};
+// A suspended admin counts: they can restore their access themselves.

@@ -13,10 +13,12 @@ use crate::{
         Error, Store,
         engine::page::new_id,
         query,
-        schema::{jobs, users, verifications},
+        schema::{jobs, sessions, users, verifications},
+        statements,
         tables::{
-            generation::{self, generation_tx},
-            locks::lock_user_tx,
+            generation::{self, FIRST_BATCH, Generations},
+            locks::Locks,
+            revocation_cleanup::{AddCleanup, Kind},
             users::{User, present},
         },
         transaction,
@@ -145,12 +147,12 @@ pub enum LinkError {
 /// As every query: see [`Error`].
 pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> {
     transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &link.user_id) else { return Ok(false) };
+        let Some(user) = conn.lock_user(&link.user_id).await? else { return Ok(false) };
         if usable_by(&user, Purpose::RESTORING.contains(&link.kind)).is_err() {
             return Ok(false);
         }
         // Read before anything else that decides on the link: a revocation in between revokes this link too.
-        let generation = generation_tx!(conn, &user.id, link_generation);
+        let generation = conn.link_generation(&user.id).await?;
         let others: i64 = users::table
             .filter(present())
             .filter(users::email.eq(&link.email))
@@ -165,7 +167,7 @@ pub async fn issue(store: &Store, link: NewVerification) -> Result<bool, Error> 
             Purpose::SetPassword | Purpose::DeleteAccount | Purpose::SignIn => own,
             Purpose::RestoreAccess => own && user.suspended_at.is_some(),
         };
-        if !wanted || !session_is_valid_tx!(conn, &link.session_id, link.created_at) {
+        if !wanted || !conn.session_is_valid(link.session_id.as_deref(), link.created_at).await? {
             return Ok(false);
         }
         let job = diesel::update(jobs::table.find(&link.job_id))
@@ -208,7 +210,7 @@ pub async fn supersede(store: &Store, job_id: String) -> Result<(), Error> {
             .await
             .optional()?;
         let Some(mailed) = mailed else { return Ok(()) };
-        lock_user_tx!(conn, &mailed.user_id);
+        conn.lock_user(&mailed.user_id).await?;
         // Of two links that were requested concurrently, this may be the older.
         let links: Vec<LinkTimes> = verifications::table
             .filter(verifications::user_id.eq(&mailed.user_id))
@@ -296,54 +298,82 @@ pub async fn holder(
         .optional())
 }
 
-/// Redeems a link within a transaction: returns its user, locked, and its row, which is deleted; or why it is
-/// rejected.
-///
-/// Of two concurrent attempts, the second waits for the user's row, and then finds the link deleted. If the user's
-/// email has changed since a link was mailed, the link is not valid any more, unless it is the one that changes the
-/// email.
-///
-/// A macro, because the statements must be expanded for each backend.
-macro_rules! redeem_tx {
-    ($conn:ident, $hash:expr, $purposes:expr, $now:expr) => {{
-        let names: Vec<&'static str> = $purposes.iter().map(<&'static str>::from).collect();
-        let verification: Option<Verification> = verifications::table
-            .inner_join($crate::store::schema::users::table)
-            .inner_join($crate::store::tables::generation::site())
-            .filter($crate::store::tables::generation::link_is_current())
-            .filter(verifications::secret_hash.eq($hash))
-            .filter(verifications::purpose.eq_any(names))
-            .select(Verification::as_select())
-            .get_result($conn)
-            .await
-            .optional()?;
-        let user = match &verification {
-            Some(verification) => {
-                $crate::store::tables::locks::lock_user_tx!($conn, &verification.user_id)
+statements! {
+    /// The use and the revocation of links, within a transaction.
+    pub(in crate::store) trait RedeemLinks {
+        /// Redeems a link: returns its user, locked, and its row, which is deleted; or why it is rejected.
+        ///
+        /// Of two concurrent attempts, the second waits for the user's row, and then finds the link deleted. If the user's
+        /// email has changed since a link was mailed, the link is not valid any more, unless it is the one that changes the
+        /// email.
+        async fn redeem(
+            conn,
+            hash: LinkHash,
+            purposes: &[Purpose],
+            now: Timestamp
+        ) -> Result<(User, Verification), LinkError> {
+            let names: Vec<&'static str> = purposes.iter().map(<&'static str>::from).collect();
+            let verification: Option<Verification> = verifications::table
+                .inner_join(users::table)
+                .inner_join(generation::site())
+                .filter(generation::link_is_current())
+                .filter(verifications::secret_hash.eq(hash))
+                .filter(verifications::purpose.eq_any(names))
+                .select(Verification::as_select())
+                .get_result(conn)
+                .await
+                .optional()?;
+            let Some(verification) = verification else { return Ok(Err(LinkError::Unknown)) };
+            let Some(user) = conn.lock_user(&verification.user_id).await? else {
+                return Ok(Err(LinkError::Unknown));
+            };
+            if let Some(refused) = verification.refusal(&user, now) {
+                return Ok(Err(refused));
             }
-            None => None,
-        };
-        match (verification, user) {
-            (Some(verification), Some(user)) => match verification.refusal(&user, $now) {
-                Some(refused) => Err(refused),
-                None if !$crate::store::tables::verifications::session_is_valid_tx!(
-                    $conn,
-                    &verification.session_id,
-                    $now
-                ) =>
-                {
-                    Err(LinkError::Unknown)
-                }
-                None => {
-                    let spent = diesel::delete(verifications::table.find(&verification.id))
-                        .execute($conn)
-                        .await?;
-                    if spent == 1 { Ok((user, verification)) } else { Err(LinkError::Unknown) }
-                }
-            },
-            _ => Err(LinkError::Unknown),
+            if !conn.session_is_valid(verification.session_id.as_deref(), now).await? {
+                return Ok(Err(LinkError::Unknown));
+            }
+            let spent =
+                diesel::delete(verifications::table.find(&verification.id)).execute(conn).await?;
+            Ok(if spent == 1 { Ok((user, verification)) } else { Err(LinkError::Unknown) })
         }
-    }};
+
+        /// Returns whether the session that requested a link is still valid, where that is required: a change of email that
+        /// a thief has requested ends when the stolen session is revoked.
+        async fn session_is_valid(conn, session_id: Option<&str>, now: Timestamp) -> bool {
+            let Some(session_id) = session_id else { return Ok(true) };
+            let live: i64 = sessions::table
+                .inner_join(users::table)
+                .inner_join(generation::site())
+                .filter(generation::session_is_current())
+                .filter(sessions::id.eq(session_id))
+                .filter(sessions::expires_at.gt(now))
+                .count()
+                .get_result(conn)
+                .await?;
+            Ok(live == 1)
+        }
+
+        /// Deletes the newest of the links that were revoked by incrementing their user's link generation just before, and
+        /// records if there may be more.
+        async fn remove_links(conn, user_id: &str, now: Timestamp) -> () {
+            let generation = conn.link_generation(user_id).await?;
+            let newest: Vec<String> = verifications::table
+                .filter(verifications::user_id.eq(user_id))
+                .filter(verifications::generation.lt(generation))
+                .select(verifications::id)
+                .limit(i64::from(FIRST_BATCH))
+                .load(conn)
+                .await?;
+            diesel::delete(verifications::table.filter(verifications::id.eq_any(&newest)))
+                .execute(conn)
+                .await?;
+            if newest.len() >= usize::from(FIRST_BATCH) {
+                conn.add_cleanup(Kind::Links, Some(user_id), now).await?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Checks that a link is of use to a user. While access is suspended, only one that restores it is.
@@ -377,57 +407,3 @@ impl Verification {
         }
     }
 }
-
-/// Whether the session that requested a link is still valid, where that is required: a change of email that a thief
-/// has requested ends when the stolen session is revoked.
-macro_rules! session_is_valid_tx {
-    ($conn:ident, $session_id:expr, $now:expr) => {{
-        use $crate::store::schema::sessions;
-        match $session_id {
-            None => true,
-            Some(session_id) => {
-                let live: i64 = sessions::table
-                    .inner_join($crate::store::schema::users::table)
-                    .inner_join($crate::store::tables::generation::site())
-                    .filter($crate::store::tables::generation::session_is_current())
-                    .filter(sessions::id.eq(session_id))
-                    .filter(sessions::expires_at.gt($now))
-                    .count()
-                    .get_result($conn)
-                    .await?;
-                live == 1
-            }
-        }
-    }};
-}
-
-/// Within a transaction that has just incremented a user's link generation: deletes the newest of the links that this
-/// revoked, and records if there may be more.
-macro_rules! remove_links_tx {
-    ($conn:ident, $user_id:expr, $now:expr) => {{
-        use $crate::store::{
-            schema::verifications,
-            tables::{
-                generation::{FIRST_BATCH, generation_tx},
-                revocation_cleanup::{Kind, add_cleanup_tx},
-            },
-        };
-        let user_id: &str = $user_id;
-        let generation = generation_tx!($conn, user_id, link_generation);
-        let newest: Vec<String> = verifications::table
-            .filter(verifications::user_id.eq(user_id))
-            .filter(verifications::generation.lt(generation))
-            .select(verifications::id)
-            .limit(i64::from(FIRST_BATCH))
-            .load($conn)
-            .await?;
-        diesel::delete(verifications::table.filter(verifications::id.eq_any(&newest)))
-            .execute($conn)
-            .await?;
-        if newest.len() >= usize::from(FIRST_BATCH) {
-            add_cleanup_tx!($conn, Kind::Links, Some(user_id), $now);
-        }
-    }};
-}
-
-pub(in crate::store) use {redeem_tx, remove_links_tx, session_is_valid_tx};

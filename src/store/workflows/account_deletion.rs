@@ -11,11 +11,11 @@ use crate::{
         Error, Store, invalidating_transaction,
         schema::{accounts, jobs, users, verifications},
         tables::{
-            activity::{Event, record_event},
-            locks::{lock_admins_tx, lock_user_tx},
-            passkeys::remove_passkeys_tx,
-            users::{Role, User, is_last_admin_tx, present, search::unindex_user_tx},
-            verifications::{LinkError, Purpose, Verification, redeem_tx},
+            activity::{Event, RecordEvent},
+            locks::Locks,
+            passkeys::RemovePasskeys,
+            users::{FindUsers, Role, present, search::IndexUsers},
+            verifications::{LinkError, Purpose, RedeemLinks},
         },
     },
     time::Timestamp,
@@ -59,17 +59,17 @@ pub async fn delete(
     now: Timestamp,
 ) -> Result<Deleted, Error> {
     invalidating_transaction!(store, |conn| {
-        lock_admins_tx!(conn);
+        conn.lock_admins().await?;
         // Locked before the user's other rows, as everywhere: a concurrent write to them waits here, or this waits for
         // it.
-        let Some(user) = lock_user_tx!(conn, &user_id) else {
+        let Some(user) = conn.lock_user(&user_id).await? else {
             return Ok(Deleted::LinkRejected(LinkError::Unknown));
         };
         // Deactivated since the gate accepted the request: an admin may still need the user's data.
         if !user.is_active() {
             return Ok(Deleted::LinkRejected(LinkError::Deactivated));
         }
-        if is_last_admin_tx!(conn, &user) {
+        if conn.is_last_admin(&user).await? {
             return Ok(Deleted::LastAdmin);
         }
         if let Some(link) = confirmed_by {
@@ -83,7 +83,7 @@ pub async fn delete(
             if own == 0 {
                 return Ok(Deleted::LinkRejected(LinkError::Unknown));
             }
-            if let Err(refused) = redeem_tx!(conn, link, [Purpose::DeleteAccount], now) {
+            if let Err(refused) = conn.redeem(link, &[Purpose::DeleteAccount], now).await? {
                 return Ok(Deleted::LinkRejected(refused));
             }
         }
@@ -91,7 +91,7 @@ pub async fn delete(
         diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
             .execute(conn)
             .await?;
-        remove_passkeys_tx!(conn, &user.id);
+        conn.remove_passkeys(&user.id).await?;
         diesel::delete(jobs::table.filter(jobs::user_id.eq(&user.id))).execute(conn).await?;
         diesel::update(users::table.filter(present()).find(&user.id))
             .set((
@@ -113,8 +113,8 @@ pub async fn delete(
             ))
             .execute(conn)
             .await?;
-        unindex_user_tx!(conn, &user.id);
-        record_event!(conn, &event);
+        conn.unindex_user(&user.id).await?;
+        conn.record_event(&event).await?;
         Ok(Deleted::Done)
     })
 }

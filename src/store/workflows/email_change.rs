@@ -11,18 +11,18 @@ use crate::{
         schema::{accounts, jobs, used_links, users, verifications},
         tables::{
             accounts::PASSWORD,
-            activity::{Action, Client, Event, record_event},
-            api_tokens::mark_tokens_revoked_tx,
+            activity::{Action, Client, Event, RecordEvent},
+            api_tokens::RevokeTokens,
             generation::{self, next_generation_tx},
-            jobs::{JobRow, NewJob},
-            locks::lock_user_tx,
-            login_attempts::{clear_login_attempts_tx, move_login_attempts_tx},
-            passkeys::remove_passkeys_tx,
-            sessions::{keep_session_tx, remove_sessions_tx},
-            two_factor::remove_second_factor_tx,
-            users::{User, present, search::index_user_tx},
+            jobs::{AddJob, JobRow, NewJob},
+            locks::Locks,
+            login_attempts::ClearAttempts,
+            passkeys::RemovePasskeys,
+            sessions::RevokeSessions,
+            two_factor::SecondFactor,
+            users::{User, present, search::IndexUsers},
             verifications::{
-                LinkError, Purpose, Verification, redeem_tx, remove_links_tx, session_is_valid_tx,
+                LinkError, Purpose, RedeemLinks, Verification,
                 used_links::{UsedLink, has_confirmed_tx},
             },
         },
@@ -73,8 +73,8 @@ impl Followed {
 /// As every query: see [`Error`].
 pub async fn request(store: &Store, mail: NewJob, event: Event) -> Result<(), Error> {
     transaction!(store, |conn| {
-        diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
-        record_event!(conn, &event);
+        conn.add_job(&mail).await?;
+        conn.record_event(&event).await?;
         Ok(())
     })
 }
@@ -102,7 +102,7 @@ pub async fn verify(
 ) -> Result<Result<Verified, LinkError>, Error> {
     invalidating_transaction!(store, |conn| {
         let (user, verification) =
-            match redeem_tx!(conn, link, [Purpose::VerifyEmail, Purpose::ChangeEmail], now) {
+            match conn.redeem(link, &[Purpose::VerifyEmail, Purpose::ChangeEmail], now).await? {
                 Ok(redeemed) => redeemed,
                 Err(LinkError::Unknown) if has_confirmed_tx!(conn, link, now) => {
                     return Ok(Ok(Verified::Already));
@@ -120,8 +120,8 @@ pub async fn verify(
             let removes = !user.email_verified && followed.may_be_another_person(&user);
             let revokes = removes && followed.by == FollowedBy::Get;
             if removes {
-                remove_second_factor_tx!(conn, &user.id, now);
-                remove_passkeys_tx!(conn, &user.id);
+                conn.remove_second_factor(&user.id, now).await?;
+                conn.remove_passkeys(&user.id).await?;
                 let added = accounts::provider_id
                     .ne(PASSWORD)
                     .and(accounts::created_at.gt(user.created_at));
@@ -132,8 +132,8 @@ pub async fn verify(
             }
             if revokes {
                 next_generation_tx!(conn, &user.id, session_generation, token_generation);
-                remove_sessions_tx!(conn, &user.id, now);
-                mark_tokens_revoked_tx!(conn, &user.id, now);
+                conn.remove_sessions(&user.id, now).await?;
+                conn.mark_tokens_revoked(&user.id, now).await?;
             }
             diesel::update(users::table.filter(present()).find(&user.id))
                 .set((users::email_verified.eq(true), users::updated_at.eq(now)))
@@ -142,11 +142,11 @@ pub async fn verify(
             let detail = if revokes { json!({ "credentialsRevoked": true }) } else { json!({}) };
             let event =
                 Event::of_user(&user.id, Action::EmailVerified, &client, now).with_detail(detail);
-            record_event!(conn, &event);
+            conn.record_event(&event).await?;
             return Ok(Ok(Verified::Present));
         }
-        diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
-        move_login_attempts_tx!(conn, &user.email, &verification.email);
+        conn.add_job(&notice(&user)).await?;
+        conn.move_login_attempts(&user.email, &verification.email).await?;
         let user = diesel::update(users::table.filter(present()).find(&user.id))
             .set((
                 users::email.eq(&verification.email),
@@ -156,15 +156,15 @@ pub async fn verify(
             .returning(User::as_returning())
             .get_result(conn)
             .await?;
-        index_user_tx!(conn, &user);
+        conn.index_user(&user).await?;
         next_generation_tx!(conn, &user.id, session_generation, link_generation);
         if let Some(session_id) = &verification.session_id {
-            keep_session_tx!(conn, &user.id, session_id);
+            conn.keep_session(&user.id, session_id).await?;
         }
-        remove_sessions_tx!(conn, &user.id, now);
-        remove_links_tx!(conn, &user.id, now);
+        conn.remove_sessions(&user.id, now).await?;
+        conn.remove_links(&user.id, now).await?;
         let event = Event::of_user(&user.id, Action::EmailChanged, &client, now);
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(Ok(Verified::Changed(Box::new(user))))
     })
 }
@@ -208,7 +208,9 @@ pub async fn pending_change(
             (Some((id, email)), newest) if newest.as_ref().is_none_or(|(_, of)| of < id) => {
                 Ok(Some(email))
             }
-            (_, Some((link, _))) if session_is_valid_tx!(conn, &link.session_id, now) => {
+            (_, Some((link, _)))
+                if conn.session_is_valid(link.session_id.as_deref(), now).await? =>
+            {
                 Ok(Some(link.email))
             }
             _ => Ok(None),
@@ -229,7 +231,7 @@ pub async fn cancel_change(
     let purpose: &'static str = Purpose::ChangeEmail.into();
     transaction!(store, |conn| {
         // A worker that is about to issue a link waits for this lock, and then finds its job deleted.
-        lock_user_tx!(conn, &user_id);
+        conn.lock_user(&user_id).await?;
         diesel::delete(verifications::table)
             .filter(verifications::user_id.eq(&user_id))
             .filter(verifications::purpose.eq(purpose))

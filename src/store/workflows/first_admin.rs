@@ -7,13 +7,13 @@ use crate::{
     secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, setup_links, users},
+        schema::{accounts, setup_links},
         tables::{
             accounts::NewAccount,
-            activity::{Event, record_event},
-            locks::lock_admins_tx,
+            activity::{Event, RecordEvent},
+            locks::Locks,
             sessions::{Method, Methods},
-            users::{User, any_active_admin_tx, search::insert_user_tx},
+            users::{FindUsers, User, search::IndexUsers},
         },
         transaction,
         workflows::sign_in::{SignIn, SignInRequest, SignedIn},
@@ -27,7 +27,7 @@ use crate::{
 /// As every query: see [`Error`].
 pub async fn issue(store: &Store, link: LinkHash, expires_at: Timestamp) -> Result<bool, Error> {
     transaction!(store, |conn| {
-        if any_active_admin_tx!(conn) {
+        if conn.any_active_admin().await? {
             return Ok(false);
         }
         diesel::insert_into(setup_links::table)
@@ -73,8 +73,8 @@ pub async fn claim(
 ) -> Result<SetupOutcome, Error> {
     let policy = store.sign_in_policy;
     invalidating_transaction!(store, if first.request.replaced.is_some(), |conn| {
-        lock_admins_tx!(conn);
-        if any_active_admin_tx!(conn) {
+        conn.lock_admins().await?;
+        if conn.any_active_admin().await? {
             return Ok(SetupOutcome::AdminExists);
         }
         let live = diesel::delete(setup_links::table.find(first.link))
@@ -85,7 +85,7 @@ pub async fn claim(
             return Ok(SetupOutcome::InvalidLink);
         }
         diesel::delete(setup_links::table).execute(conn).await?;
-        let user = insert_user_tx!(conn, &first.user);
+        let user = conn.insert_user(&first.user).await?;
         let method = match &first.account {
             Some(account) => {
                 diesel::insert_into(accounts::table).values(account).execute(conn).await?;
@@ -93,7 +93,7 @@ pub async fn claim(
             }
             None => Method::MagicLink,
         };
-        record_event!(conn, &first.event);
+        conn.record_event(&first.event).await?;
         let methods = Methods::one(method);
         conn.sign_in(user, methods, &first.request, policy, now).await.map(SetupOutcome::Done)
     })

@@ -7,12 +7,12 @@ use serde_json::json;
 use crate::{
     store::{
         Error, Store,
-        schema::{accounts, jobs},
+        schema::accounts,
         tables::{
             accounts::{NewAccount, link_tx},
-            activity::{Action, Client, Event, record_event},
-            jobs::NewJob,
-            locks::lock_user_tx,
+            activity::{Action, Client, Event, RecordEvent},
+            jobs::{AddJob, NewJob},
+            locks::Locks,
             users::User,
         },
         transaction,
@@ -45,7 +45,7 @@ pub async fn link(
     now: Timestamp,
 ) -> Result<Linked, Error> {
     transaction!(store, |conn| {
-        let user = lock_user_tx!(conn, &account.user_id);
+        let user = conn.lock_user(&account.user_id).await?;
         let Some(user) = user.filter(User::is_active) else {
             return Ok(Linked::UserGone);
         };
@@ -56,8 +56,8 @@ pub async fn link(
         if is_new {
             let event = Event::of_user(&user.id, Action::ProviderLinked, &client, now)
                 .with_detail(json!({ "provider": account.provider_id }));
-            record_event!(conn, &event);
-            diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
+            conn.record_event(&event).await?;
+            conn.add_job(&mail).await?;
         }
         Ok(Linked::Done)
     })
@@ -88,7 +88,7 @@ pub async fn unlink(
     now: Timestamp,
 ) -> Result<Unlinked, Error> {
     transaction!(store, |conn| {
-        if lock_user_tx!(conn, &user_id).is_none() {
+        if conn.lock_user(&user_id).await?.is_none() {
             return Ok(Unlinked::NotFound);
         }
         let provider: Option<String> = accounts::table
@@ -105,8 +105,8 @@ pub async fn unlink(
         diesel::delete(accounts::table.find(&account_id)).execute(conn).await?;
         let event = Event::of_user(&user_id, Action::ProviderUnlinked, &client, now)
             .with_detail(json!({ "provider": provider }));
-        record_event!(conn, &event);
-        diesel::insert_into(jobs::table).values(&mail).execute(conn).await?;
+        conn.record_event(&event).await?;
+        conn.add_job(&mail).await?;
         Ok(Unlinked::Done)
     })
 }

@@ -7,12 +7,12 @@ use crate::{
     store::{
         Error, Store, invalidating_transaction,
         tables::{
-            activity::{Event, record_event},
-            api_tokens::mark_tokens_revoked_tx,
+            activity::{Event, RecordEvent},
+            api_tokens::RevokeTokens,
             generation::{next_generation_tx, next_site_generation_tx},
-            revocation_cleanup::{Kind, add_cleanup_tx},
-            sessions::remove_sessions_tx,
-            verifications::remove_links_tx,
+            revocation_cleanup::{AddCleanup, Kind},
+            sessions::RevokeSessions,
+            verifications::RedeemLinks,
         },
     },
     time::Timestamp,
@@ -31,14 +31,14 @@ pub async fn end_sessions(
     invalidating_transaction!(store, |conn| {
         if let Some(user_id) = &user_id {
             next_generation_tx!(conn, user_id, session_generation, link_generation);
-            remove_sessions_tx!(conn, user_id, now);
-            remove_links_tx!(conn, user_id, now);
+            conn.remove_sessions(user_id, now).await?;
+            conn.remove_links(user_id, now).await?;
         } else {
             next_site_generation_tx!(conn, session_generation, link_generation);
-            add_cleanup_tx!(conn, Kind::Sessions, None, now);
-            add_cleanup_tx!(conn, Kind::Links, None, now);
+            conn.add_cleanup(Kind::Sessions, None, now).await?;
+            conn.add_cleanup(Kind::Links, None, now).await?;
         }
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(())
     })
 }
@@ -56,12 +56,12 @@ pub async fn revoke_tokens(
     invalidating_transaction!(store, |conn| {
         if let Some(user_id) = &user_id {
             next_generation_tx!(conn, user_id, token_generation);
-            mark_tokens_revoked_tx!(conn, user_id, now);
+            conn.mark_tokens_revoked(user_id, now).await?;
         } else {
             next_site_generation_tx!(conn, token_generation);
-            add_cleanup_tx!(conn, Kind::Tokens, None, now);
+            conn.add_cleanup(Kind::Tokens, None, now).await?;
         }
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(())
     })
 }

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::store::{
     Error, Store,
-    schema::{jobs, passkeys},
+    schema::passkeys,
     tables::{
-        activity::{Event, record_event},
-        jobs::NewJob,
-        locks::lock_user_tx,
+        activity::{Event, RecordEvent},
+        jobs::{AddJob, NewJob},
+        locks::Locks,
         passkeys::{MOST, PasskeyRow},
         users::User,
     },
@@ -49,7 +49,7 @@ pub async fn add(
     event: Event,
 ) -> Result<Result<(), NotAdded>, Error> {
     transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &passkey.user_id).filter(User::is_active) else {
+        let Some(user) = conn.lock_user(&passkey.user_id).await?.filter(User::is_active) else {
             return Ok(Err(NotAdded::Deactivated));
         };
         let present: i64 =
@@ -66,8 +66,8 @@ pub async fn add(
         if added == 0 {
             return Ok(Err(NotAdded::Taken));
         }
-        diesel::insert_into(jobs::table).values(&notice).execute(conn).await?;
-        record_event!(conn, &event.clone().with_detail(detail(&passkey)));
+        conn.add_job(&notice).await?;
+        conn.record_event(&event.clone().with_detail(detail(&passkey))).await?;
         Ok(Ok(()))
     })
 }
@@ -86,7 +86,7 @@ pub async fn remove(
 ) -> Result<Result<(), NotRemoved>, Error> {
     transaction!(store, |conn| {
         // Locked, so that two requests cannot each remove the last but one.
-        let Some(user) = lock_user_tx!(conn, &user_id) else {
+        let Some(user) = conn.lock_user(&user_id).await? else {
             return Ok(Err(NotRemoved::NotFound));
         };
         let passkey: Option<PasskeyRow> = passkeys::table
@@ -101,8 +101,8 @@ pub async fn remove(
             return Ok(Err(NotRemoved::LastMethod));
         }
         diesel::delete(passkeys::table.find(&id)).execute(conn).await?;
-        diesel::insert_into(jobs::table).values(&notice).execute(conn).await?;
-        record_event!(conn, &event.clone().with_detail(detail(&passkey)));
+        conn.add_job(&notice).await?;
+        conn.record_event(&event.clone().with_detail(detail(&passkey))).await?;
         Ok(Ok(()))
     })
 }

@@ -8,22 +8,22 @@ use crate::{
     secrets::{LinkHash, PasswordHash},
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, jobs, users, verifications},
+        schema::{accounts, users},
         tables::{
             accounts::{NewAccount, PasswordAccount},
-            activity::{Action, Client, Event, record_event},
+            activity::{Action, Client, Event, RecordEvent},
             generation::next_generation_tx,
-            jobs::NewJob,
-            locks::lock_user_tx,
-            login_attempts::clear_login_attempts_tx,
-            sessions::remove_sessions_tx,
+            jobs::{AddJob, NewJob},
+            locks::Locks,
+            login_attempts::ClearAttempts,
+            sessions::RevokeSessions,
             users::{User, present},
-            verifications::{LinkError, Purpose, Verification, redeem_tx, remove_links_tx},
+            verifications::{LinkError, Purpose, RedeemLinks},
         },
         workflows::{
             email_proof::EmailProof,
             sign_in::{Renewal, SessionGrant, SessionStatements, SignInRequest},
-            suspension::restore_by_mail_tx,
+            suspension::RestoreAccess,
         },
     },
     time::Timestamp,
@@ -45,14 +45,14 @@ pub async fn set(store: &Store, account: NewAccount, event: Event) -> Result<(),
                 .await
                 .optional()?;
         if let Some(email) = email {
-            clear_login_attempts_tx!(conn, &email);
+            conn.clear_login_attempts(&email).await?;
         }
         put_password_tx!(conn, &account);
         let now = account.updated_at;
         next_generation_tx!(conn, &account.user_id, session_generation, link_generation);
-        remove_sessions_tx!(conn, &account.user_id, now);
-        remove_links_tx!(conn, &account.user_id, now);
-        record_event!(conn, &event);
+        conn.remove_sessions(&account.user_id, now).await?;
+        conn.remove_links(&account.user_id, now).await?;
+        conn.record_event(&event).await?;
         Ok(())
     })
 }
@@ -75,7 +75,7 @@ pub async fn reset(
     now: Timestamp,
 ) -> Result<Result<(), LinkError>, Error> {
     invalidating_transaction!(store, |conn| {
-        let (user, _) = match redeem_tx!(conn, link, [Purpose::SetPassword], now) {
+        let (user, _) = match conn.redeem(link, &[Purpose::SetPassword], now).await? {
             Ok(taken) => taken,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -85,16 +85,16 @@ pub async fn reset(
             .count()
             .get_result(conn)
             .await?;
-        if user.suspended_at.is_some() && !restore_by_mail_tx!(conn, &user, &client, now) {
+        if user.suspended_at.is_some() && !conn.restore_by_mail(&user, &client, now).await? {
             return Ok(Err(LinkError::Suspended));
         }
         let user = conn.recover_account(user, &client, now).await?;
         put_password_tx!(conn, &NewAccount::password(&user.id, &hash, now));
         if had_password > 0 {
-            diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
+            conn.add_job(&notice(&user)).await?;
         }
         let event = Event::of_user(&user.id, Action::PasswordReset, &client, now);
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(Ok(()))
     })
 }
@@ -144,7 +144,7 @@ pub async fn change(
     now: Timestamp,
 ) -> Result<Changed, Error> {
     invalidating_transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
+        let Some(user) = conn.lock_user(&user_id).await?.filter(User::is_active) else {
             return Ok(Changed::Deactivated);
         };
         let changed = diesel::update(accounts::table.find(&change.verified.account_id))
@@ -155,21 +155,21 @@ pub async fn change(
         if changed == 0 {
             return Ok(Changed::CredentialChanged);
         }
-        clear_login_attempts_tx!(conn, &user.email);
+        conn.clear_login_attempts(&user.email).await?;
         let session = if let Some(request) = &change.sole_session {
             next_generation_tx!(conn, &user_id, session_generation, link_generation);
-            remove_sessions_tx!(conn, &user_id, now);
+            conn.remove_sessions(&user_id, now).await?;
             let methods = change.renewal.methods;
             Some(conn.continue_session(&user_id, methods, request, now).await?)
         } else {
             next_generation_tx!(conn, &user_id, link_generation);
             conn.rotate_secret(&change.renewal, now).await?
         };
-        remove_links_tx!(conn, &user_id, now);
-        diesel::insert_into(jobs::table).values(&change.notice).execute(conn).await?;
+        conn.remove_links(&user_id, now).await?;
+        conn.add_job(&change.notice).await?;
         let event = Event::of_user(&user_id, Action::PasswordChanged, &change.client, now)
             .with_detail(json!({ "otherSessionsEnded": change.sole_session.is_some() }));
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(Changed::Done(Box::new(Done { user, session })))
     })
 }

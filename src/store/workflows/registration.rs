@@ -9,14 +9,11 @@ use crate::{
         schema::{accounts, activity, jobs},
         tables::{
             accounts::NewAccount,
-            activity::{Action, Client, Event, record_event},
+            activity::{Action, Client, Event, RecordEvent},
             admin_write::{AdminCheckFailed, admin_write},
-            jobs::NewJob,
+            jobs::{AddJob, NewJob},
             sessions::{Method, Methods},
-            users::{
-                User,
-                search::{insert_user_tx, insert_user_unless_taken_tx},
-            },
+            users::{User, search::IndexUsers},
         },
         transaction,
         workflows::sign_in::{SignIn, SignInRequest, SignedIn},
@@ -39,13 +36,13 @@ pub async fn sign_up(
 ) -> Result<SignedIn, Error> {
     let policy = store.sign_in_policy;
     invalidating_transaction!(store, if request.replaced.is_some(), |conn| {
-        let user = insert_user_tx!(conn, &user);
+        let user = conn.insert_user(&user).await?;
         diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
         if let Some(mail) = &mail {
-            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+            conn.add_job(mail).await?;
         }
         let event = Event::of_user(&user.id, Action::SignedUp, &request.client, now);
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         conn.sign_in(user, Methods::one(Method::Password), &request, policy, now).await
     })
 }
@@ -64,10 +61,10 @@ pub async fn register(
 ) -> Result<(), Error> {
     transaction!(store, |conn| {
         let event = Event::of_user(&user.id, Action::SignedUp, &client, user.created_at);
-        let added = insert_user_unless_taken_tx!(conn, &user);
+        let added = conn.insert_user_unless_taken(&user).await?;
         if added {
             diesel::insert_into(accounts::table).values(&account).execute(conn).await?;
-            record_event!(conn, &event);
+            conn.record_event(&event).await?;
         } else {
             // The same number of round trips as the other branch; these statements match no row.
             diesel::delete(accounts::table.find(&account.id)).execute(conn).await?;
@@ -78,7 +75,7 @@ pub async fn register(
         }
         if let Some((welcome, sign_up_attempt)) = &mails {
             let mail = if added { welcome } else { sign_up_attempt };
-            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+            conn.add_job(mail).await?;
         }
         Ok(())
     })
@@ -104,12 +101,12 @@ pub async fn create_user(
     with: CreateUserOptions,
 ) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by with.event.actor_id.clone(), |conn| {
-        let user = insert_user_tx!(conn, &user);
+        let user = conn.insert_user(&user).await?;
         if let Some(account) = &with.account {
             diesel::insert_into(accounts::table).values(account).execute(conn).await?;
         }
         if let Some(mail) = &with.mail {
-            diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+            conn.add_job(mail).await?;
         }
         Ok(Ok((with.event.clone(), user)))
     })

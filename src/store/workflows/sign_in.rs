@@ -9,21 +9,16 @@ mod password;
 #[cfg(feature = "providers")]
 mod provider;
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use crate::{
     secrets::{ChallengeHash, DeviceHash, SessionHash},
     store::{
-        Error, Store,
-        engine::{postgres, sqlite},
-        invalidating_transaction,
-        schema::jobs,
+        Error, Store, invalidating_transaction, statements,
         tables::{
-            activity::{Action, Client, Event, record_event},
-            jobs::NewJob,
-            known_clients::{KnownClient, note_client_tx},
+            activity::{Action, Client, Event, RecordEvent},
+            jobs::{AddJob, NewJob},
+            known_clients::{KnownClient, NoteClient},
             sessions::{Device, Methods},
             users::User,
         },
@@ -124,62 +119,43 @@ fn decide(user: &User, methods: Methods, policy: SignInPolicy) -> Decision {
     }
 }
 
-/// Signs users in, within a transaction. A trait, because each database has its own type of connection.
-pub(in crate::store) trait SignIn {
-    /// Signs in a user, whose row the transaction has locked or inserted, after they have authenticated by these
-    /// methods, and records it in the activity log.
-    async fn sign_in(
-        &mut self,
-        user: User,
-        methods: Methods,
-        request: &SignInRequest,
-        policy: SignInPolicy,
-        now: Timestamp,
-    ) -> QueryResult<SignedIn>;
-}
-
-macro_rules! sign_in {
-    ($Connection:ty) => {
-        impl SignIn for $Connection {
-            async fn sign_in(
-                &mut self,
-                user: User,
-                methods: Methods,
-                request: &SignInRequest,
-                policy: SignInPolicy,
-                now: Timestamp,
-            ) -> QueryResult<SignedIn> {
-                match decide(&user, methods, policy) {
-                    Decision::Refuse(refusal) => return Ok(SignedIn::Refused(refusal)),
-                    Decision::SecondFactorDue => {
-                        let challenge = self.challenge(&user.id, methods, request, now).await?;
-                        if let Some(challenge) = challenge {
-                            return Ok(SignedIn::SecondFactorDue(challenge));
-                        }
+statements! {
+    /// Signs users in, within a transaction.
+    pub(in crate::store) trait SignIn {
+        /// Signs in a user, whose row the transaction has locked or inserted, after they have authenticated by these
+        /// methods, and records it in the activity log.
+        async fn sign_in(
+            conn,
+            user: User,
+            methods: Methods,
+            request: &SignInRequest,
+            policy: SignInPolicy,
+            now: Timestamp
+        ) -> SignedIn {
+            match decide(&user, methods, policy) {
+                Decision::Refuse(refusal) => return Ok(SignedIn::Refused(refusal)),
+                Decision::SecondFactorDue => {
+                    let challenge = conn.challenge(&user.id, methods, request, now).await?;
+                    if let Some(challenge) = challenge {
+                        return Ok(SignedIn::SecondFactorDue(challenge));
                     }
-                    Decision::Begin => {}
                 }
-                let max = policy.max_sessions;
-                let grant = self.insert_session(&user.id, methods, request, max, now).await?;
-                let detail =
-                    json!({ "methods": methods.names(), "sessionId": grant.session().id });
-                let event = Event::of_user(&user.id, Action::SignedIn, &request.client, now);
-                let conn = self;
-                record_event!(conn, &event.with_detail(detail));
-                if let Some(known) = &request.known
-                    && note_client_tx!(conn, &user.id, known, now)
-                {
-                    let notice = (request.new_client_notice)(&user, known, now);
-                    diesel::insert_into(jobs::table).values(notice).execute(conn).await?;
-                }
-                Ok(SignedIn::Begun(Box::new((user, grant))))
+                Decision::Begin => {}
             }
+            let max = policy.max_sessions;
+            let grant = conn.insert_session(&user.id, methods, request, max, now).await?;
+            let detail = json!({ "methods": methods.names(), "sessionId": grant.session().id });
+            let event = Event::of_user(&user.id, Action::SignedIn, &request.client, now);
+            conn.record_event(&event.with_detail(detail)).await?;
+            if let Some(known) = &request.known
+                && conn.note_client(&user.id, known, now).await?
+            {
+                conn.add_job(&(request.new_client_notice)(&user, known, now)).await?;
+            }
+            Ok(SignedIn::Begun(Box::new((user, grant))))
         }
-    };
+    }
 }
-
-sign_in!(postgres::Connection);
-sign_in!(sqlite::Connection);
 
 /// Records that a session's user has authenticated again (re-authentication), and rotates its secret. Returns nothing
 /// if the session was revoked in the meantime, or a concurrent request has rotated its secret.

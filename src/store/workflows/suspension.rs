@@ -9,15 +9,16 @@ use crate::{
     secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction,
-        schema::{jobs, suspension_links, suspensions, users, verifications},
+        schema::{accounts, suspension_links, suspensions, users},
+        statements,
         tables::{
-            activity::{Action, Client, Event, record_event},
-            jobs::NewJob,
-            locks::lock_user_tx,
+            activity::{Action, Client, Event, RecordEvent},
+            jobs::{AddJob, NewJob},
+            locks::Locks,
             sessions::{Method, Methods},
             suspension_links::SuspensionLink,
             users::{User, present},
-            verifications::{LinkError, Purpose, Verification, redeem_tx},
+            verifications::{LinkError, Purpose, RedeemLinks},
         },
         workflows::{
             email_proof::EmailProof,
@@ -50,7 +51,7 @@ pub async fn suspend(
             return Ok(Err(LinkError::Expired));
         }
         // Found again after the lock: restoring access deletes it.
-        let user = lock_user_tx!(conn, &mailed.user_id);
+        let user = conn.lock_user(&mailed.user_id).await?;
         let (Some(user), Some(_)) = (user, find_link_tx!(conn, link)) else {
             return Ok(Err(LinkError::Unknown));
         };
@@ -66,10 +67,10 @@ pub async fn suspend(
             .execute(conn)
             .await?;
         if mailed.email == user.email {
-            diesel::insert_into(jobs::table).values(restoring_mail(&user)).execute(conn).await?;
+            conn.add_job(&restoring_mail(&user)).await?;
         }
         let event = Event::of_user(&user.id, Action::AccessSuspended, &client, now);
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(Ok(()))
     })
 }
@@ -87,14 +88,14 @@ pub async fn restore(
 ) -> Result<Result<SignedIn, LinkError>, Error> {
     let policy = store.sign_in_policy;
     invalidating_transaction!(store, |conn| {
-        let (user, _) = match redeem_tx!(conn, link, [Purpose::RestoreAccess], now) {
+        let (user, _) = match conn.redeem(link, &[Purpose::RestoreAccess], now).await? {
             Ok(redeemed) => redeemed,
             Err(refused) => return Ok(Err(refused)),
         };
         if user.suspended_at.is_none() {
             return Ok(Err(LinkError::Unknown));
         }
-        if !restore_by_mail_tx!(conn, &user, &request.client, now) {
+        if !conn.restore_by_mail(&user, &request.client, now).await? {
             return Ok(Err(LinkError::Suspended));
         }
         let user = conn.recover_account(user, &request.client, now).await?;
@@ -116,46 +117,43 @@ macro_rules! find_link_tx {
     }};
 }
 
-/// Restores a user's suspended access for the holder of a link that was mailed to their email, and records it. Removes
-/// the password and linked accounts at providers: a thief may know the one, and have linked another. Returns false, and
-/// does nothing, if another mailbox has suspended it: the email was changed since.
-macro_rules! restore_by_mail_tx {
-    ($conn:ident, $user:expr, $client:expr, $now:expr) => {{
-        use $crate::store::schema::{accounts, suspensions};
-        let user: &$crate::store::tables::users::User = $user;
-        let matching: i64 = suspensions::table
-            .find(&user.id)
-            .filter(suspensions::email.eq(&user.email))
-            .count()
-            .get_result($conn)
-            .await?;
-        if matching == 1 {
-            $crate::store::workflows::suspension::restore_access_tx!($conn, &user.id);
-            diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
-                .execute($conn)
+statements! {
+    /// Restores suspended access, within a transaction.
+    pub(in crate::store) trait RestoreAccess {
+        /// Restores a user's suspended access for the holder of a link that was mailed to their email, and records it.
+        /// Removes the password and linked accounts at providers: a thief may know the one, and have linked another.
+        /// Returns false, and does nothing, if another mailbox has suspended it: the email was changed since.
+        async fn restore_by_mail(conn, user: &User, client: &Client, now: Timestamp) -> bool {
+            let matching: i64 = suspensions::table
+                .find(&user.id)
+                .filter(suspensions::email.eq(&user.email))
+                .count()
+                .get_result(conn)
                 .await?;
-            let event = Event::of_user(&user.id, Action::AccessRestored, $client, $now);
-            record_event!($conn, &event);
+            if matching == 1 {
+                conn.restore_access(&user.id).await?;
+                diesel::delete(accounts::table.filter(accounts::user_id.eq(&user.id)))
+                    .execute(conn)
+                    .await?;
+                let event = Event::of_user(&user.id, Action::AccessRestored, client, now);
+                conn.record_event(&event).await?;
+            }
+            Ok(matching == 1)
         }
-        matching == 1
-    }};
-}
 
-/// Restores suspended access, and revokes the links that could suspend it again.
-macro_rules! restore_access_tx {
-    ($conn:ident, $user_id:expr) => {{
-        use $crate::store::schema::{suspension_links, suspensions};
-        let user_id: &str = $user_id;
-        diesel::update(users::table.filter($crate::store::tables::users::present()).find(user_id))
-            .set(users::suspended_at.eq(None::<Timestamp>))
-            .execute($conn)
-            .await?;
-        diesel::delete(suspensions::table.find(user_id)).execute($conn).await?;
-        diesel::delete(suspension_links::table.filter(suspension_links::user_id.eq(user_id)))
-            .execute($conn)
-            .await?;
-    }};
+        /// Restores suspended access, and revokes the links that could suspend it again.
+        async fn restore_access(conn, user_id: &str) -> () {
+            diesel::update(users::table.filter(present()).find(user_id))
+                .set(users::suspended_at.eq(None::<Timestamp>))
+                .execute(conn)
+                .await?;
+            diesel::delete(suspensions::table.find(user_id)).execute(conn).await?;
+            diesel::delete(suspension_links::table.filter(suspension_links::user_id.eq(user_id)))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
+    }
 }
 
 use find_link_tx;
-pub(in crate::store) use {restore_access_tx, restore_by_mail_tx};

@@ -8,17 +8,18 @@ use crate::{
     secrets::{EncryptedTotp, RecoveryHash, RecoverySalt},
     store::{
         Error, Store, invalidating_transaction,
-        schema::{jobs, two_factor, users},
+        schema::{sessions, two_factor, users},
+        statements,
         tables::{
-            activity::{Event, record_event},
+            activity::{Event, RecordEvent},
             admin_write::{AdminCheckFailed, admin_write},
             generation::next_generation_tx,
-            jobs::NewJob,
-            locks::lock_user_tx,
-            login_attempts::clear_code_attempts_tx,
-            sessions::{Method, Methods, keep_session_tx, remove_sessions_tx},
-            trusted_devices::{NewTrustedDevice, trust_device_tx},
-            two_factor::{NewTwoFactor, TwoFactor, put_recovery_codes_tx, remove_second_factor_tx},
+            jobs::{AddJob, NewJob},
+            locks::Locks,
+            login_attempts::ClearAttempts,
+            sessions::{Method, Methods, RevokeSessions},
+            trusted_devices::{NewTrustedDevice, TrustDevices},
+            two_factor::{NewTwoFactor, SecondFactor, TwoFactor},
             users::User,
         },
         transaction,
@@ -113,7 +114,7 @@ pub async fn begin(
     now: Timestamp,
 ) -> Result<Result<(), Unchanged>, Error> {
     transaction!(store, |conn| {
-        let Some(user) = lock_user_tx!(conn, &user_id).filter(User::is_active) else {
+        let Some(user) = conn.lock_user(&user_id).await?.filter(User::is_active) else {
             return Ok(Err(Unchanged::Deactivated));
         };
         if user.two_factor_enabled {
@@ -127,7 +128,7 @@ pub async fn begin(
             .set(&new)
             .execute(conn)
             .await?;
-        put_recovery_codes_tx!(conn, &user_id, &codes.hashes);
+        conn.put_recovery_codes(&user_id, &codes.hashes).await?;
         Ok(Ok(()))
     })
 }
@@ -145,7 +146,7 @@ pub async fn enable(
 ) -> Result<Result<Done, Unchanged>, Error> {
     invalidating_transaction!(store, |conn| {
         let user_id = proved.user_id.as_str();
-        let Some(user) = lock_user_tx!(conn, user_id).filter(User::is_active) else {
+        let Some(user) = conn.lock_user(user_id).await?.filter(User::is_active) else {
             return Ok(Err(Unchanged::Deactivated));
         };
         if user.two_factor_enabled {
@@ -163,8 +164,8 @@ pub async fn enable(
             .set((users::two_factor_enabled.eq(true), users::updated_at.eq(now)))
             .execute(conn)
             .await?;
-        note_proof_tx!(conn, &change.renewal.id, Some(now));
-        Ok(Ok(finish_tx!(conn, user_id, &change, now)))
+        conn.note_proof(&change.renewal.id, Some(now)).await?;
+        Ok(Ok(conn.finish_change(user_id, &change, now).await?))
     })
 }
 
@@ -180,14 +181,14 @@ pub async fn prove(
     now: Timestamp,
 ) -> Result<Result<Done, Unchanged>, Error> {
     invalidating_transaction!(store, |conn| {
-        let user = match prove_tx!(conn, &user_id, proof) {
+        let user = match conn.prove_second_factor(&user_id, proof).await? {
             Ok(user) => user,
             Err(unchanged) => return Ok(Err(unchanged)),
         };
         if let Some(device) = &step.trusted {
-            trust_device_tx!(conn, device);
+            conn.trust_device(device).await?;
         }
-        note_proof_tx!(conn, &step.renewal.id, Some(now));
+        conn.note_proof(&step.renewal.id, Some(now)).await?;
         let renewed = conn.rotate_secret(&step.renewal, now).await?;
         Ok(Ok(Done { user, renewed }))
     })
@@ -205,12 +206,12 @@ pub async fn disable(
     now: Timestamp,
 ) -> Result<Result<Done, Unchanged>, Error> {
     invalidating_transaction!(store, |conn| {
-        if let Err(unchanged) = prove_tx!(conn, &user_id, proof) {
+        if let Err(unchanged) = conn.prove_second_factor(&user_id, proof).await? {
             return Ok(Err(unchanged));
         }
-        remove_second_factor_tx!(conn, &user_id, now);
-        note_proof_tx!(conn, &change.renewal.id, None::<Timestamp>);
-        Ok(Ok(finish_tx!(conn, &user_id, &change, now)))
+        conn.remove_second_factor(&user_id, now).await?;
+        conn.note_proof(&change.renewal.id, None).await?;
+        Ok(Ok(conn.finish_change(&user_id, &change, now).await?))
     })
 }
 
@@ -226,15 +227,15 @@ pub async fn replace_recovery_codes(
     event: Event,
 ) -> Result<Result<(), Unchanged>, Error> {
     transaction!(store, |conn| {
-        if let Err(unchanged) = prove_tx!(conn, &user_id, proof) {
+        if let Err(unchanged) = conn.prove_second_factor(&user_id, proof).await? {
             return Ok(Err(unchanged));
         }
         diesel::update(two_factor::table.find(&user_id))
             .set(two_factor::recovery_salt.eq(codes.salt.as_str()))
             .execute(conn)
             .await?;
-        put_recovery_codes_tx!(conn, &user_id, &codes.hashes);
-        record_event!(conn, &event);
+        conn.put_recovery_codes(&user_id, &codes.hashes).await?;
+        conn.record_event(&event).await?;
         Ok(Ok(()))
     })
 }
@@ -252,7 +253,7 @@ pub async fn reset(
     now: Timestamp,
 ) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
-        let Some(user) = lock_user_tx!(conn, &user_id) else {
+        let Some(user) = conn.lock_user(&user_id).await? else {
             return Ok(Err(AdminCheckFailed::NotFound));
         };
         let enrolled: Option<String> = two_factor::table
@@ -262,80 +263,66 @@ pub async fn reset(
             .await
             .optional()?;
         if enrolled.is_some() {
-            remove_second_factor_tx!(conn, &user_id, now);
-            clear_code_attempts_tx!(conn, &user_id);
+            conn.remove_second_factor(&user_id, now).await?;
+            conn.clear_code_attempts(&user_id).await?;
             next_generation_tx!(conn, &user_id, session_generation);
-            remove_sessions_tx!(conn, &user_id, now);
-            diesel::insert_into(jobs::table).values(notice(&user)).execute(conn).await?;
+            conn.remove_sessions(&user_id, now).await?;
+            conn.add_job(&notice(&user)).await?;
         }
         Ok(Ok((event.clone(), user)))
     })
 }
 
-// Macros, because the statements must be expanded for each backend.
-
-/// Within a transaction that has locked the user: returns whether a proof of the second factor is accepted, and spends
-/// it.
-macro_rules! accept_proof_tx {
-    ($conn:ident, $user_id:expr, $proof:expr) => {{
-        use $crate::store::{
-            tables::two_factor::{accept_step_tx, spend_recovery_code_tx},
-            workflows::two_factor_enrolment::Proof,
-        };
-        match $proof {
-            Proof::Step(step) => accept_step_tx!($conn, $user_id, step),
-            Proof::RecoveryCode(hash) => spend_recovery_code_tx!($conn, $user_id, hash),
-            Proof::Session => true,
-        }
-    }};
-}
-
-/// Within a transaction: locks an active user who has a second factor, and spends a proof of it; or returns why not.
-macro_rules! prove_tx {
-    ($conn:ident, $user_id:expr, $proof:expr) => {{
-        match lock_user_tx!($conn, $user_id).filter(User::is_active) {
-            None => Err(Unchanged::Deactivated),
-            Some(user) if !user.two_factor_enabled => Err(Unchanged::NotEnabled),
-            Some(user) => {
-                if accept_proof_tx!($conn, $user_id, $proof) {
-                    Ok(user)
-                } else {
-                    Err(Unchanged::CodeRejected)
-                }
+statements! {
+    /// The proof of a second factor, and what follows a change of it, within a transaction.
+    pub(in crate::store) trait ProveSecondFactor {
+        /// Returns whether a proof of the second factor of a user who is locked is accepted, and spends it.
+        async fn accept_proof(conn, user_id: &str, proof: Proof) -> bool {
+            match proof {
+                Proof::Step(step) => conn.accept_step(user_id, step).await,
+                Proof::RecoveryCode(hash) => conn.spend_recovery_code(user_id, hash).await,
+                Proof::Session => Ok(true),
             }
         }
-    }};
-}
 
-/// Within a transaction: records in a session when the second factor was proved in it.
-macro_rules! note_proof_tx {
-    ($conn:ident, $session_id:expr, $at:expr) => {{
-        use $crate::store::schema::sessions;
-        diesel::update(sessions::table.find($session_id))
-            .set(sessions::second_factor_at.eq($at))
-            .execute($conn)
-            .await?
-    }};
-}
-
-/// Within a transaction that has changed the second factor: ends all sessions but the own one, which gets a new secret,
-/// and notifies the user.
-macro_rules! finish_tx {
-    ($conn:ident, $user_id:expr, $change:expr, $now:expr) => {{
-        let (user_id, change): (&str, &Change) = ($user_id, $change);
-        next_generation_tx!($conn, user_id, session_generation);
-        keep_session_tx!($conn, user_id, &change.renewal.id);
-        remove_sessions_tx!($conn, user_id, $now);
-        if let Some(device) = &change.trusted {
-            trust_device_tx!($conn, device);
+        /// Locks an active user who has a second factor, and spends a proof of it; or returns why not.
+        async fn prove_second_factor(
+            conn,
+            user_id: &str,
+            proof: Proof
+        ) -> Result<User, Unchanged> {
+            let user = conn.lock_user(user_id).await?.filter(User::is_active);
+            let Some(user) = user else { return Ok(Err(Unchanged::Deactivated)) };
+            if !user.two_factor_enabled {
+                return Ok(Err(Unchanged::NotEnabled));
+            }
+            let accepted = conn.accept_proof(user_id, proof).await?;
+            Ok(if accepted { Ok(user) } else { Err(Unchanged::CodeRejected) })
         }
-        let renewed = $conn.rotate_secret(&change.renewal, $now).await?;
-        diesel::insert_into(jobs::table).values(&change.notice).execute($conn).await?;
-        record_event!($conn, &change.event);
-        let user = users::table.find(user_id).select(User::as_select()).get_result($conn).await?;
-        Done { user, renewed }
-    }};
-}
 
-pub(in crate::store) use {accept_proof_tx, note_proof_tx};
-use {finish_tx, prove_tx};
+        /// Records in a session when the second factor was proved in it.
+        async fn note_proof(conn, session_id: &str, at: Option<Timestamp>) -> () {
+            diesel::update(sessions::table.find(session_id))
+                .set(sessions::second_factor_at.eq(at))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
+
+        /// Ends all sessions but the own one, which gets a new secret, and notifies the user, after a change of the second
+        /// factor.
+        async fn finish_change(conn, user_id: &str, change: &Change, now: Timestamp) -> Done {
+            next_generation_tx!(conn, user_id, session_generation);
+            conn.keep_session(user_id, &change.renewal.id).await?;
+            conn.remove_sessions(user_id, now).await?;
+            if let Some(device) = &change.trusted {
+                conn.trust_device(device).await?;
+            }
+            let renewed = conn.rotate_secret(&change.renewal, now).await?;
+            conn.add_job(&change.notice).await?;
+            conn.record_event(&change.event).await?;
+            let user = users::table.find(user_id).select(User::as_select()).get_result(conn).await?;
+            Ok(Done { user, renewed })
+        }
+    }
+}

@@ -7,21 +7,19 @@ use serde_json::{Value, json};
 use crate::{
     store::{
         Error, Store,
-        schema::{jobs, users},
+        schema::users,
         tables::{
-            accounts::{find_password_tx, password_account},
+            accounts::{FindPassword, password_account},
             activity::Event,
             admin_write::{AdminCheckFailed, admin_write},
-            api_tokens::mark_tokens_revoked_tx,
+            api_tokens::RevokeTokens,
             generation::next_generation_tx,
-            jobs::NewJob,
-            sessions::remove_sessions_tx,
-            users::{
-                Changes, Role, User, find_user_tx, is_last_admin_tx, present, search::index_user_tx,
-            },
-            verifications::remove_links_tx,
+            jobs::{AddJob, NewJob},
+            sessions::RevokeSessions,
+            users::{Changes, Role, User, present, search::IndexUsers},
+            verifications::RedeemLinks,
         },
-        workflows::suspension::restore_access_tx,
+        workflows::suspension::RestoreAccess,
     },
     time::Timestamp,
 };
@@ -38,10 +36,10 @@ pub async fn update(
     event: Event,
 ) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
-        let before: Option<User> = find_user_tx!(conn, &id);
+        let before: Option<User> = conn.find_user(&id).await?;
         let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
         let demoted = changes.role == Some(Role::User);
-        if demoted && is_last_admin_tx!(conn, &before) {
+        if demoted && conn.is_last_admin(&before).await? {
             return Ok(Err(AdminCheckFailed::LastAdmin));
         }
         let user = diesel::update(users::table.filter(present()).find(&id))
@@ -50,11 +48,11 @@ pub async fn update(
             .get_result(conn)
             .await?;
         if changes.name.is_some() {
-            index_user_tx!(conn, &user);
+            conn.index_user(&user).await?;
         }
         if user.role == Role::Admin && before.role != Role::Admin {
             next_generation_tx!(conn, &id, session_generation);
-            remove_sessions_tx!(conn, &id, changes.updated_at);
+            conn.remove_sessions(&id, changes.updated_at).await?;
         }
         Ok(Ok((event.clone().with_change(&named(&before), &named(&user)), user)))
     })
@@ -74,9 +72,9 @@ pub async fn deactivate(
     event: Event,
 ) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
-        let before: Option<User> = find_user_tx!(conn, &id);
+        let before: Option<User> = conn.find_user(&id).await?;
         let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
-        if is_last_admin_tx!(conn, &before) {
+        if conn.is_last_admin(&before).await? {
             return Ok(Err(AdminCheckFailed::LastAdmin));
         }
         let user = if before.deactivated_at.is_some() {
@@ -90,9 +88,9 @@ pub async fn deactivate(
         };
         if revoke {
             next_generation_tx!(conn, &id, session_generation, token_generation, link_generation);
-            remove_sessions_tx!(conn, &id, now);
-            mark_tokens_revoked_tx!(conn, &id, now);
-            remove_links_tx!(conn, &id, now);
+            conn.remove_sessions(&id, now).await?;
+            conn.mark_tokens_revoked(&id, now).await?;
+            conn.remove_links(&id, now).await?;
         }
         Ok(Ok((event.clone().with_change(&state(&before), &state(&user)), user)))
     })
@@ -109,12 +107,12 @@ pub async fn reactivate(
     event: Event,
 ) -> Result<Result<User, AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
-        let before: Option<User> = find_user_tx!(conn, &id);
+        let before: Option<User> = conn.find_user(&id).await?;
         let Some(before) = before else { return Ok(Err(AdminCheckFailed::NotFound)) };
         let user = if before.is_active() {
             before.clone()
         } else {
-            restore_access_tx!(conn, &id);
+            conn.restore_access(&id).await?;
             diesel::update(users::table.filter(present()).find(&id))
                 .set((users::deactivated_at.eq(None::<Timestamp>), users::updated_at.eq(now)))
                 .returning(User::as_returning())
@@ -147,13 +145,13 @@ pub async fn mail_as_admin(
     mail: impl Fn(&User, bool) -> Result<NewJob, &'static str> + Send + 'static,
 ) -> Result<Result<(), AdminCheckFailed>, Error> {
     admin_write!(store, by event.actor_id.clone(), |conn| {
-        let Some(user) = find_user_tx!(conn, &user_id) else { return Ok(Err(AdminCheckFailed::NotFound)) };
-        let has_password = find_password_tx!(conn, &user_id).and_then(password_account).is_some();
+        let Some(user) = conn.find_user(&user_id).await? else { return Ok(Err(AdminCheckFailed::NotFound)) };
+        let has_password = conn.find_password(&user_id).await?.and_then(password_account).is_some();
         let job = match mail(&user, has_password) {
             Ok(job) => job,
             Err(reason) => return Ok(Err(AdminCheckFailed::NotNeeded(reason))),
         };
-        diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
+        conn.add_job(&job).await?;
         Ok(Ok((event.clone(), ())))
     })
 }

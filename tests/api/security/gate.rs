@@ -11,7 +11,7 @@ use base64::{
 };
 use portcullis::{
     gate::{Needs, Session},
-    routes,
+    pages,
     scope::Scope,
     store::{Database, users},
     time::{days, seconds},

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
-use super::{Action, Client, Event, UNKNOWN_USER, record_event};
+use super::{Action, Client, Event, RecordEvent, UNKNOWN_USER};
 use crate::{
     store::{Error, Store, maintenance_transaction, schema::activity},
     time::{Clock, Timestamp},
@@ -89,7 +89,7 @@ impl Rejections {
                 // All of them are one transaction.
                 if written == 0 {
                     for event in &events {
-                        record_event!(conn, event);
+                        conn.record_event(event).await?;
                     }
                 }
                 Ok(())

@@ -11,7 +11,7 @@ use crate::{
         engine::page::new_id,
         query,
         schema::{passkey_handles, passkeys},
-        tables::activity::{Event, record_event},
+        tables::activity::{Event, RecordEvent},
         transaction,
     },
     time::Timestamp,
@@ -113,7 +113,7 @@ pub async fn rename(
             .await
             .optional()?;
         if renamed.is_some() {
-            record_event!(conn, &event);
+            conn.record_event(&event).await?;
         }
         Ok(renamed)
     })

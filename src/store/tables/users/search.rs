@@ -13,7 +13,4 @@ pub use find::{MOST, UserPage};
 pub use index::{BATCH, index_some};
 
 pub(in crate::store) use find::find;
-pub(in crate::store) use index::{
-    PutsWords, WordRow, index_user_tx, insert_user_tx, insert_user_unless_taken_tx, put_words_tx,
-    unindex_user_tx,
-};
+pub(in crate::store) use index::IndexUsers;

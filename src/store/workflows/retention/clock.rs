@@ -16,7 +16,7 @@ use crate::{
         engine::shared_clock,
         maintenance_transaction, query,
         schema::retention_clock,
-        tables::activity::{Event, record_event},
+        tables::activity::{Event, RecordEvent},
     },
     time::{Clock, Timestamp, Uptime},
 };
@@ -206,7 +206,7 @@ pub async fn confirm(store: &Store, clock: &Clock, event: Event) -> Result<Statu
             ))
             .execute(conn)
             .await?;
-        record_event!(conn, &event);
+        conn.record_event(&event).await?;
         Ok(())
     })?;
     status(store, clock).await

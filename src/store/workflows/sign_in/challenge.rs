@@ -7,19 +7,16 @@ use super::{SignIn, SignInRequest, SignedIn};
 use crate::{
     secrets::ChallengeHash,
     store::{
-        Error, Store,
-        engine::{postgres, sqlite},
-        invalidating_transaction, query,
+        Error, Store, invalidating_transaction, query,
         schema::{epoch, sessions, sign_in_challenges, users},
+        statements,
         tables::{
             generation,
-            locks::lock_user_tx,
+            locks::Locks,
             sessions::Methods,
-            trusted_devices::{
-                NewTrustedDevice, trust_device_tx, trust_generation_tx, use_trusted_device_tx,
-            },
+            trusted_devices::{NewTrustedDevice, TrustDevices},
         },
-        workflows::two_factor_enrolment::{Proof, accept_proof_tx, note_proof_tx},
+        workflows::two_factor_enrolment::{Proof, ProveSecondFactor},
     },
     time::{Span, Timestamp, seconds},
 };
@@ -58,59 +55,42 @@ struct NewChallenge<'a> {
     expires_at: Timestamp,
 }
 
-/// The statement, within a transaction that has locked the user. A trait and not a macro, so that the constructor stays
-/// private.
-pub(super) trait ChallengeStatements {
-    /// Inserts a challenge, and ends the session that the browser had; returns none if the browser is a trusted device,
-    /// which stands for the second factor.
-    async fn challenge(
-        &mut self,
-        user_id: &str,
-        methods: Methods,
-        request: &SignInRequest,
-        now: Timestamp,
-    ) -> QueryResult<Option<Challenge>>;
-}
-
-macro_rules! challenge_statements {
-    ($Connection:ty) => {
-        impl ChallengeStatements for $Connection {
-            async fn challenge(
-                &mut self,
-                user_id: &str,
-                methods: Methods,
-                request: &SignInRequest,
-                now: Timestamp,
-            ) -> QueryResult<Option<Challenge>> {
-                let conn = self;
-                if let Some(secret) = request.device_secret
-                    && use_trusted_device_tx!(conn, user_id, secret, now)
-                {
-                    return Ok(None);
-                }
-                if let Some(replaced) = request.replaced {
-                    diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
-                        .execute(conn)
-                        .await?;
-                }
-                let new = NewChallenge {
-                    secret_hash: request.challenge,
-                    user_id,
-                    methods: methods.to_string(),
-                    remember: request.remember,
-                    attempts: 0,
-                    generation: trust_generation_tx!(conn, user_id),
-                    expires_at: now + LIFETIME,
-                };
-                diesel::insert_into(sign_in_challenges::table).values(new).execute(conn).await?;
-                Ok(Some(Challenge { secret: request.challenge }))
+statements! {
+    /// The beginning of a challenge, within a transaction that has locked the user.
+    pub(super) trait ChallengeStatements {
+        /// Inserts a challenge, and ends the session that the browser had; returns none if the browser is a trusted device,
+        /// which stands for the second factor.
+        async fn challenge(
+            conn,
+            user_id: &str,
+            methods: Methods,
+            request: &SignInRequest,
+            now: Timestamp
+        ) -> Option<Challenge> {
+            if let Some(secret) = request.device_secret
+                && conn.use_trusted_device(user_id, secret, now).await?
+            {
+                return Ok(None);
             }
+            if let Some(replaced) = request.replaced {
+                diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
+                    .execute(conn)
+                    .await?;
+            }
+            let new = NewChallenge {
+                secret_hash: request.challenge,
+                user_id,
+                methods: methods.to_string(),
+                remember: request.remember,
+                attempts: 0,
+                generation: conn.trust_generation(user_id).await?,
+                expires_at: now + LIFETIME,
+            };
+            diesel::insert_into(sign_in_challenges::table).values(new).execute(conn).await?;
+            Ok(Some(Challenge { secret: request.challenge }))
         }
-    };
+    }
 }
-
-challenge_statements!(postgres::Connection);
-challenge_statements!(sqlite::Connection);
 
 /// A sign-in that waits.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -198,11 +178,11 @@ pub async fn complete(
     let replaces = completion.request.replaced.is_some();
     invalidating_transaction!(store, if replaces, |conn| {
         let Completion { pending, proof, request, trusted } = &completion;
-        let Some(user) = lock_user_tx!(conn, &pending.user_id) else {
+        let Some(user) = conn.lock_user(&pending.user_id).await? else {
             return Ok(Completed::Gone);
         };
         // Read after the lock: a revocation in between revokes the challenge.
-        let generation = trust_generation_tx!(conn, &pending.user_id);
+        let generation = conn.trust_generation(&pending.user_id).await?;
         let counted = diesel::update(sign_in_challenges::table.find(pending.secret_hash))
             .filter(sign_in_challenges::attempts.lt(MOST_ATTEMPTS))
             .filter(sign_in_challenges::generation.eq(generation))
@@ -213,17 +193,17 @@ pub async fn complete(
             return Ok(Completed::Gone);
         }
         let Some(proof) = *proof else { return Ok(Completed::CodeRejected) };
-        if !accept_proof_tx!(conn, &pending.user_id, proof) {
+        if !conn.accept_proof(&pending.user_id, proof).await? {
             return Ok(Completed::CodeRejected);
         }
         diesel::delete(sign_in_challenges::table.find(pending.secret_hash)).execute(conn).await?;
         if let Some(device) = trusted {
-            trust_device_tx!(conn, device);
+            conn.trust_device(device).await?;
         }
         let methods = proof.and(pending.methods);
         let signed_in = conn.sign_in(user, methods, request, policy, now).await?;
         if let SignedIn::Begun(begun) = &signed_in {
-            note_proof_tx!(conn, &begun.1.session().id, Some(now));
+            conn.note_proof(&begun.1.session().id, Some(now)).await?;
         }
         Ok(Completed::Proved(signed_in))
     })

@@ -7,10 +7,11 @@ use super::SignInRequest;
 use crate::{
     secrets::SessionHash,
     store::{
-        engine::{page::new_id, postgres, sqlite},
+        engine::page::new_id,
         schema::sessions,
+        statements,
         tables::{
-            generation::{FIRST_BATCH, generation_tx},
+            generation::{FIRST_BATCH, Generations},
             sessions::{IDLE_TIMEOUT, Methods, SHORT_LIFE, SessionRow},
             users::User,
         },
@@ -114,116 +115,80 @@ impl<'a> NewSession<'a> {
     }
 }
 
-/// The statements, within a transaction. Methods of a trait and not macros, unlike other parts of transactions, so that
-/// the constructors stay private.
-pub(super) trait InsertSession {
-    /// Inserts a session, which replaces the one that the browser had. If its user then has more sessions than
-    /// allowed, deletes the oldest; no response reports that, so none waits for its invalidation.
-    async fn insert_session(
-        &mut self,
-        user_id: &str,
-        methods: Methods,
-        request: &SignInRequest,
-        max_sessions: u32,
-        now: Timestamp,
-    ) -> QueryResult<SessionGrant>;
-}
-
-/// The same for sessions of users who are signed in.
-pub(in crate::store) trait SessionStatements {
-    /// Inserts a session in which an active user goes on, in place of all sessions, which the transaction has just
-    /// revoked. It is no sign-in: the revoked session has proved whatever is required.
-    async fn continue_session(
-        &mut self,
-        user_id: &str,
-        methods: Methods,
-        request: &SignInRequest,
-        now: Timestamp,
-    ) -> QueryResult<SessionGrant>;
-
-    /// Rotates the session's secret, if the session still has the presented one.
-    async fn rotate_secret(
-        &mut self,
-        renewal: &Renewal,
-        now: Timestamp,
-    ) -> QueryResult<Option<SessionGrant>>;
-}
-
-macro_rules! session_statements {
-    ($Connection:ty) => {
-        impl InsertSession for $Connection {
-            async fn insert_session(
-                &mut self,
-                user_id: &str,
-                methods: Methods,
-                request: &SignInRequest,
-                max_sessions: u32,
-                now: Timestamp,
-            ) -> QueryResult<SessionGrant> {
-                let conn = self;
-                if let Some(replaced) = request.replaced {
-                    diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
-                        .execute(conn)
-                        .await?;
-                }
-                let generation = generation_tx!(conn, user_id, session_generation);
-                let session: SessionRow = diesel::insert_into(sessions::table)
-                    .values(NewSession::begin(user_id, request, methods, generation, now))
-                    .returning(SessionRow::as_returning())
-                    .get_result(conn)
-                    .await?;
-                // Excludes the new session, which is not the last by its id if the clock was set back.
-                let surplus: Vec<String> = sessions::table
-                    .filter(sessions::user_id.eq(user_id))
-                    .filter(sessions::generation.eq(generation))
-                    .filter(sessions::expires_at.gt(now))
-                    .filter(sessions::id.ne(&session.id))
-                    .order(sessions::id.desc())
-                    .select(sessions::id)
-                    .offset(i64::from(max_sessions) - 1)
-                    .limit(i64::from(FIRST_BATCH))
-                    .load(conn)
-                    .await?;
-                diesel::delete(sessions::table.filter(sessions::id.eq_any(surplus)))
+statements! {
+    /// The beginning of a session, within a transaction.
+    pub(super) trait InsertSession {
+        /// Inserts a session, which replaces the one that the browser had. If its user then has more sessions than allowed,
+        /// deletes the oldest; no response reports that, so none waits for its invalidation.
+        async fn insert_session(
+            conn,
+            user_id: &str,
+            methods: Methods,
+            request: &SignInRequest,
+            max_sessions: u32,
+            now: Timestamp
+        ) -> SessionGrant {
+            if let Some(replaced) = request.replaced {
+                diesel::delete(sessions::table.filter(sessions::secret_hash.eq(replaced)))
                     .execute(conn)
                     .await?;
-                Ok(SessionGrant { session, secret: request.secret })
             }
+            let generation = conn.session_generation(user_id).await?;
+            let session: SessionRow = diesel::insert_into(sessions::table)
+                .values(NewSession::begin(user_id, request, methods, generation, now))
+                .returning(SessionRow::as_returning())
+                .get_result(conn)
+                .await?;
+            // Excludes the new session, which is not the last by its id if the clock was set back.
+            let surplus: Vec<String> = sessions::table
+                .filter(sessions::user_id.eq(user_id))
+                .filter(sessions::generation.eq(generation))
+                .filter(sessions::expires_at.gt(now))
+                .filter(sessions::id.ne(&session.id))
+                .order(sessions::id.desc())
+                .select(sessions::id)
+                .offset(i64::from(max_sessions) - 1)
+                .limit(i64::from(FIRST_BATCH))
+                .load(conn)
+                .await?;
+            diesel::delete(sessions::table.filter(sessions::id.eq_any(surplus)))
+                .execute(conn)
+                .await?;
+            Ok(SessionGrant { session, secret: request.secret })
         }
-
-        impl SessionStatements for $Connection {
-            async fn continue_session(
-                &mut self,
-                user_id: &str,
-                methods: Methods,
-                request: &SignInRequest,
-                now: Timestamp,
-            ) -> QueryResult<SessionGrant> {
-                // The only one: all others are revoked.
-                self.insert_session(user_id, methods, request, 1, now).await
-            }
-
-            async fn rotate_secret(
-                &mut self,
-                renewal: &Renewal,
-                now: Timestamp,
-            ) -> QueryResult<Option<SessionGrant>> {
-                let session: Option<SessionRow> = diesel::update(sessions::table.find(&renewal.id))
-                    .filter(sessions::secret_hash.eq(renewal.presented))
-                    .set((
-                        sessions::secret_hash.eq(renewal.secret),
-                        sessions::authenticated_at.eq(now),
-                        sessions::methods.eq(renewal.methods.to_string()),
-                    ))
-                    .returning(SessionRow::as_returning())
-                    .get_result(self)
-                    .await
-                    .optional()?;
-                Ok(session.map(|session| SessionGrant { session, secret: renewal.secret }))
-            }
-        }
-    };
+    }
 }
 
-session_statements!(postgres::Connection);
-session_statements!(sqlite::Connection);
+statements! {
+    /// Changes of the sessions of users who are signed in, within a transaction.
+    pub(in crate::store) trait SessionStatements {
+        /// Inserts a session in which an active user goes on, in place of all sessions, which the transaction has just
+        /// revoked. It is no sign-in: the revoked session has proved whatever is required.
+        async fn continue_session(
+            conn,
+            user_id: &str,
+            methods: Methods,
+            request: &SignInRequest,
+            now: Timestamp
+        ) -> SessionGrant {
+            // The only one: all others are revoked.
+            conn.insert_session(user_id, methods, request, 1, now).await
+        }
+
+        /// Rotates the session's secret, if the session still has the presented one.
+        async fn rotate_secret(conn, renewal: &Renewal, now: Timestamp) -> Option<SessionGrant> {
+            let session: Option<SessionRow> = diesel::update(sessions::table.find(&renewal.id))
+                .filter(sessions::secret_hash.eq(renewal.presented))
+                .set((
+                    sessions::secret_hash.eq(renewal.secret),
+                    sessions::authenticated_at.eq(now),
+                    sessions::methods.eq(renewal.methods.to_string()),
+                ))
+                .returning(SessionRow::as_returning())
+                .get_result(conn)
+                .await
+                .optional()?;
+            Ok(session.map(|session| SessionGrant { session, secret: renewal.secret }))
+        }
+    }
+}

@@ -8,14 +8,14 @@ use crate::{
     secrets::LinkHash,
     store::{
         Error, Store, invalidating_transaction,
-        schema::{users, verifications},
+        schema::users,
         tables::{
-            activity::{Action, Event, record_event},
-            locks::lock_user_tx,
+            activity::{Action, Event, RecordEvent},
+            locks::Locks,
             sessions::{Method, Methods},
-            sign_up_links::spend_sign_up_link_tx,
-            users::{Role, User, present, search::insert_user_unless_taken_tx},
-            verifications::{LinkError, Purpose, Verification, redeem_tx},
+            sign_up_links::SpendSignUpLink,
+            users::{Role, User, present, search::IndexUsers},
+            verifications::{LinkError, Purpose, RedeemLinks},
         },
         workflows::email_proof::EmailProof,
     },
@@ -63,20 +63,20 @@ pub async fn sign_in_with_link(
     let policy = store.sign_in_policy;
     let methods = Methods::one(Method::MagicLink);
     invalidating_transaction!(store, |conn| {
-        let (user, is_new) = match redeem_tx!(conn, link, [Purpose::SignIn], now) {
+        let (user, is_new) = match conn.redeem(link, &[Purpose::SignIn], now).await? {
             Ok((user, _)) => (user, false),
             Err(LinkError::Unknown) => {
-                let Some(link) = spend_sign_up_link_tx!(conn, link, now) else {
+                let Some(link) = conn.spend_sign_up_link(link, now).await? else {
                     return Ok(Err(LinkRejected::Invalid(LinkError::Unknown)));
                 };
                 let new = User {
                     email_verified: true,
                     ..User::new(link.name, link.email.clone(), Role::User, now)
                 };
-                let is_new = sign_up && insert_user_unless_taken_tx!(conn, &new);
+                let is_new = sign_up && conn.insert_user_unless_taken(&new).await?;
                 if is_new {
                     let event = Event::of_user(&new.id, Action::SignedUp, &request.client, now);
-                    record_event!(conn, &event);
+                    conn.record_event(&event).await?;
                 }
                 let id: Option<String> = users::table
                     .filter(present())
@@ -87,7 +87,7 @@ pub async fn sign_in_with_link(
                     .optional()?;
                 // Without an account, only because sign-up was closed after the link was mailed.
                 let Some(id) = id else { return Ok(Err(LinkRejected::SignUpClosed)) };
-                match lock_user_tx!(conn, &id) {
+                match conn.lock_user(&id).await? {
                     Some(user) => (user, is_new),
                     None => return Ok(Err(LinkRejected::Invalid(LinkError::Unknown))),
                 }

@@ -9,12 +9,12 @@ use crate::{
     store::{
         Error, Store, invalidating_transaction,
         tables::{
-            locks::lock_user_tx,
+            locks::Locks,
             passkeys::{PasskeyRow, use_passkey_tx},
             sessions::{Method, Methods},
             users::User,
         },
-        workflows::two_factor_enrolment::note_proof_tx,
+        workflows::two_factor_enrolment::ProveSecondFactor,
     },
     time::Timestamp,
 };
@@ -48,7 +48,7 @@ pub async fn sign_in_with_passkey(
 ) -> Result<Option<SignedIn>, Error> {
     let policy = store.sign_in_policy;
     invalidating_transaction!(store, if request.replaced.is_some(), |conn| {
-        let Some(user) = lock_user_tx!(conn, &proved.passkey.user_id) else {
+        let Some(user) = conn.lock_user(&proved.passkey.user_id).await? else {
             return Ok(None);
         };
         if !use_passkey_tx!(conn, &proved.passkey, &proved.assertion, now) {
@@ -60,7 +60,7 @@ pub async fn sign_in_with_passkey(
             && proved.assertion.user_verified
             && begun.0.two_factor_enabled
         {
-            note_proof_tx!(conn, &begun.1.session().id, Some(now));
+            conn.note_proof(&begun.1.session().id, Some(now)).await?;
         }
         Ok(Some(signed_in))
     })
@@ -79,13 +79,13 @@ pub async fn reauthenticate_with_passkey(
     now: Timestamp,
 ) -> Result<Option<Reauthenticated>, Error> {
     invalidating_transaction!(store, |conn| {
-        let user = lock_user_tx!(conn, &proved.passkey.user_id).filter(User::is_active);
+        let user = conn.lock_user(&proved.passkey.user_id).await?.filter(User::is_active);
         let Some(user) = user else { return Ok(None) };
         if !use_passkey_tx!(conn, &proved.passkey, &proved.assertion, now) {
             return Ok(None);
         }
         if proved.assertion.user_verified && user.two_factor_enabled {
-            note_proof_tx!(conn, &renewal.id, Some(now));
+            conn.note_proof(&renewal.id, Some(now)).await?;
         }
         let renewed = conn.rotate_secret(&renewal, now).await?;
         Ok(Some(Reauthenticated { user, renewed }))

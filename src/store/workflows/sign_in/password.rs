@@ -11,7 +11,7 @@ use crate::{
         schema::accounts,
         tables::{
             accounts::PasswordAccount,
-            locks::lock_user_tx,
+            locks::Locks,
             sessions::{Method, Methods},
         },
     },
@@ -46,7 +46,7 @@ pub async fn sign_in_with_password(
     let current_hash = rehashed.as_ref().unwrap_or(&verified.hash).as_str().to_owned();
     let policy = store.sign_in_policy;
     invalidating_transaction!(store, if request.replaced.is_some(), |conn| {
-        let Some(user) = lock_user_tx!(conn, &user_id) else {
+        let Some(user) = conn.lock_user(&user_id).await? else {
             return Ok(Some(SignedIn::Refused(Refusal::Deactivated)));
         };
         let unchanged = diesel::update(accounts::table.find(&verified.account_id))

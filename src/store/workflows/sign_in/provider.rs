@@ -8,14 +8,14 @@ use super::{Reauthenticated, Renewal, SessionStatements, SignIn, SignInRequest, 
 use crate::{
     store::{
         Error, Store, invalidating_transaction,
-        schema::{accounts, jobs, users},
+        schema::{accounts, users},
         tables::{
             accounts::{NewAccount, link_tx},
-            activity::{Action, Event, record_event},
-            jobs::NewJob,
-            locks::lock_user_tx,
+            activity::{Action, Event, RecordEvent},
+            jobs::{AddJob, NewJob},
+            locks::Locks,
             sessions::Methods,
-            users::{Role, User, present, search::insert_user_unless_taken_tx},
+            users::{Role, User, present, search::IndexUsers},
         },
         workflows::email_proof::EmailProof,
     },
@@ -101,7 +101,7 @@ pub async fn sign_in_with_provider(
             .await
             .optional()?;
         if let Some((account_id, user_id)) = known
-            && let Some(user) = lock_user_tx!(conn, &user_id)
+            && let Some(user) = conn.lock_user(&user_id).await?
         {
             // It may have been unlinked before the user was locked.
             let still_linked = diesel::update(accounts::table.find(&account_id))
@@ -128,20 +128,20 @@ pub async fn sign_in_with_provider(
                 email_verified: new.email_verified,
                 ..User::new(new.name.clone(), provided.email.clone(), Role::User, now)
             };
-            is_new = insert_user_unless_taken_tx!(conn, &user);
+            is_new = conn.insert_user_unless_taken(&user).await?;
             if is_new {
                 let event = Event::of_user(&user.id, Action::SignedUp, &request.client, now)
                     .with_detail(json!({ "provider": &provider }));
-                record_event!(conn, &event);
+                conn.record_event(&event).await?;
                 if let Some(mail) = &new.verification_mail {
-                    diesel::insert_into(jobs::table).values(mail).execute(conn).await?;
+                    conn.add_job(mail).await?;
                 }
             }
             // A concurrent sign-up may have taken the email.
             found = find.get_result(conn).await.optional()?;
         }
         let Some(id) = found else { return Ok(Err(ProviderRejected::NotLinked)) };
-        let Some(user) = lock_user_tx!(conn, &id) else {
+        let Some(user) = conn.lock_user(&id).await? else {
             return Ok(Err(ProviderRejected::NotLinked));
         };
         if !is_new && !provided.verified {
@@ -158,11 +158,8 @@ pub async fn sign_in_with_provider(
             (_, true) if !is_new => {
                 let event = Event::of_user(&user.id, Action::ProviderLinked, &request.client, now)
                     .with_detail(json!({ "provider": &provider }));
-                record_event!(conn, &event);
-                diesel::insert_into(jobs::table)
-                    .values(&provided.linked_mail)
-                    .execute(conn)
-                    .await?;
+                conn.record_event(&event).await?;
+                conn.add_job(&provided.linked_mail).await?;
             }
             _ => {}
         }
@@ -186,7 +183,7 @@ pub async fn reauthenticate_with_provider(
     now: Timestamp,
 ) -> Result<Option<Reauthenticated>, Error> {
     invalidating_transaction!(store, |conn| {
-        let user = lock_user_tx!(conn, &user_id).filter(User::is_active);
+        let user = conn.lock_user(&user_id).await?.filter(User::is_active);
         let Some(user) = user else { return Ok(None) };
         let linked: i64 = accounts::table
             .filter(accounts::provider_id.eq(&provider))

@@ -1,6 +1,6 @@
 //! The words of each user, written together with the name and email that they come from.
 //!
-//! Code that inserts a user, or changes a name or an email, must use these macros: builds with debug assertions reject
+//! Code that inserts a user, or changes a name or an email, must use these methods: builds with debug assertions reject
 //! a transaction that leaves a row without its words ([`checked`]). Any other write to the table marks the row (a
 //! trigger, and the column's default), and [`index_some`] adds its words later.
 
@@ -13,6 +13,8 @@ use crate::store::{
     engine::unreadable::OrEmpty,
     maintenance_transaction,
     schema::{user_words, users},
+    statements,
+    tables::users::User,
 };
 
 /// How many users one transaction indexes. It must be short, because it locks their rows and occupies SQLite's writer.
@@ -71,95 +73,69 @@ impl PutsWords for Pg {
          ORDER BY id LIMIT 200 FOR NO KEY UPDATE SKIP LOCKED";
 }
 
-/// Within a transaction: inserts the words of users who have none.
-macro_rules! put_words_tx {
-    ($conn:ident, $rows:expr) => {{
-        let pairs = $crate::store::tables::users::search::WordRow::pairs($rows);
-        diesel::sql_query(<Backend as $crate::store::tables::users::search::PutsWords>::PUT)
-            .bind::<diesel::sql_types::Text, _>(pairs)
-            .execute($conn)
-            .await?
-    }};
-}
+statements! {
+    /// Changes of users and of their words, within a transaction.
+    pub(in crate::store) trait IndexUsers {
+        /// Inserts the words of users who have none.
+        async fn put_words(conn, rows: &[WordRow]) -> () {
+            diesel::sql_query(<Backend as PutsWords>::PUT)
+                .bind::<Text, _>(WordRow::pairs(rows))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
 
-/// Within a transaction: inserts a user, with their words.
-macro_rules! insert_user_tx {
-    ($conn:ident, $user:expr) => {{
-        use $crate::store::{
-            schema::users,
-            tables::users::{
-                User,
-                search::{WordRow, put_words_tx},
-            },
-        };
-        let user: User = diesel::insert_into(users::table)
-            .values(($user, users::search_indexed.eq(true)))
-            .returning(User::as_returning())
-            .get_result($conn)
-            .await?;
-        put_words_tx!($conn, &[WordRow::of(&user)]);
-        user
-    }};
-}
+        /// Inserts a user, with their words.
+        async fn insert_user(conn, user: &User) -> User {
+            let user: User = diesel::insert_into(users::table)
+                .values((user, users::search_indexed.eq(true)))
+                .returning(User::as_returning())
+                .get_result(conn)
+                .await?;
+            conn.put_words(&[WordRow::of(&user)]).await?;
+            Ok(user)
+        }
 
-/// Within a transaction: inserts a user, with their words, unless the email is taken; returns whether it did. Runs the
-/// same two statements either way.
-macro_rules! insert_user_unless_taken_tx {
-    ($conn:ident, $user:expr) => {{
-        use $crate::store::{
-            schema::users,
-            tables::users::search::{WordRow, put_words_tx},
-        };
-        let added = diesel::insert_into(users::table)
-            .values(($user, users::search_indexed.eq(true)))
-            .on_conflict_do_nothing()
-            .execute($conn)
-            .await?;
-        let rows = if added == 1 { vec![WordRow::of($user)] } else { Vec::new() };
-        put_words_tx!($conn, &rows);
-        added == 1
-    }};
-}
+        /// Inserts a user, with their words, unless the email is taken; returns whether it did. Runs the same two
+        /// statements either way.
+        async fn insert_user_unless_taken(conn, user: &User) -> bool {
+            let added = diesel::insert_into(users::table)
+                .values((user, users::search_indexed.eq(true)))
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?;
+            let rows = if added == 1 { vec![WordRow::of(user)] } else { Vec::new() };
+            conn.put_words(&rows).await?;
+            Ok(added == 1)
+        }
 
-/// Within a transaction that has changed a name or an email: replaces the user's words by the current ones.
-macro_rules! index_user_tx {
-    ($conn:ident, $user:expr) => {{
-        use $crate::store::{
-            schema::{user_words, users},
-            tables::users::{
-                User,
-                search::{WordRow, put_words_tx},
-            },
-        };
-        let user: &User = $user;
-        diesel::delete(user_words::table.filter(user_words::user_id.eq(&user.id)))
-            .execute($conn)
-            .await?;
-        put_words_tx!($conn, &[WordRow::of(user)]);
-        diesel::update(users::table.find(&user.id))
-            .set(users::search_indexed.eq(true))
-            .execute($conn)
-            .await?
-    }};
-}
+        /// Replaces a user's words by the current ones, after a change of name or email.
+        async fn index_user(conn, user: &User) -> () {
+            diesel::delete(user_words::table.filter(user_words::user_id.eq(&user.id)))
+                .execute(conn)
+                .await?;
+            conn.put_words(&[WordRow::of(user)]).await?;
+            diesel::update(users::table.find(&user.id))
+                .set(users::search_indexed.eq(true))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
 
-/// Within a transaction that deletes an account: removes it from the search. Its row stays until everything that
-/// belongs to it has been deleted.
-macro_rules! unindex_user_tx {
-    ($conn:ident, $id:expr) => {{
-        use $crate::store::schema::{user_words, users};
-        let id: &str = $id;
-        diesel::delete(user_words::table.filter(user_words::user_id.eq(id))).execute($conn).await?;
-        diesel::update(users::table.find(id))
-            .set(users::search_indexed.eq(true))
-            .execute($conn)
-            .await?
-    }};
+        /// Removes an account that is to be deleted from the search. Its row stays until everything that belongs to it has
+        /// been deleted.
+        async fn unindex_user(conn, id: &str) -> () {
+            diesel::delete(user_words::table.filter(user_words::user_id.eq(id)))
+                .execute(conn)
+                .await?;
+            diesel::update(users::table.find(id))
+                .set(users::search_indexed.eq(true))
+                .execute(conn)
+                .await
+                .map(drop)
+        }
+    }
 }
-
-pub(in crate::store) use {
-    index_user_tx, insert_user_tx, insert_user_unless_taken_tx, put_words_tx, unindex_user_tx,
-};
 
 /// Adds the words of some users that were inserted or changed by other means. Returns how many it found: fewer than
 /// [`BATCH`] when there are no more. Each call is one short transaction.
@@ -177,7 +153,7 @@ pub async fn index_some(store: &Store) -> Result<usize, Error> {
         diesel::delete(user_words::table.filter(user_words::user_id.eq_any(ids.clone())))
             .execute(conn)
             .await?;
-        put_words_tx!(conn, &rows);
+        conn.put_words(&rows).await?;
         diesel::update(users::table.filter(users::id.eq_any(ids)))
             .set(users::search_indexed.eq(true))
             .execute(conn)
