@@ -28,6 +28,10 @@ openapi:
     cargo run --locked -q -- openapi > openapi/openapi.new
     mv openapi/openapi.new openapi/openapi.json
 
+# Regenerate docs/reference/public-api.txt, after a public item has changed
+public-api:
+    UPDATE_GENERATED=1 .ci/run docs
+
 # Regenerate docs/reference and .env.example, after an error code, a route, a setting or a command has changed
 reference:
     cargo run --locked -q -- errors > target/errors.md

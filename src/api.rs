@@ -3,20 +3,30 @@
 //! A handler's arguments declare who may call it ([`crate::gate::DeclaresAccess`]); its doc comment is its summary in
 //! Swagger UI.
 
+#[doc(hidden)]
 pub mod activity;
+#[doc(hidden)]
 pub mod admin;
+#[doc(hidden)]
 pub mod auth;
 pub(crate) mod client;
+#[doc(hidden)]
 pub mod dashboard;
+#[doc(hidden)]
 pub mod health;
 pub mod json;
 mod limited;
+#[doc(hidden)]
 pub mod me;
 pub mod page;
 pub mod query;
+#[doc(hidden)]
 pub mod settings;
+#[doc(hidden)]
 pub mod setup;
+#[doc(hidden)]
 pub mod tokens;
+#[doc(hidden)]
 pub mod trusted_devices;
 mod user;
 

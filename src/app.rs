@@ -41,6 +41,7 @@ use crate::{
 use application::Application;
 pub use embedded::{EmbedError, Embedded, Gate};
 pub use gated_resource::GatedResource;
+#[doc(hidden)]
 pub use listeners::Bound;
 use listeners::{Listeners, SocketFile};
 use metrics::MetricsServer;
@@ -51,6 +52,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
+#[doc(hidden)]
 pub enum StartError {
     /// The parts of the product do not fit together.
     #[error(transparent)]
@@ -76,6 +78,7 @@ pub enum StartError {
 }
 
 /// A server that is listening.
+#[doc(hidden)]
 pub struct Server {
     /// Where it listens.
     pub address: Bound,
@@ -143,6 +146,7 @@ impl Server {
 
 /// A handle that stops the server.
 #[derive(Clone)]
+#[doc(hidden)]
 pub struct Handle {
     server: ServerHandle,
     state: Data<State>,

@@ -1,5 +1,6 @@
 //! The command line: the server, and the operator's commands.
 
+#[doc(hidden)]
 pub mod log;
 
 mod backup;
@@ -47,13 +48,19 @@ use crate::{
     time::Clock,
 };
 
+#[doc(hidden)]
 pub use cache::CacheCommand;
 pub(crate) use own_command::OwnCommand;
+#[doc(hidden)]
 pub use product_settings::ProductMatches;
 pub(crate) use product_settings::SettingsType;
+#[doc(hidden)]
 pub use retention::RetentionCommand;
+#[doc(hidden)]
 pub use sessions::SessionCommand;
+#[doc(hidden)]
 pub use tokens::TokenCommand;
+#[doc(hidden)]
 pub use users::UserCommand;
 
 /// The command line of every product.

@@ -28,17 +28,29 @@ use crate::{
     store::{Location, Options, Tables, sign_in::SignInPolicy},
 };
 
+#[doc(hidden)]
 pub use accounts::{AccountSettings, EmailVerification, SignUp, TwoFactor};
+#[doc(hidden)]
 pub use data::DataSettings;
+#[doc(hidden)]
 pub use email::EmailSettings;
+#[doc(hidden)]
 pub use limits::LimitSettings;
+#[doc(hidden)]
 pub use list::List;
+#[doc(hidden)]
 pub use listen::{Listen, SocketMode};
+#[doc(hidden)]
 pub use log::{LogFormat, LogSettings};
-pub use parse::{Rate, Secret, TokenPrefixes};
+pub use parse::Secret;
+#[doc(hidden)]
+pub use parse::{Rate, TokenPrefixes};
 #[cfg(feature = "passkeys")]
+#[doc(hidden)]
 pub use passkeys::PasskeySettings;
+#[doc(hidden)]
 pub use server::ServerSettings;
+#[doc(hidden)]
 pub use site::{SameSite, SiteSettings, Switch};
 
 /// The settings of a server and of the commands beside it. A field has the name of its flag.
@@ -46,23 +58,32 @@ pub use site::{SameSite, SiteSettings, Switch};
 #[allow(missing_docs, reason = "each group documents itself")]
 pub struct Config {
     #[command(flatten)]
+    #[doc(hidden)]
     pub data: DataSettings,
     #[command(flatten)]
+    #[doc(hidden)]
     pub server: ServerSettings,
     #[command(flatten)]
+    #[doc(hidden)]
     pub site: SiteSettings,
     #[command(flatten)]
+    #[doc(hidden)]
     pub email: EmailSettings,
     #[command(flatten)]
+    #[doc(hidden)]
     pub accounts: AccountSettings,
     #[cfg(feature = "passkeys")]
     #[command(flatten)]
+    #[doc(hidden)]
     pub passkeys: PasskeySettings,
     #[command(flatten)]
+    #[doc(hidden)]
     pub limits: LimitSettings,
     #[command(flatten)]
+    #[doc(hidden)]
     pub log: LogSettings,
     #[command(flatten)]
+    #[doc(hidden)]
     pub product: ProductMatches,
 }
 

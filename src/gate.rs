@@ -24,19 +24,24 @@
 mod access;
 mod bearer;
 #[cfg(feature = "passkeys")]
+#[doc(hidden)]
 pub mod ceremony_cookie;
 pub mod client;
+#[doc(hidden)]
 pub mod cookie;
 mod credentials;
 mod extract;
 #[cfg(feature = "providers")]
+#[doc(hidden)]
 pub mod flow_cookies;
 mod log_identity;
+#[doc(hidden)]
 pub mod next;
 mod origin;
 mod rate_limit;
 mod rejected_token;
 mod rejection;
+#[doc(hidden)]
 pub mod second_factor_cookies;
 mod secret_cookies;
 mod session;
@@ -59,13 +64,17 @@ use crate::{
 
 pub use access::{Access, Body, DeclaresAccess, Query};
 pub use extract::{
-    BeforeEnrolment, ByCookie, ByToken, Fresh, Needs, NotByToken, Prover, SiteAdmin,
-    has_proved_second_factor, is_fresh,
+    BeforeEnrolment, ByCookie, ByToken, Fresh, Needs, NotByToken, Owner, Prover, SiteAdmin,
 };
+#[doc(hidden)]
+pub use extract::{has_proved_second_factor, is_fresh};
 pub(crate) use rate_limit::add_rate_limit_headers;
+#[doc(hidden)]
 pub use rejection::{fail_closed_without_gate, is_navigation, navigates};
 
+#[doc(hidden)]
 pub use log_identity::{LogIdentity, log_identity, session_of};
+#[doc(hidden)]
 pub use origin::verify_origin;
 pub use session::Session;
 

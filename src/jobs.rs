@@ -38,15 +38,19 @@ use strum::VariantNames;
 pub use email::Email;
 pub use failure::Failure;
 pub(crate) use kind::payload;
-pub use kind::{JobContext, JobKind, RegisteredKind, Schedule};
+pub use kind::{JobContext, JobKind};
+#[doc(hidden)]
+pub use kind::{RegisteredKind, Schedule};
 
 use kind::Work;
+#[doc(hidden)]
 pub use mail::{Mail, MailKind};
 
 /// A kind of job, with its parameters. It is stored in plain text: it must not contain a secret.
 #[derive(Debug, Clone, Serialize, Deserialize, VariantNames)]
 #[serde(tag = "kind", content = "payload", rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
+#[doc(hidden)]
 pub enum Job {
     /// Sends an email.
     Mail(Mail),
@@ -122,6 +126,7 @@ impl Job {
 
 /// The jobs of a product.
 #[derive(Clone, Default)]
+#[doc(hidden)]
 pub struct Jobs {
     /// Their kinds.
     pub kinds: Vec<RegisteredKind>,
@@ -131,6 +136,7 @@ pub struct Jobs {
 
 /// Runs jobs, those of this library and those of a product, until the server drains, and then finishes those that have
 /// started.
+#[doc(hidden)]
 pub async fn run(state: &State, Jobs { kinds: all, schedules }: &Jobs) {
     let stop = &state.draining;
     let mut running = FuturesUnordered::new();

@@ -32,6 +32,7 @@ read_by_name!(Scope);
 ///
 /// # Errors
 /// When the value is not a string, or not a name of this enum.
+#[doc(hidden)]
 pub fn by_name<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -96,6 +96,7 @@ impl Site {
 /// Returns a URL's origin, as browsers write it in the Origin header. Other schemes, such as `capacitor` and
 /// `tauri`, are created by apps; according to the URL standard they have no origin.
 #[must_use]
+#[doc(hidden)]
 pub fn origin_of(url: &Url) -> Option<String> {
     match url.scheme() {
         "http" | "https" => Some(url.origin().ascii_serialization()),

@@ -42,38 +42,52 @@ pub struct State {
     /// The clock.
     pub clock: Clock,
     /// The rate limits.
+    #[doc(hidden)]
     pub limits: Limits,
     /// The metrics.
+    #[doc(hidden)]
     pub metrics: Metrics,
     /// The free places for sign-ins that wait for others of the same account.
+    #[doc(hidden)]
     pub waiting_sign_ins: Semaphore,
     /// The thread pool that hashes passwords.
+    #[doc(hidden)]
     pub hashing: Hashing,
     /// The keys that encrypt TOTP secrets.
+    #[doc(hidden)]
     pub encryption: EncryptionKeys,
     /// This site as authenticators know it, or why it has no passkeys.
     #[cfg(feature = "passkeys")]
+    #[doc(hidden)]
     pub passkeys: Result<RelyingParty, RelyingPartyError>,
     /// The identity providers.
     #[cfg(feature = "providers")]
+    #[doc(hidden)]
     pub providers: Providers,
     /// Sends requests to other servers.
     pub http: HttpClient,
     /// Sends emails.
+    #[doc(hidden)]
     pub mailer: Mailer,
     /// Notified when a job is added, so that it starts without waiting for the next poll.
     pub job_added: Notify,
     /// Notified when there are rows to delete that need not wait for the next hour.
+    #[doc(hidden)]
     pub retention_due: Notify,
     /// The cache of cookies whose signature was verified.
+    #[doc(hidden)]
     pub checked_cookies: CheckedCookies,
     /// Whether the signing keys of all instances match.
+    #[doc(hidden)]
     pub key_check: KeyCheck,
     /// When each credential was last used.
+    #[doc(hidden)]
     pub last_used: LastUsedBuffer,
     /// Counts of failed sign-ins and rejected tokens that are to be written.
+    #[doc(hidden)]
     pub rejections: Rejections,
     /// New ends of sessions that are to be written.
+    #[doc(hidden)]
     pub session_ends: SessionEnds,
     /// The values of the product's own types. Set before the server listens.
     pub(crate) own: OnceLock<OwnValues>,

@@ -26,50 +26,62 @@ pub(crate) mod user_events;
 mod workflows;
 
 pub mod constraints;
+#[doc(hidden)]
 pub mod schema;
 
 use std::{sync::Arc, time::Duration};
 
 use diesel::sql_types::Text;
 
+pub use component::Tables;
 pub(crate) use component::check_tables;
-pub use component::{TABLES, Tables};
-pub use credentials::{Resolved, last_used, lease_settings, session_ends};
-pub use database::Database;
 pub use engine::{
-    backup,
-    file_lock::{FileLock, files_of},
-    migrate::Applied,
     page,
-    postgres::Target,
-    shared_clock,
-    sqlite::{InPlace, in_place},
     stored::{Column, Stored},
-    unreadable::OrEmpty,
 };
 pub use error::Error;
-pub use location::Location;
-#[cfg(feature = "passkeys")]
-pub use tables::passkey_ceremonies;
-pub use tables::{
-    accounts, activity, admin_write::AdminCheckFailed, api_tokens, jobs, known_clients,
-    login_attempts, passkeys, rate_limits, schedules, sessions, sign_up_links, signing_keys,
-    suspension_links, trusted_devices, two_factor, users, verifications,
-};
-#[cfg(feature = "providers")]
-pub use tables::{provider_flows, used_id_tokens};
-#[doc(hidden)]
-pub use user_events::jobs as jobs_for;
+pub use tables::{activity, jobs, users};
 pub use user_events::{UserEvent, UserEventKind};
-#[cfg(feature = "providers")]
-pub use workflows::linking;
-#[cfg(feature = "passkeys")]
-pub use workflows::passkey_changes;
+
+// For what the macros expand to, and for the tests of this repository.
 #[cfg(any(feature = "passkeys", feature = "providers"))]
+#[doc(hidden)]
 pub use workflows::sign_in_methods;
-pub use workflows::{
-    account_deletion, email_change, first_admin, operator_revocation, passwords, registration,
-    retention, revocation_cleanup, sign_in, suspension, two_factor_enrolment, user_administration,
+#[doc(hidden)]
+pub use {
+    component::TABLES,
+    credentials::{Resolved, last_used, lease_settings, session_ends},
+    database::Database,
+    engine::{
+        backup,
+        file_lock::{FileLock, files_of},
+        migrate::Applied,
+        postgres::Target,
+        shared_clock,
+        sqlite::{InPlace, in_place},
+        unreadable::OrEmpty,
+    },
+    location::Location,
+    tables::{
+        accounts, admin_write::AdminCheckFailed, api_tokens, known_clients, login_attempts,
+        passkeys, rate_limits, schedules, sessions, sign_up_links, signing_keys, suspension_links,
+        trusted_devices, two_factor, verifications,
+    },
+    user_events::jobs as jobs_for,
+    workflows::{
+        account_deletion, email_change, first_admin, operator_revocation, passwords, registration,
+        retention, revocation_cleanup, sign_in, suspension, two_factor_enrolment,
+        user_administration,
+    },
+};
+#[cfg(feature = "passkeys")]
+#[doc(hidden)]
+pub use {tables::passkey_ceremonies, workflows::passkey_changes};
+#[cfg(feature = "providers")]
+#[doc(hidden)]
+pub use {
+    tables::{provider_flows, used_id_tokens},
+    workflows::linking,
 };
 
 pub use crate::{
@@ -84,6 +96,7 @@ use sign_in::SignInPolicy;
 
 /// The options with which the store is opened.
 #[derive(Clone)]
+#[doc(hidden)]
 pub struct Options {
     /// The tables of each component, this library's first.
     pub tables: Vec<Tables>,
@@ -105,6 +118,7 @@ pub struct Options {
 
 /// The current load of the store, and counters since its start.
 #[derive(Debug, Clone, Copy, Default)]
+#[doc(hidden)]
 pub struct StoreStats {
     /// Open connections to PostgreSQL.
     pub connections: u64,

@@ -22,6 +22,7 @@ pub use date::{Date, NoDate};
 pub use manual::ManualClock;
 pub use parse::NoTimestamp;
 pub use sql::Moment;
+#[doc(hidden)]
 pub use uptime::Uptime;
 
 /// A point in time, in microseconds since 1970 (UTC), which both databases can store without rounding.
@@ -56,6 +57,7 @@ pub fn in_days(days: u32) -> String {
 
 /// The maximum clock skew between instances: a time further in the future than this was recorded by an
 /// incorrect clock.
+#[doc(hidden)]
 pub const CLOCK_TOLERANCE: Span = seconds(300);
 
 impl Timestamp {

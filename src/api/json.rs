@@ -15,6 +15,7 @@ use crate::{
 };
 
 /// The largest body that is read, in bytes. Valid bodies are small; a larger one is a mistake or an attack.
+#[doc(hidden)]
 pub const LARGEST: usize = 64 * 1024;
 
 /// How long a body may take to arrive.
@@ -24,6 +25,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct ValidJson<T>(pub T);
 
 /// A valid body by the Better Auth protocol's rules: invalid fields result in 400 `VALIDATION_ERROR`.
+#[doc(hidden)]
 pub struct ProtocolJson<T>(pub T);
 
 impl<T> DeclaresAccess for ValidJson<T> {
@@ -220,6 +222,7 @@ fn camel_case(name: &str) -> String {
 /// Returns the JSON object that a text column contains; text that is not an object is wrapped in one,
 /// unchanged.
 #[must_use]
+#[doc(hidden)]
 pub fn object(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(object @ Value::Object(_)) => object,

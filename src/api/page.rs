@@ -55,6 +55,7 @@ pub struct Paging {
 
 /// The default number of items on a page.
 #[must_use]
+#[doc(hidden)]
 pub fn default_limit() -> u32 {
     20
 }

@@ -17,6 +17,7 @@ pub struct ValidQuery<T>(pub T);
 
 /// A valid query string by the Better Auth protocol's rules: unknown fields are ignored, and invalid ones
 /// result in 400 `VALIDATION_ERROR`.
+#[doc(hidden)]
 pub struct ProtocolQuery<T>(pub T);
 
 impl<T> DeclaresAccess for ValidQuery<T> {

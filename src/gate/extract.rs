@@ -55,6 +55,19 @@ impl DeclaresAccess for Option<Session> {
     const ACCESS: Access = Access::OPTIONAL_AUTH;
 }
 
+/// Whose rows the caller works with: those of the user, with a cookie or a token. The operations of a resource take it in
+/// place of [`Session`], so that they need not change if organisations can own rows one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The id in the owner's column of the resource.
+    pub id: String,
+}
+
+extractor!(Owner, Access::REQUIRES_AUTH, |request| {
+    known(request).map(|(session, _)| Owner { id: session.user.id.clone() })
+});
+
 /// A site admin, with a cookie or a token.
 #[derive(Debug, Clone)]
 pub struct SiteAdmin(Session);

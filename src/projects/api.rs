@@ -11,17 +11,10 @@ use uuid::Uuid;
 use validator::Validate;
 
 use portcullis::{
-    api::{
-        json::{ValidJson, given},
-        page::{Page, Paging, window},
-        query::ValidQuery,
-    },
-    error::{Code, Error},
+    api::json::given,
     fields,
-    gate::Session,
-    state::State,
+    prelude::*,
     store::{Stored, page::new_id},
-    time::{Date, Timestamp},
 };
 
 use super::{
@@ -99,12 +92,12 @@ impl From<ProjectRow> for Project {
     )
 )]
 pub async fn list_projects(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<Page<Project>>, Error> {
     let window = window(paging.cursor, paging.before, paging.limit)?;
-    let page = store::list(&state.store, session.user.id.clone(), window).await?;
+    let page = store::list(&state.store, owner.id, window).await?;
     Ok(Json(Page::of(page, Project::from)))
 }
 
@@ -152,14 +145,14 @@ pub struct CreateProject {
     ),
 )]
 pub async fn create_project(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     ValidJson(body): ValidJson<CreateProject>,
 ) -> Result<impl Responder, Error> {
     let now = state.clock.now();
     let row = ProjectRow {
         id: new_id(),
-        user_id: session.user.id.clone(),
+        user_id: owner.id,
         name: body.name,
         description: body.description,
         created_at: now,
@@ -185,11 +178,11 @@ pub async fn create_project(
     responses((status = 200, description = "The project", body = Project))
 )]
 pub async fn show_project(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<Project>, Error> {
-    let found = store::find(&state.store, session.user.id.clone(), id.to_string()).await?;
+    let found = store::find(&state.store, owner.id, id.to_string()).await?;
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
@@ -244,7 +237,7 @@ pub struct UpdateProject {
     ),
 )]
 pub async fn update_project(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     id: Path<Uuid>,
     ValidJson(body): ValidJson<UpdateProject>,
@@ -258,8 +251,7 @@ pub async fn update_project(
         due_date: body.due_date,
         updated_at: state.clock.now(),
     };
-    let found =
-        store::update(&state.store, session.user.id.clone(), id.to_string(), changes).await?;
+    let found = store::update(&state.store, owner.id, id.to_string(), changes).await?;
     Ok(Json(found.ok_or(Code::NotFound)?.into()))
 }
 
@@ -274,11 +266,11 @@ pub async fn update_project(
     responses((status = 204, description = "The project was deleted"))
 )]
 pub async fn delete_project(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    if store::delete(&state.store, session.user.id.clone(), id.to_string()).await? {
+    if store::delete(&state.store, owner.id, id.to_string()).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())

@@ -151,6 +151,7 @@ pub(super) fn find(
 /// Whether a foreign key was broken that SQLite does not name.
 #[doc(hidden)]
 #[must_use]
+#[doc(hidden)]
 pub fn is_unnamed_foreign_key(error: &QueryError) -> bool {
     // Diesel has no kind for a row that may not be deleted.
     matches!(error, QueryError::DatabaseError(_, info)
@@ -160,6 +161,7 @@ pub fn is_unnamed_foreign_key(error: &QueryError) -> bool {
 /// Returns the error of the foreign key with this name.
 #[doc(hidden)]
 #[must_use]
+#[doc(hidden)]
 pub fn foreign_key_error(name: &'static str) -> QueryError {
     QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(Named(name)))
 }

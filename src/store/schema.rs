@@ -1,10 +1,5 @@
 //! The tables, once for both databases; a test compares this file with each of them after migration.
 
-#![expect(
-    missing_docs,
-    reason = "diesel::table! has no place for the documentation of what it makes"
-)]
-
 diesel::table! {
     use diesel::sql_types::{BigInt, Bool, Nullable, Text};
     use crate::time::Moment;

@@ -6,6 +6,7 @@
 mod action;
 mod id;
 mod list;
+#[doc(hidden)]
 pub mod rejections;
 
 use diesel::prelude::*;
@@ -21,12 +22,15 @@ use crate::{
 };
 
 pub use action::Action;
+#[doc(hidden)]
 pub use list::{Filter, list};
 
 /// The subject of an event that concerns all users at once.
+#[doc(hidden)]
 pub const ALL_USERS: &str = "all-users";
 
 /// The subject of an event for which no account is known, such as a sign-in with an email that no account has.
+#[doc(hidden)]
 pub const UNKNOWN_USER: &str = "unknown-user";
 
 /// The client that an event came from, as far as the log keeps it.
@@ -40,6 +44,7 @@ pub struct Client {
 
 /// The operator at the command line, by the accounts of the operating system.
 #[derive(Debug, Clone)]
+#[doc(hidden)]
 pub struct Operator {
     /// The account that the program runs under.
     pub os_user: String,
@@ -48,8 +53,10 @@ pub struct Operator {
 }
 
 /// The member of `detail` with the operator's account.
+#[doc(hidden)]
 pub const OS_USER: &str = "osUser";
 /// The member of `detail` with the account that became that user with sudo.
+#[doc(hidden)]
 pub const SUDO_USER: &str = "sudoUser";
 
 /// Who caused an event.

@@ -39,6 +39,7 @@ use crate::{
 /// A row of `jobs`.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
+#[doc(hidden)]
 pub struct JobRow {
     /// Its id.
     pub id: String,
@@ -145,6 +146,7 @@ statements! {
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
     transaction!(store, |conn| conn.add_job(&job).await)
 }
@@ -156,6 +158,7 @@ pub async fn add(store: &Store, job: NewJob) -> Result<(), Error> {
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn claim(
     store: &Store,
     kinds: Vec<&'static str>,
@@ -193,6 +196,7 @@ pub async fn claim(
 
 /// The result of looking for a job.
 #[derive(Debug)]
+#[doc(hidden)]
 pub enum Claim {
     /// This job was claimed.
     Taken(JobRow),
@@ -204,6 +208,7 @@ pub enum Claim {
 
 /// The outcome of an attempt.
 #[derive(Debug, Clone)]
+#[doc(hidden)]
 pub enum Outcome {
     /// The work is done.
     Done,
@@ -217,6 +222,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// As every query: see [`Error`]. The job is then tried again when the claim has timed out.
+#[doc(hidden)]
 pub async fn record_outcome(
     store: &Store,
     job: &JobRow,
@@ -268,6 +274,7 @@ const BATCH_SIZE: i64 = 1000;
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn shorten_waits(
     store: &Store,
     claim_timeout: Span,
@@ -302,6 +309,7 @@ pub async fn shorten_waits(
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn list(
     store: &Store,
     given_up: Option<bool>,
@@ -322,12 +330,14 @@ pub async fn list(
 
 /// The most jobs that are counted: a longer queue is just as alarming, and each scrape of the metrics would read all
 /// of it.
+#[doc(hidden)]
 pub const MOST_COUNTED: i64 = 1000;
 
 /// Returns how many jobs are waiting, and how many were given up, up to [`MOST_COUNTED`] of each.
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn count(store: &Store) -> Result<(i64, i64), Error> {
     let counted = |state: &str| {
         format!(
@@ -353,6 +363,7 @@ struct Counted {
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn retry(
     store: &Store,
     actor: Option<String>,
@@ -383,6 +394,7 @@ pub async fn retry(
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn discard(
     store: &Store,
     actor: Option<String>,

@@ -2,6 +2,7 @@
 
 mod list;
 mod role;
+#[doc(hidden)]
 pub mod search;
 
 use diesel::{
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub(in crate::store) use list::ACTIVE_ADMIN;
+#[doc(hidden)]
 pub use list::{Filter, UserPage, list};
 pub use role::{Role, StoredRole};
 
@@ -115,6 +117,7 @@ impl User {
 /// The changes that an admin makes to a user.
 #[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = users)]
+#[doc(hidden)]
 pub struct Changes {
     /// A new name.
     pub name: Option<String>,
@@ -127,6 +130,7 @@ pub struct Changes {
 /// The changes that users make to their own profile.
 #[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = users)]
+#[doc(hidden)]
 pub struct Profile {
     /// A new name.
     pub name: Option<String>,
@@ -154,6 +158,7 @@ pub async fn find(store: &Store, id: String) -> Result<Option<User>, Error> {
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn find_all(store: &Store, ids: Vec<String>) -> Result<Vec<User>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -184,6 +189,7 @@ pub async fn find_by_email(store: &Store, email: String) -> Result<Option<User>,
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
     query!(store, |conn| conn.any_active_admin().await)
 }
@@ -192,6 +198,7 @@ pub async fn any_active_admin(store: &Store) -> Result<bool, Error> {
 ///
 /// # Errors
 /// As every query: see [`Error`].
+#[doc(hidden)]
 pub async fn update_profile(store: &Store, id: String, profile: Profile) -> Result<(), Error> {
     invalidating_transaction!(store, |conn| {
         let user: Option<User> = diesel::update(users::table.filter(present()).find(&id))

@@ -1,0 +1,23 @@
+//! What the operations of a resource need: `use portcullis::prelude::*`.
+//!
+//! ```
+//! use actix_web::web::{Data, Json};
+//! use portcullis::prelude::*;
+//!
+//! /// Count your rows
+//! async fn count(owner: Owner, state: Data<State>) -> Result<Json<usize>, Error> {
+//!     Ok(Json(0))
+//! }
+//! ```
+
+pub use crate::{
+    api::{
+        json::ValidJson,
+        page::{Page, Paging, window},
+        query::ValidQuery,
+    },
+    error::{Code, Error},
+    gate::{ByCookie, ByToken, Fresh, Owner, Session, SiteAdmin},
+    state::State,
+    time::{Date, Timestamp},
+};
