@@ -12,6 +12,7 @@ pub mod auth;
 pub(crate) mod client;
 #[doc(hidden)]
 pub mod dashboard;
+mod field_fault;
 #[doc(hidden)]
 pub mod health;
 pub mod json;

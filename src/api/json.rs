@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, error::Category, json};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
+use super::field_fault::{self, invalid};
 use crate::{
     error::{Code, Error, FieldError},
     gate::{Access, DeclaresAccess},
@@ -134,7 +135,7 @@ fn decode<T: DeserializeOwned + Validate>(
 ) -> Result<Result<T, Vec<FieldError>>, Error> {
     // serde would fill a struct from an array, field by field, which the API does not document.
     if bytes.trim_ascii_start().starts_with(b"[") {
-        return Ok(Err(vec![invalid(String::new(), "must be an object".into())]));
+        return Ok(Err(vec![invalid(String::new(), "must be an object")]));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let broken = |error: &serde_json::Error| {
@@ -157,26 +158,10 @@ fn decode<T: DeserializeOwned + Validate>(
 
 /// Converts serde's error on a field, with the field's path for programs.
 fn data_error(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
-    let path = match error.path().to_string() {
-        root if root == "." => String::new(),
-        path => path,
-    };
     let text = error.inner().to_string();
     // Removes serde's "at line 1 column 2": the path is more helpful.
-    let text = text.split(" at line ").next().unwrap_or_default();
-    let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next();
-    if let Some(name) = named("missing field `") {
-        let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        return invalid(field, "is required".to_owned());
-    }
-    match named("unknown field `") {
-        Some(_) => invalid(path, "is not a field that is known here".to_owned()),
-        None => invalid(path, text.to_owned()),
-    }
-}
-
-fn invalid(field: String, message: String) -> FieldError {
-    FieldError { field, code: "invalid".into(), message: message.into() }
+    let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
+    field_fault::fault(error.path(), text, "field")
 }
 
 /// Flattens the validator's tree into a list of paths, in a stable order.

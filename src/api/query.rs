@@ -2,17 +2,19 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, error::QueryPayloadError, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 use validator::Validate;
 
-use super::json::flatten;
+use super::{field_fault, json::flatten};
 use crate::{
-    error::{Code, Error},
+    error::{Code, Error, FieldError},
     gate::{Access, DeclaresAccess, Query},
 };
 
-/// A valid query string. An invalid one results in 400: a misspelled filter must not return everything.
+/// A valid query string. An invalid one results in 400, with an error per parameter: a misspelled filter must not return
+/// everything.
 pub struct ValidQuery<T>(pub T);
 
 /// A valid query string by the Better Auth protocol's rules: unknown fields are ignored, and invalid ones
@@ -33,9 +35,17 @@ impl<T: DeserializeOwned + Validate> FromRequest for ValidQuery<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let refused =
-            |fault| Code::InvalidQuery.because(format!("The query string is not valid: {fault}."));
-        ready(decode(request.query_string(), Code::InvalidQuery, refused).map(Self))
+        let refused = |error: &PathError| {
+            let text = error.inner().to_string();
+            vec![field_fault::fault(error.path(), &text, "parameter")]
+        };
+        let decoded = decode(request.query_string(), refused, |faults| faults);
+        ready(decoded.map(Self).map_err(|faults| {
+            let texts = faults.iter().map(|fault| format!("{} {}", fault.field, fault.message));
+            let text = texts.collect::<Vec<_>>().join("; ");
+            let detail = format!("The query string is not valid: {text}.");
+            Code::InvalidQuery.on(faults).saying(detail)
+        }))
     }
 }
 
@@ -44,22 +54,24 @@ impl<T: DeserializeOwned + Validate> FromRequest for ProtocolQuery<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let refused = |fault| Code::ProtocolValidation.because(format!("[query] {fault}"));
-        ready(decode(request.query_string(), Code::ProtocolValidation, refused).map(Self))
+        let refused = |error: &PathError| {
+            Code::ProtocolValidation.because(format!("[query] {}", error.inner()))
+        };
+        let invalid = |faults| Code::ProtocolValidation.on(faults);
+        ready(decode(request.query_string(), refused, invalid).map(Self))
     }
 }
 
-fn decode<T: DeserializeOwned + Validate>(
+type PathError = serde_path_to_error::Error<serde::de::value::Error>;
+
+/// Decodes and validates.
+fn decode<T: DeserializeOwned + Validate, E>(
     text: &str,
-    code: Code,
-    refused: impl FnOnce(serde::de::value::Error) -> Error,
-) -> Result<T, Error> {
-    let query = web::Query::<T>::from_query(text)
-        .map_err(|error| match error {
-            QueryPayloadError::Deserialize(fault) => refused(fault),
-            _ => code.into(),
-        })?
-        .into_inner();
-    query.validate().map_err(|errors| code.on(flatten(&errors, "")))?;
+    refused: impl FnOnce(&PathError) -> E,
+    invalid: impl FnOnce(Vec<FieldError>) -> E,
+) -> Result<T, E> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    let query: T = serde_path_to_error::deserialize(pairs).map_err(|error| refused(&error))?;
+    query.validate().map_err(|errors| invalid(flatten(&errors, "")))?;
     Ok(query)
 }

@@ -78,7 +78,7 @@ codes! {
         "`detail` names the line and column where it stops being JSON, or says that the body ended early.";
     InvalidQuery: BAD_REQUEST, "invalid_query",
         "The query string is not valid.",
-        "`detail` names the parameter that is unknown, missing or out of its range; the document lists those of each operation.";
+        "`detail` and `errors` name the parameter that is unknown, missing or not valid; the document lists those of each operation.";
     ProtocolValidation: BAD_REQUEST, "VALIDATION_ERROR",
         "The body is not valid.",
         "A field is missing, unknown or of another type. `errors` lists them, and `message` repeats them as text, for clients of the protocol.";
