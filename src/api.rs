@@ -19,6 +19,7 @@ pub mod json;
 mod limited;
 #[doc(hidden)]
 pub mod me;
+mod nul;
 pub mod page;
 pub mod query;
 #[doc(hidden)]

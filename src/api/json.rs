@@ -9,7 +9,10 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, error::Category, json};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
-use super::field_fault::{self, invalid};
+use super::{
+    field_fault::{self, invalid},
+    nul,
+};
 use crate::{
     error::{Code, Error, FieldError},
     gate::{Access, DeclaresAccess},
@@ -22,10 +25,12 @@ pub const LARGEST: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A valid body by this API's own rules: invalid fields result in 422, with an error per field.
+/// A valid body by this API's own rules: invalid fields result in 422, with an error per field. No text in it contains
+/// NUL, which PostgreSQL cannot store.
 pub struct ValidJson<T>(pub T);
 
-/// A valid body by the Better Auth protocol's rules: invalid fields result in 400 `VALIDATION_ERROR`.
+/// A valid body by the Better Auth protocol's rules: invalid fields result in 400 `VALIDATION_ERROR`. A password in it
+/// may contain NUL; the rules of the other fields exclude it.
 #[doc(hidden)]
 pub struct ProtocolJson<T>(pub T);
 
@@ -59,7 +64,13 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for ValidJson<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bytes = read(request, payload);
         Box::pin(async move {
-            decode(&bytes.await?)?.map(Self).map_err(|fields| Code::ValidationFailed.on(fields))
+            let bytes = bytes.await?;
+            // After the field's own rule, which may say more about it.
+            let body = decode(&bytes)?.and_then(|body| match nul::in_json(&bytes) {
+                found if found.is_empty() => Ok(body),
+                found => Err(found),
+            });
+            body.map(Self).map_err(|fields| Code::ValidationFailed.on(fields))
         })
     }
 }

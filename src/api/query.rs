@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 use validator::Validate;
 
-use super::{field_fault, json::flatten};
+use super::{field_fault, json::flatten, nul};
 use crate::{
     error::{Code, Error, FieldError},
     gate::{Access, DeclaresAccess, Query},
 };
 
 /// A valid query string. An invalid one results in 400, with an error per parameter: a misspelled filter must not return
-/// everything.
+/// everything. No text in it contains NUL, which PostgreSQL cannot store.
 pub struct ValidQuery<T>(pub T);
 
 /// A valid query string by the Better Auth protocol's rules: unknown fields are ignored, and invalid ones
@@ -35,12 +35,18 @@ impl<T: DeserializeOwned + Validate> FromRequest for ValidQuery<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let query = request.query_string();
         let refused = |error: &PathError| {
             let text = error.inner().to_string();
             vec![field_fault::fault(error.path(), &text, "parameter")]
         };
-        let decoded = decode(request.query_string(), refused, |faults| faults);
-        ready(decoded.map(Self).map_err(|faults| {
+        let decoded = decode(query, refused, |faults| faults);
+        // After the parameter's own rule, which may say more about it.
+        let decoded = decoded.and_then(|decoded| match nul::in_query(query) {
+            found if found.is_empty() => Ok(Self(decoded)),
+            found => Err(found),
+        });
+        ready(decoded.map_err(|faults| {
             let texts = faults.iter().map(|fault| format!("{} {}", fault.field, fault.message));
             let text = texts.collect::<Vec<_>>().join("; ");
             let detail = format!("The query string is not valid: {text}.");

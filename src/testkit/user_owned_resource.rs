@@ -20,7 +20,9 @@ pub use {access::*, create::*, delete::*, list::*, show::*, update::*};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{BAD_PAGES, Backend, Caller, Reply, Server, TestUser, each, pages, rounds};
+use super::{
+    BAD_PAGES, Backend, Caller, Document, Reply, Server, TestUser, each, pages, resolve, rounds,
+};
 use crate::{product::Product, store::page::new_id, time::seconds};
 
 /// A field, an invalid value, and the message of the error, which is empty where the JSON parser determines it.
@@ -145,6 +147,53 @@ fn assert_field_rejected(reply: Reply, (field, value, message): &InvalidField) {
     assert!(actual == *message || message.is_empty(), "{field} {value}: {problem}");
 }
 
+/// Asserts that a body with NUL in any of its texts, which the document names, is rejected with the name of the field.
+async fn assert_nul_rejected<R: UserOwnedResource>(
+    owner: &Caller,
+    method: Method,
+    path: &str,
+    body: Value,
+) {
+    let document = Document::of(&R::product());
+    let fields = text_fields::<R>(&document, &method);
+    assert!(fields.contains(&R::LABEL.to_owned()), "{} is a text: {fields:?}", R::LABEL);
+    for field in fields {
+        let body = with_field(body.clone(), &field, &json!("a\0b"));
+        let reply = Reply::of(owner.request(method.clone(), path).json(&body)).await;
+        let problem = reply.assert_problem(422, "validation_failed");
+        let errors = problem["errors"].as_array().unwrap();
+        assert_eq!(each(errors, "field"), [field], "{problem}");
+    }
+}
+
+/// Returns the fields of a new item (POST) or of a change (PATCH) whose values are texts.
+fn text_fields<R: UserOwnedResource>(document: &Document, method: &Method) -> Vec<String> {
+    let is_its = |path: &str| {
+        let below = path.strip_prefix(R::PATH);
+        below.is_some_and(|below| below.is_empty() || below.starts_with("/{"))
+    };
+    let mut operations = document.operations();
+    operations.retain(|operation| operation.method == *method && is_its(operation.path));
+    let body = &operations.first().expect("the operation is in the document").value["requestBody"];
+    let schema = resolve(document.json(), &body["content"]["application/json"]["schema"]);
+    let properties = schema["properties"].as_object().unwrap().iter();
+    let texts = properties.filter(|(_, property)| is_text(document.json(), property));
+    texts.map(|(field, _)| field.clone()).collect()
+}
+
+fn is_text(document: &Value, schema: &Value) -> bool {
+    let schema = resolve(document, schema);
+    let is_type = |value: &Value| value == "string";
+    let any = |key: &str, is_text: &dyn Fn(&Value) -> bool| {
+        schema[key].as_array().is_some_and(|values| values.iter().any(is_text))
+    };
+    let nested = |schema: &Value| is_text(document, schema);
+    is_type(&schema["type"])
+        || any("type", &is_type)
+        || any("oneOf", &nested)
+        || any("anyOf", &nested)
+}
+
 /// Returns fields that a client cannot set in any resource.
 fn owner_id_and_dates(other: &TestUser) -> Vec<(&'static str, Value)> {
     let date = json!("2000-01-01T00:00:00.000Z");
@@ -224,6 +273,7 @@ macro_rules! user_owned_resource {
             create_with_an_invalid_field_is_rejected,
             create_with_an_unknown_field_is_rejected,
             create_without_a_required_field_is_rejected,
+            create_with_nul_in_a_text_is_rejected,
         );
     };
     (@show $resource:ty) => {
@@ -240,6 +290,7 @@ macro_rules! user_owned_resource {
             update_of_another_users_item_is_not_found,
             update_with_an_invalid_field_is_rejected,
             update_with_an_unknown_field_is_rejected,
+            update_with_nul_in_a_text_is_rejected,
         );
     };
     (@partial_update $resource:ty) => {

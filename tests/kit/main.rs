@@ -14,7 +14,7 @@ use portcullis::{
     pages::Page,
     product::Product,
     testkit::{
-        Backend, access_rules, block_on,
+        Backend, Server, access_rules, block_on, json,
         rules::{AccessRules, Rule, access_table},
     },
 };
@@ -133,6 +133,24 @@ fn token_that_is_accepted_where_the_cookie_was_required() {
     let planted = portcullis::operations! { gated { mistakes::delete_any_note } };
     let changed = access_table(&with(planted, "delete_note"));
     assert!(changed.contains("DELETE /api/notes/{id}: cookie, token (write)\n"), "{changed}");
+}
+
+#[test]
+fn nul_in_a_text_without_a_rule_is_rejected_on_both_databases() {
+    let planted = portcullis::operations! { gated { mistakes::list_notes_by_user } };
+    let product = with(planted, "list_notes");
+    for backend in Backend::ALL {
+        block_on(async {
+            let server = Server::start(product.clone(), backend).await;
+            let ada = server.sign_up("ada").await;
+            let reply = ada.browser.post("/api/folders", json!({ "name": "a\0b" })).await;
+            let problem = reply.assert_problem(422, "validation_failed");
+            assert_eq!(problem["errors"][0]["field"], "name", "{problem}");
+            let reply = ada.browser.get("/api/notes?userId=a%00b").await;
+            let problem = reply.assert_problem(400, "invalid_query");
+            assert_eq!(problem["errors"][0]["field"], "userId", "{problem}");
+        });
+    }
 }
 
 /// Asserts that a rule reports this page.

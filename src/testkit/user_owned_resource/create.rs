@@ -60,3 +60,10 @@ pub async fn create_without_a_required_field_is_rejected<R: UserOwnedResource>(b
     }
     assert_eq!(list_items::<R>(&ada.browser).await, [Value::Null; 0]);
 }
+
+pub async fn create_with_nul_in_a_text_is_rejected<R: UserOwnedResource>(backend: Backend) {
+    let server = Server::start(R::product(), backend).await;
+    let ada = server.sign_up("ada").await;
+    assert_nul_rejected::<R>(&ada.browser, Method::POST, R::PATH, R::body("x")).await;
+    assert_eq!(list_items::<R>(&ada.browser).await, [Value::Null; 0]);
+}

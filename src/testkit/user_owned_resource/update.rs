@@ -54,6 +54,14 @@ pub async fn update_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
     grace.browser.get(&item.path).await.assert_problem(404, "not_found");
 }
 
+pub async fn update_with_nul_in_a_text_is_rejected<R: UserOwnedResource>(backend: Backend) {
+    let server = Server::start(R::product(), backend).await;
+    let ada = server.sign_up("ada").await;
+    let item = create_item::<R>(&ada.browser, "item").await;
+    assert_nul_rejected::<R>(&ada.browser, Method::PATCH, &item.path, json!({})).await;
+    assert_unchanged(&ada, &item).await;
+}
+
 pub async fn update_with_an_empty_body_changes_nothing<R: UserOwnedResource>(backend: Backend) {
     let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;

@@ -80,8 +80,13 @@ fn redirect_never_leads_to_an_untrusted_origin() {
         let encoded: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
 
         let reply = ada.browser.navigate(&format!("/login?next={encoded}")).await;
-        assert_eq!(reply.status, 302, "{}", reply.text);
-        assert_eq!(leads_to(&ours.join("/login").unwrap(), &reply).origin(), ours.origin());
+        // No query string may contain NUL.
+        if target.contains('\0') {
+            assert_eq!(reply.status, 400, "{}", reply.text);
+        } else {
+            assert_eq!(reply.status, 302, "{}", reply.text);
+            assert_eq!(leads_to(&ours.join("/login").unwrap(), &reply).origin(), ours.origin());
+        }
 
         let reply = server.anonymous.navigate(&format!("/api/settings?x={encoded}")).await;
         assert_eq!(reply.status, 302, "{}", reply.text);
