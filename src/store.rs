@@ -15,6 +15,14 @@
 #[doc(hidden)]
 pub mod checks;
 mod component;
+/// The traits of Diesel that the macros of this module use wherever they expand, without `RunQueryDsl`, of which there are
+/// two.
+#[doc(hidden)]
+pub mod diesel_traits {
+    pub use diesel::{
+        ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, SelectableHelper as _,
+    };
+}
 mod credentials;
 mod database;
 mod engine;

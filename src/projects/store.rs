@@ -1,7 +1,6 @@
 //! The table, and its queries.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 

@@ -192,9 +192,9 @@ macro_rules! foreign_key {
 macro_rules! own_user_key {
     ($conn:ident, $result:expr, $name:literal, $user_id:expr) => {
         $crate::foreign_key!($result, $name, if {
-            use $crate::store::{schema::users, users::present};
-            let owner = users::table.filter(present()).find($user_id);
-            owner.count().get_result::<i64>($conn).await? == 0
+            use $crate::store::{diesel_traits::*, schema::users, users::present};
+            let owner = users::table.filter(present()).find($user_id).count();
+            diesel_async::RunQueryDsl::get_result::<i64>(owner, $conn).await? == 0
         })
     };
 }

@@ -6,11 +6,11 @@
 /// The table has a primary key `id`; the row implements `Queryable`, `Selectable` and `Insertable`, the changes
 /// `AsChangeset`. `"…_fkey"` is the name of the owner's foreign key, among the table's constraints as
 /// [`Constraint::own_user`](crate::store::constraints::Constraint::own_user). Write other queries beside them with
-/// [`query!`](crate::query!), [`list_query!`](crate::list_query!) and [`transaction!`](crate::transaction!).
+/// [`query!`](crate::query!), [`list_query!`](crate::list_query!) and [`transaction!`](crate::transaction!), whose
+/// bodies need `use diesel::prelude::*` and `use diesel_async::RunQueryDsl`.
 ///
 /// ```
-/// use diesel::prelude::*;
-/// use diesel_async::RunQueryDsl;
+/// use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 /// use portcullis::store::owned_rows;
 ///
 /// diesel::table! {
@@ -37,6 +37,19 @@
 ///
 /// owned_rows!(tasks: Task, Changes, owner user_id "tasks_user_id_fkey");
 /// ```
+///
+/// It expands to these functions:
+///
+/// ```ignore
+/// pub async fn list(store: &Store, owner: String, window: Window) -> Result<Page<Task>, Error>;
+/// pub async fn create(store: &Store, row: Task) -> Result<Task, Error>;
+/// pub async fn find(store: &Store, owner: String, id: String) -> Result<Option<Task>, Error>;
+/// pub async fn update(store: &Store, owner: String, id: String, changes: Changes) -> Result<Option<Task>, Error>;
+/// pub async fn delete(store: &Store, owner: String, id: String) -> Result<bool, Error>;
+/// ```
+///
+/// Their methods are those of Diesel's traits, which they import themselves. Only `RunQueryDsl` is named at each call: a
+/// module that imports Diesel's own has two traits whose methods have the same names.
 #[macro_export]
 macro_rules! owned_rows {
     ($table:ident: $row:ty, $changes:ty, owner $owner:ident $key:literal) => {
@@ -51,6 +64,8 @@ macro_rules! owned_rows {
             owner: String,
             window: $crate::store::page::Window,
         ) -> Result<$crate::store::page::Page<$row>, $crate::store::Error> {
+            use $crate::store::diesel_traits::*;
+
             let wanted = window.clone();
             let rows = $crate::list_query!(store, |conn| {
                 let query = $table::table
@@ -72,12 +87,13 @@ macro_rules! owned_rows {
             store: &$crate::store::Store,
             row: $row,
         ) -> Result<$row, $crate::store::Error> {
+            use $crate::store::diesel_traits::*;
+
             $crate::transaction!(store, |conn| {
-                let created = diesel::insert_into($table::table)
+                let insert = diesel::insert_into($table::table)
                     .values(&row)
-                    .returning(<$row>::as_returning())
-                    .get_result(conn)
-                    .await;
+                    .returning(<$row>::as_returning());
+                let created = diesel_async::RunQueryDsl::get_result(insert, conn).await;
                 $crate::own_user_key!(conn, created, $key, &row.$owner)
             })
         }
@@ -92,13 +108,15 @@ macro_rules! owned_rows {
             owner: String,
             id: String,
         ) -> Result<Option<$row>, $crate::store::Error> {
-            $crate::query!(store, |conn| $table::table
-                .find(&id)
-                .filter($table::$owner.eq(&owner))
-                .select(<$row>::as_select())
-                .get_result(conn)
-                .await
-                .optional())
+            use $crate::store::diesel_traits::*;
+
+            $crate::query!(store, |conn| {
+                let row = $table::table
+                    .find(&id)
+                    .filter($table::$owner.eq(&owner))
+                    .select(<$row>::as_select());
+                diesel_async::RunQueryDsl::get_result(row, conn).await.optional()
+            })
         }
 
         #[allow(dead_code)]
@@ -112,13 +130,15 @@ macro_rules! owned_rows {
             id: String,
             changes: $changes,
         ) -> Result<Option<$row>, $crate::store::Error> {
-            $crate::transaction!(store, |conn| diesel::update($table::table.find(&id))
-                .filter($table::$owner.eq(&owner))
-                .set(&changes)
-                .returning(<$row>::as_returning())
-                .get_result(conn)
-                .await
-                .optional())
+            use $crate::store::diesel_traits::*;
+
+            $crate::transaction!(store, |conn| {
+                let update = diesel::update($table::table.find(&id))
+                    .filter($table::$owner.eq(&owner))
+                    .set(&changes)
+                    .returning(<$row>::as_returning());
+                diesel_async::RunQueryDsl::get_result(update, conn).await.optional()
+            })
         }
 
         #[allow(dead_code)]
@@ -131,11 +151,13 @@ macro_rules! owned_rows {
             owner: String,
             id: String,
         ) -> Result<bool, $crate::store::Error> {
-            let deleted =
-                $crate::transaction!(store, |conn| diesel::delete($table::table.find(&id))
-                    .filter($table::$owner.eq(&owner))
-                    .execute(conn)
-                    .await)?;
+            use $crate::store::diesel_traits::*;
+
+            let deleted = $crate::transaction!(store, |conn| {
+                let delete =
+                    diesel::delete($table::table.find(&id)).filter($table::$owner.eq(&owner));
+                diesel_async::RunQueryDsl::execute(delete, conn).await
+            })?;
             Ok(deleted == 1)
         }
     };

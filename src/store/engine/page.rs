@@ -131,14 +131,14 @@ impl<T, C> Page<T, C> {
 #[macro_export]
 macro_rules! load_window {
     ($conn:ident, $query:expr, $id:expr, $window:expr) => {{
-        use $crate::store::page::Start;
+        use $crate::store::{diesel_traits::*, page::Start};
         let window: &$crate::store::page::Window = $window;
         let query = match &window.start {
             Start::First => $query.order($id.desc()),
             Start::After(id) => $query.filter($id.lt(id.id())).order($id.desc()),
             Start::Before(id) => $query.filter($id.gt(id.id())).order($id.asc()),
         };
-        query.limit(window.fetch()).load($conn).await
+        diesel_async::RunQueryDsl::load(query.limit(window.fetch()), $conn).await
     }};
 }
 

@@ -1,7 +1,6 @@
 //! Lists of events, by several filters at once.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
 use super::{Action, Event, id};
 use crate::{

@@ -1,7 +1,6 @@
 //! Lists of users: by role and state in pages, or by a search.
 
 use diesel::{dsl::sql, prelude::*, sql_types::Bool};
-use diesel_async::RunQueryDsl;
 
 use super::{Role, User, present};
 use crate::store::{
