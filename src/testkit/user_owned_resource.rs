@@ -1,9 +1,9 @@
 //! The contract of a user-owned resource: only its owner can list, show, update and delete an item, by session cookie
 //! or by a token with the scope; lists are paginated, and bodies validated.
 //!
-//! Describe the resource by implementing [`UserOwnedResource`], and add `user_owned_resource!(Tasks);` below, which adds a
-//! module `contract` with the tests, each on both databases. Where some do not apply, name the parts that do:
-//! `user_owned_resource!(ApiTokens: access, list, show);`.
+//! Describe the resource by implementing [`UserOwnedResource`], and add `user_owned_resource!(tasks: Tasks);` below, which
+//! adds a module `tasks` with the tests, each on both databases. Where some do not apply, name the parts that do:
+//! `user_owned_resource!(tokens: ApiTokens; access, list, show);`.
 
 #![allow(missing_docs, reason = "a test's name says what it asserts")]
 
@@ -229,16 +229,22 @@ async fn assert_write_is_not_found_for_other_users<R: UserOwnedResource>(
     assert_unchanged(&ada, &item).await;
 }
 
-/// Adds the contract's tests for a resource: all of them, or those of the named parts.
+/// Adds a module of this name with the contract's tests for a resource: all of them, or those of the named parts.
+///
+/// ```ignore
+/// user_owned_resource!(tasks: Tasks);
+/// user_owned_resource!(tokens: ApiTokens; access, list, show);
+/// ```
 #[macro_export]
 macro_rules! user_owned_resource {
-    ($resource:ty) => {
+    ($name:ident: $resource:ty) => {
         $crate::user_owned_resource!(
-            $resource: access, list, create, show, update, partial_update, delete, removal, token_writes
+            $name: $resource;
+            access, list, create, show, update, partial_update, delete, removal, token_writes
         );
     };
-    ($resource:ty: $($part:ident),+) => {
-        mod contract {
+    ($name:ident: $resource:ty; $($part:ident),+) => {
+        mod $name {
             use super::*;
 
             $($crate::user_owned_resource!(@$part $resource);)+

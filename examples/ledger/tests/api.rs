@@ -64,7 +64,7 @@ impl UserOwnedResource for Invoices {
     }
 }
 
-user_owned_resource!(Invoices);
+user_owned_resource!(invoices: Invoices);
 
 #[rstest]
 #[tokio::test]

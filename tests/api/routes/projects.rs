@@ -96,4 +96,4 @@ impl UserOwnedResource for Projects {
     }
 }
 
-user_owned_resource!(Projects);
+user_owned_resource!(contract: Projects);

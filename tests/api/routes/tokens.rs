@@ -102,4 +102,4 @@ impl UserOwnedResource for ApiTokens {
     }
 }
 
-user_owned_resource!(ApiTokens: access, list, create, show, update, delete);
+user_owned_resource!(contract: ApiTokens; access, list, create, show, update, delete);
