@@ -19,7 +19,7 @@
 //! ```
 //!
 //! The names are PostgreSQL's. SQLite names a unique constraint by its columns, and a foreign key not at all: the
-//! operation finds out which one it was, with `foreign_key!`. Foreign keys must not be DEFERRABLE: SQLite would report
+//! operation finds out which one it was, with `foreign_key!`. The test kit checks that each of them exists, in both databases. Foreign keys must not be DEFERRABLE: SQLite would report
 //! one at the commit, which many writes share.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as QueryError};

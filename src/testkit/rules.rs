@@ -14,6 +14,7 @@
 mod activity;
 mod bodies;
 pub mod cases;
+mod constraints;
 mod conventions;
 mod declared;
 mod examples;
@@ -60,6 +61,9 @@ pub enum Rule {
     /// Each operation under `/api/admin/` that changes something records one event in the activity log, with the admin
     /// as its actor; a rejected one records none.
     Activity,
+    /// Each constraint that a component declares exists in the database: one whose name is misspelled would be a 500 when it
+    /// is broken.
+    Constraints,
 }
 
 /// The product under test, and what its document does not say.
@@ -148,6 +152,7 @@ impl<I: Items> AccessRules<I> {
             Rule::Lists => self.dependent_on_others(backend).await,
             Rule::Bodies => self.accepted_owners(backend).await,
             Rule::Activity => self.unrecorded(backend).await,
+            Rule::Constraints => self.missing_constraints(backend).await,
         }
     }
 
@@ -181,6 +186,7 @@ macro_rules! access_rules {
                 lists_do_not_depend_on_other_users Lists,
                 bodies_set_no_owner Bodies,
                 admin_writes_are_recorded Activity,
+                declared_constraints_exist Constraints,
             );
 
             #[test]

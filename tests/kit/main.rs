@@ -13,6 +13,7 @@ use portcullis::{
     operations::Operations,
     pages::Page,
     product::Product,
+    store::Tables,
     testkit::{
         Backend, Server, access_rules, block_on, json,
         rules::{AccessRules, Rule, access_table},
@@ -133,6 +134,21 @@ fn token_that_is_accepted_where_the_cookie_was_required() {
     let planted = portcullis::operations! { gated { mistakes::delete_any_note } };
     let changed = access_table(&with(planted, "delete_note"));
     assert!(changed.contains("DELETE /api/notes/{id}: cookie, token (write)\n"), "{changed}");
+}
+
+#[test]
+fn constraint_that_does_not_exist() {
+    let tables = Tables { constraints: &[mistakes::CONSTRAINTS], ..notebook::TABLES };
+    let product = Product::new("Notebook", "1.0.0").with(notebook::component().tables(tables));
+    let missing = |backend| {
+        let rules = AccessRules::of(product.clone());
+        let violations = block_on(rules.violations(Rule::Constraints, backend));
+        let name = |violation: String| violation.rsplit_once(' ').unwrap().1.to_owned();
+        violations.into_iter().map(name).collect::<Vec<_>>()
+    };
+    let [foreign_key, check, column] = ["notes_user_fkey", "notes_name_check", "notes.colour"];
+    assert_eq!(missing(Backend::Sqlite), [foreign_key, "notes.name", check, column]);
+    assert_eq!(missing(Backend::Postgres), [foreign_key, "notes_name_key", check, column]);
 }
 
 #[test]

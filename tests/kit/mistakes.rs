@@ -12,7 +12,7 @@ use portcullis::{
     gate::{Session, SiteAdmin},
     pages::View,
     state::State,
-    store::{page::new_id, query, transaction, users::Role},
+    store::{constraints::Constraint, page::new_id, query, transaction, users::Role},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -23,6 +23,15 @@ use super::notebook::{
     Named, NewNote, Note, created, delete, done, find, folders, insert, insert_in_own_folder,
     is_own_folder, list, notes, rename,
 };
+
+/// Constraints of which none exists: their names are misspelled, or the tables lack them.
+pub const CONSTRAINTS: &[Constraint] = &[
+    Constraint::own_user("notes_user_fkey"),
+    Constraint::unique("notes_pkey", "notes.name", "name", "is taken"),
+    Constraint::unique("notes_name_key", "notes.id", "name", "is taken"),
+    Constraint::check("notes_name_check", "name", "is too long"),
+    Constraint::not_null("notes.colour", "colour", "is missing"),
+];
 
 async fn owner_of(state: &State, id: String) -> Result<String, Error> {
     let note = find(&state.store, id, None).await?;

@@ -54,14 +54,16 @@ diesel::table! {
 const CONSTRAINTS: &[Constraint] =
     &[Constraint::own_user("folders_user_id_fkey"), Constraint::own_user("notes_user_id_fkey")];
 
+pub const TABLES: Tables = Tables {
+    component: "notebook",
+    version: "1.0.0",
+    sqlite: &SQLITE,
+    postgres: &POSTGRES,
+    constraints: &[CONSTRAINTS],
+};
+
 pub fn component() -> Component {
-    Component::new("notebook").tables(Tables {
-        component: "notebook",
-        version: "1.0.0",
-        sqlite: &SQLITE,
-        postgres: &POSTGRES,
-        constraints: &[CONSTRAINTS],
-    })
+    Component::new("notebook").tables(TABLES)
 }
 
 /// Each operation as a table of its own, so that a test can leave it out.

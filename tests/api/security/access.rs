@@ -21,7 +21,7 @@ use portcullis::{
         verifications::{NewVerification, Purpose},
     },
     testkit::rules::{
-        AccessRules, Items,
+        AccessRules, Items, Rule,
         cases::{AcceptedCredential, Case as CommonCase},
         sweep::{Outcome, sweep},
     },
@@ -287,6 +287,11 @@ impl Items for OtherItems {
 /// Returns the rules of access for every operation.
 fn all_rules() -> AccessRules<OtherItems> {
     AccessRules::of(product()).with_library().items(OtherItems)
+}
+
+#[apply(on_both_databases)]
+async fn declared_constraints_exist(backend: Backend) {
+    all_rules().assert(Rule::Constraints, backend).await;
 }
 
 /// Creates an item of a collection, and returns its id.
