@@ -1,9 +1,26 @@
-//! Validation rules for fields that several bodies have in common.
+//! Validation rules for fields that several bodies have in common, for `#[validate(custom(function = "fields::name"))]`,
+//! and how a field that null clears is read.
+
+use std::borrow::Cow;
 
 use lettre::Address;
+use serde::{Deserialize, Deserializer};
 use validator::{ValidateEmail, ValidationError};
 
-fn fault(code: &'static str, message: &'static str) -> ValidationError {
+/// Distinguishes null from an absent field, for which this function is never called: `#[serde(default,
+/// deserialize_with = "fields::given")]` on a field of the type `Option<Option<T>>`.
+///
+/// # Errors
+/// When the value has another type.
+pub fn given<'de, T, D>(value: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(value).map(Some)
+}
+
+fn fault(code: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
     let mut error = ValidationError::new(code);
     error.message = Some(message.into());
     error
@@ -43,10 +60,25 @@ pub fn normal_email(text: &str) -> String {
 
 /// Validates a name of a person or a thing: one line, not blank.
 pub fn name(text: &str) -> Result<(), ValidationError> {
-    match text.chars().count() {
-        1..=100 if !text.trim().is_empty() && !text.chars().any(breaks_a_line) => Ok(()),
-        _ => Err(fault("name", "must be 1 to 100 characters on one line")),
+    if is_line(text, 100) {
+        Ok(())
+    } else {
+        Err(fault("name", "must be 1 to 100 characters on one line"))
     }
+}
+
+/// Validates text of 1 to `MAX` characters on one line, not blank: `fields::line::<80>`. Control characters are not
+/// intended.
+pub fn line<const MAX: usize>(text: &str) -> Result<(), ValidationError> {
+    if is_line(text, MAX) {
+        Ok(())
+    } else {
+        Err(fault("line", format!("must be 1 to {MAX} characters on one line")))
+    }
+}
+
+fn is_line(text: &str, max: usize) -> bool {
+    text.chars().count() <= max && !text.trim().is_empty() && !text.chars().any(breaks_a_line)
 }
 
 fn breaks_a_line(letter: char) -> bool {
@@ -70,14 +102,23 @@ pub fn short_name(text: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// Validates text of any number of lines. PostgreSQL cannot store NUL, and other control characters are not
-/// intended.
+/// Validates text of at most 2000 characters, on any number of lines.
 pub fn text(text: &str) -> Result<(), ValidationError> {
+    are_lines(text, 2000, "text")
+}
+
+/// Validates text of at most `MAX` characters, on any number of lines: `fields::lines::<5000>`.
+pub fn lines<const MAX: usize>(text: &str) -> Result<(), ValidationError> {
+    are_lines(text, MAX, "lines")
+}
+
+/// PostgreSQL cannot store NUL, and other control characters are not intended.
+fn are_lines(text: &str, max: usize, code: &'static str) -> Result<(), ValidationError> {
     let control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
-    if text.chars().count() <= 2000 && !text.chars().any(control) {
+    if text.chars().count() <= max && !text.chars().any(control) {
         Ok(())
     } else {
-        Err(fault("text", "must be at most 2000 characters, without control characters"))
+        Err(fault(code, format!("must be at most {max} characters, without control characters")))
     }
 }
 
@@ -96,5 +137,37 @@ pub fn search(text: &str) -> Result<(), ValidationError> {
     match text.chars().count() {
         1..=100 if !text.chars().any(char::is_control) => Ok(()),
         _ => Err(fault("search", "must be 1 to 100 characters on one line")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_is_bounded_and_not_blank() {
+        for text in ["x", "a b", "äöü"] {
+            assert!(line::<3>(text).is_ok(), "{text:?}");
+        }
+        for text in ["", " ", "four", "a\nb", "a\tb", "a\0b", "a\u{2028}b"] {
+            let error = line::<3>(text).map_err(|error| error.message);
+            assert_eq!(
+                error,
+                Err(Some("must be 1 to 3 characters on one line".into())),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_are_bounded_without_control_characters() {
+        for text in ["", "a\r\nb", "a\tb", "äöüß"] {
+            assert!(lines::<4>(text).is_ok(), "{text:?}");
+        }
+        for text in ["12345", "a\0b", "\u{1b}[1m"] {
+            let error = lines::<4>(text).map_err(|error| error.message);
+            let message = "must be at most 4 characters, without control characters";
+            assert_eq!(error, Err(Some(message.into())), "{text:?}");
+        }
     }
 }

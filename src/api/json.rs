@@ -5,7 +5,7 @@ use std::{borrow::Cow, future::Future, pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::CONTENT_LENGTH, web,
 };
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category, json};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
@@ -40,19 +40,6 @@ impl<T> DeclaresAccess for ValidJson<T> {
 
 impl<T> DeclaresAccess for ProtocolJson<T> {
     const ACCESS: Access = Access { body: crate::gate::Body::Protocol, ..Access::UNGATED };
-}
-
-/// Distinguishes null from an absent field, for which this function is never called: `#[serde(default,
-/// deserialize_with = "given")]`.
-///
-/// # Errors
-/// When the value has another type.
-pub fn given<'de, T, D>(value: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(value).map(Some)
 }
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use validator::Validate;
 
 use portcullis::{
-    api::json::given,
     fields,
     prelude::*,
     store::{Stored, page::new_id},
@@ -200,12 +199,12 @@ pub struct UpdateProject {
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// Null clears it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "fields::given")]
     #[validate(custom(function = "fields::text"))]
     #[schema(value_type = Option<String>, max_length = 2000)]
     description: Option<Option<String>>,
     /// Null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "fields::given")]
     #[validate(custom(function = "fields::short_name"))]
     #[schema(
         value_type = Option<String>,
@@ -217,12 +216,12 @@ pub struct UpdateProject {
     /// The project's status.
     status: Option<ProjectStatus>,
     /// Null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "fields::given")]
     #[validate(range(min = 1, max = 10000, message = "must be 1 to 10000"))]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 10000)]
     estimated_hours: Option<Option<i32>>,
     /// Null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "fields::given")]
     #[schema(value_type = Option<Date>)]
     due_date: Option<Option<Date>>,
 }

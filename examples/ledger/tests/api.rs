@@ -39,7 +39,8 @@ impl UserOwnedResource for Invoices {
 
     fn valid_bodies() -> Vec<Value> {
         vec![json!({
-            "number": "2", "customerName": "Ada", "amountCents": 100_000_000, "status": "sent", "dueDate": "9999-12-31"
+            "number": "2", "customerName": "Ada", "amountCents": 100_000_000, "status": "sent", "dueDate": "9999-12-31",
+            "notes": "Two thirds now,\nthe rest on delivery."
         })]
     }
 
@@ -50,16 +51,21 @@ impl UserOwnedResource for Invoices {
             json!({ "amountCents": 7 }),
             json!({ "status": "paid" }),
             json!({ "dueDate": "2027-01-31" }),
+            json!({ "notes": "Paid in cash." }),
+            json!({ "notes": null }),
         ]
     }
 
     fn invalid_fields() -> Vec<InvalidField> {
         vec![
             ("number", json!(""), ""),
-            ("customerName", json!(7), ""),
+            ("customerName", json!("\n"), "must be 1 to 200 characters on one line"),
+            ("customerName", json!(7), "must be text"),
             ("amountCents", json!(0), "must be 1 to 100000000"),
+            ("amountCents", json!(1.5), "must be a whole number"),
             ("status", json!("lost"), "must be one of draft, sent, paid"),
             ("dueDate", json!("2026-02-29"), "must be a date such as 2026-11-28"),
+            ("notes", json!("\u{1b}[1m"), "must be at most 5000 characters, without control characters"),
         ]
     }
 }
@@ -108,10 +114,13 @@ async fn page_lists_the_invoices_of_its_user(
 ) {
     let server = Server::start(product(), backend).await;
     let ada = server.sign_up("ada").await;
-    ada.browser.post("/api/invoices", Invoices::body("<2026>")).await.expect(201);
+    let mut invoice = Invoices::body("<2026>");
+    invoice["notes"] = json!("Paid in <cash>.");
+    ada.browser.post("/api/invoices", invoice).await.expect(201);
     let page = ada.browser.navigate("/invoices").await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("&#60;2026&#62;"), "{}", page.text);
+    assert!(page.text.contains("Paid in &#60;cash&#62;."), "{}", page.text);
     let other = server.sign_up("grace").await.browser.navigate("/invoices").await;
     assert!(other.text.contains("You have no invoice yet."), "{}", other.text);
     let anonymous = server.anonymous.navigate("/invoices").await;

@@ -8,10 +8,7 @@ use validator::Validate;
 
 use super::{DONE, StatusResponse};
 use crate::{
-    api::{
-        json::{ProtocolJson, given},
-        tag,
-    },
+    api::{json::ProtocolJson, tag},
     error::{Code, Error},
     fields,
     gate::{ByCookie, Session},
@@ -28,7 +25,7 @@ pub struct UpdateProfile {
     #[validate(custom(function = "fields::name"))]
     name: Option<String>,
     /// The URL of your picture; null for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "fields::given")]
     #[schema(value_type = Option<String>)]
     #[validate(custom(function = "fields::image"))]
     image: Option<Option<String>>,

@@ -51,7 +51,8 @@ pub async fn list_invoices(
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({
-    "number": "2026-001", "customerName": "Analytical Engines Ltd", "amountCents": 129_900, "dueDate": "2026-12-31"
+    "number": "2026-001", "customerName": "Analytical Engines Ltd", "amountCents": 129_900, "dueDate": "2026-12-31",
+    "notes": "Two thirds now, the rest on delivery."
 }))]
 pub struct CreateInvoice {
     /// The number on the invoice: no other invoice of yours has it.
@@ -59,8 +60,8 @@ pub struct CreateInvoice {
     #[schema(min_length = 1, max_length = 100)]
     number: String,
     /// Who is to pay.
-    #[validate(custom(function = "fields::name"))]
-    #[schema(min_length = 1, max_length = 100)]
+    #[validate(custom(function = "fields::line::<200>"))]
+    #[schema(min_length = 1, max_length = 200)]
     customer_name: String,
     /// What is to be paid, in cents.
     #[validate(range(min = 1, max = 100_000_000, message = "must be 1 to 100000000"))]
@@ -70,6 +71,10 @@ pub struct CreateInvoice {
     status: Option<Status>,
     /// The day by which it is to be paid.
     due_date: Date,
+    /// What else is to be said about it.
+    #[validate(custom(function = "fields::lines::<5000>"))]
+    #[schema(max_length = 5000)]
+    notes: Option<String>,
 }
 
 /// Create an invoice
@@ -94,6 +99,7 @@ pub async fn create_invoice(
         amount_cents: body.amount_cents,
         status: body.status.unwrap_or(Status::Draft).into(),
         due_date: body.due_date,
+        notes: body.notes,
         created_at: now,
         updated_at: now,
     };
@@ -122,15 +128,15 @@ pub async fn show_invoice(
 /// The changes to an invoice. Omitted fields stay as they are.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({ "status": "paid" }))]
+#[schema(example = json!({ "status": "paid", "notes": null }))]
 pub struct UpdateInvoice {
     /// The number on the invoice.
     #[validate(custom(function = "fields::name"))]
     #[schema(min_length = 1, max_length = 100)]
     number: Option<String>,
     /// Who is to pay.
-    #[validate(custom(function = "fields::name"))]
-    #[schema(min_length = 1, max_length = 100)]
+    #[validate(custom(function = "fields::line::<200>"))]
+    #[schema(min_length = 1, max_length = 200)]
     customer_name: Option<String>,
     /// What is to be paid, in cents.
     #[validate(range(min = 1, max = 100_000_000, message = "must be 1 to 100000000"))]
@@ -140,6 +146,11 @@ pub struct UpdateInvoice {
     status: Option<Status>,
     /// The day by which it is to be paid.
     due_date: Option<Date>,
+    /// Null removes them. Left out, they stay as they are: only an option within an option tells the two apart.
+    #[serde(default, deserialize_with = "fields::given")]
+    #[validate(custom(function = "fields::lines::<5000>"))]
+    #[schema(value_type = Option<String>, max_length = 5000)]
+    notes: Option<Option<String>>,
 }
 
 /// Change an invoice
@@ -159,6 +170,7 @@ pub async fn update_invoice(
         amount_cents: body.amount_cents,
         status: body.status.map(Into::into),
         due_date: body.due_date,
+        notes: body.notes,
         updated_at: state.clock.now(),
     };
     let user_id = session.user.id.clone();

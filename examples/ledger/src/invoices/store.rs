@@ -15,7 +15,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 diesel::table! {
-    use diesel::sql_types::{Date, Integer, Text};
+    use diesel::sql_types::{Date, Integer, Nullable, Text};
     use portcullis::time::Moment;
 
     invoices (id) {
@@ -26,6 +26,7 @@ diesel::table! {
         amount_cents -> Integer,
         status -> Text,
         due_date -> Date,
+        notes -> Nullable<Text>,
         created_at -> Moment,
         updated_at -> Moment,
     }
@@ -83,13 +84,16 @@ pub struct Invoice {
     pub status: Stored<Status>,
     /// The day by which it is to be paid.
     pub due_date: Date,
+    /// What else is to be said about it; null for nothing.
+    #[schema(required)]
+    pub notes: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// The changes to an invoice.
+/// The changes to an invoice. `None` leaves a column as it is, and `Some(None)` clears it.
 #[derive(AsChangeset)]
 #[diesel(table_name = invoices)]
 pub struct Changes {
@@ -98,6 +102,7 @@ pub struct Changes {
     pub amount_cents: Option<i32>,
     pub status: Option<Stored<Status>>,
     pub due_date: Option<Date>,
+    pub notes: Option<Option<String>>,
     pub updated_at: Timestamp,
 }
 

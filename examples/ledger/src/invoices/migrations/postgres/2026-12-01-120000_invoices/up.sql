@@ -7,6 +7,7 @@ CREATE TABLE invoices (
         CONSTRAINT invoices_amount_cents_check CHECK (amount_cents BETWEEN 1 AND 100000000),
     status TEXT COLLATE "C" NOT NULL,
     due_date DATE NOT NULL,
+    notes TEXT COLLATE "C",
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL
 );

@@ -7,6 +7,7 @@ CREATE TABLE invoices (
         CONSTRAINT invoices_amount_cents_check CHECK (amount_cents BETWEEN 1 AND 100000000),
     status TEXT NOT NULL,
     due_date TEXT NOT NULL CHECK (due_date IS date(due_date)),
+    notes TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
