@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use portcullis::cli::Failure;
+use portcullis::{cli::Failure, time::Clock};
 
 /// The files of the example by their paths. Cargo packages no folder that has a `Cargo.toml` of its own, so they are
 /// embedded from this file, which a test compares with them.
@@ -15,6 +15,9 @@ const TEMPLATE: &str = include_str!("new/template.json");
 
 /// The example's dependency on this library, which the product replaces.
 const LIBRARY: &str = r#"{ path = "../..""#;
+
+/// The date and time in the name of the example's migration, in place of which the product has those of its creation.
+const MIGRATION: &str = "2026-12-01-120000";
 
 /// Returns the command.
 pub fn command() -> Command {
@@ -64,8 +67,14 @@ pub fn run(matches: &ArgMatches) -> Result<String, Failure> {
     if folder.exists() {
         return Err(format!("{} exists already", folder.display()).into());
     }
+    let now = migration_at(&Clock::System.now().to_string());
+    let adapt = |text: &str| name.apply(&text.replace(MIGRATION, &now));
     for (path, content) in files()? {
-        write(&folder.join(path), &name.apply(&content.replace(LIBRARY, &library)))?;
+        let mut content = adapt(&content.replace(LIBRARY, &library));
+        if path == "Cargo.lock" {
+            content = in_order(&content);
+        }
+        write(&folder.join(adapt(&path)), &content)?;
     }
     Ok(format!(
         "Created {0}. Next:\n\n  cd {0}\n  cargo run     # http://localhost:8080\n  cargo test",
@@ -76,6 +85,24 @@ pub fn run(matches: &ArgMatches) -> Result<String, Failure> {
 /// Returns the files of the template.
 pub fn files() -> Result<BTreeMap<String, String>, serde_json::Error> {
     serde_json::from_str(TEMPLATE)
+}
+
+/// Returns the beginning of the name of a migration that was created at this time, which is written as in JSON.
+fn migration_at(time: &str) -> String {
+    let seconds = time.split('.').next().unwrap_or_default();
+    seconds.replace(':', "").replace('T', "-")
+}
+
+/// Sorts the packages of a `Cargo.lock` by their names, as cargo does: that of the product has another name now.
+fn in_order(lock: &str) -> String {
+    const PACKAGE: &str = "[[package]]\n";
+    let name = |block: &str| block.split('"').nth(1).unwrap_or_default().to_owned();
+    let mut blocks: Vec<&str> = lock.trim_end().split(PACKAGE).map(str::trim_end).collect();
+    let header = blocks.remove(0);
+    // Stable: of a package in two versions, the older one stays the first.
+    blocks.sort_by_key(|block| name(block));
+    blocks.iter().fold(header.to_owned(), |text, block| format!("{text}\n\n{PACKAGE}{block}"))
+        + "\n"
 }
 
 fn write(path: &Path, content: &str) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use portcullis::time::Clock;
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -53,12 +54,71 @@ fn new_product_has_its_own_name_and_the_given_library() {
     assert!(read("src/lib.rs").contains("Product::new(\"Field Notes\""));
     assert!(read("src/main.rs").contains("field_notes::product()"));
     assert!(read("compose.yml").contains("FIELD_NOTES_SECRET_FILE"));
-    for path in example().keys() {
+    let paths = files_in(&home.path().join("field-notes"));
+    assert_eq!(paths.len(), example().len());
+    for path in &paths {
         let text = read(path);
         assert!(!text.to_lowercase().contains("ledger"), "{path}: {text}");
     }
     let again = fails(run(home.path(), &[], &["new", "field-notes", "--path", root], ""));
     assert!(again.contains("field-notes exists already"), "{again}");
+}
+
+/// Returns the path of each file in a folder, from there.
+fn files_in(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn migration_of_a_new_product_has_the_present_date_and_time() {
+    let home = TempDir::new().unwrap();
+    let now = || Clock::System.now().to_string()[..19].replace(':', "").replace('T', "-");
+    let before = now();
+    succeeds(run(home.path(), &[], &["new", "shop", "--git", "x"], ""));
+    let after = now();
+    let migrations = files_in(&home.path().join("shop/src/invoices/migrations"));
+    assert_eq!(migrations.len(), 4, "{migrations:?}");
+    for path in migrations {
+        let name = path.split('/').nth(1).unwrap();
+        let date = name.strip_suffix("_invoices").unwrap();
+        assert!(*before <= *date && *date <= *after, "{before} {name} {after}");
+        let sql = home.path().join("shop/src/invoices/migrations").join(&path);
+        let sql = fs::read_to_string(sql).unwrap();
+        assert!(sql.contains(&format!("'{name}'")), "{path}: {sql}");
+    }
+}
+
+#[test]
+fn lock_file_of_a_new_product_is_sorted_as_cargo_sorts_it() {
+    for name in ["aa", "shop", "zz"] {
+        let home = TempDir::new().unwrap();
+        succeeds(run(home.path(), &[], &["new", name, "--git", "x"], ""));
+        let lock = fs::read_to_string(home.path().join(name).join("Cargo.lock")).unwrap();
+        let names: Vec<&str> =
+            lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
+        assert!(names.contains(&&*format!("{name:?}")) && names.is_sorted(), "{names:?}");
+        // Nothing but the product's own package has moved.
+        let example = &example()["Cargo.lock"];
+        let lines = |text: &str| {
+            let mut lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        let renamed = lock.replace(&format!("{name:?}"), "\"ledger\"");
+        assert!(lines(&renamed) == lines(example), "{name}: other packages than in the example");
+    }
 }
 
 #[test]
