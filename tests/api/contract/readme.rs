@@ -231,3 +231,23 @@ async fn tutorial_commands_end_with_a_deactivated_user_unauthorized(backend: Bac
     assert!(seen.contains("Analytical Engine") && seen.contains("insufficient_scope"), "{seen}");
     assert_eq!(seen.matches("HTTP/1.1 401 Unauthorized").count(), 2, "{seen}");
 }
+
+#[test]
+fn dependencies_of_a_product_are_those_of_the_example() {
+    let (_, manifest) = read("examples/ledger/Cargo.toml");
+    // The library itself is in another place there.
+    let crates = |text: &str, section: &str| -> Vec<String> {
+        let (_, list) = text.split_once(section).unwrap();
+        list.lines()
+            .take_while(|line| !line.is_empty() && *line != "```")
+            .filter(|line| !line.starts_with('#') && !line.starts_with("portcullis = "))
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    for (page, section) in [
+        ("docs/how-to/build-a-product.md", "[dependencies]\n"),
+        ("docs/how-to/test-a-product.md", "[dev-dependencies]\n"),
+    ] {
+        assert_eq!(crates(&read(page).1, section), crates(&manifest, section), "{page}");
+    }
+}
