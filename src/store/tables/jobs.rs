@@ -269,8 +269,9 @@ pub async fn record_outcome(
 const BATCH_SIZE: i64 = 1000;
 
 /// Shortens waits that are longer than the claim timeout for a claimed job, or than the longest delay after a failure
-/// for any other: such waits stem from a clock that was ahead, and has been set back since. Returns the number of jobs
-/// that are now due sooner.
+/// for any other: such waits stem from a clock that was ahead, and has been set back since. A job that waits for the time
+/// that it was given ([`NewJob::due_at`]) keeps it, until its first attempt. Returns the number of jobs that are now due
+/// sooner.
 ///
 /// # Errors
 /// As every query: see [`Error`].
@@ -293,9 +294,15 @@ pub async fn shorten_waits(
                 .select(too_long.field(jobs::id))
                 .limit(BATCH_SIZE)
                 .into_boxed::<Backend>();
-            if leased {
-                query = query.filter(too_long.field(jobs::leased));
-            }
+            query = if leased {
+                query.filter(too_long.field(jobs::leased))
+            } else {
+                let attempted = too_long.field(jobs::attempts).gt(0);
+                // An admin's retry resets the attempts.
+                let failed = too_long.field(jobs::last_error).is_not_null();
+                let at_once = too_long.field(jobs::run_at).le(too_long.field(jobs::created_at));
+                query.filter(attempted.or(failed).or(at_once))
+            };
             diesel::update(jobs::table.filter(jobs::id.eq_any(query)))
                 .set(jobs::run_at.eq(latest))
                 .execute(conn)

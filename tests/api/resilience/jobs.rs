@@ -251,6 +251,26 @@ async fn job_wait_left_by_a_clock_ahead_is_shortened(backend: Backend) {
     assert!(claim(&server, FOREIGN, now + seconds(3600)).await.is_some());
 }
 
+/// Otherwise a reminder of next month would be sent within the hour.
+#[apply(on_both_databases)]
+async fn job_with_a_time_of_its_own_waits_for_it(backend: Backend) {
+    let server = backend.start().await;
+    let (store, now) = (&server.state.store, server.now());
+    let due = now + days(30);
+    let job = NewJob::new(FOREIGN[0], "{}".to_owned(), None, now).due_at(due);
+    queue::add(store, job).await.unwrap();
+    let shorten = async || {
+        queue::shorten_waits(store, LEASE, seconds(3600), now).await.unwrap();
+        jobs(&server).await.remove(0).run_at
+    };
+    assert_eq!(shorten().await, due);
+    assert!(claim(&server, FOREIGN, due - seconds(1)).await.is_none(), "the job is not due");
+    let claimed = claim(&server, FOREIGN, due).await.unwrap();
+    let again = Outcome::Again(due + seconds(60), String::new());
+    queue::record_outcome(store, &claimed, again, due).await.unwrap();
+    assert_eq!(shorten().await, now + seconds(3600), "a retry waits for no time of its own");
+}
+
 #[apply(on_both_databases)]
 async fn server_start_shortens_job_waits_left_by_a_clock_ahead(backend: Backend) {
     let home = TempDir::new().unwrap();
