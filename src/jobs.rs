@@ -264,7 +264,13 @@ async fn attempt(state: &State, kinds: &[RegisteredKind], row: JobRow) {
             );
         }
     }
-    if let Err(fault) = jobs::record_outcome(&state.store, &row, outcome, now).await {
+    let mut recorded = jobs::record_outcome(&state.store, &row, outcome.clone(), now).await;
+    if matches!(recorded, Err(store::Error::Unavailable(_))) {
+        // At shutdown the connections that workers have opened end with them, in the middle of a transaction as well. The
+        // fencing token makes a repetition harmless.
+        recorded = jobs::record_outcome(&state.store, &row, outcome, now).await;
+    }
+    if let Err(fault) = recorded {
         tracing::warn!(job = row.id, %fault, "the outcome of a job could not be recorded: it runs again");
     }
 }

@@ -435,6 +435,31 @@ async fn acknowledged_mail_is_sent_after_the_process_was_killed(backend: Backend
     }
 }
 
+/// At shutdown, the connections that workers have opened end with them.
+#[tokio::test]
+async fn outcome_is_recorded_although_its_connection_ends() {
+    let home = TempDir::new().unwrap();
+    let url = Backend::Postgres.database(home.path()).await;
+    let mail = MailServer::start(Security::None);
+    mail.set(SmtpBehavior::Silent);
+    let server = later(&url, &mail).await;
+    request_mail(&server, "ada@example.com").await;
+    wait_for_running(&server, 1).await;
+    let lock_holder = connect(&url).await;
+    lock_holder.batch_execute("BEGIN; SELECT FROM jobs FOR UPDATE").await.unwrap();
+    let operator = connect(&url).await;
+    mail.set(SmtpBehavior::Takes);
+    wait_until("the connection that records the outcome has ended", async || {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+             AND wait_event_type = 'Lock' AND query ILIKE 'DELETE FROM%jobs%'";
+        !operator.query(end, &[]).await.unwrap().is_empty()
+    })
+    .await;
+    lock_holder.batch_execute("ROLLBACK").await.unwrap();
+    wait_for_all_jobs(&server).await;
+    assert_eq!(written_to(&mail), ["ada@example.com"]);
+}
+
 #[apply(on_both_databases)]
 async fn graceful_shutdown_completes_running_jobs_and_starts_no_others(backend: Backend) {
     let home = TempDir::new().unwrap();
