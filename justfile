@@ -52,6 +52,10 @@ slow-clients sockets="2000":
 drain seconds="60":
     DRAIN_SECONDS={{ seconds }} cargo test --locked --test api drain:: -- --nocapture
 
+# Upgrade a product to another version of the library under load, and return, on both databases
+upgrade:
+    .ci/run upgrade
+
 # Deactivate a user at one of three instances, this many times
 deactivations rounds="1000":
     DEACTIVATION_ROUNDS={{ rounds }} cargo test --locked --test api instances:: -- --nocapture
