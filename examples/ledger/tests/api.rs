@@ -65,7 +65,11 @@ impl UserOwnedResource for Invoices {
             ("amountCents", json!(1.5), "must be a whole number"),
             ("status", json!("lost"), "must be one of draft, sent, paid"),
             ("dueDate", json!("2026-02-29"), "must be a date such as 2026-11-28"),
-            ("notes", json!("\u{1b}[1m"), "must be at most 5000 characters, without control characters"),
+            (
+                "notes",
+                json!("\u{1b}[1m"),
+                "must be at most 5000 characters, without control characters",
+            ),
         ]
     }
 }

@@ -5,20 +5,7 @@ use actix_web::{
     http::{StatusCode, header::LOCATION},
     web::{Data, Json, Path},
 };
-use portcullis::{
-    api::{
-        json::ValidJson,
-        page::{Page, Paging, window},
-        query::ValidQuery,
-    },
-    error::{Code, Error},
-    fields,
-    gate::Session,
-    jobs::JobKind as _,
-    state::State,
-    store::page::new_id,
-    time::Date,
-};
+use portcullis::{fields, jobs::JobKind as _, prelude::*, store::page::new_id};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -38,12 +25,12 @@ pub const TAG: &str = "invoices";
     responses((status = 200, description = "A page of your invoices, newest first", body = Page<Invoice>))
 )]
 pub async fn list_invoices(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<Page<Invoice>>, Error> {
     let window = window(paging.cursor, paging.before, paging.limit)?;
-    let page = store::list(&state.store, session.user.id.clone(), window).await?;
+    let page = store::list(&state.store, owner.id, window).await?;
     Ok(Json(Page::of(page, |invoice| invoice)))
 }
 
@@ -86,14 +73,14 @@ pub struct CreateInvoice {
     ))
 )]
 pub async fn create_invoice(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     ValidJson(body): ValidJson<CreateInvoice>,
 ) -> Result<impl Responder, Error> {
     let now = state.clock.now();
     let invoice = Invoice {
         id: new_id(),
-        user_id: session.user.id.clone(),
+        user_id: owner.id,
         number: body.number,
         customer_name: body.customer_name,
         amount_cents: body.amount_cents,
@@ -117,11 +104,11 @@ pub async fn create_invoice(
     responses((status = 200, description = "The invoice", body = Invoice))
 )]
 pub async fn show_invoice(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<Json<Invoice>, Error> {
-    let found = store::find(&state.store, session.user.id.clone(), id.to_string()).await?;
+    let found = store::find(&state.store, owner.id, id.to_string()).await?;
     Ok(Json(found.ok_or(Code::NotFound)?))
 }
 
@@ -159,7 +146,7 @@ pub struct UpdateInvoice {
     request_body = UpdateInvoice, responses((status = 200, description = "The invoice as it is now", body = Invoice))
 )]
 pub async fn update_invoice(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     id: Path<Uuid>,
     ValidJson(body): ValidJson<UpdateInvoice>,
@@ -173,8 +160,7 @@ pub async fn update_invoice(
         notes: body.notes,
         updated_at: state.clock.now(),
     };
-    let user_id = session.user.id.clone();
-    let found = store::update(&state.store, user_id, id.to_string(), changes).await?;
+    let found = store::update(&state.store, owner.id, id.to_string(), changes).await?;
     Ok(Json(found.ok_or(Code::NotFound)?))
 }
 
@@ -184,11 +170,11 @@ pub async fn update_invoice(
     responses((status = 204, description = "The invoice was deleted"))
 )]
 pub async fn delete_invoice(
-    session: Session,
+    owner: Owner,
     state: Data<State>,
     id: Path<Uuid>,
 ) -> Result<HttpResponse, Error> {
-    match store::delete(&state.store, session.user.id.clone(), id.to_string()).await? {
+    match store::delete(&state.store, owner.id, id.to_string()).await? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Code::NotFound.into()),
     }
