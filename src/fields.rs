@@ -26,6 +26,14 @@ fn fault(code: &'static str, message: impl Into<Cow<'static, str>>) -> Validatio
     error
 }
 
+/// Validates an id in a body: any other text than one of ours matches no row, and NUL is an error in PostgreSQL.
+pub(crate) fn id(text: &str) -> Result<(), ValidationError> {
+    if text.len() <= 100 && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(fault("id", "is not an id"))
+}
+
 /// Validates an email, in ASCII, so that two emails that only look alike are different (an international domain
 /// is written in its `xn--` form).
 ///

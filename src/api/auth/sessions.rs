@@ -20,6 +20,7 @@ use crate::{
         user::{SessionView, User},
     },
     error::{Code, Error},
+    fields,
     gate::{ByCookie, Session, cookie::SessionCookie},
     state::State,
     store::{
@@ -123,10 +124,7 @@ pub async fn list_sessions(
 #[schema(example = json!({"token": "019ab2c4-7d1f-7b02-8e4d-6a9c1f3b7e20"}))]
 pub struct RevokeSession {
     /// The session's id, as list-sessions has it.
-    #[validate(
-        length(max = 100, message = "is too long"),
-        does_not_contain(pattern = "\0", message = "is not an id")
-    )]
+    #[validate(custom(function = "fields::id"))]
     token: String,
 }
 

@@ -50,6 +50,7 @@ pub async fn list_passkeys(
 #[schema(example = json!({"id": "019ab2c4-7d11-7d6f-a0c4-8b2e5f7a9d13", "name": "My laptop"}))]
 pub struct UpdatePasskey {
     /// Its id.
+    #[validate(custom(function = "fields::id"))]
     #[schema(format = Uuid)]
     id: String,
     /// The name.
@@ -92,6 +93,7 @@ pub async fn update_passkey(
 #[schema(example = json!({"id": "019ab2c4-7d11-7d6f-a0c4-8b2e5f7a9d13"}))]
 pub struct DeletePasskey {
     /// Its id.
+    #[validate(custom(function = "fields::id"))]
     #[schema(format = Uuid)]
     id: String,
 }

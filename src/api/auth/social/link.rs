@@ -21,6 +21,7 @@ use crate::{
         limited, tag,
     },
     error::{Code, Error},
+    fields,
     gate::{ByCookie, Fresh, Session},
     jobs::{Job, MailKind},
     state::State,
@@ -122,6 +123,7 @@ pub async fn link_social(
 #[schema(example = json!({"accountId": "019ab2c4-7d11-7d6f-a0c4-8b2e5f7a9d13"}))]
 pub struct UnlinkAccount {
     /// Its `id`, from the list of sign-in methods.
+    #[validate(custom(function = "fields::id"))]
     account_id: String,
 }
 

@@ -75,6 +75,22 @@ async fn revoke_session_with_invalid_id_fails_validation(backend: Backend) {
 }
 
 #[apply(on_both_databases)]
+async fn id_with_nul_in_any_body_fails_validation(backend: Backend) {
+    let server = backend.start().await;
+    let ada = server.sign_up("ada").await;
+    for (path, field) in [
+        (REVOKE_SESSION, "token"),
+        ("/api/auth/passkey/update-passkey", "id"),
+        ("/api/auth/passkey/delete-passkey", "id"),
+        ("/api/auth/unlink-account", "accountId"),
+    ] {
+        let reply = ada.browser.post(path, json!({ field: "x\0", "name": "Key" })).await;
+        let problem = reply.assert_problem(400, "VALIDATION_ERROR");
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+}
+
+#[apply(on_both_databases)]
 async fn get_session_without_valid_credentials_is_null(backend: Backend) {
     let server = backend.start().await;
     let junk = server.anonymous.with_cookie("portcullis=junk");
