@@ -108,14 +108,6 @@ impl State {
         false
     }
 
-    /// Returns whether this site has identity providers.
-    pub(crate) fn has_providers(&self) -> bool {
-        #[cfg(feature = "providers")]
-        return self.providers.iter().next().is_some();
-        #[cfg(not(feature = "providers"))]
-        false
-    }
-
     /// Returns the value of a type of the product's own, if it has one.
     pub(crate) fn own<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.own.get()?.get()

@@ -75,15 +75,25 @@ impl Opened {
         let Self { product, config, own, keys, store, .. } = self;
         let site = Site::new(&config, port)?;
         let http_client = HttpClient::new(product.version);
+        #[cfg(feature = "passkeys")]
+        let passkeys = config.passkeys.relying_party(&site.public_url)?;
+        #[cfg(feature = "providers")]
+        let providers =
+            Providers::load(config.accounts.providers_file.as_deref(), http_client.clone())
+                .map_err(ConfigError::from)?;
+        let has_providers = cfg_select! {
+            feature = "providers" => { providers.iter().next().is_some() }
+            _ => { false }
+        };
+        if !config.accounts.accepts_passwords() && !config.email.has_server() && !has_providers {
+            return Err(ConfigError::NoSignInMethod.into());
+        }
+        // After those checks: it writes to the database.
         let key_check = KeyCheck::start(&store, &clock, &keys).await;
         let state = Data::new(State {
             mailer: Mailer::new(&config, &site)?,
             #[cfg(feature = "providers")]
-            providers: Providers::load(
-                config.accounts.providers_file.as_deref(),
-                http_client.clone(),
-            )
-            .map_err(ConfigError::from)?,
+            providers,
             http: http_client,
             store,
             metrics: Metrics::default(),
@@ -98,7 +108,7 @@ impl Opened {
             ),
             encryption: EncryptionKeys::new(&keys),
             #[cfg(feature = "passkeys")]
-            passkeys: config.passkeys.relying_party(&site.public_url)?,
+            passkeys,
             key_check,
             checked_cookies: CheckedCookies::new(config.data.cache_size()),
             last_used: LastUsedBuffer::default(),
@@ -111,12 +121,6 @@ impl Opened {
             draining: CancellationToken::new(),
             config,
         });
-        if !state.config.accounts.accepts_passwords()
-            && !state.config.email.has_server()
-            && !state.has_providers()
-        {
-            return Err(ConfigError::NoSignInMethod.into());
-        }
         product.build_states(own, &state).await?;
         let document = Data::new(Document::of(product.clone()));
         Ok(Application { product, document, state, keys })
