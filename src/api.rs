@@ -10,6 +10,7 @@ pub mod admin;
 #[doc(hidden)]
 pub mod auth;
 pub(crate) mod client;
+mod created;
 #[doc(hidden)]
 pub mod dashboard;
 mod field_fault;
@@ -31,6 +32,8 @@ pub mod tokens;
 #[doc(hidden)]
 pub mod trusted_devices;
 mod user;
+
+pub use created::created;
 
 /// The tags by which the OpenAPI document groups operations, in its order.
 pub mod tag {

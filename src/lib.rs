@@ -65,6 +65,7 @@ pub mod product;
 #[doc(hidden)]
 pub mod providers;
 pub(crate) mod request_id;
+mod resource;
 pub(crate) mod retention;
 #[doc(hidden)]
 pub mod routes;

@@ -93,6 +93,12 @@ impl Operations {
         rows
     }
 
+    /// Returns a number that differs from that of other tables, in this process.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn number(&self) -> usize {
+        self.documented as usize
+    }
+
     /// Returns the document that utoipa generates from the handlers, without the access rules.
     pub(crate) fn documented(&self) -> OpenApi {
         (self.documented)()

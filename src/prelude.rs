@@ -12,12 +12,15 @@
 
 pub use crate::{
     api::{
+        created,
         json::ValidJson,
         page::{Page, Paging, window},
         query::ValidQuery,
     },
     error::{Code, Error},
     gate::{ByCookie, ByToken, Fresh, Owner, Session, SiteAdmin},
+    resource,
     state::State,
+    stored_enum,
     time::{Date, Timestamp},
 };

@@ -218,7 +218,7 @@ impl Product {
     }
 
     /// Returns the tables of operations, this library's first.
-    fn operations(&self) -> Vec<Operations> {
+    pub(crate) fn operations(&self) -> Vec<Operations> {
         let own = self.components.iter().flat_map(|component| component.operations.clone());
         routes::operations().into_iter().chain(own).collect()
     }

@@ -28,7 +28,6 @@ mod database;
 mod engine;
 mod error;
 mod location;
-mod owned;
 mod tables;
 pub(crate) mod user_events;
 mod workflows;
@@ -93,8 +92,8 @@ pub use {
 };
 
 pub use crate::{
-    add_job, foreign_key, invalidating_transaction, list_query, load_window, own_user_key,
-    owned_rows, query, record_event, transaction,
+    add_job, foreign_key, invalidating_transaction, list_query, load_window, own_user_key, query,
+    record_event, transaction,
 };
 use credentials::{Counts, lookup::Lookups};
 

@@ -2,8 +2,7 @@
 //! can neither create others nor outlive its revocation through them.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Responder,
-    http::{StatusCode, header::LOCATION},
+    HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use validator::Validate;
 
 use super::{
     client::client,
+    created,
     json::ValidJson,
     limited,
     page::{Page, Paging, window},
@@ -200,7 +200,7 @@ pub async fn create_token(
     request: HttpRequest,
     state: Data<State>,
     ValidJson(body): ValidJson<CreateToken>,
-) -> Result<impl Responder, Error> {
+) -> Result<HttpResponse, Error> {
     let scopes: Scopes =
         body.scopes.unwrap_or_else(|| vec![Scope::Read, Scope::Write]).into_iter().collect();
     if scopes.contains(Scope::Admin) && !session.allows(Scope::Admin) {
@@ -228,9 +228,9 @@ pub async fn create_token(
         CreateTokenOutcome::NotAnAdmin => return Err(only("scopes", ADMINS_ONLY)),
     };
     state.job_added.notify_one();
-    let place = format!("/api/tokens/{}", row.id);
-    let created = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };
-    Ok(Json(created).customize().with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
+    let id = row.id.clone();
+    let item = CreatedToken { view: TokenView::at(now, row), token: token.reveal().to_owned() };
+    Ok(created("/api/tokens", &id, &item))
 }
 
 const ADMINS_ONLY: &str = "`admin` is for site admins";

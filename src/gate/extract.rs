@@ -10,6 +10,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Access, DeclaresAccess, Session,
@@ -57,15 +58,23 @@ impl DeclaresAccess for Option<Session> {
 
 /// Whose rows the caller works with: those of the user, with a cookie or a token. The operations of a resource take it in
 /// place of [`Session`], so that they need not change if organisations can own rows one day.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Owner {
     /// The id in the owner's column of the resource.
     pub id: String,
 }
 
+impl Owner {
+    /// Returns a user as an owner: for pages, jobs and commands. An operation takes it as an argument.
+    #[must_use]
+    pub fn user(id: impl Into<String>) -> Self {
+        Self { id: id.into() }
+    }
+}
+
 extractor!(Owner, Access::REQUIRES_AUTH, |request| {
-    known(request).map(|(session, _)| Owner { id: session.user.id.clone() })
+    known(request).map(|(session, _)| Owner::user(&session.user.id))
 });
 
 /// A site admin, with a cookie or a token.

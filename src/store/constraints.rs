@@ -170,7 +170,7 @@ pub fn foreign_key_error(name: &'static str) -> QueryError {
 /// name (SQLite) and the condition holds, which is evaluated only then, the error gets this name.
 #[macro_export]
 macro_rules! foreign_key {
-    ($result:expr, $name:literal, if $condition:expr) => {
+    ($result:expr, $name:expr, if $condition:expr) => {
         match $result {
             Err(error) if $crate::store::constraints::is_unnamed_foreign_key(&error) => {
                 let condition: bool = $condition;
@@ -190,7 +190,7 @@ macro_rules! foreign_key {
 /// with [`Constraint::own_user`].
 #[macro_export]
 macro_rules! own_user_key {
-    ($conn:ident, $result:expr, $name:literal, $user_id:expr) => {
+    ($conn:ident, $result:expr, $name:expr, $user_id:expr) => {
         $crate::foreign_key!($result, $name, if {
             use $crate::store::{diesel_traits::*, schema::users, users::present};
             let owner = users::table.filter(present()).find($user_id).count();

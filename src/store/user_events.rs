@@ -16,6 +16,7 @@ use crate::{
 /// What has happened to a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum UserEventKind {
     /// A user was created: by sign-up, by an admin or the operator, or as the first admin. Their email may not be
     /// confirmed.
@@ -49,6 +50,7 @@ impl UserEventKind {
 /// An event of a user. It is delivered at least once, as a job: a handler may see it twice, with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct UserEvent {
     /// The id of the event in the activity log.
     pub id: String,

@@ -20,16 +20,16 @@ pub struct Document(Value);
 /// The document of the server at each address.
 static BY_ADDRESS: LazyLock<Mutex<HashMap<String, Arc<Document>>>> = LazyLock::new(Mutex::default);
 
-/// The document of each product, by the ids of its operations. Generating one takes longer than many a test.
-static BY_OPERATIONS: LazyLock<Mutex<HashMap<Vec<&str>, Arc<Document>>>> =
+/// The document of each product, by its tables of operations. Generating one takes longer than many a test.
+static BY_OPERATIONS: LazyLock<Mutex<HashMap<Vec<usize>, Arc<Document>>>> =
     LazyLock::new(Mutex::default);
 
 impl Document {
     /// Returns the document of a product, as the program writes it.
     pub fn of(product: &Product) -> Arc<Self> {
-        let ids = product.rows().iter().map(|row| row.id).collect();
+        let tables = product.operations().iter().map(Operations::number).collect();
         let mut known = BY_OPERATIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        let document = known.entry(ids).or_insert_with(|| {
+        let document = known.entry(tables).or_insert_with(|| {
             let text = openapi::text(product, &name::get().slug).unwrap();
             Arc::new(Self(serde_json::from_str(&text).unwrap()))
         });

@@ -1,9 +1,11 @@
 //! The contract of a user-owned resource: only its owner can list, show, update and delete an item, by session cookie
 //! or by a token with the scope; lists are paginated, and bodies validated.
 //!
-//! Describe the resource by implementing [`UserOwnedResource`], and add `user_owned_resource!(tasks: Tasks);` below, which
-//! adds a module `tasks` with the tests, each on both databases. Where some do not apply, name the parts that do:
-//! `user_owned_resource!(tokens: ApiTokens; access, list, show);`.
+//! `user_owned_resource!(tasks: product, "/api/tasks", "title");` adds a module `tasks` with the tests, each on both
+//! databases. The values that they send are those that the document allows, and those that it does not.
+//!
+//! To send others, implement [`UserOwnedResource`], and add `user_owned_resource!(tasks: Tasks);` below. Where some tests do
+//! not apply, name the parts that do: `user_owned_resource!(tokens: ApiTokens; access, list, show);`.
 
 #![allow(missing_docs, reason = "a test's name says what it asserts")]
 
@@ -13,6 +15,7 @@ mod delete;
 mod list;
 mod show;
 mod update;
+mod values;
 
 #[doc(hidden)]
 pub use {access::*, create::*, delete::*, list::*, show::*, update::*};
@@ -20,16 +23,16 @@ pub use {access::*, create::*, delete::*, list::*, show::*, update::*};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{
-    BAD_PAGES, Backend, Caller, Document, Reply, Server, TestUser, each, pages, resolve, rounds,
-};
+use super::{BAD_PAGES, Backend, Caller, Reply, Server, TestUser, each, pages, rounds};
+use values::Body;
+
 use crate::{product::Product, store::page::new_id, time::seconds};
 
 /// A field, an invalid value, and the message of the error, which is empty where the JSON parser determines it.
 pub type InvalidField = (&'static str, Value, &'static str);
 
 /// A resource whose items belong to the user who created them.
-pub trait UserOwnedResource {
+pub trait UserOwnedResource: Sized {
     /// Returns the product that has the resource.
     fn product() -> Product;
 
@@ -39,23 +42,32 @@ pub trait UserOwnedResource {
     /// A text field, by which the tests identify items. It may be unique among the items of a user.
     const LABEL: &'static str;
 
-    /// The required fields of a new item.
-    const REQUIRED: &'static [&'static str];
-
     /// Whether a token with the scope `write` may create, update and delete. Otherwise a session cookie is required.
     const TOKENS_MAY_WRITE: bool = true;
 
-    /// Returns the body of a new item with this label.
-    fn body(label: &str) -> Value;
+    /// Returns the body of a new item with this label: the required fields of the document's example, unless it is
+    /// implemented.
+    fn body(label: &str) -> Value {
+        with_field(Body::of::<Self>(&Method::POST).smallest_example(), Self::LABEL, &json!(label))
+    }
 
-    /// Returns other valid bodies, such as those at the limits of the fields. Each field is shown as it was sent.
-    fn valid_bodies() -> Vec<Value>;
+    /// Returns other valid bodies. Each field is shown as it was sent. Unless it is implemented: bodies with the least and the
+    /// greatest values that the document allows, and with every name of an enum.
+    fn valid_bodies() -> Vec<Value> {
+        Body::of::<Self>(&Method::POST).valid()
+    }
 
-    /// Returns valid changes, to be applied in this order. Each changes the item.
-    fn valid_changes() -> Vec<Value>;
+    /// Returns valid changes, to be applied in this order. The first changes an item. Unless it is implemented: changes of
+    /// one field each, to the same values.
+    fn valid_changes() -> Vec<Value> {
+        Body::of::<Self>(&Method::PATCH).valid_changes()
+    }
 
-    /// Returns invalid fields of a new item.
-    fn invalid_fields() -> Vec<InvalidField>;
+    /// Returns invalid fields of a new item. Unless it is implemented: values beyond the limits that the document names, and
+    /// of other types.
+    fn invalid_fields() -> Vec<InvalidField> {
+        Body::of::<Self>(&Method::POST).invalid()
+    }
 
     /// Returns invalid fields of a change.
     fn invalid_changes() -> Vec<InvalidField> {
@@ -98,9 +110,14 @@ fn created_item<R: UserOwnedResource>(reply: Reply) -> Item {
     Item { path, id: shown["id"].as_str().unwrap().to_owned(), shown }
 }
 
-/// Returns a valid change.
+/// Returns a valid change, which changes an item that `body` describes.
 fn change<R: UserOwnedResource>() -> Value {
-    R::valid_changes().swap_remove(0)
+    let body = R::body("item");
+    let changes = |change: &Value| {
+        let mut fields = change.as_object().unwrap().iter();
+        fields.any(|(field, value)| body.get(field).is_some_and(|present| present != value))
+    };
+    R::valid_changes().into_iter().find(changes).expect("there is a valid change")
 }
 
 /// Returns a body with a field set.
@@ -139,7 +156,7 @@ async fn assert_unchanged(owner: &TestUser, item: &Item) {
 }
 
 #[track_caller]
-fn assert_field_rejected(reply: Reply, (field, value, message): &InvalidField) {
+fn assert_field_rejected(reply: Reply, (field, value, message): &(&str, Value, &str)) {
     let problem = reply.assert_problem(422, "validation_failed");
     let errors = problem["errors"].as_array().unwrap();
     assert_eq!(each(errors, "field"), [*field], "{value}: {problem}");
@@ -154,8 +171,7 @@ async fn assert_nul_rejected<R: UserOwnedResource>(
     path: &str,
     body: Value,
 ) {
-    let document = Document::of(&R::product());
-    let fields = text_fields::<R>(&document, &method);
+    let fields = Body::of::<R>(&method).texts();
     assert!(fields.contains(&R::LABEL.to_owned()), "{} is a text: {fields:?}", R::LABEL);
     for field in fields {
         let body = with_field(body.clone(), &field, &json!("a\0b"));
@@ -164,34 +180,6 @@ async fn assert_nul_rejected<R: UserOwnedResource>(
         let errors = problem["errors"].as_array().unwrap();
         assert_eq!(each(errors, "field"), [field], "{problem}");
     }
-}
-
-/// Returns the fields of a new item (POST) or of a change (PATCH) whose values are texts.
-fn text_fields<R: UserOwnedResource>(document: &Document, method: &Method) -> Vec<String> {
-    let is_its = |path: &str| {
-        let below = path.strip_prefix(R::PATH);
-        below.is_some_and(|below| below.is_empty() || below.starts_with("/{"))
-    };
-    let mut operations = document.operations();
-    operations.retain(|operation| operation.method == *method && is_its(operation.path));
-    let body = &operations.first().expect("the operation is in the document").value["requestBody"];
-    let schema = resolve(document.json(), &body["content"]["application/json"]["schema"]);
-    let properties = schema["properties"].as_object().unwrap().iter();
-    let texts = properties.filter(|(_, property)| is_text(document.json(), property));
-    texts.map(|(field, _)| field.clone()).collect()
-}
-
-fn is_text(document: &Value, schema: &Value) -> bool {
-    let schema = resolve(document, schema);
-    let is_type = |value: &Value| value == "string";
-    let any = |key: &str, is_text: &dyn Fn(&Value) -> bool| {
-        schema[key].as_array().is_some_and(|values| values.iter().any(is_text))
-    };
-    let nested = |schema: &Value| is_text(document, schema);
-    is_type(&schema["type"])
-        || any("type", &is_type)
-        || any("oneOf", &nested)
-        || any("anyOf", &nested)
 }
 
 /// Returns fields that a client cannot set in any resource.
@@ -231,17 +219,40 @@ async fn assert_write_is_not_found_for_other_users<R: UserOwnedResource>(
 
 /// Adds a module of this name with the contract's tests for a resource: all of them, or those of the named parts.
 ///
+/// The resource is a type that implements [`UserOwnedResource`], or: the function that returns the product, the path of the
+/// list, and a text field by which the tests identify items.
+///
 /// ```ignore
-/// user_owned_resource!(tasks: Tasks);
+/// user_owned_resource!(tasks: product, "/api/tasks", "title");
+/// user_owned_resource!(invoices: Invoices);
 /// user_owned_resource!(tokens: ApiTokens; access, list, show);
 /// ```
 #[macro_export]
 macro_rules! user_owned_resource {
+    ($name:ident: $product:ident, $path:literal, $label:literal) => {
+        mod $name {
+            use super::*;
+
+            struct Resource;
+
+            impl $crate::testkit::UserOwnedResource for Resource {
+                fn product() -> $crate::product::Product {
+                    $product()
+                }
+
+                const PATH: &'static str = $path;
+                const LABEL: &'static str = $label;
+            }
+
+            $crate::user_owned_resource!(@all Resource);
+        }
+    };
     ($name:ident: $resource:ty) => {
-        $crate::user_owned_resource!(
-            $name: $resource;
-            access, list, create, show, update, partial_update, delete, removal, token_writes
-        );
+        mod $name {
+            use super::*;
+
+            $crate::user_owned_resource!(@all $resource);
+        }
     };
     ($name:ident: $resource:ty; $($part:ident),+) => {
         mod $name {
@@ -249,6 +260,17 @@ macro_rules! user_owned_resource {
 
             $($crate::user_owned_resource!(@$part $resource);)+
         }
+    };
+    (@all $resource:ty) => {
+        $crate::user_owned_resource!(@access $resource);
+        $crate::user_owned_resource!(@list $resource);
+        $crate::user_owned_resource!(@create $resource);
+        $crate::user_owned_resource!(@show $resource);
+        $crate::user_owned_resource!(@update $resource);
+        $crate::user_owned_resource!(@partial_update $resource);
+        $crate::user_owned_resource!(@delete $resource);
+        $crate::user_owned_resource!(@removal $resource);
+        $crate::user_owned_resource!(@token_writes $resource);
     };
     (@access $resource:ty) => {
         $crate::user_owned_resource!(

@@ -36,7 +36,7 @@ pub(crate) use contracts::{
     mailed_link::{MailedLink, Rejection, mailed_link},
 };
 pub use databases::{PgBouncer, Proxy, ProxyMode, add_sessions, moment, record};
-pub use example::{EXAMPLE_ROWS, EXAMPLE_SEED, EXAMPLE_TABLES};
+pub use example::{EXAMPLE_ROWS, EXAMPLE_SCHEMA, EXAMPLE_SEED, EXAMPLE_TABLES};
 pub use node_package::Package;
 pub use openid_provider::{OpenIdProvider, StartWithProviders, file_with_providers};
 pub use operations::{CURRENT_TOKEN, TOKENS, reactivation};

@@ -6,6 +6,7 @@
 
 mod mistakes;
 mod notebook;
+mod parcels;
 mod reviewed;
 
 use portcullis::{

@@ -1,8 +1,7 @@
 //! Users: list, create, show, update.
 
 use actix_web::{
-    HttpRequest, Responder,
-    http::{StatusCode, header::LOCATION},
+    HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use super::AdminUser;
 use crate::{
     api::{
         client::client,
+        created,
         json::ValidJson,
         page::{Page, default_limit, window},
         query::ValidQuery,
@@ -163,7 +163,7 @@ pub async fn create_user(
     request: HttpRequest,
     state: Data<State>,
     ValidJson(body): ValidJson<CreateUser>,
-) -> Result<impl Responder, Error> {
+) -> Result<HttpResponse, Error> {
     let now = state.clock.now();
     let role = body.role.unwrap_or(Role::User);
     let user = users::User::new(body.name, normal_email(&body.email), role.into(), now);
@@ -180,9 +180,7 @@ pub async fn create_user(
         .map_err(|error| Error::or_taken(error, "email", Code::EmailTaken))??
         .into();
     state.job_added.notify_one();
-    let place = format!("/api/admin/users/{}", user.id);
-    let created = Json(user).customize();
-    Ok(created.with_status(StatusCode::CREATED).insert_header((LOCATION, place)))
+    Ok(created("/api/admin/users", &user.id, &user))
 }
 
 /// See a user

@@ -1,14 +1,4 @@
-//! An enum that a text column stores by name. The author of a table writes one line:
-//!
-//! ```ignore
-//! #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, ToSchema)]
-//! #[strum(serialize_all = "lowercase")]
-//! #[schema(rename_all = "lowercase")]
-//! pub enum TaskStatus { Planned, Active, Done }
-//!
-//! impl Column for TaskStatus { const NAME: &str = "tasks.status"; }   // a row holds a Stored<TaskStatus>
-//! read_by_name!(TaskStatus);                                             // a body may name it
-//! ```
+//! An enum that a text column stores by name.
 
 use std::{fmt, str::FromStr};
 
@@ -22,6 +12,50 @@ use diesel::{
 use serde::{Serialize, Serializer};
 
 use crate::store::engine::unreadable::note;
+
+/// Declares an enum that a text column stores by name, and that a body names. The names are those of the variants in kebab
+/// case: `InProgress` is `in-progress`.
+///
+/// ```
+/// use portcullis::{stored_enum, store::Stored};
+///
+/// stored_enum! {
+///     /// The status of a task.
+///     pub enum Status in tasks.status {
+///         /// It has not begun.
+///         Planned,
+///         /// Work on it has begun.
+///         InProgress,
+///     }
+/// }
+///
+/// // The row has `status: Stored<Status>`: also a name that only a newer version knows.
+/// assert_eq!(Stored::from(Status::InProgress).name(), "in-progress");
+/// ```
+///
+/// It names the crates `serde`, `strum` and `utoipa`, which must be among your dependencies.
+#[macro_export]
+macro_rules! stored_enum {
+    (
+        $(#[$attr:meta])*
+        pub enum $name:ident in $table:ident.$column:ident { $($variants:tt)+ }
+    ) => {
+        $(#[$attr])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+            utoipa::ToSchema,
+        )]
+        #[strum(serialize_all = "kebab-case")]
+        #[schema(rename_all = "kebab-case")]
+        pub enum $name { $($variants)+ }
+
+        impl $crate::store::Column for $name {
+            const NAME: &'static str = concat!(stringify!($table), ".", stringify!($column));
+        }
+
+        $crate::read_by_name!($name);
+    };
+}
 
 /// An enum whose names a column stores.
 pub trait Column: FromStr + Into<&'static str> + Copy {

@@ -73,7 +73,7 @@ macro_rules! value_of {
     };
 }
 
-value_of!(String, bool, i32, i64);
+value_of!(String, bool, i32, i64, f64);
 
 #[cfg(test)]
 mod tests {

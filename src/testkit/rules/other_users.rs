@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{AccessRules, Items, Violation, forged::naming, rows::Rows};
+use super::{AccessRules, Items, Violation, forged::naming, items::replace_taken, rows::Rows};
 use crate::{
     testkit::{Backend, Caller, Operation, Reply, Server, TestUser},
     time::seconds,
@@ -58,7 +58,7 @@ impl<I: Items> AccessRules<I> {
         self.populate(server, owner, operation.path, &path).await?;
         // Each with items of their own where the body refers to some.
         let own_body = self.body(server, user, operation).await?;
-        let owners_body = self.body(server, owner, operation).await?;
+        let mut owners_body = self.body(server, owner, operation).await?;
         let caller = token.unwrap_or(&user.browser);
         let scheme = if token.is_some() { "bearer" } else { "cookie" };
         let ids = ids(operation.path, &path);
@@ -83,12 +83,23 @@ impl<I: Items> AccessRules<I> {
             ));
         }
         // Without this, an operation that finds no item of any user would pass.
-        let request = operation.request(&owner.browser, &path, owners_body.as_ref());
-        let reply = Reply::of(request).await;
-        if reply.status == operation.success() {
-            return Ok(());
+        loop {
+            let request = operation.request(&owner.browser, &path, owners_body.as_ref());
+            let reply = Reply::of(request).await;
+            if reply.status == operation.success() {
+                return Ok(());
+            }
+            let problem = reply.json();
+            // Unique values, of another item of the owner.
+            let was_taken = reply.status == 409
+                && owners_body.as_mut().is_some_and(|body| replace_taken(body, &problem));
+            if !was_taken {
+                return Err(format!(
+                    "{expected}, and {} by its owner: {}",
+                    reply.status, reply.text
+                ));
+            }
         }
-        Err(format!("{expected}, and {} by its owner: {}", reply.status, reply.text))
     }
 
     /// Asserts that two users can have items with the same values.

@@ -4,8 +4,9 @@ use super::*;
 
 pub async fn create_returns_the_item_and_its_location<R: UserOwnedResource>(backend: Backend) {
     let server = Server::start(R::product(), backend).await;
-    let ada = server.sign_up("ada").await;
-    for body in R::valid_bodies().into_iter().chain([R::body("item")]) {
+    for (number, body) in R::valid_bodies().into_iter().chain([R::body("item")]).enumerate() {
+        // Another user each time: a value may be unique among the items of one.
+        let ada = server.sign_up(&format!("ada{number}")).await;
         let item = created_item::<R>(ada.browser.post(R::PATH, body.clone()).await);
         assert_eq!(item.path, format!("{}/{}", R::PATH, item.id));
         for (field, value) in body.as_object().unwrap() {
@@ -42,18 +43,20 @@ pub async fn create_with_an_unknown_field_is_rejected<R: UserOwnedResource>(back
 pub async fn create_without_a_required_field_is_rejected<R: UserOwnedResource>(backend: Backend) {
     let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
-    for field in R::REQUIRED {
+    let described = Body::of::<R>(&Method::POST);
+    let required = described.required();
+    for field in &required {
         let mut without = R::body("x");
         without.as_object_mut().unwrap().remove(*field).unwrap();
         for body in [without, with_field(R::body("x"), field, &Value::Null)] {
             let reply = ada.browser.post(R::PATH, body).await;
-            assert_field_rejected(reply, &(field, Value::Null, ""));
+            assert_field_rejected(reply, &(*field, Value::Null, ""));
         }
     }
     let no_body = Reply::of(ada.browser.request(Method::POST, R::PATH)).await;
     for reply in [no_body, ada.browser.post(R::PATH, json!({})).await] {
         let problem = reply.assert_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["field"], R::REQUIRED[0], "{problem}");
+        assert_eq!(problem["errors"][0]["field"], required[0], "{problem}");
     }
     for body in [json!(null), json!("name"), json!(7), json!([])] {
         ada.browser.post(R::PATH, body).await.assert_problem(422, "validation_failed");

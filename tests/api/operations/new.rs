@@ -89,7 +89,7 @@ fn migration_of_a_new_product_has_the_present_date_and_time() {
     succeeds(run(home.path(), &[], &["new", "shop", "--git", "x"], ""));
     let after = now();
     let migrations = files_in(&home.path().join("shop/src/invoices/migrations"));
-    assert_eq!(migrations.len(), 4, "{migrations:?}");
+    assert_eq!(migrations.len(), 2, "{migrations:?}");
     for path in migrations {
         let name = path.split('/').nth(1).unwrap();
         let date = name.strip_suffix("_invoices").unwrap();

@@ -18,7 +18,6 @@ impl UserOwnedResource for Projects {
 
     const PATH: &'static str = "/api/projects";
     const LABEL: &'static str = "name";
-    const REQUIRED: &'static [&'static str] = &["name"];
 
     fn body(label: &str) -> Value {
         json!({ "name": label, "description": "of brass" })

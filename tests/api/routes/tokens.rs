@@ -40,7 +40,6 @@ impl UserOwnedResource for ApiTokens {
 
     const PATH: &'static str = PATH;
     const LABEL: &'static str = "name";
-    const REQUIRED: &'static [&'static str] = &["name"];
     const TOKENS_MAY_WRITE: bool = false;
 
     fn body(label: &str) -> Value {

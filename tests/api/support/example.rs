@@ -11,3 +11,18 @@ pub const EXAMPLE_ROWS: [&str; 1] = ["projects (id, user_id, name, created_at, u
 /// Inserts many rows into each table, in the notation of `store::scans::seed`.
 pub const EXAMPLE_SEED: [&str; 1] =
     ["projects (id, user_id, name, created_at, updated_at) SELECT IDS, IDS, 'x', NOW, NOW FROM n"];
+
+/// The columns of its table, written as in `schema.rs`.
+pub const EXAMPLE_SCHEMA: &str = "
+    projects (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+        short_name -> Nullable<Text>,
+        status -> Text,
+        estimated_hours -> Nullable<Integer>,
+        due_date -> Nullable<Date>,
+    }";

@@ -1,9 +1,8 @@
 //! Invoices, which belong to the user who created them.
 
-mod api;
+mod invoice;
 mod page;
 mod reminder;
-mod store;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use portcullis::{component::Component, operations, pages::Page, store::Tables};
@@ -15,16 +14,16 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("src/invoices/migrations/
 pub fn component() -> Component {
     let operations = operations! {
         gated {
-            api::list_invoices,
-            api::create_invoice [Conflict],
-            api::show_invoice,
-            api::update_invoice [Conflict],
-            api::delete_invoice,
+            invoice::list_invoices,
+            invoice::create_invoice [Conflict],
+            invoice::show_invoice,
+            invoice::update_invoice [Conflict],
+            invoice::delete_invoice,
         }
     };
     Component::new("invoices")
         .operations(operations.in_folder("src/invoices"))
-        .tag(api::TAG, "Your invoices")
+        .tag("invoices", "Your invoices")
         .page(Page::new("/invoices", page::show_invoices).in_navigation("Invoices"))
         .job::<reminder::Reminder>()
         .tables(Tables {
@@ -32,6 +31,6 @@ pub fn component() -> Component {
             version: env!("CARGO_PKG_VERSION"),
             sqlite: &SQLITE,
             postgres: &POSTGRES,
-            constraints: &[store::CONSTRAINTS],
+            constraints: &[invoice::CONSTRAINTS],
         })
 }

@@ -1,9 +1,9 @@
 //! The page that lists a user's invoices.
 
 use actix_web::web::Data;
-use portcullis::{api::page::window, error::Error, gate::Session, pages::View, state::State};
+use portcullis::{pages::View, prelude::*};
 
-use super::store::{self, Invoice};
+use super::invoice::Invoice;
 
 /// How many invoices the page shows.
 const SHOWN: u32 = 50;
@@ -15,9 +15,9 @@ struct Invoices {
 }
 
 /// Shows the newest invoices.
-pub async fn show_invoices(session: Session, state: Data<State>) -> Result<View, Error> {
+pub async fn show_invoices(owner: Owner, state: Data<State>) -> Result<View, Error> {
     let window = window(None, None, SHOWN)?;
-    let page = store::list(&state.store, session.user.id.clone(), window).await?;
+    let page = Invoice::list(&state.store, &owner, window).await?;
     View::new("Invoices", &Invoices { invoices: page.rows })
 }
 

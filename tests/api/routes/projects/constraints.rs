@@ -2,34 +2,25 @@
 
 use portcullis::{
     error::{Code, Error},
+    gate::Owner,
     store::page::new_id,
 };
 
 use super::*;
-use crate::projects::store::{self as projects, ProjectRow, ProjectStatus};
+use crate::projects::project::{CreateProject, Project};
 
 const DELETE_USER: &str = "/api/auth/delete-user";
 
-fn project(server: &Server, user_id: String) -> ProjectRow {
-    ProjectRow {
-        id: new_id(),
-        user_id,
-        name: "x".to_owned(),
-        description: None,
-        created_at: server.now(),
-        updated_at: server.now(),
-        short_name: None,
-        status: ProjectStatus::Planned.into(),
-        estimated_hours: None,
-        due_date: None,
-    }
+fn project(server: &Server, user_id: String) -> Project {
+    let body: CreateProject = serde_json::from_value(json!({ "name": "x" })).unwrap();
+    Project::new(&Owner::user(user_id), body, server.now())
 }
 
 #[apply(on_both_databases)]
 async fn create_project_for_a_deleted_user_is_unauthorized(backend: Backend) {
     let server = backend.start().await;
     let project = project(&server, new_id());
-    let broken = projects::create(&server.state.store, project).await.unwrap_err();
+    let broken = project.insert(&server.state.store, Vec::new()).await.unwrap_err();
     assert!(Error::from(broken).is(Code::Unauthorized));
 }
 
@@ -63,8 +54,8 @@ async fn duplicate_project_short_name_of_one_user_is_a_conflict(backend: Backend
 async fn number_outside_a_check_constraint_is_a_validation_error(backend: Backend) {
     let server = backend.start().await;
     let ada = server.sign_up("ada").await;
-    let project = ProjectRow { estimated_hours: Some(0), ..project(&server, ada.id.clone()) };
-    let broken = Error::from(projects::create(&server.state.store, project).await.unwrap_err());
+    let project = Project { estimated_hours: Some(0), ..project(&server, ada.id.clone()) };
+    let broken = Error::from(project.insert(&server.state.store, Vec::new()).await.unwrap_err());
     assert!(broken.is(Code::ValidationFailed));
 }
 
