@@ -74,8 +74,9 @@ mod types;
 /// - the operations that are named, for [`operations!`](crate::operations!). Those that are left out do not exist, or are
 ///   written by hand. They accept the cookie, and tokens with the scope of their method.
 ///
-/// It names the crates `actix_web`, `diesel`, `diesel_async`, `serde`, `utoipa`, `uuid` and `validator`, which must be
-/// among your dependencies.
+/// It names the crates `actix_web`, `diesel`, `diesel_async`, `serde`, `utoipa`, `uuid`, `validator` and `portcullis`, which
+/// must be among your dependencies. Diesel's tables have up to 16 columns, so a resource has up to 12 fields, unless Diesel's
+/// feature `32-column-tables` is on.
 #[macro_export]
 macro_rules! resource {
     (
