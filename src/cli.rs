@@ -154,7 +154,7 @@ impl Product {
         let own = self.settings.iter();
         let command = own.fold(Cli::command(), |command, settings| settings.add_to(command));
         let commands = self.commands.iter().map(|own| own.command.clone());
-        let command = command.subcommands(commands);
+        let command = tokens::with_scopes(command, self).subcommands(commands);
         // After the settings: the description of their type would take its place.
         let command = command
             .name(name::get().slug.as_str())

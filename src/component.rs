@@ -6,6 +6,7 @@ use crate::{
     error::Code,
     jobs::{JobKind, RegisteredKind, Schedule, payload},
     operations::Operations,
+    scope::{CustomScope, DeclaresScope},
     store::{Tables, UserEvent, UserEventKind, user_events::Subscription},
     time::Span,
 };
@@ -23,6 +24,7 @@ pub struct Component {
     pub(crate) operations: Vec<Operations>,
     pub(crate) tags: Vec<(&'static str, &'static str)>,
     pub(crate) codes: &'static [Code],
+    pub(crate) scopes: Vec<&'static CustomScope>,
     pub(crate) tables: Option<Tables>,
     pub(crate) jobs: Vec<RegisteredKind>,
     pub(crate) schedules: Vec<Schedule>,
@@ -42,6 +44,7 @@ impl Component {
             operations: Vec::new(),
             tags: Vec::new(),
             codes: &[],
+            scopes: Vec::new(),
             tables: None,
             jobs: Vec::new(),
             schedules: Vec::new(),
@@ -71,6 +74,13 @@ impl Component {
     #[must_use]
     pub fn codes(self, codes: &'static [Code]) -> Self {
         Self { codes, ..self }
+    }
+
+    /// Adds a scope of API tokens that its operations need, which [`scope!`](crate::scope!) declares.
+    #[must_use]
+    pub fn scope<S: DeclaresScope>(mut self) -> Self {
+        self.scopes.push(S::SCOPE);
+        self
     }
 
     /// Sets its tables: their migrations, and the meanings of their constraints.

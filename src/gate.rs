@@ -64,7 +64,7 @@ use crate::{
 
 pub use access::{Access, Body, DeclaresAccess, Query};
 pub use extract::{
-    BeforeEnrolment, ByCookie, ByToken, Fresh, Needs, NotByToken, Owner, Prover, SiteAdmin,
+    BeforeEnrolment, ByCookie, ByToken, Fresh, NotByToken, Owner, Prover, SiteAdmin,
 };
 #[doc(hidden)]
 pub use extract::{has_proved_second_factor, is_fresh};

@@ -21,13 +21,13 @@ use utoipa::{
 };
 
 use crate::{
-    api::tag,
+    api::{tag, tokens},
     error::{Code, FieldError, Problem},
     gate::Access,
     operations::Operation as Row,
     product::Product,
     routes,
-    scope::Scope,
+    scope::{GrantableScope, Scope},
 };
 use errors::{Call, Errors};
 use example::Examples;
@@ -86,11 +86,13 @@ pub fn document(product: &Product, cookie_name: &str) -> OpenApi {
         .schema(Problem::name(), Problem::schema())
         .schema(FieldError::name(), FieldError::schema())
         .schema(<Code as ToSchema>::name(), Code::schema_of(product.codes()))
+        .schema(<GrantableScope as ToSchema>::name(), GrantableScope::schema_of(product.scopes()))
         .response(SIGN_IN, sign_in())
         .security_scheme(COOKIE, cookie_scheme(cookie_name))
         .security_scheme(BEARER, bearer_scheme())
         .security_scheme(CHALLENGE, challenge_scheme(cookie_name))
         .build();
+    tokens::allow_scopes(&mut components, product.scopes().count());
     let examples = Examples::of(&components);
     let mut errors = Errors::default();
     for (path, item) in &mut document.paths.paths {
@@ -223,12 +225,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::gate::{DeclaresAccess, Needs, Session};
+    use crate::{
+        gate::{DeclaresAccess, Session},
+        scope,
+    };
+
+    scope!(Reports = "reports", "see reports");
 
     #[test]
     fn openapi_security_includes_the_own_scope_of_an_operation() {
-        let access = <(Session, Needs<{ Scope::Admin as u8 }>)>::ACCESS;
-        for (is_safe, scopes) in [(true, ["read", "admin"]), (false, ["write", "admin"])] {
+        let access = <(Session, Reports)>::ACCESS;
+        for (is_safe, scopes) in [(true, ["read", "reports"]), (false, ["write", "reports"])] {
             let declared = json!(security(access, is_safe));
             assert_eq!(declared, json!([{ "cookie": [] }, { "bearer": scopes }]));
         }

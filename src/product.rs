@@ -19,6 +19,7 @@ use crate::{
     name,
     operations::{Operation, Operations},
     routes,
+    scope::{CustomScope, GrantableScope},
     state::State,
     store::{self, Tables},
 };
@@ -191,6 +192,16 @@ impl Product {
     pub(crate) fn codes(&self) -> Vec<Code> {
         let own = self.components.iter().flat_map(|component| component.codes);
         Code::VARIANTS.iter().chain(own).copied().collect()
+    }
+
+    /// Returns the scopes that its components add.
+    pub(crate) fn custom_scopes(&self) -> impl Iterator<Item = &'static CustomScope> {
+        self.components.iter().flat_map(|component| component.scopes.iter().copied())
+    }
+
+    /// Returns every scope that a token can have, this library's first.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = GrantableScope> {
+        GrantableScope::with(self.custom_scopes())
     }
 
     /// Returns every part of the schema, this library's first.

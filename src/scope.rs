@@ -1,18 +1,19 @@
 //! The scopes of API tokens. A cookie session may do whatever its user may.
 
+mod custom;
+mod grantable;
+
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Deserializer, de::Error};
 use strum::{EnumString, IntoStaticStr, VariantArray};
-use utoipa::ToSchema;
 
-// The only list of scopes: the values in a body, in the document and at the command line, and the scopes that
-// an operation can require (`gate::Needs`) are derived from it.
-/// A permission of a token.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema,
-)]
-#[serde(rename_all = "lowercase")]
+pub use custom::{CustomScope, DeclaresScope};
+pub(crate) use custom::{check_name, register};
+pub use grantable::GrantableScope;
+
+/// A permission of a token that this library defines. A product adds its own with [`scope!`](crate::scope!).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Scope {
     /// Requests that change nothing: GET and HEAD.
@@ -22,8 +23,6 @@ pub enum Scope {
     /// The admin's routes, together with `read` or `write`, for as long as its owner is an admin.
     Admin,
 }
-
-read_by_name!(Scope);
 
 /// Deserializes an enum from its name and from nothing else.
 ///
@@ -73,64 +72,61 @@ impl Scope {
     }
 }
 
-/// A set of scopes.
+/// A set of scopes: any of this library's, and at most one of a product's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Scopes(u8);
+pub struct Scopes {
+    built_in: u8,
+    pub(crate) custom: Option<&'static CustomScope>,
+}
 
 impl Scopes {
     /// No scope.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self { built_in: 0, custom: None };
 
     /// Returns a set of one scope.
     #[must_use]
     pub const fn one(scope: Scope) -> Self {
-        Self::numbered(scope as u8)
+        Self { built_in: 1 << scope as u8, custom: None }
     }
 
-    /// Returns the scope with this number, for example `Scope::Read as u8`, in constants.
-    ///
-    /// # Panics
-    /// When there is no such scope: for a constant, at compile time.
+    /// Returns a set of one scope of a product's own.
     #[must_use]
-    pub const fn numbered(number: u8) -> Self {
-        assert!((number as usize) < Scope::VARIANTS.len(), "there is no such scope");
-        Self(1 << number)
+    pub const fn custom(scope: &'static CustomScope) -> Self {
+        Self { built_in: 0, custom: Some(scope) }
     }
 
     /// Returns the union of both sets.
+    ///
+    /// # Panics
+    /// When both have a scope of a product's own: for the arguments of a handler, at compile time.
     #[must_use]
+    #[expect(clippy::panic, reason = "it is evaluated where it is compiled")]
     pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Returns all scopes.
-    #[must_use]
-    pub fn all() -> Self {
-        Scope::VARIANTS.iter().copied().collect()
+        Self {
+            built_in: self.built_in | other.built_in,
+            custom: match (self.custom, other.custom) {
+                (None, custom) | (custom, None) => custom,
+                _ => panic!("an operation has one scope of its own: these arguments say two"),
+            },
+        }
     }
 
     /// Returns whether the set contains this scope.
     #[must_use]
     pub fn contains(self, scope: Scope) -> bool {
-        self.contain(Self::one(scope))
+        self.contain_built_in(Self::one(scope))
     }
 
-    /// Returns whether the set contains all of these scopes.
-    #[must_use]
-    pub fn contain(self, others: Self) -> bool {
-        self.0 & others.0 == others.0
+    /// Returns whether the set contains all of these scopes, apart from that of a product's own.
+    pub(crate) fn contain_built_in(self, others: Self) -> bool {
+        self.built_in & others.built_in == others.built_in
     }
 
-    /// Returns the scopes, in the order of their declaration.
-    #[must_use]
-    pub fn to_vec(self) -> Vec<Scope> {
-        Scope::VARIANTS.iter().copied().filter(|scope| self.contains(*scope)).collect()
-    }
-
-    /// Returns their names, in the same order.
+    /// Returns the names of the scopes, in the order of their declaration.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
-        self.to_vec().into_iter().map(Scope::name).collect()
+        let built_in = Scope::VARIANTS.iter().copied().filter(|scope| self.contains(*scope));
+        built_in.map(Scope::name).chain(self.custom.map(|custom| custom.name)).collect()
     }
 
     /// Returns their names separated by spaces, as OAuth writes them (RFC 6749, 3.3).
@@ -143,13 +139,5 @@ impl Scopes {
 impl FromIterator<Scope> for Scopes {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
         scopes.into_iter().fold(Self::NONE, |all, scope| all.and(Self::one(scope)))
-    }
-}
-
-impl FromStr for Scopes {
-    type Err = strum::ParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split_whitespace().map(Scope::from_str).collect()
     }
 }

@@ -2,14 +2,13 @@
 
 use actix_web::web::Json;
 use serde::Serialize;
-use strum::VariantArray;
 use utoipa::ToSchema;
 
 use super::user::{SessionView, User};
 use crate::{
     api::tag,
     gate::{BeforeEnrolment, Session},
-    scope::Scope,
+    scope::GrantableScope,
 };
 
 /// The user, and what the credential allows.
@@ -23,7 +22,7 @@ pub struct Me {
     session: Option<SessionView>,
     /// What the presented credential allows.
     #[schema(example = json!(["read", "write"]))]
-    scopes: Vec<Scope>,
+    scopes: Vec<GrantableScope>,
 }
 
 /// See who you are
@@ -36,6 +35,6 @@ pub struct Me {
     responses((status = 200, description = "You", body = Me))
 )]
 pub async fn show_me(session: Session, _: BeforeEnrolment) -> Json<Me> {
-    let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope)).collect();
+    let scopes = session.scopes();
     Json(Me { user: session.user.into(), session: session.session.map(SessionView::from), scopes })
 }

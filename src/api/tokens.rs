@@ -6,10 +6,12 @@ use actix_web::{
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
-use strum::VariantArray;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Components, RefOr, Schema},
+};
 use uuid::Uuid;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use super::{
     client::client,
@@ -25,11 +27,11 @@ use crate::{
     fields,
     gate::{ByCookie, ByToken, Fresh, Session},
     jobs::{Job, MailKind},
-    scope::{Scope, Scopes},
+    scope::{GrantableScope, Scope},
     secrets::PlainToken,
     state::State,
     store::api_tokens::{
-        self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State as Stored,
+        self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State as Stored, StoredScopes,
     },
     time::Timestamp,
 };
@@ -114,7 +116,7 @@ impl TokenView {
             id: row.id,
             name: row.name,
             prefix: row.display_prefix,
-            scopes: row.scopes.names(),
+            scopes: row.scopes.names().into_iter().map(ToOwned::to_owned).collect(),
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             revoked_at: row.revoked_at,
@@ -148,9 +150,6 @@ pub async fn list_tokens(
     Ok(Json(Page::of(page, |row| TokenView::at(now, row))))
 }
 
-/// The number of scopes.
-const SCOPES: u64 = Scope::VARIANTS.len() as u64;
-
 /// A token to create.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -163,17 +162,31 @@ pub struct CreateToken {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// What it may do; `read` and `write` if left out. `admin` is granted to admins who request it.
-    #[validate(length(min = 1, max = SCOPES, message = "must hold at least one scope, and each once"))]
-    #[schema(min_items = 1, max_items = 3)]
-    scopes: Option<Vec<Scope>>,
+    #[validate(custom(function = "some_scopes"))]
+    #[schema(min_items = 1)]
+    scopes: Option<Vec<GrantableScope>>,
     /// The number of days after which the token expires. If left out: never, or as late as this server allows.
     #[validate(range(min = 1, max = 3650, message = "must be 1 to 3650"))]
     #[schema(minimum = 1, maximum = 3650)]
     expires_in_days: Option<u32>,
 }
 
-// The attribute in the OpenAPI document accepts only a literal number.
-const _: () = assert!(SCOPES == 3, "max_items of `scopes` says how many there are");
+fn some_scopes(scopes: &[GrantableScope]) -> Result<(), ValidationError> {
+    if (1..=GrantableScope::all().count()).contains(&scopes.len()) {
+        return Ok(());
+    }
+    let message = "must hold at least one scope, and each once".into();
+    Err(ValidationError::new("length").with_message(message))
+}
+
+/// Adds to a document how many scopes a token may have: as many as there are, which depends on the product.
+pub(crate) fn allow_scopes(components: &mut Components, number: usize) {
+    if let Some(RefOr::T(Schema::Object(body))) = components.schemas.get_mut("CreateToken")
+        && let Some(RefOr::T(Schema::Array(scopes))) = body.properties.get_mut("scopes")
+    {
+        scopes.max_items = Some(number);
+    }
+}
 
 /// A new token.
 #[derive(Serialize, ToSchema)]
@@ -201,9 +214,9 @@ pub async fn create_token(
     state: Data<State>,
     ValidJson(body): ValidJson<CreateToken>,
 ) -> Result<HttpResponse, Error> {
-    let scopes: Scopes =
-        body.scopes.unwrap_or_else(|| vec![Scope::Read, Scope::Write]).into_iter().collect();
-    if scopes.contains(Scope::Admin) && !session.allows(Scope::Admin) {
+    let usual = || vec![Scope::Read.into(), Scope::Write.into()];
+    let scopes: StoredScopes = body.scopes.unwrap_or_else(usual).into_iter().collect();
+    if scopes.contains(Scope::Admin.into()) && !session.allows(Scope::Admin) {
         return Err(only("scopes", ADMINS_ONLY));
     }
     let longest = state.config.accounts.max_token_days;
@@ -215,7 +228,7 @@ pub async fn create_token(
     let now = state.clock.now();
     let token = PlainToken::generate(state.config.accounts.token_prefix.of_new());
     let life = body.expires_in_days.or(longest);
-    let row = NewToken::new(&session.user.id, &token, body.name, scopes, life, now);
+    let row = NewToken::new(&session.user.id, &token, body.name, &scopes, life, now);
     let maker = Maker::Owner {
         session_id: own.id.clone(),
         client: client(&request),

@@ -1,18 +1,18 @@
-use clap::{
-    Args, Subcommand,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
 use super::{Failure, now, operator::event, print, users::find};
 use crate::{
     config::Config,
-    scope::{Scope, Scopes},
+    product::Product,
+    scope::{GrantableScope, Scope},
     secrets::PlainToken,
     store::{
         AdminCheckFailed, Store,
         activity::{ALL_USERS, Action},
-        api_tokens::{self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State},
+        api_tokens::{
+            self, ApiToken, CreateTokenOutcome, Filter, Maker, NewToken, State, StoredScopes,
+        },
         operator_revocation,
         page::{Start, Window},
     },
@@ -31,8 +31,8 @@ pub enum TokenCommand {
         #[arg(long, value_parser = super::users::parse_name)]
         name: String,
         /// The token's scopes; read and write by default
-        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = scope())]
-        scopes: Vec<Scope>,
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+        scopes: Vec<String>,
         /// The number of days after which the token expires
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
         expires_in_days: Option<u32>,
@@ -47,9 +47,14 @@ pub enum TokenCommand {
     Revoke(Which),
 }
 
-/// Parses a scope, and lists all of them in the help.
-fn scope() -> impl TypedValueParser<Value = Scope> {
-    PossibleValuesParser::new(Scopes::all().names()).try_map(|name| name.parse::<Scope>())
+/// Adds the scopes of a product to the help, as the only ones that are accepted.
+pub(super) fn with_scopes(command: clap::Command, product: &Product) -> clap::Command {
+    let names = PossibleValuesParser::new(product.scopes().map(GrantableScope::name));
+    command.mut_subcommand("token", |token| {
+        token.mut_subcommand("create", |create| {
+            create.mut_arg("scopes", |scopes| scopes.value_parser(names))
+        })
+    })
 }
 
 /// One token, those of one user, or those of all users.
@@ -109,7 +114,7 @@ async fn create(
     config: &Config,
     email: &str,
     name: String,
-    scopes: Vec<Scope>,
+    scopes: Vec<String>,
     expires_in_days: Option<u32>,
 ) -> Result<(), Failure> {
     if let (Some(asked), Some(longest)) = (expires_in_days, config.accounts.max_token_days)
@@ -119,15 +124,18 @@ async fn create(
         return Err(format!("a token may be valid for at most {longest} on this server").into());
     }
     let owner = find(store, email).await?;
-    let scopes: Scopes = match scopes.as_slice() {
-        [] => [Scope::Read, Scope::Write].into_iter().collect(),
-        asked => asked.iter().copied().collect(),
+    let scopes: StoredScopes = match scopes.as_slice() {
+        [] => [Scope::Read, Scope::Write].map(GrantableScope::from).into_iter().collect(),
+        asked => asked
+            .iter()
+            .map(|name| name.parse::<GrantableScope>())
+            .collect::<Result<_, String>>()?,
     };
     let now = now();
     let token = PlainToken::generate(config.accounts.token_prefix.of_new());
     let life = expires_in_days.or(config.accounts.max_token_days);
-    let row = NewToken::new(&owner.id, &token, name, scopes, life, now);
-    let detail = json!({ "tokenId": row.id(), "scopes": scopes.to_vec() });
+    let row = NewToken::new(&owner.id, &token, name, &scopes, life, now);
+    let detail = json!({ "tokenId": row.id(), "scopes": scopes.names() });
     let event = event(Action::TokenCreated, &owner.id, detail);
     match api_tokens::create(store, row, scopes, Maker::Operator(event)).await? {
         CreateTokenOutcome::Token(_) => {}

@@ -22,7 +22,7 @@ pub struct Access {
     pub token: bool,
     /// Whether the caller must be a site admin.
     pub admin: bool,
-    /// The scopes that a token needs in addition to `read` or `write`.
+    /// The scopes that a token needs in addition to `read` or `write`: `admin`, and one of the product's own.
     pub scopes: Scopes,
     /// Whether a token is accepted regardless of its scopes.
     pub any_scope: bool,
@@ -113,7 +113,7 @@ impl Access {
     /// ```
     ///
     /// # Panics
-    /// When both read a body, or both have a rate limit of their own.
+    /// When both read a body, or both have a rate limit or a scope of their own.
     #[must_use]
     #[expect(clippy::panic, reason = "it is evaluated where it is compiled")]
     pub const fn and(self, other: Self) -> Self {
@@ -228,7 +228,12 @@ arguments! { A B C D E F G H }
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{ByCookie, Needs, Session};
+    use crate::{
+        gate::{ByCookie, Session},
+        scope,
+    };
+
+    scope!(Reports = "reports", "see reports");
 
     #[test]
     fn combined_access_keeps_all_requirements() {
@@ -272,8 +277,8 @@ mod tests {
 
     #[test]
     fn operation_requires_the_scope_of_its_method_and_its_own() {
-        let access = <(Session, Needs<{ Scope::Admin as u8 }>)>::ACCESS;
-        assert_eq!(access.needs(Scope::Write).to_text(), "write admin");
+        let access = <(Session, Reports)>::ACCESS;
+        assert_eq!(access.needs(Scope::Write).to_text(), "write reports");
         assert_eq!(Session::ACCESS.needs(Scope::Write).to_text(), "write");
         assert_eq!(access.and(ByCookie::ACCESS).needs(Scope::Write), Scopes::NONE);
     }

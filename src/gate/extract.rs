@@ -99,26 +99,6 @@ extractor!(SiteAdmin, ADMINS, |request| {
     Ok(SiteAdmin(session))
 });
 
-/// A token with an additional scope, besides the `read` or `write` that the method requires; a cookie has every
-/// scope. To give an operation such a scope, add it to [`Scope`] and this type to the handler's arguments: `_:
-/// Needs<{ Scope::Billing as u8 }>`.
-#[derive(Debug, Clone, Copy)]
-pub struct Needs<const SCOPE: u8>;
-
-impl<const SCOPE: u8> FromRequest for Needs<SCOPE> {
-    type Error = Rejection;
-    type Future = Ready<Result<Self, Rejection>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // The gate has already compared a token's scopes.
-        ready(known(request).map(|_| Self))
-    }
-}
-
-impl<const SCOPE: u8> DeclaresAccess for Needs<SCOPE> {
-    const ACCESS: Access = Access { scopes: Scopes::numbered(SCOPE), ..Access::REQUIRES_AUTH };
-}
-
 /// The session's row, where only the cookie is accepted: for operations that no token may call, whatever its
 /// scopes.
 #[derive(Debug, Clone)]
@@ -148,7 +128,7 @@ pub struct NotByToken;
 
 extractor!(NotByToken, Access { token: false, ..Access::OPTIONAL_AUTH }, |request| {
     match rejection::finding(request)? {
-        Finding::Known { token: Some(_), .. } => Err(Code::CookieRequired.into()),
+        Finding::Known(Session { token: Some(_), .. }) => Err(Code::CookieRequired.into()),
         _ => Ok(NotByToken),
     }
 });
@@ -164,10 +144,8 @@ pub enum Prover {
 
 extractor!(Prover, Access { token: false, challenge: true, ..Access::OPTIONAL_AUTH }, |request| {
     match rejection::finding(request)? {
-        Finding::Known { token: Some(_), .. } => Err(Code::CookieRequired.into()),
-        Finding::Known { session: Session { user, session: Some(row), .. }, .. } => {
-            Ok(Prover::Session(user, row))
-        }
+        Finding::Known(Session { token: Some(_), .. }) => Err(Code::CookieRequired.into()),
+        Finding::Known(Session { user, session: Some(row), .. }) => Ok(Prover::Session(user, row)),
         _ => {
             let state = State::of(request).map_err(Rejection::Error)?;
             let secret = second_factor_cookies::challenge(&state.site, request);
@@ -225,7 +203,10 @@ pub fn has_proved_second_factor(row: &SessionRow, now: Timestamp) -> bool {
 
 fn known(request: &HttpRequest) -> Result<(Session, Option<Arc<ApiToken>>), Rejection> {
     match rejection::finding(request)? {
-        Finding::Known { session, token } => Ok((session, token)),
+        Finding::Known(session) => {
+            let token = session.token.clone();
+            Ok((session, token))
+        }
         Finding::Anonymous(why) => Err(rejection::of_anonymous(request, why)),
     }
 }

@@ -30,8 +30,8 @@ pub fn log_identity(request: &HttpRequest) -> LogIdentity {
     let extensions = request.extensions();
     let actor = extensions.get::<Actor>().map(|actor| actor.0.clone());
     match extensions.get::<Finding>() {
-        Some(Finding::Known { session, token }) => LogIdentity {
-            outcome: Some(if token.is_some() { "token" } else { "cookie" }),
+        Some(Finding::Known(session)) => LogIdentity {
+            outcome: Some(if session.token.is_some() { "token" } else { "cookie" }),
             user: actor.or_else(|| Some(session.user.id.clone())),
         },
         Some(Finding::Anonymous(why)) => LogIdentity { outcome: Some(why.into()), user: actor },

@@ -40,7 +40,7 @@ impl RateLimitCheck {
     /// Applies the limits to the account, once it is known.
     pub(super) async fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Error> {
         match finding {
-            Finding::Known { session, .. } => {
+            Finding::Known(session) => {
                 let account = || RateLimitKey::Account(session.user.id.clone());
                 let checked = state.limits.check(Limit::Requests, account);
                 self.record(checked)?;

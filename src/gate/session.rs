@@ -4,7 +4,7 @@ use strum::IntoStaticStr;
 
 use crate::{
     config::TwoFactor,
-    scope::{Scope, Scopes},
+    scope::{GrantableScope, Scope, Scopes},
     store::{
         Resolved,
         api_tokens::ApiToken,
@@ -32,23 +32,31 @@ pub struct Session {
     pub user: Arc<User>,
     /// The session's row for a cookie, `None` for a token: the only way to tell them apart.
     pub session: Option<Arc<SessionRow>>,
-    scopes: Scopes,
+    /// The token's row, which has its scopes.
+    pub(super) token: Option<Arc<ApiToken>>,
 }
 
 impl Session {
     /// Returns whether the presented credential allows this. A cookie allows whatever its user may do.
     #[must_use]
-    pub fn allows(&self, scope: Scope) -> bool {
-        let role = scope != Scope::Admin || self.user.role == Role::Admin;
-        role && self.scopes.contains(scope)
+    pub fn allows(&self, scope: impl Into<GrantableScope>) -> bool {
+        let scope = scope.into();
+        let role = scope != Scope::Admin.into() || self.user.role == Role::Admin;
+        role && self.token.as_ref().is_none_or(|token| token.scopes.contains(scope))
+    }
+
+    /// Returns everything that the presented credential allows.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<GrantableScope> {
+        GrantableScope::all().filter(|scope| self.allows(*scope)).collect()
     }
 }
 
 /// The gate's result, stored in the request for the extractors.
 #[derive(Debug, Clone)]
 pub(super) enum Finding {
-    /// A valid credential. The token is for the one operation that revokes that same token.
-    Known { session: Session, token: Option<Arc<ApiToken>> },
+    /// A valid credential.
+    Known(Session),
     /// No valid credential, and the reason.
     Anonymous(Anonymous),
 }
@@ -87,27 +95,23 @@ impl From<Anonymous> for Finding {
 
 impl Finding {
     pub(super) fn cookie(user: Arc<User>, row: Arc<SessionRow>) -> Self {
-        Self::Known {
-            session: Session { user, session: Some(row), scopes: Scopes::all() },
-            token: None,
-        }
+        Self::Known(Session { user, session: Some(row), token: None })
     }
 
     pub(super) fn token(found: &Resolved<ApiToken>) -> Self {
-        let (user, token) = (found.user.clone(), found.key.clone());
-        let session = Session { user, session: None, scopes: token.scopes.known };
-        Self::Known { session, token: Some(token) }
+        let (user, token) = (found.user.clone(), Some(found.key.clone()));
+        Self::Known(Session { user, session: None, token })
     }
 
     pub(super) fn session(&self) -> Option<&Session> {
         match self {
-            Self::Known { session, .. } => Some(session),
+            Self::Known(session) => Some(session),
             Self::Anonymous(_) => None,
         }
     }
 
     pub(super) fn is_known(&self) -> bool {
-        matches!(self, Self::Known { .. })
+        matches!(self, Self::Known(_))
     }
 
     /// Returns whether the user must set up two-factor authentication before this. Where authentication is optional, an
@@ -124,8 +128,8 @@ impl Finding {
     /// Returns the scopes that are required here, if a token lacks one of them. Where tokens are not accepted
     /// at all, the handler's own extractors say so, which is more helpful than a missing scope.
     pub(super) fn lacks(&self, access: Access, method: Scope) -> Option<Scopes> {
-        let Self::Known { session, token: Some(_) } = self else { return None };
+        let token = self.session()?.token.as_ref()?;
         let needed = access.needs(method);
-        (!session.scopes.contain(needed)).then_some(needed)
+        (!token.scopes.contain(needed)).then_some(needed)
     }
 }

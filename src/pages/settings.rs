@@ -4,7 +4,6 @@ pub(super) mod activity;
 
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;
-use strum::VariantArray;
 
 use super::{
     device::{Device, devices},
@@ -17,7 +16,7 @@ use crate::{
     api::auth::email::wanted_by,
     error::Error,
     gate::{ByCookie, Session},
-    scope::Scope,
+    scope::{GrantableScope, Scope},
     state::State,
     store::{
         accounts::{self, PASSWORD},
@@ -99,14 +98,10 @@ struct ScopeOption {
     usual: bool,
 }
 
-impl From<Scope> for ScopeOption {
-    fn from(scope: Scope) -> Self {
-        let meaning = match scope {
-            Scope::Read => "see, and change nothing",
-            Scope::Write => "create, change and delete",
-            Scope::Admin => "what this site’s admins may",
-        };
-        Self { name: scope.name(), meaning, usual: scope == Scope::Read }
+impl From<GrantableScope> for ScopeOption {
+    fn from(scope: GrantableScope) -> Self {
+        let (name, meaning) = (scope.name(), scope.meaning());
+        Self { name, meaning, usual: scope == Scope::Read.into() }
     }
 }
 
@@ -133,14 +128,13 @@ pub(super) async fn tokens(
         api_tokens::Filter { user_id: Some(session.user.id.clone()), state: Some(shown_state) };
     let tokens = api_tokens::list(&state.store, wanted, window.clone(), now).await?;
     let pager = list.pager(&window, &tokens);
-    let scopes = Scope::VARIANTS.iter().copied().filter(|scope| session.allows(*scope));
     html(&TokenSettings {
         frame: Frame::of(&state, Some(&session), "settings"),
         nav_section: "tokens",
         state: shown_state.into(),
         tokens: shown(tokens, now),
         pager,
-        scopes: scopes.map(ScopeOption::from).collect(),
+        scopes: session.scopes().into_iter().map(ScopeOption::from).collect(),
         token_prefix: state.config.accounts.token_prefix.of_new(),
         lives: lives(state.config.accounts.max_token_days),
         me: state.site.link("/api/me", &[]).into(),

@@ -16,10 +16,11 @@ use crate::{
     cli::{self, product_settings},
     component::Component,
     error::{Code, FieldError, Problem},
+    gate::Access,
     jobs::Job,
     name,
     operations::Operations,
-    routes,
+    routes, scope,
     store::{self, user_events},
 };
 
@@ -35,11 +36,13 @@ impl Product {
         Documents::check(&self.components)?;
         self.check_codes()?;
         self.check_jobs()?;
+        self.check_scopes()?;
         #[cfg(feature = "pages")]
         pages::check(self)?;
         store::check_tables(&self.tables()).map_err(ProductError)?;
         let subscriptions = self.components.iter().flat_map(|component| &component.subscriptions);
-        user_events::subscribe(subscriptions.copied().collect()).map_err(ProductError)
+        user_events::subscribe(subscriptions.copied().collect()).map_err(ProductError)?;
+        scope::register(self.custom_scopes().collect()).map_err(ProductError)
     }
 
     /// Checks what the command line consists of, before it is parsed.
@@ -96,6 +99,36 @@ impl Product {
             ))),
             None => Ok(()),
         }
+    }
+
+    fn check_scopes(&self) -> Result<(), ProductError> {
+        let mut names = BTreeSet::new();
+        for component in &self.components {
+            for scope in &component.scopes {
+                scope::check_name(scope.name).map_err(ProductError)?;
+                if !names.insert(scope.name) {
+                    return Err(twice(component.name, "a scope", scope.name));
+                }
+            }
+        }
+        let registered: Vec<_> = self.custom_scopes().collect();
+        self.check_accesses(|access| {
+            let missing = access.scopes.custom.filter(|scope| !registered.contains(scope))?;
+            Some(format!("needs the scope {:?}, which no component has", missing.name))
+        })
+    }
+
+    /// Checks the access of each operation and page with a function that returns what is wrong with it.
+    fn check_accesses(&self, wrong: impl Fn(Access) -> Option<String>) -> Result<(), ProductError> {
+        let operations = self.rows().into_iter().map(|row| (row.id, row.access));
+        #[cfg(feature = "pages")]
+        let operations = operations.chain(self.pages());
+        for (name, access) in operations {
+            if let Some(wrong) = wrong(access) {
+                return Err(ProductError(format!("{name} {wrong}")));
+            }
+        }
+        Ok(())
     }
 
     fn check_jobs(&self) -> Result<(), ProductError> {

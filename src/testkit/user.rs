@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Caller;
+use crate::scope::GrantableScope;
 
 /// A password that every check accepts.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -22,6 +23,16 @@ impl TestUser {
     pub async fn token(&self, scopes: &[&str]) -> Caller {
         let created = self.create_token(json!({ "name": "test", "scopes": scopes })).await;
         self.browser.with_token(created["token"].as_str().unwrap())
+    }
+
+    /// Creates a token with these scopes, and every scope of the product's own, which an operation may need as well.
+    pub(super) async fn token_with_custom_scopes(&self, scopes: &[&str]) -> Caller {
+        let custom = GrantableScope::all().filter_map(|scope| match scope {
+            GrantableScope::Custom(custom) => Some(custom.name),
+            GrantableScope::BuiltIn(_) => None,
+        });
+        let scopes: Vec<&str> = scopes.iter().copied().chain(custom).collect();
+        self.token(&scopes).await
     }
 
     /// Creates a token, and returns the whole response.

@@ -208,7 +208,7 @@ async fn assert_write_is_not_found_for_other_users<R: UserOwnedResource>(
     for caller in [&grace.browser, &admin.browser] {
         write(caller, &item.path).await.assert_problem(404, "not_found");
     }
-    let reply = write(&grace.token(&["read", "write"]).await, &item.path).await;
+    let reply = write(&grace.token_with_custom_scopes(&["read", "write"]).await, &item.path).await;
     if R::TOKENS_MAY_WRITE {
         reply.assert_problem(404, "not_found");
     } else {

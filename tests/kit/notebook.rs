@@ -15,6 +15,7 @@ use portcullis::{
     gate::{ByCookie, Session, SiteAdmin},
     operations,
     operations::Operations,
+    scope,
     state::State,
     store::{
         self, Store, Tables,
@@ -63,7 +64,7 @@ pub const TABLES: Tables = Tables {
 };
 
 pub fn component() -> Component {
-    Component::new("notebook").tables(TABLES)
+    Component::new("notebook").tables(TABLES).scope::<Export>()
 }
 
 /// Each operation as a table of its own, so that a test can leave it out.
@@ -77,6 +78,7 @@ pub fn operations() -> Vec<Operations> {
         operations! { gated { rename_note } },
         operations! { gated { delete_note } },
         operations! { gated { delete_notes } },
+        operations! { gated { export_notes } },
     ]
 }
 
@@ -318,6 +320,22 @@ pub async fn delete_note(
 
 pub fn done(found: bool) -> Result<HttpResponse, Error> {
     if found { Ok(HttpResponse::NoContent().finish()) } else { Err(Code::NotFound.into()) }
+}
+
+scope!(
+    /// Everything at once.
+    pub Export = "export", "download all notes"
+);
+
+/// Export your notes
+#[utoipa::path(get, path = "/api/export", responses((status = 200, description = "The names of your notes", body = Vec<String>)))]
+pub async fn export_notes(
+    session: Session,
+    _: Export,
+    state: Data<State>,
+) -> Result<Json<Vec<String>>, Error> {
+    let own = list(&state.store, Some(session.user.id.clone()), Window::first(100)).await?;
+    Ok(Json(own.rows.into_iter().map(|note| note.name).collect()))
 }
 
 /// Delete every note

@@ -21,6 +21,7 @@ use portcullis::{
     operations,
     pages::{Asset, Directive, Page, View},
     product::StartContext,
+    scope,
     state::State,
     store::{
         self, Store, Tables, UserEvent, UserEventKind, add_job, constraints::Constraint,
@@ -55,12 +56,13 @@ pub const TOO_LOUD: Code = Code::Custom(&CustomCode {
 
 pub fn component() -> Component {
     let operations = operations! {
-        gated { hang_bell [TOO_LOUD, Conflict], show_belfry, visit_belfry [BadRequest] }
+        gated { hang_bell [TOO_LOUD, Conflict], show_belfry, visit_belfry [BadRequest], open_door }
     };
     Component::new("bells")
         .operations(operations.in_folder("tests/product"))
         .tag("bells", "They ring")
         .codes(&[TOO_LOUD])
+        .scope::<Keys>()
         .tables(TABLES)
         .job::<Ring>()
         .on::<Greet>(UserEventKind::Created)
@@ -209,6 +211,20 @@ pub async fn visit_belfry(
     let visited = state.http.send(Request::get(&visit.url)).await;
     visited.map_err(|error| Code::BadRequest.because(error.to_string()))?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+scope!(
+    /// The doors of the belfry.
+    pub Keys = "belfry:keys", "open the doors of the belfry"
+);
+
+/// Open the door
+#[utoipa::path(
+    post, path = "/api/belfry/door", tag = "bells",
+    responses((status = 204, description = "It is open"))
+)]
+pub async fn open_door(_: Session, _: Keys) -> HttpResponse {
+    HttpResponse::NoContent().finish()
 }
 
 static SCRIPT: Asset = Asset::new("bells", "bells.js", b"document.title += ' *'");

@@ -9,6 +9,7 @@ mod emails;
 mod embedded;
 mod http_requests;
 mod pages;
+mod scopes;
 mod settings;
 
 use std::path::Path;
@@ -237,7 +238,8 @@ async fn database_of_a_newer_component_is_refused() {
     let text = refusal.to_string();
     assert!(text.contains("needs version 1.2.0 or newer of belfry, and this is 1.1.9"), "{text}");
     // Without the component, its requirements do not apply.
-    let subscriptions = || Component::new("none").on::<bells::Greet>(UserEventKind::Created);
+    let subscriptions =
+        || Component::new("none").scope::<bells::Keys>().on::<bells::Greet>(UserEventKind::Created);
     let without = Product::new("Belfry Tower", "0.1.0")
         .with(subscriptions().on::<bells::Greet>(UserEventKind::Deactivated));
     Server::start(&without, config(folder.path()), Clock::System, true).await.map(drop).unwrap();
@@ -373,6 +375,15 @@ fn components_with_something_of_the_same_name_are_refused() {
         ),
         (other().codes(&[MISNAMED]), "must consist of"),
         (other().codes(&[bells::TOO_LOUD]), "two error codes"),
+        (
+            other().operations(operations! { gated { scopes::close_door } }),
+            "close_door needs the scope \"belfry:locks\", which no component has",
+        ),
+        (other().scope::<bells::Keys>(), "has a scope \"belfry:keys\", which exists already"),
+        (other().scope::<scopes::Writing>(), "the scope \"write\" is one of Portcullis"),
+        (other().scope::<scopes::Nameless>(), "the scope \"\" must consist of"),
+        (other().scope::<scopes::Loud>(), "the scope \"Loud keys\" must consist of"),
+        (other().scope::<scopes::Locks>(), "already runs a product with other scopes"),
         (bells::component(), "exists already"),
         (other().tables(tables), "2026-11-23-000001_schema_compatibility of portcullis"),
         (other().tables(bells::TABLES), "have the same version"),

@@ -183,7 +183,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        scope::Scopes,
         secrets::{PlainToken, SessionHash, SessionSecret},
         store::{
             credentials::epoch::Seen,
@@ -231,7 +230,7 @@ mod tests {
             user_id: user.id.clone(),
             display_prefix: String::new(),
             name: String::new(),
-            scopes: Scopes::all().into(),
+            scopes: "read write".into(),
             expires_at: Some(NOW + days(1)),
             last_used_at: Some(NOW),
             revoked_at: None,

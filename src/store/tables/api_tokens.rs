@@ -12,7 +12,7 @@ use serde_json::json;
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{
-    scope::{Scope, Scopes},
+    scope::Scope,
     secrets::{PlainToken, TokenHash},
     store::{
         AdminCheckFailed, Error, Store,
@@ -23,7 +23,7 @@ use crate::{
         tables::{
             activity::{Action, Client, Event, RecordEvent},
             admin_write::admin_write,
-            api_tokens::{active::is_active, scopes::StoredScopes},
+            api_tokens::active::is_active,
             generation::{self, FIRST_BATCH, Generations, next_generation_tx},
             jobs::{AddJob, NewJob},
             locks::Locks,
@@ -37,6 +37,7 @@ use crate::{
 };
 
 pub use list::{Cursor, Filter, list};
+pub use scopes::StoredScopes;
 
 /// A row of `api_tokens`, without the token's hash, which no caller needs.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -91,7 +92,7 @@ impl NewToken {
         user_id: &str,
         token: &PlainToken,
         name: String,
-        scopes: Scopes,
+        scopes: &StoredScopes,
         lifetime_days: Option<u32>,
         now: Timestamp,
     ) -> Self {
@@ -101,7 +102,7 @@ impl NewToken {
             token_hash: token.hash(),
             display_prefix: token.display_prefix().to_owned(),
             name,
-            scopes: scopes.to_text(),
+            scopes: scopes.names().join(" "),
             expires_at: lifetime_days.map(|number| now + days(number)),
             created_at: now,
         }
@@ -175,13 +176,13 @@ pub enum CreateTokenOutcome {
 pub async fn create(
     store: &Store,
     token: NewToken,
-    scopes: Scopes,
+    scopes: StoredScopes,
     maker: Maker,
 ) -> Result<CreateTokenOutcome, Error> {
     transaction!(store, |conn| {
         match conn.lock_user(&token.user_id).await?.filter(User::is_active) {
             None => return Ok(CreateTokenOutcome::Deactivated),
-            Some(owner) if scopes.contains(Scope::Admin) && owner.role != Role::Admin => {
+            Some(owner) if scopes.contains(Scope::Admin.into()) && owner.role != Role::Admin => {
                 return Ok(CreateTokenOutcome::NotAnAdmin);
             }
             Some(_) => {}
@@ -194,7 +195,7 @@ pub async fn create(
                     return Ok(CreateTokenOutcome::Deactivated);
                 }
                 let (user_id, now) = (&token.user_id, token.created_at);
-                let detail = json!({ "tokenId": token.id, "scopes": scopes.to_vec() });
+                let detail = json!({ "tokenId": token.id, "scopes": scopes.names() });
                 let event =
                     Event::of_user(user_id, Action::TokenCreated, client, now).with_detail(detail);
                 conn.record_event(&event).await?;

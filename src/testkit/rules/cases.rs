@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    scope::GrantableScope,
     testkit::{Caller, Operation, Server, TestUser},
     time::days,
 };
@@ -30,23 +31,25 @@ pub enum Case {
     ProxyBasic,
     CookieAndProxyBasic,
     CookieAndBadToken,
+    TokenWithCustomScopes,
+    AdminTokenWithCustomScopes,
 }
 
 /// The credential that the gate accepts in a case, with its roles or scopes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum AcceptedCredential {
     /// None: the request is anonymous.
     None,
     /// A session cookie.
     Cookie(&'static [&'static str]),
     /// An API token.
-    Token(&'static [&'static str]),
+    Token(Vec<&'static str>),
     /// The cookie of a sign-in that waits for the second factor.
     Challenge,
 }
 
 impl Case {
-    /// Every case.
+    /// Every case, whatever the product.
     pub const ALL: [Self; 19] = [
         Self::Anonymous,
         Self::Cookie,
@@ -69,17 +72,38 @@ impl Case {
         Self::CookieAndBadToken,
     ];
 
+    /// The cases of a product with scopes of its own: tokens that have all of them.
+    pub const WITH_CUSTOM_SCOPES: [Self; 2] =
+        [Self::TokenWithCustomScopes, Self::AdminTokenWithCustomScopes];
+
     /// Returns what the gate accepts.
     pub fn accepted(self) -> AcceptedCredential {
         match self {
             Self::Cookie | Self::CookieAndProxyBasic => AcceptedCredential::Cookie(&[]),
             Self::AdminCookie => AcceptedCredential::Cookie(&["admin"]),
-            Self::Token | Self::CookieAndToken | Self::AdminTokenWithoutAdminScope => {
-                AcceptedCredential::Token(&["read", "write"])
-            }
-            Self::ReadOnlyToken => AcceptedCredential::Token(&["read"]),
-            Self::AdminToken => AcceptedCredential::Token(&["read", "write", "admin"]),
+            Self::Token
+            | Self::CookieAndToken
+            | Self::AdminTokenWithoutAdminScope
+            | Self::ReadOnlyToken
+            | Self::AdminToken
+            | Self::TokenWithCustomScopes
+            | Self::AdminTokenWithCustomScopes => AcceptedCredential::Token(self.scopes()),
             _ => AcceptedCredential::None,
+        }
+    }
+
+    /// Returns the scopes of the token.
+    fn scopes(self) -> Vec<&'static str> {
+        let is_custom = |scope: &GrantableScope| matches!(scope, GrantableScope::Custom(_));
+        let custom = || GrantableScope::all().filter(is_custom).map(GrantableScope::name);
+        match self {
+            Self::ReadOnlyToken => vec!["read"],
+            Self::AdminToken => vec!["read", "write", "admin"],
+            Self::TokenWithCustomScopes => ["read", "write"].into_iter().chain(custom()).collect(),
+            Self::AdminTokenWithCustomScopes => {
+                ["read", "write", "admin"].into_iter().chain(custom()).collect()
+            }
+            _ => vec!["read", "write"],
         }
     }
 
@@ -94,7 +118,13 @@ impl Case {
 
     /// Returns whether the user is an admin.
     pub fn is_by_admin(self) -> bool {
-        matches!(self, Self::AdminCookie | Self::AdminToken | Self::AdminTokenWithoutAdminScope)
+        matches!(
+            self,
+            Self::AdminCookie
+                | Self::AdminToken
+                | Self::AdminTokenWithoutAdminScope
+                | Self::AdminTokenWithCustomScopes
+        )
     }
 
     /// Returns a client with the credential, which belongs to this user.
@@ -106,9 +136,12 @@ impl Case {
             | Self::AdminCookie
             | Self::CookieAndProxyBasic
             | Self::CookieAndBadToken => user.browser.clone(),
-            Self::Token | Self::AdminTokenWithoutAdminScope => user.token(&["read", "write"]).await,
-            Self::ReadOnlyToken => user.token(&["read"]).await,
-            Self::AdminToken => user.token(&["read", "write", "admin"]).await,
+            Self::Token
+            | Self::AdminTokenWithoutAdminScope
+            | Self::ReadOnlyToken
+            | Self::AdminToken
+            | Self::TokenWithCustomScopes
+            | Self::AdminTokenWithCustomScopes => user.token(&self.scopes()).await,
             Self::CookieAndToken => {
                 let token = user.token(&["read", "write"]).await.token.unwrap();
                 server.anonymous.with_both(&cookie, &token)
@@ -163,7 +196,9 @@ impl Operation<'_> {
             AcceptedCredential::Cookie(granted) if self.accepts("cookie", granted) => {
                 self.success()
             }
-            AcceptedCredential::Token(granted) if self.accepts("bearer", granted) => self.success(),
+            AcceptedCredential::Token(granted) if self.accepts("bearer", &granted) => {
+                self.success()
+            }
             _ => 403,
         }
     }

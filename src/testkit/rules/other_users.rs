@@ -23,7 +23,7 @@ impl<I: Items> AccessRules<I> {
         let owner = &server.sign_up("owner").await;
         let other_user = &server.sign_up("other").await;
         let admin = &server.sign_up_admin("admin").await;
-        let token = other_user.token(&["read", "write"]).await;
+        let token = other_user.token_with_custom_scopes(&["read", "write"]).await;
         let mut wrong = Vec::new();
         for operation in &self.operations() {
             let (id, call) = (operation.id, Call { server, rows, owner, operation });

@@ -28,6 +28,9 @@ impl<I: Items> AccessRules<I> {
         if operations.is_empty() {
             return vec!["the product has no operation of its own".to_owned()];
         }
+        let has_custom_scopes = self.product.custom_scopes().next().is_some();
+        let custom = has_custom_scopes.then_some(Case::WITH_CUSTOM_SCOPES).into_iter().flatten();
+        let cases: Vec<Case> = Case::ALL.into_iter().chain(custom).collect();
         let parts = operations.chunks(operations.len().div_ceil(SERVERS));
         let swept = join_all(parts.map(async |part| {
             let server = self.start(backend).await;
@@ -37,7 +40,7 @@ impl<I: Items> AccessRules<I> {
             };
             let expected =
                 |operation: &Operation<'_>, case: Case| operation.expected_status(case.accepted());
-            sweep(part, &Case::ALL, expected, call).await.1
+            sweep(part, &cases, expected, call).await.1
         }));
         swept.await.concat()
     }

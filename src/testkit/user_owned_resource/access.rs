@@ -18,7 +18,7 @@ pub async fn token_without_read_scope_cannot_list_or_show<R: UserOwnedResource>(
     let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
-    let writer = ada.token(&["write"]).await;
+    let writer = ada.token_with_custom_scopes(&["write"]).await;
     assert_all_rejected(read_requests::<R>(&writer, &item), 403, "insufficient_scope").await;
 }
 
@@ -28,7 +28,7 @@ pub async fn token_without_write_scope_cannot_create_update_or_delete<R: UserOwn
     let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
-    let reader = ada.token(&["read"]).await;
+    let reader = ada.token_with_custom_scopes(&["read"]).await;
     let before = list_items::<R>(&ada.browser).await;
     let code = if R::TOKENS_MAY_WRITE { "insufficient_scope" } else { "cookie_required" };
     assert_all_rejected(write_requests::<R>(&reader, &item), 403, code).await;
@@ -79,7 +79,7 @@ pub async fn deactivated_user_is_unauthorized_until_reactivated<R: UserOwnedReso
     let admin = server.sign_up_admin("admin").await;
     let ada = server.sign_up("ada").await;
     let item = create_item::<R>(&ada.browser, "item").await;
-    let script = ada.token(&["read", "write"]).await;
+    let script = ada.token_with_custom_scopes(&["read", "write"]).await;
     let user = format!("/api/admin/users/{}", ada.id);
     admin.browser.post(&format!("{user}/deactivate"), json!({})).await.expect(200);
     for (caller, code) in [(&ada.browser, "UNAUTHORIZED"), (&script, "token_invalid")] {
@@ -96,7 +96,7 @@ pub async fn token_with_write_scope_creates_updates_and_deletes<R: UserOwnedReso
 ) {
     let server = Server::start(R::product(), backend).await;
     let ada = server.sign_up("ada").await;
-    let writer = ada.token(&["write"]).await;
+    let writer = ada.token_with_custom_scopes(&["write"]).await;
     let item = create_item::<R>(&writer, "by script").await;
     assert_unchanged(&ada, &item).await;
     let changed = writer.patch(&item.path, change::<R>()).await.expect(200);

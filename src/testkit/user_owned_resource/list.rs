@@ -21,7 +21,8 @@ pub async fn list_shows_only_the_callers_own_items<R: UserOwnedResource>(backend
     }
     for (user, own) in users.iter().zip(&all) {
         // This token may itself be an item of the list.
-        let mut seen = each(&list_items::<R>(&user.token(&["read"]).await).await, "id");
+        let mut seen =
+            each(&list_items::<R>(&user.token_with_custom_scopes(&["read"]).await).await, "id");
         seen.retain(|id| all.iter().any(|item| item.id == *id));
         assert_eq!(seen, [own.id.as_str()]);
     }

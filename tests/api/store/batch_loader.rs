@@ -5,12 +5,12 @@ use std::{pin::pin, thread, time::Duration};
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use portcullis::{
-    scope::Scopes,
+    scope::GrantableScope,
     secrets::{PlainToken, TokenHash},
     store::{
         Database, Error, Store,
         activity::{Action, Event},
-        api_tokens::{self, Maker, NewToken},
+        api_tokens::{self, Maker, NewToken, StoredScopes},
         registration::{self, CreateUserOptions},
         users::{Role, User},
     },
@@ -55,8 +55,8 @@ impl Known {
             let with = CreateUserOptions { account: None, mail: None, event };
             registration::create_user(&store, owner, with).await.unwrap().unwrap();
             let token = PlainToken::generate("sk_live_");
-            let scopes = Scopes::all();
-            let row = NewToken::new(&id, &token, "x".to_owned(), scopes, None, now);
+            let scopes: StoredScopes = GrantableScope::all().collect();
+            let row = NewToken::new(&id, &token, "x".to_owned(), &scopes, None, now);
             let event = Event::new(None, Action::TokenCreated, row.id(), &json!({}), now);
             api_tokens::create(&store, row, scopes, Maker::Operator(event)).await.unwrap();
             tokens.push((id, token.hash()));
