@@ -10,6 +10,7 @@ mod help;
 mod operator;
 mod own_command;
 mod print;
+pub(crate) mod product_limits;
 pub(crate) mod product_settings;
 mod retention;
 mod serve;
@@ -151,8 +152,7 @@ impl Product {
     /// Returns the command line, under the names of this product.
     #[must_use]
     pub fn command(&self) -> clap::Command {
-        let own = self.settings.iter();
-        let command = own.fold(Cli::command(), |command, settings| settings.add_to(command));
+        let command = self.add_settings(Cli::command());
         let commands = self.commands.iter().map(|own| own.command.clone());
         let command = tokens::with_scopes(command, self).subcommands(commands);
         // After the settings: the description of their type would take its place.

@@ -5,6 +5,7 @@ use crate::pages::{Asset, Page};
 use crate::{
     error::Code,
     jobs::{JobKind, RegisteredKind, Schedule, payload},
+    limits::{CustomLimit, DeclaresLimit},
     operations::Operations,
     scope::{CustomScope, DeclaresScope},
     store::{Tables, UserEvent, UserEventKind, user_events::Subscription},
@@ -25,6 +26,7 @@ pub struct Component {
     pub(crate) tags: Vec<(&'static str, &'static str)>,
     pub(crate) codes: &'static [Code],
     pub(crate) scopes: Vec<&'static CustomScope>,
+    pub(crate) limits: Vec<&'static CustomLimit>,
     pub(crate) tables: Option<Tables>,
     pub(crate) jobs: Vec<RegisteredKind>,
     pub(crate) schedules: Vec<Schedule>,
@@ -45,6 +47,7 @@ impl Component {
             tags: Vec::new(),
             codes: &[],
             scopes: Vec::new(),
+            limits: Vec::new(),
             tables: None,
             jobs: Vec::new(),
             schedules: Vec::new(),
@@ -80,6 +83,13 @@ impl Component {
     #[must_use]
     pub fn scope<S: DeclaresScope>(mut self) -> Self {
         self.scopes.push(S::SCOPE);
+        self
+    }
+
+    /// Adds a rate limit of its operations, which [`rate_limit!`](crate::rate_limit!) declares, with its setting.
+    #[must_use]
+    pub fn rate_limit<L: DeclaresLimit>(mut self) -> Self {
+        self.limits.push(L::LIMIT);
         self
     }
 

@@ -94,7 +94,7 @@ pub(crate) async fn pass(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
-    let mut check = RateLimitCheck::by(access.limit);
+    let mut check = RateLimitCheck::by(access);
     let mut response = match admit(access, &request, &mut check).await {
         Ok(()) => next.call(request).await?,
         Err(error) => {
@@ -116,7 +116,7 @@ async fn admit(
     let state = State::of(request.request())?;
     check.address(state, request).await?;
     let finding = resolve(state, access, request).await?;
-    let within = check.account(state, &finding).await;
+    let within = check.account(state, request, &finding).await;
     request.extensions_mut().insert(finding);
     within
 }

@@ -5,13 +5,14 @@
 //! counted in the database, for all instances together (`store::rate_limits`). The login throttle, for failed
 //! sign-ins of an account, is separate (`store::login_attempts`).
 
+mod custom;
 mod memory;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumIter, IntoEnumIterator, IntoStaticStr};
 
 use crate::{
     config::{Config, Rate},
@@ -23,10 +24,12 @@ use crate::{
     },
     time::Clock,
 };
+pub(crate) use custom::check_name;
+pub use custom::{CustomLimit, DeclaresLimit, rate};
 use memory::Counter;
 
 /// The actions that are limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Limit {
     /// Every request except health probes.
@@ -43,9 +46,21 @@ pub enum Limit {
     MailboxTotal,
     /// API tokens created.
     Tokens,
+    /// What a product limits.
+    #[strum(disabled)]
+    Custom(&'static CustomLimit),
 }
 
 impl Limit {
+    /// Returns the name, as in the field `RateLimit`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Custom(limit) => limit.name,
+            built_in => built_in.into(),
+        }
+    }
+
     const fn rate(self, config: &Config) -> Rate {
         match self {
             Self::Requests => config.limits.limit_requests,
@@ -55,6 +70,7 @@ impl Limit {
             Self::Mailbox => config.limits.limit_mailbox,
             Self::MailboxTotal => config.limits.limit_mailbox_total,
             Self::Tokens => config.limits.limit_tokens,
+            Self::Custom(limit) => limit.default,
         }
     }
 
@@ -62,7 +78,7 @@ impl Limit {
     #[must_use]
     pub const fn is_shared(self) -> bool {
         match self {
-            Self::Requests | Self::Tokens => false,
+            Self::Requests | Self::Tokens | Self::Custom(_) => false,
             Self::SignIn | Self::SignUp | Self::Mail | Self::Mailbox | Self::MailboxTotal => true,
         }
     }
@@ -90,7 +106,7 @@ impl RateLimitKey {
 
     /// Returns what the table stores: a hash, so that it contains no IP addresses and no emails.
     fn key(&self, limit: Limit) -> Vec<u8> {
-        let name: &str = limit.into();
+        let name = limit.name();
         let text = match self {
             Self::Network(network) => format!("{name}\nnetwork\n{network}"),
             Self::Account(id) => format!("{name}\naccount\n{id}"),
@@ -162,7 +178,7 @@ impl RateLimitStatus {
     }
 
     fn name(&self) -> &'static str {
-        self.limit.into()
+        self.limit.name()
     }
 }
 
@@ -177,12 +193,13 @@ impl From<Exceeded> for Error {
 }
 
 impl Limits {
-    /// Creates the limits that are configured.
+    /// Creates the limits that are configured: those of this library, and these of the product.
     #[must_use]
-    pub fn new(config: &Config, clock: &Clock) -> Self {
+    pub(crate) fn new(config: &Config, custom: &[(Limit, Rate)], clock: &Clock) -> Self {
         let (mut counters, mut shared) = (Vec::new(), Vec::new());
-        for limit in Limit::VARIANTS.iter().copied() {
-            let Rate::Of(most, each) = limit.rate(config) else { continue };
+        let built_in = Limit::iter().map(|limit| (limit, limit.rate(config)));
+        for (limit, rate) in built_in.chain(custom.iter().copied()) {
+            let Rate::Of(most, each) = rate else { continue };
             if limit.is_shared() {
                 shared.push((limit, Rule::new(most, each)));
             } else if let Some(counter) = Counter::new(most, each, clock) {

@@ -12,10 +12,12 @@ use utoipa::openapi::OpenApi;
 
 use crate::{
     app::StartError,
-    cli::{self, OwnCommand, ProductMatches, SettingsType},
+    cli::{self, OwnCommand, ProductMatches, SettingsType, product_limits},
     component::Component,
+    config::Rate,
     error::Code,
     jobs::Jobs,
+    limits::{CustomLimit, Limit},
     name,
     operations::{Operation, Operations},
     routes,
@@ -232,6 +234,26 @@ impl Product {
     pub(crate) fn operations(&self) -> Vec<Operations> {
         let own = self.components.iter().flat_map(|component| component.operations.clone());
         routes::operations().into_iter().chain(own).collect()
+    }
+
+    /// Returns the rate limits that its components add.
+    pub(crate) fn custom_limits(&self) -> impl Iterator<Item = &'static CustomLimit> {
+        self.components.iter().flat_map(|component| component.limits.iter().copied())
+    }
+
+    /// Adds its own settings to a command line.
+    pub(crate) fn add_settings(&self, command: clap::Command) -> clap::Command {
+        let command = self.settings.iter().fold(command, |command, own| own.add_to(command));
+        self.custom_limits().fold(command, product_limits::add_to)
+    }
+
+    /// Reads the rates of its own limits.
+    pub(crate) fn read_limits(
+        &self,
+        matches: &ProductMatches,
+    ) -> Result<Vec<(Limit, Rate)>, StartError> {
+        let rates = self.custom_limits().map(|limit| product_limits::read(matches, limit));
+        rates.collect::<Result<_, _>>().map_err(StartError::Settings)
     }
 
     /// Reads its own settings.

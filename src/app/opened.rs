@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, application::Application, sockets};
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Rate},
     docs::Document,
     http_client::HttpClient,
     key_check::KeyCheck,
-    limits::Limits,
+    limits::{Limit, Limits},
     mail::Mailer,
     metrics::Metrics,
     product::{OwnValues, Product},
@@ -41,6 +41,7 @@ pub(super) struct Opened {
     pub location: Location,
     product: Product,
     own: OwnValues,
+    rates: Vec<(Limit, Rate)>,
     keys: SigningKeys,
     store: Store,
 }
@@ -54,6 +55,7 @@ impl Opened {
     ) -> Result<Self, StartError> {
         product.check()?;
         let own = product.read_settings(&config.product)?;
+        let rates = product.read_limits(&config.product)?;
         // Before any file is opened: the database opens files for each worker.
         sockets::allow_many();
         let location = config.data.location()?;
@@ -63,7 +65,7 @@ impl Opened {
         let keys = config.signing_keys(&location)?;
         let options = config.store_options(migrate, product.tables());
         let store = Store::open_locked(&location, options, lock).await?;
-        Ok(Self { config, location, product: product.clone(), own, keys, store })
+        Ok(Self { config, location, product: product.clone(), own, rates, keys, store })
     }
 
     /// Builds the state. The port is that of the public URL, unless the settings contain one.
@@ -72,7 +74,7 @@ impl Opened {
         clock: Clock,
         port: Option<u16>,
     ) -> Result<Application, StartError> {
-        let Self { product, config, own, keys, store, .. } = self;
+        let Self { product, config, own, rates, keys, store, .. } = self;
         let site = Site::new(&config, port)?;
         let http_client = HttpClient::new(product.version);
         #[cfg(feature = "passkeys")]
@@ -97,7 +99,7 @@ impl Opened {
             http: http_client,
             store,
             metrics: Metrics::default(),
-            limits: Limits::new(&config, &clock),
+            limits: Limits::new(&config, &rates, &clock),
             clock,
             job_added: Notify::new(),
             retention_due: Notify::new(),

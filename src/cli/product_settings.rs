@@ -11,8 +11,12 @@ use clap::{
     builder::BoolishValueParser,
 };
 
-use super::{Cli, environment};
-use crate::{name, product::OwnValue};
+use super::{Cli, environment, product_limits};
+use crate::{
+    limits::{self, CustomLimit},
+    name,
+    product::OwnValue,
+};
 
 /// A type of settings, of which a product has a value.
 #[derive(Clone, Copy)]
@@ -99,9 +103,9 @@ fn variable(argument: &Arg) -> String {
 ///
 /// # Errors
 /// Which one does not, as one line.
-pub(crate) fn check(all: &[SettingsType]) -> Result<(), String> {
+pub(crate) fn check(all: &[SettingsType], limits: &[&CustomLimit]) -> Result<(), String> {
     // The command line takes milliseconds to build.
-    if all.is_empty() {
+    if all.is_empty() && limits.is_empty() {
         return Ok(());
     }
     let command = environment::with_prefix(Cli::command());
@@ -134,6 +138,18 @@ pub(crate) fn check(all: &[SettingsType]) -> Result<(), String> {
             }
         }
     }
+    for limit in limits {
+        limits::check_name(limit.name)?;
+        // The variable follows from the flag.
+        if let Some(name) =
+            names(&product_limits::argument(limit)).into_iter().find(|name| taken.contains(name))
+        {
+            return Err(format!(
+                "the rate limit {:?} cannot have the setting {name}: it exists already",
+                limit.name
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -163,7 +179,7 @@ fn names(argument: &Arg) -> Vec<String> {
 /// What the command line and the environment say, from which a product's own settings are read. `Debug` does not show it:
 /// it may contain secrets.
 #[derive(Clone, Default)]
-pub struct ProductMatches(ArgMatches);
+pub struct ProductMatches(pub(super) ArgMatches);
 
 impl fmt::Debug for ProductMatches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

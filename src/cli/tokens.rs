@@ -50,10 +50,15 @@ pub enum TokenCommand {
 /// Adds the scopes of a product to the help, as the only ones that are accepted.
 pub(super) fn with_scopes(command: clap::Command, product: &Product) -> clap::Command {
     let names = PossibleValuesParser::new(product.scopes().map(GrantableScope::name));
-    command.mut_subcommand("token", |token| {
-        token.mut_subcommand("create", |create| {
-            create.mut_arg("scopes", |scopes| scopes.value_parser(names))
-        })
+    // `mut_subcommand` and `mut_arg` would move what they change to the end.
+    command.mut_subcommands(|token| match token.get_name() {
+        "token" => token.mut_subcommands(|create| {
+            create.mut_args(|argument| match argument.get_id().as_str() {
+                "scopes" => argument.value_parser(names.clone()),
+                _ => argument,
+            })
+        }),
+        _ => token,
     })
 }
 

@@ -73,6 +73,17 @@ impl FromStr for Rate {
     }
 }
 
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Of(most, each) = self else { return f.write_str("off") };
+        match each.as_secs() {
+            seconds if seconds % 3600 == 0 => write!(f, "{most}/{}h", seconds / 3600),
+            seconds if seconds % 60 == 0 => write!(f, "{most}/{}m", seconds / 60),
+            seconds => write!(f, "{most}/{seconds}s"),
+        }
+    }
+}
+
 /// Parses a folder that is created if it is missing. A mistyped name would contain a new, empty database.
 pub(super) fn folder(text: &str) -> Result<PathBuf, &'static str> {
     without_blanks(text).map(PathBuf::from)

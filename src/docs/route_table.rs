@@ -151,6 +151,5 @@ fn scopes(access: Access, method: Scope) -> String {
 
 /// The setting of a limit.
 fn setting(limit: Limit) -> String {
-    let name: &str = limit.into();
-    format!("`PORTCULLIS_LIMIT_{}`", name.replace('-', "_").to_uppercase())
+    format!("`PORTCULLIS_LIMIT_{}`", limit.name().replace('-', "_").to_uppercase())
 }

@@ -5,7 +5,7 @@ use actix_web::{
     http::header::{HeaderMap, HeaderName, HeaderValue},
 };
 
-use super::{client, session::Finding};
+use super::{Access, client, session::Finding};
 use crate::{
     error::Error,
     limits::{Exceeded, Limit, RateLimitKey, RateLimitStatus},
@@ -18,27 +18,37 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// The rate limiting of one request.
 pub(super) struct RateLimitCheck {
     limit: Option<Limit>,
+    /// Whether anonymous requests are rejected.
+    required: bool,
     status: Option<RateLimitStatus>,
 }
 
 impl RateLimitCheck {
     /// Creates the check for an operation's own limit, in addition to the one for all requests.
-    pub(super) fn by(limit: Option<Limit>) -> Self {
-        Self { limit, status: None }
+    pub(super) fn by(access: Access) -> Self {
+        Self { limit: access.limit, required: access.required, status: None }
     }
 
     /// Applies the operation's own limit to the IP address, before any lookup. The limit for all requests was
-    /// applied to the IP address earlier (`app::limit`).
+    /// applied to the IP address earlier (`app::limit`). That of a product counts users: many may share an IP address.
     pub(super) async fn address(
         &mut self,
         state: &State,
         request: &ServiceRequest,
     ) -> Result<(), Error> {
-        self.check_limit(state, || RateLimitKey::at(client::address(request.request()))).await
+        match self.limit {
+            Some(Limit::Custom(_)) => Ok(()),
+            _ => self.check_limit(state, || address(request)).await,
+        }
     }
 
     /// Applies the limits to the account, once it is known.
-    pub(super) async fn account(&mut self, state: &State, finding: &Finding) -> Result<(), Error> {
+    pub(super) async fn account(
+        &mut self,
+        state: &State,
+        request: &ServiceRequest,
+        finding: &Finding,
+    ) -> Result<(), Error> {
         match finding {
             Finding::Known(session) => {
                 let account = || RateLimitKey::Account(session.user.id.clone());
@@ -46,7 +56,12 @@ impl RateLimitCheck {
                 self.record(checked)?;
                 self.check_limit(state, account).await
             }
-            Finding::Anonymous(_) => Ok(()),
+            Finding::Anonymous(_) => match self.limit {
+                Some(Limit::Custom(_)) if !self.required => {
+                    self.check_limit(state, || address(request)).await
+                }
+                _ => Ok(()),
+            },
         }
     }
 
@@ -82,6 +97,10 @@ impl RateLimitCheck {
             add_rate_limit_headers(headers, status);
         }
     }
+}
+
+fn address(request: &ServiceRequest) -> RateLimitKey {
+    RateLimitKey::at(client::address(request.request()))
 }
 
 /// Shows in a response how much of a limit is left.

@@ -16,8 +16,8 @@ use crate::{
     cli::{self, product_settings},
     component::Component,
     error::{Code, FieldError, Problem},
-    gate::Access,
     jobs::Job,
+    limits::Limit,
     name,
     operations::Operations,
     routes, scope,
@@ -37,6 +37,7 @@ impl Product {
         self.check_codes()?;
         self.check_jobs()?;
         self.check_scopes()?;
+        self.check_accesses()?;
         #[cfg(feature = "pages")]
         pages::check(self)?;
         store::check_tables(&self.tables()).map_err(ProductError)?;
@@ -48,7 +49,7 @@ impl Product {
     /// Checks what the command line consists of, before it is parsed.
     pub(crate) fn check_settings(&self) -> Result<(), ProductError> {
         name::set(self.title).map_err(ProductError)?;
-        product_settings::check(&self.settings).map_err(ProductError)?;
+        self.check_limits()?;
         let mut names: BTreeSet<String> = cli::command_names();
         match self.commands.iter().find(|own| !names.insert(own.command.get_name().to_owned())) {
             Some(own) => Err(ProductError(format!(
@@ -57,6 +58,19 @@ impl Product {
             ))),
             None => Ok(()),
         }
+    }
+
+    fn check_limits(&self) -> Result<(), ProductError> {
+        let mut names = BTreeSet::new();
+        for component in &self.components {
+            for limit in &component.limits {
+                if !names.insert(limit.name) {
+                    return Err(twice(component.name, "a rate limit", limit.name));
+                }
+            }
+        }
+        let limits: Vec<_> = self.custom_limits().collect();
+        product_settings::check(&self.settings, &limits).map_err(ProductError)
     }
 
     fn check_states(&self) -> Result<(), ProductError> {
@@ -111,21 +125,32 @@ impl Product {
                 }
             }
         }
-        let registered: Vec<_> = self.custom_scopes().collect();
-        self.check_accesses(|access| {
-            let missing = access.scopes.custom.filter(|scope| !registered.contains(scope))?;
-            Some(format!("needs the scope {:?}, which no component has", missing.name))
-        })
+        Ok(())
     }
 
-    /// Checks the access of each operation and page with a function that returns what is wrong with it.
-    fn check_accesses(&self, wrong: impl Fn(Access) -> Option<String>) -> Result<(), ProductError> {
-        let operations = self.rows().into_iter().map(|row| (row.id, row.access));
+    /// Checks that components have the scopes and rate limits that operations and pages declare.
+    fn check_accesses(&self) -> Result<(), ProductError> {
+        let scopes: Vec<_> = self.custom_scopes().collect();
+        let limits: Vec<_> = self.custom_limits().collect();
+        let declared = self.rows().into_iter().map(|row| (row.id, row.access));
         #[cfg(feature = "pages")]
-        let operations = operations.chain(self.pages());
-        for (name, access) in operations {
-            if let Some(wrong) = wrong(access) {
-                return Err(ProductError(format!("{name} {wrong}")));
+        let declared = declared.chain(self.pages());
+        for (name, access) in declared {
+            if let Some(scope) = access.scopes.custom
+                && !scopes.contains(&scope)
+            {
+                return Err(ProductError(format!(
+                    "{name} needs the scope {:?}, which no component has",
+                    scope.name
+                )));
+            }
+            if let Some(Limit::Custom(limit)) = access.limit
+                && !limits.contains(&limit)
+            {
+                return Err(ProductError(format!(
+                    "{name} has the rate limit {:?}, which no component has",
+                    limit.name
+                )));
             }
         }
         Ok(())

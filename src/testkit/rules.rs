@@ -20,6 +20,7 @@ mod declared;
 mod examples;
 mod forged;
 mod items;
+mod limits;
 mod lists;
 mod other_users;
 mod pages;
@@ -64,6 +65,9 @@ pub enum Rule {
     /// Each constraint that a component declares exists in the database: one whose name is misspelled would be a 500 when it
     /// is broken.
     Constraints,
+    /// Each operation with a rate limit of the product's own rejects a user's requests above it, and counts each user's
+    /// apart.
+    RateLimits,
 }
 
 /// The product under test, and what its document does not say.
@@ -153,6 +157,7 @@ impl<I: Items> AccessRules<I> {
             Rule::Bodies => self.accepted_owners(backend).await,
             Rule::Activity => self.unrecorded(backend).await,
             Rule::Constraints => self.missing_constraints(backend).await,
+            Rule::RateLimits => self.unlimited(backend).await,
         }
     }
 
@@ -187,6 +192,7 @@ macro_rules! access_rules {
                 bodies_set_no_owner Bodies,
                 admin_writes_are_recorded Activity,
                 declared_constraints_exist Constraints,
+                own_rate_limits_are_enforced RateLimits,
             );
 
             #[test]

@@ -186,13 +186,16 @@ pub fn config(product: &Product, url: &str, folder: &Path, settings: &[&str]) ->
         ("--database-pool-size", "4"),
         ("--secret", &secret),
     ];
-    let defaults = fixed.into_iter().chain(UNLIMITED);
+    let own: Vec<String> =
+        product.custom_limits().map(|limit| format!("--limit-{}", limit.name)).collect();
+    let own = own.iter().map(|flag| (flag.as_str(), "off"));
+    let defaults = fixed.into_iter().chain(UNLIMITED).chain(own);
     let defaults = defaults.filter(|(flag, _)| !settings.contains(flag));
     let arguments = defaults.flat_map(|(flag, value)| [flag, value]);
     let arguments = ["test"].into_iter().chain(arguments).chain(settings.iter().copied());
     // Without the commands, which would take most of the time to parse.
     let command = Config::augment_args(clap::Command::new("test"));
-    let command = product.settings.iter().fold(command, |command, own| own.add_to(command));
+    let command = product.add_settings(command);
     let matches = command.try_get_matches_from(arguments);
     let matches = matches.unwrap_or_else(|error| panic!("{error}"));
     let mut config = Config::from_arg_matches(&matches).unwrap_or_else(|error| panic!("{error}"));

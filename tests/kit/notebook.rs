@@ -15,7 +15,7 @@ use portcullis::{
     gate::{ByCookie, Session, SiteAdmin},
     operations,
     operations::Operations,
-    scope,
+    rate_limit, scope,
     state::State,
     store::{
         self, Store, Tables,
@@ -64,7 +64,7 @@ pub const TABLES: Tables = Tables {
 };
 
 pub fn component() -> Component {
-    Component::new("notebook").tables(TABLES).scope::<Export>()
+    Component::new("notebook").tables(TABLES).scope::<Export>().rate_limit::<Exports>()
 }
 
 /// Each operation as a table of its own, so that a test can leave it out.
@@ -327,11 +327,17 @@ scope!(
     pub Export = "export", "download all notes"
 );
 
+rate_limit!(
+    /// Limits exports, which are expensive.
+    pub Exports = "exports", 10 per hour
+);
+
 /// Export your notes
 #[utoipa::path(get, path = "/api/export", responses((status = 200, description = "The names of your notes", body = Vec<String>)))]
 pub async fn export_notes(
     session: Session,
     _: Export,
+    _: Exports,
     state: Data<State>,
 ) -> Result<Json<Vec<String>>, Error> {
     let own = list(&state.store, Some(session.user.id.clone()), Window::first(100)).await?;

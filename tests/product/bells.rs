@@ -21,7 +21,7 @@ use portcullis::{
     operations,
     pages::{Asset, Directive, Page, View},
     product::StartContext,
-    scope,
+    rate_limit, scope,
     state::State,
     store::{
         self, Store, Tables, UserEvent, UserEventKind, add_job, constraints::Constraint,
@@ -56,13 +56,14 @@ pub const TOO_LOUD: Code = Code::Custom(&CustomCode {
 
 pub fn component() -> Component {
     let operations = operations! {
-        gated { hang_bell [TOO_LOUD, Conflict], show_belfry, visit_belfry [BadRequest], open_door }
+        gated { hang_bell [TOO_LOUD, Conflict], show_belfry, visit_belfry [BadRequest], open_door, show_hour }
     };
     Component::new("bells")
         .operations(operations.in_folder("tests/product"))
         .tag("bells", "They ring")
         .codes(&[TOO_LOUD])
         .scope::<Keys>()
+        .rate_limit::<Hours>()
         .tables(TABLES)
         .job::<Ring>()
         .on::<Greet>(UserEventKind::Created)
@@ -224,6 +225,20 @@ scope!(
     responses((status = 204, description = "It is open"))
 )]
 pub async fn open_door(_: Session, _: Keys) -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+rate_limit!(
+    /// Limits questions about the time.
+    pub Hours = "belfry-hours", 2 per hour
+);
+
+/// Ask for the hour
+#[utoipa::path(
+    get, path = "/api/belfry/hour", tag = "bells",
+    responses((status = 204, description = "It strikes"))
+)]
+pub async fn show_hour(_: Hours, _: Option<Session>) -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 

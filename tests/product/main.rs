@@ -8,6 +8,7 @@ mod bells;
 mod emails;
 mod embedded;
 mod http_requests;
+mod limits;
 mod pages;
 mod scopes;
 mod settings;
@@ -384,6 +385,17 @@ fn components_with_something_of_the_same_name_are_refused() {
         (other().scope::<scopes::Nameless>(), "the scope \"\" must consist of"),
         (other().scope::<scopes::Loud>(), "the scope \"Loud keys\" must consist of"),
         (other().scope::<scopes::Locks>(), "already runs a product with other scopes"),
+        (
+            other().operations(operations! { gated { limits::show_minute } }),
+            "show_minute has the rate limit \"minutes\", which no component has",
+        ),
+        (other().rate_limit::<bells::Hours>(), "a rate limit \"belfry-hours\", which exists"),
+        (
+            other().rate_limit::<limits::Tokens>(),
+            "\"tokens\" cannot have the setting --limit-tokens: it exists already",
+        ),
+        (other().rate_limit::<limits::Nameless>(), "the rate limit \"\" must consist of"),
+        (other().rate_limit::<limits::Loud>(), "the rate limit \"Loud_\" must consist of"),
         (bells::component(), "exists already"),
         (other().tables(tables), "2026-11-23-000001_schema_compatibility of portcullis"),
         (other().tables(bells::TABLES), "have the same version"),
