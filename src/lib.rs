@@ -26,7 +26,7 @@
 //! [`site`] the server's public name and origins, [`error`] every error that a client can receive, `secrets`
 //! the types of all secrets, `limits` the rate limits, `private_files` the permissions of files,
 //! `metrics` the Prometheus metrics, [`http_client`] requests to other servers, `output` non-blocking writes to
-//! stdout and stderr, [`scope`] the scopes of API tokens, `name` the product's name in all its forms, [`time`] the
+//! stdout and stderr, [scopes](mod@scope) of API tokens, `name` the product's name in all its forms, [`time`] the
 //! clock, and `testkit` what the tests of a product need, behind a feature of that name.
 
 // These macros panic when the output is closed or the disk is full; `output` and `cli::print` do not.

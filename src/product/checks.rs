@@ -43,7 +43,8 @@ impl Product {
         store::check_tables(&self.tables()).map_err(ProductError)?;
         let subscriptions = self.components.iter().flat_map(|component| &component.subscriptions);
         user_events::subscribe(subscriptions.copied().collect()).map_err(ProductError)?;
-        scope::register(self.custom_scopes().collect()).map_err(ProductError)
+        let scopes: Vec<_> = self.custom_scopes().collect();
+        scope::register(&scopes).map_err(ProductError)
     }
 
     /// Checks what the command line consists of, before it is parsed.

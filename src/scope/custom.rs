@@ -107,8 +107,8 @@ static REGISTERED: OnceLock<Vec<&'static CustomScope>> = OnceLock::new();
 ///
 /// # Errors
 /// When it already has others.
-pub(crate) fn register(all: Vec<&'static CustomScope>) -> Result<(), String> {
-    if *REGISTERED.get_or_init(|| all.clone()) == all {
+pub(crate) fn register(all: &[&'static CustomScope]) -> Result<(), String> {
+    if REGISTERED.get_or_init(|| all.to_vec()) == all {
         return Ok(());
     }
     Err("this process already runs a product with other scopes".to_owned())

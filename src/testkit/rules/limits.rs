@@ -43,9 +43,10 @@ async fn assert_limited(
     for user in ["first", "second"] {
         let user = server.sign_up_admin(user).await;
         let with_token = !operation.security().iter().any(|one| one.get("cookie").is_some());
-        let caller = match with_token {
-            true => user.token_with_custom_scopes(&["read", "write", "admin"]).await,
-            false => user.browser,
+        let caller = if with_token {
+            user.token_with_custom_scopes(&["read", "write", "admin"]).await
+        } else {
+            user.browser
         };
         for number in 1..=MOST + 1 {
             let reply = Reply::of(operation.request(&caller, &path, None)).await;
