@@ -20,6 +20,19 @@ where
     Option::deserialize(value).map(Some)
 }
 
+/// Reads a field that may be left out, but must not be null: `#[serde(default, deserialize_with = "fields::present")]` on a
+/// field of the type `Option<T>`, for which null would mean that it is left out.
+///
+/// # Errors
+/// When the value is null, or has another type.
+pub fn present<'de, T, D>(value: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(value).map(Some)
+}
+
 fn fault(code: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
     let mut error = ValidationError::new(code);
     error.message = Some(message.into());

@@ -85,7 +85,8 @@ macro_rules! resource_queries {
                 })
             }
 
-            /// Changes an owner's row, and returns it. Another owner's is not found.
+            /// Changes an owner's row, and returns it. Another owner's is not found. Without a change, the row stays as it is,
+            /// with its date.
             ///
             /// # Errors
             /// [`Error::Violated`]($crate::store::Error::Violated) when it violates a constraint.
@@ -98,6 +99,9 @@ macro_rules! resource_queries {
             ) -> Result<Option<Self>, $crate::store::Error> {
                 use $crate::store::diesel_traits::*;
 
+                if true $(&& changes.$field.is_none())+ {
+                    return Self::find(store, owner, id).await;
+                }
                 let owner = owner.id.clone();
                 $crate::transaction!(store, |conn| {
                     let changes = changes.clone();

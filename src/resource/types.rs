@@ -42,7 +42,10 @@ macro_rules! resource_types {
                 [$(#[$attr])*] $field
                 row [$crate::store::Stored<$($type)::+>] [value_type = $($type)::+]
                 create [Option<$($type)::+>] |given| $crate::store::Stored::from(given.unwrap_or_else(|| $default));
-                update [] [$($type)::+] |given| $crate::store::Stored::from(given);
+                update [
+                    #[serde(default, deserialize_with = "portcullis::fields::present")]
+                    #[schema(value_type = $($type)::+, required = false)]
+                ] [$($type)::+] |given| $crate::store::Stored::from(given);
             }
             $($to)+
         }
@@ -54,7 +57,10 @@ macro_rules! resource_types {
                 [$(#[$attr])*] $field
                 row [$crate::store::Stored<$($type)::+>] [value_type = $($type)::+]
                 create [$($type)::+] |given| $crate::store::Stored::from(given);
-                update [] [$($type)::+] |given| $crate::store::Stored::from(given);
+                update [
+                    #[serde(default, deserialize_with = "portcullis::fields::present")]
+                    #[schema(value_type = $($type)::+, required = false)]
+                ] [$($type)::+] |given| $crate::store::Stored::from(given);
             }
             $($to)+
         }
@@ -66,7 +72,10 @@ macro_rules! resource_types {
                 [$(#[$attr])*] $field
                 row [$($type)::+] []
                 create [Option<$($type)::+>] |given| given.unwrap_or_else(|| $default);
-                update [] [$($type)::+] |given| given;
+                update [
+                    #[serde(default, deserialize_with = "portcullis::fields::present")]
+                    #[schema(value_type = $($type)::+, required = false)]
+                ] [$($type)::+] |given| given;
             }
             $($to)+
         }
@@ -78,7 +87,10 @@ macro_rules! resource_types {
                 [$(#[$attr])*] $field
                 row [$($type)::+] []
                 create [$($type)::+] |given| given;
-                update [] [$($type)::+] |given| given;
+                update [
+                    #[serde(default, deserialize_with = "portcullis::fields::present")]
+                    #[schema(value_type = $($type)::+, required = false)]
+                ] [$($type)::+] |given| given;
             }
             $($to)+
         }
@@ -141,7 +153,8 @@ macro_rules! resource_types {
     };
     (@sql $then:ident $table:ident $field:ident [$($type:ident)::+] $($to:tt)+) => {
         compile_error!(concat!(
-            "the SQL type of `", stringify!($($type)::+), "` is not known: write it after the type, such as `",
+            "the SQL type of `", stringify!($($type)::+), "` is not known: write `Stored<", stringify!($($type)::+),
+            ">` for an enum that `stored_enum!` declares, or else the SQL type after it, such as `",
             stringify!($($type)::+), " as Text`"
         ));
     };

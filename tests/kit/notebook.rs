@@ -64,7 +64,11 @@ pub const TABLES: Tables = Tables {
 };
 
 pub fn component() -> Component {
-    Component::new("notebook").tables(TABLES).scope::<Export>().rate_limit::<Exports>()
+    with_scope(Component::new("notebook")).tables(TABLES).rate_limit::<Exports>()
+}
+
+pub fn with_scope(component: Component) -> Component {
+    component.scope::<Export>()
 }
 
 /// Each operation as a table of its own, so that a test can leave it out.

@@ -18,13 +18,15 @@ use portcullis::{
     },
 };
 
+use super::notebook;
+
 const SQLITE: EmbeddedMigrations = embed_migrations!("tests/kit/parcels/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("tests/kit/parcels/postgres");
 
 const CONSTRAINTS: &[Constraint] =
     &[Constraint::own_user("parcels_user_id_fkey"), Constraint::own_user("labels_user_id_fkey")];
 
-// The name is that of the other product: there is one name in a process.
+// The name and the scope are those of the other product: a process has one product.
 fn of(operations: Operations) -> Product {
     let tables = Tables {
         component: "parcels",
@@ -33,7 +35,8 @@ fn of(operations: Operations) -> Product {
         postgres: &POSTGRES,
         constraints: &[CONSTRAINTS],
     };
-    let component = Component::new("parcels").operations(operations).tables(tables);
+    let component = notebook::with_scope(Component::new("parcels"));
+    let component = component.operations(operations).tables(tables);
     Product::new("Notebook", "1.0.0").with(component)
 }
 

@@ -1,7 +1,7 @@
 //! Tests over HTTP, against a real server on both databases.
 
-use ledger::product;
 use portcullis::{
+    product::Product,
     testkit::{
         Backend, Server, Value, access_rules, assert_generated, json, own_document,
         user_owned_resource,
@@ -9,6 +9,10 @@ use portcullis::{
     time::days,
 };
 use rstest::rstest;
+
+fn product() -> Product {
+    ledger::product()
+}
 
 access_rules!(product);
 

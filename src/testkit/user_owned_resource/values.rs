@@ -94,8 +94,16 @@ impl Body {
         properties.iter().map(|(name, schema)| Field {
             name,
             schema: self.without_null(schema),
+            is_nullable: self.allows_null(schema),
             example: &self.example[name],
         })
+    }
+
+    fn allows_null(&self, schema: &Value) -> bool {
+        let schema = resolve(self.document.json(), schema);
+        let choices = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
+        schema["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "null"))
+            || choices.is_some_and(|all| all.iter().any(|choice| choice["type"] == "null"))
     }
 
     /// Returns the schema of the values that are not null.
@@ -110,6 +118,7 @@ impl Body {
 struct Field<'a> {
     name: &'a str,
     schema: &'a Value,
+    is_nullable: bool,
     example: &'a Value,
 }
 
@@ -166,6 +175,9 @@ impl Field<'_> {
     /// Returns values beyond the limits, and of other types.
     fn invalid(&self) -> Vec<Value> {
         let mut invalid = Vec::new();
+        if !self.is_nullable {
+            invalid.push(Value::Null);
+        }
         if self.has_type("integer") {
             let beyond = [
                 self.limit("minimum").map(|least| least - 1),

@@ -81,6 +81,23 @@ fn files_in(folder: &Path) -> Vec<String> {
     found
 }
 
+/// The name of the product decides where it stands among sorted imports.
+#[test]
+fn source_of_a_new_product_is_formatted_whatever_its_name() {
+    for name in ["abacus", "zither"] {
+        let home = TempDir::new().unwrap();
+        succeeds(run(home.path(), &[], &["new", name, "--git", "x"], ""));
+        let sources = ["src/lib.rs", "src/main.rs", "tests/api.rs"];
+        let rustfmt = Command::new("rustfmt")
+            .args(["--check", "--edition", "2024"])
+            .args(sources)
+            .current_dir(home.path().join(name))
+            .output()
+            .unwrap();
+        assert!(rustfmt.status.success(), "{}", String::from_utf8_lossy(&rustfmt.stdout));
+    }
+}
+
 #[test]
 fn migration_of_a_new_product_has_the_present_date_and_time() {
     let home = TempDir::new().unwrap();

@@ -7,7 +7,7 @@ use super::reminder::Reminder;
 
 stored_enum! {
     /// The status of an invoice.
-    pub enum Status in invoices.status {
+    pub enum InvoiceStatus in invoices.status {
         /// It has not been sent.
         Draft,
         /// It was sent to the customer.
@@ -33,7 +33,7 @@ resource! {
         #[schema(minimum = 1, maximum = 100_000_000, example = 129_900)]
         amount_cents: i32,
         /// The status: `draft` at first, if it is left out.
-        status: Stored<Status> = Status::Draft,
+        status: Stored<InvoiceStatus> = InvoiceStatus::Draft,
         /// The day by which it is to be paid.
         due_date: Date,
         /// What else is to be said about it.

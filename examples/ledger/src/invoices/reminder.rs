@@ -6,7 +6,7 @@ use portcullis::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::invoice::{Invoice, Status};
+use super::invoice::{Invoice, InvoiceStatus};
 
 /// Reminds the owner, unless the invoice is paid or gone by then.
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ impl JobKind for Reminder {
 
     async fn run(self, job: JobContext<'_>) -> Result<(), Failure> {
         let found = Invoice::find(&job.state.store, &self.owner, self.invoice_id).await?;
-        let Some(invoice) = found.filter(|invoice| invoice.status != Status::Paid) else {
+        let Some(invoice) = found.filter(|invoice| invoice.status != InvoiceStatus::Paid) else {
             return Ok(());
         };
         let email = Email::new(format!("Invoice {} is due", invoice.number))
