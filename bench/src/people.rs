@@ -13,7 +13,7 @@ use diesel::ExpressionMethods as _;
 use diesel_async::RunQueryDsl;
 use portcullis::{
     gate::cookie,
-    scope::Scopes,
+    scope::GrantableScope,
     secrets::{PlainToken, SessionHash, SessionSecret, SigningKey},
     state::State,
     store::{
@@ -58,6 +58,7 @@ impl People {
         )
         .await;
         let now = Clock::System.now();
+        let scopes = GrantableScope::all().collect();
         let (mut people, mut cookies, mut tokens, mut jwts) = (vec![], vec![], vec![], vec![]);
         for number in 0..number {
             let email = format!("{number}@example.com");
@@ -68,7 +69,7 @@ impl People {
             let person = Person {
                 session: secret.hash(),
                 created_at: now,
-                token: NewToken::new(&user.id, &token, name, Scopes::all(), None, now),
+                token: NewToken::new(&user.id, &token, name, &scopes, None, now),
                 user: user.clone(),
             };
             people.push(person);

@@ -12,8 +12,8 @@ use portcullis::{
     config::Config,
     error::Error,
     gate::{Session, cookie},
+    pages,
     product::Product,
-    routes,
     secrets::SigningKey,
     state::State,
     store::jobs::{self, NewJob},
@@ -48,8 +48,8 @@ impl Behind {
             Self::Jwt => web::resource("/").route(web::get().to(greet_claims)),
             Self::ActixSession => web::resource("/")
                 .route(web::get().to(greet).wrap(cookie::middleware(&state.site, key))),
-            Self::Gate => routes::page("/", greet_session, state, &key.clone().into()),
-            Self::GateWriting => routes::page("/", write, state, &key.clone().into()),
+            Self::Gate => pages::page("/", greet_session, state, &key.clone().into()),
+            Self::GateWriting => pages::page("/", write, state, &key.clone().into()),
         });
     }
 }
