@@ -8,6 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de::Error};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
+#[cfg(feature = "testkit")]
+pub(crate) use custom::registered;
 pub use custom::{CustomScope, DeclaresScope};
 pub(crate) use custom::{check_name, register};
 pub use grantable::GrantableScope;

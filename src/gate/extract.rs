@@ -24,7 +24,6 @@ use crate::{
     secrets::ChallengeHash,
     state::State,
     store::{
-        api_tokens::ApiToken,
         sessions::SessionRow,
         users::{Role, User},
     },
@@ -50,7 +49,7 @@ macro_rules! extractor {
     };
 }
 
-extractor!(Session, Access::REQUIRES_AUTH, |request| known(request).map(|(session, _)| session));
+extractor!(Session, Access::REQUIRES_AUTH, |request| known(request));
 
 impl DeclaresAccess for Option<Session> {
     const ACCESS: Access = Access::OPTIONAL_AUTH;
@@ -74,7 +73,7 @@ impl Owner {
 }
 
 extractor!(Owner, Access::REQUIRES_AUTH, |request| {
-    known(request).map(|(session, _)| Owner::user(&session.user.id))
+    known(request).map(|session| Owner::user(&session.user.id))
 });
 
 /// A site admin, with a cookie or a token.
@@ -92,7 +91,7 @@ const ADMINS: Access =
     Access { admin: true, scopes: Scopes::one(Scope::Admin), ..Access::REQUIRES_AUTH };
 
 extractor!(SiteAdmin, ADMINS, |request| {
-    let (session, _) = known(request)?;
+    let session = known(request)?;
     if session.user.role != Role::Admin {
         return Err(Code::AdminRequired.into());
     }
@@ -105,7 +104,7 @@ extractor!(SiteAdmin, ADMINS, |request| {
 pub struct ByCookie(pub Arc<SessionRow>);
 
 extractor!(ByCookie, Access { token: false, ..Access::REQUIRES_AUTH }, |request| {
-    let (session, _) = known(request)?;
+    let session = known(request)?;
     session.session.map(ByCookie).ok_or_else(|| Code::CookieRequired.into())
 });
 
@@ -117,7 +116,7 @@ extractor!(
     ByToken,
     Access { cookie: false, any_scope: true, ..Access::REQUIRES_AUTH },
     |request| {
-        let (_, token) = known(request)?;
+        let token = known(request)?.token;
         token.map(|token| ByToken(token.id.clone())).ok_or_else(|| Code::TokenRequired.into())
     }
 );
@@ -179,7 +178,7 @@ impl DeclaresAccess for BeforeEnrolment {
 pub struct Fresh;
 
 extractor!(Fresh, Access { fresh: true, ..Access::REQUIRES_AUTH }, |request| {
-    let (session, _) = known(request)?;
+    let session = known(request)?;
     let now = State::of(request).map_err(Rejection::Error)?.clock.now();
     match session.session {
         Some(row) if !is_fresh(&row, now) => Err(Code::SessionNotFresh.into()),
@@ -201,12 +200,9 @@ pub fn has_proved_second_factor(row: &SessionRow, now: Timestamp) -> bool {
     row.second_factor_at.is_some_and(|at| at <= now + CLOCK_TOLERANCE && now < at + PROVED)
 }
 
-fn known(request: &HttpRequest) -> Result<(Session, Option<Arc<ApiToken>>), Rejection> {
+fn known(request: &HttpRequest) -> Result<Session, Rejection> {
     match rejection::finding(request)? {
-        Finding::Known(session) => {
-            let token = session.token.clone();
-            Ok((session, token))
-        }
+        Finding::Known(session) => Ok(session),
         Finding::Anonymous(why) => Err(rejection::of_anonymous(request, why)),
     }
 }

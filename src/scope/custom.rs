@@ -115,7 +115,7 @@ pub(crate) fn register(all: &[&'static CustomScope]) -> Result<(), String> {
 }
 
 /// Returns the scopes of this process that a product has added.
-pub(super) fn registered() -> &'static [&'static CustomScope] {
+pub(crate) fn registered() -> &'static [&'static CustomScope] {
     REGISTERED.get().map(Vec::as_slice).unwrap_or_default()
 }
 

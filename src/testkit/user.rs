@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Caller;
-use crate::scope::GrantableScope;
+use crate::scope;
 
 /// A password that every check accepts.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -27,10 +27,7 @@ impl TestUser {
 
     /// Creates a token with these scopes, and every scope of the product's own, which an operation may need as well.
     pub(super) async fn token_with_custom_scopes(&self, scopes: &[&str]) -> Caller {
-        let custom = GrantableScope::all().filter_map(|scope| match scope {
-            GrantableScope::Custom(custom) => Some(custom.name),
-            GrantableScope::BuiltIn(_) => None,
-        });
+        let custom = scope::registered().iter().map(|scope| scope.name);
         let scopes: Vec<&str> = scopes.iter().copied().chain(custom).collect();
         self.token(&scopes).await
     }

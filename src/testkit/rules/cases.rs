@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    scope::GrantableScope,
+    scope,
     testkit::{Caller, Operation, Server, TestUser},
     time::days,
 };
@@ -94,8 +94,7 @@ impl Case {
 
     /// Returns the scopes of the token.
     fn scopes(self) -> Vec<&'static str> {
-        let is_custom = |scope: &GrantableScope| matches!(scope, GrantableScope::Custom(_));
-        let custom = || GrantableScope::all().filter(is_custom).map(GrantableScope::name);
+        let custom = || scope::registered().iter().map(|scope| scope.name);
         match self {
             Self::ReadOnlyToken => vec!["read"],
             Self::AdminToken => vec!["read", "write", "admin"],

@@ -101,18 +101,21 @@ impl Body {
 
     fn allows_null(&self, schema: &Value) -> bool {
         let schema = resolve(self.document.json(), schema);
-        let choices = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
         schema["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "null"))
-            || choices.is_some_and(|all| all.iter().any(|choice| choice["type"] == "null"))
+            || choices(schema).any(|choice| choice["type"] == "null")
     }
 
     /// Returns the schema of the values that are not null.
     fn without_null<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let schema = resolve(self.document.json(), schema);
-        let choices = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
-        let choice = choices.and_then(|all| all.iter().find(|choice| choice["type"] != "null"));
+        let choice = choices(schema).find(|choice| choice["type"] != "null");
         choice.map_or(schema, |choice| self.without_null(choice))
     }
+}
+
+/// Returns the schemas of which a value has one.
+fn choices(schema: &Value) -> impl Iterator<Item = &Value> {
+    ["oneOf", "anyOf"].into_iter().filter_map(|name| schema[name].as_array()).flatten()
 }
 
 struct Field<'a> {
